@@ -1,0 +1,73 @@
+"""How a continuation is drawn: the settings, their ranges and presets, and the draw of one token."""
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from engine.checked import checked
+from engine.config import Config
+from engine.errors import SettingsError
+
+Temperature = Annotated[float, Field(ge=0.0, le=2.0)]
+Solver = Literal["dpm++", "ddim", "ancestral"]
+End = Literal["auto", "learned", "voice", "never"]
+
+
+class Sampling(Config):
+    """One continuation's settings. Defaults are the demo's; `PUBLISHED` has those of the published script."""
+
+    token_temperature: Temperature = 0.85  # spec section 5; 0 takes the likeliest token
+    top_k: Annotated[int, Field(ge=1)] | None = None  # tokens to choose from at most
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # smallest set of tokens with this probability
+    latent_temperature: Temperature = 0.85  # spec section 5; 0 takes the prior's mean
+    prompt_temperature: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0  # 0: the prompt's latents are posterior means
+    solver: Solver = "dpm++"
+    steps: Annotated[int, Field(ge=1, le=1000)] = 12  # of the diffusion decoder; "ancestral" always takes all
+    eta: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5  # noise of "ddim": 0 is deterministic, 1 most random
+    blocks: bool = True  # decode in overlapping blocks, so that sound starts early; False: the sequence at once
+    end: End = "auto"  # "auto": learned where the model has learned an end, else where the voice ends
+    min_seconds: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0  # of continuation before it may end
+
+    @classmethod
+    def of(cls, **values: Any) -> "Sampling":
+        """Settings from loose values, for example of a form.
+
+        Raises:
+            SettingsError: naming the setting, its value and its range.
+        """
+        return checked(cls, values, "sampling settings", SettingsError)
+
+
+PRESETS: dict[str, Sampling] = {
+    "faithful": Sampling(token_temperature=0.6, top_p=0.9, latent_temperature=0.6),
+    "balanced": Sampling(),
+    "lively": Sampling(token_temperature=1.0, latent_temperature=1.0),
+}
+
+# The published inference configuration (spec section 5).
+PUBLISHED = Sampling(prompt_temperature=1.0, solver="ddim", steps=100, eta=0.5, blocks=False, end="never")
+
+
+def token_probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
+    """Distribution from which the next token is drawn.
+
+    Args:
+        logits: [..., V].
+    Returns:
+        [..., V], zero for tokens that top-k or top-p leave out.
+    """
+    if sampling.token_temperature == 0.0:
+        return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    logits = logits / sampling.token_temperature
+    if sampling.top_k is not None and sampling.top_k < logits.shape[-1]:
+        threshold = logits.topk(sampling.top_k, dim=-1).values[..., -1:]
+        logits = logits.masked_fill(logits < threshold, -torch.inf)
+    probabilities = logits.softmax(-1)
+    if sampling.top_p < 1.0:
+        ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
+        outside = ordered.cumsum(-1) - ordered >= sampling.top_p  # the token that crosses top_p stays in
+        probabilities = probabilities.masked_fill(outside.scatter(-1, order, outside), 0.0)
+        probabilities = probabilities / probabilities.sum(-1, keepdim=True)
+    return probabilities
