@@ -1,0 +1,95 @@
+"""Diffusion decoder: tokens, latents and the utterance embedding to a mel spectrogram (spec section 3.8).
+
+B batch, T frames, M mel bins, C condition dims. x0 is the normalised mel divided by `input_scale`.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from engine.config import ModelConfig
+from engine.errors import SettingsError
+from engine.network import solvers
+from engine.network.layers import masked
+from engine.network.schedule import Schedule
+from engine.network.unet import UNet
+from engine.noise import Noise
+
+Solver = Literal["ddim", "ancestral", "dpm++"]
+
+
+class Diffusion(nn.Module):
+    """Noise prediction in training, one of three solvers in sampling."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config.decoder
+        self.num_mels = config.mel.num_mels
+        self.unet = UNet(config)
+        self.schedule = Schedule(config.decoder)
+
+    def denoise(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Predicted noise [B, T, M] in x_t [B, T, M] at t int64 [B], given the condition [B, T, C]."""
+        return self.unet(x, t, condition, mask)
+
+    def predict_x0(self, x: Tensor, t: Tensor, eps: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x0 [B, T, M] that x_t and its noise imply, clamped to the range of the scaled mel."""
+        recip = self.schedule.recip[t][:, None, None]
+        recip_minus_one = self.schedule.recip_minus_one[t][:, None, None]
+        x0 = masked(recip * x - recip_minus_one * eps, mask)
+        return masked(x0.clamp(*self.config.clamp_range), mask)
+
+    def q_sample(self, x0: Tensor, t: Tensor, eps: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Noised x_t [B, T, M] from the clean x0 and N(0, 1) noise, one t per item."""
+        signal, level = self.schedule.signal[t][:, None, None], self.schedule.noise[t][:, None, None]
+        return masked(signal * x0 + level * eps, mask)
+
+    def scale(self, mel: Tensor) -> Tensor:
+        """Normalised mel to x0."""
+        return mel / self.config.input_scale
+
+    @torch.no_grad()
+    def sample(
+        self,
+        condition: Tensor,
+        mask: Tensor | None,
+        noise: Noise,
+        solver: Solver = "ddim",
+        steps: int = 100,
+        eta: float = 0.5,
+        start: Tensor | None = None,
+    ) -> Tensor:
+        """Normalised mel for a condition.
+
+        Args:
+            condition: [B, T, C].
+            mask: bool [B, T] or None.
+            noise: source of the start noise and, for "ddim" and "ancestral", of the noise of every step.
+            solver: "ddim" and "ancestral" are the published samplers, "dpm++" is the fast one.
+            steps: network evaluations; "ancestral" always takes all timesteps.
+            eta: DDIM's share of fresh noise; 0 is deterministic.
+            start: N(0, 1) [B, T, M] to begin with instead of a draw.
+        Returns:
+            Normalised mel float32 [B, T, M].
+        Raises:
+            SettingsError: an unknown solver or a number of steps that it does not take.
+        """
+        if solver not in get_args(Solver):
+            raise SettingsError(f"solver is {solver!r}; it must be one of {', '.join(get_args(Solver))}")
+        batch, frames, _ = condition.shape
+        x = masked(noise.normal(batch, frames, self.num_mels) if start is None else start, mask)
+        projected = self.unet.project(condition, mask)
+
+        def predict(x: Tensor, t: int) -> tuple[Tensor, Tensor]:
+            steps_now = torch.full((batch,), t, device=x.device)
+            eps = self.unet.denoise(x, steps_now, projected, mask)
+            return self.predict_x0(x, steps_now, eps, mask), eps
+
+        if solver == "ddim":
+            x0 = solvers.ddim(predict, x, self.schedule, mask, noise, steps, eta)
+        elif solver == "ancestral":
+            x0 = solvers.ancestral(predict, x, self.schedule, mask, noise)
+        else:
+            x0 = solvers.dpm_solver(predict, x, self.schedule, mask, steps)
+        return x0 * self.config.input_scale

@@ -1,0 +1,55 @@
+"""What one training pass draws and what it yields. B batch, T frames, Z latent dims, V' token ids, M mel bins."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.config import ModelConfig
+from engine.network.gaussian import Gaussian
+from engine.network.prior import Prior
+from engine.noise import Noise
+
+
+@dataclass(frozen=True)
+class TrainingDraws:
+    """Every random number of one training pass, drawn in the published order."""
+
+    posterior: Tensor  # N(0, 1) [B, T, Z]
+    initial: Tensor  # [B, 1, token_dim], the transformer's first input
+    timesteps: Tensor  # int64 [B], one diffusion timestep per item
+    diffusion: Tensor  # N(0, 1) [B, T, M]
+
+    @classmethod
+    def draw(
+        cls, config: ModelConfig, noise: Noise, batch: int, frames: int, timesteps: Tensor | None = None
+    ) -> "TrainingDraws":
+        """Draw for a batch; given timesteps are used instead of drawn ones."""
+        posterior = noise.normal(batch, frames, config.latent_dim)
+        initial = initial_state(config, noise, batch, posterior)
+        if timesteps is None:
+            timesteps = (noise.uniform(batch) * config.decoder.timesteps).long()
+        return cls(posterior, initial, timesteps, noise.normal(batch, frames, config.mel.num_mels))
+
+
+def initial_state(config: ModelConfig, noise: Noise, batch: int, like: Tensor | None = None) -> Tensor:
+    """First transformer input [B, 1, token_dim]: U(-1, 1), or zeros (and no draw) without the published quirk."""
+    if config.quirk_random_initial_state:
+        return 2 * noise.uniform(batch, 1, config.token_dim) - 1
+    return torch.zeros(batch, 1, config.token_dim, device=None if like is None else like.device)
+
+
+@dataclass(frozen=True)
+class TrainingForward:
+    """Everything that the losses and their diagnostics need."""
+
+    mask: Tensor  # bool [B, T]
+    tokens: Tensor  # int64 [B, T]
+    posterior: Gaussian  # [B, T, Z]
+    latents: Tensor  # posterior sample, [B, T, Z], zero at padding
+    prior: Prior  # logits [B, T, V'], base Gaussian [B, T, Z]
+    base: Tensor  # flow of the latents, [B, T, Z]
+    logdet: Tensor  # [B, T, Z / 2], zero at padding
+    target_noise: Tensor  # [B, T, M], zero at padding
+    predicted_noise: Tensor  # [B, T, M], zero at padding
+    utterance: Tensor  # [B, S]

@@ -1,0 +1,60 @@
+"""Training objective: sums over batch and time, never normalised by length (spec section 4).
+
+B batch, T frames, Z latent dims, M mel bins.
+"""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.network.forward import TrainingForward
+from engine.network.layers import masked
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Scalar sums over all real frames of the batch, and the number of those frames."""
+
+    reconstruction: Tensor  # L1 of the noise, mean over mel bins
+    kl: Tensor  # mean over latent dims
+    kl_per_dim: Tensor  # [Z], nats; the flow's log determinant is spread evenly over the dims
+    cross_entropy: Tensor  # -ln p(token), nats
+    num_frames: Tensor  # int64
+
+
+def log_densities(forward: TrainingForward) -> tuple[Tensor, Tensor]:
+    """log p and log q of the posterior sample per dimension, [B, T, Z] each, zero at padding.
+
+    log q is minus the analytic entropy, not evaluated at the sample.
+    """
+    num_dims = forward.latents.shape[-1]
+    volume = forward.logdet.sum(dim=-1, keepdim=True) / num_dims
+    log_p = forward.prior.base.log_prob(forward.base) + volume
+    return masked(log_p, forward.mask), masked(forward.posterior.negative_entropy(), forward.mask)
+
+
+def losses(forward: TrainingForward) -> Losses:
+    """The three terms of a training pass."""
+    log_p, log_q = log_densities(forward)
+    kl_per_dim = (log_q - log_p).sum(dim=(0, 1))
+    error = (forward.predicted_noise - forward.target_noise).abs().mean(dim=-1)
+    per_token = F.cross_entropy(forward.prior.logits.transpose(1, 2), forward.tokens, reduction="none")
+    return Losses(
+        reconstruction=error.sum(),
+        kl=kl_per_dim.mean(),
+        kl_per_dim=kl_per_dim,
+        cross_entropy=per_token.masked_fill(~forward.mask, 0.0).sum(),
+        num_frames=forward.mask.sum(),
+    )
+
+
+def total(terms: Losses, kl_weight: float, gamma: float = 0.5) -> Tensor:
+    """reconstruction + w KL + w gamma CE: the warm-up of w scales both (paper, section 3).
+
+    Args:
+        terms: of one batch.
+        kl_weight: w, 0.04 after warm-up in the published recipe.
+        gamma: weight of the tokens against the latents.
+    """
+    return terms.reconstruction + kl_weight * terms.kl + kl_weight * gamma * terms.cross_entropy

@@ -1,0 +1,158 @@
+"""VAE-GSLM: posterior encoder, token-and-latent language model, diffusion decoder (arXiv 2506.14767).
+
+B batch, T frames at 50 Hz, M mel bins, Z latent dims, D transformer dim, S utterance dims, V' token ids.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.config import ModelConfig
+from engine.network.cache import KeyValueCache
+from engine.network.diffusion import Diffusion
+from engine.network.flow import Flow
+from engine.network.forward import TrainingDraws, TrainingForward, initial_state
+from engine.network.gaussian import Gaussian, PosteriorEncoder
+from engine.network.layers import length_mask, masked
+from engine.network.prior import Prior, PriorHead
+from engine.network.transformer import Transformer
+from engine.network.utterance import UtteranceEncoder
+from engine.noise import Noise
+
+
+class VAEGSLM(nn.Module):
+    """The whole network; mels are normalised, shapes are batched, nothing about a request is kept on it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.posterior_encoder = PosteriorEncoder(config)
+        self.token_embedding = nn.Embedding(config.num_token_ids, config.token_dim)
+        self.latent_input = nn.Linear(config.latent_dim, config.token_dim)
+        self.transformer = Transformer(config.token_dim, config.transformer)
+        self.prior_head = PriorHead(config)
+        self.flow = Flow(config)
+        self.utterance_encoder = UtteranceEncoder(config)
+        self.decoder = Diffusion(config)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Published initialisation: biases zero, embeddings U(-1, 1), attention in its own module, else torch's."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        nn.init.uniform_(self.token_embedding.weight, -1, 1)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the weights."""
+        return self.token_embedding.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.token_embedding.weight.device
+
+    def posterior(self, mel: Tensor, mask: Tensor | None = None) -> Gaussian:
+        """Posterior of every frame from the normalised mel [B, T, M] and a bool mask [B, T]."""
+        return self.posterior_encoder(mel, mask)
+
+    def utterance_embedding(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Utterance embedding float32 [B, S] from the normalised mel [B, T, M] and its int64 lengths [B]."""
+        return self.utterance_encoder(mel, lengths)
+
+    def fuse(self, tokens: Tensor, latents: Tensor) -> Tensor:
+        """Token embedding plus projected latents, [B, T, token_dim], from int64 [B, T] and [B, T, Z]."""
+        return self.token_embedding(tokens) + F.relu(self.latent_input(latents.to(self.dtype)))
+
+    def initial_state(self, noise: Noise, batch: int) -> Tensor:
+        """First transformer input, [B, 1, token_dim]."""
+        return initial_state(self.config, noise, batch, self.token_embedding.weight).to(self.dtype)
+
+    def transform(self, inputs: Tensor, mask: Tensor | None = None, cache: KeyValueCache | None = None) -> Tensor:
+        """Hidden states [B, T, D]; with a cache the frames go behind its position, which advances.
+
+        Raises:
+            ValueError: more positions than the model or the cache holds.
+        """
+        return self.transformer(inputs, mask, cache)
+
+    def new_cache(
+        self,
+        batch: int,
+        max_positions: int,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> KeyValueCache:
+        """An empty cache for `max_positions` frames, by default in the weights' dtype and place."""
+        place = self.device if device is None else device
+        return KeyValueCache(self.config.transformer, batch, max_positions, dtype or self.dtype, place)
+
+    def prior(self, hidden: Tensor) -> Prior:
+        """Token logits and latent base distribution of every frame from [B, T, D]."""
+        return self.prior_head(hidden)
+
+    def decoder_condition(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> Tensor:
+        """Condition of the decoder [B, T, token_dim + S] from [B, T], [B, T, Z] and [B, S]."""
+        return self._condition(self.fuse(tokens, latents), utterance)
+
+    def _condition(self, fused: Tensor, utterance: Tensor) -> Tensor:
+        spread = utterance.to(fused.dtype).unsqueeze(1).expand(-1, fused.shape[1], -1)
+        return torch.cat([fused, spread], dim=-1)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        mel: Tensor,
+        lengths: Tensor,
+        utterance_mel: Tensor,
+        utterance_lengths: Tensor,
+        noise: Noise,
+        timesteps: Tensor | None = None,
+    ) -> TrainingForward:
+        """One training pass.
+
+        Args:
+            tokens: int64 [B, T], any id at padding.
+            mel: normalised mel [B, T, M] of the same frames.
+            lengths: int64 [B], real frames of each item.
+            utterance_mel: normalised mel [B, T', M] of the clip that gives the utterance embedding.
+            utterance_lengths: int64 [B].
+            noise: source of all random draws.
+            timesteps: int64 [B] diffusion timesteps instead of drawn ones.
+        """
+        draws = TrainingDraws.draw(self.config, noise, tokens.shape[0], tokens.shape[1], timesteps)
+        return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws)
+
+    def training_pass(
+        self,
+        tokens: Tensor,
+        mel: Tensor,
+        lengths: Tensor,
+        utterance_mel: Tensor,
+        utterance_lengths: Tensor,
+        draws: TrainingDraws,
+    ) -> TrainingForward:
+        """The same with all random numbers given: a pure function of tensors, the part to compile."""
+        mask = length_mask(lengths, tokens.shape[1])
+        posterior = self.posterior(mel, mask)
+        latents = masked(posterior.sample(draws.posterior), mask)
+        fused = self.fuse(tokens, latents)
+        inputs = torch.cat([draws.initial.to(fused.dtype), fused[:, :-1]], dim=1)
+        prior = self.prior(self.transform(masked(inputs, mask), mask))
+        base, logdet = self.flow(latents, prior.condition, mask)
+        utterance = self.utterance_embedding(utterance_mel, utterance_lengths)
+        noised = self.decoder.q_sample(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
+        predicted = self.decoder.denoise(noised, draws.timesteps, self._condition(fused, utterance), mask)
+        return TrainingForward(
+            mask=mask,
+            tokens=tokens,
+            posterior=posterior,
+            latents=latents,
+            prior=prior,
+            base=base,
+            logdet=logdet,
+            target_noise=masked(draws.diffusion, mask),
+            predicted_noise=predicted,
+            utterance=utterance,
+        )

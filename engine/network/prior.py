@@ -1,0 +1,46 @@
+"""What the transformer predicts of a frame: token logits and the latents' base distribution (spec section 3.5)."""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.config import ModelConfig
+from engine.network.gaussian import Gaussian, GaussianHead
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Prediction for every frame; token and latents are independent given the hidden state."""
+
+    logits: Tensor  # [B, T, V'] float32, V' = token ids
+    base: Gaussian  # over the flow's base space, [B, T, Z]
+    condition: Tensor  # [B, T, D], condition of the flow
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean of the base distribution, [B, T, Z]."""
+        return self.base.mean
+
+    @property
+    def logstd(self) -> Tensor:
+        """Log standard deviation of the base distribution, [B, T, Z]."""
+        return self.base.logstd
+
+
+class PriorHead(nn.Module):
+    """Two hidden layers on the transformer's output, one for the token and one for the latents."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dim = config.transformer.dim
+        self.token_hidden = nn.Linear(dim, dim)
+        self.token_logits = nn.Linear(dim, config.num_token_ids)
+        self.latent_hidden = nn.Linear(dim, dim)
+        self.base = GaussianHead(dim, config.latent_dim)
+
+    def forward(self, hidden: Tensor) -> Prior:
+        """[B, T, D] to the prior of every frame."""
+        condition = F.relu(self.latent_hidden(hidden))
+        logits = self.token_logits(F.relu(self.token_hidden(hidden)))
+        return Prior(logits.float(), self.base(condition), condition)
