@@ -1,4 +1,4 @@
-"""JSON and keyword values to a configuration; what does not fit becomes one sentence that names the file and the key."""
+"""JSON or keyword values to a configuration; what does not fit becomes one sentence naming the file and the key."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
