@@ -1,0 +1,35 @@
+# make demo: set up and serve the app on the embedded voice.  make test: set up and run lint, types and every test.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+PORT ?= 7860
+
+.PHONY: setup demo test lint clean
+
+setup: .venv/setup.stamp
+demo: .venv/setup.stamp
+	$(BIN)/undertone serve --bundle assets/demo --port $(PORT)
+
+test: .venv/test.stamp lint
+	$(BIN)/python -m pytest
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy engine app train studies
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Undertone needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/setup.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/test.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ .venv/setup.stamp
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""The Gradio pages: widgets, layout and plots. What a page does is in engine or studies."""

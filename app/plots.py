@@ -1,0 +1,267 @@
+"""One Plotly figure of an utterance: waveform, mel, F0, energy, tokens and latents on one linked time axis.
+
+T frames at 50 Hz, M mel bins, Z latent dims. The figure travels to the browser as JSON, so everything in it is quantised:
+arrays are base64 typed arrays (int8 decibels, 16-bit tokens, 32-bit curves), the waveform is a minimum/maximum envelope.
+"""
+
+import colorsys
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+FRAME_SECONDS = 0.02
+SAMPLE_RATE_HZ = 16_000
+ENVELOPE_POINTS = 1600  # pairs of minimum and maximum along the whole figure
+MEL_RANGE_DB = (-80, 0)  # of the loudest cell
+DECIBELS_PER_LN = 20 / math.log(10)  # the mel spectrogram is the logarithm of an amplitude
+MEL_TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
+
+PROMPT_COLOUR = "#7a869a"
+CONTINUATION_COLOUR = "#0f766e"
+INK_COLOUR = "#6b7280"
+GRID_COLOUR = "rgba(127,127,127,0.18)"
+SHADE_COLOUR = "rgba(122,134,154,0.10)"
+CURVE_COLOURS = ("#0f766e", "#c2410c", "#4338ca", "#a16207", "#be185d", "#0369a1", "#4d7c0f", "#7e22ce")
+MEL_COLOURS = ("#0b1020", "#1b2a4e", "#1f5673", "#2a8a84", "#7bc28b", "#f2efb6")
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the figure shows of one utterance.
+
+    Attributes:
+        audio: [samples] at 16 kHz.
+        mel: [T, M] natural-log amplitude.
+        tokens: [T] unit of each frame.
+        latents: [T, Z].
+        pitch_hz: [T], NaN where unvoiced.
+        energy_db: [T] of full scale.
+        prompt_seconds: where the prompt ends and the continuation begins; 0 where there is no prompt.
+        num_tokens: V, size of the inventory.
+    """
+
+    audio: Array
+    mel: Array
+    tokens: NDArray[np.int64]
+    latents: Array
+    pitch_hz: Array
+    energy_db: Array
+    prompt_seconds: float
+    num_tokens: int
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound."""
+        return len(self.audio) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One strip of the figure: its y axis, from bottom to top as fractions of the height."""
+
+    axis: str
+    title: str
+    bottom: float
+    top: float
+
+
+PANELS = (
+    Panel("y", "Waveform", 0.885, 0.975),
+    Panel("y2", "Mel spectrogram, kHz", 0.615, 0.84),
+    Panel("y3", "Pitch (F0), Hz", 0.44, 0.57),
+    Panel("y4", "Energy, dB", 0.295, 0.395),
+    Panel("y5", "Tokens (what is said)", 0.215, 0.25),
+    Panel("y6", "Latents (how it is said)", 0.0, 0.17),
+)
+_AXIS_KEYS = {panel.axis: panel.axis.replace("y", "yaxis") for panel in PANELS}
+
+
+def utterance_figure(picture: Picture) -> go.Figure:
+    """The linked figure; about 150 kB of JSON for 13 s."""
+    figure = go.Figure(layout=_layout(picture))
+    _add_waveform(figure, picture)
+    _add_mel(figure, picture.mel)
+    _add_pitch(figure, picture.pitch_hz)
+    _add_curve(figure, picture.energy_db, "y4", "energy", INK_COLOUR, "%{y:.0f} dB")
+    _add_tokens(figure, picture.tokens, picture.num_tokens)
+    for dim, curve in enumerate(picture.latents.T):
+        colour = CURVE_COLOURS[dim % len(CURVE_COLOURS)]
+        _add_curve(figure, curve, "y6", f"z{dim + 1}", colour, "%{y:.2f}")
+    _mark_boundary(figure, picture)
+    return figure
+
+
+def figure_json(figure: go.Figure) -> str:
+    """The figure as the browser gets it, with the mode bar off: zoom by dragging, double click to reset."""
+    body = figure.to_json()
+    assert body is not None and body.endswith("}")
+    return body[:-1] + ',"config":{"displayModeBar":false,"doubleClick":"reset","scrollZoom":false}}'
+
+
+def envelope(audio: Array, num_points: int = ENVELOPE_POINTS) -> tuple[Array, float]:
+    """Minimum and maximum of each of `num_points` stretches, interleaved, and the seconds between two values."""
+    stretch = max(1, math.ceil(len(audio) / num_points))
+    padded = np.pad(audio, (0, -len(audio) % stretch)).reshape(-1, stretch)
+    extremes = np.stack([padded.min(axis=1), padded.max(axis=1)], axis=1).reshape(-1)
+    return extremes.astype(np.float32), stretch / SAMPLE_RATE_HZ / 2
+
+
+def mel_decibels(mel: Array) -> NDArray[np.int8]:
+    """[M, T] whole decibels below the loudest cell, clipped to the range that is shown."""
+    decibels = DECIBELS_PER_LN * (mel.T - (mel.max() if mel.size else 0.0))
+    return np.clip(np.round(decibels), *MEL_RANGE_DB).astype(np.int8)
+
+
+def token_colours(num_tokens: int) -> list[tuple[float, str]]:
+    """A stepped colour scale in which neighbouring units look different: hues a golden ratio apart."""
+    scale = []
+    for token in range(num_tokens):
+        red, green, blue = colorsys.hls_to_rgb(token * 0.618034 % 1, (0.50, 0.66, 0.40)[token % 3], 0.45)
+        colour = f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+        scale += [(round(token / num_tokens, 4), colour), (round((token + 1) / num_tokens, 4), colour)]
+    return scale
+
+
+def mel_tick_positions(num_mels: int, max_hz: float = 8000.0) -> list[float]:
+    """Index of the mel band centred on each labelled frequency (HTK scale, as the spectrogram's filters)."""
+    top = _mel_of_hz(max_hz)
+    return [_mel_of_hz(hz) / top * (num_mels + 1) - 1 for hz in MEL_TICKS_HZ]
+
+
+def _mel_of_hz(hz: float) -> float:
+    return 2595 * math.log10(1 + hz / 700)
+
+
+def _layout(picture: Picture) -> go.Layout:
+    layout = go.Layout(
+        template=None,
+        height=780,
+        margin={"l": 46, "r": 10, "t": 6, "b": 34},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK_COLOUR},
+        hovermode="x unified",
+        hoversubplots="axis",
+        hoverlabel={"font": {"size": 12}},
+        dragmode="zoom",
+        showlegend=False,
+        xaxis={
+            "range": [0, picture.seconds],
+            "ticksuffix": " s",
+            "hoverformat": ".2f",
+            "gridcolor": GRID_COLOUR,
+            "zeroline": False,
+            "anchor": "y6",
+            "showspikes": True,
+            "spikemode": "across",
+            "spikethickness": 1,
+            "spikecolor": INK_COLOUR,
+            "spikedash": "solid",
+        },
+    )
+    for panel in PANELS:
+        layout[_AXIS_KEYS[panel.axis]] = {
+            "domain": [panel.bottom, panel.top],
+            "anchor": "x",
+            "fixedrange": True,
+            "gridcolor": GRID_COLOUR,
+            "zeroline": False,
+            "nticks": 4,
+        }
+        title = {"text": panel.title, "x": 0, "y": panel.top, "xref": "paper", "yref": "paper"}
+        layout.annotations += (
+            go.layout.Annotation(title, xanchor="left", yanchor="bottom", showarrow=False, font={"size": 12}),
+        )
+    return layout
+
+
+def _add_waveform(figure: go.Figure, picture: Picture) -> None:
+    """The envelope in two colours: prompt and continuation."""
+    values, step = envelope(picture.audio)
+    split = min(len(values), round(picture.prompt_seconds / step) // 2 * 2)
+    peak = float(np.abs(values).max(initial=1e-3))
+    for name, part, start, colour in (
+        ("prompt", values[:split], 0.0, PROMPT_COLOUR),
+        ("continuation", values[split:], split * step, CONTINUATION_COLOUR),
+    ):
+        line = {"color": colour, "width": 1}
+        figure.add_scatter(y=part, x0=start, dx=step, mode="lines", line=line, name=name, yaxis="y", hoverinfo="skip")
+    figure.update_layout(yaxis={"range": [-1.05 * peak, 1.05 * peak], "showticklabels": False, "showgrid": False})
+
+
+def _add_mel(figure: go.Figure, mel: Array) -> None:
+    colours = [(index / (len(MEL_COLOURS) - 1), colour) for index, colour in enumerate(MEL_COLOURS)]
+    figure.add_heatmap(
+        z=mel_decibels(mel),
+        x0=0,
+        dx=FRAME_SECONDS,
+        zmin=MEL_RANGE_DB[0],
+        zmax=MEL_RANGE_DB[1],
+        colorscale=colours,
+        showscale=False,
+        hoverinfo="skip",
+        yaxis="y2",
+        name="mel",
+    )
+    labels = [f"{hz / 1000:g}" for hz in MEL_TICKS_HZ]
+    ticks = {"tickvals": mel_tick_positions(mel.shape[1]), "ticktext": labels, "range": [-0.5, mel.shape[1] - 0.5]}
+    figure.update_layout(yaxis2={**ticks, "showgrid": False})
+
+
+def _add_pitch(figure: go.Figure, pitch_hz: Array) -> None:
+    _add_curve(figure, pitch_hz, "y3", "F0", CONTINUATION_COLOUR, "%{y:.0f} Hz")
+    voiced = pitch_hz[~np.isnan(pitch_hz)]
+    if len(voiced):
+        low, high = float(voiced.min()), float(voiced.max())
+        figure.update_layout(yaxis3={"range": [max(0.0, low - 15), high + 15]})
+
+
+def _add_curve(figure: go.Figure, curve: Array, axis: str, name: str, colour: str, hover: str) -> None:
+    figure.add_scatter(
+        y=curve.astype(np.float32),
+        x0=0,
+        dx=FRAME_SECONDS,
+        mode="lines",
+        line={"color": colour, "width": 1.5},
+        name=name,
+        yaxis=axis,
+        hovertemplate=hover,
+        connectgaps=False,
+    )
+
+
+def _add_tokens(figure: go.Figure, tokens: NDArray[np.int64], num_tokens: int) -> None:
+    figure.add_heatmap(
+        z=tokens.astype(np.uint16)[None],
+        x0=0,
+        dx=FRAME_SECONDS,
+        zmin=-0.5,
+        zmax=num_tokens - 0.5,
+        colorscale=token_colours(num_tokens),
+        showscale=False,
+        hovertemplate="%{z}",
+        yaxis="y5",
+        name="token",
+    )
+    figure.update_layout(yaxis5={"showticklabels": False, "showgrid": False})
+
+
+def _mark_boundary(figure: go.Figure, picture: Picture) -> None:
+    """Shade the prompt and name both sides of the boundary."""
+    boundary = min(picture.prompt_seconds, picture.seconds)
+    if boundary <= 0:
+        return
+    common = {"xref": "x", "yref": "paper", "y0": 0, "y1": 0.975, "layer": "below"}
+    figure.add_shape(type="rect", x0=0, x1=boundary, fillcolor=SHADE_COLOUR, line={"width": 0}, **common)
+    line = {"color": INK_COLOUR, "width": 1.5, "dash": "dot"}
+    figure.add_shape(type="line", x0=boundary, x1=boundary, line=line, **{**common, "layer": "above"})
+    for text, anchor, colour in (("prompt ", "right", PROMPT_COLOUR), (" continuation", "left", CONTINUATION_COLOUR)):
+        figure.add_annotation(
+            text=text, x=boundary, y=1, xref="x", yref="paper", xanchor=anchor, yanchor="top",
+            showarrow=False, font={"size": 12, "color": colour},
+        )  # fmt: skip

@@ -1,0 +1,205 @@
+"""Every number a bundle is built from: frozen pydantic models whose defaults are the published configuration.
+
+A bundle's `bundle.json` holds these models; an unknown or missing key is an error that names the key.
+Fields that start with `quirk_` reproduce behaviour of the published code that a fresh design would not have;
+their default is the published value and loading published weights needs it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Config(BaseModel):
+    """Base of every configuration: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MelConfig(Config):
+    """Log-mel spectrogram (spec section 1.1)."""
+
+    sample_rate_hz: int = 16_000
+    n_fft: int = 1025  # odd on purpose: the frame count is then exactly ceil(samples / hop)
+    window_samples: int = 1024
+    hop_samples: int = 320  # 50 Hz frames
+    min_hz: float = 0.0
+    max_hz: float = 8000.0
+    num_mels: int = 80
+    floor: float = 1e-6  # ln(max(mel, floor))
+    mean: float = -1.5  # normalised mel = (ln mel - mean) / std
+    std: float = 2.0
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames per second, 50 for the published values."""
+        return self.sample_rate_hz / self.hop_samples
+
+
+class EncoderConfig(Config):
+    """Posterior encoder q(z|mel): causal ConvNeXt-like stack (spec sections 2.1, 2.2, 3.1)."""
+
+    channels: int = 512
+    hidden_channels: tuple[int, ...] = (2048, 2048, 2048)  # one entry per block
+    kernel_size: int = 7
+    norm_eps: float = 1e-6
+
+
+class TransformerConfig(Config):
+    """Causal pre-norm transformer with ALiBi (spec section 3.4)."""
+
+    dim: int = 1024
+    num_layers: int = 16
+    num_heads: int = 16
+    feedforward_dim: int = 4096
+    max_positions: int = 1024  # prompt + continuation + 1, 20 s at 50 Hz
+    norm_eps: float = 1e-6
+
+
+class FlowConfig(Config):
+    """Conditional affine coupling flow from posterior samples to the prior's base space (spec section 3.6)."""
+
+    num_layers: int = 4
+    hidden_dim: int = 64
+    norm_eps: float = 1e-6
+    scale_range: tuple[float, float] = (0.5, 2.0)
+    quirk_scale_range_reversed: bool = True  # the published code reads the pair as (max, min)
+
+
+class UtteranceConfig(Config):
+    """Utterance encoder: strided convolutions, then an average over time (spec section 3.7)."""
+
+    channels: tuple[int, ...] = (64, 128, 256, 512)  # after the input projection, then after each convolution
+    kernel_size: int = 4
+    stride: int = 2
+    dim: int = 128
+    norm_eps: float = 1e-6
+    quirk_lengths_doubled: bool = True  # valid length doubles, not halves, after each stride-2 convolution
+
+
+class DecoderConfig(Config):
+    """Diffusion U-Net on mel frames (spec section 3.8)."""
+
+    channels: int = 512
+    hidden_channels: tuple[int, ...] = (2048,) * 6
+    conditioned: tuple[bool, ...] = (False, True, True, True, True, False)
+    skips: tuple[int | None, ...] = (None, None, None, 2, 1, 0)  # record fused after each block
+    first_anticausal_block: int = 3  # blocks from here on look ahead instead of back
+    kernel_size: int = 7
+    condition_dim: int = 32
+    time_dim: int = 256
+    norm_eps: float = 1e-6
+    timesteps: int = 1000
+    cosine_offset: float = 0.008
+    max_beta: float = 0.999
+    input_scale: float = 5.0  # x0 = normalised mel / input_scale
+    clamp_range: tuple[float, float] = (-3.0, 1.2)  # of x0, in the scaled space
+
+    @model_validator(mode="after")
+    def _blocks_agree(self) -> "DecoderConfig":
+        lengths = {len(self.hidden_channels), len(self.conditioned), len(self.skips)}
+        if len(lengths) != 1:
+            raise ValueError(
+                f"hidden_channels, conditioned and skips need one entry per block, got "
+                f"{len(self.hidden_channels)}, {len(self.conditioned)} and {len(self.skips)}"
+            )
+        return self
+
+
+class ModelConfig(Config):
+    """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1)."""
+
+    latent_dim: int = 4  # Z
+    num_tokens: int = 200  # V
+    token_dim: int = 64
+    learned_end: bool = False  # our addition: one more token id, V, that says "the utterance ends here"
+    mel: MelConfig = MelConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    transformer: TransformerConfig = TransformerConfig()
+    flow: FlowConfig = FlowConfig()
+    utterance: UtteranceConfig = UtteranceConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    quirk_random_initial_state: bool = True  # U(-1, 1) drawn anew at every call; False: zeros
+
+    @property
+    def num_token_ids(self) -> int:
+        """Rows of the token embedding: V, and one more where the end is learned."""
+        return self.num_tokens + int(self.learned_end)
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> "ModelConfig":
+        if self.latent_dim % 2:
+            raise ValueError(f"latent_dim must be even (the flow splits it in halves), got {self.latent_dim}")
+        if self.transformer.dim % self.transformer.num_heads:
+            raise ValueError(
+                f"transformer.dim {self.transformer.dim} is not a multiple of num_heads {self.transformer.num_heads}"
+            )
+        return self
+
+
+class HiFiGANConfig(Config):
+    """HiFi-GAN generator of the published system (spec section 6)."""
+
+    kind: Literal["hifigan"] = "hifigan"
+    channels: int = 512
+    kernel_size: int = 7
+    upsample_rates: tuple[int, ...] = (5, 4, 2, 2, 2, 2)  # product = hop
+    upsample_kernel_sizes: tuple[int, ...] = (10, 8, 4, 4, 4, 4)
+    resblock_kernel_sizes: tuple[int, ...] = (3, 7, 11)
+    resblock_dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5), (1, 3, 5), (1, 3, 5))
+    mel: MelConfig = MelConfig()
+
+
+class VocosConfig(Config):
+    """Vocos-style generator: ConvNeXt blocks at the frame rate and an inverse STFT (arXiv 2306.00814)."""
+
+    kind: Literal["vocos"] = "vocos"
+    channels: int = 256
+    hidden_channels: int = 768
+    num_layers: int = 8
+    kernel_size: int = 7
+    n_fft: int = 1280  # = window
+    frames_per_mel: int = 1  # spectral frames per mel frame: hop = mel.hop_samples / frames_per_mel
+    mel: MelConfig = MelConfig()
+
+
+class GriffinLimConfig(Config):
+    """Phase reconstruction without any weights: for tests, never for the demo voice."""
+
+    kind: Literal["griffin_lim"] = "griffin_lim"
+    iterations: int = 32
+    mel: MelConfig = MelConfig()
+
+
+VocoderConfig = Annotated[HiFiGANConfig | VocosConfig | GriffinLimConfig, Field(discriminator="kind")]
+
+
+class HubertConfig(Config):
+    """HuBERT-large features and k-means units, as published (spec section 1.3)."""
+
+    kind: Literal["hubert"] = "hubert"
+    num_units: int = 200
+    feature_dim: int = 1024
+    num_layers: int = 24
+    num_heads: int = 16
+    feedforward_dim: int = 4096
+    max_seconds: float = 60.0  # longer files are skipped by the published script
+
+
+class PhoneticConfig(Config):
+    """Small supervised tokenizer: an encoder trained with CTC on phones, its features clustered to units."""
+
+    kind: Literal["phonetic"] = "phonetic"
+    num_units: int = 200
+    dim: int = 192
+    num_layers: int = 5
+    num_heads: int = 4
+    feedforward_dim: int = 768
+    kernel_size: int = 15  # depth-wise convolution in each block
+    dropout: float = 0.0  # slow on CPU; SpecAugment regularises instead
+    feature_layer: int = 4  # layer whose output is clustered, 1-based
+    phones: tuple[str, ...] = ()  # CTC inventory without the blank, which is class 0
+    mel: MelConfig = MelConfig()
+
+
+TokenizerConfig = Annotated[HubertConfig | PhoneticConfig, Field(discriminator="kind")]

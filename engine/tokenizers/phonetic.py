@@ -1,0 +1,78 @@
+"""Small supervised tokenizer: a Conformer trained with CTC on phones; one layer's features are clustered to units.
+
+B batch, T frames at 50 Hz, M mel bins, F feature dims, P phones and the blank (class 0), V units.
+"""
+
+import torch
+from torch import Tensor, nn
+from torchaudio.models import Conformer
+
+from engine.config import PhoneticConfig
+from engine.mel import LogMel
+from engine.tokenizers.units import nearest_centroid
+
+
+class PhoneticTokenizer(nn.Module):
+    """Waveform to phonetic units at 50 Hz, and to phone posteriors."""
+
+    centroids: Tensor
+
+    def __init__(self, config: PhoneticConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.mel = LogMel(config.mel)
+        self.input = nn.Linear(config.mel.num_mels, config.dim)
+        self.encoder = Conformer(
+            input_dim=config.dim,
+            num_heads=config.num_heads,
+            ffn_dim=config.feedforward_dim,
+            num_layers=config.num_layers,
+            depthwise_conv_kernel_size=config.kernel_size,
+            dropout=config.dropout,
+            convolution_first=True,  # position enters through the convolution, so it comes before attention
+        )
+        self.classifier = nn.Linear(config.dim, len(config.phones) + 1)
+        self.register_buffer("centroids", torch.zeros(config.num_units, config.dim))
+
+    def normalised(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """Log-mel with each bin's mean over the clip removed: takes out the microphone and most of the voice colour."""
+        positions = torch.arange(log_mel.shape[1], device=log_mel.device)
+        valid = (positions < lengths[:, None]).unsqueeze(-1)
+        mean = (log_mel * valid).sum(1, keepdim=True) / lengths[:, None, None]
+        return (log_mel - mean) / self.config.mel.std * valid
+
+    def layers(self, mel: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Output of every encoder layer.
+
+        Args:
+            mel: normalised as `normalised` does, [B, T, M].
+            lengths: valid frames, int64 [B].
+        Returns:
+            one [B, T, F] for each layer.
+        """
+        padding = torch.arange(mel.shape[1], device=mel.device) >= lengths[:, None]
+        hidden = self.input(mel).transpose(0, 1)  # the library's layers take [T, B, F]
+        outputs = []
+        for layer in self.encoder.conformer_layers:
+            hidden = layer(hidden, padding)
+            outputs.append(hidden.transpose(0, 1))
+        return outputs
+
+    def phone_logits(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """CTC logits of natural-log mels: [B, T, M] and int64 [B] to [B, T, P]; class 0 is the blank."""
+        logits: Tensor = self.classifier(self.layers(self.normalised(log_mel, lengths), lengths)[-1])
+        return logits
+
+    def features_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """Features to cluster, from natural-log mels: [B, T, M] and int64 [B] to [B, T, F]."""
+        return self.layers(self.normalised(log_mel, lengths), lengths)[self.config.feature_layer - 1]
+
+    def features(self, waveform: Tensor) -> Tensor:
+        """Features of one waveform: float32 [samples] at 16 kHz to [T, F] at 50 Hz."""
+        log_mel = self.mel(waveform)
+        lengths = torch.tensor([log_mel.shape[0]], device=log_mel.device)
+        return self.features_batch(log_mel[None], lengths)[0]
+
+    def tokens(self, waveform: Tensor) -> Tensor:
+        """Units of one waveform: float32 [samples] at 16 kHz to int64 [T]."""
+        return nearest_centroid(self.features(waveform), self.centroids)

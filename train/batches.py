@@ -1,0 +1,44 @@
+"""Batches as a pure function of (seed, step): a shuffled order per epoch, clips of similar length together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class FrameBatches:
+    """Batches of at most `frames_per_batch` padded frames, in an order that every epoch shuffles anew.
+
+    Clips are sorted by length with some jitter and cut into batches; the batches are then shuffled. A batch is found
+    from its number alone, so a resumed run continues in the middle of an epoch without any saved state.
+    """
+
+    def __init__(self, lengths: Sequence[int], frames_per_batch: int, seed: int, jitter: float = 0.1) -> None:
+        self._lengths = np.asarray(lengths)
+        self._frames_per_batch, self._seed, self._jitter = frames_per_batch, seed, jitter
+        self._epochs: list[list[np.ndarray]] = []
+        self._first_batch: list[int] = []
+
+    def batch(self, number: int) -> np.ndarray:
+        """Clip indices of the batch with this number, counted from 0 over all epochs."""
+        while not self._epochs or number >= self._first_batch[-1] + len(self._epochs[-1]):
+            self._add_epoch()
+        epoch = int(np.searchsorted(self._first_batch, number, side="right")) - 1
+        return self._epochs[epoch][number - self._first_batch[epoch]]
+
+    def _add_epoch(self) -> None:
+        epoch = len(self._epochs)
+        random = np.random.default_rng((self._seed, epoch))
+        keys = self._lengths * random.uniform(1 - self._jitter, 1 + self._jitter, len(self._lengths))
+        batches: list[np.ndarray] = []
+        current: list[int] = []
+        longest = 0
+        for index in np.argsort(keys, kind="stable"):
+            longest = max(longest, int(self._lengths[index]))
+            if current and longest * (len(current) + 1) > self._frames_per_batch:
+                batches.append(np.array(current))
+                current, longest = [], int(self._lengths[index])
+            current.append(int(index))
+        batches.append(np.array(current))
+        order = random.permutation(len(batches))
+        self._first_batch.append(self._first_batch[-1] + len(self._epochs[-1]) if self._epochs else 0)
+        self._epochs.append([batches[position] for position in order])

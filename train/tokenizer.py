@@ -1,0 +1,213 @@
+"""The phonetic tokenizer's stage: CTC on dictionary phones, then k-means units on one layer's features.
+
+B batch, T frames at 50 Hz, M mel bins, F feature dims, V units.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchaudio
+from accelerate import Accelerator
+from rapidfuzz.distance import Levenshtein
+from sklearn.cluster import MiniBatchKMeans
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from engine.config import Config, PhoneticConfig
+from engine.tokenizers.phonetic import PhoneticTokenizer
+from train.batches import FrameBatches
+from train.phones import Lexicon
+from train.prepare import Clip, CorpusError, PreparedCorpus
+
+DEV_FRAMES_PER_BATCH = 8000
+
+
+class TokenizerRecipe(Config):
+    """How the phonetic tokenizer is trained."""
+
+    model: PhoneticConfig = PhoneticConfig()
+    frames_per_step: int = 5000
+    learning_rate: float = 1.5e-3
+    warmup: float = 0.04  # share of the budget
+    weight_decay: float = 0.01
+    max_gradient_norm: float = 1.0
+    tempo_range: tuple[float, float] = (0.9, 1.15)  # time stretch of the mel
+    frequency_masks: int = 2
+    frequency_mask_bins: int = 18
+    time_masks_per_second: float = 0.6
+    time_mask_frames: int = 8
+    kmeans_frames: int = 300_000
+    bf16: bool = True
+
+
+@dataclass
+class PhoneBatch:
+    """One CTC batch: natural-log mels [B, T, M], lengths [B], classes of all items end to end, their counts [B]."""
+
+    mel: Tensor
+    lengths: Tensor
+    classes: Tensor
+    num_classes: Tensor
+
+
+class TokenizerStage:
+    """CTC training of a phonetic tokenizer (train/loop.py)."""
+
+    name = "tokenizer"
+
+    def __init__(
+        self, recipe: TokenizerRecipe, prepared: Path, lexicon: Lexicon, accelerator: Accelerator, seed: int = 0
+    ) -> None:
+        self.recipe, self.accelerator = recipe, accelerator
+        self.train_set = _Transcribed(prepared, "train", lexicon, recipe.model)
+        self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe.model)
+        self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, seed)
+        torch.manual_seed(seed)
+        tokenizer = PhoneticTokenizer(recipe.model.model_copy(update={"phones": lexicon.inventory}))
+        optimizer = torch.optim.AdamW(
+            tokenizer.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
+        )
+        self.tokenizer, self.optimizer = accelerator.prepare(tokenizer, optimizer)
+
+    def averaged(self) -> dict[str, nn.Module]:
+        return {"tokenizer": self.accelerator.unwrap_model(self.tokenizer)}
+
+    def step(self, step: int, progress: float) -> dict[str, float]:
+        batch = self.train_set.batch(
+            self.batches.batch(step * self.accelerator.num_processes + self.accelerator.process_index), self.recipe
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * warmup_cosine(progress, self.recipe.warmup)
+        self.tokenizer.train()
+        loss = self._loss(batch)
+        self.accelerator.backward(loss)
+        norm = self.accelerator.clip_grad_norm_(self.tokenizer.parameters(), self.recipe.max_gradient_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return {"loss": loss.item(), "gradient_norm": float(norm)}
+
+    def _loss(self, batch: PhoneBatch) -> Tensor:
+        """CTC loss per phone."""
+        model = self.averaged()["tokenizer"]
+        assert isinstance(model, PhoneticTokenizer)
+        with torch.autocast(batch.mel.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            logits = model.phone_logits(batch.mel, batch.lengths)
+        loss = nn.functional.ctc_loss(
+            logits.float().log_softmax(-1).transpose(0, 1),
+            batch.classes,
+            batch.lengths,
+            batch.num_classes,
+            reduction="sum",
+            zero_infinity=True,
+        )
+        return loss / batch.num_classes.sum()
+
+    @torch.inference_mode()
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Phone error rate of greedy decoding, and the CTC loss per phone, on the dev split."""
+        model = self.averaged()["tokenizer"].eval()
+        assert isinstance(model, PhoneticTokenizer)
+        errors = phones = 0
+        losses = []
+        batches = FrameBatches(self.dev_set.frame_counts, DEV_FRAMES_PER_BATCH, seed=0)
+        seen = 0
+        number = 0
+        while seen < len(self.dev_set.items):
+            indices = batches.batch(number)
+            batch = self.dev_set.batch(indices, None)
+            losses.append(self._loss(batch).item())
+            best = model.phone_logits(batch.mel, batch.lengths).argmax(-1)
+            targets = batch.classes.split(batch.num_classes.tolist())
+            for row, length, target in zip(best, batch.lengths, targets, strict=True):
+                decoded = torch.unique_consecutive(row[:length])
+                errors += Levenshtein.distance(decoded[decoded > 0].tolist(), target.tolist())
+                phones += len(target)
+            seen += len(indices)
+            number += 1
+        return {"phone_error_rate": errors / phones, "ctc": float(np.mean(losses))}
+
+
+class _Transcribed:
+    """The clips of a split whose words are all in the dictionary."""
+
+    def __init__(self, prepared: Path, split: str, lexicon: Lexicon, config: PhoneticConfig) -> None:
+        self.corpus = PreparedCorpus(prepared, split, config.mel)
+        self.items: list[tuple[Clip, list[int]]] = []
+        for clip in self.corpus.clips:
+            classes = lexicon.classes(clip.transcript)
+            if classes and 2 * len(classes) < clip.num_frames:
+                self.items.append((clip, classes))
+        if not self.items:
+            raise CorpusError(f"no clip of the split {split!r} has a transcript whose words are all in the dictionary")
+
+    @property
+    def frame_counts(self) -> list[int]:
+        return [clip.num_frames for clip, _ in self.items]
+
+    def batch(self, indices: np.ndarray, augment: TokenizerRecipe | None) -> PhoneBatch:
+        mels, targets = [], []
+        for index in indices:
+            clip, classes = self.items[index]
+            mel = self.corpus.mel(clip)
+            mels.append(augmented(mel, augment, len(classes)) if augment else mel)
+            targets.append(torch.tensor(classes))
+        return PhoneBatch(
+            mel=pad_sequence(mels, batch_first=True),
+            lengths=torch.tensor([len(mel) for mel in mels]),
+            classes=torch.cat(targets),
+            num_classes=torch.tensor([len(target) for target in targets]),
+        )
+
+
+def augmented(mel: Tensor, recipe: TokenizerRecipe, num_phones: int) -> Tensor:
+    """Tempo change and SpecAugment masks on one natural-log mel [T, M]; masks hold the clip's mean."""
+    tempo = float(torch.empty(1).uniform_(*recipe.tempo_range))
+    frames = max(int(len(mel) / tempo), 2 * num_phones + 1)
+    mel = nn.functional.interpolate(mel.T[None], size=frames, mode="linear")[0].T
+    fill = float(mel.mean())
+    spectrogram = mel.T[None]  # torchaudio masks [..., frequency, time]
+    for _ in range(recipe.frequency_masks):
+        spectrogram = torchaudio.functional.mask_along_axis(spectrogram, recipe.frequency_mask_bins, fill, axis=1)
+    for _ in range(round(recipe.time_masks_per_second * frames / 50)):
+        spectrogram = torchaudio.functional.mask_along_axis(spectrogram, recipe.time_mask_frames, fill, axis=2)
+    return spectrogram[0].T
+
+
+def warmup_cosine(progress: float, warmup: float, floor: float = 0.02) -> float:
+    """Learning-rate factor: linear warm-up over the share `warmup` of the budget, then a cosine to `floor`."""
+    if progress < warmup:
+        return max(progress / warmup, 0.01)
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+@torch.inference_mode()
+def fit_units(tokenizer: PhoneticTokenizer, prepared: Path, num_frames: int, seed: int = 0) -> dict[str, float]:
+    """Cluster the features of random training clips into the tokenizer's units, in place.
+
+    Returns:
+        what the units look like: entropy in bits, share of units in use, mean run length in frames.
+    """
+    corpus = PreparedCorpus(prepared, "train", tokenizer.config.mel)
+    order = np.random.default_rng(seed).permutation(len(corpus.clips))
+    features: list[Tensor] = []
+    for index in order:
+        mel = corpus.mel(corpus.clips[index])
+        features.append(tokenizer.features_batch(mel[None], torch.tensor([len(mel)]))[0])
+        if sum(map(len, features)) >= num_frames:
+            break
+    stacked = torch.cat(features).numpy()
+    kmeans = MiniBatchKMeans(
+        tokenizer.config.num_units, batch_size=8192, n_init=3, max_iter=60, random_state=seed, reassignment_ratio=0.001
+    ).fit(stacked)
+    tokenizer.centroids.copy_(torch.from_numpy(kmeans.cluster_centers_.astype(np.float32)))
+    labels = kmeans.predict(stacked)
+    counts = np.bincount(labels, minlength=tokenizer.config.num_units)
+    share = counts[counts > 0] / counts.sum()
+    return {
+        "entropy_bits": float(-(share * np.log2(share)).sum()),
+        "units_in_use": float((counts > 0).mean()),
+        "mean_run_frames": float(len(labels) / (1 + (np.diff(labels) != 0).sum())),
+    }

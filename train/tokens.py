@@ -1,0 +1,78 @@
+"""Unit ids of every prepared clip: `tokens.u16` beside the mels, one id per frame."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+from tqdm import tqdm
+
+from engine.tokenizers.phonetic import PhoneticTokenizer
+from engine.tokenizers.units import nearest_centroid
+from train.prepare import Clip, CorpusError, PreparedCorpus, read_index
+
+FRAMES_PER_BATCH = 6000
+
+
+def fingerprint(tokenizer: PhoneticTokenizer) -> str:
+    """Names the tokens that this tokenizer assigns; other weights give another name."""
+    weights = {key: value.contiguous() for key, value in tokenizer.state_dict().items()}
+    return hashlib.sha256(save(weights)).hexdigest()[:12]
+
+
+@torch.inference_mode()
+def assign_tokens(tokenizer: PhoneticTokenizer, prepared: Path) -> Path:
+    """Write the unit ids of all clips of a prepared folder; done once per tokenizer.
+
+    Returns:
+        the file of ids, uint16, one per frame in the order of the flat mel file.
+    """
+    path = prepared / f"tokens-{fingerprint(tokenizer)}.u16"
+    if path.is_file():
+        return path
+    clips = read_index(prepared)
+    tokens = np.zeros(clips[-1].frame_offset + clips[-1].num_frames, dtype=np.uint16)
+    for split in sorted({clip.split for clip in clips}):
+        corpus = PreparedCorpus(prepared, split, tokenizer.config.mel)
+        ordered = sorted(corpus.clips, key=lambda clip: clip.num_frames)
+        for batch in tqdm(_batches(ordered), desc=f"tokens {split}", mininterval=5.0):
+            _assign(tokenizer, corpus, batch, tokens)
+    partial = path.with_suffix(".partial")
+    tokens.tofile(partial)
+    partial.rename(path)
+    return path
+
+
+def _batches(clips: list[Clip]) -> list[list[Clip]]:
+    """Runs of clips, shortest first, of at most FRAMES_PER_BATCH padded frames."""
+    batches: list[list[Clip]] = [[]]
+    for clip in clips:
+        if batches[-1] and clip.num_frames * (len(batches[-1]) + 1) > FRAMES_PER_BATCH:
+            batches.append([])
+        batches[-1].append(clip)
+    return batches
+
+
+def _assign(tokenizer: PhoneticTokenizer, corpus: PreparedCorpus, clips: list[Clip], tokens: np.ndarray) -> None:
+    lengths = torch.tensor([clip.num_frames for clip in clips])
+    mel = torch.nn.utils.rnn.pad_sequence([corpus.mel(clip) for clip in clips], batch_first=True)
+    ids = nearest_centroid(tokenizer.features_batch(mel, lengths), tokenizer.centroids)
+    for clip, row in zip(clips, ids, strict=True):
+        tokens[clip.frame_offset : clip.frame_offset + clip.num_frames] = row[: clip.num_frames].numpy()
+
+
+class TokenFile:
+    """Memory-mapped unit ids of a prepared folder."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise CorpusError(f"{path} does not exist. Assign tokens first: `undertone tokenizer`.")
+        self._ids = np.memmap(path, dtype=np.uint16, mode="r")
+
+    def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
+        """int64 [frames] of a clip, or of `count` frames from `start`."""
+        count = clip.num_frames - start if count is None else count
+        begin = clip.frame_offset + start
+        return torch.from_numpy(self._ids[begin : begin + count].astype(np.int64))
