@@ -21,13 +21,11 @@ from tqdm import tqdm
 
 from engine.config import MelConfig
 from engine.errors import AudioError, UndertoneError
+from engine.loudness import to_loudness, trim_silence
 from engine.mel import LogMel
 
 log = logging.getLogger(__name__)
 
-LOUDNESS_LUFS = -23.0  # EBU R128's programme loudness; every clip is brought to it
-TRIM_DB = -45.0  # frames this far below the clip's loudest frame count as silence at its ends
-KEPT_SILENCE_SECONDS = 0.2
 MIN_SECONDS = 1.0
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
@@ -100,32 +98,16 @@ def clean(waveform: torch.Tensor, sample_rate_hz: int, mel: MelConfig) -> torch.
     Returns:
         float32 [samples] in [-1, 1].
     Raises:
-        AudioError: silent, or shorter than a second after trimming.
+        AudioError: silent, not finite, or shorter than a second after trimming.
     """
     if not torch.isfinite(waveform).all():
         raise AudioError("holds samples that are not finite")
     waveform = torchaudio.functional.resample(waveform, sample_rate_hz, mel.sample_rate_hz)
-    waveform = trim_silence(waveform, mel.hop_samples, mel.sample_rate_hz)
+    waveform = trim_silence(waveform, mel.sample_rate_hz)
     seconds = len(waveform) / mel.sample_rate_hz
     if seconds < MIN_SECONDS:
         raise AudioError(f"is {seconds:.2f} s long after trimming silence; at least {MIN_SECONDS:.1f} s are needed")
-    loudness = torchaudio.functional.loudness(waveform[None], mel.sample_rate_hz).item()
-    if not np.isfinite(loudness):
-        raise AudioError("is silent")
-    gain = 10 ** ((LOUDNESS_LUFS - loudness) / 20)
-    return waveform * min(gain, 0.99 / max(waveform.abs().max().item(), 1e-9))
-
-
-def trim_silence(waveform: torch.Tensor, hop_samples: int, sample_rate_hz: int) -> torch.Tensor:
-    """Cut what lies before the first and after the last frame within TRIM_DB of the loudest, but for a short rest."""
-    frames = waveform[: len(waveform) // hop_samples * hop_samples].reshape(-1, hop_samples)
-    if not len(frames):
-        return waveform
-    level_db = 10 * torch.log10(frames.square().mean(1) + 1e-12)
-    loud = torch.nonzero(level_db > level_db.max() + TRIM_DB)[:, 0]
-    rest = int(KEPT_SILENCE_SECONDS * sample_rate_hz)
-    start = max(0, int(loud[0]) * hop_samples - rest)
-    return waveform[start : int(loud[-1] + 1) * hop_samples + rest]
+    return to_loudness(waveform, mel.sample_rate_hz)
 
 
 def _prepare_one(source: Source, mel: MelConfig) -> tuple[np.ndarray, np.ndarray] | str:
