@@ -1,0 +1,254 @@
+"""The bundle: one folder with every configuration and weight that the engine needs. No pickle is read or written."""
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, JsonValue, model_validator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from engine.checked import checked
+from engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
+from engine.errors import BundleError
+from engine.network import VAEGSLM
+from engine.tokenizers import build_tokenizer
+from engine.vocoders import build_vocoder
+
+CONFIG_FILE = "bundle.json"
+WEIGHT_FILES = {"model": "model.safetensors", "vocoder": "vocoder.safetensors", "tokenizer": "tokenizer.safetensors"}
+
+
+class Provenance(Config):
+    """Where the weights come from."""
+
+    recipe: str = ""  # name of the recipe, or of the published checkpoint
+    data: tuple[str, ...] = ()  # corpora, with their licences
+    steps: dict[str, int] = Field(default_factory=dict)  # optimiser steps by stage
+    minutes: dict[str, float] = Field(default_factory=dict)  # wall time by stage
+    machine: str = ""
+    created: str = ""  # ISO 8601 date
+
+
+class BundleConfig(Config):
+    """`bundle.json`."""
+
+    format_version: Literal[1] = 1
+    name: str
+    licence: str
+    model: ModelConfig = ModelConfig()
+    vocoder: VocoderConfig
+    tokenizer: TokenizerConfig
+    provenance: Provenance = Provenance()
+    prompt_loudness_lufs: float | None = None  # prompts are brought to the loudness of training; None leaves them
+    measured: dict[str, JsonValue] = Field(default_factory=dict)  # numbers of the model card, on held-out speech
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> "BundleConfig":
+        if self.tokenizer.num_units != self.model.num_tokens:
+            raise ValueError(
+                f"tokenizer.num_units is {self.tokenizer.num_units} and model.num_tokens is {self.model.num_tokens}; "
+                "they must be equal"
+            )
+        if self.vocoder.mel != self.model.mel:
+            raise ValueError("vocoder.mel and model.mel differ; the vocoder must read the mel that the model makes")
+        return self
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle: modules in evaluation mode, weight norm folded, no gradients."""
+
+    config: BundleConfig
+    fingerprint: str  # sha256 over the files, hexadecimal
+    model: VAEGSLM
+    vocoder: nn.Module
+    tokenizer: nn.Module
+
+    @property
+    def name(self) -> str:
+        """What the bundle calls itself."""
+        return self.config.name
+
+
+def load_bundle(source: str | Path, device: torch.device | str = "cpu") -> Bundle:
+    """Load a bundle.
+
+    Args:
+        source: a folder, or a Hub repository as `owner/name` or `owner/name@revision`; the Hub is only asked
+            where no such folder exists.
+        device: where the modules go; weights become float32 whatever they are stored as.
+    Raises:
+        BundleError: naming the file, the key and what was expected.
+    """
+    folder = _folder(source)
+    config = read_config(folder)
+    modules: dict[str, Any] = {
+        "model": VAEGSLM(config.model),
+        "vocoder": build_vocoder(config.vocoder),
+        "tokenizer": build_tokenizer(config.tokenizer),
+    }
+    for part, module in modules.items():
+        load_weights(module, folder / WEIGHT_FILES[part])
+        _fold_weight_norm(module)
+        module.to(device).eval().requires_grad_(False)
+    return Bundle(config, fingerprint(folder), **modules)
+
+
+def save_bundle(
+    folder: str | Path,
+    config: BundleConfig,
+    model: nn.Module,
+    vocoder: nn.Module,
+    tokenizer: nn.Module,
+    dtype: torch.dtype = torch.float32,
+    texts: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a bundle; the folder appears whole or not at all, and an older bundle of that name is replaced.
+
+    Args:
+        dtype: of the stored floating point weights; float16 and bfloat16 halve the size.
+        texts: more files by name, for example the model card `README.md`.
+    Raises:
+        BundleError: the folder exists and holds something else.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file():
+        raise BundleError(f"{folder} exists and is no bundle (it has no {CONFIG_FILE}). Choose another folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for part, module in {"model": model, "vocoder": vocoder, "tokenizer": tokenizer}.items():
+            save_file(_stored(module, dtype), draft / WEIGHT_FILES[part])
+        for name, text in (texts or {}).items():
+            (draft / name).write_text(text, encoding="utf-8")
+        (draft / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        draft.chmod(0o755)
+        _swap(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def read_config(folder: Path) -> BundleConfig:
+    """`bundle.json` of a folder; every key must be there and known."""
+    path = folder / CONFIG_FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}); a bundle has {_expected_files()}.") from error
+    except ValueError as error:
+        raise BundleError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise BundleError(f"{path} holds a {type(values).__name__}; expected an object with the keys of a bundle.")
+    return checked(BundleConfig, values, str(path), BundleError, complete=True)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Fill a module from a safetensors file, converting floating point types.
+
+    Raises:
+        BundleError: the file is missing or damaged, or keys or shapes do not fit.
+    """
+    target = module.state_dict()
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a mapping)
+    except OSError as error:
+        raise BundleError(f"{path} is missing or cannot be read; a bundle has {_expected_files()}.") from error
+    except SafetensorError as error:
+        raise BundleError(f"{path} is damaged or no safetensors file ({error}). Fetch or export it again.") from error
+    if missing := sorted(target.keys() - stored.keys()):
+        raise BundleError(f"{path}: missing tensor {_listed(missing)}. Known: {_listed(sorted(target))}.")
+    if unknown := sorted(stored.keys() - target.keys()):
+        raise BundleError(f"{path}: unknown tensor {_listed(unknown)}. Known: {_listed(sorted(target))}.")
+    wrong = [
+        f"{key} has shape {list(stored[key].shape)}, {CONFIG_FILE} asks for {list(target[key].shape)}"
+        for key in sorted(target)
+        if stored[key].shape != target[key].shape
+    ]
+    if wrong:
+        raise BundleError(f"{path}: " + "; ".join(wrong[:6]) + f" ({len(wrong)} of {len(target)} tensors do not fit).")
+    module.load_state_dict(stored)
+
+
+def fingerprint(folder: Path) -> str:
+    """sha256 over names and bytes of the bundle's files, hexadecimal: what a replay must find again."""
+    total = hashlib.sha256()
+    for name in (CONFIG_FILE, *WEIGHT_FILES.values()):
+        with (folder / name).open("rb") as file:
+            total.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _folder(source: str | Path) -> Path:
+    """The bundle's folder on this machine, fetched from the Hub where there is none."""
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise BundleError(f"{folder} is a file; a bundle is a folder with {_expected_files()}.")
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", str(source)):
+        raise BundleError(f"there is no bundle folder {str(source)!r}, and this is no Hub repository (owner/name).")
+    import huggingface_hub  # only reached for a Hub id, and slow to import
+
+    repository, _, revision = str(source).partition("@")
+    try:
+        fetched = huggingface_hub.snapshot_download(
+            repository, revision=revision or None, allow_patterns=[CONFIG_FILE, *WEIGHT_FILES.values()]
+        )
+    except Exception as error:  # its errors come from several libraries, and offline is the usual one
+        raise BundleError(
+            f"there is no folder {str(source)!r}, and the Hub repository {repository!r} could not be fetched "
+            f"({type(error).__name__}). Check the name, or give a folder when there is no network."
+        ) from error
+    return Path(fetched)
+
+
+def _stored(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """State dict as it goes to disk: own memory, floating point weights in `dtype`."""
+    return {
+        key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous().clone()
+        for key, tensor in module.state_dict().items()
+    }
+
+
+def _fold_weight_norm(module: nn.Module) -> None:
+    """Replace every parametrised weight by its value."""
+    for child in module.modules():
+        if parametrize.is_parametrized(child, "weight"):
+            parametrize.remove_parametrizations(child, "weight", leave_parametrized=True)
+
+
+def _swap(draft: Path, folder: Path) -> None:
+    """Put the finished draft in the folder's place; the old one is set aside first, so neither is ever half there."""
+    if not folder.exists():
+        draft.replace(folder)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+    folder.replace(aside / "bundle")
+    try:
+        draft.replace(folder)
+    except OSError:
+        (aside / "bundle").replace(folder)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _expected_files() -> str:
+    return ", ".join([CONFIG_FILE, *WEIGHT_FILES.values()])
+
+
+def _listed(names: list[str], most: int = 6) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,178 @@
+"""Bundles on disk: round trip, atomic writing, and errors that name the file and the key."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.bundle import Bundle, BundleConfig, fingerprint, load_bundle, save_bundle
+from engine.config import GriffinLimConfig, HiFiGANConfig, HubertConfig, PhoneticConfig
+from engine.errors import BundleError
+from tests.tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture
+def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_folder, tmp_path / "bundle"))
+
+
+def save_again(bundle: Bundle, folder: Path, **changes: Any) -> Path:
+    return save_bundle(folder, bundle.config, bundle.model, bundle.vocoder, bundle.tokenizer, **changes)
+
+
+def test_round_trip_keeps_every_weight_and_the_configuration(tiny_folder: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(tiny_folder)
+    again = load_bundle(save_again(bundle, tmp_path / "again"))
+    assert again.config == bundle.config
+    assert again.fingerprint == bundle.fingerprint
+    for part in ("model", "vocoder", "tokenizer"):
+        weights, copies = getattr(bundle, part).state_dict(), getattr(again, part).state_dict()
+        assert all(torch.equal(weights[key], copies[key]) for key in weights)
+    assert not any(p.requires_grad for p in bundle.model.parameters())
+    assert not bundle.model.training
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_on_disk_is_float32_in_memory(tiny_folder: Path, tmp_path: Path, dtype: torch.dtype) -> None:
+    bundle = load_bundle(tiny_folder)
+    half = save_again(bundle, tmp_path / "half", dtype=dtype)
+    weight = load_bundle(half).model.token_embedding.weight
+    assert weight.dtype == torch.float32
+    assert torch.equal(weight, bundle.model.token_embedding.weight.to(dtype).float())
+    sizes = [(f / "model.safetensors").stat().st_size for f in (half, tiny_folder)]
+    assert sizes[0] < 0.6 * sizes[1] + 10_000
+
+
+def test_an_older_bundle_is_replaced_whole(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    (folder / "stale.txt").write_text("old")
+    save_again(bundle, folder, texts={"README.md": "# card"})
+    assert (folder / "README.md").read_text() == "# card"
+    assert not (folder / "stale.txt").exists()
+    assert [p.name for p in folder.parent.iterdir()] == ["bundle"]
+
+
+def test_a_folder_with_other_things_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(BundleError, match="is no bundle"):
+        save_again(load_bundle(tiny_folder), tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_a_failed_save_leaves_the_old_bundle(folder: Path) -> None:
+    before = fingerprint(folder)
+    with pytest.raises(FileNotFoundError):
+        save_again(load_bundle(folder), folder, texts={"no/such/place": "x"})
+    assert fingerprint(folder) == before
+    assert [p.name for p in folder.parent.iterdir()] == ["bundle"]
+
+
+def test_the_fingerprint_sees_every_file(folder: Path) -> None:
+    seen = {fingerprint(folder)}
+    for name in ("bundle.json", "vocoder.safetensors"):
+        (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+        seen.add(fingerprint(folder))
+    assert len(seen) == 3
+
+
+def edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:
+    def apply(folder: Path) -> None:
+        path = folder / "bundle.json"
+        values = json.loads(path.read_text())
+        change(values)
+        path.write_text(json.dumps(values))
+
+    return apply
+
+
+def edit_weights(name: str, change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], object]:
+    def apply(folder: Path) -> None:
+        weights = load_file(folder / name)
+        change(weights)
+        save_file(weights, folder / name)
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: (f / "bundle.json").unlink(), ["bundle.json", "cannot be read"]),
+        (lambda f: (f / "bundle.json").write_text("{"), ["bundle.json", "not JSON"]),
+        (lambda f: (f / "bundle.json").write_text("[]"), ["bundle.json", "list"]),
+        (lambda f: (f / "model.safetensors").unlink(), ["model.safetensors", "missing"]),
+        (lambda f: (f / "vocoder.safetensors").write_bytes(b"x" * 99), ["vocoder.safetensors", "damaged"]),
+        (edit(lambda v: v.update(colour=1)), ["bundle.json", "unknown key 'colour'", "known keys", "licence"]),
+        (edit(lambda v: v.pop("licence")), ["bundle.json", "missing key 'licence'"]),
+        (edit(lambda v: v["model"].pop("latent_dim")), ["missing key 'model.latent_dim'", "token_dim"]),
+        (edit(lambda v: v["model"]["mel"].update(hop=1)), ["unknown key 'model.mel.hop'", "hop_samples"]),
+        (edit(lambda v: v["vocoder"].update(depth=1)), ["unknown key", "depth", "num_layers"]),
+        (edit(lambda v: v["vocoder"].update(kind="wavenet")), ["wavenet", "vocos"]),
+        (edit(lambda v: v.update(format_version=2)), ["format_version is 2"]),
+        (edit(lambda v: v["model"].update(latent_dim="many")), ["model.latent_dim is 'many'"]),
+        (edit(lambda v: v["model"].update(num_tokens=7)), ["num_units is 24", "num_tokens is 7"]),
+        (edit(lambda v: v["vocoder"]["mel"].update(floor=1e-5)), ["vocoder.mel"]),
+        (
+            edit(lambda v: v["model"].update(token_dim=20)),
+            ["model.safetensors", "decoder.unet.condition.weight has shape"],
+        ),
+        (
+            edit_weights("model.safetensors", lambda w: w.pop("token_embedding.weight")),
+            ["model.safetensors", "missing tensor 'token_embedding.weight'"],
+        ),
+        (
+            edit_weights("tokenizer.safetensors", lambda w: w.update(extra=torch.zeros(1))),
+            ["tokenizer.safetensors", "unknown tensor 'extra'", "centroids"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(folder: Path, damage: Callable[[Path], object], words: list[str]) -> None:
+    damage(folder)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(folder)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_sources_that_are_no_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    with pytest.raises(BundleError, match="is a file"):
+        load_bundle(file)
+    with pytest.raises(BundleError, match="no bundle folder"):
+        load_bundle(tmp_path / "nowhere" / "at" / "all")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", _offline)
+    with pytest.raises(BundleError, match=r"no folder 'someone/voice'.*ConnectionError.*no network"):
+        load_bundle("someone/voice")
+
+
+def _offline(*_: object, **__: object) -> str:
+    raise ConnectionError("offline")
+
+
+def test_a_hub_id_is_fetched_where_there_is_no_folder(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def fetch(repository: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.append((repository, revision, "bundle.json" in allow_patterns))
+        return str(tiny_folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    assert load_bundle("someone/voice@v2").name == "tiny"
+    assert asked == [("someone/voice", "v2", True)]
+
+
+def test_a_bundle_without_vocoder_weights(tmp_path: Path) -> None:
+    bundle = load_bundle(make_tiny_bundle(tmp_path / "b", streaming_vocoder=False))
+    assert isinstance(bundle.config.vocoder, GriffinLimConfig)
+
+
+def test_a_configuration_survives_json() -> None:
+    for vocoder in (HiFiGANConfig(), GriffinLimConfig()):
+        for tokenizer in (HubertConfig(), PhoneticConfig()):
+            config = BundleConfig(name="x", licence="MIT", vocoder=vocoder, tokenizer=tokenizer)
+            assert BundleConfig.model_validate_json(config.model_dump_json()) == config

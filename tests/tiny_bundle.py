@@ -1,0 +1,75 @@
+"""A bundle with random weights that is made in a moment: everything the engine does, nothing that means anything."""
+
+from pathlib import Path
+
+import torch
+
+from engine.bundle import BundleConfig, Provenance, save_bundle
+from engine.config import (
+    DecoderConfig,
+    EncoderConfig,
+    FlowConfig,
+    GriffinLimConfig,
+    ModelConfig,
+    PhoneticConfig,
+    TransformerConfig,
+    UtteranceConfig,
+    VocosConfig,
+)
+from engine.network import VAEGSLM
+from engine.tokenizers import build_tokenizer
+from engine.vocoders import build_vocoder
+
+NUM_TOKENS = 24
+
+
+def tiny_model_config(learned_end: bool = False) -> ModelConfig:
+    """A network of some ten thousand parameters with every part of the large one."""
+    return ModelConfig(
+        latent_dim=4,
+        num_tokens=NUM_TOKENS,
+        token_dim=16,
+        learned_end=learned_end,
+        encoder=EncoderConfig(channels=16, hidden_channels=(32, 32, 32)),
+        transformer=TransformerConfig(dim=32, num_layers=2, num_heads=4, feedforward_dim=64),
+        flow=FlowConfig(hidden_dim=8),
+        utterance=UtteranceConfig(channels=(8, 8, 8, 16), dim=8),
+        decoder=DecoderConfig(channels=16, hidden_channels=(32,) * 6, condition_dim=8, time_dim=16),
+    )
+
+
+def make_tiny_bundle(folder: Path, learned_end: bool = False, streaming_vocoder: bool = True, seed: int = 0) -> Path:
+    """Write a random bundle.
+
+    Args:
+        folder: where; it appears whole.
+        learned_end: whether the model has the token that ends an utterance.
+        streaming_vocoder: a small Vocos, which can speak in blocks; False: Griffin-Lim, which cannot.
+        seed: of the weights.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        config = BundleConfig(
+            name="tiny",
+            licence="none: random weights",
+            model=tiny_model_config(learned_end),
+            vocoder=VocosConfig(channels=16, hidden_channels=32, num_layers=2)
+            if streaming_vocoder
+            else GriffinLimConfig(iterations=4),
+            tokenizer=PhoneticConfig(
+                num_units=NUM_TOKENS,
+                dim=16,
+                num_layers=2,
+                num_heads=2,
+                feedforward_dim=32,
+                kernel_size=7,
+                feature_layer=1,
+                phones=("AA", "B", "S"),
+            ),
+            provenance=Provenance(recipe="random", created="2026-01-01"),
+            measured={"note": "random weights"},
+        )
+        model = VAEGSLM(config.model)
+        tokenizer = build_tokenizer(config.tokenizer)
+        tokenizer.get_buffer("centroids").normal_()
+        return save_bundle(folder, config, model, build_vocoder(config.vocoder), tokenizer)
