@@ -1,0 +1,22 @@
+"""Vocoders: natural-log mel [B, T, M] to waveform [B, T * hop] in [-1, 1]; the config's kind says which."""
+
+from torch import nn
+
+from engine.config import GriffinLimConfig, HiFiGANConfig, VocoderConfig, VocosConfig
+from engine.vocoders.griffin_lim import GriffinLim
+from engine.vocoders.vocos import Vocos
+
+__all__ = ["GriffinLim", "Vocos", "build_vocoder"]
+
+
+def build_vocoder(config: VocoderConfig) -> nn.Module:
+    """The vocoder of a configuration, with fresh weights."""
+    match config:
+        case VocosConfig():
+            return Vocos(config)
+        case HiFiGANConfig():
+            from engine.vocoders.hifigan import HiFiGAN  # only bundles of the published system need it
+
+            return HiFiGAN(config)
+        case GriffinLimConfig():
+            return GriffinLim(config)
