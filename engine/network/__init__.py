@@ -7,6 +7,7 @@ from engine.network.gaussian import Gaussian
 from engine.network.losses import Losses, losses, total
 from engine.network.model import VAEGSLM
 from engine.network.prior import Prior
+from engine.network.storage import favour_single_frames
 
 __all__ = [
     "VAEGSLM",
@@ -18,6 +19,7 @@ __all__ = [
     "Solver",
     "TrainingDraws",
     "TrainingForward",
+    "favour_single_frames",
     "losses",
     "total",
 ]

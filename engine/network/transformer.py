@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from engine.config import TransformerConfig
 from engine.network.alibi import AlibiBias
+from engine.network.attention import causal_attention
 from engine.network.cache import KeyValueCache
 from engine.network.layers import RMSNorm, masked
 
@@ -28,7 +29,7 @@ class SelfAttention(nn.Module):
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each [B, H, T, Dh]
         if cache is not None:
             key, value = cache.write(layer, key, value)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
+        attended = causal_attention(query, key, value, bias)
         return self.output(attended.transpose(1, 2).reshape(batch, frames, dim))
 
 
