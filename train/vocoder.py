@@ -2,17 +2,14 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
 import yaml
 from accelerate import Accelerator
-from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from engine.config import Config, HiFiGANConfig, VocosConfig
 from engine.vocoders import build_vocoder
 from train.discriminators import Discriminators
 from train.loop import Budget, Clock, checkpoints, run
@@ -26,47 +23,7 @@ from train.vocoder_losses import (
     feature_matching_loss,
     log_spectral_distance,
 )
-
-
-class DiscriminatorConfig(Config):
-    """Which discriminators judge the vocoder, and how wide they are."""
-
-    periods: tuple[int, ...] = (2, 3, 5, 7, 11)  # arXiv 2010.05646
-    period_width: int = 16
-    n_ffts: tuple[int, ...] = (1024, 512, 256)
-    resolution_width: int = 8
-
-
-class VocoderRecipe(Config):
-    """Everything that decides a vocoder run but for its data and its output folder."""
-
-    stage: Literal["vocoder"] = "vocoder"
-    name: str = "vocoder"
-    generator: Annotated[HiFiGANConfig | VocosConfig, Field(discriminator="kind")] = VocosConfig()
-    discriminators: DiscriminatorConfig = DiscriminatorConfig()
-    steps: int | None = None  # a budget in steps, or
-    minutes: float | None = 60.0  # in minutes of training
-    segment_frames: int = 48  # 0.96 s
-    batch: int = 8
-    adversarial_batch: int = 5  # an adversarial segment costs four times as much, and steps count for more than width
-    gain_db: tuple[float, float] = (-6.0, 3.0)  # drawn for every segment
-    learning_rate: float = 5e-4  # at its height; falls to a twentieth as a cosine of the budget
-    warmup_steps: int = 200
-    betas: tuple[float, float] = (0.8, 0.99)
-    adversarial_from: float = 0.2  # share of the budget after which the discriminators join
-    adversarial_ramp: float = 0.03  # share of the budget over which their weight grows
-    spectral_weight: float = 1.0  # weights are shares of the gradient at the waveform, see `balanced_gradient`
-    adversarial_weight: float = 1.0
-    feature_weight: float = 2.0
-    average_decay: float = 0.999  # of the exported, averaged generator
-    precision: Literal["bf16", "float32"] = "bf16"
-    evaluation_clips: int = 24
-    seed: int = 0
-
-
-def load_vocoder_recipe(path: Path) -> VocoderRecipe:
-    """Read and check a recipe file."""
-    return VocoderRecipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+from train.vocoder_recipe import VocoderRecipe, load_vocoder_recipe
 
 
 def balanced_gradient(losses: dict[str, tuple[float, Tensor]], generated: Tensor) -> Tensor:

@@ -17,15 +17,13 @@ from train.loop import checkpoints
 from train.prepare import Clip, PreparedCorpus
 from train.segments import Segments
 from train.vocoder import (
-    DiscriminatorConfig,
-    VocoderRecipe,
     VocoderStage,
     balanced_gradient,
-    load_vocoder_recipe,
     newest_vocoder,
     train_vocoder,
 )
 from train.vocoder_losses import MelLoss, SpectralLoss, feature_matching_loss, log_spectral_distance
+from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe, load_vocoder_recipe
 
 TINY = VocoderRecipe(
     generator=VocosConfig(channels=32, hidden_channels=64, num_layers=2),
