@@ -7,12 +7,16 @@ import torch
 from torch import Tensor
 
 
-class Noise(Protocol):
-    """Source of random draws; the first entry of every shape is the batch."""
+class NormalNoise(Protocol):
+    """Source of Gaussian draws, all that a decoder needs; the first entry of every shape is the batch."""
 
     def normal(self, *shape: int) -> Tensor:
         """Draw N(0, 1), float32."""
         ...
+
+
+class Noise(NormalNoise, Protocol):
+    """Source of every random draw of the model."""
 
     def uniform(self, *shape: int) -> Tensor:
         """Draw U[0, 1), float32."""

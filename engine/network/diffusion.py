@@ -14,7 +14,7 @@ from engine.network import solvers
 from engine.network.layers import masked
 from engine.network.schedule import Schedule
 from engine.network.unet import UNet
-from engine.noise import Noise
+from engine.noise import NormalNoise
 
 Solver = Literal["ddim", "ancestral", "dpm++"]
 
@@ -54,7 +54,7 @@ class Diffusion(nn.Module):
         self,
         condition: Tensor,
         mask: Tensor | None,
-        noise: Noise,
+        noise: NormalNoise,
         solver: Solver = "ddim",
         steps: int = 100,
         eta: float = 0.5,

@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.errors import SettingsError
 from engine.network.layers import masked
 from engine.network.schedule import Schedule
-from engine.noise import Noise
+from engine.noise import NormalNoise
 
 Predictor = Callable[[Tensor, int], tuple[Tensor, Tensor]]  # x_t [B, T, M] and t to the clamped x0 and the noise
 
@@ -35,7 +35,7 @@ def ddim(
     x: Tensor,
     schedule: Schedule,
     mask: Tensor | None,
-    noise: Noise,
+    noise: NormalNoise,
     num_steps: int,
     eta: float,
 ) -> Tensor:
@@ -54,7 +54,9 @@ def ddim(
     return x
 
 
-def ancestral_step(x: Tensor, x0: Tensor, t: int, schedule: Schedule, mask: Tensor | None, noise: Noise) -> Tensor:
+def ancestral_step(
+    x: Tensor, x0: Tensor, t: int, schedule: Schedule, mask: Tensor | None, noise: NormalNoise
+) -> Tensor:
     """One DDPM step from t to t - 1 (arXiv 2006.11239); the last one, t = 0, draws nothing."""
     mean = schedule.at("posterior_x0", t) * x0 + schedule.at("posterior_xt", t) * x
     if t == 0:
@@ -63,7 +65,7 @@ def ancestral_step(x: Tensor, x0: Tensor, t: int, schedule: Schedule, mask: Tens
     return masked(mean + deviation * noise.normal(*x.shape), mask)
 
 
-def ancestral(predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor | None, noise: Noise) -> Tensor:
+def ancestral(predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor | None, noise: NormalNoise) -> Tensor:
     """All timesteps, one at a time."""
     for t in reversed(range(len(schedule.arrays["alphas_cumprod"]))):
         x0, _ = predict(x, t)
