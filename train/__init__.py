@@ -1,0 +1,1 @@
+"""Corpora to bundles: data, objectives, loops, recipes. Imports engine, never app or studies."""

@@ -6,6 +6,7 @@ B batch, T frames at 50 Hz, M mel bins, F feature dims, V units.
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from engine.config import Config, PhoneticConfig
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from train.batches import FrameBatches
+from train.loop import Budget
 from train.phones import Lexicon
 from train.prepare import Clip, CorpusError, PreparedCorpus
 
@@ -28,6 +30,10 @@ DEV_FRAMES_PER_BATCH = 8000
 class TokenizerRecipe(Config):
     """How the phonetic tokenizer is trained."""
 
+    stage: Literal["tokenizer"] = "tokenizer"
+    name: str = "phonetic"
+    steps: int | None = None  # a budget in optimiser steps, or
+    minutes: float | None = 40.0  # in minutes of training
     model: PhoneticConfig = PhoneticConfig()
     frames_per_step: int = 5000
     learning_rate: float = 1.5e-3
@@ -41,6 +47,12 @@ class TokenizerRecipe(Config):
     time_mask_frames: int = 8
     kmeans_frames: int = 300_000
     bf16: bool = True
+    seed: int = 0
+
+    @property
+    def budget(self) -> Budget:
+        """When the run ends."""
+        return Budget(self.steps, self.minutes)
 
 
 @dataclass
@@ -52,20 +64,21 @@ class PhoneBatch:
     classes: Tensor
     num_classes: Tensor
 
+    def to(self, device: torch.device) -> "PhoneBatch":
+        return PhoneBatch(*(value.to(device) for value in vars(self).values()))
+
 
 class TokenizerStage:
     """CTC training of a phonetic tokenizer (train/loop.py)."""
 
     name = "tokenizer"
 
-    def __init__(
-        self, recipe: TokenizerRecipe, prepared: Path, lexicon: Lexicon, accelerator: Accelerator, seed: int = 0
-    ) -> None:
+    def __init__(self, recipe: TokenizerRecipe, prepared: Path, lexicon: Lexicon, accelerator: Accelerator) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         self.train_set = _Transcribed(prepared, "train", lexicon, recipe.model)
         self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe.model)
-        self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, seed)
-        torch.manual_seed(seed)
+        self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, recipe.seed)
+        torch.manual_seed(recipe.seed)
         tokenizer = PhoneticTokenizer(recipe.model.model_copy(update={"phones": lexicon.inventory}))
         optimizer = torch.optim.AdamW(
             tokenizer.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
@@ -73,12 +86,25 @@ class TokenizerStage:
         self.tokenizer, self.optimizer = accelerator.prepare(tokenizer, optimizer)
 
     def averaged(self) -> dict[str, nn.Module]:
-        return {"tokenizer": self.accelerator.unwrap_model(self.tokenizer)}
+        return {"tokenizer": self.network}
+
+    @property
+    def network(self) -> PhoneticTokenizer:
+        """The tokenizer being trained, without any wrapper."""
+        model = self.accelerator.unwrap_model(self.tokenizer)
+        assert isinstance(model, PhoneticTokenizer)
+        return model
+
+    def tokenizer_on_cpu(self) -> PhoneticTokenizer:
+        """A copy for clustering and export, in evaluation mode."""
+        copy = PhoneticTokenizer(self.network.config)
+        copy.load_state_dict(self.network.state_dict())
+        return copy.eval()
 
     def step(self, step: int, progress: float) -> dict[str, float]:
         batch = self.train_set.batch(
             self.batches.batch(step * self.accelerator.num_processes + self.accelerator.process_index), self.recipe
-        )
+        ).to(self.accelerator.device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * warmup_cosine(progress, self.recipe.warmup)
         self.tokenizer.train()
@@ -91,10 +117,8 @@ class TokenizerStage:
 
     def _loss(self, batch: PhoneBatch) -> Tensor:
         """CTC loss per phone."""
-        model = self.averaged()["tokenizer"]
-        assert isinstance(model, PhoneticTokenizer)
         with torch.autocast(batch.mel.device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            logits = model.phone_logits(batch.mel, batch.lengths)
+            logits = self.tokenizer(batch.mel, batch.lengths)
         loss = nn.functional.ctc_loss(
             logits.float().log_softmax(-1).transpose(0, 1),
             batch.classes,
@@ -108,8 +132,7 @@ class TokenizerStage:
     @torch.inference_mode()
     def evaluate(self, step: int) -> dict[str, float]:
         """Phone error rate of greedy decoding, and the CTC loss per phone, on the dev split."""
-        model = self.averaged()["tokenizer"].eval()
-        assert isinstance(model, PhoneticTokenizer)
+        model = self.network.eval()
         errors = phones = 0
         losses = []
         batches = FrameBatches(self.dev_set.frame_counts, DEV_FRAMES_PER_BATCH, seed=0)
@@ -117,7 +140,7 @@ class TokenizerStage:
         number = 0
         while seen < len(self.dev_set.items):
             indices = batches.batch(number)
-            batch = self.dev_set.batch(indices, None)
+            batch = self.dev_set.batch(indices, None).to(self.accelerator.device)
             losses.append(self._loss(batch).item())
             best = model.phone_logits(batch.mel, batch.lengths).argmax(-1)
             targets = batch.classes.split(batch.num_classes.tolist())

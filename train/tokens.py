@@ -13,8 +13,6 @@ from engine.tokenizers.phonetic import PhoneticTokenizer
 from engine.tokenizers.units import nearest_centroid
 from train.prepare import Clip, CorpusError, PreparedCorpus, read_index
 
-FRAMES_PER_BATCH = 6000
-
 
 def fingerprint(tokenizer: PhoneticTokenizer) -> str:
     """Names the tokens that this tokenizer assigns; other weights give another name."""
@@ -36,31 +34,15 @@ def assign_tokens(tokenizer: PhoneticTokenizer, prepared: Path) -> Path:
     tokens = np.zeros(clips[-1].frame_offset + clips[-1].num_frames, dtype=np.uint16)
     for split in sorted({clip.split for clip in clips}):
         corpus = PreparedCorpus(prepared, split, tokenizer.config.mel)
-        ordered = sorted(corpus.clips, key=lambda clip: clip.num_frames)
-        for batch in tqdm(_batches(ordered), desc=f"tokens {split}", mininterval=5.0):
-            _assign(tokenizer, corpus, batch, tokens)
+        for clip in tqdm(corpus.clips, desc=f"tokens {split}", mininterval=5.0):
+            # One clip at a time: the encoder's convolutions see padding, and the engine analyses clips alone.
+            features = tokenizer.features_batch(corpus.mel(clip)[None], torch.tensor([clip.num_frames]))[0]
+            end = clip.frame_offset + clip.num_frames
+            tokens[clip.frame_offset : end] = nearest_centroid(features, tokenizer.centroids).numpy()
     partial = path.with_suffix(".partial")
     tokens.tofile(partial)
     partial.rename(path)
     return path
-
-
-def _batches(clips: list[Clip]) -> list[list[Clip]]:
-    """Runs of clips, shortest first, of at most FRAMES_PER_BATCH padded frames."""
-    batches: list[list[Clip]] = [[]]
-    for clip in clips:
-        if batches[-1] and clip.num_frames * (len(batches[-1]) + 1) > FRAMES_PER_BATCH:
-            batches.append([])
-        batches[-1].append(clip)
-    return batches
-
-
-def _assign(tokenizer: PhoneticTokenizer, corpus: PreparedCorpus, clips: list[Clip], tokens: np.ndarray) -> None:
-    lengths = torch.tensor([clip.num_frames for clip in clips])
-    mel = torch.nn.utils.rnn.pad_sequence([corpus.mel(clip) for clip in clips], batch_first=True)
-    ids = nearest_centroid(tokenizer.features_batch(mel, lengths), tokenizer.centroids)
-    for clip, row in zip(clips, ids, strict=True):
-        tokens[clip.frame_offset : clip.frame_offset + clip.num_frames] = row[: clip.num_frames].numpy()
 
 
 class TokenFile:

@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from engine.config import Config, ModelConfig
 from engine.network import VAEGSLM, Losses, TrainingDraws, losses, total
 from engine.noise import BatchNoise
+from train.averaging import averaged_model
+from train.loop import Budget
 from train.tokenizer import warmup_cosine
 from train.windows import Windows, WindowSampler
 
@@ -25,6 +27,8 @@ class ModelRecipe(Config):
 
     stage: Literal["model"] = "model"
     name: str = "vae-gslm"
+    steps: int | None = None  # a budget in optimiser steps, or
+    minutes: float | None = None  # in minutes of training
     model: ModelConfig = ModelConfig()
     window_frames: int = 640  # 12.8 s
     batch_size: int = 8  # windows per process and micro-batch
@@ -45,6 +49,11 @@ class ModelRecipe(Config):
     compile: bool = False
     dev_batches: int = 6
     seed: int = 0
+
+    @property
+    def budget(self) -> Budget:
+        """When the run ends."""
+        return Budget(self.steps, self.minutes)
 
     def rate(self, progress: float) -> float:
         """Learning rate at a share of the budget."""
@@ -84,7 +93,7 @@ class ModelStage:
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
         self.average: AveragedModel | None = None
         if recipe.average_decay is not None:
-            self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay))
+            self.average = averaged_model(network, recipe.average_decay)
             accelerator.register_for_checkpointing(self.average)
         windows = (recipe.model, recipe.window_frames, recipe.utterance_seconds)
         self.train_set = WindowSampler(prepared, "train", token_file, *windows)

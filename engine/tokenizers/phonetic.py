@@ -31,7 +31,7 @@ class PhoneticTokenizer(nn.Module):
             dropout=config.dropout,
             convolution_first=True,  # position enters through the convolution, so it comes before attention
         )
-        self.classifier = nn.Linear(config.dim, len(config.phones) + 1)
+        self.classifier = nn.Linear(config.dim, len(config.phones) + 1) if config.phones else None
         self.register_buffer("centroids", torch.zeros(config.num_units, config.dim))
 
     def normalised(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
@@ -58,10 +58,24 @@ class PhoneticTokenizer(nn.Module):
             outputs.append(hidden.transpose(0, 1))
         return outputs
 
+    def forward(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """CTC logits, see `phone_logits`."""
+        return self.phone_logits(log_mel, lengths)
+
     def phone_logits(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """CTC logits of natural-log mels: [B, T, M] and int64 [B] to [B, T, P]; class 0 is the blank."""
+        if self.classifier is None:
+            raise ValueError("this tokenizer was exported without its phone classifier; use the training checkpoint")
         logits: Tensor = self.classifier(self.layers(self.normalised(log_mel, lengths), lengths)[-1])
         return logits
+
+    def without_classifier(self) -> "PhoneticTokenizer":
+        """The part that makes units: the layers above the clustered one and the phone classifier are left out."""
+        config = self.config.model_copy(update={"num_layers": self.config.feature_layer, "phones": ()})
+        units = PhoneticTokenizer(config)
+        kept = units.state_dict().keys()
+        units.load_state_dict({key: value for key, value in self.state_dict().items() if key in kept})
+        return units.eval()
 
     def features_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """Features to cluster, from natural-log mels: [B, T, M] and int64 [B] to [B, T, F]."""

@@ -1,0 +1,82 @@
+"""A corpus of a dozen synthetic clips, prepared once for all tests of the training package."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from train.phones import Lexicon
+from train.prepare import prepare
+
+WORDS = ("the cat sat", "a dog ran", "we saw the sea", "one red hat", "the old man ran")
+LEXICON = """\
+a AH0
+cat K AE1 T
+dog D AO1 G
+hat HH AE1 T
+man M AE1 N
+old OW1 L D
+one W AH1 N
+ran R AE1 N
+red R EH1 D
+sat S AE1 T
+saw S AO1
+sea S IY1
+the DH AH0
+the(2) DH IY0
+we W IY1
+"""
+
+
+def voice(seconds: float, f0_hz: float, seed: int, rate: int = 16_000) -> np.ndarray:
+    """A buzz with moving resonances and pauses: not speech, but with pitch, formants and rhythm."""
+    random = np.random.default_rng(seed)
+    time = np.arange(int(seconds * rate)) / rate
+    pitch = f0_hz * (1 + 0.1 * np.sin(2 * np.pi * 0.7 * time + random.uniform(0, 6)))
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    formant = 600 + 300 * np.sin(2 * np.pi * 1.3 * time + random.uniform(0, 6))
+    wave = sum(
+        np.exp(-(((k * pitch - formant) / 400) ** 2)) * np.sin(k * phase) + 0.05 * np.sin(k * phase) / k
+        for k in range(1, 20)
+    )
+    rhythm = np.clip(np.sin(2 * np.pi * 2.1 * time + random.uniform(0, 6)) + 0.7, 0, 1)
+    return (0.2 * wave * rhythm + 0.001 * random.standard_normal(len(time))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    with (folder / "manifest.tsv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t")
+        writer.writerow(["utt_id", "file", "corpus", "speaker", "split", "duration_seconds", "transcript", "licence"])
+        for number in range(12):
+            split = "dev" if number % 4 == 3 else "train"
+            seconds = 2.0 + 0.3 * (number % 5)
+            soundfile.write(folder / f"{number}.flac", voice(seconds, 90 + 12 * number, number), 16_000)
+            text = WORDS[number % len(WORDS)]
+            writer.writerow([f"u{number}", f"{number}.flac", "buzz", f"s{number % 3}", split, seconds, text, "CC0-1.0"])
+        writer.writerow(["broken", "broken.flac", "buzz", "s0", "train", 1.0, "a cat", "CC0-1.0"])
+        writer.writerow(["kept-aside", "0.flac", "buzz", "s9", "test", 2.0, "a cat", "CC0-1.0"])
+    (folder / "broken.flac").write_bytes(b"this is not audio")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lexicon_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lexicon")
+    (folder / "cmudict.dict").write_text(LEXICON)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lexicon(lexicon_folder: Path) -> Lexicon:
+    return Lexicon(lexicon_folder)
+
+
+@pytest.fixture(scope="session")
+def prepared(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("work") / "prepared"
+    prepare(corpus, folder, workers=1)
+    return folder

@@ -1,0 +1,203 @@
+"""The tokenizer and the model stage on a tiny corpus: resume, units, windows, export."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from engine.bundle import load_bundle
+from engine.config import (
+    DecoderConfig,
+    EncoderConfig,
+    ModelConfig,
+    PhoneticConfig,
+    TransformerConfig,
+    UtteranceConfig,
+    VocosConfig,
+)
+from engine.tokenizers import nearest_centroid
+from train.demo import run_tokenizer
+from train.export import Stages, export_stage, load_tokenizer, trained_numbers, write_bundle
+from train.loop import Budget, Clock, DivergenceGuard, TrainingError, run
+from train.phones import Lexicon
+from train.prepare import CorpusError
+from train.recipes import load_recipe, recipe_names
+from train.tokenizer import TokenizerRecipe, TokenizerStage
+from train.tokens import assign_tokens
+from train.vae_gslm import ModelRecipe, ModelStage
+from train.windows import WindowSampler
+
+TOKENIZER = TokenizerRecipe(
+    model=PhoneticConfig(num_units=12, dim=16, num_layers=2, num_heads=2, feedforward_dim=32, feature_layer=1),
+    frames_per_step=400,
+    kmeans_frames=900,
+    minutes=None,
+    steps=6,
+)
+MODEL = ModelRecipe(
+    model=ModelConfig(
+        latent_dim=4,
+        num_tokens=12,
+        token_dim=8,
+        learned_end=True,
+        quirk_random_initial_state=False,
+        encoder=EncoderConfig(channels=16, hidden_channels=(32,)),
+        transformer=TransformerConfig(dim=16, num_layers=2, num_heads=2, feedforward_dim=32),
+        utterance=UtteranceConfig(channels=(8, 8, 8, 8), dim=8, quirk_lengths_doubled=False),
+        decoder=DecoderConfig(channels=16, hidden_channels=(32,) * 6, time_dim=16, condition_dim=8),
+    ),
+    window_frames=64,
+    batch_size=2,
+    gradient_accumulation=2,
+    learning_rate=1e-3,
+    kl_warmup=0.3,
+    average_decay=0.9,
+    max_gradient_norm=1.0,
+    loss_per_frame=True,
+    precision="float32",
+    dev_batches=1,
+    steps=20,
+)
+
+
+@pytest.fixture(scope="session")
+def tokenizer_run(prepared: Path, lexicon_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("tokenizer")
+    run_tokenizer(TOKENIZER, prepared, lexicon_folder, out, cpu=True)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tokens(tokenizer_run: Path, prepared: Path) -> Path:
+    return assign_tokens(load_tokenizer(tokenizer_run), prepared)
+
+
+def weights_after(make: Callable[[Accelerator], TokenizerStage | ModelStage], out: Path, steps: list[int]) -> dict:
+    """Train to each number of steps in turn, every time with a fresh stage that resumes from the checkpoint."""
+    for total in steps:
+        accelerator = Accelerator(cpu=True)
+        stage = make(accelerator)
+        run(stage, out, Budget(steps=total), accelerator, seed=1)
+    (network,) = stage.averaged().values()
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def constant_schedule(recipe: ModelRecipe) -> ModelRecipe:
+    """Schedules follow the share of the budget; for a resume in the middle they must not depend on it."""
+    return recipe.model_copy(update={"kl_warmup": 0.0, "learning_rate_flat": 0.99, "learning_rate_warmup": 0.0})
+
+
+def test_ten_steps_and_ten_resumed_are_twenty_for_the_model(prepared: Path, tokens: Path, tmp_path: Path) -> None:
+    recipe = constant_schedule(MODEL)
+
+    def make(accelerator: Accelerator) -> ModelStage:
+        return ModelStage(recipe, prepared, tokens, accelerator)
+
+    whole = weights_after(make, tmp_path / "whole", [20])
+    resumed = weights_after(make, tmp_path / "resumed", [10, 20])
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_resume_in_the_middle_of_an_epoch_repeats_the_tokenizer(
+    prepared: Path, lexicon: Lexicon, tmp_path: Path
+) -> None:
+    recipe = TOKENIZER.model_copy(update={"bf16": False})
+    learning_rate = recipe.learning_rate
+
+    class ConstantRate(TokenizerStage):
+        def step(self, step: int, progress: float) -> dict[str, float]:
+            assert self.optimizer.param_groups[0]["lr"] <= learning_rate
+            return super().step(step, 0.04)
+
+    def make(accelerator: Accelerator) -> TokenizerStage:
+        return ConstantRate(recipe, prepared, lexicon, accelerator)
+
+    whole = weights_after(make, tmp_path / "whole", [7])
+    resumed = weights_after(make, tmp_path / "resumed", [4, 7])
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_units_cover_the_inventory_and_the_clip(tokenizer_run: Path, prepared: Path, tokens: Path) -> None:
+    numbers = trained_numbers(tokenizer_run)
+    assert numbers["steps"] == 6
+    assert numbers["units_in_use"] > 0.5
+    sampler = WindowSampler(prepared, "train", tokens, MODEL.model, 64)
+    for clip in sampler.corpus.clips:
+        ids = sampler.token_file.tokens(clip)
+        assert len(ids) == clip.num_frames
+        assert 0 <= int(ids.min()) <= int(ids.max()) < 12
+
+
+def test_stored_tokens_are_those_of_the_clip_alone(tokenizer_run: Path, prepared: Path, tokens: Path) -> None:
+    tokenizer = load_tokenizer(tokenizer_run)
+    sampler = WindowSampler(prepared, "train", tokens, MODEL.model, 64)
+    clip = sampler.corpus.clips[0]
+    mel = sampler.corpus.mel(clip)
+    alone = tokenizer.features_batch(mel[None], torch.tensor([len(mel)]))[0]
+    assert torch.equal(nearest_centroid(alone, tokenizer.centroids), sampler.token_file.tokens(clip))
+
+
+def test_the_end_token_follows_the_last_frame_of_a_clip_and_nothing_else(prepared: Path, tokens: Path) -> None:
+    import numpy as np
+
+    sampler = WindowSampler(prepared, "train", tokens, MODEL.model, 640)
+    batch = sampler.batch(6, np.random.default_rng(0))
+    ends = batch.tokens == MODEL.model.num_tokens
+    assert torch.equal(ends.sum(1), torch.ones(6, dtype=torch.int64))
+    assert torch.equal(ends.float().argmax(1), batch.lengths - 1)
+
+
+def test_a_bundle_of_finished_stages_loads_in_the_engine(
+    tokenizer_run: Path, prepared: Path, tokens: Path, tmp_path: Path
+) -> None:
+    accelerator = Accelerator(cpu=True)
+    stage = ModelStage(MODEL, prepared, tokens, accelerator)
+    vocoder = VocosConfig(channels=16, hidden_channels=32, num_layers=1)
+    from engine.vocoders import build_vocoder
+
+    for name in ("model", "vocoder"):
+        (tmp_path / name).mkdir()
+    export_stage(stage.averaged()["model"], MODEL, Clock(3, 60.0), tmp_path / "model", {"loss": 1.0})
+    export_stage(build_vocoder(vocoder), vocoder, Clock(4, 60.0), tmp_path / "vocoder", {})
+    stages = Stages(tokenizer_run, tmp_path / "vocoder", tmp_path / "model")
+    out = write_bundle(stages, tmp_path / "bundle", "tiny", "tiny", ("buzz",), "cc0-1.0")
+    bundle = load_bundle(out)
+    assert bundle.config.provenance.steps == {"tokenizer": 6, "vocoder": 4, "model": 3}
+    expected = stage.averaged()["model"].state_dict()["token_embedding.weight"].half().float()
+    assert torch.equal(bundle.model.state_dict()["token_embedding.weight"], expected)
+
+
+def test_an_unfinished_stage_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no finished stage"):
+        write_bundle(Stages(tmp_path, tmp_path, tmp_path), tmp_path / "out", "x", "x", (), "x")
+
+
+def test_a_run_that_diverges_stops_and_names_the_last_good_checkpoint() -> None:
+    guard = DivergenceGuard()
+    with pytest.raises(TrainingError, match=r"loss is nan at step 3.*step-2"):
+        guard.check(3, {"loss": float("nan")}, Path("run/checkpoints/step-2"))
+    guard = DivergenceGuard(factor=3, patience=2)
+    with pytest.raises(TrainingError, match="stayed above"):
+        feed(guard, [1.0] * 50 + [100.0] * 5)
+
+
+def feed(guard: DivergenceGuard, losses: list[float]) -> None:
+    for step, loss in enumerate(losses):
+        guard.check(step, {"loss": loss}, None)
+
+
+def test_a_budget_is_steps_or_minutes() -> None:
+    assert Budget(steps=10).progress(5, 0) == 0.5
+    assert Budget(minutes=2).progress(0, 60) == 0.5
+    for steps, minutes in ((None, None), (1, 1.0)):
+        with pytest.raises(TrainingError, match="either steps or minutes"):
+            Budget(steps, minutes)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_loads_and_knows_its_budget(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name
+    assert (recipe.steps is None) != (recipe.minutes is None)

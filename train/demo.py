@@ -1,0 +1,119 @@
+"""The small recipe from corpus to bundle: prepare, tokenizer, units, vocoder, model, export. Each part resumes."""
+
+import csv
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from engine.config import VocosConfig
+from train.export import Stages, export_stage, is_exported, load_tokenizer, write_bundle
+from train.loop import Budget, run
+from train.phones import Lexicon
+from train.prepare import prepare
+from train.recipes import load_recipe_of
+from train.tokenizer import TokenizerRecipe, TokenizerStage, fit_units
+from train.tokens import assign_tokens
+from train.vae_gslm import ModelRecipe, ModelStage
+from train.vocoder import VocoderRecipe, VocoderStage
+
+log = logging.getLogger(__name__)
+
+LICENCE = "cc-by-4.0"  # the corpora's; see their attribution in the model card
+
+
+@dataclass(frozen=True)
+class DemoRecipes:
+    """The three recipes of a demo bundle."""
+
+    tokenizer: TokenizerRecipe
+    vocoder: VocoderRecipe
+    model: ModelRecipe
+
+    @classmethod
+    def load(cls, tokenizer: str, vocoder: str, model: str) -> "DemoRecipes":
+        """By name or file."""
+        return cls(
+            load_recipe_of(TokenizerRecipe, tokenizer),
+            load_recipe_of(VocoderRecipe, vocoder),
+            load_recipe_of(ModelRecipe, model),
+        )
+
+    def within(self, minutes: float) -> "DemoRecipes":
+        """The same with their minutes scaled so that they add up to `minutes`."""
+        total = sum(recipe.minutes or 0.0 for recipe in (self.tokenizer, self.vocoder, self.model))
+
+        def scaled(recipe_minutes: float | None) -> dict[str, float | None]:
+            return {"minutes": (recipe_minutes or 0.0) * minutes / total, "steps": None}
+
+        return DemoRecipes(
+            self.tokenizer.model_copy(update=scaled(self.tokenizer.minutes)),
+            self.vocoder.model_copy(update=scaled(self.vocoder.minutes)),
+            self.model.model_copy(update=scaled(self.model.minutes)),
+        )
+
+
+def train_demo(corpus: Path, lexicon: Path, out: Path, work: Path, recipes: DemoRecipes, cpu: bool = False) -> Path:
+    """Train every part on the corpus' train split and write the bundle.
+
+    Args:
+        corpus: folder with manifest.tsv (splits train and dev are used, test never).
+        lexicon: folder with cmudict.dict.
+        out: the bundle.
+        work: prepared corpus and runs; a second call goes on where the first stopped.
+    """
+    prepared = work / "prepared"
+    prepare(corpus, prepared)
+    stages = Stages(work / "tokenizer", work / "vocoder", work / "model")
+    if not is_exported(stages.tokenizer):
+        run_tokenizer(recipes.tokenizer, prepared, lexicon, stages.tokenizer, cpu)
+    if not is_exported(stages.vocoder):
+        run_vocoder(recipes.vocoder, prepared, stages.vocoder, cpu)
+    if not is_exported(stages.model):
+        run_model(recipes.model, prepared, stages.tokenizer, stages.model, cpu)
+    return write_bundle(stages, out, "undertone-demo", recipes.model.name, corpora(corpus), LICENCE)
+
+
+def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: Path, cpu: bool = False) -> None:
+    """Train the phonetic tokenizer, then cluster its units."""
+    accelerator = Accelerator(cpu=cpu)
+    stage = TokenizerStage(recipe, prepared, Lexicon(lexicon), accelerator)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    tokenizer = stage.tokenizer_on_cpu()
+    numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, recipe.kmeans_frames, recipe.seed)
+    log.info("tokenizer: %s", numbers)
+    export_stage(tokenizer, tokenizer.config, clock, out, numbers)
+
+
+def run_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = False) -> None:
+    """Train the vocoder."""
+    accelerator = Accelerator(cpu=cpu)
+    stage = VocoderStage(recipe, prepared, accelerator)
+    clock = run(stage, out, Budget(recipe.steps, recipe.minutes), accelerator, seed=recipe.seed)
+    assert isinstance(recipe.generator, VocosConfig)
+    export_stage(stage.averaged()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
+
+
+def run_model(recipe: ModelRecipe, prepared: Path, tokenizer: Path, out: Path, cpu: bool = False) -> None:
+    """Assign tokens and train VAE-GSLM."""
+    tokens = assign_tokens(load_tokenizer(tokenizer), prepared)
+    accelerator = Accelerator(cpu=cpu)
+    stage = ModelStage(recipe, prepared, tokens, accelerator)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    numbers = stage.evaluate(clock.step)
+    export_stage(stage.averaged()["model"].cpu(), recipe, clock, out, numbers)
+
+
+def corpora(corpus: Path) -> tuple[str, ...]:
+    """The corpora of the train split with their hours and licences, for the model card."""
+    manifest = corpus / "manifest.tsv"
+    if not manifest.is_file():
+        return (corpus.name,)
+    hours: dict[tuple[str, str], float] = {}
+    with manifest.open(newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["split"] == "train":
+                key = row.get("corpus", corpus.name), row.get("licence", "licence not stated")
+                hours[key] = hours.get(key, 0.0) + float(row.get("duration_seconds") or 0) / 3600
+    return tuple(f"{name}, {amount:.2f} h, {licence}" for (name, licence), amount in sorted(hours.items()))

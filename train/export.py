@@ -1,0 +1,104 @@
+"""Finished stages to files and bundles: weights as safetensors, configuration as JSON beside them."""
+
+import json
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from engine.bundle import BundleConfig, Provenance, save_bundle
+from engine.config import Config, PhoneticConfig, VocosConfig
+from engine.loudness import LOUDNESS_LUFS
+from engine.network import VAEGSLM
+from engine.tokenizers.phonetic import PhoneticTokenizer
+from engine.vocoders.vocos import Vocos
+from train.loop import Clock
+from train.prepare import CorpusError
+from train.vae_gslm import ModelRecipe
+
+WEIGHTS, CONFIG, TRAINED = "export.safetensors", "export.json", "trained.json"
+
+
+def export_stage(module: nn.Module, config: Config, clock: Clock, out: Path, numbers: dict[str, float]) -> None:
+    """Write what a stage made: its exported network, the network's configuration, steps, minutes and numbers."""
+    save_file({key: value.contiguous() for key, value in module.state_dict().items()}, str(out / WEIGHTS))
+    (out / CONFIG).write_text(config.model_dump_json(indent=2) + "\n")
+    trained = {"steps": clock.step, "minutes": round(clock.seconds / 60, 1), **numbers}
+    (out / TRAINED).write_text(json.dumps(trained, indent=2) + "\n")
+
+
+def is_exported(out: Path) -> bool:
+    """Whether the stage of this folder has finished."""
+    return (out / TRAINED).is_file()
+
+
+def trained_numbers(out: Path) -> dict[str, float]:
+    """Steps, minutes and numbers of a finished stage."""
+    if not is_exported(out):
+        raise CorpusError(f"{out} holds no finished stage (no {TRAINED}); run or resume it first")
+    numbers: dict[str, float] = json.loads((out / TRAINED).read_text())
+    return numbers
+
+
+def load_tokenizer(out: Path) -> PhoneticTokenizer:
+    """The tokenizer that the stage in this folder exported."""
+    trained_numbers(out)
+    tokenizer = PhoneticTokenizer(PhoneticConfig.model_validate_json((out / CONFIG).read_text()))
+    tokenizer.load_state_dict(load_file(str(out / WEIGHTS)))
+    return tokenizer.eval()
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Folders of the three finished stages of a bundle."""
+
+    tokenizer: Path
+    vocoder: Path
+    model: Path
+
+
+def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[str, ...], licence: str) -> Path:
+    """Assemble a bundle from finished stages, weights in float16.
+
+    Args:
+        stages: each holds what `export_stage` wrote.
+        name: of the bundle.
+        data: the corpora trained on, with their licences.
+    """
+    folders = {"tokenizer": stages.tokenizer, "vocoder": stages.vocoder, "model": stages.model}
+    trained = {stage: trained_numbers(folder) for stage, folder in folders.items()}
+    recipe_of_model = ModelRecipe.model_validate_json((stages.model / CONFIG).read_text())
+    model = VAEGSLM(recipe_of_model.model)
+    model.load_state_dict(load_file(str(stages.model / WEIGHTS)))
+    vocoder = Vocos(VocosConfig.model_validate_json((stages.vocoder / CONFIG).read_text()))
+    vocoder.load_state_dict(load_file(str(stages.vocoder / WEIGHTS)))
+    tokenizer = load_tokenizer(stages.tokenizer).without_classifier()
+    config = BundleConfig(
+        name=name,
+        licence=licence,
+        model=recipe_of_model.model,
+        vocoder=vocoder.config,
+        tokenizer=tokenizer.config,
+        prompt_loudness_lufs=LOUDNESS_LUFS,
+        provenance=Provenance(
+            recipe=recipe,
+            data=data,
+            steps={stage: int(numbers["steps"]) for stage, numbers in trained.items()},
+            minutes={stage: numbers["minutes"] for stage, numbers in trained.items()},
+            machine=machine(),
+            created=datetime.now(UTC).date().isoformat(),
+        ),
+        measured={f"{stage}_training": dict(numbers) for stage, numbers in trained.items()},
+    )
+    return save_bundle(out, config, model, vocoder, tokenizer, dtype=torch.float16)
+
+
+def machine() -> str:
+    """What trained: the GPU's name, or the processor and the number of threads."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
