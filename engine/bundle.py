@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from pydantic import Field, JsonValue, model_validator
@@ -64,6 +64,14 @@ class BundleConfig(Config):
         return self
 
 
+class Tokenizer(Protocol):
+    """What the engine asks of a tokenizer."""
+
+    def tokens(self, waveform: Tensor) -> Tensor:
+        """Units int64 [T] of a waveform [samples] at 16 kHz."""
+        ...
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A loaded bundle: modules in evaluation mode, weight norm folded, no gradients."""
@@ -72,7 +80,7 @@ class Bundle:
     fingerprint: str  # sha256 over the files, hexadecimal
     model: VAEGSLM
     vocoder: nn.Module
-    tokenizer: nn.Module
+    tokenizer: Tokenizer
 
     @property
     def name(self) -> str:

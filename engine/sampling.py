@@ -27,6 +27,9 @@ class Sampling(Config):
     steps: Annotated[int, Field(ge=1, le=1000)] = 12  # of the diffusion decoder; "ancestral" always takes all
     eta: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5  # noise of "ddim": 0 is deterministic, 1 most random
     blocks: bool = True  # decode in overlapping blocks, so that sound starts early; False: the sequence at once
+    # Frames seen on each side of a block. One evaluation of the decoder sees 18; every solver step widens its sight,
+    # but what lies further hardly matters: tests/engine/test_decode.py and docs measure the seam.
+    context_frames: Annotated[int, Field(ge=18, le=200)] = 24
     end: End = "auto"  # "auto": learned where the model has learned an end, else where the voice ends
     min_seconds: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0  # of continuation before it may end
 

@@ -16,6 +16,7 @@ from engine.config import (
     UtteranceConfig,
     VocosConfig,
 )
+from engine.loudness import LOUDNESS_LUFS
 from engine.network import VAEGSLM
 from engine.tokenizers import build_tokenizer
 from engine.vocoders import build_vocoder
@@ -66,6 +67,7 @@ def make_tiny_bundle(folder: Path, learned_end: bool = False, streaming_vocoder:
                 feature_layer=1,
                 phones=("AA", "B", "S"),
             ),
+            prompt_loudness_lufs=LOUDNESS_LUFS,
             provenance=Provenance(recipe="random", created="2026-01-01"),
             measured={"note": "random weights"},
         )

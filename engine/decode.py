@@ -1,0 +1,135 @@
+"""Frames to mel and sound, block by block: sound starts before the last frame is drawn.
+
+Blocks ARE the decoding of a take, streamed or not: boundaries, context and noise are fixed by the frame index alone,
+so a stream and the whole give the same samples. T frames, M mel bins, Z latent dims, S utterance dims.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+from engine.bundle import Bundle
+from engine.network import VAEGSLM
+from engine.noise import NormalNoise
+from engine.sampling import Sampling
+
+FIRST_BLOCK_FRAMES = 48  # the first sound needs these and their context
+BLOCK_FRAMES = 128
+NOISE_FRAMES = 64  # drawn from one generator
+
+
+class FrameNoise:
+    """Noise of one take's decoder: draw k of frame i is the same whichever window of frames asks for it.
+
+    Every run of NOISE_FRAMES frames has its own generator, seeded by the take's seed and the run's index,
+    which gives the draws in the order in which the solver asks.
+    """
+
+    def __init__(self, seed: int, first_frame: int, num_frames: int, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        runs = range(first_frame // NOISE_FRAMES, (first_frame + num_frames - 1) // NOISE_FRAMES + 1)
+        self.generators = [torch.Generator().manual_seed(_mixed(seed, run)) for run in runs]
+        self.window = slice(first_frame % NOISE_FRAMES, first_frame % NOISE_FRAMES + num_frames)
+
+    def normal(self, *shape: int) -> Tensor:
+        """N(0, 1) of shape [1, T, M], T the window's frames."""
+        runs = [torch.randn(NOISE_FRAMES, shape[2], generator=generator) for generator in self.generators]
+        return torch.cat(runs)[None, self.window].to(self.device)
+
+
+def _mixed(seed: int, run: int) -> int:
+    """A generator's seed that shares nothing with those of other takes and runs."""
+    return int.from_bytes(hashlib.blake2b(f"decoder {seed} {run}".encode(), digest_size=7).digest())
+
+
+def decode_mel(
+    model: VAEGSLM, tokens: Tensor, latents: Tensor, utterance: Tensor, sampling: Sampling, noise: NormalNoise
+) -> Tensor:
+    """Normalised mel [B, T, M] of tokens int64 [B, T], latents [B, T, Z] and utterance [B, S], all frames at once."""
+    condition = model.decoder_condition(tokens, latents, utterance)
+    return model.decoder.sample(condition, None, noise, sampling.solver, sampling.steps, sampling.eta)
+
+
+class TakeDecoder:
+    """Decodes one take as its frames arrive.
+
+    A block is decoded with `context_frames` of its neighbours on each side and cut out; the vocoder follows as far as
+    it has its own context. With `sampling.blocks` off, or for a vocoder that needs everything, the work is done when
+    the take is complete.
+
+    Args:
+        bundle: shared, read only.
+        utterance: [1, S].
+        seed: of the take.
+    """
+
+    def __init__(self, bundle: Bundle, utterance: Tensor, sampling: Sampling, seed: int) -> None:
+        self.bundle = bundle
+        self.utterance = utterance
+        self.sampling = sampling
+        self.seed = seed
+        self.hop_samples = bundle.config.model.mel.hop_samples
+        self._mel: list[Tensor] = []  # natural-log mel blocks [t, M]
+        self._mel_frames = 0
+        self._audio_frames = 0
+
+    @property
+    def mel(self) -> Tensor:
+        """Natural-log mel decoded so far, [T, M]."""
+        return torch.cat(self._mel)
+
+    def feed(self, tokens: Tensor, latents: Tensor, complete: bool) -> Tensor:
+        """All frames of the take so far.
+
+        Args:
+            tokens: int64 [T].
+            latents: [T, Z].
+            complete: whether these are all it will have.
+        Returns:
+            the samples that follow those returned before, float32 [samples] on the CPU.
+        """
+        pieces = []
+        while (end := self._next_end(tokens.shape[0], complete)) is not None:
+            self._decode(tokens, latents, end)
+            pieces.append(self._vocode(complete and end == tokens.shape[0]))
+        return torch.cat(pieces) if pieces else torch.zeros(0)
+
+    def _next_end(self, frames: int, complete: bool) -> int | None:
+        """Last frame of the next block that can be decoded, None where it must wait or all is done."""
+        if complete and self._mel_frames == frames:
+            return None
+        if not self.sampling.blocks:
+            return frames if complete else None
+        end = self._mel_frames + (FIRST_BLOCK_FRAMES if self._mel_frames == 0 else BLOCK_FRAMES)
+        if complete:
+            return min(end, frames)
+        return end if end + self.sampling.context_frames <= frames else None
+
+    def _decode(self, tokens: Tensor, latents: Tensor, end: int) -> None:
+        start, context = self._mel_frames, self.sampling.context_frames
+        left, right = max(0, start - context), min(tokens.shape[0], end + context)
+        noise = FrameNoise(self.seed, left, right - left, tokens.device)
+        window = tokens[None, left:right], latents[None, left:right]
+        mel = decode_mel(self.bundle.model, *window, self.utterance, self.sampling, noise)[0]
+        config = self.bundle.config.model.mel
+        self._mel.append(mel[start - left : end - left] * config.std + config.mean)
+        self._mel_frames = end
+
+    def _vocode(self, complete: bool) -> Tensor:
+        """Samples of the frames that have the vocoder's context."""
+        context = vocoder_context(self.bundle.vocoder) if self.sampling.blocks else None
+        start = self._audio_frames
+        end = self._mel_frames if complete else self._mel_frames - (self._mel_frames if context is None else context)
+        if end <= start:
+            return torch.zeros(0)
+        left = 0 if context is None else max(0, start - context)
+        right = self._mel_frames if context is None else min(self._mel_frames, end + context)
+        audio = self.bundle.vocoder(self.mel[None, left:right])[0].float().cpu()
+        self._audio_frames = end
+        return audio[(start - left) * self.hop_samples : (end - left) * self.hop_samples]
+
+
+def vocoder_context(vocoder: nn.Module) -> int | None:
+    """Frames on each side that change a block's samples; None for a vocoder that needs the utterance at once."""
+    return getattr(vocoder, "context_frames", None)

@@ -1,0 +1,275 @@
+"""The engine: a bundle in memory, shared by every request and changed by none.
+
+`analyse` turns a recording into Speech, `continue_`, `takes` and `stream` go on from it, `synthesise` gives sound to
+tokens and latents, `replay` makes a saved take again.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from engine.audio import AudioLimits
+from engine.bundle import Bundle, load_bundle
+from engine.decode import TakeDecoder
+from engine.ending import VoiceActivity
+from engine.errors import SettingsError
+from engine.mel import LogMel
+from engine.sampling import Sampling
+from engine.speech import Speech, analyse, owned
+from engine.stream import Chunk, Request, run
+from engine.take import ENGINE_VERSION, MAX_SEED, MAX_TAKES, Take, TakeSettings
+
+Dtype = Literal["auto", "float32", "bfloat16"]
+
+
+class Engine:
+    """Speech in, speech out. Safe to call from several threads at once.
+
+    Args:
+        bundle: loaded onto `device`.
+        dtype: of the transformer; "auto" is bfloat16 on a GPU that has it and float32 elsewhere.
+        limits: of recordings.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        device: torch.device | str = "cpu",
+        dtype: Dtype = "auto",
+        limits: AudioLimits = AudioLimits(),
+    ) -> None:
+        self.bundle = bundle
+        self.device = torch.device(device)
+        self.limits = limits
+        self._mel = LogMel(bundle.config.model.mel).to(self.device)
+        self._voice = VoiceActivity.load()
+        if dtype == "auto":
+            fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+            dtype = "bfloat16" if fast else "float32"
+        self.dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+        bundle.model.transformer.to(self.dtype)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, device: str = "auto", dtype: Dtype = "auto") -> "Engine":
+        """Load a bundle from a folder or a Hub repository `owner/name`.
+
+        Args:
+            device: "auto" takes a GPU where there is one; else "cpu", "cuda", "cuda:1".
+        Raises:
+            BundleError: the bundle cannot be loaded.
+        """
+        place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        return cls(load_bundle(source, place), place, dtype)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of every waveform that the engine returns."""
+        return self.bundle.config.model.mel.sample_rate_hz
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Tokens and latents per second."""
+        return self.bundle.config.model.mel.frame_rate_hz
+
+    @property
+    def min_prompt_seconds(self) -> float:
+        """Shortest prompt."""
+        return self.limits.min_seconds
+
+    @property
+    def max_seconds(self) -> float:
+        """Longest prompt and continuation together."""
+        return self.bundle.config.model.transformer.max_positions / self.frame_rate_hz
+
+    @torch.inference_mode()
+    def analyse(
+        self, waveform: Tensor, sample_rate_hz: int, start_seconds: float = 0.0, end_seconds: float | None = None
+    ) -> Speech:
+        """A recording, or its part between two times, as the model sees it.
+
+        Args:
+            waveform: [samples] or [samples, channels], any rate, float or integer.
+            end_seconds: None is the end of the recording.
+        Raises:
+            AudioError: empty, silent, too short, too long, clipped or not finite.
+        """
+        return analyse(
+            self.bundle, self._mel, waveform, sample_rate_hz, start_seconds, end_seconds, self.limits, self.device
+        )
+
+    def continue_(
+        self,
+        speech: Speech,
+        seconds: float = 10.0,
+        sampling: Sampling = Sampling(),
+        seed: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Take:
+        """One continuation of at most `seconds`; see `takes`."""
+        return self.takes(speech, seconds, sampling, seed, 1, progress)[0]
+
+    def takes(
+        self,
+        speech: Speech,
+        seconds: float = 10.0,
+        sampling: Sampling = Sampling(),
+        seed: int | None = None,
+        num_takes: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Take]:
+        """Several continuations as one batch.
+
+        Args:
+            seed: take i has `seed + i`; None draws one. The seed used is in `Take.settings`.
+            progress: called with frames done and frames in all.
+        Raises:
+            SettingsError: more seconds than the model has positions for, or a setting out of its range.
+        """
+        takes: tuple[Take, ...] = ()
+        for chunk in self.stream(speech, seconds, sampling, seed, num_takes):
+            if progress is not None:
+                progress(chunk.frames_total if chunk.takes else chunk.frames_done, chunk.frames_total)
+            takes = chunk.takes
+        return list(takes)
+
+    def stream(
+        self,
+        speech: Speech,
+        seconds: float = 10.0,
+        sampling: Sampling = Sampling(),
+        seed: int | None = None,
+        num_takes: int = 1,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Iterator[Chunk]:
+        """The same samples as `takes`, in chunks as they are ready; the last chunk has the takes.
+
+        The first chunk is the beginning of the prompt as the model says it, before any frame is drawn.
+
+        Args:
+            should_stop: asked after every frame; True ends the stream without takes.
+        Raises:
+            SettingsError: at once, not at the first chunk.
+        """
+        return run(self._request(speech, seconds, sampling, seed, num_takes), should_stop)
+
+    @torch.inference_mode()
+    def synthesise(
+        self, tokens: Tensor, latents: Tensor, utterance: Tensor, sampling: Sampling = Sampling(), seed: int = 0
+    ) -> Tensor:
+        """Sound of tokens int64 [T] and latents [T, Z] in the voice of an utterance embedding [S].
+
+        The frames and the seed of a take give the take's samples.
+
+        Returns:
+            float32 [T * hop] on the CPU.
+        """
+        self._check_frames(tokens, latents, utterance)
+        decoder = TakeDecoder(self.bundle, utterance.to(self.device)[None], sampling, seed)
+        return owned(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
+
+    def replay(self, settings: TakeSettings | str | Path, waveform: Tensor, sample_rate_hz: int) -> Take:
+        """Make a saved take again, to the same bytes on the same machine and version.
+
+        Args:
+            settings: what `Take.save` wrote beside the wav, or its path.
+            waveform: the recording that the prompt was cut from.
+        Raises:
+            SettingsError: another bundle, prompt or version; it says which.
+        """
+        if not isinstance(settings, TakeSettings):
+            settings = TakeSettings.read(settings)
+        self._check_same("bundle", settings.bundle_sha256, self.bundle.fingerprint, settings.bundle_name)
+        self._check_same("engine version", settings.engine_version, ENGINE_VERSION)
+        self._check_same("torch version", settings.torch_version, torch.__version__)
+        self._check_same("dtype", settings.dtype, str(self.dtype))
+        speech = self.analyse(waveform, sample_rate_hz, settings.prompt_start_seconds, settings.prompt_end_seconds)
+        self._check_same("prompt", settings.prompt_sha256, speech.audio_sha256)
+        self._check_same("analysis of the prompt", settings.frames_sha256, speech.frames_sha256)
+        takes = self.takes(speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes)
+        return takes[settings.index]
+
+    # -----------------------------------------------------------------------------------------------------------
+
+    def _request(self, speech: Speech, seconds: float, sampling: Sampling, seed: int | None, num_takes: int) -> Request:
+        """Check what was asked for and write down what is needed to do it again."""
+        if not 1 <= num_takes <= MAX_TAKES:
+            raise SettingsError(f"num_takes is {num_takes}; expected 1 to {MAX_TAKES}.")
+        if seed is None:
+            seed = secrets.randbelow(2**31 - MAX_TAKES)
+        if not 0 <= seed <= MAX_SEED - num_takes + 1:
+            raise SettingsError(f"seed is {seed}; expected 0 to {MAX_SEED - num_takes + 1}.")
+        num_frames = self._frames(speech, seconds)
+        learned = self.bundle.config.model.learned_end
+        if sampling.end == "learned" and not learned:
+            raise SettingsError(
+                f"end is 'learned', but bundle {self.bundle.name!r} has learned no end. Use 'voice' or 'auto'."
+            )
+        self._check_frames(speech.tokens, speech.latents, speech.utterance)
+        settings = TakeSettings(
+            torch_version=torch.__version__,
+            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type,
+            dtype=str(self.dtype),
+            threads=torch.get_num_threads(),
+            bundle_name=self.bundle.name,
+            bundle_sha256=self.bundle.fingerprint,
+            prompt_sha256=speech.audio_sha256,
+            frames_sha256=speech.frames_sha256,
+            prompt_start_seconds=speech.start_seconds,
+            prompt_end_seconds=speech.end_seconds,
+            prompt_frames=speech.num_frames,
+            seconds=seconds,
+            sampling=sampling,
+            seed=seed,
+            num_takes=num_takes,
+            index=0,
+        )
+        return Request(
+            bundle=self.bundle,
+            speech=speech,
+            num_frames=num_frames,
+            sampling=sampling,
+            settings=tuple(settings.model_copy(update={"index": i}) for i in range(num_takes)),
+            voice=self._voice if sampling.end == "voice" or (sampling.end == "auto" and not learned) else None,
+            device=self.device,
+        )
+
+    def _frames(self, speech: Speech, seconds: float) -> int:
+        """Frames of continuation for a number of seconds."""
+        room = self.bundle.config.model.transformer.max_positions - speech.num_frames
+        most = room / self.frame_rate_hz
+        if not 1 / self.frame_rate_hz <= seconds <= most:
+            raise SettingsError(
+                f"seconds is {seconds:g}; after a prompt of {speech.seconds:.2f} s this model can go on for "
+                f"{1 / self.frame_rate_hz:g} to {max(most, 0):.2f} s. Ask for less or cut a shorter prompt."
+            )
+        return round(seconds * self.frame_rate_hz)
+
+    def _check_frames(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> None:
+        """Shapes and ranges, so that a slip does not end in the depth of the network."""
+        model = self.bundle.config.model
+        expected = {
+            "tokens": (tokens, (tokens.numel(),)),
+            "latents": (latents, (tokens.numel(), model.latent_dim)),
+            "utterance": (utterance, (model.utterance.dim,)),
+        }
+        for name, (tensor, shape) in expected.items():
+            if tuple(tensor.shape) != shape or tensor.numel() == 0:
+                raise SettingsError(f"{name} has shape {list(tensor.shape)}; expected {list(shape)}, not empty.")
+            if not torch.isfinite(tensor).all():
+                raise SettingsError(f"{name} has values that are not finite.")
+        if int(tokens.min()) < 0 or int(tokens.max()) >= model.num_tokens:
+            raise SettingsError(
+                f"tokens go from {int(tokens.min())} to {int(tokens.max())}; expected 0 to {model.num_tokens - 1}."
+            )
+
+    def _check_same(self, what: str, saved: object, here: object, name: str = "") -> None:
+        if saved != here:
+            of = f" ({name})" if name else ""
+            raise SettingsError(
+                f"this take was made with another {what}{of}: {str(saved)[:16]}, here it is {str(here)[:16]}. "
+                f"Replay needs the same {what}."
+            )

@@ -1,0 +1,99 @@
+"""Speech as the model sees it. T frames at 50 Hz, Z latent dims, S utterance dims, M mel bins."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.audio import AudioLimits, check_prompt, cut
+from engine.bundle import Bundle
+from engine.loudness import to_loudness
+from engine.mel import LogMel
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """One stretch of speech, analysed or generated; every tensor lies on the CPU."""
+
+    tokens: Tensor  # int64 [T]
+    latents: Tensor  # float32 [T, Z], the posterior's mean, or as drawn
+    latents_logstd: Tensor | None  # float32 [T, Z] of the posterior; None for drawn latents
+    utterance: Tensor  # float32 [S]
+    mel: Tensor  # natural log, float32 [T, M]
+    audio: Tensor  # float32 [samples] at 16 kHz
+    seconds: float
+    start_seconds: float = 0.0  # where in the recording it begins
+    end_seconds: float | None = None  # and ends, None for what was not cut from a recording
+
+    @property
+    def num_frames(self) -> int:
+        """T."""
+        return self.tokens.shape[0]
+
+    @property
+    def audio_sha256(self) -> str:
+        """Hash of the samples, hexadecimal."""
+        return _sha256(self.audio)
+
+    @property
+    def frames_sha256(self) -> str:
+        """Hash of what a continuation reads: tokens, latents and the utterance embedding."""
+        parts = [self.tokens, self.latents, self.utterance]
+        if self.latents_logstd is not None:
+            parts.append(self.latents_logstd)
+        return _sha256(*parts)
+
+
+def analyse(
+    bundle: Bundle,
+    mel: LogMel,
+    waveform: Tensor,
+    sample_rate_hz: int,
+    start_seconds: float,
+    end_seconds: float | None,
+    limits: AudioLimits,
+    device: torch.device,
+) -> Speech:
+    """A recording, or the part of it between two times, as tokens, latents and the rest (spec sections 1 and 3).
+
+    Raises:
+        AudioError: the part breaks one of the limits.
+    """
+    part = cut(torch.as_tensor(waveform), sample_rate_hz, start_seconds, end_seconds)
+    clean = check_prompt(part, sample_rate_hz, limits)
+    if bundle.config.prompt_loudness_lufs is not None:
+        clean = to_loudness(clean, bundle.config.model.mel.sample_rate_hz, bundle.config.prompt_loudness_lufs)
+    hop = bundle.config.model.mel.hop_samples
+    padded = torch.nn.functional.pad(clean, (0, -clean.numel() % hop)).to(device)  # whole frames, spec section 1.2
+    tokens = bundle.tokenizer.tokens(padded)
+    log_mel = mel(padded)
+    frames = min(tokens.shape[0], log_mel.shape[0])  # HuBERT gives one frame less than the mel, spec section 1.4
+    tokens, log_mel = tokens[:frames], log_mel[:frames]
+    normalised = mel.normalise(log_mel)[None]
+    posterior = bundle.model.posterior(normalised)
+    utterance = bundle.model.utterance_embedding(normalised)
+    return Speech(
+        tokens=owned(tokens),
+        latents=owned(posterior.mean[0]),
+        latents_logstd=owned(posterior.logstd[0]),
+        utterance=owned(utterance[0]),
+        mel=owned(log_mel),
+        audio=owned(clean),
+        seconds=frames / bundle.config.model.mel.frame_rate_hz,
+        start_seconds=start_seconds,
+        end_seconds=start_seconds + part.shape[0] / sample_rate_hz,
+    )
+
+
+def owned(tensor: Tensor) -> Tensor:
+    """An ordinary tensor with its own memory on the CPU: whoever gets it may change it, also in place."""
+    with torch.inference_mode(False):
+        return tensor.to("cpu", copy=True)
+
+
+def _sha256(*tensors: Tensor) -> str:
+    total = hashlib.sha256()
+    for tensor in tensors:
+        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,156 @@
+"""One request: frames are drawn, decoded and handed out as they are ready. Nothing of it outlives the request."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from engine.bundle import Bundle
+from engine.decode import TakeDecoder
+from engine.ending import VoiceActivity, VoiceEnd
+from engine.generate import Draft, generate
+from engine.noise import SeededNoise
+from engine.sampling import Sampling
+from engine.speech import Speech, owned
+from engine.take import Ended, Take, TakeSettings
+
+HEARTBEAT_FRAMES = 10  # a chunk comes at least this often, so that progress moves and a stop is heard
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """What became ready: samples that follow those of the chunk before."""
+
+    audio: Tensor  # float32 [takes, samples], zeros behind a take's own samples
+    lengths: tuple[int, ...]  # samples of each take in `audio`
+    frames_done: int  # drawn so far, prompt included
+    frames_total: int  # at most
+    takes: tuple[Take, ...] = ()  # all of them, in the last chunk
+
+    def of(self, take: int) -> Tensor:
+        """New samples of one take, [samples]."""
+        return self.audio[take, : self.lengths[take]]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A checked request for takes."""
+
+    bundle: Bundle
+    speech: Speech
+    num_frames: int  # of continuation at most
+    sampling: Sampling
+    settings: tuple[TakeSettings, ...]  # one for each take
+    voice: VoiceActivity | None  # where the end is looked for in the sound
+    device: torch.device
+
+    @property
+    def min_frames(self) -> int:
+        """Continuation that no end can cut short."""
+        rate = self.bundle.config.model.mel.frame_rate_hz
+        return min(self.num_frames, round(self.sampling.min_seconds * rate))
+
+
+@dataclass
+class _Row:
+    """One take in the making."""
+
+    decoder: TakeDecoder
+    end: VoiceEnd | None
+    audio: list[Tensor] = field(default_factory=list)
+    decoded: int = 0  # samples
+    given: int = 0  # samples handed out
+    complete: bool = False
+    kept: int = 0  # samples that will surely be part of the take
+
+    def feed(self, tokens: Tensor, latents: Tensor, complete: bool) -> Tensor:
+        """Decode what can be decoded; returns the samples to hand out."""
+        if self.complete:
+            return torch.zeros(0)
+        new = self.decoder.feed(tokens, latents, complete)
+        self.complete = complete
+        self.audio.append(new)
+        self.decoded += new.numel()
+        self.kept = self.decoded
+        if self.end is not None:
+            self.kept = self.end.feed(new) if new.numel() else self.kept
+            if complete:
+                self.kept = self._whole_frames(self.end.finish())
+        given, self.given = self.given, max(self.given, self.kept)
+        return torch.cat(self.audio)[given : self.given]
+
+    def _whole_frames(self, samples: int) -> int:
+        hop = self.decoder.hop_samples
+        return min(-(-samples // hop) * hop, self.decoded)
+
+
+@torch.inference_mode()
+def run(request: Request, should_stop: Callable[[], bool] | None = None) -> Iterator[Chunk]:
+    """Draw and decode; the last chunk has the takes. Stops without them when `should_stop` says so."""
+    speech, sampling, device = request.speech, request.sampling, request.device
+    seeds = [settings.seed + settings.index for settings in request.settings]
+    noise = SeededNoise(seeds, device)
+    batch = len(seeds)
+    tokens = speech.tokens.to(device).expand(batch, -1)
+    latents = _prompt_latents(request, noise)
+    utterance = speech.utterance.to(device)[None]
+    rows = [_Row(TakeDecoder(request.bundle, utterance, sampling, seed), _voice_end(request)) for seed in seeds]
+    total = speech.num_frames + request.num_frames
+    drafts = generate(
+        request.bundle.model, tokens, latents, request.num_frames, sampling, noise, min_frames=request.min_frames
+    )
+    draft = next(drafts)
+    yield _advance(rows, draft, total, complete=False)
+    for draft in drafts:
+        if should_stop is not None and should_stop():
+            return
+        chunk = _advance(rows, draft, total, complete=False)
+        if any(chunk.lengths) or draft.num_frames % HEARTBEAT_FRAMES == 0:
+            yield chunk
+    chunk = _advance(rows, draft, total, complete=True)
+    yield replace(chunk, takes=tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
+
+
+def _advance(rows: list[_Row], draft: Draft, total: int, complete: bool) -> Chunk:
+    new = []
+    for i, row in enumerate(rows):
+        frames = draft.lengths[i]
+        new.append(row.feed(draft.tokens[i, :frames], draft.latents[i, :frames], complete or draft.ended[i]))
+    lengths = tuple(audio.numel() for audio in new)
+    padded = torch.nn.utils.rnn.pad_sequence(new, batch_first=True)
+    return Chunk(owned(padded), lengths, draft.num_frames, total)
+
+
+def _prompt_latents(request: Request, noise: SeededNoise) -> Tensor:
+    """[B, P, Z]: the posterior's mean, or a sample of it for each take."""
+    batch, temperature = len(request.settings), request.sampling.prompt_temperature
+    mean = request.speech.latents.to(request.device).expand(batch, -1, -1)
+    logstd = request.speech.latents_logstd
+    if temperature == 0.0 or logstd is None:
+        return mean
+    return mean + temperature * logstd.to(request.device).exp() * noise.normal(*mean.shape)
+
+
+def _voice_end(request: Request) -> VoiceEnd | None:
+    if request.voice is None:
+        return None
+    hop = request.bundle.config.model.mel.hop_samples
+    return VoiceEnd(request.voice, keep_samples=(request.speech.num_frames + request.min_frames) * hop)
+
+
+def _take(request: Request, draft: Draft, row: _Row, index: int) -> Take:
+    """The finished take: everything cut to the samples that were handed out."""
+    mel = request.bundle.config.model.mel
+    frames = row.kept // mel.hop_samples
+    ended: Ended = "learned" if draft.ended[index] else "voice" if row.kept < row.decoded else "limit"
+    speech = Speech(
+        tokens=owned(draft.tokens[index, :frames]),
+        latents=owned(draft.latents[index, :frames]),
+        latents_logstd=None,
+        utterance=request.speech.utterance,
+        mel=owned(row.decoder.mel[:frames]),
+        audio=owned(torch.cat(row.audio)[: row.kept]),
+        seconds=frames / mel.frame_rate_hz,
+    )
+    return Take(speech, request.speech.num_frames, ended, request.settings[index])

@@ -1,0 +1,130 @@
+"""Blockwise decoding: fixed by the frame index alone, early, and close to decoding the whole at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.bundle import Bundle, load_bundle
+from engine.decode import BLOCK_FRAMES, FIRST_BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
+from engine.sampling import Sampling
+from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
+
+T = 400
+
+
+@pytest.fixture(autouse=True)
+def without_gradients() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_folder: Path) -> Bundle:
+    return load_bundle(tiny_folder)
+
+
+def frames(count: int = T) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(NUM_TOKENS, (count,), generator=generator), torch.randn(count, 4, generator=generator)
+
+
+def decoder(bundle: Bundle, sampling: Sampling = Sampling(), seed: int = 3) -> TakeDecoder:
+    return TakeDecoder(bundle, torch.ones(1, bundle.config.model.utterance.dim), sampling, seed)
+
+
+@settings(deadline=None, max_examples=40)
+@given(first=st.integers(0, 300), count=st.integers(1, 200), seed=st.integers(0, 2**31))
+def test_noise_belongs_to_the_frame_not_to_the_window(first: int, count: int, seed: int) -> None:
+    whole, window = FrameNoise(seed, 0, 500), FrameNoise(seed, first, count)
+    for _ in range(3):
+        assert torch.equal(whole.normal(1, 500, 5)[:, first : first + count], window.normal(1, count, 5))
+
+
+def test_noise_differs_by_seed_and_run_and_is_normal() -> None:
+    draws = torch.stack([FrameNoise(seed, 0, 640).normal(1, 640, 80)[0] for seed in range(4)])
+    rows = draws.view(4 * 10, -1)
+    correlation = torch.corrcoef(rows) - torch.eye(40)
+    assert correlation.abs().max() < 0.1
+    assert draws.mean().abs() < 0.01
+    assert abs(draws.std() - 1) < 0.01
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(solver="ddim", steps=4, eta=1.0), Sampling(blocks=False)])
+@pytest.mark.parametrize("step", [1, 7, 90, T])
+def test_fed_in_pieces_is_fed_at_once_bit_for_bit(bundle: Bundle, sampling: Sampling, step: int) -> None:
+    tokens, latents = frames()
+    at_once, in_pieces = decoder(bundle, sampling), decoder(bundle, sampling)
+    whole = at_once.feed(tokens, latents, complete=True)
+    pieces = [in_pieces.feed(tokens[:n], latents[:n], complete=False) for n in range(step, T + 1, step)]
+    pieces.append(in_pieces.feed(tokens, latents, complete=True))
+    assert torch.equal(torch.cat(pieces), whole)
+    assert torch.equal(in_pieces.mel, at_once.mel)
+    assert whole.numel() == T * 320
+
+
+def test_the_first_sound_needs_only_the_first_block(bundle: Bundle) -> None:
+    tokens, latents = frames()
+    fed = decoder(bundle)
+    needed = FIRST_BLOCK_FRAMES + Sampling().context_frames
+    assert fed.feed(tokens[: needed - 1], latents[: needed - 1], complete=False).numel() == 0
+    context = vocoder_context(bundle.vocoder)
+    assert context is not None
+    assert fed.feed(tokens[:needed], latents[:needed], complete=False).numel() == (FIRST_BLOCK_FRAMES - context) * 320
+
+
+def test_later_frames_never_change_earlier_sound(bundle: Bundle) -> None:
+    tokens, latents = frames()
+    longer, shorter = decoder(bundle), decoder(bundle)
+    other = (tokens + 1) % NUM_TOKENS
+    end = FIRST_BLOCK_FRAMES + BLOCK_FRAMES + Sampling().context_frames
+    longer.feed(tokens, latents, complete=True)
+    shorter.feed(torch.cat([tokens[:end], other[end:]]), latents, complete=True)
+    same = FIRST_BLOCK_FRAMES + BLOCK_FRAMES
+    assert torch.equal(longer.mel[:same], shorter.mel[:same])
+    assert not torch.equal(longer.mel[same:], shorter.mel[same:])
+
+
+@pytest.mark.parametrize("solver", ["dpm++", "ddim"])
+def test_blocks_are_close_to_the_whole_and_closer_with_more_context(bundle: Bundle, solver: str) -> None:
+    tokens, latents = frames()
+    error = {}
+    for context in (18, 60, 200):
+        sampling = Sampling.of(solver=solver, steps=8, context_frames=context)
+        blocks, whole = decoder(bundle, sampling), decoder(bundle, sampling.model_copy(update={"blocks": False}))
+        blocks.feed(tokens, latents, complete=True)
+        whole.feed(tokens, latents, complete=True)
+        error[context] = (blocks.mel - whole.mel).abs().mean().item() / whole.mel.std().item()
+    assert error[18] < 0.05
+    assert error[60] < error[18] / 2
+    assert error[200] < 1e-5  # 8 evaluations that see 18 frames each: 144 frames decide everything
+
+
+def test_the_whole_is_the_published_decoding(bundle: Bundle) -> None:
+    tokens, latents = frames(60)
+    sampling = Sampling(solver="ddim", steps=5, blocks=False)
+    fed = decoder(bundle, sampling)
+    audio = fed.feed(tokens, latents, complete=True)
+    utterance = torch.ones(1, bundle.config.model.utterance.dim)
+    mel = decode_mel(bundle.model, tokens[None], latents[None], utterance, sampling, FrameNoise(3, 0, 60))[0]
+    config = bundle.config.model.mel
+    assert torch.equal(fed.mel, mel * config.std + config.mean)
+    assert torch.equal(audio, bundle.vocoder(fed.mel[None])[0])
+
+
+def test_blocks_of_the_vocoder_have_no_seam(bundle: Bundle) -> None:
+    tokens, latents = frames()
+    fed = decoder(bundle)
+    audio = fed.feed(tokens, latents, complete=True)
+    assert torch.allclose(audio, bundle.vocoder(fed.mel[None])[0], atol=1e-5)
+
+
+def test_a_vocoder_without_context_speaks_when_all_is_there(tmp_path: Path) -> None:
+    bundle = load_bundle(make_tiny_bundle(tmp_path / "b", streaming_vocoder=False))
+    tokens, latents = frames(150)
+    fed = decoder(bundle)
+    assert fed.feed(tokens, latents, complete=False).numel() == 0
+    assert fed.feed(tokens, latents, complete=True).numel() == 150 * 320
