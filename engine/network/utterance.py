@@ -16,12 +16,17 @@ class DownsamplingLayer(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, norm_eps: float) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(in_channels, out_channels, kernel_size, stride, padding=(kernel_size - stride) // 2)
+        self.conv = nn.Conv1d(in_channels, out_channels, kernel_size, stride, padding=(kernel_size - 1) // 2)
         self.norm = ChannelNorm(out_channels, norm_eps)
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
+    def num_frames(self, lengths: Tensor) -> Tensor:
+        """Output frames of an input of that many frames alone, int64 [B]."""
+        kernel_size, stride, padding = self.conv.kernel_size[0], self.conv.stride[0], int(self.conv.padding[0])
+        return (lengths + 2 * padding - kernel_size) // stride + 1
+
     def forward(self, x: Tensor) -> Tensor:
-        """[B, T, C_in] to [B, T // stride, C_out]."""
+        """[B, T, C_in] to [B, T', C_out], T' = num_frames(T)."""
         return F.relu(self.norm(self.conv(x.transpose(1, 2)).transpose(1, 2)))
 
 
@@ -50,11 +55,12 @@ class UtteranceEncoder(nn.Module):
             lengths = torch.full((x.shape[0],), x.shape[1], device=x.device)
         x = masked(self.input(x), length_mask(lengths, x.shape[1]))
         for layer in self.layers:
+            assert isinstance(layer, DownsamplingLayer)
             x = layer(x)
             if self.config.quirk_lengths_doubled:
                 lengths = (lengths * self.config.stride).clamp_max(x.shape[1])
             else:
-                lengths = lengths // self.config.stride
+                lengths = layer.num_frames(lengths)
                 x = masked(x, length_mask(lengths, x.shape[1]))
         x = masked(self.output(x), length_mask(lengths, x.shape[1]))
         return x.float().sum(dim=1) / lengths.unsqueeze(1)

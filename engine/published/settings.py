@@ -1,0 +1,81 @@
+"""An hp.yaml of the authors, read key by key, so that no setting is passed over in silence."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from engine.errors import BundleError
+
+_REQUIRED = object()
+
+
+class Settings:
+    """One section of an hp.yaml, read key by key; what nobody asked for is an error at the end."""
+
+    def __init__(self, values: Mapping[str, Any], source: str) -> None:
+        self.source = source
+        self.leaves = dict(_leaves(values, ""))
+
+    def take(self, key: str, default: Any = _REQUIRED) -> Any:
+        """Value of a dotted key."""
+        if key in self.leaves:
+            return self.leaves.pop(key)
+        if default is _REQUIRED:
+            raise BundleError(f"{self.source}: missing key {key!r}. Give the hp.yaml that lies beside the checkpoint.")
+        return default
+
+    def demand(self, key: str, only: Any, default: Any = _REQUIRED) -> None:
+        """A key whose value must be the one that this network implements; lists compare as lists."""
+        value = self.take(key, default)
+        if value != only and not (isinstance(only, tuple) and value == list(only)):
+            shown = list(only) if isinstance(only, tuple) else only
+            raise BundleError(f"{self.source}: {key} is {value!r}; this network only has {key}: {shown!r}.")
+
+    def uniform(self, key: str) -> Any:
+        """The value that all entries of a list share."""
+        values = self.take(key)
+        if not isinstance(values, list) or len(set(values)) != 1:
+            raise BundleError(f"{self.source}: {key} is {values!r}; this network needs one value in all layers.")
+        return values[0]
+
+    def drop(self, section: str, names: Iterable[str]) -> None:
+        """Forget keys that say nothing."""
+        for name in names:
+            self.leaves.pop(f"{section}.{name}", None)
+
+    def close(self) -> None:
+        """Raise where a key was not understood."""
+        if self.leaves:
+            key, value = next(iter(self.leaves.items()))
+            raise BundleError(f"{self.source}: {key} is {value!r}, a setting that this network does not have.")
+
+
+def read_hp(path: Path) -> dict[str, Any]:
+    """Parse an hp.yaml."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}); hp.yaml lies beside the checkpoint.") from error
+    except yaml.YAMLError as error:
+        raise BundleError(f"{path} is not YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise BundleError(f"{path} holds no settings; expected the sections of a published hp.yaml.")
+    return values
+
+
+def section(values: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:
+    """A section that must be there."""
+    found = values.get(name)
+    if not isinstance(found, dict):
+        raise BundleError(f"{source}: missing section {name!r}. Give the hp.yaml that lies beside the checkpoint.")
+    return found
+
+
+def _leaves(values: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

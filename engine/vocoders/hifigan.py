@@ -1,0 +1,89 @@
+"""HiFi-GAN generator of the published system, weight norm folded (spec section 6, arXiv 2010.05646).
+
+B batch, T frames, M mel bins, C channels.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.config import HiFiGANConfig
+
+SLOPE = 0.1  # of every leaky ReLU but the last, which has torch's default
+
+
+class ResidualBlock(nn.Module):
+    """Pairs of convolutions, the first of each pair dilated, every pair with its own residual."""
+
+    def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel_size, dilation=d, padding=d * (kernel_size - 1) // 2)
+            for d in dilations
+        )
+        self.convs2 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel_size, padding=(kernel_size - 1) // 2) for _ in dilations
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, samples] to the same shape."""
+        for dilated, plain in zip(self.convs1, self.convs2, strict=True):
+            x = x + plain(F.leaky_relu(dilated(F.leaky_relu(x, SLOPE)), SLOPE))
+        return x
+
+
+class HiFiGAN(nn.Module):
+    """Natural-log mel to waveform by transposed convolutions; parameter names are the published ones."""
+
+    def __init__(self, config: HiFiGANConfig = HiFiGANConfig()) -> None:
+        super().__init__()
+        self.config = config
+        kernel = config.kernel_size
+        widths = [config.channels // 2**i for i in range(len(config.upsample_rates) + 1)]
+        self.conv_pre = nn.Conv1d(config.mel.num_mels, widths[0], kernel, padding=(kernel - 1) // 2)
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose1d(
+                widths[i], widths[i + 1], size, rate, padding=rate // 2 + rate % 2, output_padding=rate % 2
+            )
+            for i, (rate, size) in enumerate(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))
+        )
+        self.resblocks = nn.ModuleList(
+            ResidualBlock(width, size, dilations)
+            for width in widths[1:]
+            for size, dilations in zip(config.resblock_kernel_sizes, config.resblock_dilations, strict=True)
+        )
+        self.conv_post = nn.Conv1d(widths[-1], 1, kernel, padding=(kernel - 1) // 2)
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d | nn.ConvTranspose1d) and module is not self.conv_pre:
+                nn.init.normal_(module.weight, 0.0, 0.01)  # published
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Waveform of a mel.
+
+        Args:
+            mel: natural-log mel [B, T, M].
+        Returns:
+            [B, T * hop] in [-1, 1].
+        """
+        per_stage = len(self.config.resblock_kernel_sizes)
+        x = self.conv_pre(mel.to(self.conv_pre.weight.dtype).transpose(1, 2))
+        for i, upsample in enumerate(self.ups):
+            x = upsample(F.leaky_relu(x, SLOPE))
+            blocks = [self.resblocks[i * per_stage + j](x) for j in range(per_stage)]
+            x = torch.stack(blocks).sum(0) / per_stage
+        return torch.tanh(self.conv_post(F.leaky_relu(x))).squeeze(1).float()
+
+    @property
+    def context_frames(self) -> int:
+        """Frames on each side that a frame's samples can depend on."""
+        config = self.config
+        radius = (config.kernel_size - 1) // 2
+        block = max(
+            sum((size - 1) // 2 * (dilation + 1) for dilation in dilations)
+            for size, dilations in zip(config.resblock_kernel_sizes, config.resblock_dilations, strict=True)
+        )
+        for rate, size in reversed(list(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))):
+            radius = -(-(radius + block + size) // rate)
+        return radius + (config.kernel_size - 1) // 2
