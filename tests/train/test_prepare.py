@@ -5,12 +5,12 @@ import pytest
 import soundfile
 import torch
 import torchaudio
-from conftest import voice
 
 from engine.config import MelConfig
 from engine.errors import AudioError
 from engine.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
 from engine.mel import LogMel
+from tests.speechlike import voice
 from train.prepare import CorpusError, PreparedCorpus, clean, prepare, read_corpus, read_index
 
 

@@ -1,0 +1,238 @@
+"""The console script `undertone`: every verb, each importing only what it needs."""
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="undertone",
+    help="Play with, measure and train spoken language models that carry how something is said.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+DEMO = "assets/demo"
+
+BundleOption = Annotated[str, typer.Option("--bundle", help="Bundle folder, or a Hugging Face repository id.")]
+CorpusOption = Annotated[Path, typer.Option(help="Folder with manifest.tsv, or any folder of recordings.")]
+LexiconOption = Annotated[Path, typer.Option(help="Folder with cmudict.dict.")]
+PreparedOption = Annotated[Path, typer.Option(help="Folder that `undertone prepare` wrote.")]
+OutOption = Annotated[Path, typer.Option(help="Folder to write; an unfinished run there is resumed.")]
+CpuOption = Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")]
+
+
+@app.command("continue")
+def continue_(
+    prompt: Annotated[Path, typer.Argument(help="Recording to go on from: wav, flac, ogg, mp3, m4a or webm.")],
+    seconds: Annotated[float, typer.Option(help="Length of the continuation at most.")] = 10.0,
+    takes: Annotated[int, typer.Option(min=1, max=16, help="How many continuations, made as one batch.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Take i uses seed + i; drawn and written down when not given.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the wavs and their settings.")] = Path("out"),
+    prompt_seconds: Annotated[float, typer.Option(help="How much of the recording is the prompt.")] = 3.0,
+    prompt_start: Annotated[float, typer.Option(help="Where in the recording the prompt begins, in seconds.")] = 0.0,
+    token_temperature: float | None = None,
+    latent_temperature: float | None = None,
+    top_p: float | None = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the diffusion decoder.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Settings JSON of a take to make again, byte for byte.")] = None,
+    bundle: BundleOption = DEMO,
+) -> None:
+    """Continue a recording: writes a wav and a settings JSON for every take."""
+    from app.continue_command import Continuation, continue_recording, replay_recording
+
+    if replay is not None:
+        paths = replay_recording(bundle, prompt, replay, out)
+    else:
+        given = {
+            "token_temperature": token_temperature,
+            "latent_temperature": latent_temperature,
+            "top_p": top_p,
+            "steps": steps,
+        }
+        sampling = {key: value for key, value in given.items() if value is not None}
+        wanted = Continuation(prompt, prompt_start, prompt_seconds, seconds, takes, seed, sampling)
+        paths = continue_recording(bundle, wanted, out)
+    for path in paths:
+        typer.echo(path)
+
+
+@app.command()
+def serve(
+    bundle: BundleOption = DEMO,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 picks a free one.")] = 7860,
+) -> None:
+    """Open the app in the browser."""
+    from app.serve import serve as serve_app
+
+    serve_app(bundle, host, port)
+
+
+@app.command("import")
+def import_(
+    model: Annotated[Path, typer.Option(help="Published checkpoint folder (hp.yaml and a .ckpt), or the file.")],
+    vocoder: Annotated[Path, typer.Option(help="Published vocoder folder, or the file.")],
+    kmeans: Annotated[Path, typer.Option(help="kmeans_v200.npy.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+    hubert: Annotated[
+        Path | None, typer.Option(help="HuBERT-large weights (model.safetensors or pytorch_model.bin).")
+    ] = None,
+) -> None:
+    """Turn a published checkpoint into a bundle."""
+    from engine.published import import_bundle
+
+    typer.echo(import_bundle(model, vocoder, kmeans, out, hubert=hubert))
+
+
+@app.command()
+def bench(
+    bundle: BundleOption = DEMO,
+    json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False,
+    seconds: Annotated[float, typer.Option(help="Length of the continuation.")] = 10.0,
+) -> None:
+    """Measure speed and memory on this machine; the last line is JSON."""
+    from engine import Engine
+    from engine.bench import bench as run_bench
+
+    numbers = asdict(run_bench(Engine.from_pretrained(bundle), seconds=seconds))
+    if not json_only:
+        for key, value in numbers.items():
+            typer.echo(f"{key:32} {value:.6g}" if isinstance(value, float) else f"{key:32} {value}")
+    typer.echo(json.dumps(numbers))
+
+
+@app.command()
+def prepare(
+    corpus: CorpusOption,
+    out: OutOption,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 2,
+) -> None:
+    """Corpus to prepared folder: 16 kHz, one loudness, trimmed, mels."""
+    from train.prepare import prepare as run_prepare
+
+    clips = run_prepare(corpus, out, workers=workers)
+    typer.echo(f"{len(clips)} clips, {sum(clip.num_frames for clip in clips) / 50 / 3600:.2f} h in {out}")
+
+
+@app.command()
+def tokenizer(
+    prepared: PreparedOption,
+    lexicon: LexiconOption,
+    out: OutOption,
+    recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")] = "demo-tokenizer",
+    cpu: CpuOption = False,
+) -> None:
+    """Train the phonetic tokenizer and its units."""
+    from train.demo import run_tokenizer
+    from train.recipes import load_recipe_of
+    from train.tokenizer import TokenizerRecipe
+
+    run_tokenizer(load_recipe_of(TokenizerRecipe, recipe), prepared, lexicon, out, cpu)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")],
+    prepared: PreparedOption,
+    tokenizer: Annotated[Path, typer.Option(help="Folder of the finished tokenizer run.")],
+    out: OutOption,
+    cpu: CpuOption = False,
+) -> None:
+    """Train VAE-GSLM."""
+    from train.demo import run_model
+    from train.recipes import load_recipe_of
+    from train.vae_gslm import ModelRecipe
+
+    run_model(load_recipe_of(ModelRecipe, recipe), prepared, tokenizer, out, cpu)
+
+
+@app.command()
+def vocoder(
+    recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")],
+    prepared: PreparedOption,
+    out: OutOption,
+    cpu: CpuOption = False,
+) -> None:
+    """Train the vocoder."""
+    from train.demo import run_vocoder
+    from train.recipes import load_recipe_of
+    from train.vocoder_recipe import VocoderRecipe
+
+    run_vocoder(load_recipe_of(VocoderRecipe, recipe), prepared, out, cpu)
+
+
+@app.command()
+def bundle(
+    tokenizer: Annotated[Path, typer.Option(help="Folder of the finished tokenizer run.")],
+    vocoder: Annotated[Path, typer.Option(help="Folder of the finished vocoder run.")],
+    model: Annotated[Path, typer.Option(help="Folder of the finished model run.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+    name: str = "undertone",
+    corpus: Annotated[Path | None, typer.Option(help="Corpus trained on, for the model card.")] = None,
+    licence: str = "cc-by-4.0",
+) -> None:
+    """Assemble a bundle from finished runs."""
+    from train.demo import corpora
+    from train.export import Stages, write_bundle
+
+    data = corpora(corpus) if corpus else ()
+    typer.echo(write_bundle(Stages(tokenizer, vocoder, model), out, name, model.name, data, licence))
+
+
+@app.command("demo-bundle")
+def demo_bundle(
+    corpus: CorpusOption,
+    lexicon: LexiconOption,
+    out: Annotated[Path, typer.Option(help="The bundle to write.")] = Path(DEMO),
+    work: Annotated[Path, typer.Option(help="Prepared corpus and runs; a second call resumes.")] = Path("work"),
+    budget_minutes: Annotated[float, typer.Option(help="Training time of all stages together.")] = 140.0,
+    evaluate: Annotated[bool, typer.Option(help="Measure the bundle on the test split and write its card.")] = True,
+    cpu: CpuOption = False,
+) -> None:
+    """Train the small recipe from corpus to bundle."""
+    from train.demo import DemoRecipes, train_demo
+
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", "demo-model").within(budget_minutes)
+    typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu))
+    if evaluate:
+        evaluate_(str(out), corpus)
+
+
+@app.command("evaluate")
+def evaluate_(
+    bundle: Annotated[str, typer.Argument(help="Bundle folder.")],
+    corpus: CorpusOption,
+    split: Annotated[str, typer.Option(help="Split of the corpus to measure on; never one trained on.")] = "test",
+    quick: Annotated[bool, typer.Option("--quick", help="A few clips only.")] = False,
+) -> None:
+    """Measure a bundle on held-out speech and write the numbers into its model card."""
+    from studies.evaluation import evaluate_bundle
+
+    for line in evaluate_bundle(bundle, corpus, split=split, quick=quick):
+        typer.echo(line)
+
+
+def main() -> None:
+    """Run a verb; an error that a person can mend is one line on standard error and exit status 2."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("accelerate").setLevel(logging.WARNING)
+    try:
+        app()
+    except ValueError as error:
+        from engine.errors import UndertoneError  # the engine loads torch, which `--help` should not wait for
+
+        if not isinstance(error, UndertoneError):
+            raise
+        typer.secho(f"undertone: {error}", err=True, fg="red")
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()

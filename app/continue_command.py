@@ -1,0 +1,71 @@
+"""What `undertone continue` does: a recording and settings in, wavs and settings JSON out, with a progress bar."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from engine import Engine, Sampling, SettingsError, Take, TakeSettings, read_audio
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What to continue, and how."""
+
+    prompt: Path
+    prompt_start_seconds: float = 0.0
+    prompt_seconds: float = 3.0
+    seconds: float = 10.0
+    num_takes: int = 1
+    seed: int | None = None
+    sampling: dict[str, Any] = field(default_factory=dict)  # only what differs from the defaults
+
+
+def continue_recording(bundle: str, wanted: Continuation, out: Path) -> list[Path]:
+    """Continue a recording and write `take-SEED.wav` and `.json` for every take.
+
+    Raises:
+        UndertoneError: the recording, the bundle or a setting cannot be used; the text says what to do.
+    """
+    waveform, sample_rate_hz = read_audio(wanted.prompt)
+    sampling = Sampling.of(**wanted.sampling)
+    engine = Engine.from_pretrained(bundle)
+    end_seconds = min(wanted.prompt_start_seconds + wanted.prompt_seconds, len(waveform) / sample_rate_hz)
+    speech = engine.analyse(waveform, sample_rate_hz, wanted.prompt_start_seconds, end_seconds)
+    with _bar() as bar:
+        takes = engine.takes(
+            speech, wanted.seconds, sampling, wanted.seed, wanted.num_takes, _progress(bar, engine.frame_rate_hz)
+        )
+    return [path for take in takes for path in _save(take, out)]
+
+
+def replay_recording(bundle: str, prompt: Path, settings: Path, out: Path) -> list[Path]:
+    """Make a saved take again from its settings and the recording it began with.
+
+    Raises:
+        SettingsError: another recording, bundle or version than the take was made with; it says which.
+    """
+    saved = TakeSettings.read(settings)
+    waveform, sample_rate_hz = read_audio(prompt)
+    paths = _save(Engine.from_pretrained(bundle).replay(saved, waveform, sample_rate_hz), out)
+    if paths[1].read_bytes() != settings.read_bytes() and paths[1].resolve() != settings.resolve():
+        raise SettingsError(f"{settings} was changed by hand: the take made from it has other settings, {paths[1]}.")
+    return paths
+
+
+def _save(take: Take, out: Path) -> list[Path]:
+    return list(take.save(out, f"take-{take.settings.seed + take.settings.index}"))
+
+
+def _bar() -> tqdm:
+    return tqdm(desc="continue", total=0, bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remaining}]")
+
+
+def _progress(bar: tqdm, frame_rate_hz: float) -> Callable[[int, int], None]:
+    def show(done: int, total: int) -> None:
+        bar.total = total / frame_rate_hz
+        bar.update(done / frame_rate_hz - bar.n)
+
+    return show
