@@ -118,7 +118,7 @@ def resample(waveform: Tensor, sample_rate_hz: int, to_hz: int = SAMPLE_RATE_HZ)
 
 
 def cut(waveform: Tensor, sample_rate_hz: int, start_seconds: float = 0.0, end_seconds: float | None = None) -> Tensor:
-    """The part of [samples] or [samples, channels] between two times; `end_seconds` None or beyond the end means the end."""
+    """The part of [samples] or [samples, channels] between two times; an end of None or beyond the end is the end."""
     seconds = waveform.shape[0] / sample_rate_hz
     end = seconds if end_seconds is None else min(end_seconds, seconds)
     if not (math.isfinite(start_seconds) and 0.0 <= start_seconds < end):
