@@ -1,10 +1,11 @@
 """One Plotly figure of an utterance: waveform, mel, F0, energy, tokens and latents on one linked time axis.
 
-T frames at 50 Hz, M mel bins, Z latent dims. The figure travels to the browser as JSON, so everything in it is quantised:
-arrays are base64 typed arrays (int8 decibels, 16-bit tokens, 32-bit curves), the waveform is a minimum/maximum envelope.
+T frames at 50 Hz, M mel bins, Z latent dims. The figure travels to the browser as JSON, so everything in it is
+quantised: arrays are base64 typed arrays (int8 decibels, 16-bit tokens, 32-bit curves), the waveform is an envelope.
 """
 
 import colorsys
+import json
 import math
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ SAMPLE_RATE_HZ = 16_000
 ENVELOPE_POINTS = 1600  # pairs of minimum and maximum along the whole figure
 MEL_RANGE_DB = (-80, 0)  # of the loudest cell
 DECIBELS_PER_LN = 20 / math.log(10)  # the mel spectrogram is the logarithm of an amplitude
-MEL_TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
+MEL_TICKS_HZ = (500, 1000, 2000, 4000, 8000)
 
 PROMPT_COLOUR = "#7a869a"
 CONTINUATION_COLOUR = "#0f766e"
@@ -71,8 +72,8 @@ class Panel:
 
 
 PANELS = (
-    Panel("y", "Waveform", 0.885, 0.975),
-    Panel("y2", "Mel spectrogram, kHz", 0.615, 0.84),
+    Panel("y", "Waveform", 0.875, 0.945),
+    Panel("y2", "Mel spectrogram, kHz", 0.615, 0.835),
     Panel("y3", "Pitch (F0), Hz", 0.44, 0.57),
     Panel("y4", "Energy, dB", 0.295, 0.395),
     Panel("y5", "Tokens (what is said)", 0.215, 0.25),
@@ -90,7 +91,7 @@ def utterance_figure(picture: Picture) -> go.Figure:
     _add_curve(figure, picture.energy_db, "y4", "energy", INK_COLOUR, "%{y:.0f} dB")
     _add_tokens(figure, picture.tokens, picture.num_tokens)
     for dim, curve in enumerate(picture.latents.T):
-        colour = CURVE_COLOURS[dim % len(CURVE_COLOURS)]
+        colour = _curve_colour(dim)
         _add_curve(figure, curve, "y6", f"z{dim + 1}", colour, "%{y:.2f}")
     _mark_boundary(figure, picture)
     return figure
@@ -98,9 +99,8 @@ def utterance_figure(picture: Picture) -> go.Figure:
 
 def figure_json(figure: go.Figure) -> str:
     """The figure as the browser gets it, with the mode bar off: zoom by dragging, double click to reset."""
-    body = figure.to_json()
-    assert body is not None and body.endswith("}")
-    return body[:-1] + ',"config":{"displayModeBar":false,"doubleClick":"reset","scrollZoom":false}}'
+    config = {"displayModeBar": False, "doubleClick": "reset", "scrollZoom": False}
+    return str(figure.to_json()).removesuffix("}") + f',"config":{json.dumps(config)}}}'
 
 
 def envelope(audio: Array, num_points: int = ENVELOPE_POINTS) -> tuple[Array, float]:
@@ -130,11 +130,21 @@ def token_colours(num_tokens: int) -> list[tuple[float, str]]:
 def mel_tick_positions(num_mels: int, max_hz: float = 8000.0) -> list[float]:
     """Index of the mel band centred on each labelled frequency (HTK scale, as the spectrogram's filters)."""
     top = _mel_of_hz(max_hz)
-    return [_mel_of_hz(hz) / top * (num_mels + 1) - 1 for hz in MEL_TICKS_HZ]
+    return [min(num_mels - 1.0, _mel_of_hz(hz) / top * (num_mels + 1) - 1) for hz in MEL_TICKS_HZ]
 
 
 def _mel_of_hz(hz: float) -> float:
     return 2595 * math.log10(1 + hz / 700)
+
+
+def _curve_colour(dim: int) -> str:
+    return CURVE_COLOURS[dim % len(CURVE_COLOURS)]
+
+
+def _latents_title(num_dims: int) -> str:
+    """The panel's title with the dimensions' names in their colours, which is its legend."""
+    names = " ".join(f'<span style="color:{_curve_colour(dim)}">z{dim + 1}</span>' for dim in range(num_dims))
+    return f"Latents (how it is said): {names}"
 
 
 def _layout(picture: Picture) -> go.Layout:
@@ -173,7 +183,8 @@ def _layout(picture: Picture) -> go.Layout:
             "zeroline": False,
             "nticks": 4,
         }
-        title = {"text": panel.title, "x": 0, "y": panel.top, "xref": "paper", "yref": "paper"}
+        text = _latents_title(picture.latents.shape[1]) if panel.axis == "y6" else panel.title
+        title = {"text": text, "x": 0, "y": panel.top, "xref": "paper", "yref": "paper"}
         layout.annotations += (
             go.layout.Annotation(title, xanchor="left", yanchor="bottom", showarrow=False, font={"size": 12}),
         )
@@ -256,7 +267,7 @@ def _mark_boundary(figure: go.Figure, picture: Picture) -> None:
     boundary = min(picture.prompt_seconds, picture.seconds)
     if boundary <= 0:
         return
-    common = {"xref": "x", "yref": "paper", "y0": 0, "y1": 0.975, "layer": "below"}
+    common = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
     figure.add_shape(type="rect", x0=0, x1=boundary, fillcolor=SHADE_COLOUR, line={"width": 0}, **common)
     line = {"color": INK_COLOUR, "width": 1.5, "dash": "dot"}
     figure.add_shape(type="line", x0=boundary, x1=boundary, line=line, **{**common, "layer": "above"})

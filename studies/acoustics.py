@@ -131,7 +131,7 @@ def _crepe() -> "Crepe":
 
 
 def _crepe_forward(model: "Crepe", windows: Tensor) -> Tensor:
-    """[B, N] what `model(windows)` gives, with its 2-D convolutions of width 1 run as 1-D: three times faster on a CPU."""
+    """[B, N] what `model(windows)` gives; its 2-D convolutions of width 1 run as 1-D: three times faster on a CPU."""
     x = windows[:, None]  # [B, 1, 1024]
     for layer in range(1, 7):
         convolution, norm = getattr(model, f"conv{layer}"), getattr(model, f"conv{layer}_BN")

@@ -1,0 +1,90 @@
+"""One FastAPI application: each page is a Blocks of its own, mounted under its path with the same header and look."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+from fastapi import FastAPI
+
+from app import continue_page
+from app.context import Context
+from app.theme import STYLE_PATH, theme
+
+MAX_UPLOAD = "50mb"
+FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the site: `build` lays it out inside an open Blocks."""
+
+    path: str
+    title: str
+    build: Callable[[Context], None]
+
+
+PAGES: tuple[Page, ...] = (Page("/", "Continue", continue_page.build),)
+
+
+def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
+    """The whole site on one engine.
+
+    Args:
+        context: what the pages are given.
+        pages: in the order of the navigation; one of them at "/".
+    """
+    app = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
+    for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
+        gr.mount_gradio_app(
+            app,
+            build_page(context, page, pages),
+            path=page.path,
+            footer_links=[],
+            run_history=False,
+            max_file_size=MAX_UPLOAD,
+            show_error=True,
+            ssr_mode=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            theme=theme(),
+            css_paths=STYLE_PATH,
+            head='<meta name="description" content="A playground for spoken language models">',
+        )
+    return app
+
+
+def build_page(context: Context, page: Page, pages: Sequence[Page]) -> gr.Blocks:
+    """The page between the site's header and footer."""
+    with gr.Blocks(
+        title=f"{page.title} · Undertone",
+        analytics_enabled=False,
+        delete_cache=(600, FILES_KEPT_SECONDS),
+        fill_width=True,
+    ) as blocks:
+        gr.HTML(header_html(page, pages), elem_id="site-header")
+        with gr.Column(elem_id="page"):
+            page.build(context)
+        gr.HTML(footer_html(context), elem_id="site-footer")
+
+        def leave(request: gr.Request) -> None:
+            context.leave(request.session_hash)
+
+        blocks.unload(leave)
+    blocks.queue(default_concurrency_limit=4, max_size=64, api_open=False)
+    return blocks
+
+
+def header_html(page: Page, pages: Sequence[Page]) -> str:
+    """Name and navigation; a lone page needs no navigation."""
+    links = "".join(
+        f'<a href="{escape(other.path)}"{" aria-current=page" if other is page else ""}>{escape(other.title)}</a>'
+        for other in pages
+    )
+    nav = f'<nav aria-label="Pages">{links}</nav>' if len(pages) > 1 else ""
+    return f'<header class="site"><a class="brand" href="/">Undertone</a>{nav}</header>'
+
+
+def footer_html(context: Context) -> str:
+    """Which model speaks here."""
+    return f'<footer class="site">Model: {escape(context.engine.bundle.name)}. Speech made here is synthetic.</footer>'

@@ -1,0 +1,55 @@
+"""What every page is given: the engine, the limits, where files go, and who is here."""
+
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.prompt_panel import DEFAULT_SECONDS
+from app.visit import Visit
+from engine import AudioLimits, Engine
+
+
+@dataclass(frozen=True)
+class Context:
+    """Shared by all visitors, and therefore free of anything that belongs to one.
+
+    Attributes:
+        folder: temporary; each visit makes a folder of its own in it.
+        examples: wav files offered as prompts.
+        concurrency: runs of the model at once.
+    """
+
+    engine: Engine
+    folder: Path
+    examples: tuple[Path, ...] = ()
+    concurrency: int = 1
+    _visits: weakref.WeakValueDictionary[str, Visit] = field(default_factory=weakref.WeakValueDictionary)
+
+    @property
+    def limits(self) -> AudioLimits:
+        """Of a prompt."""
+        return self.engine.limits
+
+    @property
+    def max_seconds(self) -> float:
+        """Longest continuation that fits behind a prompt of the default length."""
+        return max(1.0, float(int(self.engine.max_seconds - DEFAULT_SECONDS)))
+
+    @property
+    def num_tokens(self) -> int:
+        return self.engine.bundle.config.model.num_token_ids
+
+    def new_visit(self) -> Visit:
+        """State of a visitor who has just come."""
+        return Visit(self.folder)
+
+    def remember(self, session: str | None, visit: Visit) -> None:
+        """Note which visit belongs to a browser session, so that leaving the page can stop its run."""
+        if session is not None:
+            self._visits[session] = visit
+
+    def leave(self, session: str | None) -> None:
+        """The page was closed or reloaded: stop its run. Its takes stay for an hour, in case it was the network."""
+        visit = self._visits.get(session or "")
+        if visit is not None:
+            visit.cancel()

@@ -1,0 +1,257 @@
+"""The Continue page: a prompt in, takes out. Layout and bindings; what they do is in run, tray and prompt_panel."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from app.context import Context
+from app.controls import MAX_TAKES, Controls, bind_controls, build_controls, draw_seed, matching_preset, read_settings
+from app.live_player import ARM_JS, HUSH_JS, Broadcast, live_player
+from app.pictures import build_plot, take_plot
+from app.prompt_panel import PromptPanel, bind_prompt_panel, build_prompt_panel, judge_cut
+from app.replay import differences, outcome, read_saved
+from app.run import continue_clip
+from app.tray import Tray, bind_tray, build_tray, show_takes
+from app.visit import Run, Visit
+from app.widgets import QUIET, Note, step_heading
+from engine import TakeSettings, UndertoneError
+
+MODEL_QUEUE = "model"  # heavy events of every page share this concurrency id
+PROSODY_NOTE = "Opens when the Prosody page is part of this version."
+
+
+@dataclass(frozen=True)
+class RunPanel:
+    """The button, what runs behind it and what it says."""
+
+    go: gr.Button
+    cancel: gr.Button
+    note: gr.HTML
+    live: gr.HTML
+    replay: gr.UploadButton
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What every report of a run changes."""
+        return [self.go, self.cancel, self.note, self.live]
+
+
+@dataclass(frozen=True)
+class FigurePanel:
+    """The picture of one take."""
+
+    section: gr.Column
+    choice: gr.Radio
+    plot: gr.Plot
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.section, self.choice, self.plot]
+
+
+def build(context: Context) -> None:
+    """Everything below the page's header, inside an open Blocks."""
+    limits = context.limits
+    visit = gr.State(context.new_visit, delete_callback=Visit.close)
+    gr.HTML(
+        '<div class="hero"><h1>Say something. Hear how it goes on.</h1>'
+        "<p>A few seconds of your speech are the prompt. The model goes on from there: "
+        "what is said, and how it is said.</p></div>"
+    )
+    with gr.Row(elem_classes="columns"):
+        with gr.Column(scale=1, min_width=320, elem_classes="card"):
+            prompt = build_prompt_panel(context.examples, limits.min_seconds)
+        with gr.Column(scale=1, min_width=320, elem_classes="card"):
+            step_heading(2, "Let it continue")
+            controls = build_controls(context.max_seconds)
+            run = _build_run_panel()
+    tray = build_tray()
+    figure = _build_figure_panel()
+    bind_prompt_panel(prompt, visit, context.examples, limits)
+    bind_controls(controls, visit)
+    bind_tray(tray, visit)
+    _bind_run(context, visit, prompt, controls, run, tray, figure)
+    _bind_figure(context, visit, figure)
+    _bind_replay(context, visit, run, prompt, controls)
+
+
+def _build_run_panel() -> RunPanel:
+    with gr.Row(elem_classes="go-row"):
+        go = gr.Button("Continue", variant="primary", size="lg", elem_id="go")
+        cancel = gr.Button("Cancel", variant="secondary", size="lg", visible=False, elem_id="cancel")
+    note = gr.HTML("", elem_id="run-note")
+    live = live_player()
+    replay = gr.UploadButton(
+        "Load saved settings", file_types=[".json"], size="sm", variant="secondary", elem_id="replay", type="binary"
+    )
+    return RunPanel(go, cancel, note, live, replay)
+
+
+def _build_figure_panel() -> FigurePanel:
+    with gr.Column(visible=False, elem_id="figure-section") as section:
+        step_heading(4, "Look inside")
+        with gr.Row(elem_classes="figure-bar"):
+            choice = gr.Radio([("Take 1", 0)], value=0, label="Show", elem_id="figure-choice", scale=3)
+            with gr.Column(scale=2, min_width=220, elem_classes="prosody"):
+                gr.Button("Open in Prosody", interactive=False, size="sm", elem_id="open-prosody")
+                gr.HTML(f'<p class="hint">{escape(PROSODY_NOTE)}</p>')
+        plot = build_plot()
+        gr.HTML('<p class="hint">Drag along the time axis to zoom, double-click to see everything again.</p>')
+    return FigurePanel(section, choice, plot)
+
+
+def _bind_run(
+    context: Context,
+    visit: gr.State,
+    prompt: PromptPanel,
+    controls: Controls,
+    panel: RunPanel,
+    tray: Tray,
+    figure: FigurePanel,
+) -> None:
+    """Continue, its progress and its Cancel."""
+
+    def begin(visit: Visit, seed: float | None, new_seed: bool, request: gr.Request) -> list[Any]:
+        context.remember(request.session_hash, visit)
+        visit.begin()
+        return [draw_seed() if new_seed else seed, *_busy("Waiting for the model", None)]
+
+    def work(visit: Visit, start: float, length: float, *values: Any) -> Iterator[Any]:
+        yield from run_updates(context, visit, start, length, values, panel, tray, figure)
+
+    def stop(visit: Visit) -> list[Any]:
+        visit.cancel()
+        return _idle(Note("quiet", "Cancelled. Your clip and your settings are still here."))
+
+    started = panel.go.click(
+        begin, [visit, controls.seed, controls.new_seed], [controls.seed, *panel.outputs], js=ARM_JS, **QUIET
+    )
+    running = started.then(
+        work,
+        [visit, prompt.start, prompt.length, *controls.inputs],
+        [*panel.outputs, *tray.outputs, *figure.outputs],
+        concurrency_id=MODEL_QUEUE,
+        concurrency_limit=context.concurrency,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    panel.cancel.click(stop, visit, panel.outputs, js=HUSH_JS, cancels=[running], **QUIET)
+
+
+def run_updates(
+    context: Context,
+    visit: Visit,
+    start: float,
+    length: float,
+    values: tuple[Any, ...],
+    panel: RunPanel,
+    tray: Tray,
+    figure: FigurePanel,
+) -> Iterator[dict[Any, Any]]:
+    """What the page shows while the model works, and at the end; an error changes only the note."""
+    run = visit.run
+    if run is None or run.stop.is_set():
+        return
+    broadcast = Broadcast()
+    try:
+        note = judge_cut(start, length, visit, context.limits)
+        if note.tone == "problem":
+            yield _named(panel.outputs, _idle(note))
+            return
+        settings = read_settings(visit.base, *values)
+        for progress in continue_clip(context.engine, visit.clip, start, length, settings, run, broadcast):
+            if not progress.takes:
+                yield _named(panel.outputs, _busy(progress.text, progress.fraction, broadcast))
+            else:
+                visit.keep(list(progress.takes))
+                yield _named(panel.outputs, _busy("Drawing the picture", 1.0, broadcast)) | _named(
+                    tray.outputs, show_takes(visit)
+                )
+                yield _named(figure.outputs, _show_figure(visit, context.num_tokens)) | _named(
+                    panel.outputs, _idle(_done_note(visit), broadcast)
+                )
+    except UndertoneError as error:
+        yield _named(panel.outputs, _idle(Note("problem", str(error)), broadcast))
+    finally:
+        _finish(visit, run)
+
+
+def _finish(visit: Visit, run: Run) -> None:
+    run.stop.set()
+    if visit.run is run:
+        visit.run = None
+
+
+def _bind_figure(context: Context, visit: gr.State, figure: FigurePanel) -> None:
+    def show(index: int, visit: Visit) -> Any:
+        return take_plot(visit, index, context.num_tokens)
+
+    figure.choice.input(show, [figure.choice, visit], figure.plot, show_progress="minimal", api_visibility="private")
+
+
+def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: PromptPanel, controls: Controls) -> None:
+    """Saved settings go into the controls; the visitor looks at them and presses Continue."""
+    outputs = [
+        controls.preset, controls.new_seed, controls.takes, controls.seconds, controls.seed, *controls.sampling,
+        prompt.start, prompt.length, panel.note,
+    ]  # fmt: skip
+
+    def load(data: bytes | None, visit: Visit) -> list[Any]:
+        try:
+            saved = read_saved(data or b"", MAX_TAKES)
+        except UndertoneError as error:
+            return [*([gr.skip()] * (len(outputs) - 1)), Note("problem", str(error)).html()]
+        visit.saved, visit.base = saved, saved.sampling
+        sampling = saved.sampling
+        length = round((saved.prompt_end_seconds or saved.prompt_frames / 50) - saved.prompt_start_seconds, 3)
+        return [
+            matching_preset(sampling), False, saved.num_takes, saved.seconds, saved.seed,
+            sampling.token_temperature, sampling.top_p, sampling.latent_temperature, sampling.steps, sampling.end,
+            saved.prompt_start_seconds, length, _loaded_note(saved, context).html(),
+        ]  # fmt: skip
+
+    panel.replay.upload(load, [panel.replay, visit], outputs, **QUIET)
+
+
+def _loaded_note(saved: TakeSettings, context: Context) -> Note:
+    loaded = f"Settings of take {saved.index + 1} with seed {saved.seed} are loaded."
+    different = differences(saved, context.engine)
+    if different:
+        return Note("warning", f"{loaded} Other than then: {', '.join(different)}. The sound may differ.")
+    return Note("good", f"{loaded} With the same clip, Continue gives the same sound.")
+
+
+def _show_figure(visit: Visit, num_tokens: int) -> list[Any]:
+    choices = [(f"Take {index + 1}", index) for index in range(len(visit.takes))]
+    return [gr.update(visible=True), gr.update(choices=choices, value=0), take_plot(visit, 0, num_tokens)]
+
+
+def _done_note(visit: Visit) -> Note:
+    count = len(visit.takes)
+    text = f"{count} take{'s' if count > 1 else ''} made with seed {visit.takes[0].settings.seed}."
+    again = outcome(visit.saved, visit.takes) if visit.saved is not None else None
+    return Note("good", f"{text} {again or 'Listen below.'}")
+
+
+def _busy(text: str, fraction: float | None, broadcast: Broadcast | None = None) -> list[Any]:
+    """Updates of the run panel while a run is going."""
+    value = "" if fraction is None else f' value="{fraction:.3f}"'
+    html = (
+        f'<div class="progress"><label for="run-progress">{escape(text)}</label>'
+        f'<progress id="run-progress" max="1"{value}></progress></div>'
+    )
+    live = gr.skip() if broadcast is None else broadcast.value()
+    return [gr.update(visible=False), gr.update(visible=True), html, live]
+
+
+def _idle(note: Note, broadcast: Broadcast | None = None) -> list[Any]:
+    """Updates of the run panel when nothing is going."""
+    live = None if broadcast is None else broadcast.value(done=True)
+    return [gr.update(visible=True), gr.update(visible=False), note.html(), live]
+
+
+def _named(outputs: list[Any], updates: list[Any]) -> dict[Any, Any]:
+    return dict(zip(outputs, updates, strict=True))

@@ -1,0 +1,174 @@
+"""The controls of a continuation: length, takes, preset, seed and the advanced drawer, and how they hang together."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.visit import Visit
+from app.widgets import QUIET
+from engine import PRESETS, Sampling, SettingsError
+
+CUSTOM = "custom"
+DEFAULT_PRESET = "balanced"
+MAX_TAKES = 4
+MAX_SEED = 2**31 - 1 - MAX_TAKES  # take i of a run has seed + i
+PRESET_LABELS = {
+    "faithful": "Faithful",
+    "balanced": "Balanced",
+    "lively": "Lively",
+    CUSTOM: "Custom",
+}
+END_CHOICES = [
+    ("When the sentence ends", "auto"),
+    ("Only at the full length", "never"),
+]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The widgets, in the order in which they are passed to `read_settings`."""
+
+    seconds: gr.Slider
+    takes: gr.Radio
+    seed: gr.Number
+    new_seed: gr.Checkbox
+    token_temperature: gr.Slider
+    top_p: gr.Slider
+    latent_temperature: gr.Slider
+    steps: gr.Slider
+    end: gr.Dropdown
+    preset: gr.Radio
+    dice: gr.Button
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What a run reads."""
+        return [self.seconds, self.takes, self.seed, *self.sampling]
+
+    @property
+    def sampling(self) -> list[gr.components.Component]:
+        """What a preset sets."""
+        return [self.token_temperature, self.top_p, self.latent_temperature, self.steps, self.end]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked to do."""
+
+    seconds: float
+    num_takes: int
+    seed: int
+    sampling: Sampling
+
+
+def build_controls(max_seconds: float) -> Controls:
+    """Lay the controls out, inside the current column."""
+    with gr.Group():
+        preset = gr.Radio(
+            choices=[(label, name) for name, label in PRESET_LABELS.items()],
+            value=DEFAULT_PRESET,
+            label="Character",
+            info="Faithful stays close to the prompt; lively takes more liberties.",
+            elem_id="preset",
+        )
+        seconds = gr.Slider(
+            1, max_seconds, value=min(10.0, max_seconds), step=0.5, label="Length, seconds", elem_id="seconds"
+        )
+        takes = gr.Radio(list(range(1, MAX_TAKES + 1)), value=2, label="Takes", elem_id="takes")
+        with gr.Row(elem_classes="seed-row"):
+            seed = gr.Number(
+                value=draw_seed, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=100, elem_id="seed"
+            )
+            dice = gr.Button("Roll", size="md", min_width=80, elem_id="dice")
+            new_seed = gr.Checkbox(
+                value=True, show_label=False, label="A new seed for every run", min_width=180, elem_id="new-seed"
+            )
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        values = PRESETS[DEFAULT_PRESET]
+        return Controls(
+            seconds=seconds,
+            takes=takes,
+            seed=seed,
+            new_seed=new_seed,
+            token_temperature=gr.Slider(
+                0, 1.5, value=values.token_temperature, step=0.05, label="Token temperature",
+                info="How freely it chooses what to say.", elem_id="token-temperature",
+            ),
+            top_p=gr.Slider(
+                0.05, 1, value=values.top_p, step=0.05, label="Top-p",
+                info="Leaves out the least likely tokens; 1 leaves out none.", elem_id="top-p",
+            ),
+            latent_temperature=gr.Slider(
+                0, 1.5, value=values.latent_temperature, step=0.05, label="Latent temperature",
+                info="How freely it chooses how to say it.", elem_id="latent-temperature",
+            ),
+            steps=gr.Slider(
+                2, 50, value=values.steps, step=1, label="Diffusion steps",
+                info="More steps sound cleaner and take longer.", elem_id="steps",
+            ),
+            end=gr.Dropdown(END_CHOICES, value=values.end, label="A take ends", elem_id="end"),
+            preset=preset,
+            dice=dice,
+        )  # fmt: skip
+
+
+def bind_controls(controls: Controls, visit: gr.State) -> None:
+    """Presets move the sliders, a moved slider makes the preset custom, a typed or rolled seed is kept."""
+    controls.preset.input(choose_preset, [controls.preset, visit], controls.sampling, **QUIET)
+    for widget in controls.sampling:
+        widget.input(lambda: CUSTOM, None, controls.preset, **QUIET)
+    controls.dice.click(lambda: (draw_seed(), False), None, [controls.seed, controls.new_seed], **QUIET)
+    controls.seed.input(lambda: False, None, controls.new_seed, **QUIET)
+
+
+def draw_seed() -> int:
+    """Six digits: short enough to read to somebody."""
+    return secrets.randbelow(900_000) + 100_000
+
+
+def choose_preset(preset: str, visit: Visit) -> list[Any]:
+    """The slider values of a preset; custom leaves them alone."""
+    if preset not in PRESETS:
+        return [gr.skip()] * 5
+    values = visit.base = PRESETS[preset]
+    return [values.token_temperature, values.top_p, values.latent_temperature, values.steps, values.end]
+
+
+def matching_preset(sampling: Sampling) -> str:
+    """Name of the preset with these settings, else custom."""
+    return next((name for name, values in PRESETS.items() if values == sampling), CUSTOM)
+
+
+def read_settings(
+    base: Sampling,
+    seconds: float,
+    takes: int,
+    seed: float | None,
+    token_temperature: float,
+    top_p: float,
+    latent_temperature: float,
+    steps: int,
+    end: str,
+) -> Settings:
+    """Check what the controls say; a request can come from anywhere, so every limit is checked again here.
+
+    Args:
+        base: what the page has no control for.
+    Raises:
+        SettingsError: naming the setting, its value and its range.
+    """
+    if takes not in range(1, MAX_TAKES + 1):
+        raise SettingsError(f"takes is {takes}; expected 1 to {MAX_TAKES}.")
+    if seed is None or not 0 <= seed <= MAX_SEED or seed != int(seed):
+        raise SettingsError(f"seed is {seed}; expected a whole number from 0 to {MAX_SEED}. Roll the dice for one.")
+    chosen = {
+        "token_temperature": token_temperature,
+        "top_p": top_p,
+        "latent_temperature": latent_temperature,
+        "steps": steps,
+        "end": end,
+    }
+    sampling = Sampling.of(**{**base.model_dump(), **chosen})
+    return Settings(float(seconds), int(takes), int(seed), sampling)

@@ -1,0 +1,69 @@
+"""The waveform of the visitor's clip with the cut marked on it, drawn and dragged in the browser."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+NUM_PEAKS = 240
+
+_TEMPLATE = """
+<div class="cut-view">
+  <svg class="cut-surface" viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">
+    <rect class="cut-selection" y="0" height="100" x="0" width="0"></rect>
+    <path class="cut-wave"></path>
+  </svg>
+  <div class="cut-bar">
+    <span class="cut-caption" role="status"></span>
+    <button type="button" class="cut-play">Play the prompt</button>
+  </div>
+</div>
+"""
+
+# Runs in the browser when a slider moves, so that the picture follows without asking the server.
+FOLLOW_SLIDERS_JS = """(start, length) => {
+  document.dispatchEvent(new CustomEvent('undertone:cut', { detail: [start, length] }));
+}"""
+
+
+def cut_view() -> gr.HTML:
+    """The widget; its value is what `cut_value` makes, its `select` event carries `start` and `length` in seconds."""
+    return gr.HTML(
+        value=None,
+        html_template=_TEMPLATE,
+        js_on_load=Path(__file__).with_name("cut_view.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id="cut-view",
+    )
+
+
+def cut_value(
+    waveform: Tensor, seconds: float, url: str, start: float, length: float, limits: tuple[float, float]
+) -> dict[str, Any]:
+    """What the browser draws: peaks of the waveform, where the sound can be heard, and the first cut.
+
+    Args:
+        waveform: [samples] at any rate.
+        limits: shortest and longest prompt in seconds.
+    """
+    return {
+        "url": url,
+        "seconds": round(seconds, 3),
+        "peaks": peaks(waveform),
+        "start": start,
+        "length": length,
+        "min_length": limits[0],
+        "max_length": limits[1],
+    }
+
+
+def peaks(waveform: Tensor, count: int = NUM_PEAKS) -> list[int]:
+    """Greatest amplitude of each of at most `count` stretches, 127 for the loudest."""
+    if len(waveform) == 0:
+        return []
+    stretch = -(-len(waveform) // count)
+    padded = torch.nn.functional.pad(waveform.abs(), (0, -len(waveform) % stretch))
+    values = padded.view(-1, stretch).amax(dim=1)
+    return [int(value) for value in (127 * values / values.max().clamp_min(1e-9)).round()]

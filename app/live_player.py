@@ -1,0 +1,50 @@
+"""Hears a take while it is made: 16-bit samples to the browser's Web Audio, without ffmpeg and without a codec."""
+
+import base64
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from torch import Tensor
+
+_TEMPLATE = """
+<div class="live-player">
+  <span class="live-dot" aria-hidden="true"></span>
+  <span class="live-label"></span>
+  <button type="button" class="live-toggle">Mute</button>
+</div>
+"""
+
+# Runs in the browser on the click that starts a run: sound may only start from a visitor's own action.
+ARM_JS = "(...inputs) => { window.undertoneArmPlayer && window.undertoneArmPlayer(); return inputs; }"
+HUSH_JS = "(...inputs) => { document.dispatchEvent(new CustomEvent('undertone:hush')); return inputs; }"
+
+
+def live_player() -> gr.HTML:
+    """The widget; its value is `Broadcast.value()`."""
+    return gr.HTML(
+        value=None,
+        html_template=_TEMPLATE,
+        js_on_load=Path(__file__).with_name("live_player.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id="live-player",
+    )
+
+
+@dataclass
+class Broadcast:
+    """What one run has sent so far. Values only grow, so that Gradio sends each chunk once and none can be lost."""
+
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    chunks: list[str] = field(default_factory=list)
+
+    def add(self, audio: Tensor) -> None:
+        """Append [samples] in [-1, 1]."""
+        ints = (audio.detach().cpu().clamp(-1, 1) * 32767).round().short().numpy().astype("<i2")
+        self.chunks.append(base64.b64encode(ints.tobytes()).decode("ascii"))
+
+    def value(self, done: bool = False) -> dict[str, Any]:
+        """The widget's value."""
+        return {"run": self.run, "chunks": list(self.chunks), "done": done}

@@ -1,0 +1,40 @@
+"""From a take to its figure: what the take knows of itself, and the pitch and energy measured on its sound."""
+
+import gradio as gr
+from gradio.components.plot import PlotData
+
+from app.plots import Picture, figure_json, utterance_figure
+from app.visit import Visit
+from engine import Take
+from studies.acoustics import energy_db, pitch
+
+
+def picture_of(take: Take, num_tokens: int) -> Picture:
+    """Arrays of the whole take, prompt and continuation."""
+    audio = take.audio.detach().float().cpu()
+    speech = take.speech
+    return Picture(
+        audio=audio.numpy(),
+        mel=speech.mel.detach().float().cpu().numpy(),
+        tokens=speech.tokens.cpu().numpy(),
+        latents=speech.latents.detach().float().cpu().numpy(),
+        pitch_hz=pitch(audio).hz.numpy(),
+        energy_db=energy_db(audio).numpy(),
+        prompt_seconds=take.prompt_frames / 50,
+        num_tokens=num_tokens,
+    )
+
+
+def take_plot(visit: Visit, index: int, num_tokens: int) -> PlotData | None:
+    """The figure of one of the visit's takes, computed once."""
+    if index not in range(len(visit.takes)):
+        return None
+    if index not in visit.figures:
+        visit.figures[index] = figure_json(utterance_figure(picture_of(visit.takes[index], num_tokens)))
+    return PlotData(type="plotly", plot=visit.figures[index])
+
+
+def build_plot() -> gr.Plot:
+    """The widget."""
+    label = "Waveform, mel spectrogram, pitch, energy, tokens and latents"
+    return gr.Plot(show_label=False, label=label, elem_id="figure")

@@ -1,0 +1,31 @@
+"""Says before anything runs whether a cut will do as a prompt: its level, clipping and silence, in words."""
+
+from app.visit import Clip
+from app.widgets import Note
+from engine import AudioError, AudioLimits, check_prompt
+from studies.acoustics import level
+
+QUIET_DB = -38.0  # of the frames with speech; the model was trained near -26 dB
+CLIPPED_FRACTION = 0.0005
+SILENT_FRACTION = 0.6
+
+
+def check_cut(clip: Clip, start: float, length: float, limits: AudioLimits) -> Note:
+    """Judge the part of a clip that would become the prompt."""
+    try:
+        part = clip.cut(start, length)
+        check_prompt(part, clip.sample_rate_hz, limits)
+    except AudioError as error:
+        return Note("problem", str(error))
+    measured = level(part, clip.sample_rate_hz)
+    if measured.clipped_fraction > CLIPPED_FRACTION:
+        share = 100 * measured.clipped_fraction
+        return Note("warning", f"{share:.1f} % of the samples are clipped. It will work; a lower level is better.")
+    if measured.silent_fraction > SILENT_FRACTION:
+        share = 100 * measured.silent_fraction
+        return Note("warning", f"{share:.0f} % of this part is silence. Move the cut to where you speak.")
+    if measured.rms_db < QUIET_DB:
+        return Note(
+            "warning", f"Quiet: speech at {measured.rms_db:.0f} dB. A closer microphone is better."
+        )
+    return Note("good", f"Good level: speech at {measured.rms_db:.0f} dB, peak {measured.peak_db:.0f} dB, no clipping.")

@@ -1,0 +1,65 @@
+"""`undertone serve`: load a bundle, build the site, print one URL, serve until interrupted."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+from engine.errors import UndertoneError
+
+DEFAULT_EXAMPLES = Path("assets/examples")
+
+
+class ServeError(UndertoneError):
+    """The site cannot be served where it was asked for."""
+
+
+def serve(
+    bundle: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    device: str = "auto",
+    examples: Path = DEFAULT_EXAMPLES,
+) -> None:
+    """Serve the site on a bundle.
+
+    Args:
+        bundle: folder or Hub id.
+        host: address to listen on; 0.0.0.0 for every network interface.
+        port: to listen on; 0 for any free one.
+        device: "auto", "cpu" or "cuda".
+        examples: folder of wav files offered as prompts; may be missing.
+    Raises:
+        BundleError: the bundle cannot be loaded.
+        ServeError: the port is taken or the address is not this machine's.
+    """
+    with tempfile.TemporaryDirectory(prefix="undertone-", ignore_cleanup_errors=True) as folder:
+        # Gradio reads these when it is imported or when widgets are built, so they come first.
+        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "gradio")
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        import uvicorn
+
+        from app.application import create_app
+        from app.context import Context
+        from app.prompt_panel import find_examples
+        from engine import Engine
+
+        engine = Engine.from_pretrained(bundle, device=device)
+        context = Context(engine, Path(folder) / "visits", tuple(find_examples(examples)))
+        with _listen(host, port) as listener:
+            config = uvicorn.Config(create_app(context), log_level="warning", timeout_graceful_shutdown=3)
+            shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
+            print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; taken before the site is announced, so that the printed URL is true."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ServeError(
+            f"cannot listen on {host}:{port} ({error.strerror}). Choose another --port, or 0 for any."
+        ) from error

@@ -1,0 +1,112 @@
+"""What one visitor has on the page: the clip, the run under way, the takes. Held by gr.State, never shared."""
+
+import secrets
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from app.blind import BlindPair
+from engine import PRESETS, AudioError, AudioLimits, Sampling, Take, TakeSettings, read_audio
+from engine.audio import cut
+
+UPLOAD_LIMITS = AudioLimits(max_file_seconds=180.0)  # a visitor's clip stays in memory while the page is open
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The visitor's recording as it was read, before any cut."""
+
+    path: str
+    waveform: Tensor  # [samples] mono
+    sample_rate_hz: int
+
+    @classmethod
+    def read(cls, path: str) -> "Clip":
+        """Read a file that the visitor recorded or uploaded. Raises AudioError."""
+        waveform, sample_rate_hz = read_audio(path, UPLOAD_LIMITS)
+        return cls(path, waveform, sample_rate_hz)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.waveform) / self.sample_rate_hz
+
+    def cut(self, start: float, length: float) -> Tensor:
+        """[samples] between two times, at the clip's own rate. Raises AudioError."""
+        return cut(self.waveform, self.sample_rate_hz, start, start + length)
+
+
+@dataclass
+class Run:
+    """One press of Continue: set `stop` and the engine gives up at its next frame."""
+
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class Visit:
+    """Everything that belongs to one visitor.
+
+    Attributes:
+        root: folder under which this visit may make its own; removed when the server stops.
+        takes: of the last run that finished; a failed or cancelled run leaves them alone.
+    """
+
+    root: Path
+    clip: Clip | None = None
+    clip_error: str | None = None
+    run: Run | None = None
+    takes: list[Take] = field(default_factory=list)
+    figures: dict[int, str] = field(default_factory=dict)  # JSON of the figure of a take
+    blind: BlindPair | None = None
+    saved: TakeSettings | None = None  # loaded into the controls, to be made again
+    base: Sampling = PRESETS["balanced"]  # of the preset or the saved take: settings that have no control
+    _folder: Path | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Visit":
+        """gr.State copies its initial value, which is already made anew for each visitor."""
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """This visit's own folder, with a name that nobody can guess."""
+        if self._folder is None or not self._folder.is_dir():
+            self._folder = self.root / secrets.token_urlsafe(16)
+            self._folder.mkdir(parents=True)
+        return self._folder
+
+    def load(self, path: str | None) -> None:
+        """Take a new clip, or none; what is wrong with it is kept in `clip_error`."""
+        self.clip, self.clip_error = None, None
+        if path is None:
+            return
+        try:
+            self.clip = Clip.read(path)
+        except AudioError as error:
+            self.clip_error = str(error)
+
+    def begin(self) -> Run:
+        """Start a run; one that is still going for this visitor is told to stop."""
+        self.cancel()
+        self.run = Run()
+        return self.run
+
+    def cancel(self) -> None:
+        """Stop the run under way, if there is one."""
+        if self.run is not None:
+            self.run.stop.set()
+
+    def keep(self, takes: list[Take]) -> None:
+        """Replace the takes by those of a finished run."""
+        self.takes, self.figures, self.blind = takes, {}, None
+
+    def close(self) -> None:
+        """Forget everything and remove the files: called when the visitor has been gone for an hour."""
+        self.cancel()
+        self.clip, self.takes, self.figures, self.blind = None, [], {}, None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)

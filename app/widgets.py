@@ -1,0 +1,37 @@
+"""Small parts that the pages share: notes to the visitor, headings, and how quick events are bound."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+import gradio as gr
+
+# Events that answer at once: they pass the model's queue by, show no spinner and are not offered as an API.
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+WAVEFORM = gr.WaveformOptions(waveform_color="#b6bfca", waveform_progress_color="#0f766e")
+
+Tone = Literal["good", "warning", "problem", "quiet"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A message beside a widget; a `problem` stops a run, a `warning` does not."""
+
+    tone: Tone
+    text: str
+
+    def html(self) -> str:
+        """As shown on the page; a screen reader announces problems at once."""
+        role = "alert" if self.tone == "problem" else "status"
+        return f'<p class="note note-{self.tone}" role="{role}">{escape(sentence(self.text))}</p>'
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter: errors begin small, as they follow a name on the command line."""
+    return text[:1].upper() + text[1:]
+
+
+def step_heading(number: int, text: str) -> gr.HTML:
+    """The heading of one of the page's numbered steps."""
+    return gr.HTML(f'<h2 class="step"><span aria-hidden="true">{number}</span>{escape(text)}</h2>')
