@@ -7,7 +7,7 @@ import torch
 
 from studies import acoustics
 from studies.acoustics import energy_db, level, num_frames, pitch
-from tests.speechlike import speechlike
+from tests.clips import speechlike
 
 
 def harmonic_tone(hz: torch.Tensor) -> torch.Tensor:
