@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from engine.bundle import BundleConfig, Provenance, save_bundle
+from engine.checkpoints import fold_weight_norm, read_tensors
 from engine.config import HiFiGANConfig, HubertConfig, ModelConfig
 from engine.errors import BundleError
 from engine.network import VAEGSLM
 from engine.network.schedule import cosine_alphas_cumprod
-from engine.published.checkpoints import below, checked_tensors, find_checkpoint, fold_weight_norm, read_tensors
+from engine.published.checkpoints import below, checked_tensors, find_checkpoint
 from engine.published.configs import model_config, vocoder_config
 from engine.published.names import DIFFUSION_TABLES, published_name, published_shape
 from engine.published.settings import read_hp

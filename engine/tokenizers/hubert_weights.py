@@ -7,15 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engine.checkpoints import fold_weight_norm, read_tensors
 from engine.errors import BundleError
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 _UNUSED = re.compile(r"^(masked_spec_embed|lm_head\..*|num_batches_tracked)$")  # of pre-training and fine-tuning
-_POSITION = "encoder.pos_conv_embed.conv"
-_WEIGHT_NORM = (
-    ("weight_g", "weight_v"),
-    ("parametrizations.weight.original0", "parametrizations.weight.original1"),
-)
 
 
 def read_huggingface(source: str | Path) -> tuple[Path, dict[str, Tensor]]:
@@ -24,8 +20,6 @@ def read_huggingface(source: str | Path) -> tuple[Path, dict[str, Tensor]]:
     Raises:
         BundleError: nothing there, or it cannot be fetched.
     """
-    from engine.published.checkpoints import read_tensors  # the import package imports this tokenizer
-
     path = Path(source)
     if path.is_dir():
         found = [path / name for name in FILES if (path / name).is_file()]
@@ -83,9 +77,4 @@ def from_huggingface(tensors: Mapping[str, Tensor], target: Mapping[str, Tensor]
 def _folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Without prefix, without what makes no features, with the position convolution's weight norm folded."""
     plain = {name.removeprefix("hubert."): tensor for name, tensor in tensors.items()}
-    plain = {name: tensor for name, tensor in plain.items() if not _UNUSED.match(name)}
-    for g_name, v_name in _WEIGHT_NORM:
-        if f"{_POSITION}.{g_name}" in plain:
-            g, v = plain.pop(f"{_POSITION}.{g_name}").float(), plain.pop(f"{_POSITION}.{v_name}").float()
-            plain[f"{_POSITION}.weight"] = g * v / torch.linalg.vector_norm(v, dim=(0, 1), keepdim=True)
-    return plain
+    return fold_weight_norm({name: tensor for name, tensor in plain.items() if not _UNUSED.match(name)})

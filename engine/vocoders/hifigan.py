@@ -71,8 +71,10 @@ class HiFiGAN(nn.Module):
         x = self.conv_pre(mel.to(self.conv_pre.weight.dtype).transpose(1, 2))
         for i, upsample in enumerate(self.ups):
             x = upsample(F.leaky_relu(x, SLOPE))
-            blocks = [self.resblocks[i * per_stage + j](x) for j in range(per_stage)]
-            x = torch.stack(blocks).sum(0) / per_stage
+            mixed = self.resblocks[i * per_stage](x)
+            for j in range(1, per_stage):
+                mixed = mixed + self.resblocks[i * per_stage + j](x)
+            x = mixed / per_stage
         return torch.tanh(self.conv_post(F.leaky_relu(x))).squeeze(1).float()
 
     @property
