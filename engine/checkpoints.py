@@ -51,11 +51,10 @@ def fold_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             if not name.endswith((g_name, v_name)):
                 continue
             stem = name.removesuffix(g_name).removesuffix(v_name)
-            if stem + g_name not in tensors or stem + v_name not in tensors:
-                raise BundleError(
-                    f"weight norm of {stem!r} is incomplete: expected {stem + g_name} and {stem + v_name}."
-                )
-            g, v = (folded.pop(stem + part, tensors[stem + part]).float() for part in (g_name, v_name))
+            names = (stem + g_name, stem + v_name)
+            if not all(part in tensors for part in names):
+                raise BundleError(f"weight norm of {stem!r} is incomplete: expected {names[0]} and {names[1]}.")
+            g, v = (tensors[part].float() for part in names)
             kept = max(range(g.ndim), key=lambda dim: g.shape[dim])
             # torch's own formula: another order of the same products moves a deep vocoder's samples by 1e-4
             folded[stem + ".weight"] = torch._weight_norm(v, g, kept)
