@@ -71,6 +71,8 @@ def build_page(context: Context, page: Page, pages: Sequence[Page]) -> gr.Blocks
             context.leave(request.session_hash)
 
         blocks.unload(leave)
+    for event in blocks.fns.values():
+        event.api_visibility = "private"  # a page is for people; what it does is offered by the engine's own interface
     blocks.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     return blocks
 

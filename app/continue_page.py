@@ -136,7 +136,6 @@ def _bind_run(
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=context.concurrency,
         show_progress="hidden",
-        api_visibility="private",
     )
     panel.cancel.click(stop, visit, panel.outputs, js=HUSH_JS, cancels=[running], **QUIET)
 
@@ -189,7 +188,7 @@ def _bind_figure(context: Context, visit: gr.State, figure: FigurePanel) -> None
     def show(index: int, visit: Visit) -> Any:
         return take_plot(visit, index, context.num_tokens)
 
-    figure.choice.input(show, [figure.choice, visit], figure.plot, show_progress="minimal", api_visibility="private")
+    figure.choice.input(show, [figure.choice, visit], figure.plot, show_progress="minimal")
 
 
 def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: PromptPanel, controls: Controls) -> None:

@@ -74,7 +74,13 @@ def build_controls(max_seconds: float) -> Controls:
             elem_id="preset",
         )
         seconds = gr.Slider(
-            1, max_seconds, value=min(10.0, max_seconds), step=0.5, label="Length, seconds", elem_id="seconds"
+            1,
+            max_seconds,
+            value=min(10.0, max_seconds),
+            step=0.5,
+            label="Length, seconds",
+            elem_id="seconds",
+            buttons=[],
         )
         takes = gr.Radio(list(range(1, MAX_TAKES + 1)), value=2, label="Takes", elem_id="takes")
         with gr.Row(elem_classes="seed-row"):
@@ -94,19 +100,19 @@ def build_controls(max_seconds: float) -> Controls:
             new_seed=new_seed,
             token_temperature=gr.Slider(
                 0, 1.5, value=values.token_temperature, step=0.05, label="Token temperature",
-                info="How freely it chooses what to say.", elem_id="token-temperature",
+                info="How freely it chooses what to say.", elem_id="token-temperature", buttons=[],
             ),
             top_p=gr.Slider(
                 0.05, 1, value=values.top_p, step=0.05, label="Top-p",
-                info="Leaves out the least likely tokens; 1 leaves out none.", elem_id="top-p",
+                info="Leaves out the least likely tokens; 1 leaves out none.", elem_id="top-p", buttons=[],
             ),
             latent_temperature=gr.Slider(
                 0, 1.5, value=values.latent_temperature, step=0.05, label="Latent temperature",
-                info="How freely it chooses how to say it.", elem_id="latent-temperature",
+                info="How freely it chooses how to say it.", elem_id="latent-temperature", buttons=[],
             ),
             steps=gr.Slider(
                 2, 50, value=values.steps, step=1, label="Diffusion steps",
-                info="More steps sound cleaner and take longer.", elem_id="steps",
+                info="More steps sound cleaner and take longer.", elem_id="steps", buttons=[],
             ),
             end=gr.Dropdown(END_CHOICES, value=values.end, label="A take ends", elem_id="end"),
             preset=preset,

@@ -25,7 +25,6 @@ def check_cut(clip: Clip, start: float, length: float, limits: AudioLimits) -> N
         share = 100 * measured.silent_fraction
         return Note("warning", f"{share:.0f} % of this part is silence. Move the cut to where you speak.")
     if measured.rms_db < QUIET_DB:
-        return Note(
-            "warning", f"Quiet: speech at {measured.rms_db:.0f} dB. A closer microphone is better."
-        )
-    return Note("good", f"Good level: speech at {measured.rms_db:.0f} dB, peak {measured.peak_db:.0f} dB, no clipping.")
+        return Note("warning", f"Quiet: speech at {measured.rms_db:.0f} dB. A closer microphone is better.")
+    clipping = ", no clipping" if measured.clipped_fraction == 0 else ""
+    return Note("good", f"Good level: speech at {measured.rms_db:.0f} dB, peak {measured.peak_db:.0f} dB{clipping}.")

@@ -59,10 +59,12 @@ def build_prompt_panel(examples: Sequence[Path], min_seconds: float) -> PromptPa
     with gr.Group(visible=False, elem_classes="cut") as cut:
         view = cut_view()
         with gr.Row(equal_height=True):
-            start = gr.Slider(0, 10, value=0, step=0.1, label="Starts at, s", min_width=150, elem_id="cut-start")
+            start = gr.Slider(
+                0, 10, value=0, step=0.1, label="Starts at, s", min_width=150, elem_id="cut-start", buttons=[]
+            )
             length = gr.Slider(
                 min_seconds, LONGEST_SECONDS, value=DEFAULT_SECONDS, step=0.1,
-                label="Length, s", min_width=150, elem_id="cut-length",
+                label="Length, s", min_width=150, elem_id="cut-length", buttons=[],
             )  # fmt: skip
     note = gr.HTML(EMPTY_NOTE.html(), elem_id="prompt-note")
     return PromptPanel(clip, chooser, cut, view, start, length, note)

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import gradio as gr
 
-# Events that answer at once: they pass the model's queue by, show no spinner and are not offered as an API.
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# Events that answer at once: they pass the model's queue by and show no spinner.
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 WAVEFORM = gr.WaveformOptions(waveform_color="#b6bfca", waveform_progress_color="#0f766e")
 

@@ -27,7 +27,8 @@ MAX_JUMP_BINS = 12  # Viterbi transition: a triangle of this half-width, as torc
 FRAMES_PER_BATCH = 64  # fits the cache: a third faster than one large batch
 FLOOR_DB = -100.0
 CLIPPED_AMPLITUDE = 0.999  # full scale of a 16-bit file, less one part in a thousand
-SILENT_FRAME_DB = -50.0  # a frame below this holds no speech a microphone was meant to catch
+SILENT_FRAME_DB = -60.0  # a frame below this is silent ...
+SILENT_BELOW_LOUDEST_DB = 35.0  # ... and so is one this far below the loudest
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def level(waveform: Tensor, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Level:
     window = max(1, sample_rate_hz // 50)
     power = F.pad(amplitude.square(), (0, -len(amplitude) % window)).unfold(0, window, window).mean(dim=-1)
     frames_db = 10 * power.clamp_min(1e-20).log10()
-    heard = frames_db > SILENT_FRAME_DB
+    heard = frames_db > max(SILENT_FRAME_DB, frames_db.max().item() - SILENT_BELOW_LOUDEST_DB)
     loud = power[heard].mean().item() if heard.any() else power.mean().item()
     return Level(
         seconds=len(amplitude) / sample_rate_hz,

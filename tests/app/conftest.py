@@ -1,0 +1,34 @@
+"""Fixtures of the page's tests: the real engine on a tiny random bundle, and voice-like clips."""
+
+from pathlib import Path
+
+import pytest
+
+from app.context import Context
+from app.visit import Clip, Visit
+from engine import Engine
+from tests.clips import speechlike, write_wav16
+from tests.tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return Engine.from_pretrained(make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny"), device="cpu")
+
+
+@pytest.fixture
+def context(engine: Engine, tmp_path: Path) -> Context:
+    return Context(engine, tmp_path / "visits")
+
+
+@pytest.fixture
+def clip_path(tmp_path: Path) -> Path:
+    return write_wav16(tmp_path / "clip.wav", speechlike(4.0))
+
+
+@pytest.fixture
+def visit(context: Context, clip_path: Path) -> Visit:
+    """A visitor with a clip of 4 s."""
+    visit = context.new_visit()
+    visit.clip = Clip.read(str(clip_path))
+    return visit

@@ -1,0 +1,75 @@
+"""The site as a server: pages build, nothing points outside, nothing is recorded, the port is honest."""
+
+import re
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.application import PAGES, Page, build_page, create_app, header_html
+from app.context import Context
+from app.serve import ServeError, serve
+
+
+@pytest.fixture
+def client(context: Context) -> TestClient:
+    return TestClient(create_app(context))
+
+
+def test_the_page_is_served_with_its_title(client: TestClient) -> None:
+    response = client.get("/")
+    assert response.status_code == 200
+    assert "Undertone" in response.text
+
+
+def test_neither_theme_nor_style_fetch_anything_from_elsewhere(client: TestClient) -> None:
+    config = client.get("/config").json()
+    assert config["stylesheets"] == []
+    assert not re.search(r"https?://", config["css"] or "")
+    assert "fonts.googleapis" not in client.get("/theme.css").text
+
+
+def test_analytics_run_history_and_api_pages_are_off(context: Context) -> None:
+    blocks = build_page(context, PAGES[0], PAGES)
+    create_app(context)
+    assert not blocks.analytics_enabled
+    config = TestClient(create_app(context)).get("/config").json()
+    assert config["footer_links"] == []
+    assert not config.get("run_history")
+
+
+def test_no_event_is_offered_as_an_api(context: Context) -> None:
+    blocks = build_page(context, PAGES[0], PAGES)
+    shown = [fn.api_name for fn in blocks.fns.values() if fn.api_visibility == "public" and fn.fn is not None]
+    assert shown == []
+
+
+def test_only_the_model_waits_in_the_model_queue(context: Context) -> None:
+    blocks = build_page(context, PAGES[0], PAGES)
+    heavy = [fn for fn in blocks.fns.values() if fn.concurrency_id == "model"]
+    assert len(heavy) == 1
+    assert heavy[0].concurrency_limit == context.concurrency
+
+
+def test_more_pages_get_a_navigation_and_their_own_path(context: Context) -> None:
+    pages = (*PAGES, Page("/other", "Other", lambda context: None))
+    client = TestClient(create_app(context, pages))
+    assert client.get("/").status_code == client.get("/other/").status_code == 200
+    assert 'href="/other"' in header_html(pages[0], pages)
+    assert "<nav" not in header_html(PAGES[0], PAGES)
+
+
+def test_building_the_site_takes_seconds(context: Context) -> None:
+    began = time.monotonic()
+    create_app(context)
+    assert time.monotonic() - began < 10
+
+
+def test_a_taken_port_is_named(engine: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.Engine.from_pretrained", lambda *args, **kwargs: engine)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServeError, match=str(port)):
+            serve(tmp_path, port=port)

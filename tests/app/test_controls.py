@@ -1,0 +1,67 @@
+"""The controls: presets, and every limit checked again on the server."""
+
+from typing import Any
+
+import pytest
+
+from app.controls import CUSTOM, choose_preset, draw_seed, matching_preset, read_settings
+from app.visit import Visit
+from engine import PRESETS, Sampling, SettingsError
+
+GOOD: dict[str, Any] = {
+    "seconds": 10,
+    "takes": 2,
+    "seed": 7,
+    "token_temperature": 0.85,
+    "top_p": 1.0,
+    "latent_temperature": 0.85,
+    "steps": 12,
+    "end": "auto",
+}
+
+
+def test_the_controls_become_settings() -> None:
+    settings = read_settings(PRESETS["balanced"], **GOOD)
+    assert (settings.seconds, settings.num_takes, settings.seed) == (10.0, 2, 7)
+    assert settings.sampling == Sampling()
+
+
+def test_what_has_no_control_comes_from_the_preset_or_the_saved_take() -> None:
+    base = Sampling(top_k=5, solver="ddim", eta=0.1)
+    sampling = read_settings(base, **GOOD).sampling
+    assert (sampling.top_k, sampling.solver, sampling.eta) == (5, "ddim", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("takes", 5),
+        ("takes", 0),
+        ("seed", None),
+        ("seed", -1),
+        ("seed", 1.5),
+        ("seed", 2**31),
+        ("token_temperature", 9.0),
+        ("top_p", 0.0),
+        ("latent_temperature", float("nan")),
+        ("steps", 100_000),
+        ("end", "whenever"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_refused_by_name(key: str, value: Any) -> None:
+    with pytest.raises(SettingsError, match=key):
+        read_settings(PRESETS["balanced"], **{**GOOD, key: value})
+
+
+def test_presets_move_the_sliders_and_are_recognised(visit: Visit) -> None:
+    for name, sampling in PRESETS.items():
+        values = choose_preset(name, visit)
+        assert values[0] == sampling.token_temperature
+        assert matching_preset(sampling) == name
+    assert matching_preset(Sampling(token_temperature=0.123)) == CUSTOM
+
+
+def test_seeds_are_short_and_differ() -> None:
+    seeds = {draw_seed() for _ in range(50)}
+    assert len(seeds) > 40
+    assert all(len(str(seed)) == 6 for seed in seeds)

@@ -1,0 +1,63 @@
+"""Saved settings: read back, compared, refused with the reason."""
+
+import json
+from typing import Any
+
+import pytest
+
+from app.controls import Settings
+from app.live_player import Broadcast
+from app.replay import differences, outcome, read_saved
+from app.run import continue_clip
+from app.visit import Visit
+from engine import Engine, Sampling, SettingsError, Take
+
+
+@pytest.fixture
+def takes(engine: Engine, visit: Visit) -> list[Take]:
+    settings = Settings(1.0, 2, 7, Sampling(steps=2, end="never"))
+    reports = continue_clip(engine, visit.clip, 0.0, 1.5, settings, visit.begin(), Broadcast())
+    return list(list(reports)[-1].takes)
+
+
+def saved_bytes(take: Take, **changes: Any) -> bytes:
+    return json.dumps({**take.settings.model_dump(mode="json"), **changes}).encode()
+
+
+def test_saved_settings_come_back_whole(takes: list[Take], engine: Engine) -> None:
+    saved = read_saved(saved_bytes(takes[1]), max_takes=4)
+    assert saved == takes[1].settings
+    assert differences(saved, engine) == []
+    assert outcome(saved, takes) == "Take 2 is the saved one again."
+
+
+def test_another_model_or_clip_is_named(takes: list[Take], engine: Engine) -> None:
+    other_model = read_saved(saved_bytes(takes[0], bundle_sha256="0" * 64, bundle_name="other"), 4)
+    assert differences(other_model, engine) == ["model (other)"]
+    other_clip = read_saved(saved_bytes(takes[0], prompt_sha256="0" * 64), 4)
+    assert "clip or its cut differs" in (outcome(other_clip, takes) or "")
+
+
+def test_changed_controls_are_not_called_a_replay(takes: list[Take]) -> None:
+    assert outcome(read_saved(saved_bytes(takes[0], seed=8), 4), takes) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[1]", "no settings"),
+        (b"{}", "the settings file"),
+        (b'{"seed": 1, "surprise": 2}', "the settings file"),
+        (b" " * 200_000, "Choose the .json file"),
+    ],
+)
+def test_a_file_that_is_no_settings_is_refused(data: bytes, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        read_saved(data, max_takes=4)
+
+
+def test_more_takes_than_the_page_makes_are_refused(takes: list[Take]) -> None:
+    with pytest.raises(SettingsError, match="at most 4"):
+        read_saved(saved_bytes(takes[0], num_takes=8), max_takes=4)

@@ -1,0 +1,112 @@
+"""One press of Continue: progress, sound as it is made, stopping, and that visitors never meet."""
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+
+from app.context import Context
+from app.controls import Settings
+from app.live_player import Broadcast
+from app.run import Progress, continue_clip
+from app.tray import show_takes, take_paths
+from app.visit import Clip, Visit
+from engine import AudioError, Engine, Sampling, SettingsError
+from tests.clips import speechlike
+
+SETTINGS = Settings(seconds=1.0, num_takes=2, seed=7, sampling=Sampling(steps=2, end="never"))
+
+
+def finish(engine: Engine, visit: Visit, settings: Settings = SETTINGS) -> tuple[list[Progress], Broadcast]:
+    broadcast = Broadcast()
+    return list(continue_clip(engine, visit.clip, 0.5, 1.5, settings, visit.begin(), broadcast)), broadcast
+
+
+def test_a_run_ends_with_its_takes_and_their_settings(engine: Engine, visit: Visit) -> None:
+    reports, _ = finish(engine, visit)
+    takes = reports[-1].takes
+    assert [take.settings.index for take in takes] == [0, 1]
+    assert takes[0].prompt_frames == 75
+    assert takes[0].audio.numel() == (75 + 50) * 320
+    assert takes[0].settings.prompt_start_seconds == 0.5
+    fractions = [report.fraction for report in reports if report.fraction is not None]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_what_was_heard_live_is_the_first_take(engine: Engine, visit: Visit) -> None:
+    reports, broadcast = finish(engine, visit)
+    data = b"".join(base64.b64decode(chunk) for chunk in broadcast.chunks)
+    heard = np.frombuffer(data, "<i2")
+    expected = (reports[-1].takes[0].audio.clamp(-1, 1) * 32767).round().short().numpy()
+    np.testing.assert_array_equal(heard, expected)
+
+
+def test_the_same_seed_gives_the_same_takes(engine: Engine, visit: Visit) -> None:
+    first, second = (finish(engine, visit)[0][-1].takes for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        assert torch.equal(one.audio, other.audio)
+
+
+def test_a_stopped_run_ends_without_takes(engine: Engine, visit: Visit) -> None:
+    run = visit.begin()
+    long = Settings(seconds=15.0, num_takes=1, seed=7, sampling=Sampling(steps=2, end="never"))
+    reports = []
+    for report in continue_clip(engine, visit.clip, 0.0, 2.0, long, run, Broadcast()):
+        reports.append(report)
+        if report.fraction:
+            visit.cancel()
+    assert not any(report.takes for report in reports)
+    assert reports[-1].fraction is not None
+    assert reports[-1].fraction < 1
+
+
+def test_a_new_run_stops_the_one_before(visit: Visit) -> None:
+    first = visit.begin()
+    second = visit.begin()
+    assert first.stop.is_set()
+    assert not second.stop.is_set()
+
+
+def test_without_a_clip_the_visitor_is_told_what_to_do(engine: Engine, context: Context) -> None:
+    with pytest.raises(AudioError, match="Record, upload or choose"):
+        finish(engine, context.new_visit())
+
+
+def test_more_seconds_than_the_model_has_are_refused(engine: Engine, visit: Visit) -> None:
+    with pytest.raises(SettingsError, match="shorter prompt"):
+        finish(engine, visit, Settings(500.0, 1, 7, Sampling()))
+
+
+def test_two_visitors_have_their_own_clips_takes_and_files(engine: Engine, context: Context, visit: Visit) -> None:
+    other = context.new_visit()
+    other.clip = Clip("other.wav", speechlike(4.0, hz=220, seed=5), 16_000)
+    for one in (visit, other):
+        one.keep(list(finish(engine, one)[0][-1].takes))
+        show_takes(one)
+    assert not torch.equal(visit.takes[0].audio, other.takes[0].audio)
+    assert visit.folder != other.folder
+    ours, theirs = take_paths(visit, 0)[0], take_paths(other, 0)[0]
+    assert ours.read_bytes() != theirs.read_bytes()
+    assert ours.is_relative_to(visit.folder)
+    assert not theirs.is_relative_to(visit.folder)
+
+
+def test_leaving_stops_only_the_visitor_who_left(context: Context) -> None:
+    here, there = context.new_visit(), context.new_visit()
+    runs = here.begin(), there.begin()
+    context.remember("a", here)
+    context.remember("b", there)
+    context.leave("a")
+    context.leave("unknown")
+    assert [run.stop.is_set() for run in runs] == [True, False]
+
+
+def test_a_closed_visit_leaves_no_file_behind(engine: Engine, visit: Visit) -> None:
+    visit.keep(list(finish(engine, visit)[0][-1].takes))
+    folder = take_paths(visit, 1)[0].parent
+    assert folder.is_dir()
+    visit.close()
+    assert not folder.exists()
+    assert not visit.takes
