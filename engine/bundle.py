@@ -15,7 +15,6 @@ from pydantic import Field, JsonValue, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from engine.checked import checked
 from engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
@@ -74,7 +73,7 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded bundle: modules in evaluation mode, weight norm folded, no gradients."""
+    """A loaded bundle: modules in evaluation mode, without gradients."""
 
     config: BundleConfig
     fingerprint: str  # sha256 over the files, hexadecimal
@@ -107,7 +106,6 @@ def load_bundle(source: str | Path, device: torch.device | str = "cpu") -> Bundl
     }
     for part, module in modules.items():
         load_weights(module, folder / WEIGHT_FILES[part])
-        _fold_weight_norm(module)
         module.to(device).eval().requires_grad_(False)
     return Bundle(config, fingerprint(folder), **modules)
 
@@ -170,23 +168,29 @@ def load_weights(module: nn.Module, path: Path) -> None:
     target = module.state_dict()
     try:
         with safe_open(path, framework="pt") as file:
-            stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a mapping)
+            shapes = {key: list(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (no mapping)
+            _check_fit(path, shapes, {key: list(tensor.shape) for key, tensor in target.items()})
+            for key, tensor in target.items():  # one at a time: the weights never lie in memory twice
+                tensor.copy_(file.get_tensor(key))
     except OSError as error:
         raise BundleError(f"{path} is missing or cannot be read; a bundle has {_expected_files()}.") from error
     except SafetensorError as error:
         raise BundleError(f"{path} is damaged or no safetensors file ({error}). Fetch or export it again.") from error
-    if missing := sorted(target.keys() - stored.keys()):
-        raise BundleError(f"{path}: missing tensor {_listed(missing)}. Known: {_listed(sorted(target))}.")
-    if unknown := sorted(stored.keys() - target.keys()):
-        raise BundleError(f"{path}: unknown tensor {_listed(unknown)}. Known: {_listed(sorted(target))}.")
+
+
+def _check_fit(path: Path, stored: dict[str, list[int]], wanted: dict[str, list[int]]) -> None:
+    """Compare names and shapes of tensors."""
+    if missing := sorted(wanted.keys() - stored.keys()):
+        raise BundleError(f"{path}: missing tensor {_listed(missing)}. Known: {_listed(sorted(wanted))}.")
+    if unknown := sorted(stored.keys() - wanted.keys()):
+        raise BundleError(f"{path}: unknown tensor {_listed(unknown)}. Known: {_listed(sorted(wanted))}.")
     wrong = [
-        f"{key} has shape {list(stored[key].shape)}, {CONFIG_FILE} asks for {list(target[key].shape)}"
-        for key in sorted(target)
-        if stored[key].shape != target[key].shape
+        f"{key} has shape {stored[key]}, {CONFIG_FILE} asks for {wanted[key]}"
+        for key in sorted(wanted)
+        if stored[key] != wanted[key]
     ]
     if wrong:
-        raise BundleError(f"{path}: " + "; ".join(wrong[:6]) + f" ({len(wrong)} of {len(target)} tensors do not fit).")
-    module.load_state_dict(stored)
+        raise BundleError(f"{path}: " + "; ".join(wrong[:6]) + f" ({len(wrong)} of {len(wanted)} tensors do not fit).")
 
 
 def fingerprint(folder: Path) -> str:
@@ -228,13 +232,6 @@ def _stored(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
         key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous().clone()
         for key, tensor in module.state_dict().items()
     }
-
-
-def _fold_weight_norm(module: nn.Module) -> None:
-    """Replace every parametrised weight by its value."""
-    for child in module.modules():
-        if parametrize.is_parametrized(child, "weight"):
-            parametrize.remove_parametrizations(child, "weight", leave_parametrized=True)
 
 
 def _swap(draft: Path, folder: Path) -> None:

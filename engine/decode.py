@@ -14,8 +14,8 @@ from engine.network import VAEGSLM
 from engine.noise import NormalNoise
 from engine.sampling import Sampling
 
-FIRST_BLOCK_FRAMES = 48  # the first sound needs these and their context
-BLOCK_FRAMES = 128
+# The first sound needs one small block and its context; later ones grow, since each pays for its context again.
+BLOCK_FRAMES = (48, 64, 96, 128)  # the last size repeats
 NOISE_FRAMES = 64  # drawn from one generator
 
 
@@ -101,7 +101,7 @@ class TakeDecoder:
             return None
         if not self.sampling.blocks:
             return frames if complete else None
-        end = self._mel_frames + (FIRST_BLOCK_FRAMES if self._mel_frames == 0 else BLOCK_FRAMES)
+        end = self._mel_frames + BLOCK_FRAMES[min(len(self._mel), len(BLOCK_FRAMES) - 1)]
         if complete:
             return min(end, frames)
         return end if end + self.sampling.context_frames <= frames else None

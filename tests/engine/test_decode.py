@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.bundle import Bundle, load_bundle
-from engine.decode import BLOCK_FRAMES, FIRST_BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
+from engine.decode import BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
 from engine.sampling import Sampling
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
 
@@ -69,21 +69,21 @@ def test_fed_in_pieces_is_fed_at_once_bit_for_bit(bundle: Bundle, sampling: Samp
 def test_the_first_sound_needs_only_the_first_block(bundle: Bundle) -> None:
     tokens, latents = frames()
     fed = decoder(bundle)
-    needed = FIRST_BLOCK_FRAMES + Sampling().context_frames
+    needed = BLOCK_FRAMES[0] + Sampling().context_frames
     assert fed.feed(tokens[: needed - 1], latents[: needed - 1], complete=False).numel() == 0
     context = vocoder_context(bundle.vocoder)
     assert context is not None
-    assert fed.feed(tokens[:needed], latents[:needed], complete=False).numel() == (FIRST_BLOCK_FRAMES - context) * 320
+    assert fed.feed(tokens[:needed], latents[:needed], complete=False).numel() == (BLOCK_FRAMES[0] - context) * 320
 
 
 def test_later_frames_never_change_earlier_sound(bundle: Bundle) -> None:
     tokens, latents = frames()
     longer, shorter = decoder(bundle), decoder(bundle)
     other = (tokens + 1) % NUM_TOKENS
-    end = FIRST_BLOCK_FRAMES + BLOCK_FRAMES + Sampling().context_frames
+    same = sum(BLOCK_FRAMES[:2])
+    end = same + Sampling().context_frames
     longer.feed(tokens, latents, complete=True)
     shorter.feed(torch.cat([tokens[:end], other[end:]]), latents, complete=True)
-    same = FIRST_BLOCK_FRAMES + BLOCK_FRAMES
     assert torch.equal(longer.mel[:same], shorter.mel[:same])
     assert not torch.equal(longer.mel[same:], shorter.mel[same:])
 
