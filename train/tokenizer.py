@@ -223,7 +223,7 @@ def fit_units(tokenizer: PhoneticTokenizer, prepared: Path, num_frames: int, see
             break
     stacked = torch.cat(features).numpy()
     kmeans = MiniBatchKMeans(
-        tokenizer.config.num_units, batch_size=8192, n_init=3, max_iter=60, random_state=seed, reassignment_ratio=0.001
+        tokenizer.config.num_units, batch_size=8192, n_init=1, max_iter=20, random_state=seed, reassignment_ratio=0.001
     ).fit(stacked)
     tokenizer.centroids.copy_(torch.from_numpy(kmeans.cluster_centers_.astype(np.float32)))
     labels = kmeans.predict(stacked)

@@ -134,7 +134,7 @@ class VocoderStage:
         loss = discriminator_loss([real for real, _ in halves], [generated for _, generated in halves])
         self.discriminator_optimizer.zero_grad()
         self.accelerator.backward(loss)
-        self._apply(self.discriminator_optimizer, rate)
+        self._apply(self.discriminator_optimizer, rate * self.recipe.discriminator_rate_factor)
         return loss.item()
 
     def _judge(self, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:

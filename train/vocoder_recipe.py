@@ -37,8 +37,9 @@ class VocoderRecipe(Config):
     adversarial_from: float = 0.2  # share of the budget after which the discriminators join
     adversarial_ramp: float = 0.03  # share of the budget over which their weight grows
     spectral_weight: float = 1.0  # weights are shares of the gradient at the waveform, see `balanced_gradient`
-    adversarial_weight: float = 1.0
-    feature_weight: float = 2.0
+    adversarial_weight: float = 0.3
+    feature_weight: float = 0.7
+    discriminator_rate_factor: float = 2.0  # of the learning rate: they join late and must catch up
     average_decay: float = 0.999  # of the exported, averaged generator
     precision: Literal["bf16", "float32"] = "bf16"
     evaluation_clips: int = 24
