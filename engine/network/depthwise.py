@@ -12,18 +12,19 @@ class DepthwiseConv(nn.Module):
 
     Args:
         channels: C.
-        kernel_size: K; the padding is 2 * floor((K - 1) / 2) frames.
+        kernel_size: K, odd; the padding is K - 1 frames.
         anticausal: False looks back (padding on the left), True looks ahead.
     """
 
     def __init__(self, channels: int, kernel_size: int, anticausal: bool = False) -> None:
         super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size is {kernel_size}; it must be odd, or the frames would become fewer")
         self.weight = nn.Parameter(torch.empty(channels, 1, kernel_size))
         self.bias = nn.Parameter(torch.zeros(channels))
         bound = kernel_size**-0.5  # torch's default for a convolution with fan-in K
         nn.init.uniform_(self.weight, -bound, bound)
-        padding = 2 * ((kernel_size - 1) // 2)
-        self.padding = (0, padding) if anticausal else (padding, 0)
+        self.padding = (0, kernel_size - 1) if anticausal else (kernel_size - 1, 0)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, C] to [B, T, C]."""
