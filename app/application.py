@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
@@ -49,7 +50,7 @@ def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
             mcp_server=False,
             theme=theme(),
             css_paths=STYLE_PATH,
-            head='<meta name="description" content="A playground for spoken language models">',
+            head=head_html(),
         )
     return app
 
@@ -75,6 +76,12 @@ def build_page(context: Context, page: Page, pages: Sequence[Page]) -> gr.Blocks
         event.api_visibility = "private"  # a page is for people; what it does is offered by the engine's own interface
     blocks.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     return blocks
+
+
+def head_html() -> str:
+    """What every page has in its head."""
+    script = Path(__file__).with_name("radio_groups.js").read_text(encoding="utf-8")
+    return f'<meta name="description" content="A playground for spoken language models"><script>{script}</script>'
 
 
 def header_html(page: Page, pages: Sequence[Page]) -> str:

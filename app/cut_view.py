@@ -64,6 +64,6 @@ def peaks(waveform: Tensor, count: int = NUM_PEAKS) -> list[int]:
     if len(waveform) == 0:
         return []
     stretch = -(-len(waveform) // count)
-    padded = torch.nn.functional.pad(waveform.abs(), (0, -len(waveform) % stretch))
+    padded = torch.nn.functional.pad(waveform.nan_to_num(0, 0, 0).abs(), (0, -len(waveform) % stretch))
     values = padded.view(-1, stretch).amax(dim=1)
     return [int(value) for value in (127 * values / values.max().clamp_min(1e-9)).round()]

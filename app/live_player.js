@@ -40,7 +40,7 @@ function show() {
   const playing = state.sources.size > 0;
   element.dataset.run = state.run || "";
   element.dataset.samples = String(state.samples);
-  element.dataset.playing = String(playing);
+  element.dataset.playing = String(playing && state.context.state === "running");
   element.classList.toggle("is-idle", !playing && (state.done || !state.run));
   toggle.textContent = state.wanted ? "Mute" : "Unmute";
   label.textContent = playing ? "Playing take 1 as it is made" : state.wanted ? "Waiting for sound" : "Muted";

@@ -1,0 +1,111 @@
+"""Fixtures of the browser tests: the app in a process of its own, a real Chromium, a microphone that plays a file."""
+
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.site import Site
+from tests.clips import speechlike, write_wav16
+from tests.tiny_bundle import make_tiny_bundle
+
+ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 60
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two voices to upload, and what the microphone hears."""
+    folder = tmp_path_factory.mktemp("clips")
+    return {
+        "low": write_wav16(folder / "low.wav", speechlike(4.0, hz=110, seed=1)),
+        "high": write_wav16(folder / "high.wav", speechlike(5.0, hz=210, seed=2)),
+        "microphone": write_wav16(folder / "microphone.wav", speechlike(20.0, hz=150, seed=3)),
+    }
+
+
+@pytest.fixture(scope="session")
+def url(bundle: Path) -> Iterator[str]:
+    """The address that `undertone serve` prints, on a free port."""
+    command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(bundle), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield _address(server)
+        finally:
+            server.terminate()
+
+
+def _address(server: subprocess.Popen[str]) -> str:
+    lines: queue.Queue[str] = queue.Queue()
+    assert server.stdout is not None
+    threading.Thread(target=lambda out=server.stdout: [lines.put(line) for line in out], daemon=True).start()
+    line = lines.get(timeout=START_SECONDS)
+    found = re.search(r"http://\S+", line)
+    assert found, f"the server printed {line!r} instead of its address"
+    return found.group()
+
+
+@pytest.fixture(scope="session")
+def browser(clips: dict[str, Path]) -> Iterator[Browser]:
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        message = "no Chromium is installed: run `apt-get install -y chromium` and repeat"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    microphone = f"--use-file-for-fake-audio-capture={clips['microphone']}"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=[*FLAGS, microphone])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit_site(browser: Browser, url: str) -> Iterator[Callable[..., Site]]:
+    """Opens the page as a new visitor. Whatever the test is about: nothing is asked of any other machine."""
+    contexts: list[BrowserContext] = []
+    requests: list[str] = []
+    errors: list[str] = []
+
+    def visit(width: int = 1280, height: int = 900) -> Site:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return Site.open(page, url)
+
+    yield visit
+    for context in contexts:
+        context.close()
+    outside = [address for address in requests if not address.startswith((url, "data:", "blob:"))]
+    assert not outside, f"the page asked other machines: {outside}"
+    assert not errors, f"the page's scripts failed: {errors}"

@@ -1,0 +1,88 @@
+"""The Continue page as a person sees it: what can be pressed, filled in, read and saved."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+
+@dataclass(frozen=True)
+class Site:
+    """One visitor's page."""
+
+    page: Page
+
+    @classmethod
+    def open(cls, page: Page, url: str) -> "Site":
+        page.goto(url)
+        site = cls(page)
+        site.go.wait_for()
+        expect(site.number("seed")).not_to_have_value("")  # the page's load events are through
+        return site
+
+    @property
+    def go(self) -> Locator:
+        return self.page.locator("#go")
+
+    @property
+    def cancel(self) -> Locator:
+        return self.page.locator("#cancel")
+
+    @property
+    def prompt_note(self) -> Locator:
+        return self.page.locator("#prompt-note .note")
+
+    @property
+    def run_note(self) -> Locator:
+        return self.page.locator("#run-note .note")
+
+    @property
+    def live(self) -> Locator:
+        """What the live player says about itself."""
+        return self.page.locator("#live-player [data-run]")
+
+    def number(self, name: str) -> Locator:
+        """The number field of a control."""
+        return self.page.locator(f"#{name} input[type=number]")
+
+    def take(self, number: int) -> Locator:
+        return self.page.locator(f"#take-{number}")
+
+    def upload(self, path: Path) -> None:
+        """Choose a file as the clip."""
+        if self.page.get_by_label("Clear").count():
+            self.page.locator("#clip").get_by_label("Clear").click()
+        self.page.locator("#clip").get_by_label("Upload file").click()
+        self.page.locator("#clip input[type=file]").set_input_files(path)
+
+    def fill(self, name: str, value: float) -> None:
+        """Type into the number field of a control."""
+        self.number(name).fill(str(value))
+        self.number(name).press("Tab")
+
+    def settings(self, seconds: float, takes: int = 1, seed: int | None = None, steps: int = 2) -> None:
+        """Fill the form; takes run to their full length, as random weights know no end."""
+        self.fill("seconds", seconds)
+        self.page.locator("#takes").get_by_label(str(takes), exact=True).check()
+        if seed is not None:
+            self.fill("seed", seed)
+        if not self.page.locator("#steps").is_visible():
+            self.page.locator("#advanced > button").click()
+        self.fill("steps", steps)
+        self.page.locator("#end input").click()
+        self.page.get_by_role("option", name="Only at the full length").click()
+
+    def finish(self) -> None:
+        """Wait for the run's end and its picture."""
+        expect(self.run_note).to_contain_text("made with seed", timeout=120_000)
+        self.page.locator("#figure .js-plotly-plot").wait_for()
+
+    def save(self, number: int, what: str) -> bytes:
+        """The bytes that "Save the sound" (wav) or "Save the settings" (json) gives."""
+        with self.page.expect_download() as download:
+            self.page.locator(f"#take-{number}-{what}").click()
+        return download.value.path().read_bytes()
+
+    def width(self) -> int:
+        """Of the whole document, so that anything that sticks out is counted."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth"))

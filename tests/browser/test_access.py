@@ -1,0 +1,90 @@
+"""Without a mouse, and on a phone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.site import Site
+
+Visit = Callable[..., Site]
+PHONE = {"width": 390, "height": 844}
+
+
+def tab_to(page: Page, selector: str, most: int = 60) -> None:
+    """Press Tab until something matching the selector has the focus, as a person without a mouse does."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by {most} presses of Tab")
+
+
+def test_everything_can_be_done_with_the_keyboard(visit_site: Visit) -> None:
+    site = visit_site()
+    page = site.page
+    tab_to(page, "#clip .record-button")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(3500)
+    tab_to(page, "#clip .stop-button")
+    page.keyboard.press("Enter")
+    expect(site.prompt_note).to_contain_text("level")
+    tab_to(page, "#cut-length input[type=range]")
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator(".cut-caption")).to_contain_text("0.0 to 2.0 s")
+    tab_to(page, "#preset input")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_label("Lively")).to_be_checked()
+    tab_to(page, "#seconds input[type=range]")
+    page.keyboard.press("Home")
+    tab_to(page, "#takes input")
+    page.keyboard.press("ArrowLeft")
+    tab_to(page, "#go")
+    page.keyboard.press("Enter")
+    site.finish()
+    tab_to(page, "#take-1-player .play-pause-button")
+    page.keyboard.press("Enter")
+    expect(page.locator("#take-1-player").get_by_label("Pause")).to_be_visible()
+    tab_to(page, "#take-1-wav")
+    with page.expect_download():
+        page.keyboard.press("Enter")
+
+
+def test_every_control_has_a_name(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    site.upload(clips["low"])
+    expect(site.prompt_note).to_contain_text("Good level")
+    nameless = site.page.evaluate("""() => [...document.querySelectorAll('button, input, select, textarea, a[href]')]
+        .filter(e => e.offsetParent !== null && e.type !== 'file')
+        .filter(e => !(e.innerText?.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length
+                       || e.getAttribute('aria-labelledby')))
+        .map(e => e.outerHTML.slice(0, 160))""")
+    assert nameless == []
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site(**PHONE)
+    assert site.width() <= PHONE["width"]
+    site.upload(clips["low"])
+    expect(site.prompt_note).to_contain_text("Good level")
+    assert site.width() <= PHONE["width"]
+    site.settings(seconds=2, takes=2)
+    assert site.width() <= PHONE["width"]
+    site.go.click()
+    site.finish()
+    assert site.width() <= PHONE["width"]
+    figure = site.page.locator("#figure .main-svg").first.bounding_box()
+    assert figure is not None
+    assert figure["x"] >= 0
+    assert figure["x"] + figure["width"] <= PHONE["width"]
+
+
+def test_buttons_are_large_enough_for_a_thumb(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site(**PHONE)
+    site.upload(clips["low"])
+    expect(site.prompt_note).to_contain_text("Good level")
+    for selector in ("#go", "#dice", ".cut-play", "#replay"):
+        box = site.page.locator(selector).bounding_box()
+        assert box is not None
+        assert box["height"] >= 34, f"{selector} is {box['height']} px high"

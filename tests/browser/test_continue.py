@@ -1,0 +1,170 @@
+"""The Continue page in a real browser: recorded, cut, continued, heard, compared, saved and made again."""
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import soundfile
+from playwright.sync_api import expect
+
+from tests.browser.site import Site
+
+Visit = Callable[..., Site]
+
+
+def seconds_of(wav: bytes) -> float:
+    return soundfile.info(io.BytesIO(wav)).duration
+
+
+def test_record_cut_and_continue(visit_site: Visit) -> None:
+    site = visit_site()
+    page = site.page
+    expect(page.locator("#cut-view")).to_have_count(0)
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(4500)
+    page.locator("#clip").get_by_role("button", name="Stop").first.click()
+    expect(site.prompt_note).to_contain_text("level")
+    expect(page.locator(".cut-caption")).to_contain_text("Prompt: 0.0 to 3.0 s")
+    site.fill("cut-start", 0.5)
+    site.fill("cut-length", 2)
+    expect(page.locator(".cut-caption")).to_contain_text("Prompt: 0.5 to 2.5 s")
+    site.settings(seconds=2, takes=2)
+    site.go.click()
+    site.finish()
+    expect(site.take(1)).to_be_visible()
+    expect(site.take(2)).to_be_visible()
+    expect(site.take(3)).not_to_be_visible()
+    assert seconds_of(site.save(1, "wav")) == 4.0
+    assert len(page.locator("#figure .js-plotly-plot").first.inner_text()) > 50
+
+
+def test_the_cut_can_be_dragged_on_the_waveform(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    site.upload(clips["high"])
+    surface = site.page.locator(".cut-surface")
+    box = surface.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    site.page.mouse.move(box["x"] + 0.3 * box["width"], middle)
+    site.page.mouse.down()
+    site.page.mouse.move(box["x"] + 0.5 * box["width"], middle, steps=5)
+    site.page.mouse.up()
+    expect(site.number("cut-start")).to_have_value("1")
+    expect(site.page.locator(".cut-caption")).to_contain_text("Prompt: 1.0 to 4.0 s of 5.0 s")
+
+
+def test_the_first_take_is_heard_while_it_is_made(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    site.upload(clips["low"])
+    expect(site.prompt_note).to_contain_text("Good level")
+    site.settings(seconds=8, takes=1)
+    site.go.click()
+    expect(site.live).to_have_attribute("data-playing", "true")
+    expect(site.cancel).to_be_visible()  # sound comes before the run is over
+    site.finish()
+    frames = 3 * 50 + 8 * 50
+    expect(site.live).to_have_attribute("data-samples", str(frames * 320))
+
+
+def test_cancel_stops_the_run_and_keeps_everything(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    site.upload(clips["low"])
+    site.settings(seconds=1, seed=5)
+    site.go.click()
+    site.finish()
+    before = site.save(1, "wav")
+    site.settings(seconds=17, takes=4, seed=6, steps=50)
+    site.go.click()
+    expect(site.page.locator("#run-progress")).to_have_attribute("value", re.compile(r"0\.[1-9]"))
+    site.cancel.click()
+    expect(site.run_note).to_contain_text("Cancelled")
+    expect(site.go).to_be_visible()
+    assert site.save(1, "wav") == before
+    site.settings(seconds=1, seed=5)
+    site.go.click()  # the engine is free again at once: this would wait behind a run that went on
+    expect(site.run_note).to_contain_text("made with seed 5", timeout=20_000)
+    assert site.save(1, "wav") == before
+
+
+def test_saved_settings_give_the_same_bytes_again(visit_site: Visit, clips: dict[str, Path], tmp_path: Path) -> None:
+    site = visit_site()
+    site.upload(clips["high"])
+    expect(site.prompt_note).to_contain_text("Good level")
+    site.fill("cut-start", 1.3)
+    site.settings(seconds=2, takes=2)
+    site.go.click()
+    site.finish()
+    sound, settings = site.save(2, "wav"), site.save(2, "json")
+    (tmp_path / "take.json").write_bytes(settings)
+
+    again = visit_site()
+    again.upload(clips["high"])
+    expect(again.prompt_note).to_contain_text("Good level")
+    with again.page.expect_file_chooser() as chooser:
+        again.page.get_by_role("button", name="Load saved settings").click()
+    chooser.value.set_files(tmp_path / "take.json")
+    expect(again.run_note).to_contain_text("are loaded")
+    expect(again.number("cut-start")).to_have_value("1.3")
+    again.go.click()
+    again.finish()
+    expect(again.run_note).to_contain_text("Take 2 is the saved one again")
+    assert again.save(2, "wav") == sound
+    assert again.save(2, "json") == settings
+
+
+def test_two_visitors_at_once_get_their_own_results(visit_site: Visit, clips: dict[str, Path]) -> None:
+    low, high = visit_site(), visit_site()
+    low.upload(clips["low"])
+    high.upload(clips["high"])
+    low.settings(seconds=4, seed=11)
+    high.settings(seconds=4, seed=22)
+    low.go.click()
+    high.go.click()
+    together = []
+    for site in (low, high):
+        site.finish()
+        together.append(site.save(1, "wav"))
+    expect(low.run_note).to_contain_text("seed 11")
+    expect(high.run_note).to_contain_text("seed 22")
+    assert together[0] != together[1]
+    alone = visit_site()
+    alone.upload(clips["high"])
+    alone.settings(seconds=4, seed=22)
+    alone.go.click()
+    alone.finish()
+    assert alone.save(1, "wav") == together[1]
+
+
+def test_a_blind_comparison_tells_only_after_the_choice(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    site.upload(clips["low"])
+    site.settings(seconds=1, takes=3)
+    site.go.click()
+    site.finish()
+    blind = site.page.locator("#blind")
+    blind.locator("> button").click()
+    site.page.locator("#blind-start").click()
+    expect(site.page.locator("#blind-x")).to_be_visible()
+    expect(blind).not_to_contain_text(re.compile(r"X was|Y was"))
+    site.page.locator("#prefer-y").click()
+    expect(site.page.locator("#blind-note")).to_contain_text(
+        re.compile(r"You preferred Y: take [12]\. X was take [12], Y was take [12]\.")
+    )
+    expect(site.page.locator("#prefer-x")).not_to_be_visible()
+
+
+def test_the_figure_shows_the_take_that_is_chosen(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    site.upload(clips["low"])
+    site.settings(seconds=1, takes=2)
+    site.go.click()
+    site.finish()
+    figure = "document.querySelector('#figure .js-plotly-plot').data"
+    curve = f"JSON.stringify({figure}.find(trace => trace.name === 'z1').y)"
+    first = site.page.evaluate(curve)
+    site.page.locator("#figure-choice").get_by_label("Take 2").check()
+    site.page.wait_for_function(f"{curve} !== {first!r}")
+    names = site.page.evaluate(f"{figure}.map(trace => trace.name).join(' ')")
+    assert names == "prompt continuation mel F0 energy token z1 z2 z3 z4"
+    expect(site.page.locator("#open-prosody")).to_be_disabled()
