@@ -52,32 +52,39 @@ def model_config(hp: Mapping[str, Any], mel: MelConfig, source: str) -> ModelCon
 
 
 def vocoder_config(hp: Mapping[str, Any], source: str) -> HiFiGANConfig:
-    """Configuration of the vocoder and of the mel it reads, from the vocoder's hp.yaml."""
+    """Configuration of the vocoder and of the mel it reads, from the vocoder's hp.yaml.
+
+    Raises:
+        BundleError: naming the file and the key.
+    """
     feature = Settings(section(hp, "feature", source), f"{source}: feature")
+    generator = Settings(section(section(hp, "model", source), "generator", source), f"{source}: model.generator")
     feature.demand("power", 1.0)
     feature.demand("log_scale", True)
-    mel = MelConfig(
-        sample_rate_hz=feature.take("sample_rate"),
-        n_fft=feature.take("n_fft"),
-        window_samples=feature.take("win_length"),
-        hop_samples=feature.take("hop_length"),
-        min_hz=feature.take("f_min"),
-        max_hz=feature.take("f_max"),
-        num_mels=feature.take("n_mels"),
-    )
-    feature.close()
-    generator = Settings(section(section(hp, "model", source), "generator", source), f"{source}: model.generator")
-    generator.demand("in_channels", mel.num_mels)
+    generator.demand("in_channels", feature.leaves.get("n_mels"))
     generator.take("weight_norm", True)  # either way the names in the checkpoint say what is stored
-    config = HiFiGANConfig(
-        channels=generator.take("upsample_initial_channel"),
-        kernel_size=generator.take("kernel_size"),
-        upsample_rates=generator.take("upsample_rates"),
-        upsample_kernel_sizes=generator.take("upsample_kernel_sizes"),
-        resblock_kernel_sizes=generator.take("resblock_kernel_sizes"),
-        resblock_dilations=generator.take("resblock_dilation_sizes"),
-        mel=mel,
-    )
+    try:
+        mel = MelConfig(
+            sample_rate_hz=feature.take("sample_rate"),
+            n_fft=feature.take("n_fft"),
+            window_samples=feature.take("win_length"),
+            hop_samples=feature.take("hop_length"),
+            min_hz=feature.take("f_min"),
+            max_hz=feature.take("f_max"),
+            num_mels=feature.take("n_mels"),
+        )
+        config = HiFiGANConfig(
+            channels=generator.take("upsample_initial_channel"),
+            kernel_size=generator.take("kernel_size"),
+            upsample_rates=generator.take("upsample_rates"),
+            upsample_kernel_sizes=generator.take("upsample_kernel_sizes"),
+            resblock_kernel_sizes=generator.take("resblock_kernel_sizes"),
+            resblock_dilations=generator.take("resblock_dilation_sizes"),
+            mel=mel,
+        )
+    except ValidationError as error:
+        raise BundleError(f"{source}: the sizes do not make a vocoder: {error}") from error
+    feature.close()
     generator.close()
     return config
 

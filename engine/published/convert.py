@@ -74,8 +74,12 @@ def import_published(model: str | Path, vocoder: str | Path, kmeans: str | Path)
 
 def read_model(path: Path, config: ModelConfig, hp_path: Path) -> dict[str, Tensor]:
     """State dict of VAEGSLM from a checkpoint of the authors."""
-    with torch.device("meta"):
-        shapes = {name: tuple(tensor.shape) for name, tensor in VAEGSLM(config).state_dict().items()}
+    try:
+        with torch.device("meta"):
+            model = VAEGSLM(config)
+    except ValueError as error:
+        raise BundleError(f"{hp_path}: the sizes do not make a model: {error}") from error
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     names = {name: published_name(name) for name in shapes}
     expected = {names[name]: published_shape(names[name], shape) for name, shape in shapes.items()}
     tensors = below(read_tensors(path), "model.", path)
@@ -87,8 +91,11 @@ def read_model(path: Path, config: ModelConfig, hp_path: Path) -> dict[str, Tens
 
 def read_generator(path: Path, config: HiFiGANConfig, hp_path: Path) -> dict[str, Tensor]:
     """State dict of HiFiGAN from a checkpoint of the authors."""
-    with torch.device("meta"):
-        expected = {name: tuple(tensor.shape) for name, tensor in HiFiGAN(config).state_dict().items()}
+    try:
+        with torch.device("meta"):
+            expected = {name: tuple(tensor.shape) for name, tensor in HiFiGAN(config).state_dict().items()}
+    except ValueError as error:
+        raise BundleError(f"{hp_path}: the sizes do not make a vocoder: {error}") from error
     tensors = below(read_tensors(path), "vocoder.model.", path)
     return checked_tensors(fold_weight_norm(tensors), expected, path, hp_path)
 

@@ -3,6 +3,7 @@
 B batch, T frames, M mel bins, C channels.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -35,11 +36,16 @@ class ResidualBlock(nn.Module):
 
 
 class HiFiGAN(nn.Module):
-    """Natural-log mel to waveform by transposed convolutions; parameter names are the published ones."""
+    """Natural-log mel to waveform by transposed convolutions; parameter names are the published ones.
+
+    Raises:
+        ValueError: rates and kernels that do not give exactly `hop_samples` samples for every frame.
+    """
 
     def __init__(self, config: HiFiGANConfig = HiFiGANConfig()) -> None:
         super().__init__()
         self.config = config
+        _check_rates(config)
         kernel = config.kernel_size
         widths = [config.channels // 2**i for i in range(len(config.upsample_rates) + 1)]
         self.conv_pre = nn.Conv1d(config.mel.num_mels, widths[0], kernel, padding=(kernel - 1) // 2)
@@ -89,3 +95,16 @@ class HiFiGAN(nn.Module):
         for rate, size in reversed(list(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))):
             radius = -(-(radius + block + size) // rate)
         return radius + (config.kernel_size - 1) // 2
+
+
+def _check_rates(config: HiFiGANConfig) -> None:
+    if math.prod(config.upsample_rates) != config.mel.hop_samples:
+        raise ValueError(
+            f"upsample_rates {list(config.upsample_rates)} multiply to {math.prod(config.upsample_rates)}; "
+            f"expected the hop of {config.mel.hop_samples} samples"
+        )
+    if any(size != 2 * rate for rate, size in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True)):
+        raise ValueError(
+            f"upsample_kernel_sizes {list(config.upsample_kernel_sizes)} must be twice the upsample_rates "
+            f"{list(config.upsample_rates)}, or a frame would not give exactly one hop of samples"
+        )
