@@ -24,7 +24,7 @@ class Sampling(Config):
     latent_temperature: Temperature = 0.85  # spec section 5; 0 takes the prior's mean
     prompt_temperature: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0  # 0: the prompt's latents are posterior means
     solver: Solver = "dpm++"
-    steps: Annotated[int, Field(ge=1, le=1000)] = 12  # of the diffusion decoder; "ancestral" always takes all
+    steps: Annotated[int, Field(ge=1, le=999)] = 12  # of the diffusion decoder; "ancestral" always takes all
     eta: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5  # noise of "ddim": 0 is deterministic, 1 most random
     blocks: bool = True  # decode in overlapping blocks, so that sound starts early; False: the sequence at once
     # Frames seen on each side of a block. One evaluation of the decoder sees 18; every solver step widens its sight,

@@ -1,7 +1,7 @@
 """One request: frames are drawn, decoded and handed out as they are ready. Nothing of it outlives the request."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -66,17 +66,15 @@ class _Row:
 
     def feed(self, tokens: Tensor, latents: Tensor, complete: bool) -> Tensor:
         """Decode what can be decoded; returns the samples to hand out."""
-        if self.complete:
-            return torch.zeros(0)
-        new = self.decoder.feed(tokens, latents, complete)
+        new = torch.zeros(0) if self.complete else self.decoder.feed(tokens, latents, complete)
+        if self.complete or not (complete or new.numel()):
+            return new
         self.complete = complete
         self.audio.append(new)
         self.decoded += new.numel()
-        self.kept = self.decoded
-        if self.end is not None:
-            self.kept = self.end.feed(new) if new.numel() else self.kept
-            if complete:
-                self.kept = self._whole_frames(self.end.finish())
+        self.kept = self.decoded if self.end is None else self.end.feed(new)
+        if self.end is not None and complete:
+            self.kept = self._whole_frames(self.end.finish())
         given, self.given = self.given, max(self.given, self.kept)
         return torch.cat(self.audio)[given : self.given]
 
@@ -101,25 +99,28 @@ def run(request: Request, should_stop: Callable[[], bool] | None = None) -> Iter
         request.bundle.model, tokens, latents, request.num_frames, sampling, noise, min_frames=request.min_frames
     )
     draft = next(drafts)
-    yield _advance(rows, draft, total, complete=False)
+    yield _chunk(_feed(rows, draft), draft, total)
     for draft in drafts:
         if should_stop is not None and should_stop():
             return
-        chunk = _advance(rows, draft, total, complete=False)
-        if any(chunk.lengths) or draft.num_frames % HEARTBEAT_FRAMES == 0:
-            yield chunk
-    chunk = _advance(rows, draft, total, complete=True)
-    yield replace(chunk, takes=tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
+        new = _feed(rows, draft)
+        if any(audio.numel() for audio in new) or draft.num_frames % HEARTBEAT_FRAMES == 0:
+            yield _chunk(new, draft, total)
+    new = _feed(rows, draft, complete=True)
+    yield _chunk(new, draft, total, tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
 
 
-def _advance(rows: list[_Row], draft: Draft, total: int, complete: bool) -> Chunk:
-    new = []
-    for i, row in enumerate(rows):
-        frames = draft.lengths[i]
-        new.append(row.feed(draft.tokens[i, :frames], draft.latents[i, :frames], complete or draft.ended[i]))
-    lengths = tuple(audio.numel() for audio in new)
+def _feed(rows: list[_Row], draft: Draft, complete: bool = False) -> list[Tensor]:
+    """Samples of each take that the frames drawn so far make ready."""
+    return [
+        row.feed(draft.tokens[i, :frames], draft.latents[i, :frames], complete or draft.ended[i])
+        for i, (row, frames) in enumerate(zip(rows, draft.lengths, strict=True))
+    ]
+
+
+def _chunk(new: list[Tensor], draft: Draft, total: int, takes: tuple[Take, ...] = ()) -> Chunk:
     padded = torch.nn.utils.rnn.pad_sequence(new, batch_first=True)
-    return Chunk(owned(padded), lengths, draft.num_frames, total)
+    return Chunk(owned(padded), tuple(audio.numel() for audio in new), draft.num_frames, total, takes)
 
 
 def _prompt_latents(request: Request, noise: SeededNoise) -> Tensor:

@@ -8,6 +8,12 @@ import torch
 from tests.tiny_bundle import make_tiny_bundle
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny tensors: a second thread only adds barriers, and with a busy neighbour they cost seconds."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
