@@ -1,6 +1,8 @@
 """Unit ids of every prepared clip: `tokens.u16` beside the mels, one id per frame."""
 
 import hashlib
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,29 @@ def fingerprint(tokenizer: PhoneticTokenizer) -> str:
     return hashlib.sha256(save(weights)).hexdigest()[:12]
 
 
-@torch.inference_mode()
-def assign_tokens(tokenizer: PhoneticTokenizer, prepared: Path) -> Path:
+class _Worker:
+    """One process of `assign_tokens`: the tokenizer and the memory-mapped mels."""
+
+    corpora: dict[str, PreparedCorpus]
+    tokenizer: PhoneticTokenizer
+
+    @classmethod
+    def start(cls, tokenizer: PhoneticTokenizer, prepared: Path) -> None:
+        torch.set_num_threads(1)
+        cls.tokenizer = tokenizer
+        splits = {clip.split for clip in read_index(prepared)}
+        cls.corpora = {split: PreparedCorpus(prepared, split, tokenizer.config.mel) for split in splits}
+
+    @classmethod
+    @torch.inference_mode()
+    def assign(cls, clip: Clip) -> np.ndarray:
+        """Ids of one clip, alone: the encoder's convolutions see padding, and the engine analyses clips alone."""
+        mel = cls.corpora[clip.split].mel(clip)
+        features = cls.tokenizer.features_batch(mel[None], torch.tensor([clip.num_frames]))[0]
+        return nearest_centroid(features, cls.tokenizer.centroids).numpy().astype(np.uint16)
+
+
+def assign_tokens(tokenizer: PhoneticTokenizer, prepared: Path, workers: int = 2) -> Path:
     """Write the unit ids of all clips of a prepared folder; done once per tokenizer.
 
     Returns:
@@ -32,13 +55,12 @@ def assign_tokens(tokenizer: PhoneticTokenizer, prepared: Path) -> Path:
         return path
     clips = read_index(prepared)
     tokens = np.zeros(clips[-1].frame_offset + clips[-1].num_frames, dtype=np.uint16)
-    for split in sorted({clip.split for clip in clips}):
-        corpus = PreparedCorpus(prepared, split, tokenizer.config.mel)
-        for clip in tqdm(corpus.clips, desc=f"tokens {split}", mininterval=5.0):
-            # One clip at a time: the encoder's convolutions see padding, and the engine analyses clips alone.
-            features = tokenizer.features_batch(corpus.mel(clip)[None], torch.tensor([clip.num_frames]))[0]
-            end = clip.frame_offset + clip.num_frames
-            tokens[clip.frame_offset : end] = nearest_centroid(features, tokenizer.centroids).numpy()
+    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
+    start = tokenizer.without_classifier(), prepared
+    with ProcessPoolExecutor(workers, context, _Worker.start, start) as pool:
+        results = pool.map(_Worker.assign, clips, chunksize=16)
+        for clip, ids in zip(clips, tqdm(results, total=len(clips), desc="tokens", mininterval=5.0), strict=True):
+            tokens[clip.frame_offset : clip.frame_offset + clip.num_frames] = ids
     partial = path.with_suffix(".partial")
     tokens.tofile(partial)
     partial.rename(path)
