@@ -44,6 +44,7 @@ def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
             footer_links=[],
             run_history=False,
             max_file_size=MAX_UPLOAD,
+            allowed_paths=[str(path.resolve()) for path in context.examples],
             show_error=True,
             ssr_mode=False,
             enable_monitoring=False,

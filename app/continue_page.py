@@ -8,15 +8,24 @@ from typing import Any
 import gradio as gr
 
 from app.context import Context
-from app.controls import MAX_TAKES, Controls, bind_controls, build_controls, draw_seed, matching_preset, read_settings
+from app.controls import (
+    MAX_TAKES,
+    Controls,
+    bind_controls,
+    build_controls,
+    control_values,
+    draw_seed,
+    matching_preset,
+    read_settings,
+)
 from app.live_player import ARM_JS, HUSH_JS, Broadcast, live_player
 from app.pictures import build_plot, take_plot
-from app.prompt_panel import PromptPanel, bind_prompt_panel, build_prompt_panel, judge_cut
-from app.replay import differences, outcome, read_saved
+from app.prompt_panel import LONGEST_SECONDS, PromptPanel, bind_prompt_panel, build_prompt_panel, judge_cut
+from app.replay import differences, outcome, read_saved, saved_cut
 from app.run import continue_clip
 from app.tray import Tray, bind_tray, build_tray, show_takes
 from app.visit import Run, Visit
-from app.widgets import QUIET, Note, step_heading
+from app.widgets import QUIET, Note, reaching, step_heading
 from engine import TakeSettings, UndertoneError
 
 MODEL_QUEUE = "model"  # heavy events of every page share this concurrency id
@@ -71,7 +80,8 @@ def build(context: Context) -> None:
     tray = build_tray()
     figure = _build_figure_panel()
     bind_prompt_panel(prompt, visit, context.examples, limits)
-    bind_controls(controls, visit)
+    prompt.clip.change(lambda: "", None, run.note, **QUIET)  # what was wrong with the clip before is over
+    bind_controls(controls)
     bind_tray(tray, visit)
     _bind_run(context, visit, prompt, controls, run, tray, figure)
     _bind_figure(context, visit, figure)
@@ -119,7 +129,8 @@ def _bind_run(
         visit.begin()
         return [draw_seed() if new_seed else seed, *_busy("Waiting for the model", None)]
 
-    def work(visit: Visit, start: float, length: float, *values: Any) -> Iterator[Any]:
+    def work(visit: Visit, path: str | None, start: float, length: float, *values: Any) -> Iterator[Any]:
+        visit.ensure_loaded(path)
         yield from run_updates(context, visit, start, length, values, panel, tray, figure)
 
     def stop(visit: Visit) -> list[Any]:
@@ -131,7 +142,7 @@ def _bind_run(
     )
     running = started.then(
         work,
-        [visit, prompt.start, prompt.length, *controls.inputs],
+        [visit, prompt.clip, prompt.start, prompt.length, *controls.inputs],
         [*panel.outputs, *tray.outputs, *figure.outputs],
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=context.concurrency,
@@ -160,7 +171,7 @@ def run_updates(
         if note.tone == "problem":
             yield _named(panel.outputs, _idle(note))
             return
-        settings = read_settings(visit.base, *values)
+        settings = read_settings(visit.saved.sampling if visit.saved else None, *values)
         for progress in continue_clip(context.engine, visit.clip, start, length, settings, run, broadcast):
             if not progress.takes:
                 yield _named(panel.outputs, _busy(progress.text, progress.fraction, broadcast))
@@ -203,13 +214,12 @@ def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: Pro
             saved = read_saved(data or b"", MAX_TAKES)
         except UndertoneError as error:
             return [*([gr.skip()] * (len(outputs) - 1)), Note("problem", str(error)).html()]
-        visit.saved, visit.base = saved, saved.sampling
-        sampling = saved.sampling
-        length = round((saved.prompt_end_seconds or saved.prompt_frames / 50) - saved.prompt_start_seconds, 3)
+        start, length = saved_cut(saved)
+        visit.saved, visit.wanted_cut = saved, (start, length)
         return [
-            matching_preset(sampling), False, saved.num_takes, saved.seconds, saved.seed,
-            sampling.token_temperature, sampling.top_p, sampling.latent_temperature, sampling.steps, sampling.end,
-            saved.prompt_start_seconds, length, _loaded_note(saved, context).html(),
+            matching_preset(saved.sampling), False, saved.num_takes, reaching(saved.seconds, context.max_seconds),
+            saved.seed, *control_values(saved.sampling), reaching(start, 10), reaching(length, LONGEST_SECONDS),
+            _loaded_note(saved, context).html(),
         ]  # fmt: skip
 
     panel.replay.upload(load, [panel.replay, visit], outputs, **QUIET)
@@ -232,7 +242,7 @@ def _done_note(visit: Visit) -> Note:
     count = len(visit.takes)
     text = f"{count} take{'s' if count > 1 else ''} made with seed {visit.takes[0].settings.seed}."
     again = outcome(visit.saved, visit.takes) if visit.saved is not None else None
-    return Note("good", f"{text} {again or 'Listen below.'}")
+    return Note("good", f"{text} {again}" if again else text, link=("Listen below", "#tray"))
 
 
 def _busy(text: str, fraction: float | None, broadcast: Broadcast | None = None) -> list[Any]:

@@ -1,13 +1,12 @@
 """The controls of a continuation: length, takes, preset, seed and the advanced drawer, and how they hang together."""
 
+import json
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from app.visit import Visit
-from app.widgets import QUIET
 from engine import PRESETS, Sampling, SettingsError
 
 CUSTOM = "custom"
@@ -45,7 +44,7 @@ class Controls:
     @property
     def inputs(self) -> list[gr.components.Component]:
         """What a run reads."""
-        return [self.seconds, self.takes, self.seed, *self.sampling]
+        return [self.preset, self.seconds, self.takes, self.seed, *self.sampling]
 
     @property
     def sampling(self) -> list[gr.components.Component]:
@@ -99,19 +98,19 @@ def build_controls(max_seconds: float) -> Controls:
             seed=seed,
             new_seed=new_seed,
             token_temperature=gr.Slider(
-                0, 1.5, value=values.token_temperature, step=0.05, label="Token temperature",
+                0, 2, value=values.token_temperature, step=0.05, label="Token temperature",
                 info="How freely it chooses what to say.", elem_id="token-temperature", buttons=[],
             ),
             top_p=gr.Slider(
-                0.05, 1, value=values.top_p, step=0.05, label="Top-p",
+                0.01, 1, value=values.top_p, step=0.01, label="Top-p",
                 info="Leaves out the least likely tokens; 1 leaves out none.", elem_id="top-p", buttons=[],
             ),
             latent_temperature=gr.Slider(
-                0, 1.5, value=values.latent_temperature, step=0.05, label="Latent temperature",
+                0, 2, value=values.latent_temperature, step=0.05, label="Latent temperature",
                 info="How freely it chooses how to say it.", elem_id="latent-temperature", buttons=[],
             ),
             steps=gr.Slider(
-                2, 50, value=values.steps, step=1, label="Diffusion steps",
+                1, 100, value=values.steps, step=1, label="Diffusion steps",
                 info="More steps sound cleaner and take longer.", elem_id="steps", buttons=[],
             ),
             end=gr.Dropdown(END_CHOICES, value=values.end, label="A take ends", elem_id="end"),
@@ -120,26 +119,31 @@ def build_controls(max_seconds: float) -> Controls:
         )  # fmt: skip
 
 
-def bind_controls(controls: Controls, visit: gr.State) -> None:
-    """Presets move the sliders, a moved slider makes the preset custom, a typed or rolled seed is kept."""
-    controls.preset.input(choose_preset, [controls.preset, visit], controls.sampling, **QUIET)
+def control_values(sampling: Sampling) -> list[Any]:
+    """What `Controls.sampling` show for these settings."""
+    return [sampling.token_temperature, sampling.top_p, sampling.latent_temperature, sampling.steps, sampling.end]
+
+
+PRESET_VALUES = json.dumps({name: control_values(sampling) for name, sampling in PRESETS.items()})
+PRESET_JS = f"(preset, ...now) => ({PRESET_VALUES})[preset] ?? now"
+DICE_JS = "() => [100000 + Math.floor(900000 * Math.random()), false]"
+
+
+def bind_controls(controls: Controls) -> None:
+    """Presets move the sliders, a moved slider makes the preset custom, a typed or rolled seed is kept.
+
+    All of it happens in the browser: a click on Continue right behind it must not overtake it.
+    """
+    controls.preset.input(None, [controls.preset, *controls.sampling], controls.sampling, js=PRESET_JS)
     for widget in controls.sampling:
-        widget.input(lambda: CUSTOM, None, controls.preset, **QUIET)
-    controls.dice.click(lambda: (draw_seed(), False), None, [controls.seed, controls.new_seed], **QUIET)
-    controls.seed.input(lambda: False, None, controls.new_seed, **QUIET)
+        widget.input(None, None, controls.preset, js=f"() => {json.dumps(CUSTOM)}")
+    controls.dice.click(None, None, [controls.seed, controls.new_seed], js=DICE_JS)
+    controls.seed.input(None, None, controls.new_seed, js="() => false")
 
 
 def draw_seed() -> int:
     """Six digits: short enough to read to somebody."""
     return secrets.randbelow(900_000) + 100_000
-
-
-def choose_preset(preset: str, visit: Visit) -> list[Any]:
-    """The slider values of a preset; custom leaves them alone."""
-    if preset not in PRESETS:
-        return [gr.skip()] * 5
-    values = visit.base = PRESETS[preset]
-    return [values.token_temperature, values.top_p, values.latent_temperature, values.steps, values.end]
 
 
 def matching_preset(sampling: Sampling) -> str:
@@ -148,7 +152,8 @@ def matching_preset(sampling: Sampling) -> str:
 
 
 def read_settings(
-    base: Sampling,
+    saved: Sampling | None,
+    preset: str,
     seconds: float,
     takes: int,
     seed: float | None,
@@ -161,7 +166,7 @@ def read_settings(
     """Check what the controls say; a request can come from anywhere, so every limit is checked again here.
 
     Args:
-        base: what the page has no control for.
+        saved: of a saved take that was loaded; a custom run takes from it what has no control.
     Raises:
         SettingsError: naming the setting, its value and its range.
     """
@@ -176,5 +181,6 @@ def read_settings(
         "steps": steps,
         "end": end,
     }
+    base = PRESETS.get(preset) or saved or PRESETS[DEFAULT_PRESET]
     sampling = Sampling.of(**{**base.model_dump(), **chosen})
     return Settings(float(seconds), int(takes), int(seed), sampling)

@@ -157,7 +157,11 @@ def _layout(picture: Picture) -> go.Layout:
         font={"family": "system-ui, sans-serif", "size": 12, "color": INK_COLOUR},
         hovermode="x unified",
         hoversubplots="axis",
-        hoverlabel={"font": {"size": 12}},
+        hoverlabel={
+            "font": {"size": 12, "color": "#1f2937"},
+            "bgcolor": "rgba(255,255,255,0.94)",
+            "bordercolor": "#cbd5e1",
+        },
         dragmode="zoom",
         showlegend=False,
         xaxis={
@@ -255,7 +259,18 @@ def _add_tokens(figure: go.Figure, tokens: NDArray[np.int64], num_tokens: int) -
         zmax=num_tokens - 0.5,
         colorscale=token_colours(num_tokens),
         showscale=False,
-        hovertemplate="%{z}",
+        hoverinfo="skip",
+        yaxis="y5",
+        name="tokens",
+    )
+    figure.add_scatter(  # unseen: the pointer's box lists points of curves, and the strip has none
+        y=np.zeros(len(tokens), np.int8),
+        x0=0,
+        dx=FRAME_SECONDS,
+        customdata=tokens.astype(np.uint16),
+        mode="markers",
+        marker={"opacity": 0},
+        hovertemplate="%{customdata}",
         yaxis="y5",
         name="token",
     )
@@ -271,8 +286,10 @@ def _mark_boundary(figure: go.Figure, picture: Picture) -> None:
     figure.add_shape(type="rect", x0=0, x1=boundary, fillcolor=SHADE_COLOUR, line={"width": 0}, **common)
     line = {"color": INK_COLOUR, "width": 1.5, "dash": "dot"}
     figure.add_shape(type="line", x0=boundary, x1=boundary, line=line, **{**common, "layer": "above"})
-    for text, anchor, colour in (("prompt ", "right", PROMPT_COLOUR), (" continuation", "left", CONTINUATION_COLOUR)):
-        figure.add_annotation(
-            text=text, x=boundary, y=1, xref="x", yref="paper", xanchor=anchor, yanchor="top",
-            showarrow=False, font={"size": 12, "color": colour},
-        )  # fmt: skip
+    for text, anchor, x, colour in (
+        ("prompt", "left", 0.0, PROMPT_COLOUR),
+        ("continuation", "right", picture.seconds, CONTINUATION_COLOUR),
+    ):
+        font = {"size": 12, "color": colour}
+        place = {"x": x, "y": 1, "xref": "x", "yref": "paper", "xanchor": anchor, "yanchor": "top"}
+        figure.add_annotation(text=text, showarrow=False, font=font, **place)

@@ -11,7 +11,7 @@ import gradio as gr
 from app.cut_view import FOLLOW_SLIDERS_JS, cut_value, cut_view
 from app.prompt_check import check_cut
 from app.visit import Visit
-from app.widgets import QUIET, WAVEFORM, Note, step_heading
+from app.widgets import QUIET, WAVEFORM, Note, reaching, step_heading
 from engine import AudioLimits
 
 DEFAULT_SECONDS = 3.0  # the prompt length of the paper's evaluation
@@ -60,11 +60,11 @@ def build_prompt_panel(examples: Sequence[Path], min_seconds: float) -> PromptPa
         view = cut_view()
         with gr.Row(equal_height=True):
             start = gr.Slider(
-                0, 10, value=0, step=0.1, label="Starts at, s", min_width=150, elem_id="cut-start", buttons=[]
+                0, 10, value=0, step=0.1, label="Starts at, s", min_width=200, elem_id="cut-start", buttons=[]
             )
             length = gr.Slider(
                 min_seconds, LONGEST_SECONDS, value=DEFAULT_SECONDS, step=0.1,
-                label="Length, s", min_width=150, elem_id="cut-length", buttons=[],
+                label="Length, s", min_width=200, elem_id="cut-length", buttons=[],
             )  # fmt: skip
     note = gr.HTML(EMPTY_NOTE.html(), elem_id="prompt-note")
     return PromptPanel(clip, chooser, cut, view, start, length, note)
@@ -101,23 +101,30 @@ def load_clip(path: str | None, visit: Visit, limits: AudioLimits) -> list[Any]:
     """Read a clip into the visit: updates of the waveform, both sliders and the note."""
     visit.load(path)
     clip = visit.clip
-    if clip is None:
+    if clip is None or path is None:
         note = EMPTY_NOTE if visit.clip_error is None else Note("problem", visit.clip_error)
         return [gr.update(visible=False), None, gr.skip(), gr.skip(), note.html()]
-    latest = max(0.0, round(clip.seconds - limits.min_seconds, 1))
-    longest = max(limits.min_seconds + 0.1, min(LONGEST_SECONDS, clip.seconds))
-    length = min(DEFAULT_SECONDS, max(limits.min_seconds, clip.seconds))
-    cut_limits = (limits.min_seconds, longest)
-    url = f"gradio_api/file={quote(clip.path)}"
-    value = cut_value(clip.waveform, clip.seconds, url, 0.0, length, cut_limits)
-    note = judge_cut(0.0, length, visit, limits)
-    return [
-        gr.update(visible=True),
-        value,
-        gr.update(value=0, maximum=max(0.1, latest)),
-        gr.update(value=length, maximum=round(longest, 1)),
-        note.html(),
-    ]
+    start, length = _first_cut(visit, clip.seconds, limits)
+    latest = _tenths(max(0.1, clip.seconds - limits.min_seconds))
+    longest = _tenths(max(limits.min_seconds + 0.1, min(LONGEST_SECONDS, clip.seconds)))
+    cut_limits = (limits.min_seconds, max(longest, length))
+    url = f"gradio_api/file={quote(path)}"
+    value = cut_value(clip.waveform, clip.seconds, url, start, length, cut_limits)
+    note = judge_cut(start, length, visit, limits)
+    return [gr.update(visible=True), value, reaching(start, latest), reaching(length, longest), note.html()]
+
+
+def _first_cut(visit: Visit, seconds: float, limits: AudioLimits) -> tuple[float, float]:
+    """Start and length of the cut in a new clip: the saved take's where one was loaded and fits, else the first 3 s."""
+    wanted, visit.wanted_cut = visit.wanted_cut, None
+    if wanted is not None and sum(wanted) <= seconds + 0.001:
+        return wanted
+    return 0.0, max(limits.min_seconds, _tenths(min(DEFAULT_SECONDS, seconds)))
+
+
+def _tenths(seconds: float) -> float:
+    """Rounded down to the sliders' step, so that no slider stands beyond its end."""
+    return int(10 * seconds + 1e-6) / 10
 
 
 def judge_cut(start: float, length: float, visit: Visit, limits: AudioLimits) -> Note:

@@ -8,6 +8,7 @@ from engine import Engine, SettingsError, Take, TakeSettings
 from engine.checked import checked
 from engine.take import ENGINE_VERSION
 
+FRAME_SECONDS = 0.02
 MAX_BYTES = 100_000  # the settings of a take have about 1 kB
 
 
@@ -18,9 +19,7 @@ def read_saved(data: bytes, max_takes: int) -> TakeSettings:
         SettingsError: it is something else.
     """
     if len(data) > MAX_BYTES:
-        raise SettingsError(
-            f"the file has {len(data)} bytes; a take has some 1000. Choose the .json file."
-        )
+        raise SettingsError(f"the file has {len(data)} bytes; a take has some 1000. Choose the .json file.")
     try:
         values = json.loads(data)
     except ValueError as error:
@@ -59,3 +58,11 @@ def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
     if made.settings.prompt_sha256 != saved.prompt_sha256:
         return "The clip or its cut differs from the saved one, so this is another take."
     return f"Take {saved.index + 1} is the saved one again."
+
+
+def saved_cut(saved: TakeSettings) -> tuple[float, float]:
+    """Start and length in seconds of the prompt in its recording."""
+    end = saved.prompt_end_seconds
+    if end is None:
+        end = saved.prompt_start_seconds + saved.prompt_frames * FRAME_SECONDS
+    return saved.prompt_start_seconds, round(end - saved.prompt_start_seconds, 6)

@@ -1,8 +1,12 @@
 """`undertone serve`: load a bundle, build the site, print one URL, serve until interrupted."""
 
 import os
+import signal
 import socket
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.errors import UndertoneError
@@ -51,7 +55,17 @@ def serve(
             config = uvicorn.Config(create_app(context), log_level="warning", timeout_graceful_shutdown=3)
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-            uvicorn.Server(config).run(sockets=[listener])
+            with _interrupted_quietly():
+                uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _interrupted_quietly() -> Iterator[None]:
+    """Let an interrupt or a termination end the block: temporary files are removed, no traceback is shown."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

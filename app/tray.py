@@ -170,7 +170,7 @@ def _build_blind_test() -> BlindTest:
         with gr.Row(equal_height=True):
             first = gr.Dropdown(numbers, value=1, label="One", min_width=120, elem_id="blind-first")
             second = gr.Dropdown(numbers, value=2, label="The other", min_width=120, elem_id="blind-second")
-            start = gr.Button("Shuffle and listen", elem_id="blind-start", min_width=160)
+            start = gr.Button("Shuffle and listen", elem_id="blind-start", min_width=160, size="md")
         with gr.Row(visible=False) as players:
             x, y = (
                 gr.Audio(
@@ -183,9 +183,9 @@ def _build_blind_test() -> BlindTest:
                 for name in ("X", "Y")
             )
         with gr.Row(visible=False) as answers:
-            prefer_x = gr.Button("X is better", elem_id="prefer-x", min_width=100)
-            no_difference = gr.Button("No difference", elem_id="prefer-none", min_width=100)
-            prefer_y = gr.Button("Y is better", elem_id="prefer-y", min_width=100)
+            prefer_x = gr.Button("X is better", elem_id="prefer-x", min_width=80, size="md")
+            no_difference = gr.Button("No difference", elem_id="prefer-none", min_width=80, size="md")
+            prefer_y = gr.Button("Y is better", elem_id="prefer-y", min_width=80, size="md")
         note = gr.HTML(elem_id="blind-note")
     return BlindTest(drawer, first, second, start, players, x, y, answers, prefer_x, no_difference, prefer_y, note)
 
@@ -199,12 +199,13 @@ def _card_updates(takes: Sequence[Take], index: int, paths: Sequence[tuple[Path,
 
 
 def _title_html(take: Take, number: int) -> str:
-    seconds = len(take.audio) / 16_000
+    prompt, total = (samples / 16_000 for samples in (take.prompt_samples, len(take.audio)))
     ended = escape(ENDED.get(take.ended, take.ended))
     seed = take.settings.seed
     return (
         f"<h3>Take {number}</h3>"
-        f'<p class="take-facts">{seconds:.1f} s, {ended} <span class="seed">seed {seed}</span></p>'
+        f'<p class="take-facts">{prompt:.1f} s prompt and {total - prompt:.1f} s after it, {ended} '
+        f'<span class="seed">seed {seed}</span></p>'
     )
 
 

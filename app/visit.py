@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from app.blind import BlindPair
-from engine import PRESETS, AudioError, AudioLimits, Sampling, Take, TakeSettings, read_audio
+from engine import AudioError, AudioLimits, Take, TakeSettings, read_audio
 from engine.audio import cut
 
 UPLOAD_LIMITS = AudioLimits(max_file_seconds=180.0)  # a visitor's clip stays in memory while the page is open
@@ -20,7 +20,6 @@ UPLOAD_LIMITS = AudioLimits(max_file_seconds=180.0)  # a visitor's clip stays in
 class Clip:
     """The visitor's recording as it was read, before any cut."""
 
-    path: str
     waveform: Tensor  # [samples] mono
     sample_rate_hz: int
 
@@ -28,7 +27,7 @@ class Clip:
     def read(cls, path: str) -> "Clip":
         """Read a file that the visitor recorded or uploaded. Raises AudioError."""
         waveform, sample_rate_hz = read_audio(path, UPLOAD_LIMITS)
-        return cls(path, waveform, sample_rate_hz)
+        return cls(waveform, sample_rate_hz)
 
     @property
     def seconds(self) -> float:
@@ -59,12 +58,13 @@ class Visit:
     root: Path
     clip: Clip | None = None
     clip_error: str | None = None
+    clip_path: str | None = None
     run: Run | None = None
     takes: list[Take] = field(default_factory=list)
     figures: dict[int, str] = field(default_factory=dict)  # JSON of the figure of a take
     blind: BlindPair | None = None
     saved: TakeSettings | None = None  # loaded into the controls, to be made again
-    base: Sampling = PRESETS["balanced"]  # of the preset or the saved take: settings that have no control
+    wanted_cut: tuple[float, float] | None = None  # start and length of the saved prompt, until a clip has them
     _folder: Path | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Visit":
@@ -81,13 +81,18 @@ class Visit:
 
     def load(self, path: str | None) -> None:
         """Take a new clip, or none; what is wrong with it is kept in `clip_error`."""
-        self.clip, self.clip_error = None, None
+        self.clip, self.clip_error, self.clip_path = None, None, path
         if path is None:
             return
         try:
             self.clip = Clip.read(path)
         except AudioError as error:
             self.clip_error = str(error)
+
+    def ensure_loaded(self, path: str | None) -> None:
+        """Take the clip that the page shows, where Continue was faster than its loading."""
+        if path != self.clip_path:
+            self.load(path)
 
     def begin(self) -> Run:
         """Start a run; one that is still going for this visitor is told to stop."""
@@ -107,6 +112,7 @@ class Visit:
     def close(self) -> None:
         """Forget everything and remove the files: called when the visitor has been gone for an hour."""
         self.cancel()
-        self.clip, self.takes, self.figures, self.blind = None, [], {}, None
+        self.load(None)
+        self.takes, self.figures, self.blind = [], {}, None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

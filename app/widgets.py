@@ -20,11 +20,13 @@ class Note:
 
     tone: Tone
     text: str
+    link: tuple[str, str] | None = None  # words and address, shown behind the text
 
     def html(self) -> str:
         """As shown on the page; a screen reader announces problems at once."""
         role = "alert" if self.tone == "problem" else "status"
-        return f'<p class="note note-{self.tone}" role="{role}">{escape(sentence(self.text))}</p>'
+        link = f' <a href="{escape(self.link[1])}">{escape(self.link[0])}</a>' if self.link else ""
+        return f'<p class="note note-{self.tone}" role="{role}">{escape(sentence(self.text))}{link}</p>'
 
 
 def sentence(text: str) -> str:
@@ -35,3 +37,8 @@ def sentence(text: str) -> str:
 def step_heading(number: int, text: str) -> gr.HTML:
     """The heading of one of the page's numbered steps."""
     return gr.HTML(f'<h2 class="step"><span aria-hidden="true">{number}</span>{escape(text)}</h2>')
+
+
+def reaching(value: float, maximum: float) -> Any:
+    """Update of a slider to a value that may lie beyond its usual end."""
+    return gr.update(value=value, maximum=max(value, maximum))

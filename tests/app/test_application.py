@@ -1,16 +1,13 @@
-"""The site as a server: pages build, nothing points outside, nothing is recorded, the port is honest."""
+"""The site as a server: pages build, nothing points outside, nothing is recorded."""
 
 import re
-import socket
 import time
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.application import PAGES, Page, build_page, create_app, header_html
 from app.context import Context
-from app.serve import ServeError, serve
 
 
 @pytest.fixture
@@ -65,11 +62,3 @@ def test_building_the_site_takes_seconds(context: Context) -> None:
     began = time.monotonic()
     create_app(context)
     assert time.monotonic() - began < 10
-
-
-def test_a_taken_port_is_named(engine: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.Engine.from_pretrained", lambda *args, **kwargs: engine)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ServeError, match=str(port)):
-            serve(tmp_path, port=port)

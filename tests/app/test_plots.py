@@ -60,7 +60,8 @@ def test_curves_arrive_as_they_were_measured() -> None:
     traces = {trace["name"]: trace for trace in sent(example)["data"]}
     np.testing.assert_array_equal(decoded(traces["F0"]["y"]), example.pitch_hz)
     np.testing.assert_array_equal(decoded(traces["z3"]["y"]), example.latents[:, 2])
-    np.testing.assert_array_equal(decoded(traces["token"]["z"])[0], example.tokens)
+    np.testing.assert_array_equal(decoded(traces["tokens"]["z"])[0], example.tokens)
+    np.testing.assert_array_equal(decoded(traces["token"]["customdata"]), example.tokens)
     assert traces["F0"]["dx"] == traces["mel"]["dx"] == 0.02
 
 

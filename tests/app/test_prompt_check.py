@@ -9,13 +9,13 @@ from app.prompt_check import check_cut
 from app.prompt_panel import judge_cut, load_clip
 from app.visit import Clip, Visit
 from engine import AudioLimits
-from tests.clips import speechlike
+from tests.clips import speechlike, write_wav16
 
 LIMITS = AudioLimits()
 
 
 def note(waveform: torch.Tensor, start: float = 0.0, length: float = 3.0) -> tuple[str, str]:
-    judged = check_cut(Clip("clip.wav", waveform, 16_000), start, length, LIMITS)
+    judged = check_cut(Clip(waveform, 16_000), start, length, LIMITS)
     return judged.tone, judged.text
 
 
@@ -56,6 +56,14 @@ def test_loading_shows_the_waveform_and_fits_the_sliders(visit: Visit, clip_path
     assert start["maximum"] == pytest.approx(3.0)
     assert (length["value"], length["maximum"]) == (3.0, pytest.approx(4.0))
     assert "Good level" in text
+
+
+@pytest.mark.parametrize("seconds", [0.4, 1.0, 1.04, 1.97, 2.64, 3.0, 12.34])
+def test_sliders_start_inside_their_ranges_whatever_the_clip(seconds: float, visit: Visit, tmp_path: Path) -> None:
+    path = write_wav16(tmp_path / "some.wav", speechlike(seconds))
+    _, _, start, length, _ = load_clip(str(path), visit, LIMITS)
+    assert start["value"] == 0 < start["maximum"]
+    assert LIMITS.min_seconds <= length["value"] <= length["maximum"]
 
 
 def test_a_file_that_is_no_sound_leaves_a_message_and_no_clip(visit: Visit, tmp_path: Path) -> None:

@@ -1,22 +1,24 @@
 """Saved settings: read back, compared, refused with the reason."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.controls import Settings
 from app.live_player import Broadcast
-from app.replay import differences, outcome, read_saved
+from app.prompt_panel import load_clip
+from app.replay import differences, outcome, read_saved, saved_cut
 from app.run import continue_clip
 from app.visit import Visit
-from engine import Engine, Sampling, SettingsError, Take
+from engine import AudioLimits, Engine, Sampling, SettingsError, Take
 
 
 @pytest.fixture
 def takes(engine: Engine, visit: Visit) -> list[Take]:
     settings = Settings(1.0, 2, 7, Sampling(steps=2, end="never"))
-    reports = continue_clip(engine, visit.clip, 0.0, 1.5, settings, visit.begin(), Broadcast())
+    reports = continue_clip(engine, visit.clip, 0.5, 1.5, settings, visit.begin(), Broadcast())
     return list(list(reports)[-1].takes)
 
 
@@ -61,3 +63,15 @@ def test_a_file_that_is_no_settings_is_refused(data: bytes, words: str) -> None:
 def test_more_takes_than_the_page_makes_are_refused(takes: list[Take]) -> None:
     with pytest.raises(SettingsError, match="at most 4"):
         read_saved(saved_bytes(takes[0], num_takes=8), max_takes=4)
+
+
+def test_the_saved_cut_is_taken_over_by_the_next_clip_it_fits(takes: list[Take], visit: Visit, clip_path: Path) -> None:
+    limits = AudioLimits()
+    visit.wanted_cut = saved_cut(takes[0].settings)
+    assert visit.wanted_cut == (0.5, 1.5)
+    _, view, start, length, _ = load_clip(str(clip_path), visit, limits)
+    assert (view["start"], start["value"], length["value"]) == (0.5, 0.5, 1.5)
+    _, view, start, length, _ = load_clip(str(clip_path), visit, limits)
+    assert (start["value"], length["value"]) == (0.0, 3.0)
+    visit.wanted_cut = (100.0, 3.0)
+    assert load_clip(str(clip_path), visit, limits)[2]["value"] == 0.0

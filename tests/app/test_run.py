@@ -1,6 +1,7 @@
 """One press of Continue: progress, sound as it is made, stopping, and that visitors never meet."""
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,7 +82,7 @@ def test_more_seconds_than_the_model_has_are_refused(engine: Engine, visit: Visi
 
 def test_two_visitors_have_their_own_clips_takes_and_files(engine: Engine, context: Context, visit: Visit) -> None:
     other = context.new_visit()
-    other.clip = Clip("other.wav", speechlike(4.0, hz=220, seed=5), 16_000)
+    other.clip = Clip(speechlike(4.0, hz=220, seed=5), 16_000)
     for one in (visit, other):
         one.keep(list(finish(engine, one)[0][-1].takes))
         show_takes(one)
@@ -91,6 +92,18 @@ def test_two_visitors_have_their_own_clips_takes_and_files(engine: Engine, conte
     assert ours.read_bytes() != theirs.read_bytes()
     assert ours.is_relative_to(visit.folder)
     assert not theirs.is_relative_to(visit.folder)
+
+
+def test_a_run_uses_the_clip_that_the_page_shows(visit: Visit, clip_path: Path) -> None:
+    """Even where Continue was pressed before the new clip had been read, or the server has forgotten it."""
+    visit.load(None)
+    visit.ensure_loaded(str(clip_path))
+    assert visit.clip is not None
+    loaded = visit.clip
+    visit.ensure_loaded(str(clip_path))
+    assert visit.clip is loaded
+    visit.ensure_loaded(None)
+    assert visit.clip is None
 
 
 def test_leaving_stops_only_the_visitor_who_left(context: Context) -> None:

@@ -99,12 +99,12 @@ def test_saved_settings_give_the_same_bytes_again(visit_site: Visit, clips: dict
     (tmp_path / "take.json").write_bytes(settings)
 
     again = visit_site()
-    again.upload(clips["high"])
-    expect(again.prompt_note).to_contain_text("Good level")
     with again.page.expect_file_chooser() as chooser:
         again.page.get_by_role("button", name="Load saved settings").click()
     chooser.value.set_files(tmp_path / "take.json")
     expect(again.run_note).to_contain_text("are loaded")
+    again.upload(clips["high"])
+    expect(again.prompt_note).to_contain_text("Good level")
     expect(again.number("cut-start")).to_have_value("1.3")
     again.go.click()
     again.finish()
@@ -133,6 +133,7 @@ def test_two_visitors_at_once_get_their_own_results(visit_site: Visit, clips: di
     alone.settings(seconds=4, seed=22)
     alone.go.click()
     alone.finish()
+    expect(alone.run_note).to_contain_text("seed 22")
     assert alone.save(1, "wav") == together[1]
 
 
@@ -166,5 +167,5 @@ def test_the_figure_shows_the_take_that_is_chosen(visit_site: Visit, clips: dict
     site.page.locator("#figure-choice").get_by_label("Take 2").check()
     site.page.wait_for_function(f"{curve} !== {first!r}")
     names = site.page.evaluate(f"{figure}.map(trace => trace.name).join(' ')")
-    assert names == "prompt continuation mel F0 energy token z1 z2 z3 z4"
+    assert names == "prompt continuation mel F0 energy tokens token z1 z2 z3 z4"
     expect(site.page.locator("#open-prosody")).to_be_disabled()
