@@ -94,6 +94,10 @@ class DecoderConfig(Config):
     max_beta: float = 0.999
     input_scale: float = 5.0  # x0 = normalised mel / input_scale
     clamp_range: tuple[float, float] = (-3.0, 1.2)  # of x0, in the scaled space
+    # What the network predicts: the noise, as published, or the velocity (arXiv 2202.00512), which gives a usable x0
+    # at every noise level after far fewer steps.
+    prediction: Literal["noise", "velocity"] = "noise"
+    solver_power: float = 2.0  # DPM-Solver++ visits t ~ (i / steps) ** power; x0 scaled by 1/5 is decided at low noise
 
     @model_validator(mode="after")
     def _blocks_agree(self) -> "DecoderConfig":

@@ -20,7 +20,7 @@ Solver = Literal["ddim", "ancestral", "dpm++"]
 
 
 class Diffusion(nn.Module):
-    """Noise prediction in training, one of three solvers in sampling."""
+    """Prediction of noise or velocity in training, one of three solvers in sampling."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -29,16 +29,37 @@ class Diffusion(nn.Module):
         self.unet = UNet(config)
         self.schedule = Schedule(config.decoder)
 
-    def denoise(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Predicted noise [B, T, M] in x_t [B, T, M] at t int64 [B], given the condition [B, T, C]."""
+    def raw(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The network's output [B, T, M] for x_t [B, T, M] at t int64 [B]: noise or velocity, as configured."""
         return self.unet(x, t, condition, mask)
 
-    def predict_x0(self, x: Tensor, t: Tensor, eps: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x0 [B, T, M] that x_t and its noise imply, clamped to the range of the scaled mel."""
-        recip = self.schedule.recip[t][:, None, None]
-        recip_minus_one = self.schedule.recip_minus_one[t][:, None, None]
-        x0 = masked(recip * x - recip_minus_one * eps, mask)
-        return masked(x0.clamp(*self.config.clamp_range), mask)
+    def denoise(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Predicted noise [B, T, M] in x_t [B, T, M] at t int64 [B], given the condition [B, T, C]."""
+        return self._noise(x, t, self.raw(x, t, condition, mask), mask)
+
+    def predict_x0(self, x: Tensor, t: Tensor, output: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x0 [B, T, M] that x_t and the network's output imply, clamped to the range of the scaled mel."""
+        if self.config.prediction == "velocity":
+            x0 = self._table("signal", t) * x - self._table("noise", t) * output
+        else:
+            x0 = self._table("recip", t) * x - self._table("recip_minus_one", t) * output
+        return masked(masked(x0, mask).clamp(*self.config.clamp_range), mask)
+
+    def target(self, x0: Tensor, t: Tensor, eps: Tensor, mask: Tensor | None = None) -> Tensor:
+        """What the network should output for the clean x0 and the noise mixed into it, [B, T, M]."""
+        if self.config.prediction == "velocity":
+            return masked(self._table("signal", t) * eps - self._table("noise", t) * x0, mask)
+        return masked(eps, mask)
+
+    def _noise(self, x: Tensor, t: Tensor, output: Tensor, mask: Tensor | None) -> Tensor:
+        if self.config.prediction == "velocity":
+            return masked(self._table("noise", t) * x + self._table("signal", t) * output, mask)
+        return output
+
+    def _table(self, name: str, t: Tensor) -> Tensor:
+        """An entry of the schedule for each item, [B, 1, 1]."""
+        table: Tensor = getattr(self.schedule, name)
+        return table[t][:, None, None]
 
     def q_sample(self, x0: Tensor, t: Tensor, eps: Tensor, mask: Tensor | None = None) -> Tensor:
         """Noised x_t [B, T, M] from the clean x0 and N(0, 1) noise, one t per item."""
@@ -83,13 +104,13 @@ class Diffusion(nn.Module):
 
         def predict(x: Tensor, t: int) -> tuple[Tensor, Tensor]:
             steps_now = torch.full((batch,), t, device=x.device)
-            eps = self.unet.denoise(x, steps_now, projected, mask)
-            return self.predict_x0(x, steps_now, eps, mask), eps
+            output = self.unet.denoise(x, steps_now, projected, mask)
+            return self.predict_x0(x, steps_now, output, mask), self._noise(x, steps_now, output, mask)
 
         if solver == "ddim":
             x0 = solvers.ddim(predict, x, self.schedule, mask, noise, steps, eta)
         elif solver == "ancestral":
             x0 = solvers.ancestral(predict, x, self.schedule, mask, noise)
         else:
-            x0 = solvers.dpm_solver(predict, x, self.schedule, mask, steps)
+            x0 = solvers.dpm_solver(predict, x, self.schedule, mask, steps, self.config.solver_power)
         return x0 * self.config.input_scale

@@ -50,6 +50,6 @@ class TrainingForward:
     prior: Prior  # logits [B, T, V'], base Gaussian [B, T, Z]
     base: Tensor  # flow of the latents, [B, T, Z]
     logdet: Tensor  # [B, T, Z / 2], zero at padding
-    target_noise: Tensor  # [B, T, M], zero at padding
-    predicted_noise: Tensor  # [B, T, M], zero at padding
+    decoder_target: Tensor  # the noise, or the velocity, [B, T, M], zero at padding
+    decoder_output: Tensor  # its prediction, [B, T, M], zero at padding
     utterance: Tensor  # [B, S]

@@ -16,7 +16,7 @@ from engine.network.layers import masked
 class Losses:
     """Scalar sums over all real frames of the batch, and the number of those frames."""
 
-    reconstruction: Tensor  # L1 of the noise, mean over mel bins
+    reconstruction: Tensor  # L1 of the decoder's prediction, mean over mel bins
     kl: Tensor  # mean over latent dims
     kl_per_dim: Tensor  # [Z], nats; the flow's log determinant is spread evenly over the dims
     cross_entropy: Tensor  # -ln p(token), nats
@@ -38,7 +38,7 @@ def losses(forward: TrainingForward) -> Losses:
     """The three terms of a training pass."""
     log_p, log_q = log_densities(forward)
     kl_per_dim = (log_q - log_p).sum(dim=(0, 1))
-    error = (forward.predicted_noise - forward.target_noise).abs().mean(dim=-1)
+    error = (forward.decoder_output - forward.decoder_target).abs().mean(dim=-1)
     per_token = F.cross_entropy(forward.prior.logits.transpose(1, 2), forward.tokens, reduction="none")
     return Losses(
         reconstruction=error.sum(),

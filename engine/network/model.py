@@ -143,7 +143,8 @@ class VAEGSLM(nn.Module):
         base, logdet = self.flow(latents, prior.condition, mask)
         utterance = self.utterance_embedding(utterance_mel, utterance_lengths)
         noised = self.decoder.q_sample(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
-        predicted = self.decoder.denoise(noised, draws.timesteps, self._condition(fused, utterance), mask)
+        predicted = self.decoder.raw(noised, draws.timesteps, self._condition(fused, utterance), mask)
+        target = self.decoder.target(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
         return TrainingForward(
             mask=mask,
             tokens=tokens,
@@ -152,7 +153,7 @@ class VAEGSLM(nn.Module):
             prior=prior,
             base=base,
             logdet=logdet,
-            target_noise=masked(draws.diffusion, mask),
-            predicted_noise=predicted,
+            decoder_target=target,
+            decoder_output=predicted,
             utterance=utterance,
         )

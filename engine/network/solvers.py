@@ -26,14 +26,14 @@ def timesteps(num_steps: int, num_timesteps: int) -> list[int]:
     return list(reversed(grid.int().tolist()))
 
 
-def quadratic_timesteps(num_steps: int, num_timesteps: int) -> list[int]:
+def dense_timesteps(num_steps: int, num_timesteps: int, power: float = 2.0) -> list[int]:
     """Timesteps of the fast solver, dense where the signal is almost clean, ending at -1.
 
     On Gaussian data of the spread that a mel has given its tokens and latents (0.03 to 0.3 in scaled units), where
-    the exact end is known, 12 such steps miss 22 to 3 % of the spread and 12 even ones 79 to 10 %.
+    the exact end is known, 12 steps with power 2 miss 22 to 3 % of the spread and 12 even ones (power 1) 79 to 10 %.
     """
     _check_steps(num_steps, num_timesteps)
-    grid = {round((num_timesteps - 1) * (1 - i / num_steps) ** 2) for i in range(num_steps)}
+    grid = {round((num_timesteps - 1) * (1 - i / num_steps) ** power) for i in range(num_steps)}
     return [*sorted(grid, reverse=True), -1]
 
 
@@ -88,7 +88,9 @@ def ancestral(predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor | 
     return x
 
 
-def dpm_solver(predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor | None, num_steps: int) -> Tensor:
+def dpm_solver(
+    predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor | None, num_steps: int, power: float = 2.0
+) -> Tensor:
     """DPM-Solver++ (2M), data prediction with the clamp, no fresh noise (arXiv 2211.01095, algorithm 2).
 
     With lambda = ln(signal / noise) and h the step in lambda, x = (noise' / noise) x - signal' (e^-h - 1) D, where D
@@ -96,7 +98,7 @@ def dpm_solver(predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor |
     """
     alphas = schedule.arrays["alphas_cumprod"]
     half_log_snr = 0.5 * (np.log(alphas) - np.log1p(-alphas))
-    times = quadratic_timesteps(num_steps, len(alphas))
+    times = dense_timesteps(num_steps, len(alphas), power)
     earlier: Tensor | None = None
     earlier_step = 0.0
     for t, following in pairwise(times):
