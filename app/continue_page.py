@@ -64,7 +64,7 @@ class FigurePanel:
 def build(context: Context) -> None:
     """Everything below the page's header, inside an open Blocks."""
     limits = context.limits
-    visit = gr.State(context.new_visit, delete_callback=Visit.close)
+    visit = gr.State(context.new_visit(), delete_callback=Visit.close)
     gr.HTML(
         '<div class="hero"><h1>Say something. Hear how it goes on.</h1>'
         "<p>A few seconds of your speech are the prompt. The model goes on from there: "

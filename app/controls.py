@@ -84,7 +84,7 @@ def build_controls(max_seconds: float) -> Controls:
         takes = gr.Radio(list(range(1, MAX_TAKES + 1)), value=2, label="Takes", elem_id="takes")
         with gr.Row(elem_classes="seed-row"):
             seed = gr.Number(
-                value=draw_seed, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=100, elem_id="seed"
+                value=draw_seed(), label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=100, elem_id="seed"
             )
             dice = gr.Button("Roll", size="md", min_width=80, elem_id="dice")
             new_seed = gr.Checkbox(

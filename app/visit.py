@@ -68,8 +68,8 @@ class Visit:
     _folder: Path | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Visit":
-        """gr.State copies its initial value, which is already made anew for each visitor."""
-        return self
+        """gr.State gives each visitor a copy of its initial value: an empty visit of their own."""
+        return Visit(self.root)
 
     @property
     def folder(self) -> Path:

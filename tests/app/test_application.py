@@ -62,3 +62,9 @@ def test_building_the_site_takes_seconds(context: Context) -> None:
     began = time.monotonic()
     create_app(context)
     assert time.monotonic() - began < 10
+
+
+def test_nothing_is_overwritten_after_the_page_has_come(context: Context) -> None:
+    """An event at loading would undo what a quick visitor has already entered."""
+    blocks = build_page(context, PAGES[0], PAGES)
+    assert [fn.name for fn in blocks.fns.values() if any(event == "load" for _, event in fn.targets)] == []

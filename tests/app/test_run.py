@@ -1,6 +1,7 @@
 """One press of Continue: progress, sound as it is made, stopping, and that visitors never meet."""
 
 import base64
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,15 @@ def test_leaving_stops_only_the_visitor_who_left(context: Context) -> None:
     context.leave("a")
     context.leave("unknown")
     assert [run.stop.is_set() for run in runs] == [True, False]
+
+
+def test_each_visitor_starts_with_an_empty_visit(visit: Visit) -> None:
+    visit.begin()
+    fresh = copy.deepcopy(visit)
+    assert fresh is not visit
+    assert fresh.clip is None
+    assert fresh.run is None
+    assert fresh.root == visit.root
 
 
 def test_a_closed_visit_leaves_no_file_behind(engine: Engine, visit: Visit) -> None:

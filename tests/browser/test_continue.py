@@ -87,6 +87,19 @@ def test_cancel_stops_the_run_and_keeps_everything(visit_site: Visit, clips: dic
     assert site.save(1, "wav") == before
 
 
+def test_a_visitor_who_leaves_does_not_keep_the_model_busy(visit_site: Visit, clips: dict[str, Path]) -> None:
+    gone, here = visit_site(), visit_site()
+    gone.upload(clips["low"])
+    gone.settings(seconds=17, takes=4, steps=100)
+    here.upload(clips["high"])
+    here.settings(seconds=1, seed=4)
+    gone.go.click()
+    expect(gone.page.locator("#run-progress")).to_have_attribute("value", re.compile(r"0\.[0-9]*[1-9]"))
+    gone.page.close()
+    here.go.click()
+    expect(here.run_note).to_contain_text("made with seed 4", timeout=20_000)
+
+
 def test_saved_settings_give_the_same_bytes_again(visit_site: Visit, clips: dict[str, Path], tmp_path: Path) -> None:
     site = visit_site()
     site.upload(clips["high"])
