@@ -82,8 +82,8 @@ def import_(
     kmeans: Annotated[Path, typer.Option(help="kmeans_v200.npy.")],
     out: Annotated[Path, typer.Option(help="The bundle to write.")],
     hubert: Annotated[
-        str, typer.Option(help="HuBERT-large weights: a file, a folder, or a Hugging Face repository id.")
-    ] = "facebook/hubert-large-ll60k",
+        str | None, typer.Option(help="HuBERT-large weights: a file, a folder, or a Hub id; by default from the Hub.")
+    ] = None,
 ) -> None:
     """Turn a published checkpoint into a bundle."""
     from engine.published import import_bundle

@@ -188,6 +188,7 @@ class HubertConfig(Config):
     num_heads: int = 16
     feedforward_dim: int = 4096
     max_seconds: float = 60.0  # longer files are skipped by the published script
+    has_encoder: bool = True  # False: imported where HuBERT's weights could not be had; recordings cannot be analysed
 
 
 class PhoneticConfig(Config):

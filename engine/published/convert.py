@@ -1,5 +1,6 @@
 """The authors' checkpoints to our modules' weights, and to a bundle (spec section 9)."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from engine.published.names import DIFFUSION_TABLES, published_name, published_s
 from engine.published.settings import read_hp
 from engine.tokenizers.hubert import HubertTokenizer
 from engine.vocoders.hifigan import HiFiGAN
+
+log = logging.getLogger(__name__)
 
 LICENCE = "not stated with the weights; the authors' code is MIT"
 HUBERT = "facebook/hubert-large-ll60k"
@@ -119,7 +122,7 @@ def import_bundle(
     vocoder: str | Path,
     kmeans: str | Path,
     out: str | Path,
-    hubert: str | Path = HUBERT,
+    hubert: str | Path | None = None,
     name: str = "vae-gslm",
     licence: str = LICENCE,
 ) -> Path:
@@ -130,14 +133,15 @@ def import_bundle(
         vocoder: see `import_published`.
         kmeans: see `import_published`.
         out: folder of the bundle.
-        hubert: folder or file with HuBERT weights in the Hugging Face layout, or a Hub id.
+        hubert: folder or file with HuBERT weights in the Hugging Face layout, or a Hub id. None asks the Hub for
+            the published one; where that fails, the bundle is written without it, which is logged as a warning: it
+            continues and synthesises tokens and latents, but cannot analyse a recording.
         name: of the bundle.
         licence: of the weights.
     """
     published = import_published(model, vocoder, kmeans)
     num_units, feature_dim = published.centroids.shape
-    tokenizer = HubertTokenizer(HubertConfig(num_units=num_units, feature_dim=feature_dim))
-    tokenizer.load_huggingface(hubert)
+    tokenizer = _tokenizer(HubertConfig(num_units=num_units, feature_dim=feature_dim), hubert)
     tokenizer.centroids.copy_(published.centroids)
     config = BundleConfig(
         name=name,
@@ -148,6 +152,19 @@ def import_bundle(
         provenance=Provenance(recipe="published VAE-GSLM checkpoint, arXiv 2506.14767"),
     )
     return save_bundle(out, config, published.model(), published.vocoder(), tokenizer)
+
+
+def _tokenizer(config: HubertConfig, hubert: str | Path | None) -> HubertTokenizer:
+    """The tokenizer with its encoder, or without it where nobody named one and the Hub cannot be reached."""
+    try:
+        tokenizer = HubertTokenizer(config)
+        tokenizer.load_huggingface(HUBERT if hubert is None else hubert)
+    except BundleError as error:
+        if hubert is not None:
+            raise
+        log.warning("%s The bundle is written without HuBERT and cannot analyse recordings.", error)
+        return HubertTokenizer(config.model_copy(update={"has_encoder": False}))
+    return tokenizer
 
 
 def _check_schedule(tensors: dict[str, Tensor], config: ModelConfig, path: Path, hp_path: Path) -> None:

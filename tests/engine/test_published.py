@@ -274,3 +274,19 @@ def test_the_published_size_loads_and_steps(tmp_path: Path) -> None:
         *_, draft = generate(model.eval(), tokens, latents, 3, Sampling(top_k=None, top_p=1.0), noise)
     assert draft.tokens.shape == (1, 9)
     assert draft.latents.isfinite().all()
+
+
+def test_without_hubert_at_hand_the_model_is_imported_and_says_what_it_cannot_do(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    bundle = load_bundle(import_bundle(**files, out=tmp_path / "bundle"))
+    assert "without HuBERT" in caplog.text
+    with pytest.raises(BundleError, match="--hubert"):
+        bundle.tokenizer.features(torch.zeros(16_000))
+
+
+def test_hubert_that_was_asked_for_must_be_there(files: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="neither"):
+        import_bundle(**files, out=tmp_path / "bundle", hubert=tmp_path)
