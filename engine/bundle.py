@@ -139,6 +139,8 @@ def save_bundle(
             (draft / name).write_text(text, encoding="utf-8")
         (draft / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
         draft.chmod(0o755)
+        for file in draft.iterdir():
+            file.chmod(0o644)  # safetensors writes for the owner alone
         _swap(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -25,8 +25,10 @@ def find_checkpoint(path: Path) -> Path:
         if (path / name).is_file():
             return path / name
     found = sorted(file.name for file in path.iterdir() if file.suffix in (".ckpt", ".safetensors", ".pt"))
-    if len(found) == 1:
-        return path / found[0]
+    # The training script writes each checkpoint twice, X.ckpt in full and X-cpt.ckpt compact: the same weights.
+    single = [name for name in found if f"{name.removesuffix('.ckpt')}-cpt.ckpt" not in found]
+    if len(single) == 1:
+        return path / single[0]
     listed = ", ".join(found) or "none"
     raise BundleError(f"{path}: expected {' or '.join(CHECKPOINT_NAMES)}; checkpoints found: {listed}. Name one.")
 

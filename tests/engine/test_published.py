@@ -16,6 +16,7 @@ from engine.errors import BundleError
 from engine.generate import generate
 from engine.network import VAEGSLM
 from engine.published import Published, import_bundle, import_published, to_published
+from engine.published.checkpoints import find_checkpoint
 from engine.published.configs import model_config, vocoder_config
 from engine.published.convert import read_model
 from engine.published.names import DIFFUSION_TABLES
@@ -290,3 +291,9 @@ def test_without_hubert_at_hand_the_model_is_imported_and_says_what_it_cannot_do
 def test_hubert_that_was_asked_for_must_be_there(files: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="neither"):
         import_bundle(**files, out=tmp_path / "bundle", hubert=tmp_path)
+
+
+@pytest.mark.skipif(not FULL.is_dir(), reason="the full golden set is not beside the checkout")
+def test_a_folder_as_the_training_script_leaves_it_is_a_checkpoint_folder() -> None:
+    folder = FULL / "lightning_sample"
+    assert find_checkpoint(folder).name == "epoch=1-step=6-cpt.ckpt"
