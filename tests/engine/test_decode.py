@@ -8,12 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import Engine
 from engine.bundle import Bundle, load_bundle
 from engine.decode import BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
 from engine.sampling import Sampling
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
 
 T = 400
+DEMO = Path(__file__).parents[2] / "assets" / "demo"
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +103,20 @@ def test_blocks_are_close_to_the_whole_and_closer_with_more_context(bundle: Bund
     assert error[18] < 0.05
     assert error[60] < error[18] / 2
     assert error[200] < 1e-5  # 8 evaluations that see 18 frames each: 144 frames decide everything
+
+
+@pytest.mark.skipif(not (DEMO / "bundle.json").is_file(), reason="assets/demo: make it with `undertone demo-bundle`")
+def test_seams_of_the_demo_voice_cannot_be_heard(prompt: torch.Tensor) -> None:
+    engine = Engine.from_pretrained(DEMO, device="cpu")
+    speech = engine.analyse(prompt, 16_000)
+    mel = {}
+    for blocks in (True, False):
+        fed = TakeDecoder(engine.bundle, speech.utterance[None], Sampling(blocks=blocks), seed=3)
+        fed.feed(speech.tokens, speech.latents, complete=True)
+        mel[blocks] = fed.mel
+    seam = BLOCK_FRAMES[0]
+    error = (mel[True] - mel[False])[seam - 4 : seam + 4].abs().mean().item()
+    assert error < 0.05  # nats of magnitude: 0.4 dB, below what a level change needs to be noticed
 
 
 def test_the_whole_is_the_published_decoding(bundle: Bundle) -> None:
