@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import soundfile
 
 from app.blind import BlindPair, Choice
 from app.controls import MAX_TAKES
@@ -100,20 +101,30 @@ def bind_tray(tray: Tray, visit: gr.State) -> None:
 def show_takes(visit: Visit) -> list[Any]:
     """Fill the tray from the visit's takes: one update for each of `Tray.outputs`."""
     updates: list[Any] = [gr.update(visible=bool(visit.takes))]
-    paths = [take_paths(visit, index) for index in range(len(visit.takes))]
+    files = [take_files(visit, index) for index in range(len(visit.takes))]
     for index in range(MAX_TAKES):
-        updates += _card_updates(visit.takes, index, paths)
+        updates += _card_updates(visit.takes, index, files)
     return updates + _blind_updates(len(visit.takes))
 
 
-def take_paths(visit: Visit, index: int) -> tuple[Path, Path]:
-    """The take's wav and settings JSON in the visitor's own folder, written on first use."""
+@dataclass(frozen=True)
+class TakeFiles:
+    """A take in the visitor's own folder."""
+
+    wav: Path  # lossless: what is saved, the same bytes for the same settings
+    settings: Path
+    heard: Path  # 16 bit: what every browser plays
+
+
+def take_files(visit: Visit, index: int) -> TakeFiles:
+    """The take's files, written on first use."""
     take = visit.takes[index]
     stem = f"undertone-seed{take.settings.seed}-take{index + 1}"
-    wav, settings = visit.folder / f"{stem}.wav", visit.folder / f"{stem}.json"
-    if not (wav.is_file() and settings.is_file()):
-        wav, settings = take.save(visit.folder, stem)
-    return wav, settings
+    files = TakeFiles(*(visit.folder / f"{stem}{ending}" for ending in (".wav", ".json", "-heard.wav")))
+    if not files.heard.is_file():
+        take.save(visit.folder, stem)
+        soundfile.write(files.heard, take.audio.numpy(), 16_000, subtype="PCM_16")
+    return files
 
 
 def start_blind_test(first: int, second: int, visit: Visit) -> list[Any]:
@@ -123,7 +134,7 @@ def start_blind_test(first: int, second: int, visit: Visit) -> list[Any]:
         hidden = gr.update(visible=False)
         note = Note("problem", "Choose two different takes to compare.")
         return [hidden, None, None, hidden, note.html()]
-    chosen = [(number - 1, take_paths(visit, number - 1)[0]) for number in (first, second)]
+    chosen = [(number - 1, take_files(visit, number - 1).heard) for number in (first, second)]
     visit.blind = BlindPair.draw(visit.folder, chosen[0], chosen[1])
     x, y = visit.blind.paths
     note = Note("quiet", "Listen to both, then choose. Which is which stays hidden until then.")
@@ -190,12 +201,12 @@ def _build_blind_test() -> BlindTest:
     return BlindTest(drawer, first, second, start, players, x, y, answers, prefer_x, no_difference, prefer_y, note)
 
 
-def _card_updates(takes: Sequence[Take], index: int, paths: Sequence[tuple[Path, Path]]) -> list[Any]:
+def _card_updates(takes: Sequence[Take], index: int, files: Sequence[TakeFiles]) -> list[Any]:
     if index >= len(takes):
         return [gr.update(visible=False), "", None, None, None]
-    wav, settings = (str(path) for path in paths[index])
     title = _title_html(takes[index], index + 1)
-    return [gr.update(visible=True), title, wav, gr.update(value=wav), gr.update(value=settings)]
+    heard, wav, settings = (str(path) for path in (files[index].heard, files[index].wav, files[index].settings))
+    return [gr.update(visible=True), title, heard, gr.update(value=wav), gr.update(value=settings)]
 
 
 def _title_html(take: Take, number: int) -> str:

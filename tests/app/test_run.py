@@ -12,7 +12,7 @@ from app.context import Context
 from app.controls import Settings
 from app.live_player import Broadcast
 from app.run import Progress, continue_clip
-from app.tray import show_takes, take_paths
+from app.tray import show_takes, take_files
 from app.visit import Clip, Visit
 from engine import AudioError, Engine, Sampling, SettingsError
 from tests.clips import speechlike
@@ -89,7 +89,7 @@ def test_two_visitors_have_their_own_clips_takes_and_files(engine: Engine, conte
         show_takes(one)
     assert not torch.equal(visit.takes[0].audio, other.takes[0].audio)
     assert visit.folder != other.folder
-    ours, theirs = take_paths(visit, 0)[0], take_paths(other, 0)[0]
+    ours, theirs = take_files(visit, 0).wav, take_files(other, 0).wav
     assert ours.read_bytes() != theirs.read_bytes()
     assert ours.is_relative_to(visit.folder)
     assert not theirs.is_relative_to(visit.folder)
@@ -128,7 +128,7 @@ def test_each_visitor_starts_with_an_empty_visit(visit: Visit) -> None:
 
 def test_a_closed_visit_leaves_no_file_behind(engine: Engine, visit: Visit) -> None:
     visit.keep(list(finish(engine, visit)[0][-1].takes))
-    folder = take_paths(visit, 1)[0].parent
+    folder = take_files(visit, 1).wav.parent
     assert folder.is_dir()
     visit.close()
     assert not folder.exists()

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.site import Site
+from tests.browser.continue_site import Site
 from tests.clips import speechlike, write_wav16
 from tests.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS = 60
+START_SECONDS = 120  # 5 s on an idle machine; tests may share it
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
@@ -32,7 +32,7 @@ FLAGS = (
     "--use-fake-device-for-media-stream",
 )
 
-OpenPage = Callable[..., Page]
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +98,7 @@ def visit_site(browser: Browser, url: str) -> Iterator[Callable[..., Site]]:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         return Site.open(page, url)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import Site
+from tests.browser.continue_site import Site
 
 Visit = Callable[..., Site]
 PHONE = {"width": 390, "height": 844}

@@ -8,7 +8,7 @@ from pathlib import Path
 import soundfile
 from playwright.sync_api import expect
 
-from tests.browser.site import Site
+from tests.browser.continue_site import Site
 
 Visit = Callable[..., Site]
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from tests.browser.site import Site
+from tests.browser.continue_site import Site
 from tests.clips import speechlike
 
 Visit = Callable[..., Site]
