@@ -18,6 +18,7 @@ from engine.decode import TakeDecoder
 from engine.ending import VoiceActivity
 from engine.errors import SettingsError
 from engine.mel import LogMel
+from engine.network import favour_single_frames
 from engine.sampling import Sampling
 from engine.speech import Speech, analyse, owned
 from engine.stream import Chunk, Request, run
@@ -51,7 +52,7 @@ class Engine:
             fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
             dtype = "bfloat16" if fast else "float32"
         self.dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
-        bundle.model.transformer.to(self.dtype)
+        favour_single_frames(bundle.model.transformer.to(self.dtype))
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str = "auto", dtype: Dtype = "auto") -> "Engine":

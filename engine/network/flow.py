@@ -28,7 +28,7 @@ class CouplingLayer(nn.Module):
     def shift_and_scale(self, hi: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Both [B, T, Z / 2], from the half that stays and the condition [B, T, D]."""
         gain, offset = self.film(condition).chunk(2, dim=-1)
-        h = F.gelu(gain * self.norm(self.input(hi)) + offset)
+        h = F.gelu(torch.addcmul(offset, gain, self.norm(self.input(hi))))
         shift, raw = self.output(h).chunk(2, dim=-1)
         return shift, self.start + (self.end - self.start) * torch.sigmoid(raw)
 

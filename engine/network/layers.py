@@ -1,6 +1,7 @@
 """Small pieces shared by every block: masks, norms, precision and constants. B batch, T frames, C channels."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Self
 
 import numpy as np
@@ -19,9 +20,10 @@ def masked(x: Tensor, mask: Tensor | None) -> Tensor:
     return x if mask is None else x.masked_fill(~mask.unsqueeze(-1), 0.0)
 
 
-def full_precision(x: Tensor) -> torch.autocast:
-    """Context that switches autocast off: for the small heads whose outputs are exponentiated."""
-    return torch.autocast(x.device.type, enabled=False)
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Context that switches autocast off, where it is on: for the small heads whose outputs are exponentiated."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 class ChannelNorm(nn.Module):
@@ -53,8 +55,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., C] to [..., C], in the input's dtype."""
-        wide = x.float()
-        return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps) * self.scale).to(x.dtype)
+        return F.rms_norm(x.float(), self.scale.shape, self.scale.float(), self.eps).to(x.dtype)
 
 
 class FixedTables(nn.Module):
