@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SettingsError
@@ -31,6 +31,7 @@ def test_top_p_keeps_the_token_that_crosses_it() -> None:
     assert torch.allclose(kept, torch.tensor([[0.625, 0.375, 0.0, 0.0]]))
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 1000),
     top_k=st.one_of(st.none(), st.integers(1, 300)),
