@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from tqdm import tqdm
 
-from engine import Engine, Sampling, SettingsError, Take, TakeSettings, read_audio
+from engine import AudioError, Engine, Sampling, SettingsError, Take, TakeSettings, read_audio
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def continue_recording(bundle: str, wanted: Continuation, out: Path) -> list[Pat
     Raises:
         UndertoneError: the recording, the bundle or a setting cannot be used; the text says what to do.
     """
-    waveform, sample_rate_hz = read_audio(wanted.prompt)
+    waveform, sample_rate_hz = _read(wanted.prompt)
     sampling = Sampling.of(**wanted.sampling)
     engine = Engine.from_pretrained(bundle)
     end_seconds = min(wanted.prompt_start_seconds + wanted.prompt_seconds, len(waveform) / sample_rate_hz)
@@ -48,11 +49,18 @@ def replay_recording(bundle: str, prompt: Path, settings: Path, out: Path) -> li
         SettingsError: another recording, bundle or version than the take was made with; it says which.
     """
     saved = TakeSettings.read(settings)
-    waveform, sample_rate_hz = read_audio(prompt)
+    waveform, sample_rate_hz = _read(prompt)
     paths = _save(Engine.from_pretrained(bundle).replay(saved, waveform, sample_rate_hz), out)
     if paths[1].read_bytes() != settings.read_bytes() and paths[1].resolve() != settings.resolve():
         raise SettingsError(f"{settings} was changed by hand: the take made from it has other settings, {paths[1]}.")
     return paths
+
+
+def _read(path: Path) -> tuple[Tensor, int]:
+    try:
+        return read_audio(path)
+    except AudioError as error:
+        raise AudioError(f"{path}: {error}") from error
 
 
 def _save(take: Take, out: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 import math
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -18,6 +18,8 @@ from engine.errors import AudioError
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 
 SAMPLE_RATE_HZ = 16_000
+# PyAV before 19 stops at a tag that is not UTF-8 unless told otherwise; from 19 on it no longer takes the word.
+LENIENT_METADATA: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 BLOCK_FRAMES = 65_536  # read and mixed down at a time, so that a long multi-channel file never lies in memory whole
 RATE_STEP_HZ = 25  # odd rates are read as the nearest multiple: the resampler's filter bank grows with rate / gcd
 
@@ -196,7 +198,7 @@ def _read_with_soundfile(data: bytes, limits: AudioLimits) -> tuple[Tensor, int]
 
 
 def _read_with_av(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tensor, int]:
-    with av.open(BytesIO(data), mode="r", format=demuxer, metadata_errors="ignore") as container:
+    with av.open(BytesIO(data), mode="r", format=demuxer, **LENIENT_METADATA) as container:
         if not container.streams.audio:
             raise AudioError("the file has no sound track. Choose a file with sound.")
         stream = container.streams.audio[0]
