@@ -196,9 +196,14 @@ def _check_fit(path: Path, stored: dict[str, list[int]], wanted: dict[str, list[
 
 
 def fingerprint(folder: Path) -> str:
-    """sha256 over names and bytes of the bundle's files, hexadecimal: what a replay must find again."""
-    total = hashlib.sha256()
-    for name in (CONFIG_FILE, *WEIGHT_FILES.values()):
+    """sha256 over what decides the samples, hexadecimal: what a replay must find again.
+
+    That is the configurations and the weights; new numbers on the model card leave a bundle what it was.
+    """
+    telling = {"format_version", "model", "vocoder", "tokenizer", "prompt_loudness_lufs"}
+    config = read_config(folder).model_dump(mode="json", include=telling)
+    total = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for name in WEIGHT_FILES.values():
         with (folder / name).open("rb") as file:
             total.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()

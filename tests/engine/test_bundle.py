@@ -72,12 +72,19 @@ def test_a_failed_save_leaves_the_old_bundle(folder: Path) -> None:
     assert [p.name for p in folder.parent.iterdir()] == ["bundle"]
 
 
-def test_the_fingerprint_sees_every_file(folder: Path) -> None:
-    seen = {fingerprint(folder)}
-    for name in ("bundle.json", "vocoder.safetensors"):
-        (folder / name).write_bytes((folder / name).read_bytes() + b" ")
-        seen.add(fingerprint(folder))
-    assert len(seen) == 3
+def test_the_fingerprint_sees_weights_and_configurations_but_not_the_card(folder: Path) -> None:
+    before = fingerprint(folder)
+    change_config(folder, measured={"evaluation": 1.0}, name="another")
+    assert fingerprint(folder) == before
+    change_config(folder, prompt_loudness_lufs=-20.0)
+    louder = fingerprint(folder)
+    (folder / "vocoder.safetensors").write_bytes((folder / "vocoder.safetensors").read_bytes() + b" ")
+    assert len({before, louder, fingerprint(folder)}) == 3
+
+
+def change_config(folder: Path, **values: Any) -> None:
+    path = folder / "bundle.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:
