@@ -1,0 +1,156 @@
+"""Objective measures of a bundle on held-out speech: `evaluate` measures, `evaluate_bundle` also writes the card."""
+
+import os
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from engine import Engine, Sampling
+from engine.bench import bench
+from studies.continuations import PROMPT_SECONDS, Continuation, continuation_rows, continuations
+from studies.errors import MeasureError
+from studies.heldout import HeldOut, Seconds, held_out_clips, other_recordings
+from studies.likelihood import ClipLikelihood, likelihood
+from studies.listeners import Ears
+from studies.measuring import Measuring
+from studies.model_card import summary, write_measured
+from studies.reconstruction import clip_rows, embedded_voices
+from studies.renderings import SYSTEMS
+from studies.scores import Evaluation, Row, Speed, cluster_of, pooled, write_rows
+
+NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
+QUICK_CLIPS, QUICK_CONTINUATIONS = 10, 10
+CLIP_SECONDS = Seconds(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
+CONTINUATION_SECONDS = 10.0
+PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer")
+
+
+def evaluate(
+    bundle: str | Path | Engine,
+    corpus: Path,
+    split: str = "test",
+    num_clips: int = NUM_CLIPS,
+    num_continuations: int = NUM_CONTINUATIONS,
+    seed: int = 0,
+    out: Path | None = None,
+    *,
+    sampling: Sampling = Sampling(),
+    workers: int | None = None,
+) -> Evaluation:
+    """Measure a bundle on recordings that it was not trained on.
+
+    Args:
+        bundle: folder, Hub repository, or an engine that is loaded.
+        corpus: folder with manifest.tsv, whose `split` was never trained on.
+        num_clips: to reconstruct and to score.
+        num_continuations: prompts of 3 s to go on from; 0 leaves continuations out.
+        seed: of the choice of clips and of every draw.
+        out: folder for clips.jsonl, continuations.jsonl and evaluation.json.
+        workers: processes that listen; None takes one for each core, 0 none but this.
+    Raises:
+        MeasureError: the corpus cannot be used.
+    """
+    if num_clips < 1 or num_continuations < 0:
+        raise MeasureError(
+            f"num_clips is {num_clips} and num_continuations {num_continuations}; at least 1 and 0 are needed."
+        )
+    engine = bundle if isinstance(bundle, Engine) else Engine.from_pretrained(bundle)
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    measuring = Measuring(engine, sampling, seed, Ears.installed(), workers)
+    lengths = Seconds(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
+    clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
+    speed = _speed(engine)
+    scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
+    takes = continuation_rows(_continuations(measuring, clips[:num_continuations]))
+    cluster = cluster_of(rows)
+    systems = {system: [row for row in rows if row.system == system] for system in SYSTEMS}
+    measured = systems["ground_truth"]
+    evaluation = Evaluation(
+        bundle=engine.bundle.name,
+        bundle_sha256=engine.bundle.fingerprint,
+        created=datetime.now(UTC).date().isoformat(),
+        corpus=corpus.resolve().name,
+        split=split,
+        seed=seed,
+        num_clips=len(measured),
+        num_speakers=len({row.speaker for row in measured}),
+        clip_seconds=sum(row.seconds for row in measured),
+        cluster=cluster,
+        sampling=sampling,
+        systems={system: pooled(chosen, cluster) for system, chosen in systems.items()},
+        likelihood=likelihood(scores, [row.cluster(cluster) for row in measured]),
+        prompt_seconds=PROMPT_SECONDS,
+        continuation_seconds=_continuation_seconds(engine),
+        num_continuations=len(takes),
+        continuations=pooled(takes, cluster),
+        speed=speed,
+        not_measured=measuring.ears.missing,
+        skipped=measuring.skipped,
+        packages={package: installed for package in PACKAGES if (installed := _installed(package))},
+    )
+    if out is not None:
+        write_rows(rows, out / "clips.jsonl")
+        write_rows(takes, out / "continuations.jsonl")
+        (out / "evaluation.json").write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return evaluation
+
+
+def evaluate_bundle(
+    bundle: str | Path, corpus: Path, split: str = "test", quick: bool = False, out: Path = Path("out/evaluation")
+) -> Iterator[str]:
+    """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people."""
+    folder = Path(bundle)
+    if not (folder / "bundle.json").is_file():
+        raise MeasureError(f"{folder} is no bundle folder (it has no bundle.json), so its card cannot be written.")
+    size = (QUICK_CLIPS, QUICK_CONTINUATIONS) if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
+    evaluation = evaluate(folder, corpus, split, *size, out=out)
+    card = write_measured(folder, evaluation)
+    yield from summary(evaluation)
+    yield f"Rows of every clip are in {out}, the model card is {card}."
+
+
+def _clips(
+    measuring: Measuring, clips: list[HeldOut], others: dict[str, HeldOut]
+) -> tuple[list[ClipLikelihood], list[Row]]:
+    voices = embedded_voices(measuring, others)
+    scores: list[ClipLikelihood] = []
+    rows: list[Row] = []
+    for score, of_clip in tqdm(clip_rows(measuring, clips, voices), total=len(clips), desc="clips"):
+        scores.append(score)
+        rows += of_clip
+    if not rows:
+        clip, reason = next(iter(measuring.skipped.items()))
+        raise MeasureError(f"none of {len(clips)} clips could be used; {clip}: {reason}")
+    return scores, rows
+
+
+def _continuations(measuring: Measuring, clips: list[HeldOut]) -> list[Continuation]:
+    seconds = _continuation_seconds(measuring.engine)
+    return list(tqdm(continuations(measuring, clips, seconds), total=len(clips), desc="continuations"))
+
+
+def _continuation_seconds(engine: Engine) -> float:
+    return min(CONTINUATION_SECONDS, engine.max_seconds - PROMPT_SECONDS)
+
+
+def _speed(engine: Engine) -> Speed:
+    """Measured first, while no other process of the evaluation runs."""
+    found = bench(engine, seconds=_continuation_seconds(engine))
+    return Speed(
+        real_time_factor=found.real_time_factor,
+        first_audio_seconds=found.first_audio_seconds,
+        device=f"{platform.machine()} CPU" if found.device == "cpu" else found.device,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

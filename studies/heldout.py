@@ -1,0 +1,132 @@
+"""Held-out recordings of a corpus: which clips are measured, and the same clips for every bundle."""
+
+import csv
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
+from pathlib import Path
+
+import soundfile
+from torch import Tensor
+
+from engine import Engine, Speech, read_audio
+from engine.audio import resample
+from engine.loudness import trim_silence
+from studies.errors import MeasureError
+
+NEEDED = {"utt_id", "file", "speaker", "split", "transcript"}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One recording that the model was not trained on."""
+
+    clip_id: str
+    path: Path
+    speaker: str
+    transcript: str
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Lengths of clips to take."""
+
+    shortest: float
+    longest: float
+
+
+def held_out_clips(corpus: Path, split: str, num_clips: int, seconds: Seconds, seed: int = 0) -> list[HeldOut]:
+    """Clips of a split in an order that goes round the speakers, so that every speaker weighs about the same.
+
+    Args:
+        corpus: folder with manifest.tsv: utt_id, file, speaker, split, transcript.
+        num_clips: at most; fewer where the split has fewer.
+        seconds: of the files; those outside are left out.
+        seed: of the choice; the clips depend on nothing else.
+    Raises:
+        MeasureError: the manifest cannot be used, or no clip of the split fits.
+    """
+    fitting = [clip for clip in _read(corpus, split) if _fits(clip, seconds)]
+    chosen = list(islice(_in_turn(fitting, seed), num_clips))
+    if not chosen:
+        raise MeasureError(
+            f"no clip of the split {split!r} in {corpus} is {seconds.shortest:g} to {seconds.longest:g} s long and has "
+            "a transcript; choose another split or add clips to manifest.tsv."
+        )
+    return chosen
+
+
+def other_recordings(corpus: Path, split: str, clips: list[HeldOut], seconds: Seconds) -> dict[str, HeldOut]:
+    """For every speaker of the clips, one more recording that is none of them; speakers without one are left out."""
+    taken, speakers = {clip.clip_id for clip in clips}, {clip.speaker for clip in clips}
+    found: dict[str, HeldOut] = {}
+    for clip in _read(corpus, split):
+        if clip.speaker in speakers - found.keys() and clip.clip_id not in taken and _fits(clip, seconds):
+            found[clip.speaker] = clip
+    return found
+
+
+def analyse(engine: Engine, clip: HeldOut) -> Speech:
+    """A clip prepared as training prepares it: its ends trimmed, at the bundle's loudness.
+
+    Raises:
+        AudioError: the recording cannot be used.
+    """
+    return engine.analyse(read_trimmed(engine, clip), engine.sample_rate_hz)
+
+
+def read_trimmed(engine: Engine, clip: HeldOut) -> Tensor:
+    """Samples of a clip at the engine's rate without the silence at its ends."""
+    waveform, sample_rate_hz = read_audio(clip.path)
+    return trim_silence(resample(waveform, sample_rate_hz, engine.sample_rate_hz), engine.sample_rate_hz)
+
+
+def _read(corpus: Path, split: str) -> list[HeldOut]:
+    manifest = corpus / "manifest.tsv"
+    if not manifest.is_file():
+        raise MeasureError(f"{manifest} does not exist; a corpus to measure on lists its clips there ({_columns()}).")
+    with manifest.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    if missing := NEEDED - set(rows[0] if rows else ()):
+        raise MeasureError(f"{manifest} lacks the columns {', '.join(sorted(missing))}; it needs {_columns()}.")
+    clips = [
+        HeldOut(row["utt_id"], corpus / row["file"], row["speaker"], row["transcript"].strip())
+        for row in rows
+        if row["split"] == split and _is_spoken(row["transcript"])
+    ]
+    if not clips:
+        splits = ", ".join(sorted({row["split"] for row in rows}))
+        raise MeasureError(f"{manifest} has no clips with transcripts in the split {split!r}; its splits: {splits}.")
+    return clips
+
+
+def _in_turn(clips: list[HeldOut], seed: int) -> Iterator[HeldOut]:
+    """One clip of every speaker, then a second of every speaker, and so on."""
+    generator = random.Random(seed)
+    by_speaker: dict[str, list[HeldOut]] = {}
+    for clip in sorted(clips, key=lambda clip: clip.clip_id):
+        by_speaker.setdefault(clip.speaker, []).append(clip)
+    queues = list(by_speaker.values())
+    for queue in queues:
+        generator.shuffle(queue)
+    generator.shuffle(queues)
+    rounds = chain.from_iterable(zip_longest(*queues))
+    return (clip for clip in rounds if clip is not None)
+
+
+def _is_spoken(transcript: str) -> bool:
+    """Whether a transcript is the words of the clip; brackets hold remarks, such as "[part 1/2 of]" longer words."""
+    return bool(transcript.strip()) and "[" not in transcript
+
+
+def _fits(clip: HeldOut, seconds: Seconds) -> bool:
+    try:
+        info = soundfile.info(clip.path)
+    except (soundfile.LibsndfileError, OSError):
+        return False
+    return seconds.shortest <= info.duration <= seconds.longest
+
+
+def _columns() -> str:
+    return ", ".join(sorted(NEEDED))

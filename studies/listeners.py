@@ -1,0 +1,177 @@
+"""The slow part of an evaluation, in processes of its own: recognising words, F0, voices, distances.
+
+Arrays and plain numbers go in and out, so that a process never shares tensors with another.
+"""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.config import MelConfig
+from studies import intelligibility
+from studies.acoustics import pitch
+from studies.distances import Reference
+from studies.errors import NotInstalledError
+from studies.intervals import Share
+from studies.renderings import GROUND_TRUTH
+from studies.similarity import SpeakerEncoder, speaker_encoder
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Which of the optional measures can be taken here."""
+
+    words: bool
+    voices: bool
+    missing: dict[str, str]  # measure to the reason why it is not taken
+
+    @classmethod
+    def installed(cls) -> "Ears":
+        """By the packages of this environment."""
+        missing: dict[str, str] = {}
+        for measure, check in (("words", intelligibility.check_installed), ("voices", SpeakerEncoder.load)):
+            try:
+                check()
+            except NotInstalledError as error:
+                missing[measure] = str(error)
+        return cls("words" not in missing, "voices" not in missing, missing)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the optional ears make of one waveform."""
+
+    text: str | None
+    real_words: Share | None
+    embedding: Samples | None  # [E]
+
+    @classmethod
+    def of(cls, waveform: Tensor, ears: Ears) -> "Heard":
+        transcript = intelligibility.transcribe(waveform) if ears.words else None
+        return cls(
+            transcript.text if transcript else None,
+            transcript.real_words if transcript else None,
+            speaker_encoder().embed(waveform).numpy() if ears.voices else None,
+        )
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """A clip and its renderings."""
+
+    ground_truth: Samples
+    transcript: str
+    renderings: dict[str, Samples]  # by system
+    mel: MelConfig
+    ears: Ears
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """By system, the ground truth among them."""
+
+    measures: dict[str, dict[str, Share]]
+    heard: dict[str, Heard]
+
+
+def report_clip(job: ClipJob) -> ClipReport:
+    """Compare every rendering with the recording, and read all of them."""
+    ground_truth = torch.from_numpy(job.ground_truth)
+    reference = Reference(ground_truth, job.mel)
+    waveforms = {GROUND_TRUTH: ground_truth} | {key: torch.from_numpy(value) for key, value in job.renderings.items()}
+    measures: dict[str, dict[str, Share]] = {}
+    heard: dict[str, Heard] = {}
+    for system, waveform in waveforms.items():
+        heard[system] = Heard.of(waveform[: len(ground_truth)], job.ears)
+        measures[system] = {} if system == GROUND_TRUTH else reference.compare(waveform)
+        text, real_words = heard[system].text, heard[system].real_words
+        if text is not None and real_words is not None:
+            measures[system] |= {
+                "cer": intelligibility.character_errors(job.transcript, text),
+                "wer": intelligibility.word_errors(job.transcript, text),
+                "real_words": real_words,
+            }
+    return ClipReport(measures, heard)
+
+
+@dataclass(frozen=True)
+class ContinuationJob:
+    """A prompt, what the model said after it, and what the speaker really said."""
+
+    prompt: Samples
+    continuation: Samples
+    real: Samples
+    ears: Ears
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Pitch of a stretch of speech; semitones are above 1 Hz, so that differences are intervals."""
+
+    voiced: Share  # frames with a pitch, out of all
+    median_semitones: float | None
+    range_semitones: float | None  # between the 5th and the 95th percentile
+
+
+@dataclass(frozen=True)
+class ContinuationReport:
+    """Of each stretch; `backwards` is the real one played backwards: speech without words."""
+
+    heard: dict[str, Heard]  # prompt, continuation, real, backwards
+    voices: dict[str, Voice]  # prompt, continuation, real
+
+
+def report_continuation(job: ContinuationJob) -> ContinuationReport:
+    """Read and measure each stretch."""
+    stretches = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
+    heard = {
+        "prompt": Heard.of(stretches["prompt"], replace(job.ears, words=False)),
+        "continuation": Heard.of(stretches["continuation"], job.ears),
+        "real": Heard.of(stretches["real"], job.ears),
+        "backwards": Heard.of(stretches["real"].flip(0), replace(job.ears, voices=False)),
+    }
+    return ContinuationReport(heard, {key: voice(waveform) for key, waveform in stretches.items()})
+
+
+def voice(waveform: Tensor, min_frames: int = 10) -> Voice:
+    """Pitch statistics of [samples] at 16 kHz; None where fewer than `min_frames` are voiced."""
+    found = pitch(waveform)
+    voiced = Share(float(found.voiced.sum()), len(found.hz))
+    semitones = 12 * torch.log2(found.hz[found.voiced])
+    if len(semitones) < min_frames:
+        return Voice(voiced, None, None)
+    low, high = torch.quantile(semitones, torch.tensor([0.05, 0.95])).tolist()
+    return Voice(voiced, float(semitones.median()), high - low)
+
+
+def in_background(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
+    """Results in the order of the jobs, which are made only a little ahead of the workers.
+
+    Args:
+        workers: processes; 0 works in this one.
+    """
+    if workers == 0:
+        yield from map(work, jobs)
+        return
+    # A fork of a process that has used torch's threads can hang; a fresh one cannot.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for job in jobs:
+            waiting.append(pool.submit(work, job))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

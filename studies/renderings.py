@@ -1,0 +1,69 @@
+"""The same words made in several ways, to see what each part of a bundle keeps and what the latents carry.
+
+T frames at 50 Hz, Z latent dims.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from engine import Engine, Sampling, Speech
+from engine.noise import SeededNoise
+
+GROUND_TRUTH = "ground_truth"
+SYSTEMS = {
+    GROUND_TRUTH: "the recording itself",
+    "copy_synthesis": "vocoder on the recording's mel",
+    "reconstruction": "recording's tokens and latents (posterior mean)",
+    "prior_latents": "recording's tokens, latents drawn from the prior",
+    "latents_mean": "recording's tokens, latents held at the clip's mean",
+    "latents_zero": "recording's tokens, latents zero",
+}
+
+
+def renderings(engine: Engine, speech: Speech, sampling: Sampling, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """(system, waveform float32 [samples]) for every system but the ground truth, all of them aligned with it."""
+    yield "copy_synthesis", copy_synthesis(engine, speech)
+    mean = speech.latents.mean(0, keepdim=True).expand_as(speech.latents)
+    latents = {
+        "reconstruction": speech.latents,
+        "prior_latents": prior_latents(engine, speech.tokens, sampling.latent_temperature, seed),
+        "latents_mean": mean,
+        "latents_zero": torch.zeros_like(speech.latents),
+    }
+    for system, values in latents.items():
+        yield system, engine.synthesise(speech.tokens, values, speech.utterance, sampling, seed)
+
+
+@torch.inference_mode()
+def copy_synthesis(engine: Engine, speech: Speech) -> Tensor:
+    """The vocoder's reading of the recording's own mel: what no model in front of it can improve on."""
+    audio: Tensor = engine.bundle.vocoder(speech.mel[None].to(engine.device))[0]
+    return audio.float().cpu()
+
+
+@torch.inference_mode()
+def prior_latents(engine: Engine, tokens: Tensor, temperature: float, seed: int) -> Tensor:
+    """Latents that the model itself gives to given tokens, frame after frame and without a prompt.
+
+    Args:
+        tokens: int64 [T].
+        temperature: of the prior; 0 takes its mean.
+    Returns:
+        float32 [T, Z] on the CPU.
+    """
+    model = engine.bundle.model
+    dtype = model.transformer.input.weight.dtype
+    noise = SeededNoise([seed], engine.device)
+    cache = model.new_cache(1, len(tokens), dtype=dtype)
+    inputs = model.initial_state(noise, 1)
+    drawn = []
+    for token in tokens.to(engine.device):
+        prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype))
+        base = prior.base.sample(noise.normal(1, 1, model.config.latent_dim), temperature)
+        latents = model.flow.inverse(base, prior.condition)
+        drawn.append(latents[0, 0])
+        inputs = model.fuse(token.view(1, 1), latents)
+    with torch.inference_mode(False):
+        return torch.stack(drawn).to("cpu", copy=True)

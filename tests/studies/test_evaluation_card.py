@@ -1,0 +1,134 @@
+"""The card says what was measured: every number with its interval, every gap with its reason."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from engine import Sampling, load_bundle
+from engine.bundle import Bundle
+from studies.card_tables import CONTINUED, LIKENESS, PREDICTED, UNDERSTOOD, summary_rows
+from studies.intervals import Estimate
+from studies.likelihood import Likelihood
+from studies.model_card import evaluation_of, model_card, write_measured
+from studies.renderings import SYSTEMS
+from studies.scores import Evaluation, Speed
+from tests.tiny_bundle import make_tiny_bundle
+
+
+class Numbers:
+    """Estimates no two of which look alike."""
+
+    def __init__(self) -> None:
+        self.made: list[Estimate] = []
+
+    def next(self) -> Estimate:
+        value = 0.1 + 0.037 * len(self.made)
+        self.made.append(Estimate(value=value, low=value - 0.011, high=value + 0.013, count=900, clips=60, clusters=20))
+        return self.made[-1]
+
+
+def evaluation(numbers: Numbers) -> Evaluation:
+    continued = [name for key, (_, natural, chance) in CONTINUED.items() for name in (key, natural, chance)]
+    return Evaluation(
+        bundle="tiny",
+        bundle_sha256="0" * 64,
+        created="2026-01-01",
+        corpus="voices",
+        split="test",
+        seed=0,
+        num_clips=60,
+        num_speakers=20,
+        clip_seconds=421.0,
+        cluster="speaker",
+        sampling=Sampling(),
+        systems={system: {key: numbers.next() for key in LIKENESS | UNDERSTOOD} for system in SYSTEMS},
+        likelihood=Likelihood(
+            **{key: numbers.next() for key in PREDICTED}, kl_nats_per_dim=(0.001, 1.234), active_dims=1
+        ),
+        prompt_seconds=3.0,
+        continuation_seconds=10.0,
+        num_continuations=40,
+        continuations={name: numbers.next() for name in continued if name and not name.isdigit()},
+        speed=Speed(real_time_factor=0.42, first_audio_seconds=1.9, device="x86_64 CPU", threads=2),
+        not_measured={"other": "a measure needs the package nowhere: `pip install nowhere`."},
+        skipped={"clip-7": "the recording is silent"},
+        packages={"pocketsphinx": "5.0"},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_tiny_bundle(tmp_path / "tiny")
+
+
+def carried(folder: Path, numbers: Numbers) -> tuple[Bundle, str]:
+    path = write_measured(folder, evaluation(numbers))
+    return load_bundle(folder), path.read_text(encoding="utf-8")
+
+
+def shown(estimate: Estimate, card: str) -> bool:
+    """Whether value and interval stand in the card, in whatever unit and precision the measure is shown."""
+    texts = (
+        f"{scale * estimate.value:.{digits}f} [{scale * estimate.low:.{digits}f}, {scale * estimate.high:.{digits}f}]"
+        for scale in (1, 100)
+        for digits in (1, 2, 3)
+    )
+    return any(text in card for text in texts)
+
+
+def test_the_card_has_every_number_with_its_interval(folder: Path) -> None:
+    numbers = Numbers()
+    _, card = carried(folder, numbers)
+    missing = [estimate for estimate in numbers.made if not shown(estimate, card)]
+    assert not missing
+    for text in ("0.001, 1.234", "1 of 2", "0.42", "60 clips (7.0 min)", "20 speakers", "pip install nowhere"):
+        assert text in card
+
+
+def test_the_summary_has_every_number_too() -> None:
+    numbers = Numbers()
+    text = "\n".join(f"{name} {value}" for name, value in summary_rows(evaluation(numbers)))
+    assert all(shown(estimate, text) for estimate in numbers.made)
+
+
+def test_the_bundle_and_its_card_agree(folder: Path) -> None:
+    numbers = Numbers()
+    bundle, card = carried(folder, numbers)
+    assert evaluation_of(bundle.config) == evaluation(Numbers())
+    assert card == model_card(bundle)
+
+
+def test_the_front_matter_is_what_the_hub_reads(folder: Path) -> None:
+    card = model_card(load_bundle(folder))
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["license"] == "other"
+    assert front["license_name"] == "none: random weights"
+    assert front["pipeline_tag"] == "audio-to-audio"
+    assert front["language"] == ["en"]
+
+
+def test_tables_are_whole(folder: Path) -> None:
+    _, card = carried(folder, Numbers())
+    for block in card.split("\n\n"):
+        lines = [line for line in block.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in lines}) <= 1, block
+
+
+def test_a_bundle_that_nobody_measured_says_so_and_how_to(folder: Path) -> None:
+    card = model_card(load_bundle(folder))
+    assert "undertone evaluate" in card
+    assert not re.search(r"\d \[\d", card)
+
+
+def test_a_measure_that_is_missing_is_not_a_column_of_dashes(folder: Path) -> None:
+    full = evaluation(Numbers())
+    systems = {
+        system: {key: value for key, value in row.items() if key not in UNDERSTOOD}
+        for system, row in full.systems.items()
+    }
+    path = write_measured(folder, full.model_copy(update={"systems": systems, "continuations": {}}))
+    card = path.read_text(encoding="utf-8")
+    assert "CER, %" not in card
+    assert "### Continuations" not in card
