@@ -29,6 +29,8 @@ lint: .venv/test.stamp
 
 .venv/test.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	# Only the speaker encoder's weights are used, so none of what its package asks for (some of it must be compiled).
+	$(BIN)/python -m pip install --quiet --no-deps resemblyzer
 	touch $@ .venv/setup.stamp
 
 clean:
