@@ -82,6 +82,10 @@ class Site:
             self.page.locator(f"#take-{number}-{what}").click()
         return download.value.path().read_bytes()
 
+    def saved(self, number: int) -> tuple[str, bytes]:
+        """Settings and sound of a take; the settings first, so that a comparison that fails says why."""
+        return self.save(number, "json").decode(), self.save(number, "wav")
+
     def width(self) -> int:
         """Of the whole document, so that anything that sticks out is counted."""
         return int(self.page.evaluate("document.documentElement.scrollWidth"))

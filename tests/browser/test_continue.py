@@ -73,18 +73,18 @@ def test_cancel_stops_the_run_and_keeps_everything(visit_site: Visit, clips: dic
     site.settings(seconds=1, seed=5)
     site.go.click()
     site.finish()
-    before = site.save(1, "wav")
+    before = site.saved(1)
     site.settings(seconds=17, takes=4, seed=6, steps=50)
     site.go.click()
     expect(site.page.locator("#run-progress")).to_have_attribute("value", re.compile(r"0\.[1-9]"))
     site.cancel.click()
     expect(site.run_note).to_contain_text("Cancelled")
     expect(site.go).to_be_visible()
-    assert site.save(1, "wav") == before
+    assert site.saved(1) == before
     site.settings(seconds=1, seed=5)
     site.go.click()  # the engine is free again at once: this would wait behind a run that went on
     expect(site.run_note).to_contain_text("made with seed 5", timeout=20_000)
-    assert site.save(1, "wav") == before
+    assert site.saved(1) == before
 
 
 def test_a_visitor_who_leaves_does_not_keep_the_model_busy(visit_site: Visit, clips: dict[str, Path]) -> None:
@@ -130,6 +130,8 @@ def test_two_visitors_at_once_get_their_own_results(visit_site: Visit, clips: di
     low, high = visit_site(), visit_site()
     low.upload(clips["low"])
     high.upload(clips["high"])
+    for site in (low, high):
+        expect(site.prompt_note).to_contain_text("Good level")
     low.settings(seconds=4, seed=11)
     high.settings(seconds=4, seed=22)
     low.go.click()
@@ -137,17 +139,18 @@ def test_two_visitors_at_once_get_their_own_results(visit_site: Visit, clips: di
     together = []
     for site in (low, high):
         site.finish()
-        together.append(site.save(1, "wav"))
+        together.append(site.saved(1))
     expect(low.run_note).to_contain_text("seed 11")
     expect(high.run_note).to_contain_text("seed 22")
     assert together[0] != together[1]
     alone = visit_site()
     alone.upload(clips["high"])
+    expect(alone.prompt_note).to_contain_text("Good level")
     alone.settings(seconds=4, seed=22)
     alone.go.click()
     alone.finish()
     expect(alone.run_note).to_contain_text("seed 22")
-    assert alone.save(1, "wav") == together[1]
+    assert alone.saved(1) == together[1]
 
 
 def test_a_blind_comparison_tells_only_after_the_choice(visit_site: Visit, clips: dict[str, Path]) -> None:
