@@ -55,9 +55,12 @@ class Site:
         self.page.locator("#clip input[type=file]").set_input_files(path)
 
     def fill(self, name: str, value: float) -> None:
-        """Type into the number field of a control."""
-        self.number(name).fill(str(value))
-        self.number(name).press("Tab")
+        """Type into the number field of a control, and see that it stays."""
+        field = self.number(name)
+        field.fill(f"{value:g}")
+        field.press("Tab")
+        self.page.wait_for_timeout(100)
+        expect(field).to_have_value(f"{value:g}")
 
     def settings(self, seconds: float, takes: int = 1, seed: int | None = None, steps: int = 2) -> None:
         """Fill the form; takes run to their full length, as random weights know no end."""
@@ -67,6 +70,7 @@ class Site:
             self.fill("seed", seed)
         if not self.page.locator("#steps").is_visible():
             self.page.locator("#advanced > button").click()
+            self.page.wait_for_timeout(1000)  # a drawer is filled when it opens for the first time; nobody types sooner
         self.fill("steps", steps)
         self.page.locator("#end input").click()
         self.page.get_by_role("option", name="Only at the full length").click()
