@@ -1,0 +1,169 @@
+"""Which clips a rater hears, and in what order: a pure, seeded choice that evens out counts and positions."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from engine.errors import UndertoneError
+from studies.sessions.williams import williams_orders
+
+Kind = Literal["main", "trap", "gold"]
+
+_FULL_COST = 1e5  # of a cell that has all its raters: taken only where no other fits
+_MISSING_COST = 1e9  # of a prompt that a system does not have: never taken
+
+
+class PlanError(UndertoneError):
+    """The study has not the clips that its allocation asks for."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One prompt as one system says it."""
+
+    stimulus: str
+    system: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is already collected or promised: completed responses of accepted raters, and live reservations.
+
+    Attributes:
+        stimuli: by stimulus.
+        positions: by system and place among the rated clips of a session, from 0.
+    """
+
+    stimuli: Mapping[str, int] = field(default_factory=dict)
+    positions: Mapping[tuple[str, int], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlanRules:
+    """How long a session is and when a clip has been heard by enough raters."""
+
+    trials_per_session: int
+    raters_per_stimulus: int
+    traps: int = 0
+    golds: int = 0
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One place of the plan."""
+
+    stimulus: str
+    kind: Kind
+
+
+def open_cells(cells: Iterable[Cell], counts: Counts, rules: PlanRules) -> list[Cell]:
+    """Those that still want raters."""
+    return [cell for cell in cells if counts.stimuli.get(cell.stimulus, 0) < rules.raters_per_stimulus]
+
+
+def plan_session(
+    cells: Sequence[Cell],
+    counts: Counts,
+    rules: PlanRules,
+    seed: int,
+    heard_prompts: Collection[str] = (),
+    traps: Sequence[str] = (),
+    golds: Sequence[str] = (),
+) -> list[PlannedTrial]:
+    """Plan one rater's session.
+
+    Systems take turns in Williams orders, the least used first; prompts are assigned so that the sum of the squared
+    counts grows least (an optimal assignment), so that the emptiest cells are filled first.
+
+    Args:
+        cells: of the whole study.
+        counts: so far.
+        rules: of the study.
+        seed: of this session; the same arguments give the same plan.
+        heard_prompts: that this rater has heard in an earlier session.
+        traps: stimuli with a known instruction.
+        golds: stimuli with a known answer.
+    Returns:
+        the trials in order; empty when nothing is left that wants raters and that this rater may hear.
+    Raises:
+        PlanError: fewer traps or golds than asked for.
+    """
+    rng = np.random.default_rng(seed)
+    unheard = [cell for cell in cells if cell.prompt not in set(heard_prompts)]
+    if not open_cells(unheard, counts, rules):
+        return []
+    length = min(rules.trials_per_session, len({cell.prompt for cell in unheard}))
+    systems = _system_order(unheard, counts, length, rng)
+    main = [PlannedTrial(stimulus, "main") for stimulus in _assign_prompts(unheard, systems, counts, rules, rng)]
+    checks = [PlannedTrial(name, "trap") for name in _draw(traps, rules.traps, "traps", rng)]
+    checks += [PlannedTrial(name, "gold") for name in _draw(golds, rules.golds, "golds", rng)]
+    return _spread(main, [checks[index] for index in rng.permutation(len(checks))], rng)
+
+
+def _system_order(cells: Sequence[Cell], counts: Counts, length: int, rng: np.random.Generator) -> list[str]:
+    """A system for each place: whole Williams orders, then one of the systems that have least so far."""
+    totals = {cell.system: 0 for cell in cells}
+    for cell in cells:
+        totals[cell.system] += counts.stimuli.get(cell.stimulus, 0)
+    systems = sorted(totals)
+    shuffled = [systems[index] for index in rng.permutation(len(systems))]
+    extra = set(sorted(shuffled, key=lambda system: totals[system])[: length % len(systems)])
+    order: list[str] = []
+    while len(order) < length:
+        kept = set(systems) if length - len(order) >= len(systems) else extra
+        rows = [[system for system in row if system in kept] for row in williams_orders(systems)]
+        used = [sum(counts.positions.get((s, len(order) + i), 0) for i, s in enumerate(row)) for row in rows]
+        least = [row for row, count in zip(rows, used, strict=True) if count == min(used)]
+        order += least[rng.integers(len(least))]
+    return order
+
+
+def _assign_prompts(
+    cells: Sequence[Cell], systems: Sequence[str], counts: Counts, rules: PlanRules, rng: np.random.Generator
+) -> list[str]:
+    """The stimulus of each place: every prompt at most once, the emptiest cells first, ties at random."""
+    by_pair = {(cell.system, cell.prompt): cell.stimulus for cell in cells}
+    prompts = sorted({cell.prompt for cell in cells})
+    rows = {
+        system: _costs(system, prompts, by_pair, counts, rules) for system in sorted({cell.system for cell in cells})
+    }
+    costs = np.stack([rows[system] for system in systems])
+    of_prompt = np.stack(list(rows.values())).sum(axis=0) % _FULL_COST
+    tie = 0.5 / (len(systems) * (1 + np.ptp(of_prompt)))  # what breaks ties is less in all than one rater in a cell
+    costs += tie * (of_prompt - of_prompt.min()) + rng.uniform(0, tie / len(systems), costs.shape)
+    places, columns = linear_sum_assignment(costs)
+    pairs = [(systems[place], prompts[column]) for place, column in zip(places, columns, strict=True)]
+    return [by_pair[pair] for pair in pairs if pair in by_pair]
+
+
+def _costs(
+    system: str, prompts: Sequence[str], by_pair: Mapping[tuple[str, str], str], counts: Counts, rules: PlanRules
+) -> np.ndarray:
+    """[prompts] growth of the sum of squared counts when this system says each of them, halved."""
+    stimuli = [by_pair.get((system, prompt)) for prompt in prompts]
+    heard = [counts.stimuli.get(stimulus, 0) if stimulus else 0 for stimulus in stimuli]
+    full = np.array([count >= rules.raters_per_stimulus for count in heard])
+    missing = np.array([stimulus is None for stimulus in stimuli])
+    return np.array(heard, float) + _FULL_COST * full + _MISSING_COST * missing
+
+
+def _draw(names: Sequence[str], number: int, what: str, rng: np.random.Generator) -> list[str]:
+    """Some of the names, in random order."""
+    if number > len(names):
+        raise PlanError(f"a session is to have {number} {what}, but the study has {len(names)}. Add some or ask fewer.")
+    return [sorted(names)[index] for index in rng.permutation(len(names))[:number]]
+
+
+def _spread(main: list[PlannedTrial], checks: list[PlannedTrial], rng: np.random.Generator) -> list[PlannedTrial]:
+    """The checks between the rated clips: one in each equal stretch of the session, never first."""
+    edges = np.linspace(0, len(main), len(checks) + 1)
+    after = [int(rng.uniform(low, high)) for low, high in pairwise(edges)]
+    plan: list[PlannedTrial] = []
+    for index, trial in enumerate(main):
+        plan += [trial, *(check for check, place in zip(checks, after, strict=True) if place == index)]
+    return plan
