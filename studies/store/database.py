@@ -1,0 +1,175 @@
+"""The database of studies: one transaction at a time per `with` block, logged, copied, and refused when read-only."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy.orm import Session as Transaction
+
+from studies.store.columns import utc_now
+from studies.store.engines import BUSY_SECONDS, READING, make_engine
+from studies.store.errors import StoreError
+from studies.store.failures import translated
+from studies.store.journal import Journal, Line
+from studies.store.places import Places
+from studies.store.recording import Record, rows_of, to_json, watch
+from studies.store.tables import Actor, Event
+
+logger = logging.getLogger(__name__)
+COMMIT_LOCK = 0x756E646572  # any number, the same in every process
+
+
+class Database:
+    """Where studies are kept. Safe to use from several threads and processes at once.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`; None is the default place.
+        events_folder: where the log's JSONL copy is written; None keeps no copy.
+    """
+
+    def __init__(self, url: str | None = None, events_folder: Path | None = None) -> None:
+        self.url = url or Places.default().url
+        self.engine: Engine = make_engine(self.url)
+        self.journal = Journal(events_folder) if events_folder is not None else None
+        self._paused: str | None = None
+        # SQLite lets a waiting writer sleep and try again; a queue of threads is fairer and wakes at once.
+        self._turn = threading.Lock() if self.is_sqlite else None
+        self._writing = threading.local()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def read_only(self) -> bool:
+        """Whether writes are refused."""
+        return self._paused is not None
+
+    @property
+    def paused_because(self) -> str | None:
+        """Why writes are refused."""
+        return self._paused
+
+    def pause(self, reason: str) -> None:
+        """Refuse every write from now on, and upload nothing: what is stored may not be the whole."""
+        logger.error("studies are paused: %s", reason)
+        self._paused = reason
+
+    @contextmanager
+    def session(self) -> Iterator[Transaction]:
+        """One transaction: saved at the end of the block, undone on any error.
+
+        When the block has ended, what it wrote is on disk in the database and in the log's copy. Add and change
+        objects, or use UPDATE and DELETE statements of classes; INSERT statements would escape the copy.
+
+        Raises:
+            StoreError: read-only, locked for too long, or the disk is full; nothing of the block was saved.
+            IntegrityError: a constraint was broken, for example the same row written by another request.
+        """
+        with self._my_turn(), Transaction(self.engine, expire_on_commit=False) as transaction, translated(self.url):
+            if self._paused is not None:
+                _refuse_writes(transaction, self._paused)
+            watch(transaction)
+            yield transaction
+            line = self._finish(transaction)
+            transaction.commit()
+        if line is not None and self.journal is not None:
+            self.journal.write(line)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A consistent view for queries; waits for nobody and writes nothing."""
+        engine = self.engine.execution_options(**{READING: True})
+        with Transaction(engine, expire_on_commit=False) as transaction, translated(self.url):
+            _refuse_writes(transaction, "this is a view for reading; use Database.session() to write")
+            yield transaction
+            transaction.rollback()
+
+    def log(
+        self,
+        session: Transaction,
+        kind: str,
+        payload: dict[str, Any] | None = None,
+        *,
+        study_id: str | None = None,
+        session_id: str | None = None,
+        actor: Actor = "server",
+        at: datetime | None = None,
+    ) -> None:
+        """Append an event to the log, in the same transaction as what it tells of.
+
+        Args:
+            session: of `Database.session()`.
+            kind: what happened, such as "rated" or "study.opened".
+            at: by the caller's clock; None is now.
+        """
+        values = {"study_id": study_id, "session_id": session_id, "actor": actor, "at": at or utc_now()}
+        Record.of(session).events.append(Event(kind=kind, payload=payload or {}, **values))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    # -----------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        if getattr(self._writing, "now", False):
+            raise StoreError("a session was opened inside another one of the same thread. Use one for both.")
+        if self._turn is not None and not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise StoreError(f"the database was busy for {BUSY_SECONDS:g} s; nothing was saved. Try again.")
+        self._writing.now = True
+        try:
+            yield
+        finally:
+            self._writing.now = False
+            if self._turn is not None:
+                self._turn.release()
+
+    def _finish(self, transaction: Transaction) -> Line | None:
+        """Write the events last, one transaction at a time: the order of their ids is the order of the commits."""
+        transaction.flush()
+        record = Record.of(transaction)
+        if not record.touched and not record.events:
+            return None
+        if not self.is_sqlite:  # SQLite has one writer anyway
+            transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": COMMIT_LOCK})
+        events = record.events or [Event(kind="saved", payload={})]
+        events[0].touched = [list(key) for key in record.touched]
+        previous = transaction.scalar(select(func.max(Event.id)))
+        for one in events:  # one by one: their ids follow the order in which they were logged
+            transaction.add(one)
+            transaction.flush()
+        return line_of(transaction, events, previous)
+
+
+def line_of(transaction: Transaction, events: list[Event], previous: int | None) -> Line:
+    """A line of the log's copy: the events and the last state of the rows that they touched."""
+    keys = [(table, key) for one in events for table, key in one.touched]
+    return {
+        "previous": previous,
+        "events": [
+            to_json({column.name: getattr(one, column.name) for column in Event.__table__.columns}) for one in events
+        ],
+        "rows": rows_of(transaction, keys),
+    }
+
+
+def _refuse_writes(transaction: Transaction, reason: str) -> None:
+    """Refuse at the first write, before anything reaches the database."""
+
+    @event.listens_for(transaction, "before_flush")
+    def flushing(_: Transaction, __: Any, ___: Any) -> None:
+        if transaction.new or transaction.deleted or any(transaction.is_modified(row) for row in transaction.dirty):
+            raise StoreError(f"study paused, nothing can be saved: {reason}.")
+
+    @event.listens_for(transaction, "do_orm_execute")
+    def executing(state: ORMExecuteState) -> None:
+        if not state.is_select:
+            raise StoreError(f"study paused, nothing can be saved: {reason}.")

@@ -1,0 +1,71 @@
+"""Connections: SQLite so that a commit survives a power cut, PostgreSQL by URL."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from studies.store.errors import StoreError
+
+BUSY_SECONDS = 20.0  # how long a transaction waits for another one's lock
+READING = "undertone_reading"  # execution option of a connection that only reads
+PRAGMAS = (
+    "journal_mode=WAL",  # readers and the writer do not wait for each other
+    "synchronous=FULL",  # in WAL mode NORMAL may lose the last commits when the power fails
+    "foreign_keys=ON",
+    "secure_delete=ON",  # what a person withdrew is overwritten, not merely unlinked
+    "recursive_triggers=ON",  # or INSERT OR REPLACE would delete from the log without its trigger
+    f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for a database URL; the folder of a SQLite file is made.
+
+    Raises:
+        StoreError: not a URL, or neither SQLite nor PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            f"{url!r} is not a database URL. Use sqlite:///FILE or postgresql://USER@HOST/NAME."
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(parsed)
+    if backend == "postgresql":
+        return _postgresql(parsed)
+    raise StoreError(f"database URL is for {backend!r}; expected sqlite:///FILE or postgresql://USER@HOST/NAME.")
+
+
+def _sqlite(url: URL) -> Engine:
+    options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS}}
+    if url.database in (None, "", ":memory:"):
+        options["poolclass"] = StaticPool
+    else:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, **options)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions begin where `begin` says, not where the driver guesses
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns into a write can be refused at once, whatever the busy timeout.
+        reading = connection.get_execution_options().get(READING, False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    settings = f"-c timezone=UTC -c lock_timeout={int(BUSY_SECONDS * 1000)}"
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args={"options": settings})

@@ -1,0 +1,47 @@
+"""Where studies live on disk: outside the checkout and outside every folder that the web server can serve."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA_VARIABLE = "UNDERTONE_DATA"
+URL_VARIABLE = "UNDERTONE_DATABASE"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders and the database of one installation."""
+
+    data: Path
+    url: str
+
+    @classmethod
+    def default(cls) -> "Places":
+        """From the environment: `UNDERTONE_DATA` (a folder) and `UNDERTONE_DATABASE` (a URL), both optional."""
+        given = os.environ.get(DATA_VARIABLE)
+        return cls.at(Path(given) if given else Path.home() / ".local" / "share" / "undertone" / "studies")
+
+    @classmethod
+    def at(cls, data: Path) -> "Places":
+        """Everything under one folder; the database too, unless `UNDERTONE_DATABASE` names another."""
+        data = data.expanduser().resolve()
+        return cls(data, os.environ.get(URL_VARIABLE) or f"sqlite:///{data / 'studies.sqlite'}")
+
+    @property
+    def media(self) -> Path:
+        """Sounds, `<study id>/<stimulus id>.flac`."""
+        return self.data / "media"
+
+    @property
+    def events(self) -> Path:
+        """The log's copy, one JSONL file per process start."""
+        return self.data / "events"
+
+    @property
+    def backups(self) -> Path:
+        """Snapshots of the database."""
+        return self.data / "backups"
+
+    def media_of(self, study_id: str) -> Path:
+        """The folder of one study's sounds."""
+        return self.media / study_id
