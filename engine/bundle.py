@@ -20,6 +20,7 @@ from engine.checked import checked
 from engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
 from engine.errors import BundleError
 from engine.network import VAEGSLM
+from engine.probe import PROBE_FILE, ProbeReport, load_probe
 from engine.tokenizers import build_tokenizer
 from engine.vocoders import build_vocoder
 
@@ -80,6 +81,7 @@ class Bundle:
     model: VAEGSLM
     vocoder: nn.Module
     tokenizer: Tokenizer
+    probe: ProbeReport | None = None  # what each latent dimension does, where it has been measured
 
     @property
     def name(self) -> str:
@@ -107,7 +109,8 @@ def load_bundle(source: str | Path, device: torch.device | str = "cpu") -> Bundl
     for part, module in modules.items():
         load_weights(module, folder / WEIGHT_FILES[part])
         module.to(device).eval().requires_grad_(False)
-    return Bundle(config, fingerprint(folder), **modules)
+    sha256 = fingerprint(folder)
+    return Bundle(config, sha256, **modules, probe=load_probe(folder, sha256))
 
 
 def save_bundle(
@@ -223,7 +226,7 @@ def _folder(source: str | Path) -> Path:
     repository, _, revision = str(source).partition("@")
     try:
         fetched = huggingface_hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=[CONFIG_FILE, *WEIGHT_FILES.values()]
+            repository, revision=revision or None, allow_patterns=[CONFIG_FILE, *WEIGHT_FILES.values(), PROBE_FILE]
         )
     except Exception as error:  # its errors come from several libraries, and offline is the usual one
         raise BundleError(

@@ -109,12 +109,15 @@ class TakeDecoder:
     def _decode(self, tokens: Tensor, latents: Tensor, end: int) -> None:
         start, context = self._mel_frames, self.sampling.context_frames
         left, right = max(0, start - context), min(tokens.shape[0], end + context)
-        noise = FrameNoise(self.seed, left, right - left, tokens.device)
-        window = tokens[None, left:right], latents[None, left:right]
-        mel = decode_mel(self.bundle.model, *window, self.utterance, self.sampling, noise)[0]
+        mel = self._window_mel(tokens[left:right], latents[left:right], left)
         config = self.bundle.config.model.mel
         self._mel.append(mel[start - left : end - left] * config.std + config.mean)
         self._mel_frames = end
+
+    def _window_mel(self, tokens: Tensor, latents: Tensor, first_frame: int) -> Tensor:
+        """Normalised mel [t, M] of tokens [t] and latents [t, Z] from some frame on."""
+        noise = FrameNoise(self.seed, first_frame, tokens.shape[0], tokens.device)
+        return decode_mel(self.bundle.model, tokens[None], latents[None], self.utterance, self.sampling, noise)[0]
 
     def _vocode(self, complete: bool) -> Tensor:
         """Samples of the frames that have the vocoder's context."""
@@ -125,9 +128,14 @@ class TakeDecoder:
             return torch.zeros(0)
         left = 0 if context is None else max(0, start - context)
         right = self._mel_frames if context is None else min(self._mel_frames, end + context)
-        audio = self.bundle.vocoder(self.mel[None, left:right])[0].float().cpu()
+        audio = self._window_audio(self.mel[left:right], left)
         self._audio_frames = end
         return audio[(start - left) * self.hop_samples : (end - left) * self.hop_samples]
+
+    def _window_audio(self, mel: Tensor, first_frame: int) -> Tensor:
+        """Samples of natural-log mel [t, M] from some frame on, on the CPU."""
+        audio: Tensor = self.bundle.vocoder(mel[None])[0]
+        return audio.float().cpu()
 
 
 def vocoder_context(vocoder: nn.Module) -> int | None:

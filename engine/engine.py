@@ -168,7 +168,7 @@ class Engine:
         Returns:
             float32 [T * hop] on the CPU.
         """
-        self._check_frames(tokens, latents, utterance)
+        self.check_frames(tokens, latents, utterance)
         decoder = TakeDecoder(self.bundle, utterance.to(self.device)[None], sampling, seed)
         return owned(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
 
@@ -193,6 +193,28 @@ class Engine:
         takes = self.takes(speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes)
         return takes[settings.index]
 
+    def check_frames(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> None:
+        """Shapes and ranges, so that a slip does not end in the depth of the network.
+
+        Raises:
+            SettingsError: naming the tensor and what was expected.
+        """
+        model = self.bundle.config.model
+        expected = {
+            "tokens": (tokens, (tokens.numel(),)),
+            "latents": (latents, (tokens.numel(), model.latent_dim)),
+            "utterance": (utterance, (model.utterance.dim,)),
+        }
+        for name, (tensor, shape) in expected.items():
+            if tuple(tensor.shape) != shape or tensor.numel() == 0:
+                raise SettingsError(f"{name} has shape {list(tensor.shape)}; expected {list(shape)}, not empty.")
+            if not torch.isfinite(tensor).all():
+                raise SettingsError(f"{name} has values that are not finite.")
+        if int(tokens.min()) < 0 or int(tokens.max()) >= model.num_tokens:
+            raise SettingsError(
+                f"tokens go from {int(tokens.min())} to {int(tokens.max())}; expected 0 to {model.num_tokens - 1}."
+            )
+
     # -----------------------------------------------------------------------------------------------------------
 
     def _request(self, speech: Speech, seconds: float, sampling: Sampling, seed: int | None, num_takes: int) -> Request:
@@ -209,7 +231,7 @@ class Engine:
             raise SettingsError(
                 f"end is 'learned', but bundle {self.bundle.name!r} has learned no end. Use 'voice' or 'auto'."
             )
-        self._check_frames(speech.tokens, speech.latents, speech.utterance)
+        self.check_frames(speech.tokens, speech.latents, speech.utterance)
         settings = TakeSettings(
             torch_version=torch.__version__,
             device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type,
@@ -248,24 +270,6 @@ class Engine:
                 f"{1 / self.frame_rate_hz:g} to {max(most, 0):.2f} s. Ask for less or cut a shorter prompt."
             )
         return round(seconds * self.frame_rate_hz)
-
-    def _check_frames(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> None:
-        """Shapes and ranges, so that a slip does not end in the depth of the network."""
-        model = self.bundle.config.model
-        expected = {
-            "tokens": (tokens, (tokens.numel(),)),
-            "latents": (latents, (tokens.numel(), model.latent_dim)),
-            "utterance": (utterance, (model.utterance.dim,)),
-        }
-        for name, (tensor, shape) in expected.items():
-            if tuple(tensor.shape) != shape or tensor.numel() == 0:
-                raise SettingsError(f"{name} has shape {list(tensor.shape)}; expected {list(shape)}, not empty.")
-            if not torch.isfinite(tensor).all():
-                raise SettingsError(f"{name} has values that are not finite.")
-        if int(tokens.min()) < 0 or int(tokens.max()) >= model.num_tokens:
-            raise SettingsError(
-                f"tokens go from {int(tokens.min())} to {int(tokens.max())}; expected 0 to {model.num_tokens - 1}."
-            )
 
     def _check_same(self, what: str, saved: object, here: object, name: str = "") -> None:
         if saved != here:

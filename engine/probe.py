@@ -1,0 +1,193 @@
+"""What each latent dimension does, measured on held-out speech: `probe.json` in a bundle's folder.
+
+`undertone probe` writes it; it is no part of the bundle's fingerprint. Z latent dims; sigma is the standard deviation
+of a dimension over the reference speech.
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from engine.checked import checked
+from engine.config import Config
+from engine.errors import BundleError, SettingsError
+
+PROBE_FILE = "probe.json"
+PERCENTILES = (0.5, 2.5, 16.0, 50.0, 84.0, 97.5, 99.5)
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+logger = logging.getLogger(__name__)
+
+
+class LatentStatistics(Config):
+    """How the posterior means of reference speech lie: what one sigma of an edit means."""
+
+    mean: tuple[Finite, ...]  # [Z]
+    std: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...]  # [Z]
+    percentile_levels: tuple[float, ...] = PERCENTILES
+    percentiles: tuple[tuple[Finite, ...], ...]  # [Z][levels], in the units of the latents
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> "LatentStatistics":
+        if not len(self.mean) == len(self.std) == len(self.percentiles):
+            raise ValueError("mean, std and percentiles need one entry for each dimension")
+        if any(len(row) != len(self.percentile_levels) for row in self.percentiles):
+            raise ValueError("percentiles need one entry for each level")
+        return self
+
+    @classmethod
+    def of(cls, latents: Tensor) -> "LatentStatistics":
+        """From frames of speech [T, Z].
+
+        Raises:
+            SettingsError: fewer than two frames, or values that are not finite.
+        """
+        if latents.ndim != 2 or latents.shape[0] < 2 or not torch.isfinite(latents).all():
+            raise SettingsError(f"latents of shape {list(latents.shape)} give no statistics; expected finite [T, Z].")
+        frames = latents.detach().to("cpu", torch.float64)
+        levels = torch.tensor(PERCENTILES, dtype=torch.float64) / 100
+        return cls(
+            mean=tuple(frames.mean(0).tolist()),
+            std=tuple(frames.std(0).clamp_min(1e-6).tolist()),  # a collapsed dimension still has a sigma
+            percentiles=tuple(tuple(row) for row in frames.quantile(levels, dim=0).T.tolist()),
+        )
+
+    @property
+    def num_dimensions(self) -> int:
+        """Z."""
+        return len(self.mean)
+
+    def slider_range(self, dimension: int, low: float = 2.5, high: float = 97.5) -> tuple[float, float]:
+        """Two percentiles of a dimension in sigmas from its mean: how far real speech goes."""
+        row = dict(zip(self.percentile_levels, self.percentiles[dimension], strict=True))
+        if low not in row or high not in row:
+            raise SettingsError(f"percentiles {low:g} and {high:g} were asked for; measured: {sorted(row)}.")
+        mean, std = self.mean[dimension], self.std[dimension]
+        return (row[low] - mean) / std, (row[high] - mean) / std
+
+
+class Measured(Config):
+    """A number and its 95 % interval."""
+
+    value: Finite
+    low: Finite
+    high: Finite
+
+    def text(self, unit: str = "") -> str:
+        """For people: `+1.2 dB [0.9, 1.5]`."""
+        return f"{self.value:+.2f}{' ' if unit else ''}{unit} [{self.low:.2f}, {self.high:.2f}]"
+
+
+class Effect(Measured):
+    """Change of an attribute when a dimension is moved, against the same clip unmoved."""
+
+    sigma: float
+    clips: int  # that gave something to measure
+
+
+class Attribute(Config):
+    """Something measured in sound."""
+
+    label: str  # "F0 mean"
+    unit: str  # "semitones"
+    noticeable: float  # a change that a listener notices, in the unit: effects are compared in it
+
+
+class DimensionProbe(Config):
+    """One latent dimension."""
+
+    index: int
+    name: str  # from the measurements: "loudness", "pitch height", ...
+    evidence: str  # one sentence with the numbers that gave the name
+    importance: float  # largest effect of +-2 sigma, in noticeable changes; cards are sorted by it
+    kl_nats: float  # per frame
+    slider_low: float  # sigmas: 2.5th percentile of real speech
+    slider_high: float
+    effects: dict[str, tuple[Effect, ...]]  # by attribute, in rising order of sigma
+    correlations: dict[str, Measured]  # with frame attributes, within clips
+    r2: dict[str, float]  # of the attribute predicted from this dimension alone, across speakers
+
+
+class DirectionProbe(Config):
+    """A direction in latent space found by regression on a measured attribute."""
+
+    name: str  # "pitch height"
+    attribute: str  # the frame attribute that was regressed
+    vector: tuple[Finite, ...]  # [Z] change of the latents for one sigma
+    readout: tuple[Finite, ...]  # [Z] readout . latents is where a frame lies along the direction, in sigmas
+    r2: float  # of the attribute predicted from all latents, cross-validated over speakers
+    evidence: str
+    importance: float
+    slider_low: float
+    slider_high: float
+    effects: dict[str, tuple[Effect, ...]]
+
+
+class ProbeReport(Config):
+    """`probe.json`."""
+
+    format_version: Literal[1] = 1
+    bundle: str
+    bundle_sha256: str
+    created: str  # ISO 8601 date
+    corpus: str
+    split: str
+    seed: int
+    num_clips: int
+    num_speakers: int
+    num_frames: int
+    cluster: Literal["speaker", "clip"]  # what the intervals resample
+    solver: str
+    steps: int  # of the diffusion decoder
+    attributes: dict[str, Attribute]
+    statistics: LatentStatistics
+    dimensions: tuple[DimensionProbe, ...]
+    directions: tuple[DirectionProbe, ...]
+    r2: dict[str, Measured]  # of each frame attribute predicted from all latents, cross-validated over speakers
+
+    def by_importance(self) -> list[DimensionProbe]:
+        """Dimensions as a page lists them."""
+        return sorted(self.dimensions, key=lambda probe: (-probe.importance, -probe.kl_nats))
+
+    def mover(self, attribute: str) -> DimensionProbe:
+        """The dimension that moves an attribute most between -2 and +2 sigma."""
+        return max(self.dimensions, key=lambda probe: swing(probe.effects.get(attribute, ())))
+
+    def write(self, folder: Path) -> Path:
+        """Put the report into a bundle's folder, whole or not at all."""
+        path, draft = folder / PROBE_FILE, folder / f".{PROBE_FILE}.new"
+        draft.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        draft.replace(path)
+        return path
+
+
+def swing(effects: tuple[Effect, ...]) -> float:
+    """Size of the change between the lowest and the highest sigma measured."""
+    return abs(effects[-1].value - effects[0].value) if effects else 0.0
+
+
+def load_probe(folder: Path, bundle_sha256: str) -> ProbeReport | None:
+    """The report of a bundle's folder; None where there is none, or where it was measured on other weights.
+
+    Raises:
+        BundleError: the file is there and is no report.
+    """
+    path = folder / PROBE_FILE
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read: {error}. Run `undertone probe` again or remove it.") from error
+    if not isinstance(values, dict):
+        raise BundleError(f"{path} holds a {type(values).__name__}; expected a report of `undertone probe`.")
+    report = checked(ProbeReport, values, str(path), BundleError, complete=True)
+    if report.bundle_sha256 != bundle_sha256:
+        logger.warning("%s was measured on other weights and is left out; run `undertone probe` again.", path)
+        return None
+    return report

@@ -1,0 +1,106 @@
+"""Renderings made again from their settings, to the same bytes on the same machine and version."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.engine import Engine
+from engine.errors import SettingsError
+from engine.prosody.rendering import EditedTake, Rendering
+from engine.prosody.request import Request, Source
+from engine.prosody.resynthesis import continue_request, render
+from engine.prosody.settings import ProsodySettings, RecordingSettings
+from engine.prosody.watch import Watch
+from engine.take import ENGINE_VERSION
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Samples as they were given to the engine."""
+
+    waveform: Tensor  # [samples] or [samples, channels]
+    sample_rate_hz: int
+
+
+def replay(
+    engine: Engine,
+    settings: ProsodySettings | str | Path,
+    recording: Recording,
+    other: Recording | None = None,
+    watch: Watch = Watch(),
+) -> Rendering:
+    """Make a saved rendering again.
+
+    Args:
+        settings: what `Rendering.save` wrote beside the wav, or its path.
+        recording: that the source was cut from, or that the prompt of the source take was cut from.
+        other: for transfer and morph.
+    Raises:
+        SettingsError: another bundle, recording or version; it says which.
+    """
+    return render(_request(engine, _read(settings), recording, other), watch=watch)
+
+
+def replay_take(
+    engine: Engine,
+    settings: ProsodySettings | str | Path,
+    recording: Recording,
+    other: Recording | None = None,
+    watch: Watch = Watch(),
+) -> EditedTake:
+    """Make a continuation of an edited prompt again; see `replay`."""
+    settings = _read(settings)
+    if settings.continuation is None:
+        raise SettingsError("these are the settings of a rendering that nothing follows; use `replay`.")
+    return continue_request(_request(engine, settings, recording, other), settings.continuation.seconds, watch)
+
+
+def _read(settings: ProsodySettings | str | Path) -> ProsodySettings:
+    return settings if isinstance(settings, ProsodySettings) else ProsodySettings.read(settings)
+
+
+def _request(engine: Engine, settings: ProsodySettings, recording: Recording, other: Recording | None) -> Request:
+    """The request that gave these settings."""
+    _check_same("bundle", settings.bundle_sha256, engine.bundle.fingerprint)
+    _check_same("engine version", settings.engine_version, ENGINE_VERSION)
+    _check_same("torch version", settings.torch_version, torch.__version__)
+    _check_same("dtype", settings.dtype, str(engine.dtype))
+    if settings.other is not None and other is None:
+        raise SettingsError(f"{settings.latents.kind} latents need the other recording too; give it as `other`.")
+    second = None if settings.other is None or other is None else _source(engine, settings.other, other)
+    return Request(
+        engine=engine,
+        source=_source(engine, settings.source, recording),
+        other=second,
+        latents=settings.latents,
+        edit=settings.edit,
+        utterance=None if settings.utterance is None else torch.tensor(settings.utterance),
+        statistics=settings.statistics,
+        sampling=settings.sampling,
+        seed=settings.seed,
+    )
+
+
+def _source(engine: Engine, saved: RecordingSettings, recording: Recording) -> Source:
+    """The take, or the part of the recording, that the settings name."""
+    if saved.take is not None:
+        return engine.replay(saved.take, recording.waveform, recording.sample_rate_hz)
+    if saved.end_seconds is None:
+        raise SettingsError(
+            "this rendering was made from an edited or generated clip that is no saved take, so its recording alone "
+            "does not give it again. Replay what it was made from, and edit that."
+        )
+    speech = engine.analyse(recording.waveform, recording.sample_rate_hz, saved.start_seconds, saved.end_seconds)
+    _check_same("recording", saved.audio_sha256, speech.audio_sha256)
+    _check_same("analysis of the recording", saved.frames_sha256, speech.frames_sha256)
+    return speech
+
+
+def _check_same(what: str, saved: object, here: object) -> None:
+    if saved != here:
+        raise SettingsError(
+            f"this rendering was made with another {what}: {str(saved)[:16]}, here it is {str(here)[:16]}. "
+            f"Replay needs the same {what}."
+        )

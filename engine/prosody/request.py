@@ -1,0 +1,130 @@
+"""What is asked for, checked and written down, and the frames that follow from it."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from engine.engine import Engine
+from engine.errors import SettingsError
+from engine.probe import LatentStatistics
+from engine.prosody.alignment import transfer_latents, unit_distances
+from engine.prosody.draws import redraw_latents
+from engine.prosody.edit import LatentEdit, apply_edit
+from engine.prosody.morph import Frames, morph_frames
+from engine.prosody.settings import (
+    LatentSource,
+    MorphedLatents,
+    OwnLatents,
+    ProsodySettings,
+    RecordingSettings,
+    RedrawnLatents,
+    TransferredLatents,
+)
+from engine.prosody.watch import Watch
+from engine.sampling import Sampling
+from engine.speech import Speech
+from engine.take import MAX_SEED, Take
+
+Source = Speech | Take
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One rendering before it is made."""
+
+    engine: Engine
+    source: Source
+    other: Source | None  # for transfer and morph
+    latents: LatentSource
+    edit: LatentEdit
+    utterance: Tensor | None  # [S] another voice
+    statistics: LatentStatistics | None  # None: the probe's, or the source's own
+    sampling: Sampling
+    seed: int
+
+    def settings(self) -> ProsodySettings:
+        """What is needed to make it again.
+
+        Raises:
+            SettingsError: a seed out of its range, or another recording is missing or of no use.
+        """
+        if not 0 <= self.seed <= MAX_SEED:
+            raise SettingsError(f"seed is {self.seed}; expected 0 to {MAX_SEED}.")
+        needs_other = isinstance(self.latents, TransferredLatents | MorphedLatents)
+        if needs_other and self.other is None:
+            raise SettingsError(f"{self.latents.kind} latents need another recording; give it as `other`.")
+        engine = self.engine
+        return ProsodySettings(
+            torch_version=torch.__version__,
+            device=torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else engine.device.type,
+            dtype=str(engine.dtype),
+            threads=torch.get_num_threads(),
+            bundle_name=engine.bundle.name,
+            bundle_sha256=engine.bundle.fingerprint,
+            source=_described(self.source),
+            other=_described(self.other) if needs_other and self.other is not None else None,
+            latents=self.latents,
+            edit=self.edit,
+            statistics=self.statistics or reference_statistics(engine, speech_of(self.source)),
+            utterance=None if self.utterance is None else tuple(self.utterance.tolist()),
+            sampling=self.sampling,
+            seed=self.seed,
+            continuation=None,
+        )
+
+    def frames(self, settings: ProsodySettings, watch: Watch) -> Frames:
+        """Tokens, edited latents and voice.
+
+        Raises:
+            SettingsError: frames of another bundle, or an edit that does not fit.
+        """
+        frames = self._unedited(watch)
+        self.engine.check_frames(frames.tokens, frames.latents, frames.utterance)
+        rate = self.engine.frame_rate_hz
+        frames = replace(frames, latents=apply_edit(frames.latents, self.edit, settings.statistics, rate))
+        if self.utterance is not None:
+            frames = replace(frames, utterance=self.utterance)
+        self.engine.check_frames(frames.tokens, frames.latents, frames.utterance)
+        return frames
+
+    def _unedited(self, watch: Watch) -> Frames:
+        speech, latents = speech_of(self.source), self.latents
+        own = Frames.of(speech)
+        if isinstance(latents, RedrawnLatents):
+            self.engine.check_frames(own.tokens, own.latents, own.utterance)
+            draws = redraw_latents(
+                self.engine, speech, latents.seed, latents.latent_temperature, latents.num_draws, watch
+            )
+            return replace(own, latents=draws[latents.index], latents_logstd=None)
+        if self.other is None or isinstance(latents, OwnLatents):
+            return own
+        other = speech_of(self.other)
+        self.engine.check_frames(other.tokens, other.latents, other.utterance)
+        distances = unit_distances(self.engine)
+        if isinstance(latents, TransferredLatents):
+            return replace(own, latents=transfer_latents(other, speech, distances), latents_logstd=None)
+        return morph_frames(speech, other, latents.amount, distances, latents.timing)
+
+
+def speech_of(source: Source) -> Speech:
+    """A take's speech: the prompt, re-synthesised, and what follows."""
+    return source.speech if isinstance(source, Take) else source
+
+
+def reference_statistics(engine: Engine, speech: Speech) -> LatentStatistics:
+    """What one sigma is: measured on much speech where the bundle has been probed, else over this clip."""
+    probe = engine.bundle.probe
+    return LatentStatistics.of(speech.latents) if probe is None else probe.statistics
+
+
+def _described(source: Source) -> RecordingSettings:
+    speech = speech_of(source)
+    return RecordingSettings(
+        audio_sha256=speech.audio_sha256,
+        frames_sha256=speech.frames_sha256,
+        start_seconds=speech.start_seconds,
+        end_seconds=speech.end_seconds,
+        num_frames=speech.num_frames,
+        take=source.settings if isinstance(source, Take) else None,
+    )

@@ -1,0 +1,156 @@
+"""Say a recording or a take again: other latents, the same words; and go on from there."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from engine.engine import Engine
+from engine.errors import SettingsError
+from engine.probe import LatentStatistics
+from engine.prosody.decoding import BlockDecoder
+from engine.prosody.edit import LatentEdit
+from engine.prosody.rendering import EditedTake, Rendering
+from engine.prosody.request import Request, Source
+from engine.prosody.settings import LatentSource, MorphedLatents, OwnLatents
+from engine.prosody.watch import Cancelled, Watch
+from engine.sampling import Sampling
+from engine.speech import Speech, owned
+
+DRAFT_STEPS = 4  # of the fast solver: a third of the time, for listening while a slider moves
+
+
+def draft(sampling: Sampling = Sampling()) -> Sampling:
+    """The same settings at draft quality."""
+    return sampling.model_copy(update={"solver": "dpm++", "steps": min(DRAFT_STEPS, sampling.steps)})
+
+
+def resynthesise(
+    engine: Engine,
+    source: Source,
+    edit: LatentEdit | None = None,
+    utterance: Tensor | None = None,
+    sampling: Sampling = Sampling(),
+    seed: int = 0,
+    *,
+    latents: LatentSource = OwnLatents(),
+    other: Source | None = None,
+    statistics: LatentStatistics | None = None,
+    reuse: Rendering | None = None,
+    watch: Watch = Watch(),
+) -> Rendering:
+    """A recording or a take, said again.
+
+    Without an edit these are the samples of `engine.synthesise` for the source's frames, bit for bit.
+
+    Args:
+        edit: applied last, to the latents that `latents` names.
+        utterance: [S] another voice, for example `other.utterance`.
+        seed: of the decoder's noise: the same seed makes two renderings comparable.
+        latents: the source's own, drawn from the prior, or from another recording.
+        other: that recording.
+        statistics: what a sigma is; None takes the probe's, or those of the source where the bundle has no probe.
+        reuse: an earlier rendering: blocks that are the same in both are taken over, to the same bits.
+        watch: progress, and a way to stop.
+    Raises:
+        SettingsError: something out of its range; the text says what.
+        Cancelled: the watch said so.
+    """
+    request = Request(engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed)
+    return render(request, reuse, watch)
+
+
+def morph(
+    engine: Engine,
+    first: Source,
+    second: Source,
+    amount: float,
+    edit: LatentEdit | None = None,
+    sampling: Sampling = Sampling(),
+    seed: int = 0,
+    *,
+    timing: Literal["between", "first"] = "between",
+    statistics: LatentStatistics | None = None,
+    reuse: Rendering | None = None,
+    watch: Watch = Watch(),
+) -> Rendering:
+    """Between two recordings; see `morph_frames`. Amount 0 and 1 are the two recordings' own reconstructions.
+
+    Raises:
+        SettingsError: an amount outside 0 to 1, or another setting out of its range.
+        Cancelled: the watch said so.
+    """
+    if not 0.0 <= amount <= 1.0:
+        raise SettingsError(f"amount is {amount:g}; expected 0 (the first recording) to 1 (the second).")
+    latents = MorphedLatents(amount=amount, timing=timing)
+    request = Request(engine, first, second, latents, edit or LatentEdit(), None, statistics, sampling, seed)
+    return render(request, reuse, watch)
+
+
+@torch.inference_mode()
+def render(request: Request, reuse: Rendering | None = None, watch: Watch = Watch()) -> Rendering:
+    """Make what was asked for."""
+    engine = request.engine
+    settings = request.settings()
+    frames = request.frames(settings, watch)
+    decoder = BlockDecoder(
+        engine.bundle,
+        frames.utterance.to(engine.device)[None],
+        request.sampling,
+        request.seed,
+        None if reuse is None else reuse.kept,
+        watch,
+    )
+    audio = decoder.decode(frames.tokens.to(engine.device), frames.latents.to(engine.device))
+    speech = Speech(
+        tokens=owned(frames.tokens),
+        latents=owned(frames.latents),
+        latents_logstd=None if frames.latents_logstd is None else owned(frames.latents_logstd),
+        utterance=owned(frames.utterance),
+        mel=owned(decoder.mel),
+        audio=owned(audio),
+        seconds=frames.tokens.shape[0] / engine.frame_rate_hz,
+    )
+    return Rendering(speech, settings, decoder.decoded_frames, decoder.kept)
+
+
+def continue_from_edited(
+    engine: Engine,
+    source: Source,
+    edit: LatentEdit | None = None,
+    seconds: float = 10.0,
+    sampling: Sampling = Sampling(),
+    seed: int = 0,
+    *,
+    utterance: Tensor | None = None,
+    latents: LatentSource = OwnLatents(),
+    other: Source | None = None,
+    statistics: LatentStatistics | None = None,
+    watch: Watch = Watch(),
+) -> EditedTake:
+    """Edit a prompt and let the model go on from it: the edited latents are what it reads.
+
+    Args:
+        seconds: of continuation at most.
+        seed: of everything that is drawn.
+    Raises:
+        SettingsError: something out of its range; the text says what.
+        Cancelled: the watch said so.
+    """
+    request = Request(engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed)
+    return continue_request(request, seconds, watch)
+
+
+def continue_request(request: Request, seconds: float, watch: Watch = Watch()) -> EditedTake:
+    """Render the prompt and go on from it."""
+    prompt = render(request, watch=watch)
+    stream = request.engine.stream(
+        prompt.speech, seconds, request.sampling, request.seed, should_stop=watch.should_stop
+    )
+    for chunk in stream:
+        if watch.progress is not None:
+            watch.progress(chunk.frames_done, chunk.frames_total)
+        for take in chunk.takes:
+            settings = prompt.settings.model_copy(update={"continuation": take.settings})
+            return EditedTake(take.speech, take.prompt_frames, take.ended, take.settings, settings)
+    raise Cancelled

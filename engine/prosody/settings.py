@@ -1,0 +1,121 @@
+"""What made a rendering: the JSON beside its wav."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from engine.checked import checked
+from engine.config import Config
+from engine.errors import SettingsError
+from engine.probe import Finite, LatentStatistics
+from engine.prosody.edit import LatentEdit
+from engine.sampling import Sampling, Temperature
+from engine.take import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
+
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+
+
+class OwnLatents(Config):
+    """The recording's own latents."""
+
+    kind: Literal["own"] = "own"
+
+
+class RedrawnLatents(Config):
+    """Drawn from the prior while the tokens stay: how else the model would say it."""
+
+    kind: Literal["redrawn"] = "redrawn"
+    seed: Seed = 0  # draw i has seed + i
+    latent_temperature: Temperature = 0.85
+    num_draws: Annotated[int, Field(ge=1, le=MAX_TAKES)] = 1  # drawn together: other sizes are rounded differently
+    index: Annotated[int, Field(ge=0, lt=MAX_TAKES)] = 0  # of this draw in the batch
+
+    @model_validator(mode="after")
+    def _index_is_drawn(self) -> "RedrawnLatents":
+        if self.index >= self.num_draws:
+            raise ValueError(f"index is {self.index} of {self.num_draws} draws; expected less")
+        return self
+
+
+class TransferredLatents(Config):
+    """Those of the other recording, laid on this one's tokens."""
+
+    kind: Literal["transferred"] = "transferred"
+
+
+class MorphedLatents(Config):
+    """Between this recording and the other."""
+
+    kind: Literal["morphed"] = "morphed"
+    amount: Annotated[float, Field(ge=0.0, le=1.0)]  # 0: this recording, 1: the other
+    # "between": tokens, timing and voice go over too, and 1 is the other recording itself;
+    # "first": this one's tokens, timing and voice stay, and 1 is its tokens with the other's latents.
+    timing: Literal["between", "first"] = "between"
+
+
+LatentSource = Annotated[OwnLatents | RedrawnLatents | TransferredLatents | MorphedLatents, Field(discriminator="kind")]
+
+
+class RecordingSettings(Config):
+    """Which recording, or which take: hashes and where it was cut, never the sound."""
+
+    audio_sha256: str  # of the 16 kHz samples
+    frames_sha256: str  # of tokens, latents and the utterance embedding
+    start_seconds: float
+    end_seconds: float | None
+    num_frames: int
+    take: TakeSettings | None  # of a take: what makes it again
+
+
+class ProsodySettings(Config):
+    """What made a rendering."""
+
+    kind: Literal["prosody"] = "prosody"
+    format_version: Literal[1] = 1
+    engine_version: int = ENGINE_VERSION
+    torch_version: str
+    device: str  # "cpu" or the GPU's name
+    dtype: str  # of the transformer
+    threads: int
+    bundle_name: str
+    bundle_sha256: str
+    source: RecordingSettings
+    other: RecordingSettings | None  # for transfer and morph
+    latents: LatentSource
+    edit: LatentEdit
+    statistics: LatentStatistics  # the sigmas of the edit, so that a new probe leaves the sound what it was
+    utterance: tuple[Finite, ...] | None  # [S] another voice; None: the source's
+    sampling: Sampling
+    seed: Seed
+    continuation: TakeSettings | None  # what the model went on with behind the edited speech
+
+    @classmethod
+    def read(cls, source: str | Path) -> "ProsodySettings":
+        """Settings from a JSON file.
+
+        Raises:
+            SettingsError: naming the file and the key.
+        """
+        path = Path(source)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} cannot be read as settings of a rendering: {error}.") from error
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str | bytes, source: str = "the settings") -> "ProsodySettings":
+        """The same from the file's text.
+
+        Raises:
+            SettingsError: naming the source and the key.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise SettingsError(f"{source} is not JSON: {error}.") from error
+        if not isinstance(values, dict):
+            raise SettingsError(f"{source} holds a {type(values).__name__}; expected the settings of a rendering.")
+        return checked(cls, values, source, SettingsError, complete=True)
