@@ -39,6 +39,8 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
         return f"unknown key {path!r}; known keys: {_known(model, parts)}"
     if item["type"] == "missing":
         return f"missing key {path!r}; known keys: {_known(model, parts)}"
+    if item["type"] == "value_error" and isinstance(item["input"], dict | list):  # parts that do not fit together
+        return f"{path}: {item['ctx']['error']}" if path else str(item["ctx"]["error"])
     return f"{path or 'value'} is {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
 
 

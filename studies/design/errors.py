@@ -1,0 +1,7 @@
+"""What keeps a study from being made."""
+
+from engine.errors import UndertoneError
+
+
+class DesignError(UndertoneError):
+    """A study file or its sounds cannot be used: the text names the file, the key, or the clip."""

@@ -1,0 +1,116 @@
+"""Where a study's sounds come from: systems, prompts, and the clips with known answers. Paths are beside the file."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from engine.config import Config
+from engine.sampling import Sampling
+from studies.design.scales import Slug
+
+Preset = Literal["faithful", "balanced", "lively", "published"]
+
+
+class BundleSource(Config):
+    """A model: it continues every prompt."""
+
+    kind: Literal["bundle"] = "bundle"
+    bundle: str  # folder or Hub id
+    sampling: Sampling | Preset = "published"
+    seed: Annotated[int, Field(ge=0)] | None = None  # of the first prompt; prompt i has seed + i; None: the study's
+
+
+class FolderSource(Config):
+    """Finished recordings: one sound file per prompt, named as the prompt."""
+
+    kind: Literal["folder"] = "folder"
+    folder: Path
+
+
+class RecordingSource(Config):
+    """The prompt's own recording, which goes on where the prompt ends: the ground truth."""
+
+    kind: Literal["recording"] = "recording"
+
+
+class DegradedSource(Config):
+    """Another system made worse in a known way: the low anchor."""
+
+    kind: Literal["degraded"] = "degraded"
+    of: str  # name of a system of this study
+    lowpass_hz: Annotated[float, Field(gt=0.0)] = 1500.0
+    noise_snr_db: float | None = 10.0  # of white noise; None adds none
+
+
+class System(Config):
+    """What is judged; raters never see its name."""
+
+    name: Slug
+    role: Literal["system", "ground_truth", "low_anchor"] = "system"
+    source: Annotated[BundleSource | FolderSource | RecordingSource | DegradedSource, Field(discriminator="kind")]
+
+
+class PromptItem(Config):
+    """One prompt by hand."""
+
+    name: Slug
+    audio: Path
+    start_seconds: Annotated[float, Field(ge=0.0)] = 0.0
+
+
+class Prompts(Config):
+    """The beginnings that every system goes on from."""
+
+    folder: Path | None = None  # every sound file in it, or `count` of them drawn by the study's seed
+    count: Annotated[int, Field(ge=1)] | None = None
+    items: tuple[PromptItem, ...] = ()
+    prompt_seconds: Annotated[float, Field(gt=0.0)] = 3.0  # paper: 3 s prompts
+    continuation_seconds: Annotated[float, Field(gt=0.0)] = 10.0  # paper: 10 s continuations
+
+
+class Answer(Config):
+    """What counts as right on one scale."""
+
+    value: float
+    tolerance: Annotated[float, Field(ge=0.0)] = 0.0
+
+
+class KnownItem(Config):
+    """A finished clip whose right answer is known: a gold or training item.
+
+    Give `audio`, or `system` and `prompt` to use one of the study's own stimuli.
+    """
+
+    audio: Path | None = None
+    system: str | None = None
+    prompt: str | None = None
+    expected: dict[str, Answer] = Field(default_factory=dict)  # by scale; training items may have none
+    feedback: str = ""  # training: shown after the answer
+
+
+class Trap(Config):
+    """A clip that says which answer to give. There is no speech synthesis here that can say it: supply the sound.
+
+    Give `audio`, a finished trap; or `instruction`, a recording of the sentence ("please select two"): the build puts
+    it behind the beginning of one of the study's own clips, and the trap is as long as its neighbours.
+    """
+
+    audio: Path | None = None
+    instruction: Path | None = None
+    after_seconds: Annotated[float, Field(ge=0.0)] = 2.0  # of the study's clip before the instruction
+    expected: Annotated[dict[str, Answer], Field(min_length=1)]
+
+
+class Preparation(Config):
+    """What is done to every sound alike."""
+
+    heard: Literal["whole", "continuation"] = "whole"  # with or without the prompt
+    loudness_lufs: Annotated[float, Field(ge=-40.0, le=-10.0)] = -23.0  # EBU R128, as everywhere here
+    true_peak_dbtp: Annotated[float, Field(ge=-20.0, le=0.0)] = -1.0  # ceiling; EBU R128's production limit
+    on_peak: Literal["refuse", "lower_all"] = "lower_all"  # a clip that would pass the ceiling at the study's loudness
+    equal_length: bool = True  # all systems of a prompt are cut to the shortest of them
+    min_seconds: Annotated[float, Field(gt=0.0)] = 2.0  # a clip cut shorter than this stops the build
+    fade_seconds: Annotated[float, Field(ge=0.0)] = 0.01  # at both ends
+    pause_seconds: Annotated[float, Field(ge=0.0)] = 0.8  # A/B: between the two versions
+    format: Literal["flac", "wav"] = "flac"

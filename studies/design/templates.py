@@ -1,0 +1,33 @@
+"""Study files to begin with; `undertone study new` writes one out to be changed."""
+
+from pathlib import Path
+
+from studies.design.errors import DesignError
+from studies.design.study_file import StudyFile, load_study_file
+
+FOLDER = Path(__file__).parent / "templates"
+
+
+def template_names() -> list[str]:
+    """Names of the templates."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def template_text(name: str) -> str:
+    """The YAML of a template, with its comments.
+
+    Raises:
+        DesignError: there is none of this name.
+    """
+    return _path(name).read_text(encoding="utf-8")
+
+
+def load_template(name: str) -> StudyFile:
+    """A template, checked."""
+    return load_study_file(_path(name))
+
+
+def _path(name: str) -> Path:
+    if name not in template_names():
+        raise DesignError(f"unknown template {name!r}; known templates: {', '.join(template_names())}.")
+    return FOLDER / f"{name}.yaml"
