@@ -1,0 +1,44 @@
+"""What a rater's request can meet: each has a word for the page, an HTTP status, and a sentence for the person."""
+
+from engine.errors import UndertoneError
+
+_MEANINGS: dict[str, tuple[int, str]] = {
+    "unknown_session": (401, "We do not know this session. Open the link of the study again, or enter your code."),
+    "unknown_study": (404, "There is no such study. Check the link, or ask the people who sent it to you."),
+    "not_open": (
+        403,
+        "This study is not open now. Please come back later or ask the people who invited you.",
+    ),
+    "read_only": (503, "The study is paused for a moment. Nothing is lost: keep this page open and try again later."),
+    "full": (403, "All places of this study are taken. Thank you for your interest; there is nothing more to do."),
+    "full_for_now": (409, "All places are taken at the moment. A place may come free: try again in some minutes."),
+    "already_completed": (
+        403,
+        "You have already taken part in this study; nobody can take part more often than was announced.",
+    ),
+    "already_started": (409, "You have already started. Go on where you began, or enter your code to go on here."),
+    "unknown_code": (404, "We do not know this code. Check every letter; codes look like abcd-efgh-jkmn."),
+    "too_many_requests": (429, "That was too often. Wait a minute, then try again."),
+    "wrong_section": (409, "This page has moved on, perhaps in another tab. It now shows where you are."),
+    "not_your_trial": (404, "This clip is not one of yours. Reload the page to go on where you are."),
+    "not_listened": (409, "Please listen to the whole clip first, then answer."),
+    "too_early": (425, "Please listen to the whole clip first. If you have, this will be saved in a moment."),
+    "bad_answer": (422, "This answer does not fit the question."),
+    "ended": (409, "This session has ended. Your earlier answers are kept."),
+}
+
+
+class SessionError(UndertoneError):
+    """A rater's request that cannot be done.
+
+    Args:
+        word: one of the known words, which the page acts on.
+        detail: replaces the usual sentence.
+        wait_seconds: after which the same request may be sent again.
+    """
+
+    def __init__(self, word: str, detail: str | None = None, wait_seconds: float | None = None) -> None:
+        self.word = word
+        self.status, usual = _MEANINGS[word]
+        self.wait_seconds = wait_seconds
+        super().__init__(detail or usual)

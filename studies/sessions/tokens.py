@@ -1,0 +1,62 @@
+"""Signed, opaque tokens: the only thing that a browser holds of a session; and the key that signs them."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from studies.sessions.errors import SessionError
+
+SECRET_VARIABLE = "UNDERTONE_SECRET"  # on a machine whose disk is wiped, such as a Space without storage
+_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"  # no two that look alike
+_CODE_LETTERS = 12  # 58 bits: nobody finds one within the rate limit
+
+
+def load_secret(data: Path) -> str:
+    """The signing key: from `UNDERTONE_SECRET`, else from a file in the data folder that is made on first use.
+
+    Args:
+        data: the folder of the studies' data.
+    """
+    given = os.environ.get(SECRET_VARIABLE)
+    if given:
+        return given
+    path = data / "secret"
+    data.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # another process was first
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path.read_text(encoding="utf-8").strip()
+
+
+class Tokens:
+    """Makes and reads session tokens with one key."""
+
+    def __init__(self, secret: str) -> None:
+        self._serializer = URLSafeSerializer(secret, salt="undertone.rater-session")
+
+    def make(self, session_id: str) -> str:
+        """The token that a browser keeps for a session."""
+        return self._serializer.dumps(session_id)
+
+    def read(self, token: str) -> str:
+        """The session's id. Raises SessionError for anything that this server did not sign."""
+        try:
+            return str(self._serializer.loads(token))
+        except BadSignature as error:
+            raise SessionError("unknown_session") from error
+
+
+def new_resume_code() -> str:
+    """A code that a person can type on another device, in three groups of four."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LETTERS))
+    return "-".join(letters[start : start + 4] for start in range(0, _CODE_LETTERS, 4))
+
+
+def tidy_resume_code(typed: str) -> str:
+    """What was typed, as the code is stored: capitals, spaces and missing hyphens are forgiven."""
+    letters = "".join(letter for letter in typed.lower() if letter.isalnum())
+    return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))
