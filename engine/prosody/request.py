@@ -47,8 +47,11 @@ class Request:
         """What is needed to make it again.
 
         Raises:
-            SettingsError: a seed out of its range, or another recording is missing or of no use.
+            SettingsError: a seed out of its range, frames of another bundle, or another recording that is missing.
         """
+        speech = speech_of(self.source)
+        voice = speech.utterance if self.utterance is None else self.utterance
+        self.engine.check_frames(speech.tokens, speech.latents, voice)
         if not 0 <= self.seed <= MAX_SEED:
             raise SettingsError(f"seed is {self.seed}; expected 0 to {MAX_SEED}.")
         needs_other = isinstance(self.latents, TransferredLatents | MorphedLatents)
@@ -66,7 +69,7 @@ class Request:
             other=_described(self.other) if needs_other and self.other is not None else None,
             latents=self.latents,
             edit=self.edit,
-            statistics=self.statistics or reference_statistics(engine, speech_of(self.source)),
+            statistics=self.statistics or reference_statistics(engine, speech),
             utterance=None if self.utterance is None else tuple(self.utterance.tolist()),
             sampling=self.sampling,
             seed=self.seed,
@@ -80,7 +83,6 @@ class Request:
             SettingsError: frames of another bundle, or an edit that does not fit.
         """
         frames = self._unedited(watch)
-        self.engine.check_frames(frames.tokens, frames.latents, frames.utterance)
         rate = self.engine.frame_rate_hz
         frames = replace(frames, latents=apply_edit(frames.latents, self.edit, settings.statistics, rate))
         if self.utterance is not None:
@@ -92,7 +94,6 @@ class Request:
         speech, latents = speech_of(self.source), self.latents
         own = Frames.of(speech)
         if isinstance(latents, RedrawnLatents):
-            self.engine.check_frames(own.tokens, own.latents, own.utterance)
             draws = redraw_latents(
                 self.engine, speech, latents.seed, latents.latent_temperature, latents.num_draws, watch
             )
