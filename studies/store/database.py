@@ -13,7 +13,7 @@ from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm import Session as Transaction
 
 from studies.store.columns import utc_now
-from studies.store.engines import BUSY_SECONDS, READING, make_engine
+from studies.store.engines import BUSY_SECONDS, READING, READING_POSTGRESQL, make_engine, to_text
 from studies.store.errors import StoreError
 from studies.store.failures import translated
 from studies.store.journal import Journal, Line
@@ -78,17 +78,19 @@ class Database:
             watch(transaction)
             yield transaction
             line = self._finish(transaction)
+            text_of_line = None if line is None else to_text(line)  # before the commit: it may refuse a value
             transaction.commit()
-        if line is not None and self.journal is not None:
-            self.journal.write(line)
+        if text_of_line is not None and self.journal is not None:
+            self.journal.write(text_of_line)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A consistent view for queries; waits for nobody and writes nothing."""
-        engine = self.engine.execution_options(**{READING: True})
+        engine = self.engine.execution_options(**(READING if self.is_sqlite else READING_POSTGRESQL))
         with Transaction(engine, expire_on_commit=False) as transaction, translated(self.url):
             _refuse_writes(transaction, "this is a view for reading; use Database.session() to write")
             yield transaction
+            transaction.expunge_all()  # what was read stays usable behind the block
             transaction.rollback()
 
     def log(

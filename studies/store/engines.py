@@ -1,5 +1,6 @@
 """Connections: SQLite so that a commit survives a power cut, PostgreSQL by URL."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from sqlalchemy.exc import ArgumentError
 from studies.store.errors import StoreError
 
 BUSY_SECONDS = 20.0  # how long a transaction waits for another one's lock
-READING = "undertone_reading"  # execution option of a connection that only reads
+READING = {"undertone_reading": True}  # execution options of a connection that only reads
+READING_POSTGRESQL = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one moment for all queries
 PRAGMAS = (
     "journal_mode=WAL",  # readers and the writer do not wait for each other
     "synchronous=FULL",  # in WAL mode NORMAL may lose the last commits when the power fails
@@ -19,6 +21,11 @@ PRAGMAS = (
     "recursive_triggers=ON",  # or INSERT OR REPLACE would delete from the log without its trigger
     f"busy_timeout={int(BUSY_SECONDS * 1000)}",
 )
+
+
+def to_text(value: Any) -> str:
+    """JSON as it is stored; NaN and infinity are no JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def make_engine(url: str) -> Engine:
@@ -42,7 +49,10 @@ def make_engine(url: str) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS}}
+    options: dict[str, Any] = {
+        "json_serializer": to_text,
+        "connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS},
+    }
     if url.database in (None, "", ":memory:"):
         options["poolclass"] = StaticPool
     else:
@@ -58,7 +68,7 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A deferred transaction that turns into a write can be refused at once, whatever the busy timeout.
-        reading = connection.get_execution_options().get(READING, False)
+        reading = connection.get_execution_options().get("undertone_reading", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
@@ -68,4 +78,11 @@ def _postgresql(url: URL) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     settings = f"-c timezone=UTC -c lock_timeout={int(BUSY_SECONDS * 1000)}"
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args={"options": settings})
+    return create_engine(
+        url,
+        json_serializer=to_text,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        connect_args={"options": settings},
+    )

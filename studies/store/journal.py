@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from studies.store.engines import to_text
 from studies.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -47,10 +48,10 @@ class Journal:
             self._process = os.getpid()
         return self._path
 
-    def write(self, line: Line) -> None:
-        """Append a line and wait until it is on disk; on a failure it is kept and written with the next one."""
+    def write(self, text: str) -> None:
+        """Append a line of JSON and wait until it is on disk; on a failure it is kept and written with the next one."""
         with self._turn:
-            self._waiting.append(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+            self._waiting.append(text + "\n")
             try:
                 self._append("".join(self._waiting).encode())
             except OSError as error:
@@ -83,7 +84,7 @@ class Journal:
                 changed += sum(one != other for one, other in zip(before, after, strict=True))
                 fresh = path.with_suffix(".rewriting")
                 with fresh.open("w", encoding="utf-8") as file:
-                    file.writelines(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in after)
+                    file.writelines(to_text(line) + "\n" for line in after)
                     file.flush()
                     os.fsync(file.fileno())
                 fresh.replace(path)

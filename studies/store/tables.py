@@ -68,7 +68,7 @@ class System(Base):
     __table_args__ = (UniqueConstraint("study_id", "name"), one_of("role", words_of(Role)))
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    study_id: Mapped[str] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
+    study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
     name: Mapped[str]
     role: Mapped[Role] = mapped_column(String, default="system")
     position: Mapped[int]
@@ -82,7 +82,7 @@ class Prompt(Base):
     __table_args__ = (UniqueConstraint("study_id", "name"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    study_id: Mapped[str] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
+    study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
     name: Mapped[str]
     seconds: Mapped[float]
     definition: Mapped[Json] = mapped_column(_DICT, default=dict)
@@ -107,9 +107,9 @@ class Stimulus(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    study_id: Mapped[str] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
-    system_id: Mapped[str | None] = mapped_column(ForeignKey("system.id", ondelete="CASCADE"))
-    prompt_id: Mapped[str | None] = mapped_column(ForeignKey("prompt.id", ondelete="CASCADE"))
+    study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
+    system_id: Mapped[str | None] = mapped_column(ForeignKey("system.id"))
+    prompt_id: Mapped[str | None] = mapped_column(ForeignKey("prompt.id"))
     kind: Mapped[StimulusKind] = mapped_column(String, default="main")
     path: Mapped[str]  # inside the study's media folder
     sha256: Mapped[str]
@@ -127,7 +127,7 @@ class Participant(Base):
     __table_args__ = (UniqueConstraint("study_id", "source", "external_id"), one_of("source", words_of(Source)))
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    study_id: Mapped[str] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
+    study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
     source: Mapped[Source] = mapped_column(String, default="link")
     external_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -141,8 +141,8 @@ class Session(Base):
     __table_args__ = (one_of("state", words_of(SessionState)), Index("ix_session_study_id_state", "study_id", "state"))
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    study_id: Mapped[str] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
-    participant_id: Mapped[str] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"), index=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
+    participant_id: Mapped[str] = mapped_column(ForeignKey("participant.id"), index=True)
     state: Mapped[SessionState] = mapped_column(String, default="consent")
     section_index: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -172,9 +172,9 @@ class Trial(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    session_id: Mapped[str] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"))
-    study_id: Mapped[str] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
-    stimulus_id: Mapped[str] = mapped_column(ForeignKey("stimulus.id", ondelete="CASCADE"))
+    session_id: Mapped[str] = mapped_column(ForeignKey("session.id"))
+    study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
+    stimulus_id: Mapped[str] = mapped_column(ForeignKey("stimulus.id"))
     position: Mapped[int]
     kind: Mapped[TrialKind] = mapped_column(String, default="main")
     state: Mapped[TrialState] = mapped_column(String, default="reserved")
@@ -194,8 +194,8 @@ class Rating(Base):
     __table_args__ = (UniqueConstraint("session_id", "trial_id", "scale"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    session_id: Mapped[str] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"))
-    trial_id: Mapped[str] = mapped_column(ForeignKey("trial.id", ondelete="CASCADE"), index=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("session.id"))
+    trial_id: Mapped[str] = mapped_column(ForeignKey("trial.id"), index=True)
     scale: Mapped[str]
     scale_hash: Mapped[str]
     value: Mapped[float]

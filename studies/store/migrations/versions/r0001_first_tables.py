@@ -85,7 +85,7 @@ def _designs() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("definition", sa.JSON(), nullable=False),
         sa.CheckConstraint("role IN ('system', 'ground_truth', 'low_anchor')", name="ck_system_role"),
-        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_system_study_id_study", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_system_study_id_study"),
         sa.PrimaryKeyConstraint("id", name="pk_system"),
         sa.UniqueConstraint("study_id", "name", name="uq_system_study_id_name"),
     )
@@ -96,7 +96,7 @@ def _designs() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("definition", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_prompt_study_id_study", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_prompt_study_id_study"),
         sa.PrimaryKeyConstraint("id", name="pk_prompt"),
         sa.UniqueConstraint("study_id", "name", name="uq_prompt_study_id_name"),
     )
@@ -117,9 +117,9 @@ def _designs() -> None:
         sa.CheckConstraint(
             "kind IN ('main', 'training', 'trap', 'gold', 'headphone', 'volume')", name="ck_stimulus_kind"
         ),
-        sa.ForeignKeyConstraint(["prompt_id"], ["prompt.id"], name="fk_stimulus_prompt_id_prompt", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_stimulus_study_id_study", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["system_id"], ["system.id"], name="fk_stimulus_system_id_system", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["prompt_id"], ["prompt.id"], name="fk_stimulus_prompt_id_prompt"),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_stimulus_study_id_study"),
+        sa.ForeignKeyConstraint(["system_id"], ["system.id"], name="fk_stimulus_system_id_system"),
         sa.PrimaryKeyConstraint("id", name="pk_stimulus"),
     )
     op.create_index(
@@ -142,7 +142,7 @@ def _sessions() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("source IN ('prolific', 'mturk', 'link')", name="ck_participant_source"),
-        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_participant_study_id_study", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_participant_study_id_study"),
         sa.PrimaryKeyConstraint("id", name="pk_participant"),
         sa.UniqueConstraint("study_id", "source", "external_id", name="uq_participant_study_id_source_external_id"),
     )
@@ -168,10 +168,8 @@ def _sessions() -> None:
             f"state IN ({', '.join(repr(state) for state in STATES)})",
             name="ck_session_state",
         ),
-        sa.ForeignKeyConstraint(
-            ["participant_id"], ["participant.id"], name="fk_session_participant_id_participant", ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_session_study_id_study", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["participant_id"], ["participant.id"], name="fk_session_participant_id_participant"),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_session_study_id_study"),
         sa.PrimaryKeyConstraint("id", name="pk_session"),
         sa.UniqueConstraint("resume_code", name="uq_session_resume_code"),
     )
@@ -195,11 +193,9 @@ def _sessions() -> None:
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("kind IN ('main', 'training', 'trap', 'gold')", name="ck_trial_kind"),
         sa.CheckConstraint("state IN ('reserved', 'done', 'released')", name="ck_trial_state"),
-        sa.ForeignKeyConstraint(["session_id"], ["session.id"], name="fk_trial_session_id_session", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(
-            ["stimulus_id"], ["stimulus.id"], name="fk_trial_stimulus_id_stimulus", ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_trial_study_id_study", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["session_id"], ["session.id"], name="fk_trial_session_id_session"),
+        sa.ForeignKeyConstraint(["stimulus_id"], ["stimulus.id"], name="fk_trial_stimulus_id_stimulus"),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_trial_study_id_study"),
         sa.PrimaryKeyConstraint("id", name="pk_trial"),
         sa.UniqueConstraint("session_id", "position", name="uq_trial_session_id_position"),
         sa.UniqueConstraint("session_id", "stimulus_id", name="uq_trial_session_id_stimulus_id"),
@@ -218,10 +214,8 @@ def _sessions() -> None:
         sa.Column("rated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("casual", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name="fk_rating_session_id_session", ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["trial_id"], ["trial.id"], name="fk_rating_trial_id_trial", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["session_id"], ["session.id"], name="fk_rating_session_id_session"),
+        sa.ForeignKeyConstraint(["trial_id"], ["trial.id"], name="fk_rating_trial_id_trial"),
         sa.PrimaryKeyConstraint("id", name="pk_rating"),
         sa.UniqueConstraint("session_id", "trial_id", "scale", name="uq_rating_session_id_trial_id_scale"),
     )

@@ -1,0 +1,162 @@
+"""Snapshots: one SQLite file with everything, taken while others write, checked before it counts."""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select
+
+from studies.store.database import Database
+from studies.store.errors import StoreError
+from studies.store.failures import translated
+from studies.store.migrate import migrate
+from studies.store.recording import TABLES
+
+logger = logging.getLogger(__name__)
+PATTERN = "snapshot-*.sqlite"
+LATEST = "latest.sqlite"  # the same name every time: what a copy elsewhere replaces
+KEPT = 8
+IN_ONE_INSERT = 1000
+
+
+def snapshot(db: Database, folder: Path, kept: int = KEPT) -> Path:
+    """Write everything into a new file of the folder; older ones beyond `kept` are removed.
+
+    The file is a SQLite database whatever the source is; it appears whole or not at all.
+
+    Raises:
+        StoreError: the database cannot be read, or the copy does not pass its check.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    path = folder / f"snapshot-{stamp}.sqlite"
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    try:
+        (_copy_sqlite if db.is_sqlite else _copy_postgresql)(db, part)
+        check_file(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    for old in snapshots(folder)[:-kept]:
+        old.unlink()
+    _replace_latest(path)
+    return path
+
+
+def snapshots(folder: Path) -> list[Path]:
+    """The snapshots of a folder, the oldest first."""
+    return sorted(folder.glob(PATTERN))
+
+
+def newest_snapshot(folder: Path) -> Path | None:
+    """The newest snapshot, or the one that a copy elsewhere brought back."""
+    found = snapshots(folder)
+    latest = folder / LATEST
+    return found[-1] if found else latest if latest.exists() else None
+
+
+def check_file(path: Path) -> None:
+    """SQLite's own check of a file, its foreign keys included.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+            orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} is not a whole SQLite database: {error}. Use an older snapshot.") from error
+    if found != ["ok"] or orphans:
+        said = "; ".join([*found[:3], *(f"a row of {row[0]!r} has no parent" for row in orphans[:3])])
+        raise StoreError(f"{path} is damaged: {said}. Use an older snapshot.")
+
+
+def copy_rows(source: Connection, target: Connection) -> None:
+    """Copy every row of every table, parents before children."""
+    for table in TABLES.values():
+        rows = source.execution_options(yield_per=IN_ONE_INSERT).execute(select(table)).mappings()
+        for part in rows.partitions(IN_ONE_INSERT):
+            target.execute(insert(table), [dict(row) for row in part])
+
+
+class Schedule:
+    """Takes a snapshot now and then, and a last one when it is stopped.
+
+    Args:
+        after: called with the path of every snapshot.
+    """
+
+    def __init__(
+        self, db: Database, folder: Path, every_minutes: float = 15.0, after: Callable[[Path], None] | None = None
+    ) -> None:
+        self._db, self._folder, self._seconds, self._after = db, folder, every_minutes * 60, after
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+
+    def start(self) -> "Schedule":
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Take the last snapshot and end; safe to call twice."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._take()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._seconds):
+            self._take()
+
+    def _take(self) -> None:
+        if self._db.read_only:  # what is stored may not be the whole: it must not displace a good snapshot
+            return
+        try:
+            path = snapshot(self._db, self._folder)
+        except (OSError, StoreError) as error:
+            logger.error("no snapshot: %s", error)
+            return
+        if self._after is not None:
+            self._after(path)
+
+
+def _copy_sqlite(db: Database, path: Path) -> None:
+    connection = db.engine.raw_connection()
+    try:
+        with closing(sqlite3.connect(path)) as target:
+            connection.driver_connection.backup(target)  # type: ignore[union-attr]
+            target.execute("PRAGMA journal_mode=DELETE")  # one file, no -wal beside it
+    finally:
+        connection.close()
+
+
+def _copy_postgresql(db: Database, path: Path) -> None:
+    copy = Database(f"sqlite:///{path}")
+    try:
+        migrate(copy)
+        frozen = db.engine.execution_options(isolation_level="REPEATABLE READ")  # one moment for every table
+        with translated(db.url), frozen.connect() as source, copy.engine.begin() as target:
+            copy_rows(source, target)
+    finally:
+        copy.close()
+    with closing(sqlite3.connect(path)) as target:
+        target.execute("PRAGMA journal_mode=DELETE")
+
+
+def _replace_latest(path: Path) -> None:
+    fresh = path.with_name(LATEST + ".part")
+    fresh.unlink(missing_ok=True)
+    try:
+        os.link(path, fresh)
+    except OSError:  # a file system without hard links
+        fresh.write_bytes(path.read_bytes())
+    fresh.replace(path.with_name(LATEST))
