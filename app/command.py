@@ -98,10 +98,12 @@ def bench(
     seconds: Annotated[float, typer.Option(help="Length of the continuation.")] = 10.0,
 ) -> None:
     """Measure speed and memory on this machine; the last line is JSON."""
-    from engine import Engine
+    from engine import Engine, settle_threads
     from engine.bench import bench as run_bench
 
-    numbers = asdict(run_bench(Engine.from_pretrained(bundle), seconds=seconds))
+    engine = Engine.from_pretrained(bundle)
+    settle_threads(engine)
+    numbers = asdict(run_bench(engine, seconds=seconds))
     if not json_only:
         for key, value in numbers.items():
             typer.echo(f"{key:32} {value:.6g}" if isinstance(value, float) else f"{key:32} {value}")

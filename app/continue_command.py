@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from engine import AudioError, Engine, Sampling, SettingsError, Take, TakeSettings, read_audio
+from engine import AudioError, Engine, Sampling, SettingsError, Take, TakeSettings, read_audio, settle_threads
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def continue_recording(bundle: str, wanted: Continuation, out: Path) -> list[Pat
     waveform, sample_rate_hz = _read(wanted.prompt)
     sampling = Sampling.of(**wanted.sampling)
     engine = Engine.from_pretrained(bundle)
+    settle_threads(engine)
     end_seconds = min(wanted.prompt_start_seconds + wanted.prompt_seconds, len(waveform) / sample_rate_hz)
     speech = engine.analyse(waveform, sample_rate_hz, wanted.prompt_start_seconds, end_seconds)
     with _bar() as bar:
@@ -50,6 +52,7 @@ def replay_recording(bundle: str, prompt: Path, settings: Path, out: Path) -> li
     """
     saved = TakeSettings.read(settings)
     waveform, sample_rate_hz = _read(prompt)
+    torch.set_num_threads(saved.threads)  # sums are split by threads, so their number is part of the settings
     paths = _save(Engine.from_pretrained(bundle).replay(saved, waveform, sample_rate_hz), out)
     if paths[1].read_bytes() != settings.read_bytes() and paths[1].resolve() != settings.resolve():
         raise SettingsError(f"{settings} was changed by hand: the take made from it has other settings, {paths[1]}.")

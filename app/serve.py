@@ -47,9 +47,10 @@ def serve(
         from app.application import create_app
         from app.context import Context
         from app.prompt_panel import find_examples
-        from engine import Engine
+        from engine import Engine, settle_threads
 
         engine = Engine.from_pretrained(bundle, device=device)
+        settle_threads(engine)
         context = Context(engine, Path(folder) / "visits", tuple(find_examples(examples)))
         with _listen(host, port) as listener:
             config = uvicorn.Config(create_app(context), log_level="warning", timeout_graceful_shutdown=3)

@@ -8,6 +8,7 @@ from engine.sampling import PRESETS, PUBLISHED, Sampling
 from engine.speech import Speech
 from engine.stream import Chunk
 from engine.take import Take, TakeSettings, wav_bytes
+from engine.threads import settle_threads
 
 __all__ = [
     "PRESETS",
@@ -29,5 +30,6 @@ __all__ = [
     "load_bundle",
     "read_audio",
     "save_bundle",
+    "settle_threads",
     "wav_bytes",
 ]

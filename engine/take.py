@@ -31,7 +31,7 @@ class TakeSettings(Config):
     torch_version: str
     device: str  # "cpu" or the GPU's name
     dtype: str  # of the transformer
-    threads: int
+    threads: Annotated[int, Field(ge=1, le=1024)]
     bundle_name: str
     bundle_sha256: str
     prompt_sha256: str  # of the 16 kHz prompt samples

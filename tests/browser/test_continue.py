@@ -1,7 +1,6 @@
 """The Continue page in a real browser: recorded, cut, continued, heard, compared, saved and made again."""
 
 import io
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -151,16 +150,7 @@ def test_two_visitors_at_once_get_their_own_results(visit_site: Visit, clips: di
     alone.go.click()
     alone.finish()
     expect(alone.run_note).to_contain_text("seed 22")
-    # Settings only: that the samples are equal too is held by tests/engine/test_engine.py, on one thread. With two
-    # threads on an overloaded machine this page has been seen to differ (an open defect).
-    assert asked(alone.saved(1)) == asked(together[1])
-
-
-def asked(saved: tuple[str, bytes]) -> dict[str, object]:
-    """What was asked for, out of the settings of a take."""
-    settings = json.loads(saved[0])
-    keys = ("seed", "seconds", "sampling", "num_takes", "prompt_start_seconds", "prompt_end_seconds")
-    return {key: settings[key] for key in keys}
+    assert alone.saved(1) == together[1]
 
 
 def test_a_blind_comparison_tells_only_after_the_choice(visit_site: Visit, clips: dict[str, Path]) -> None:
