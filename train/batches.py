@@ -26,19 +26,25 @@ class FrameBatches:
         return self._epochs[epoch][number - self._first_batch[epoch]]
 
     def _add_epoch(self) -> None:
-        epoch = len(self._epochs)
-        random = np.random.default_rng((self._seed, epoch))
-        keys = self._lengths * random.uniform(1 - self._jitter, 1 + self._jitter, len(self._lengths))
-        batches: list[np.ndarray] = []
-        current: list[int] = []
-        longest = 0
-        for index in np.argsort(keys, kind="stable"):
-            longest = max(longest, int(self._lengths[index]))
-            if current and longest * (len(current) + 1) > self._frames_per_batch:
-                batches.append(np.array(current))
-                current, longest = [], int(self._lengths[index])
-            current.append(int(index))
-        batches.append(np.array(current))
-        order = random.permutation(len(batches))
+        random = np.random.default_rng((self._seed, len(self._epochs)))
+        batches = frame_batches(self._lengths, self._frames_per_batch, random, self._jitter)
         self._first_batch.append(self._first_batch[-1] + len(self._epochs[-1]) if self._epochs else 0)
-        self._epochs.append([batches[position] for position in order])
+        self._epochs.append(batches)
+
+
+def frame_batches(
+    lengths: np.ndarray, frames_per_batch: int, random: np.random.Generator, jitter: float = 0.1
+) -> list[np.ndarray]:
+    """Indices of all clips in batches of at most so many padded frames (a longer clip is a batch), shuffled."""
+    keys = lengths * random.uniform(1 - jitter, 1 + jitter, len(lengths))
+    batches: list[np.ndarray] = []
+    current: list[int] = []
+    longest = 0
+    for index in np.argsort(keys, kind="stable"):
+        longest = max(longest, int(lengths[index]))
+        if current and longest * (len(current) + 1) > frames_per_batch:
+            batches.append(np.array(current))
+            current, longest = [], int(lengths[index])
+        current.append(int(index))
+    batches.append(np.array(current))
+    return [batches[position] for position in random.permutation(len(batches))]

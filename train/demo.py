@@ -9,7 +9,7 @@ from accelerate import Accelerator
 
 from engine.config import VocosConfig
 from train.export import Stages, export_stage, is_exported, load_tokenizer, write_bundle
-from train.loop import Budget, run
+from train.loop import run
 from train.phones import Lexicon
 from train.prepare import prepare
 from train.recipes import load_recipe_of
@@ -45,7 +45,7 @@ class DemoRecipes:
         total = sum(recipe.minutes or 0.0 for recipe in (self.tokenizer, self.vocoder, self.model))
 
         def scaled(recipe_minutes: float | None) -> dict[str, float | None]:
-            return {"minutes": (recipe_minutes or 0.0) * minutes / total, "steps": None}
+            return {"minutes": (recipe_minutes or 0.0) * minutes / total, "steps": None, "frames": None}
 
         return DemoRecipes(
             self.tokenizer.model_copy(update=scaled(self.tokenizer.minutes)),
@@ -90,7 +90,7 @@ def run_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = Fa
     """Train the vocoder."""
     accelerator = Accelerator(cpu=cpu)
     stage = VocoderStage(recipe, prepared, accelerator)
-    clock = run(stage, out, Budget(recipe.steps, recipe.minutes), accelerator, seed=recipe.seed)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
     assert isinstance(recipe.generator, VocosConfig)
     export_stage(stage.averaged()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
 

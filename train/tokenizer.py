@@ -4,6 +4,7 @@ B batch, T frames at 50 Hz, M mel bins, F feature dims, V units.
 """
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,13 +17,18 @@ from rapidfuzz.distance import Levenshtein
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
+from torch.optim.swa_utils import AveragedModel
 
 from engine.config import Config, PhoneticConfig
 from engine.tokenizers.phonetic import PhoneticTokenizer
+from train.averaging import averaged_model
 from train.batches import FrameBatches
-from train.loop import Budget
+from train.gradients import apply_gradients
+from train.loop import Budget, step_seed
+from train.metrics import Sample
 from train.phones import Lexicon
-from train.prepare import Clip, CorpusError, PreparedCorpus
+from train.pool import open_corpus
+from train.prepare import Clip, CorpusError
 
 DEV_FRAMES_PER_BATCH = 8000
 
@@ -33,9 +39,13 @@ class TokenizerRecipe(Config):
     stage: Literal["tokenizer"] = "tokenizer"
     name: str = "phonetic"
     steps: int | None = None  # a budget in optimiser steps, or
-    minutes: float | None = 40.0  # in minutes of training
+    minutes: float | None = 40.0  # in minutes of training, or
+    frames: int | None = None  # in frames seen, over all processes
     model: PhoneticConfig = PhoneticConfig()
-    frames_per_step: int = 5000
+    frames_per_step: int = 5000  # of each micro-batch of each process, padding included
+    gradient_accumulation: int = 1  # gradients are added over micro-batches and processes
+    average_decay: float | None = None  # exponential average of the weights, which is then what is exported
+    max_hours: float = 200.0  # of a corpus in shards: how much is read into memory, 29 MB an hour
     learning_rate: float = 1.5e-3
     warmup: float = 0.04  # share of the budget
     weight_decay: float = 0.01
@@ -52,7 +62,7 @@ class TokenizerRecipe(Config):
     @property
     def budget(self) -> Budget:
         """When the run ends."""
-        return Budget(self.steps, self.minutes)
+        return Budget(self.steps, self.minutes, self.frames)
 
 
 @dataclass
@@ -75,8 +85,8 @@ class TokenizerStage:
 
     def __init__(self, recipe: TokenizerRecipe, prepared: Path, lexicon: Lexicon, accelerator: Accelerator) -> None:
         self.recipe, self.accelerator = recipe, accelerator
-        self.train_set = _Transcribed(prepared, "train", lexicon, recipe.model)
-        self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe.model)
+        self.train_set = _Transcribed(prepared, "train", lexicon, recipe)
+        self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe)
         self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, recipe.seed)
         torch.manual_seed(recipe.seed)
         tokenizer = PhoneticTokenizer(recipe.model.model_copy(update={"phones": lexicon.inventory}))
@@ -84,14 +94,18 @@ class TokenizerStage:
             tokenizer.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
         )
         self.tokenizer, self.optimizer = accelerator.prepare(tokenizer, optimizer)
+        self.average: AveragedModel | None = None
+        if recipe.average_decay is not None:
+            self.average = averaged_model(tokenizer, recipe.average_decay)
+            accelerator.register_for_checkpointing(self.average)
 
     def averaged(self) -> dict[str, nn.Module]:
         return {"tokenizer": self.network}
 
     @property
     def network(self) -> PhoneticTokenizer:
-        """The tokenizer being trained, without any wrapper."""
-        model = self.accelerator.unwrap_model(self.tokenizer)
+        """The tokenizer that is measured and exported, without any wrapper: the average where there is one."""
+        model = self.average.module if self.average else self.accelerator.unwrap_model(self.tokenizer)
         assert isinstance(model, PhoneticTokenizer)
         return model
 
@@ -102,23 +116,32 @@ class TokenizerStage:
         return copy.eval()
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        batch = self.train_set.batch(
-            self.batches.batch(step * self.accelerator.num_processes + self.accelerator.process_index), self.recipe
-        ).to(self.accelerator.device)
+        recipe, accelerator = self.recipe, self.accelerator
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * warmup_cosine(progress, self.recipe.warmup)
+            group["lr"] = recipe.learning_rate * warmup_cosine(progress, recipe.warmup)
         self.tokenizer.train()
-        loss = self._loss(batch)
-        self.accelerator.backward(loss)
-        norm = self.accelerator.clip_grad_norm_(self.tokenizer.parameters(), self.recipe.max_gradient_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return {"loss": loss.item(), "gradient_norm": float(norm)}
+        metrics = {"loss": 0.0, "frames": 0.0}
+        parts = recipe.gradient_accumulation * accelerator.num_processes
+        for micro_batch in range(recipe.gradient_accumulation):
+            part = micro_batch * accelerator.num_processes + accelerator.process_index
+            torch.manual_seed(step_seed(recipe.seed, step, part))
+            batch = self.train_set.batch(self.batches.batch(step * parts + part), recipe).to(accelerator.device)
+            last = micro_batch == recipe.gradient_accumulation - 1
+            with nullcontext() if last else accelerator.no_sync(self.tokenizer):
+                loss = self._loss(self.tokenizer, batch)
+                # Processes' gradients are averaged; times their number they are added.
+                accelerator.backward(loss * accelerator.num_processes)
+            metrics["loss"] += loss.item() / recipe.gradient_accumulation
+            metrics["frames"] += float(batch.lengths.sum())
+        norm = apply_gradients(accelerator, self.tokenizer.parameters(), self.optimizer, recipe.max_gradient_norm)
+        if self.average:
+            self.average.update_parameters(accelerator.unwrap_model(self.tokenizer))
+        return metrics | {"gradient_norm": norm}
 
-    def _loss(self, batch: PhoneBatch) -> Tensor:
+    def _loss(self, tokenizer: nn.Module, batch: PhoneBatch) -> Tensor:
         """CTC loss per phone."""
         with torch.autocast(batch.mel.device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            logits = self.tokenizer(batch.mel, batch.lengths)
+            logits = tokenizer(batch.mel, batch.lengths)
         loss = nn.functional.ctc_loss(
             logits.float().log_softmax(-1).transpose(0, 1),
             batch.classes,
@@ -141,7 +164,7 @@ class TokenizerStage:
         while seen < len(self.dev_set.items):
             indices = batches.batch(number)
             batch = self.dev_set.batch(indices, None).to(self.accelerator.device)
-            losses.append(self._loss(batch).item())
+            losses.append(self._loss(model, batch).item())
             best = model.phone_logits(batch.mel, batch.lengths).argmax(-1)
             targets = batch.classes.split(batch.num_classes.tolist())
             for row, length, target in zip(best, batch.lengths, targets, strict=True):
@@ -152,12 +175,16 @@ class TokenizerStage:
             number += 1
         return {"phone_error_rate": errors / phones, "ctc": float(np.mean(losses))}
 
+    def samples(self, step: int) -> list[Sample]:
+        """A tokenizer makes no sound."""
+        return []
+
 
 class _Transcribed:
     """The clips of a split whose words are all in the dictionary."""
 
-    def __init__(self, prepared: Path, split: str, lexicon: Lexicon, config: PhoneticConfig) -> None:
-        self.corpus = PreparedCorpus(prepared, split, config.mel)
+    def __init__(self, prepared: Path, split: str, lexicon: Lexicon, recipe: TokenizerRecipe) -> None:
+        self.corpus = open_corpus(prepared, split, recipe.model.mel, recipe.max_hours)
         self.items: list[tuple[Clip, list[int]]] = []
         for clip in self.corpus.clips:
             classes = lexicon.classes(clip.transcript)
@@ -207,13 +234,15 @@ def warmup_cosine(progress: float, warmup: float, floor: float = 0.02) -> float:
 
 
 @torch.inference_mode()
-def fit_units(tokenizer: PhoneticTokenizer, prepared: Path, num_frames: int, seed: int = 0) -> dict[str, float]:
+def fit_units(
+    tokenizer: PhoneticTokenizer, prepared: Path, num_frames: int, seed: int = 0, max_hours: float = 20.0
+) -> dict[str, float]:
     """Cluster the features of random training clips into the tokenizer's units, in place.
 
     Returns:
         what the units look like: entropy in bits, share of units in use, mean run length in frames.
     """
-    corpus = PreparedCorpus(prepared, "train", tokenizer.config.mel)
+    corpus = open_corpus(prepared, "train", tokenizer.config.mel, max_hours)
     order = np.random.default_rng(seed).permutation(len(corpus.clips))
     features: list[Tensor] = []
     for index in order:

@@ -1,82 +1,82 @@
-"""Unit ids of every prepared clip: `tokens.u16` beside the mels, one id per frame."""
+"""Unit ids of every prepared clip, one per frame: `tokens-NAME.u16` beside flat mels, or a field of every shard."""
 
-import hashlib
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save
-from torch import Tensor
+from torch import nn
 from tqdm import tqdm
 
-from engine.tokenizers.phonetic import PhoneticTokenizer
-from engine.tokenizers.units import nearest_centroid
-from train.prepare import Clip, CorpusError, PreparedCorpus, read_index
+from train.features import ClipFeatures, clip_features, fingerprint, units, units_only
+from train.launch import share, wait_for
+from train.pool import is_sharded
+from train.prepare import Clip, PreparedCorpus, read_index
+from train.shard_tokens import assign_shard_tokens
+from train.unit_ids import MISSING, TokenFile
 
-
-def fingerprint(tokenizer: PhoneticTokenizer) -> str:
-    """Names the tokens that this tokenizer assigns; other weights give another name."""
-    weights = {key: value.contiguous() for key, value in tokenizer.state_dict().items()}
-    return hashlib.sha256(save(weights)).hexdigest()[:12]
+__all__ = ["TokenFile", "assign_tokens"]
 
 
 class _Worker:
-    """One process of `assign_tokens`: the tokenizer and the memory-mapped mels."""
+    """One process of `assign_tokens`: the tokenizer and the memory-mapped clips."""
 
     corpora: dict[str, PreparedCorpus]
-    tokenizer: PhoneticTokenizer
+    features: ClipFeatures
 
     @classmethod
-    def start(cls, tokenizer: PhoneticTokenizer, prepared: Path) -> None:
-        torch.set_num_threads(1)
-        cls.tokenizer = tokenizer
+    def start(cls, tokenizer: nn.Module, prepared: Path, threads: int | None = 1) -> None:
+        if threads:
+            torch.set_num_threads(threads)
+        cls.features = clip_features(tokenizer)
         splits = {clip.split for clip in read_index(prepared)}
-        cls.corpora = {split: PreparedCorpus(prepared, split, tokenizer.config.mel) for split in splits}
+        cls.corpora = {split: PreparedCorpus(prepared, split) for split in splits}
 
     @classmethod
-    @torch.inference_mode()
     def assign(cls, clip: Clip) -> np.ndarray:
-        """Ids of one clip, alone: the encoder's convolutions see padding, and the engine analyses clips alone."""
-        mel = cls.corpora[clip.split].mel(clip)
-        features = cls.tokenizer.features_batch(mel[None], torch.tensor([clip.num_frames]))[0]
-        return nearest_centroid(features, cls.tokenizer.centroids).numpy().astype(np.uint16)
+        """Ids of one clip."""
+        return units(cls.features, cls.corpora[clip.split], clip).numpy().astype(np.uint16)
 
 
-def assign_tokens(tokenizer: PhoneticTokenizer, prepared: Path, workers: int = 2) -> Path:
+def assign_tokens(tokenizer: nn.Module, prepared: Path, workers: int = 2) -> Path:
     """Write the unit ids of all clips of a prepared folder; done once per tokenizer.
 
+    Of several processes the first writes flat files, and all share the work on shards.
+
     Returns:
-        the file of ids, uint16, one per frame in the order of the flat mel file.
+        the file of ids, uint16, one per frame in the order of the flat mel file; for shards the name of the field.
     """
-    path = prepared / f"tokens-{fingerprint(tokenizer)}.u16"
+    name = f"tokens-{fingerprint(tokenizer)}"
+    if is_sharded(prepared):
+        return assign_shard_tokens(units_only(tokenizer), prepared, name, workers)
+    path = prepared / f"{name}.u16"
     if path.is_file():
         return path
-    clips = read_index(prepared)
-    tokens = np.zeros(clips[-1].frame_offset + clips[-1].num_frames, dtype=np.uint16)
-    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
-    start = tokenizer.without_classifier(), prepared
-    with ProcessPoolExecutor(workers, context, _Worker.start, start) as pool:
-        results = pool.map(_Worker.assign, clips, chunksize=16)
-        for clip, ids in zip(clips, tqdm(results, total=len(clips), desc="tokens", mininterval=5.0), strict=True):
-            tokens[clip.frame_offset : clip.frame_offset + clip.num_frames] = ids
-    partial = path.with_suffix(".partial")
-    tokens.tofile(partial)
-    partial.rename(path)
+    if share().is_first:
+        _assign_flat(units_only(tokenizer), prepared, path, workers)
+    wait_for(path)
     return path
 
 
-class TokenFile:
-    """Memory-mapped unit ids of a prepared folder."""
+def _assign_flat(tokenizer: nn.Module, prepared: Path, path: Path, workers: int) -> None:
+    clips = read_index(prepared)
+    ids = np.full(clips[-1].frame_offset + clips[-1].num_frames, MISSING, dtype=np.uint16)
+    results = _ids_of(tokenizer, prepared, clips, workers)
+    for clip, found in zip(clips, tqdm(results, total=len(clips), desc="tokens", mininterval=5.0), strict=True):
+        ids[clip.frame_offset : clip.frame_offset + len(found)] = found
+    partial_file = path.with_suffix(".partial")
+    ids.tofile(partial_file)
+    partial_file.rename(path)
 
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise CorpusError(f"{path} does not exist. Assign tokens first: `undertone tokenizer`.")
-        self._ids = np.memmap(path, dtype=np.uint16, mode="r")
 
-    def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
-        """int64 [frames] of a clip, or of `count` frames from `start`."""
-        count = clip.num_frames - start if count is None else count
-        begin = clip.frame_offset + start
-        return torch.from_numpy(self._ids[begin : begin + count].astype(np.int64))
+def _ids_of(tokenizer: nn.Module, prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.ndarray]:
+    """Ids clip by clip: by several processes on the CPU, by this one on a GPU."""
+    if workers <= 1 or next(tokenizer.buffers()).device.type != "cpu":
+        _Worker.start(tokenizer, prepared, threads=None)
+        yield from map(_Worker.assign, clips)
+        return
+    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
+    with ProcessPoolExecutor(workers, context, _Worker.start, (tokenizer, prepared)) as pool:
+        yield from pool.map(_Worker.assign, clips, chunksize=16)

@@ -1,22 +1,27 @@
 """The VAE-GSLM stage: posterior, language model, flow and diffusion decoder trained together (spec section 4)."""
 
-from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from engine.config import Config, ModelConfig
-from engine.network import VAEGSLM, Losses, TrainingDraws, losses, total
+from engine.network import VAEGSLM, Losses, losses, total
 from engine.noise import BatchNoise
 from train.averaging import averaged_model
-from train.loop import Budget
+from train.gradients import apply_gradients
+from train.loop import Budget, step_seed
+from train.metrics import Sample
+from train.samples import reconstruction_samples
 from train.tokenizer import warmup_cosine
-from train.windows import Windows, WindowSampler
+from train.window_sources import held_out_windows, window_source
+from train.windows import Windows
 
 ACTIVE_NATS = 0.02  # a latent dimension with more KL than this per frame carries something
 DEV_SEED = 1
@@ -28,11 +33,16 @@ class ModelRecipe(Config):
     stage: Literal["model"] = "model"
     name: str = "vae-gslm"
     steps: int | None = None  # a budget in optimiser steps, or
-    minutes: float | None = None  # in minutes of training
+    minutes: float | None = None  # in minutes of training, or
+    frames: int | None = None  # in frames seen, over all processes
     model: ModelConfig = ModelConfig()
+    tokens: bool = True  # False: the ablation without tokens, the latents carry everything
+    latents: bool = True  # False: the baseline of tokens alone, no latent reaches the network
     window_frames: int = 640  # 12.8 s
     batch_size: int = 8  # windows per process and micro-batch
-    gradient_accumulation: int = 2  # gradients are added, not averaged
+    frames_per_batch: int | None = None  # instead of batch_size: windows of similar length within so many frames
+    gradient_accumulation: int = 2  # gradients are added, not averaged, over micro-batches and processes
+    pool_shards: int = 4  # of a corpus in shards: how many are in memory for each micro-batch of a step
     utterance_seconds: tuple[float, float] = (2.0, 4.0)
     beta: float = 0.04  # weight of the KL, and with gamma of the token cross-entropy
     gamma: float = 0.5
@@ -53,7 +63,15 @@ class ModelRecipe(Config):
     @property
     def budget(self) -> Budget:
         """When the run ends."""
-        return Budget(self.steps, self.minutes)
+        return Budget(self.steps, self.minutes, self.frames)
+
+    @model_validator(mode="after")
+    def _ablations_fit(self) -> "ModelRecipe":
+        if not (self.tokens or self.latents):
+            raise ValueError("tokens and latents are both off, nothing is left to model")
+        if not self.tokens and self.model.num_tokens != 1:
+            raise ValueError(f"without tokens model.num_tokens must be 1, got {self.model.num_tokens}")
+        return self
 
     def rate(self, progress: float) -> float:
         """Learning rate at a share of the budget."""
@@ -69,6 +87,32 @@ class ModelRecipe(Config):
         return self.beta * min(1.0, progress / self.kl_warmup) if self.kl_warmup else self.beta
 
 
+def build_network(recipe: ModelRecipe) -> VAEGSLM:
+    """The untrained network of a recipe."""
+    network = VAEGSLM(recipe.model)
+    if not recipe.latents:
+        close_latents(network)
+    return network
+
+
+@torch.no_grad()
+def close_latents(network: nn.Module) -> None:
+    """Keep the latents out of the network: their only way in is a projection, which is held at zero.
+
+    Transformer and decoder then see tokens alone, and a bundle of it is an ordinary one whose latents do nothing.
+    """
+    assert isinstance(network, VAEGSLM)
+    network.latent_input.weight.zero_()
+    network.latent_input.bias.zero_()
+
+
+def objective(terms: Losses, kl_weight: float, recipe: ModelRecipe) -> Tensor:
+    """What is optimised: the published sum, without the KL where no latents are modelled."""
+    if recipe.latents:
+        return total(terms, kl_weight, recipe.gamma)
+    return terms.reconstruction + kl_weight * recipe.gamma * terms.cross_entropy + 0.0 * terms.kl
+
+
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """AdamW groups as published: decay for everything but biases, norm weights and other vectors."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -79,14 +123,18 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
 
 
 class ModelStage:
-    """Network, optimiser and data of VAE-GSLM for `train.loop.run`."""
+    """Network, optimiser and data of VAE-GSLM for `train.loop.run`.
+
+    Args:
+        token_file: what `assign_tokens` returned; not read by a recipe without tokens.
+    """
 
     name = "model"
 
-    def __init__(self, recipe: ModelRecipe, prepared: Path, token_file: Path, accelerator: Accelerator) -> None:
+    def __init__(self, recipe: ModelRecipe, prepared: Path, token_file: Path | None, accelerator: Accelerator) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
-        network = VAEGSLM(recipe.model)
+        network = build_network(recipe)
         optimizer = torch.optim.AdamW(
             parameter_groups(network, recipe.weight_decay), recipe.learning_rate, betas=(0.9, 0.98), eps=1e-8
         )
@@ -95,36 +143,47 @@ class ModelStage:
         if recipe.average_decay is not None:
             self.average = averaged_model(network, recipe.average_decay)
             accelerator.register_for_checkpointing(self.average)
-        windows = (recipe.model, recipe.window_frames, recipe.utterance_seconds)
-        self.train_set = WindowSampler(prepared, "train", token_file, *windows)
-        self.dev_set = WindowSampler(prepared, "dev", token_file, *windows)
-        self._pass = self._compiled() if recipe.compile else self._losses
+        if recipe.compile:  # after the average was copied, which must not run the network's own compiled pass
+            network.__dict__["training_pass"] = torch.compile(network.training_pass)
+        tokens = token_file if recipe.tokens else None
+        self.parts = recipe.gradient_accumulation * accelerator.num_processes
+        self.train_set = window_source(recipe, prepared, tokens, self.parts)
+        self.dev_set = held_out_windows(recipe, prepared, tokens)
 
     def averaged(self) -> dict[str, nn.Module]:
         model = self.average.module if self.average else self.accelerator.unwrap_model(self.network)
         return {"model": model}
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        """One optimiser step over `gradient_accumulation` micro-batches whose gradients add up."""
+        """One optimiser step over micro-batches whose gradients add up, over processes too.
+
+        A micro-batch's windows and noise follow from its number in the step, so that two processes with one
+        micro-batch each train as one process with two does.
+        """
+        recipe, accelerator = self.recipe, self.accelerator
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate(progress)
-        kl_weight = self.recipe.kl_weight(progress)
-        metrics: dict[str, float] = {}
-        for micro_batch in range(self.recipe.gradient_accumulation):
-            random = np.random.default_rng((self.recipe.seed, step, micro_batch, self.accelerator.process_index))
-            terms = self._pass(self.network, self.train_set.batch(self.recipe.batch_size, random))
-            loss = total(terms, kl_weight, self.recipe.gamma)
-            self.accelerator.backward(loss / terms.num_frames if self.recipe.loss_per_frame else loss)
-            for key, value in per_frame(terms, kl_weight, self.recipe.gamma).items():
-                metrics[key] = metrics.get(key, 0.0) + value / self.recipe.gradient_accumulation
-        if self.recipe.max_gradient_norm is not None:
-            norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.recipe.max_gradient_norm)
-            metrics["gradient_norm"] = float(norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+            group["lr"] = recipe.rate(progress)
+        kl_weight = recipe.kl_weight(progress)
+        metrics: dict[str, float] = {"frames": 0.0}
+        for micro_batch in range(recipe.gradient_accumulation):
+            part = micro_batch * accelerator.num_processes + accelerator.process_index
+            torch.manual_seed(step_seed(recipe.seed, step, part))
+            last = micro_batch == recipe.gradient_accumulation - 1
+            with nullcontext() if last else accelerator.no_sync(self.network):
+                terms = self._losses(self.network, self.train_set.windows(step, part))
+                loss = objective(terms, kl_weight, recipe)
+                # Processes' gradients are averaged; times their number they are added, as those of micro-batches are.
+                loss = loss * accelerator.num_processes
+                accelerator.backward(loss / terms.num_frames if recipe.loss_per_frame else loss)
+            for key, value in per_frame(terms, kl_weight, recipe.gamma).items():
+                metrics[key] = metrics.get(key, 0.0) + value / recipe.gradient_accumulation
+            metrics["frames"] += float(terms.num_frames)
+        norm = apply_gradients(accelerator, self.network.parameters(), self.optimizer, recipe.max_gradient_norm)
+        if not recipe.latents:
+            close_latents(accelerator.unwrap_model(self.network))
         if self.average:
-            self.average.update_parameters(self.accelerator.unwrap_model(self.network))
-        return metrics | {"learning_rate": self.recipe.rate(progress), "kl_weight": kl_weight}
+            self.average.update_parameters(accelerator.unwrap_model(self.network))
+        return metrics | {"gradient_norm": norm, "learning_rate": recipe.rate(progress), "kl_weight": kl_weight}
 
     def _losses(self, network: nn.Module, windows: Windows) -> Losses:
         device = self.accelerator.device
@@ -132,20 +191,6 @@ class ModelStage:
         with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             forward = network(*tensors, BatchNoise(device))
         return losses(forward)
-
-    def _compiled(self) -> Callable[[nn.Module, Windows], Losses]:
-        """The same pass compiled; random numbers are drawn outside, in the same order, so that nothing else changes."""
-        training_pass = torch.compile(self.accelerator.unwrap_model(self.network).training_pass)
-
-        def compiled(network: nn.Module, windows: Windows) -> Losses:
-            device = self.accelerator.device
-            tensors = [value.to(device) for value in vars(windows).values()]
-            draws = TrainingDraws.draw(self.recipe.model, BatchNoise(device), *windows.tokens.shape)
-            with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-                forward = training_pass(*tensors, draws)
-            return losses(forward)
-
-        return compiled
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -163,6 +208,12 @@ class ModelStage:
                     sums[key] = sums.get(key, 0.0) + value / self.recipe.dev_batches
         dims = {f"kl_dim_{dim}": float(value) for dim, value in enumerate(kl_per_dim)}
         return sums | dims | {"active_dims": float((kl_per_dim > ACTIVE_NATS).sum())}
+
+    def samples(self, step: int) -> list[Sample]:
+        """A window of the dev split and its reconstruction."""
+        network = self.averaged()["model"]
+        assert isinstance(network, VAEGSLM)
+        return reconstruction_samples(network, self.dev_set.batch(1, np.random.default_rng(DEV_SEED)))
 
 
 def per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """The vocoder stage: a long cheap phase on spectral losses, then adversarial steps with narrow discriminators."""
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -12,9 +13,11 @@ from torch.optim.swa_utils import AveragedModel
 
 from engine.vocoders import build_vocoder
 from train.discriminators import Discriminators
-from train.loop import Budget, Clock, checkpoints, run
-from train.prepare import PreparedCorpus
-from train.segments import SegmentBatch, Segments
+from train.gradients import apply_gradients
+from train.loop import Clock, checkpoints, run
+from train.metrics import Sample
+from train.pool import open_corpus
+from train.segments import SegmentBatch, segment_source
 from train.vocoder_losses import (
     MelLoss,
     SpectralLoss,
@@ -24,6 +27,9 @@ from train.vocoder_losses import (
     log_spectral_distance,
 )
 from train.vocoder_recipe import VocoderRecipe, load_vocoder_recipe
+
+HELD_OUT_HOURS = 0.5  # of a corpus in shards
+SAMPLE_SECONDS = 8
 
 
 def balanced_gradient(losses: dict[str, tuple[float, Tensor]], generated: Tensor) -> Tensor:
@@ -60,35 +66,62 @@ class VocoderStage:
         mel = recipe.generator.mel
         self.spectral = SpectralLoss().to(accelerator.device)
         self.mel = MelLoss(mel).to(accelerator.device)
-        corpus = PreparedCorpus(prepared, "train", mel)
-        self.segments = Segments(corpus, mel, recipe.segment_frames, recipe.gain_db, recipe.seed)
-        self.held_out = PreparedCorpus(prepared, "dev", mel)
+        self.parts = recipe.gradient_accumulation * accelerator.num_processes
+        self.segments = segment_source(recipe, prepared, self.parts)
+        self.held_out = open_corpus(prepared, "dev", mel, HELD_OUT_HOURS, audio=True)
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        """One step of the generator and, in the adversarial phase, one of the discriminators before it."""
-        adversarial_phase = progress >= self.recipe.adversarial_from
-        size = self.recipe.adversarial_batch if adversarial_phase else self.recipe.batch
-        loaded = self.segments.batch(step, size, self.accelerator.process_index)
-        device = self.accelerator.device
-        batch = SegmentBatch(loaded.log_mel.to(device), loaded.waveform.to(device))
+        """One step of the generator and, in the adversarial phase, one of the discriminators before it.
+
+        Gradients of micro-batches and processes add up. With several micro-batches the discriminators see waveforms
+        that are generated once more for the generator's own step, so that only one graph is held at a time.
+        """
+        recipe = self.recipe
+        adversarial_phase = progress >= recipe.adversarial_from
+        size = recipe.adversarial_batch if adversarial_phase else recipe.batch
         rate = self._learning_rate(step, progress)
-        with self._autocast():
-            generated = self.generator(batch.log_mel).float()
-        losses = {"spectral": (self.recipe.spectral_weight, self._spectral(generated, batch.waveform))}
-        metrics = {}
+        batches = [self._batch(step, size, micro_batch) for micro_batch in range(recipe.gradient_accumulation)]
+        made = [self._generate(batches[0])] if len(batches) == 1 else []
+        metrics: dict[str, float] = {}
         if adversarial_phase:
-            metrics["discriminator"] = self._train_discriminators(batch.waveform, generated.detach(), rate)
-            ramp = min(1.0, (progress - self.recipe.adversarial_from) / max(self.recipe.adversarial_ramp, 1e-9))
-            adversarial, features = self._judge(batch.waveform, generated)
-            losses["adversarial"] = (ramp * self.recipe.adversarial_weight, adversarial)
-            losses["features"] = (ramp * self.recipe.feature_weight, features)
-        self.generator_optimizer.zero_grad()
-        self.accelerator.backward(generated, gradient=balanced_gradient(losses, generated))
-        norm = self.accelerator.clip_grad_norm_(self.generator.parameters(), 10.0)
-        self._apply(self.generator_optimizer, rate)
+            metrics["discriminator"] = self._train_discriminators(batches, made, rate)
+        for number, batch in enumerate(batches):
+            generated = made[number] if made else self._generate(batch)
+            losses = self._generator_losses(batch, generated, progress, adversarial_phase)
+            last = number == len(batches) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.generator):
+                gradient = balanced_gradient(losses, generated) * self.accelerator.num_processes
+                self.accelerator.backward(generated, gradient=gradient)
+            for key, (_, loss) in losses.items():
+                metrics[key] = metrics.get(key, 0.0) + loss.item() / len(batches)
+        norm = self._apply(self.generator, self.generator_optimizer, rate, 10.0)
         self.average.update_parameters(self.accelerator.unwrap_model(self.generator))
-        metrics |= {key: loss.item() for key, (_, loss) in losses.items()}
-        return metrics | {"loss": metrics["spectral"], "gradient_norm": float(norm), "learning_rate": rate}
+        frames = float(len(batches) * size * recipe.segment_frames)
+        facts = {"loss": metrics["spectral"], "gradient_norm": norm, "learning_rate": rate, "frames": frames}
+        return metrics | facts
+
+    def _batch(self, step: int, size: int, micro_batch: int) -> SegmentBatch:
+        part = micro_batch * self.accelerator.num_processes + self.accelerator.process_index
+        loaded, device = self.segments.batch(step, size, part), self.accelerator.device
+        return SegmentBatch(loaded.log_mel.to(device), loaded.waveform.to(device))
+
+    def _generate(self, batch: SegmentBatch) -> Tensor:
+        with self._autocast():
+            waveform: Tensor = self.generator(batch.log_mel).float()
+        return waveform
+
+    def _generator_losses(
+        self, batch: SegmentBatch, generated: Tensor, progress: float, adversarial_phase: bool
+    ) -> dict[str, tuple[float, Tensor]]:
+        """Weight and value of every loss of the generator."""
+        recipe = self.recipe
+        losses = {"spectral": (recipe.spectral_weight, self._spectral(generated, batch.waveform))}
+        if adversarial_phase:
+            ramp = min(1.0, (progress - recipe.adversarial_from) / max(recipe.adversarial_ramp, 1e-9))
+            adversarial, features = self._judge(batch.waveform, generated)
+            losses["adversarial"] = (ramp * recipe.adversarial_weight, adversarial)
+            losses["features"] = (ramp * recipe.feature_weight, features)
+        return losses
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -105,6 +138,18 @@ class VocoderStage:
             "mel_l1": sum(mel_distances) / len(clips),
             "log_spectral_distance_db": sum(spectral_distances) / len(clips),
         }
+
+    @torch.no_grad()
+    def samples(self, step: int) -> list[Sample]:
+        """A held-out clip as it is and through the averaged generator."""
+        mel, device = self.mel.log_mel, self.accelerator.device
+        real = self.held_out.audio(self.held_out.clips[0])[None, : SAMPLE_SECONDS * mel.config.sample_rate_hz].to(
+            device
+        )
+        made = self.average.module(mel(real))[:, : real.shape[1]]
+        rate_hz = mel.config.sample_rate_hz
+        named = (("real", real), ("copy-synthesis", made))
+        return [Sample(name, mel(audio)[0], audio[0], rate_hz) for name, audio in named]
 
     def averaged(self) -> dict[str, nn.Module]:
         """The averaged generator."""
@@ -126,16 +171,24 @@ class VocoderStage:
     def _spectral(self, generated: Tensor, real: Tensor) -> Tensor:
         return self.spectral(generated, real) + self.mel(generated, real)
 
-    def _train_discriminators(self, real: Tensor, generated: Tensor, rate: float) -> float:
+    def _train_discriminators(self, batches: list[SegmentBatch], made: list[Tensor], rate: float) -> float:
+        """One step of the discriminators; waveforms that are not yet made are made here, without a graph."""
         self.discriminators.requires_grad_(True)
-        with self._autocast():
-            scores, _ = self.discriminators(torch.cat([real, generated]))
-        halves = [score.chunk(2) for score in scores]
-        loss = discriminator_loss([real for real, _ in halves], [generated for _, generated in halves])
         self.discriminator_optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        self._apply(self.discriminator_optimizer, rate * self.recipe.discriminator_rate_factor)
-        return loss.item()
+        total = 0.0
+        for number, batch in enumerate(batches):
+            with torch.no_grad():
+                generated = (made[number] if made else self._generate(batch)).detach()
+            last = number == len(batches) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.discriminators):
+                with self._autocast():
+                    scores, _ = self.discriminators(torch.cat([batch.waveform, generated]))
+                halves = [score.chunk(2) for score in scores]
+                loss = discriminator_loss([real for real, _ in halves], [generated for _, generated in halves])
+                self.accelerator.backward(loss * self.accelerator.num_processes)
+            total += loss.item() / len(batches)
+        self._apply(self.discriminators, self.discriminator_optimizer, rate * self.recipe.discriminator_rate_factor)
+        return total
 
     def _judge(self, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
         """Adversarial and feature-matching losses of the generator; the discriminators need no gradients."""
@@ -146,10 +199,12 @@ class VocoderStage:
                 _, real_layers = judges(real)
         return adversarial_loss(scores), feature_matching_loss(real_layers, generated_layers)
 
-    def _apply(self, optimizer: torch.optim.Optimizer, rate: float) -> None:
+    def _apply(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, rate: float, max_norm: float | None = None
+    ) -> float:
         for group in optimizer.param_groups:
             group["lr"] = rate
-        optimizer.step()
+        return apply_gradients(self.accelerator, module.parameters(), optimizer, max_norm)
 
 
 def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool = False) -> Clock:
@@ -164,8 +219,7 @@ def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool
     (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
     accelerator = Accelerator(cpu=cpu)
     stage = VocoderStage(recipe, prepared, accelerator)
-    budget = Budget(steps=recipe.steps, minutes=None if recipe.steps is not None else recipe.minutes)
-    clock = run(stage, out, budget, accelerator, seed=recipe.seed)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
     if accelerator.is_main_process:
         save_file(stage.averaged()["vocoder"].state_dict(), str(out / "vocoder.safetensors"))
     return clock

@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field
 
 from engine.config import Config, HiFiGANConfig, VocosConfig
+from train.clock import Budget
 
 
 class DiscriminatorConfig(Config):
@@ -26,10 +27,13 @@ class VocoderRecipe(Config):
     generator: Annotated[HiFiGANConfig | VocosConfig, Field(discriminator="kind")] = VocosConfig()
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
     steps: int | None = None  # a budget in steps, or
-    minutes: float | None = 60.0  # in minutes of training
+    minutes: float | None = 60.0  # in minutes of training, or
+    frames: int | None = None  # in frames seen, over all processes
     segment_frames: int = 48  # 0.96 s
     batch: int = 8
     adversarial_batch: int = 5  # an adversarial segment costs four times as much, and steps count for more than width
+    gradient_accumulation: int = 1  # gradients are added over micro-batches and processes
+    pool_shards: int = 2  # of a corpus in shards: how many are in memory, about 150 MB each with their samples
     gain_db: tuple[float, float] = (-6.0, 3.0)  # drawn for every segment
     learning_rate: float = 5e-4  # at its height; falls to a twentieth as a cosine of the budget
     warmup_steps: int = 200
@@ -44,6 +48,12 @@ class VocoderRecipe(Config):
     precision: Literal["bf16", "float32"] = "bf16"
     evaluation_clips: int = 24
     seed: int = 0
+
+    @property
+    def budget(self) -> Budget:
+        """When the run ends: steps rule where they are given, as the default is in minutes."""
+        minutes = self.minutes if self.steps is None and self.frames is None else None
+        return Budget(self.steps, minutes, self.frames)
 
 
 def load_vocoder_recipe(path: Path) -> VocoderRecipe:

@@ -1,15 +1,16 @@
 """Training windows of tokens and mels, and utterance crops (spec section 4.1). B batch, T frames, M mel bins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.config import ModelConfig
-from train.prepare import Clip, PreparedCorpus
-from train.tokens import TokenFile
+from train.prepare import Clip, FlatCorpus, PreparedCorpus
+from train.unit_ids import TokenFile
 
 
 @dataclass
@@ -23,29 +24,53 @@ class Windows:
     utterance_lengths: Tensor  # int64 [B]
 
 
-class WindowSampler:
-    """Random windows of a split: clips drawn by the number of windows they hold, so that every frame counts alike."""
+class Tokens(Protocol):
+    """Unit ids of clips."""
+
+    def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
+        """int64 [frames] of a clip, or of `count` frames from `start`."""
+        ...
+
+    def count(self, clip: Clip) -> int:
+        """Frames of a clip that have a token."""
+        ...
+
+
+class NoTokens:
+    """The ablation without tokens: every frame has the one id there is."""
+
+    def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
+        return torch.zeros(clip.num_frames - start if count is None else count, dtype=torch.int64)
+
+    def count(self, clip: Clip) -> int:
+        return clip.num_frames
+
+
+class ClipWindows:
+    """Windows of clips that lie end to end, on disk or in memory; mels are cut to their tokens (spec section 1.4)."""
 
     def __init__(
         self,
-        prepared: Path,
-        split: str,
-        token_file: Path,
+        corpus: FlatCorpus,
+        token_file: Tokens,
         config: ModelConfig,
         window_frames: int,
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
     ) -> None:
-        self.corpus = PreparedCorpus(prepared, split, config.mel)
-        self.token_file = TokenFile(token_file)
+        self.corpus, self.token_file = corpus, token_file
         self.config, self.window_frames = config, window_frames
         self.utterance_frames = tuple(int(seconds * config.mel.frame_rate_hz) for seconds in utterance_seconds)
-        weights = np.array([max(clip.num_frames, window_frames // 2) for clip in self.corpus.clips], dtype=np.float64)
+        self.clips = [replace(clip, num_frames=token_file.count(clip)) for clip in corpus.clips]
+        weights = np.array([max(clip.num_frames, window_frames // 2) for clip in self.clips], dtype=np.float64)
         self._share = weights / weights.sum()
 
     def batch(self, batch_size: int, random: np.random.Generator) -> Windows:
-        """`batch_size` windows; everything random comes from `random`."""
-        chosen = random.choice(len(self.corpus.clips), size=batch_size, p=self._share)
-        return self._collate([self._window(self.corpus.clips[index], random) for index in chosen])
+        """`batch_size` windows, clips drawn by their length, so that every frame counts alike."""
+        return self.windows_of(random.choice(len(self.clips), size=batch_size, p=self._share), random)
+
+    def windows_of(self, clips: np.ndarray, random: np.random.Generator, num_frames: int | None = None) -> Windows:
+        """A random window of each of these clips, padded to `num_frames` where fewer than a whole window are enough."""
+        return self._collate([self._window(self.clips[index], random) for index in clips], num_frames)
 
     def _window(self, clip: Clip, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         end = int(self.config.learned_end)  # one more frame, after the last, whose token says that the clip ends
@@ -64,8 +89,8 @@ class WindowSampler:
     def _mel(self, clip: Clip, start: int, count: int) -> Tensor:
         return (self.corpus.mel(clip, start, count) - self.config.mel.mean) / self.config.mel.std
 
-    def _collate(self, items: list[tuple[Tensor, Tensor, Tensor]]) -> Windows:
-        frames, bins = self.window_frames, self.config.mel.num_mels
+    def _collate(self, items: list[tuple[Tensor, Tensor, Tensor]], num_frames: int | None) -> Windows:
+        frames, bins = num_frames or self.window_frames, self.config.mel.num_mels
         longest = self.utterance_frames[1]
         windows = Windows(
             tokens=torch.zeros(len(items), frames, dtype=torch.int64),
@@ -79,3 +104,19 @@ class WindowSampler:
             windows.mel[row, : len(mel)] = mel
             windows.utterance_mel[row, : len(utterance)] = utterance
         return windows
+
+
+class WindowSampler(ClipWindows):
+    """Windows of a split of flat files."""
+
+    def __init__(
+        self,
+        prepared: Path,
+        split: str,
+        token_file: Path | None,
+        config: ModelConfig,
+        window_frames: int,
+        utterance_seconds: tuple[float, float] = (2.0, 4.0),
+    ) -> None:
+        tokens = TokenFile(token_file) if token_file else NoTokens()
+        super().__init__(PreparedCorpus(prepared, split, config.mel), tokens, config, window_frames, utterance_seconds)

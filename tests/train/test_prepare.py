@@ -11,7 +11,8 @@ from engine.errors import AudioError
 from engine.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
 from engine.mel import LogMel
 from tests.speechlike import voice
-from train.prepare import CorpusError, PreparedCorpus, clean, prepare, read_corpus, read_index
+from train.clean import clean
+from train.prepare import CorpusError, PreparedCorpus, prepare, read_corpus, read_index
 
 
 def test_broken_files_are_reported_and_the_test_split_is_never_prepared(prepared: Path) -> None:

@@ -66,13 +66,13 @@ def _segments(prepared: Path, frames: int = 12, gain_db: tuple[float, float] = (
     return Segments(PreparedCorpus(prepared, "train"), MelConfig(), frames, gain_db, seed)
 
 
-def test_a_batch_follows_from_seed_step_and_process(prepared: Path) -> None:
+def test_a_batch_follows_from_seed_step_and_part(prepared: Path) -> None:
     segments = _segments(prepared)
     batch = segments.batch(3, 2)
     assert batch.log_mel.shape == (2, 12, 80)
     assert batch.waveform.shape == (2, 12 * 320)
     assert torch.equal(batch.waveform, _segments(prepared).batch(3, 2).waveform)
-    for other in (segments.batch(4, 2), segments.batch(3, 2, rank=1), _segments(prepared, seed=1).batch(3, 2)):
+    for other in (segments.batch(4, 2), segments.batch(3, 2, part=1), _segments(prepared, seed=1).batch(3, 2)):
         assert not torch.equal(batch.waveform, other.waveform)
 
 

@@ -1,0 +1,76 @@
+"""Recordings as Lhotse cuts, and their samples."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, SupervisionSegment
+from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
+from lhotse.cut import Cut
+from lhotse.utils import compute_num_samples
+
+from train.corpora.source import Source, held_out
+
+HELD_OUT_CUTS = 100  # one in so many of a cut manifest that names no splits
+
+
+def cut_of(source: Source) -> Cut:
+    """The Lhotse cut of a recording, from its file's header.
+
+    Raises:
+        soundfile.LibsndfileError, OSError: no audio that can be read.
+        ValueError: it holds no samples, or the part lies outside of it.
+    """
+    header = soundfile.info(source.path)
+    if not header.frames:
+        raise ValueError("holds no samples")
+    channels = list(range(header.channels))
+    recording = Recording(
+        id=source.clip_id,
+        sources=[AudioSource(type="file", channels=channels, source=source.path)],
+        sampling_rate=header.samplerate,
+        num_samples=header.frames,
+        duration=header.frames / header.samplerate,
+    )
+    start = source.start_seconds
+    seconds = recording.duration - start if source.seconds is None else min(source.seconds, recording.duration - start)
+    if compute_num_samples(seconds, header.samplerate) <= 0:
+        raise ValueError(f"ends after {recording.duration:.1f} s; a part from {start:.1f} s was asked for")
+    text = SupervisionSegment(
+        source.clip_id, source.clip_id, 0.0, seconds, 0, source.transcript, speaker=source.speaker
+    )
+    facts = {"split": source.split}
+    if len(channels) == 1:
+        return MonoCut(source.clip_id, start, seconds, 0, [text], recording=recording, custom=facts)
+    return MultiCut(source.clip_id, start, seconds, channels, [text], recording=recording, custom=facts)
+
+
+def read_cuts(path: Path) -> Iterator[Cut]:
+    """Cuts of a manifest that Lhotse wrote, one at a time; `custom.split` names the split, else 1 in 100 is dev."""
+    for cut in CutSet.from_jsonl_lazy(path):
+        facts = cut.custom or {}
+        cut.custom = facts | {"split": facts.get("split", "dev" if held_out(cut.id, HELD_OUT_CUTS) else "train")}
+        yield cut
+
+
+def samples_of(cut: Cut) -> np.ndarray:
+    """float32 [samples] of a cut at its own rate, the mean of its channels."""
+    set_current_audio_backend(LibsndfileBackend())  # the one that our other stages read with
+    audio: np.ndarray = cut.load_audio()
+    return audio.mean(0)
+
+
+def speaker_of(cut: Cut) -> str:
+    """The speaker that the cut's first supervision names, or nobody."""
+    return str(next((s.speaker for s in cut.supervisions if s.speaker), ""))
+
+
+def text_of(cut: Cut) -> str:
+    """What is said, as far as the supervisions tell."""
+    return " ".join(s.text for s in cut.supervisions if s.text)
+
+
+def split_of(cut: Cut) -> str:
+    """The split the cut belongs to."""
+    return str(cut.custom["split"])

@@ -1,0 +1,87 @@
+"""What a tokenizer clusters, behind one interface: clip to features, features to the nearest centroid.
+
+T frames at 50 Hz, F feature dims, V units.
+"""
+
+import hashlib
+from typing import Protocol
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from engine.config import MelConfig
+from engine.tokenizers.hubert import HubertTokenizer
+from engine.tokenizers.phonetic import PhoneticTokenizer
+from engine.tokenizers.units import nearest_centroid
+from train.corpora.source import CorpusError
+from train.prepare import Clip, FlatCorpus
+
+
+class ClipFeatures(Protocol):
+    """Features of prepared clips, one clip at a time: encoders see padding, and the engine analyses clips alone."""
+
+    needs_audio: bool  # or the mel is enough
+    mel: MelConfig  # of the stored mels
+    centroids: Tensor  # [V, F]
+
+    def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
+        """float32 [T, F]; T may be a frame or two less than the clip's mel has."""
+        ...
+
+
+class PhoneticFeatures:
+    """One layer of the phonetic tokenizer, from the stored mel."""
+
+    needs_audio = False
+
+    def __init__(self, tokenizer: PhoneticTokenizer) -> None:
+        self.tokenizer = tokenizer.eval()
+        self.centroids = tokenizer.centroids
+        self.mel = tokenizer.config.mel
+
+    @torch.inference_mode()
+    def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
+        mel = corpus.mel(clip).to(self.centroids.device)
+        return self.tokenizer.features_batch(mel[None], torch.tensor([len(mel)], device=mel.device))[0].float()
+
+
+class HubertFeatures:
+    """HuBERT's last hidden state, from the stored waveform, in float16 on a GPU as published."""
+
+    needs_audio = True
+
+    def __init__(self, tokenizer: HubertTokenizer) -> None:
+        on_gpu = tokenizer.centroids.device.type == "cuda"
+        self.tokenizer = (tokenizer.half() if on_gpu else tokenizer.float()).eval()
+        self.centroids = tokenizer.centroids.float()
+        self.mel = MelConfig()
+
+    @torch.inference_mode()
+    def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
+        return self.tokenizer.features(corpus.audio(clip).to(self.centroids.device))
+
+
+def clip_features(tokenizer: nn.Module) -> ClipFeatures:
+    """The interface over a tokenizer, where its weights are."""
+    if isinstance(tokenizer, PhoneticTokenizer):
+        return PhoneticFeatures(tokenizer)
+    if isinstance(tokenizer, HubertTokenizer):
+        return HubertFeatures(tokenizer)
+    raise CorpusError(f"{type(tokenizer).__name__} is no tokenizer; expected a phonetic one or HuBERT with k-means")
+
+
+def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
+    """Unit ids int64 [T] of a clip, at most one for each frame of its mel."""
+    return nearest_centroid(features.features(corpus, clip), features.centroids)[: clip.num_frames].cpu()
+
+
+def units_only(tokenizer: nn.Module) -> nn.Module:
+    """The part of a tokenizer that makes units."""
+    return tokenizer.without_classifier() if isinstance(tokenizer, PhoneticTokenizer) else tokenizer
+
+
+def fingerprint(tokenizer: nn.Module) -> str:
+    """Names the tokens that this tokenizer assigns; other weights give another name."""
+    weights = {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
+    return hashlib.sha256(save(weights)).hexdigest()[:12]

@@ -1,0 +1,49 @@
+"""What became of a corpus: `report.json` with hours and speakers a split, `rejected.jsonl` with every file left out."""
+
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+REPORT, REJECTED = "report.json", "rejected.jsonl"
+
+
+def write_report(
+    out: Path, corpus: str, kept: Iterable[tuple[str, str, float, int]], rejected: list[dict[str, str]]
+) -> dict[str, Any]:
+    """Write both files and log one line; the report is what is returned.
+
+    Args:
+        out: the prepared folder.
+        corpus: where the recordings came from.
+        kept: split, speaker, seconds and number of the clips kept; several entries may be of one speaker.
+        rejected: clip_id, path and reason of every recording, or piece of one, that was left out.
+    """
+    seconds: dict[str, float] = {}
+    speakers: dict[str, set[str]] = {}
+    counts: Counter[str] = Counter()
+    for split, speaker, length, num_clips in kept:
+        seconds[split] = seconds.get(split, 0.0) + length
+        counts[split] += num_clips
+        speakers.setdefault(split, set()).add(speaker)
+    reasons = Counter(re.sub(r"[\d.]*\d", "N", row["reason"].replace(row["path"], "FILE")) for row in rejected)
+    report: dict[str, Any] = {
+        "corpus": corpus,
+        "splits": {
+            split: {"clips": counts[split], "hours": round(seconds[split] / 3600, 3), "speakers": len(speakers[split])}
+            for split in sorted(seconds)
+        },
+        "rejected": len(rejected),
+        "reasons": dict(reasons.most_common()),
+    }
+    (out / REJECTED).write_text("".join(json.dumps(row) + "\n" for row in rejected))
+    (out / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+    if rejected:
+        common = "; ".join(f"{count} times: {reason}" for reason, count in reasons.most_common(3))
+        log.warning("%d recordings left out (%s), see %s", len(rejected), common, out / REJECTED)
+    return report

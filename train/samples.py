@@ -1,0 +1,37 @@
+"""What a model run lets one see and hear: a held-out window and its reconstruction. T frames, M mel bins."""
+
+import torch
+
+from engine.config import GriffinLimConfig
+from engine.decode import decode_mel
+from engine.network import VAEGSLM
+from engine.noise import BatchNoise
+from engine.sampling import Sampling
+from engine.vocoders import GriffinLim
+from train.metrics import Sample
+from train.windows import Windows
+
+SAMPLE_SEED = 3
+
+
+@torch.no_grad()
+def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
+    """The first window as it is, decoded from its tokens and posterior means, and the same with the latents zeroed.
+
+    Sound comes from Griffin-Lim, which needs no training: metallic, but its words are those of the mel.
+    """
+    config, device = network.config.mel, network.device
+    frames = int(windows.lengths[0])
+    mel, tokens = windows.mel[:1, :frames].to(device), windows.tokens[:1, :frames].to(device)
+    utterance = network.utterance_embedding(windows.utterance_mel[:1].to(device), windows.utterance_lengths[:1])
+    latents = network.posterior(mel).mean
+    generator = torch.Generator(device).manual_seed(SAMPLE_SEED)
+    mels = {"real": mel}
+    for name, given in (("reconstruction", latents), ("latents zeroed", torch.zeros_like(latents))):
+        mels[name] = decode_mel(network, tokens, given, utterance, Sampling(), BatchNoise(device, generator))
+    vocoder = GriffinLim(GriffinLimConfig(mel=config))
+    shown = []
+    for name, normalised in mels.items():
+        log_mel = (normalised * config.std + config.mean).float().cpu()
+        shown.append(Sample(name, log_mel[0], vocoder(log_mel)[0], config.sample_rate_hz))
+    return shown
