@@ -24,6 +24,7 @@ _MEANINGS: dict[str, tuple[int, str]] = {
     "not_listened": (409, "Please listen to the whole clip first, then answer."),
     "too_early": (425, "Please listen to the whole clip first. If you have, this will be saved in a moment."),
     "bad_answer": (422, "This answer does not fit the question."),
+    "no_sound": (503, "This sound cannot be loaded at the moment. Your answers are safe: try again in a minute."),
     "ended": (409, "This session has ended. Your earlier answers are kept."),
 }
 

@@ -1,0 +1,188 @@
+"""The database side of the plan: who holds which places now, and a new session's trials in one transaction."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session as Transaction
+
+from studies.design import StudyFile
+from studies.sessions.errors import SessionError
+from studies.sessions.plan import Cell, Counts, PlanRules, open_cells, plan_session
+from studies.sessions.sitting import ENDS, Sitting
+from studies.store.tables import Prompt, Session, Stimulus, Study, System, Trial
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a study has, and how much of it is taken.
+
+    Attributes:
+        kept: completed responses of accepted raters only.
+        held: these, and what live sessions have reserved.
+    """
+
+    cells: tuple[Cell, ...]
+    kept: Counts
+    held: Counts
+
+
+def session_seed(study: Study, participant_id: str, earlier_sessions: int) -> int:
+    """Of the study's seed and the participant, so that a plan can be made again."""
+    text = f"{study.seed}:{participant_id}:{earlier_sessions}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
+
+
+def rules_of(design: StudyFile) -> PlanRules:
+    """The allocation as the plan reads it."""
+    rules = design.allocation
+    return PlanRules(rules.trials_per_session, rules.raters_per_stimulus, rules.traps, rules.golds)
+
+
+def holdings(transaction: Transaction, study: Study, design: StudyFile, now: datetime) -> Holdings:
+    """Count the study's cells and places."""
+    cells = _cells(transaction, study, design)
+    kept = and_(Session.accepted.is_(True), Trial.state == "done")
+    live = and_(
+        Session.ended_at.is_(None),
+        Session.expires_at > now,
+        Trial.state.in_(("reserved", "done")),
+        Trial.reservation_expires_at > now,
+    )
+    query = (
+        select(Trial.session_id, Trial.stimulus_id, Session.accepted)
+        .join(Session, Session.id == Trial.session_id)
+        .where(Trial.study_id == study.id, Trial.kind == "main", or_(kept, live))
+        .order_by(Trial.session_id, Trial.position)
+    )
+    rows = [(session, stimulus, bool(accepted)) for session, stimulus, accepted in transaction.execute(query)]
+    by_stimulus = {cell.stimulus: cell for cell in cells}
+    return Holdings(
+        cells=tuple(cells),
+        kept=_counts([(session, stimulus) for session, stimulus, accepted in rows if accepted], by_stimulus),
+        held=_counts([(session, stimulus) for session, stimulus, _ in rows], by_stimulus),
+    )
+
+
+def check_places(transaction: Transaction, study: Study, design: StudyFile, now: datetime) -> None:
+    """Raises SessionError when nobody can begin: for good, or until somebody drops out."""
+    taken = holdings(transaction, study, design, now)
+    rules = rules_of(design)
+    if not open_cells(taken.cells, taken.kept, rules):
+        raise SessionError("full")
+    if not open_cells(taken.cells, taken.held, rules) or _crowded(transaction, study, design, now):
+        raise SessionError("full_for_now")
+
+
+def reserve_plan(sitting: Sitting) -> None:
+    """Plan the session and write its trials; other sessions of the study wait meanwhile.
+
+    Raises:
+        SessionError: no places, or this person has heard everything.
+    """
+    transaction, study, now = sitting.transaction, sitting.study, sitting.now
+    transaction.get(Study, study.id, with_for_update=True, populate_existing=True)  # SQLite has one writer anyway
+    taken = holdings(transaction, study, sitting.design, now)
+    rules = rules_of(sitting.design)
+    if not open_cells(taken.cells, taken.held, rules):
+        raise SessionError("full_for_now" if open_cells(taken.cells, taken.kept, rules) else "full")
+    plan = plan_session(
+        taken.cells,
+        taken.held,
+        rules,
+        sitting.session.seed,
+        heard_prompts=_heard_prompts(sitting),
+        traps=_stimuli(sitting, "trap"),
+        golds=_stimuli(sitting, "gold"),
+    )
+    if not plan:
+        raise SessionError("already_completed")
+    training = [(stimulus, "training") for stimulus in _stimuli(sitting, "training")]
+    expires = now + timedelta(minutes=sitting.design.allocation.reservation_minutes)
+    for position, (stimulus, kind) in enumerate([*training, *((trial.stimulus, trial.kind) for trial in plan)]):
+        transaction.add(
+            Trial(
+                session_id=sitting.session.id,
+                study_id=study.id,
+                stimulus_id=stimulus,
+                position=position,
+                kind=kind,
+                reserved_at=now,
+                reservation_expires_at=expires,
+            )
+        )
+    transaction.flush()
+    sitting.log("planned", {"seed": sitting.session.seed, "trials": len(plan)}, actor="server")
+
+
+def extend_reservation(sitting: Sitting, trials: Sequence[Trial]) -> None:
+    """Keep the places of somebody who is here; written only when half of the time has passed."""
+    length = timedelta(minutes=sitting.design.allocation.reservation_minutes)
+    for trial in trials:
+        expires = trial.reservation_expires_at
+        if expires is not None and not length / 2 <= expires - sitting.now <= length:
+            trial.reservation_expires_at = sitting.now + length
+
+
+def _cells(transaction: Transaction, study: Study, design: StudyFile) -> list[Cell]:
+    roles = {"system"}
+    if design.allocation.include_ground_truth:
+        roles.add("ground_truth")
+    if design.allocation.include_low_anchor:
+        roles.add("low_anchor")
+    query = (
+        select(Stimulus.id, System.id, Prompt.id)
+        .join(System, System.id == Stimulus.system_id)
+        .join(Prompt, Prompt.id == Stimulus.prompt_id)
+        .where(Stimulus.study_id == study.id, Stimulus.kind == "main", System.role.in_(roles))
+        .order_by(System.position, Prompt.name)
+    )
+    return [Cell(stimulus, system, prompt) for stimulus, system, prompt in transaction.execute(query)]
+
+
+def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> Counts:
+    """Rows of (session, stimulus), sessions together and each in the order of its plan."""
+    stimuli: Counter[str] = Counter()
+    positions: Counter[tuple[str, int]] = Counter()
+    place: Counter[str] = Counter()
+    for session, stimulus in rows:
+        if stimulus in by_stimulus:
+            stimuli[stimulus] += 1
+            positions[(by_stimulus[stimulus].system, place[session])] += 1
+            place[session] += 1
+    return Counts(stimuli, positions)
+
+
+def _heard_prompts(sitting: Sitting) -> set[str]:
+    """Prompts that were sent to this person in an earlier session."""
+    query = (
+        select(Stimulus.prompt_id)
+        .join(Trial, Trial.stimulus_id == Stimulus.id)
+        .join(Session, Session.id == Trial.session_id)
+        .where(
+            Session.participant_id == sitting.session.participant_id,
+            Session.id != sitting.session.id,
+            Trial.first_served_at.is_not(None),
+            Stimulus.prompt_id.is_not(None),
+        )
+    )
+    return {prompt for prompt in sitting.transaction.scalars(query) if prompt is not None}
+
+
+def _stimuli(sitting: Sitting, kind: str) -> list[str]:
+    query = select(Stimulus.id).where(Stimulus.study_id == sitting.study.id, Stimulus.kind == kind)
+    return list(sitting.transaction.scalars(query.order_by(Stimulus.path)))
+
+
+def _crowded(transaction: Transaction, study: Study, design: StudyFile, now: datetime) -> bool:
+    """Whether as many people as wanted take part or have taken part."""
+    most = design.limits.max_participants
+    if most is None:
+        return False
+    taking_part = and_(Session.state.not_in(ENDS), Session.expires_at > now, Session.section_index > 0)
+    counted = or_(Session.accepted.is_(True), taking_part)
+    query = select(func.count(func.distinct(Session.participant_id))).where(Session.study_id == study.id, counted)
+    return (transaction.scalar(query) or 0) >= most

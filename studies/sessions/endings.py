@@ -1,0 +1,89 @@
+"""How a session ends: its state, whether it is believed, the places it gives back, and the code that is shown."""
+
+import logging
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Transaction
+
+from studies.design import StudyFile
+from studies.design.rules import Ending
+from studies.sessions.alarms import rule_rates
+from studies.sessions.screening import is_accepted, judge
+from studies.sessions.sitting import End, Sitting, design_of
+from studies.store import Database
+from studies.store.tables import Session, Study
+
+logger = logging.getLogger(__name__)
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_FIRST: dict[End, str] = {"finished": "C", "screened_out": "S", "timed_out": "T"}
+
+
+def end(sitting: Sitting, how: End) -> None:
+    """End the session. What was rated stays; only a finished session that is believed counts in the allocation."""
+    session = sitting.session
+    if how == "finished":
+        session.screening = {**session.screening, **judge(sitting)}
+    session.accepted = how == "finished" and is_accepted(session.screening)
+    session.state, session.ended_at = how, sitting.now
+    session.completion_code = _ending(sitting.design, how).code or _new_code(how)
+    for trial in sitting.trials():
+        if trial.state == "reserved":
+            trial.state = "released"
+    sitting.log("ended", {"how": how, "accepted": session.accepted}, actor="server")
+    sitting.transaction.flush()
+    _raise_alarms(sitting)
+
+
+def close_expired(db: Database, transaction: Transaction, study_id: str, now: datetime) -> int:
+    """Time out the sessions that nobody has gone on with; returns how many."""
+    query = select(Session).where(Session.study_id == study_id, Session.ended_at.is_(None), Session.expires_at <= now)
+    study = transaction.get_one(Study, study_id)
+    expired = list(transaction.scalars(query.with_for_update(skip_locked=True)))
+    for session in expired:
+        end(Sitting(db, transaction, session, study, design_of(study), now), "timed_out")
+    return len(expired)
+
+
+def shown_ending(sitting: Sitting) -> dict[str, Any]:
+    """What the page shows at the end."""
+    session = sitting.session
+    if session.state not in _FIRST:
+        return {"text": "Your data has been deleted.", "code": None, "url": None, "debrief": None}
+    ending, code = _ending(sitting.design, session.state), session.completion_code or ""
+    debrief = [section.text for section in sitting.design.sections if section.kind == "debrief"]
+    return {
+        "text": ending.text,
+        "code": code,
+        "url": ending.url.replace("{code}", quote(code, safe="")) if ending.url else None,
+        "debrief": debrief[0] if debrief and session.state == "finished" else None,
+    }
+
+
+def _ending(design: StudyFile, how: str) -> Ending:
+    ending: Ending = getattr(design.completion, how)
+    return ending
+
+
+def _new_code(how: End) -> str:
+    """Ten letters; the first tells the three ends apart."""
+    return _FIRST[how] + "".join(secrets.choice(_LETTERS) for _ in range(9))
+
+
+def _raise_alarms(sitting: Sitting) -> None:
+    """Log alarms about screening rules that this session was judged by."""
+    for rate in _alarming(sitting):
+        logger.warning("study %s: %s", sitting.study.name, rate.alarm)
+        evidence = {"rule": rate.rule, "passed": rate.recent_passed, "judged": rate.recent_judged}
+        sitting.log("screening.alarm", {**evidence, "text": rate.alarm}, actor="server")
+
+
+def _alarming(sitting: Sitting) -> Iterable[Any]:
+    if not sitting.session.screening:
+        return []
+    rates = rule_rates(sitting.transaction, sitting.study.id)
+    return [rate for rate in rates if rate.alarm and rate.rule in sitting.session.screening]

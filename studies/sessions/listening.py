@@ -1,0 +1,57 @@
+"""Proof that a clip was heard: the stretches that the page reports, held against the server's own clock."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from studies.sessions.errors import SessionError
+
+COVERAGE = 0.98  # of the clip; what a browser reports ends some milliseconds before the end
+_BRIDGED_SECONDS = 0.05  # a gap this short between two stretches is the browser's clock, not a jump
+_MOST_STRETCHES = 200  # that one request may report
+
+Stretch = tuple[float, float]
+
+
+def merged(stretches: Iterable[Sequence[float]], seconds: float) -> list[Stretch]:
+    """Stretches in order, without overlaps, inside the clip.
+
+    Args:
+        stretches: (start, end) in seconds, in any order.
+        seconds: length of the clip.
+    Raises:
+        SessionError: not numbers, backwards, or too many.
+    """
+    listed = [tuple(stretch) for stretch in stretches]
+    if len(listed) > _MOST_STRETCHES or any(len(stretch) != 2 for stretch in listed):
+        raise SessionError("bad_answer", "The page reported what was played in a form that we do not know. Reload it.")
+    result: list[Stretch] = []
+    for start, end in sorted((float(stretch[0]), float(stretch[1])) for stretch in listed):
+        if not (math.isfinite(start) and math.isfinite(end) and start <= end):
+            raise SessionError("bad_answer", f"A stretch from {start} to {end} s cannot have been played. Reload.")
+        start, end = max(0.0, start), min(seconds, end)
+        if end <= start:
+            continue
+        if result and start <= result[-1][1] + _BRIDGED_SECONDS:
+            result[-1] = (result[-1][0], max(result[-1][1], end))
+        else:
+            result.append((start, end))
+    return result
+
+
+def covers(stretches: Sequence[Sequence[float]], seconds: float) -> bool:
+    """Whether merged stretches hold the whole clip."""
+    return sum(end - start for start, end in stretches) >= COVERAGE * seconds
+
+
+def seconds_to_wait(since: datetime | None, seconds: float, now: datetime) -> float:
+    """How long until the clip can have been heard, by the server's clock; 0 when it can.
+
+    Args:
+        since: the earliest moment at which it can have begun to play; None when it was never sent.
+        seconds: length of the clip.
+    """
+    needed = timedelta(seconds=COVERAGE * seconds)
+    if since is None:
+        return needed.total_seconds()
+    return min(max(0.0, (since + needed - now).total_seconds()), needed.total_seconds())

@@ -1,0 +1,82 @@
+"""Whether a finished session is believed: each rule of the study judged on the server, its evidence kept."""
+
+from collections.abc import Callable, Sequence
+from statistics import median, pvariance
+from typing import Any
+
+from sqlalchemy import select
+
+from studies.design.rules import GoldRule, HiddenRule, PaceRule, TrapRule, VarianceRule
+from studies.sessions.known import judged_answers
+from studies.sessions.sitting import Sitting
+from studies.store.tables import Event, Rating, Trial
+
+LISTENED = "listened"  # the event of a clip that was played to its end
+Verdict = dict[str, Any]  # {"passed": bool, "effect": "exclude" | "flag", "evidence": {...}}
+Rule = TrapRule | GoldRule | VarianceRule | HiddenRule | PaceRule
+Ratings = dict[str, dict[str, Rating]]
+
+
+def judge(sitting: Sitting) -> dict[str, Verdict]:
+    """Judge every rule of the study on a session whose trials are done."""
+    trials = [trial for trial in sitting.trials() if trial.state == "done" and trial.kind != "training"]
+    ratings = sitting.ratings(trials)
+    verdicts: dict[str, Verdict] = {}
+    for rule in sitting.design.screening.rules:
+        passed, evidence = _JUDGES[rule.kind](sitting, rule, trials, ratings)
+        verdicts[rule.kind] = {"passed": passed, "effect": rule.effect, "evidence": evidence}
+    return verdicts
+
+
+def is_accepted(screening: dict[str, Verdict]) -> bool:
+    """Whether no excluding rule was failed."""
+    return all(verdict["passed"] or verdict.get("effect") != "exclude" for verdict in screening.values())
+
+
+def _known(kind: str) -> Callable[[Sitting, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]:
+    def judged(sitting: Sitting, rule: Any, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+        items = {}
+        for trial in trials:
+            if trial.kind == kind:
+                given = {scale: rating.value for scale, rating in ratings[trial.id].items()}
+                items[trial.id] = judged_answers(sitting.stimulus(trial), given)
+        right = sum(all(scales.values()) for scales in items.values())
+        wanted = min(rule.pass_at_least, len(items))
+        return right >= wanted, {"right": right, "of": len(items), "needed": rule.pass_at_least, "items": items}
+
+    return judged
+
+
+def _variance(sitting: Sitting, rule: VarianceRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+    by_scale: dict[str, list[float]] = {}
+    for trial in trials:
+        for scale, rating in ratings[trial.id].items() if trial.kind == "main" else ():
+            by_scale.setdefault(scale, []).append(rating.value)
+    variances = {scale: pvariance(values) for scale, values in by_scale.items()}
+    return all(value >= rule.minimum for value in variances.values()), {"variances": variances, "needed": rule.minimum}
+
+
+def _hidden(sitting: Sitting, rule: HiddenRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+    seconds = sum(trial.hidden_seconds for trial in trials)
+    return seconds <= rule.max_seconds, {"hidden_seconds": round(seconds, 2), "allowed_seconds": rule.max_seconds}
+
+
+def _pace(sitting: Sitting, rule: PaceRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+    query = select(Event).where(Event.session_id == sitting.session.id, Event.kind == LISTENED)
+    heard = {event.payload.get("trial"): event.at for event in sitting.transaction.scalars(query)}
+    waits = [
+        max(0.0, (min(rating.rated_at for rating in answers.values()) - heard[trial]).total_seconds())
+        for trial, answers in ratings.items()
+        if answers and trial in heard
+    ]
+    evidence = {"median_seconds": round(median(waits), 3) if waits else None, "needed_seconds": rule.min_seconds}
+    return not waits or median(waits) >= rule.min_seconds, evidence
+
+
+_JUDGES: dict[str, Callable[[Sitting, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]] = {
+    "traps": _known("trap"),
+    "golds": _known("gold"),
+    "variance": _variance,
+    "hidden": _hidden,
+    "pace": _pace,
+}

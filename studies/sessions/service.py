@@ -1,0 +1,199 @@
+"""What a rater's browser may ask for: every call takes a token and the time, and is checked against the database."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from studies.design.sections import Headphones
+from studies.sessions import headphones
+from studies.sessions.endings import end
+from studies.sessions.entry import Visitor, begin
+from studies.sessions.errors import SessionError
+from studies.sessions.flow import TONES, answer_section, tones_progress
+from studies.sessions.sitting import Sitting
+from studies.sessions.tokens import Tokens, tidy_resume_code
+from studies.sessions.trials import Answer, Playback, finish_trial, note_playback, own_trial, rate
+from studies.sessions.views import View, sound_id, view_of
+from studies.store import Database
+from studies.store.tables import Session, Stimulus
+from studies.store.withdrawal import withdraw
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+_SEEN_EVERY = timedelta(seconds=20)  # looking at the page is written down no more often than this
+_VOLUME_DBFS = -26.0  # about the study's loudness, for noise of speech's spectrum
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Bytes for the browser, without a name."""
+
+    content: bytes
+    media_type: str
+
+
+class Sessions:
+    """The raters' side of all studies of one database.
+
+    Args:
+        db: where everything is kept.
+        media: folder of the studies' sounds, `<study id>/<path of the stimulus>`.
+        secret: signs tokens (`tokens.load_secret`).
+        backups: folder of snapshots, which a withdrawal renews.
+    """
+
+    def __init__(self, db: Database, media: Path, secret: str, backups: Path | None = None) -> None:
+        self.db = db
+        self._media = media
+        self.tokens = Tokens(secret)
+        self._secret = secret
+        self._backups = backups
+
+    def begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
+        """Start a session; returns its token and the first view. Raises SessionError, StoreError."""
+        try:
+            return self._begin(study_id, visitor, now)
+        except IntegrityError:  # the same person came in twice in the same moment: the other request was first
+            return self._begin(study_id, visitor, now)
+
+    def resume(self, code: str, now: datetime) -> tuple[str, View]:
+        """Go on with a session by its code, on any device; returns token and view. Raises SessionError."""
+        with self.db.reading() as transaction:
+            session_id = transaction.scalar(select(Session.id).where(Session.resume_code == tidy_resume_code(code)))
+        if session_id is None:
+            raise SessionError("unknown_code")
+        token = self.tokens.make(session_id)
+        return token, self.view(token, now)
+
+    def view(self, token: str, now: datetime) -> View:
+        """Where the session is."""
+        session_id = self.tokens.read(token)
+        with self.db.reading() as transaction:
+            sitting = Sitting.load(self.db, transaction, session_id, now)
+            fresh = timedelta(0) <= now - sitting.session.last_seen_at < _SEEN_EVERY
+            if sitting.ended or (fresh and now < sitting.session.expires_at):
+                return view_of(sitting, self._secret)
+        return self._step(token, now, lambda sitting: view_of(sitting, self._secret), even_ended=True)
+
+    def answer(self, token: str, given: dict[str, Any], now: datetime) -> View:
+        """Answer the section where the session is; returns what comes next."""
+
+        def step(sitting: Sitting) -> View:
+            if given.get("section") != sitting.session.section_index + 1:
+                raise SessionError("wrong_section")
+            answer_section(sitting, given)
+            return view_of(sitting, self._secret)
+
+        return self._step(token, now, step)
+
+    def rate(self, token: str, answer: Answer, now: datetime) -> dict[str, Any]:
+        """Save one rating; the acknowledgement is returned only when it is on disk."""
+
+        def step(sitting: Sitting) -> dict[str, Any]:
+            rating = rate(sitting, answer)
+            return {"saved": rating.nonce, "scale": rating.scale, "value": rating.value, "revision": rating.revision}
+
+        return self._step(token, now, step)
+
+    def heard(self, token: str, trial_id: str, playback: Playback, now: datetime) -> None:
+        """Note that a clip was played."""
+        self._step(token, now, lambda sitting: note_playback(sitting, own_trial(sitting, trial_id), playback))
+
+    def finish_trial(self, token: str, trial_id: str, now: datetime) -> dict[str, Any]:
+        """Go on from a clip: the next view, and in training what is said about the answers."""
+
+        def step(sitting: Sitting) -> dict[str, Any]:
+            said = finish_trial(sitting, trial_id)
+            return {"feedback": said, "view": view_of(sitting, self._secret)}
+
+        return self._step(token, now, step)
+
+    def sound(self, token: str, opaque: str, now: datetime) -> Sound:
+        """The bytes of a sound that this session may hear now; the first sending is stamped by the server's clock."""
+        make = self._step(token, now, lambda sitting: self._sound(sitting, opaque))
+        return make()  # outside of the transaction: nobody waits for a file
+
+    def withdraw(self, token: str, now: datetime) -> None:
+        """Delete everything that this person has given, in all their sessions of the study."""
+        session_id = self.tokens.read(token)
+        with self.db.reading() as transaction:
+            participant = Sitting.load(self.db, transaction, session_id, now).session.participant_id
+        withdraw(self.db, participant, self._backups, actor="rater", now=now)
+
+    # ---------------------------------------------------------------------------------------------------------------
+
+    def _begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
+        with self.db.session() as transaction:
+            session = begin(self.db, transaction, study_id, visitor, now)
+            sitting = Sitting.load(self.db, transaction, session.id, now)
+            return self.tokens.make(session.id), view_of(sitting, self._secret)
+
+    def _step(self, token: str, now: datetime, step: Callable[[Sitting], T], even_ended: bool = False) -> T:
+        """One step of a session in a transaction of its own; what is refused leaves the session as it is."""
+        session_id = self.tokens.read(token)
+        refused: SessionError | None = None
+        with self.db.session() as transaction:
+            sitting = Sitting.load(self.db, transaction, session_id, now, lock=True)
+            if not sitting.ended and now >= sitting.session.expires_at:
+                end(sitting, "timed_out")
+            if not sitting.ended:
+                sitting.touch()
+            try:
+                if sitting.ended and not even_ended:
+                    raise SessionError("ended")
+                return step(sitting)
+            except SessionError as error:
+                refused = error  # steps check before they write, so what is saved now is only that the person was here
+        raise refused
+
+    def _sound(self, sitting: Sitting, opaque: str) -> Callable[[], Sound]:
+        section, session = sitting.section, sitting.session
+        if section.kind == "volume" and opaque == sound_id(self._secret, session.id, "volume"):
+            return self._volume(sitting)
+        if isinstance(section, Headphones):
+            progress = tones_progress(sitting)
+            index = len(progress["answers"])
+            if opaque == sound_id(self._secret, session.id, "tones", index):
+                served = progress["served_at"] or sitting.now.isoformat()
+                session.answers = {**session.answers, TONES: {**progress, "served_at": served}}
+                order = headphones.tone_orders(session.seed, section.trials)[index]
+                return lambda: Sound(headphones.tone_audio(order), "audio/flac")
+        return self._clip(sitting, opaque)
+
+    def _volume(self, sitting: Sitting) -> Callable[[], Sound]:
+        kinds = Stimulus.kind.in_(("volume", "training"))
+        stimuli = sitting.transaction.scalars(select(Stimulus).where(Stimulus.study_id == sitting.study.id, kinds))
+        best = min(stimuli, key=lambda stimulus: (stimulus.kind != "volume", stimulus.id), default=None)
+        if best is not None:
+            return self._file(best)
+        seed = sitting.session.seed
+        return lambda: Sound(headphones.volume_audio(seed, _VOLUME_DBFS), "audio/flac")
+
+    def _clip(self, sitting: Sitting, trial_id: str) -> Callable[[], Sound]:
+        """The current clip and the one after it; nobody can fetch the whole plan ahead."""
+        coming = [trial for trial in sitting.stage_trials() if trial.state != "done"][:2]
+        trial = next((trial for trial in coming if trial.id == trial_id), None)
+        if trial is None or sitting.section.kind not in ("training", "rating"):
+            raise SessionError("not_your_trial")
+        if trial.first_served_at is None:
+            trial.first_served_at = sitting.now
+        return self._file(sitting.stimulus(trial))
+
+    def _file(self, stimulus: Stimulus) -> Callable[[], Sound]:
+        path = self._media / stimulus.study_id / stimulus.path
+        return lambda: _read(path)
+
+
+def _read(path: Path) -> Sound:
+    try:
+        return Sound(path.read_bytes(), "audio/flac" if path.suffix == ".flac" else "audio/wav")
+    except OSError as error:
+        logger.exception("a sound of a study cannot be read")
+        raise SessionError("no_sound") from error

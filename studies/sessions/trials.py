@@ -1,0 +1,151 @@
+"""Rating a clip: whose it is, whether it was heard, and an answer that is written once however often it is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from studies.sessions.allocation import extend_reservation
+from studies.sessions.errors import SessionError
+from studies.sessions.flow import advance, current_trial, due_break
+from studies.sessions.known import feedback
+from studies.sessions.listening import covers, merged, seconds_to_wait
+from studies.sessions.screening import LISTENED
+from studies.sessions.sitting import Sitting
+from studies.store.tables import Rating, Trial
+
+MOST_HIDDEN_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Playback:
+    """What the page says about the playing of a clip.
+
+    Attributes:
+        stretches: (start, end) in seconds, as far as they were played.
+        plays: how often it was begun.
+        hidden_seconds: while it played and the page was not in view.
+    """
+
+    stretches: Sequence[Sequence[float]] = ()
+    plays: int = 0
+    hidden_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One rating as it arrives.
+
+    Attributes:
+        nonce: drawn by the page for this answer; sent again with every retry.
+    """
+
+    trial: str
+    scale: str
+    value: float
+    nonce: str
+    playback: Playback = field(default_factory=Playback)
+
+
+def own_trial(sitting: Sitting, trial_id: str) -> Trial:
+    """A trial of this session. Raises SessionError for anybody else's."""
+    trial = sitting.transaction.get(Trial, trial_id)
+    if trial is None or trial.session_id != sitting.session.id:
+        raise SessionError("not_your_trial")
+    return trial
+
+
+def note_playback(sitting: Sitting, trial: Trial, playback: Playback) -> None:
+    """Add what was played to what is known of the clip; whether it was all heard is judged when it is rated."""
+    if trial.first_served_at is None:
+        return
+    seconds = sitting.stimulus(trial).seconds
+    listened = [list(stretch) for stretch in merged([*trial.listened, *playback.stretches], seconds)]
+    if seconds_to_wait(_earliest(sitting, trial), sum(end - start for start, end in listened), sitting.now) > 0:
+        return  # more than can have been played by now
+    if covers(listened, seconds) and not covers(trial.listened, seconds):
+        sitting.log(LISTENED, {"trial": trial.id})
+    if listened != list(trial.listened):
+        trial.listened = listened
+    trial.plays = max(trial.plays, min(int(playback.plays), 1000))
+    hidden = min(max(0.0, playback.hidden_seconds), MOST_HIDDEN_SECONDS)
+    trial.hidden_seconds = max(trial.hidden_seconds, hidden)
+
+
+def rate(sitting: Sitting, answer: Answer) -> Rating:
+    """Save an answer. The same nonce again changes nothing; another one revises, as long as the clip is current.
+
+    Raises:
+        SessionError: not this person's clip, not the current one, not heard yet, or no answer of the scale.
+    """
+    trial = own_trial(sitting, answer.trial)
+    scale = next((scale for scale in sitting.design.scales if scale.name == answer.scale), None)
+    if scale is None or not scale.allows(answer.value):
+        raise SessionError("bad_answer")
+    known = sitting.ratings([trial])[trial.id].get(scale.name)
+    if known is not None and known.nonce == answer.nonce:
+        return known
+    _check_current(sitting, trial)
+    note_playback(sitting, trial, answer.playback)
+    _check_heard(sitting, trial)
+    if known is None:
+        known = Rating(session_id=sitting.session.id, trial_id=trial.id, scale=scale.name, revision=0)
+        sitting.transaction.add(known)
+    else:
+        known.revision += 1
+    known.scale_hash, known.value, known.nonce = scale.hash, answer.value, answer.nonce
+    known.rated_at = sitting.now
+    facts = {"scale": scale.name, "value": answer.value, "nonce": answer.nonce, "revision": known.revision}
+    sitting.log("rated", {"trial": trial.id, **facts})
+    return known
+
+
+def finish_trial(sitting: Sitting, trial_id: str) -> dict[str, Any] | None:
+    """Go on from a clip whose questions are all answered; a clip that is done already is left as it is.
+
+    Returns:
+        what training says about the answers, else None.
+    Raises:
+        SessionError: not this person's clip, or a question is open.
+    """
+    trial = own_trial(sitting, trial_id)
+    if trial.state == "done":
+        return None
+    _check_current(sitting, trial)
+    given = {scale: rating.value for scale, rating in sitting.ratings([trial])[trial.id].items()}
+    missing = [scale.title for scale in sitting.design.scales if scale.name not in given]
+    if missing:
+        raise SessionError("bad_answer", f"Please answer first: {', '.join(missing)}.")
+    trial.state, trial.completed_at = "done", sitting.now
+    sitting.transaction.flush()
+    extend_reservation(sitting, sitting.trials())
+    sitting.log("trial.done", {"trial": trial.id})
+    if all(other.state == "done" for other in sitting.stage_trials()):
+        advance(sitting)
+    if trial.kind != "training":
+        return None
+    return feedback(sitting.stimulus(trial), {scale.name: scale for scale in sitting.design.scales}, given)
+
+
+def _check_current(sitting: Sitting, trial: Trial) -> None:
+    current = current_trial(sitting)
+    if trial.state == "done" or current is None or current.id != trial.id or due_break(sitting) is not None:
+        raise SessionError("wrong_section")
+
+
+def _check_heard(sitting: Sitting, trial: Trial) -> None:
+    """Both the server's clock and the page's stretches must allow it."""
+    seconds = sitting.stimulus(trial).seconds
+    if trial.first_served_at is None:
+        raise SessionError("not_listened")
+    wait = seconds_to_wait(_earliest(sitting, trial), seconds, sitting.now)
+    if wait > 0:
+        raise SessionError("too_early", wait_seconds=wait)
+    if not covers(trial.listened, seconds):
+        raise SessionError("not_listened")
+
+
+def _earliest(sitting: Sitting, trial: Trial) -> datetime | None:
+    """When the clip can have begun to play: one that was sent ahead not before the one before it was done."""
+    done = [other.completed_at for other in sitting.trials() if other.position < trial.position and other.completed_at]
+    return max([*done, *([trial.first_served_at] if trial.first_served_at else [])], default=None)

@@ -1,0 +1,99 @@
+"""What a rater's page is told: the section they are in and nothing that names or orders what they judge."""
+
+import hashlib
+import hmac
+from typing import Any
+
+from studies.design.scales import Scale
+from studies.design.sections import Consent, Debrief, Eligibility, Headphones, Questionnaire, Rating, Training, Volume
+from studies.sessions.endings import shown_ending
+from studies.sessions.flow import current_trial, due_break, tones_progress
+from studies.sessions.forms import shown_questions
+from studies.sessions.headphones import SECONDS as TONES_SECONDS
+from studies.sessions.listening import covers
+from studies.sessions.sitting import Sitting
+from studies.store.tables import Trial
+
+View = dict[str, Any]
+
+
+def view_of(sitting: Sitting, secret: str) -> View:
+    """Everything the page shows now.
+
+    Args:
+        secret: of the server; makes the ids of sounds that are no trials.
+    """
+    view: View = {"title": sitting.study.title, "state": sitting.session.state, "ended": sitting.ended}
+    if sitting.ended:
+        return {**view, "ending": shown_ending(sitting)}
+    view["resume_code"] = sitting.session.resume_code
+    view["progress"] = {"step": sitting.session.section_index + 1, "of": len(sitting.sections)}
+    return {**view, **_section(sitting, secret)}
+
+
+def sound_id(secret: str, session_id: str, what: str, index: int = 0) -> str:
+    """The opaque id of a sound that belongs to a session but is no trial."""
+    text = f"{session_id}:{what}:{index}"
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def shown_scale(scale: Scale) -> View:
+    """A question in full, its answers from the first to the last."""
+    labels = {f"{value:g}": text for value, text in scale.labels.items()}
+    return {
+        "name": scale.name,
+        "title": scale.title,
+        "question": scale.question,
+        "answers": [{"value": value, "label": labels.get(f"{value:g}", "")} for value in scale.values],
+    }
+
+
+def _section(sitting: Sitting, secret: str) -> View:
+    section, session = sitting.section, sitting.session
+    match section:
+        case Consent():
+            return {"text": section.text}
+        case Eligibility():
+            return {"heading": "First, a few questions", "questions": shown_questions(section.questions)}
+        case Questionnaire():
+            return {"heading": section.title, "questions": shown_questions(section.questions)}
+        case Volume():
+            return {"text": section.text, "sound": sound_id(secret, session.id, "volume")}
+        case Headphones():
+            index = len(tones_progress(sitting)["answers"])
+            tones = {"trial": index, "of": section.trials, "seconds": TONES_SECONDS}
+            return {"tones": {**tones, "sound": sound_id(secret, session.id, "tones", index)}}
+        case Debrief():
+            return {"text": section.text}
+        case Training() | Rating():
+            return _trials(sitting, section.text)
+        case _:
+            raise TypeError(f"{section.kind!r} is not walked through")
+
+
+def _trials(sitting: Sitting, text: str) -> View:
+    rest = due_break(sitting)
+    trials = sitting.stage_trials()
+    done = sum(trial.state == "done" for trial in trials)
+    view: View = {"text": text, "clips": {"done": done, "of": len(trials)}}
+    if rest is not None:
+        return {**view, "break": {"seconds": rest.seconds, "text": rest.text}}
+    trial = current_trial(sitting)
+    if trial is None:
+        return view
+    later = [other.id for other in trials if other.position > trial.position and other.state != "done"]
+    view["scales"] = [shown_scale(scale) for scale in sitting.design.scales]
+    view["trial"] = _trial(sitting, trial)
+    view["max_replays"] = sitting.design.limits.max_replays
+    view["preload"] = later[0] if later else None
+    return view
+
+
+def _trial(sitting: Sitting, trial: Trial) -> View:
+    answers = sitting.ratings([trial])[trial.id]
+    return {
+        "id": trial.id,
+        "heard": covers(trial.listened, sitting.stimulus(trial).seconds),
+        "plays": trial.plays,
+        "answers": {scale: rating.value for scale, rating in answers.items()},
+    }

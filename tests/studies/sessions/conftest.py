@@ -1,0 +1,35 @@
+"""Fixtures: the service of raters' sessions on a database of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studies.sessions import Sessions
+from studies.store import Database, migrate
+from tests.rating_study import add_study, design
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """On SQLite; tests of locks take `database`, which is both kinds."""
+    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
+    migrate(db)
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def sessions(db: Database, tmp_path: Path) -> Sessions:
+    return Sessions(db, tmp_path / "media", "a secret of the server")
+
+
+@pytest.fixture
+def make_study(db: Database, tmp_path: Path) -> Callable[..., str]:
+    """Adds an open study; arguments go to `design`."""
+
+    def make(*sections: Any, status: str = "open", **more: Any) -> str:
+        return add_study(db, tmp_path / "media", design(*sections, **more), status)
+
+    return make
