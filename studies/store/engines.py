@@ -28,6 +28,9 @@ def to_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
+COMMON: dict[str, Any] = {"json_serializer": to_text, "hide_parameters": True}  # no answers or ids in error texts
+
+
 def make_engine(url: str) -> Engine:
     """An engine for a database URL; the folder of a SQLite file is made.
 

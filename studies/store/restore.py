@@ -48,8 +48,8 @@ def restore(db: Database, snapshot: Path | None, events_folder: Path | None) -> 
         if snapshot is not None:
             if not snapshot.is_file():
                 raise StoreError(f"there is no snapshot at {snapshot}.")
+            check_file(snapshot)
             shutil.copyfile(snapshot, path)
-            check_file(path)
         restored = _rebuild(path, snapshot, events_folder)
         check_file(path)
         _put_in_place(path, db)

@@ -48,7 +48,7 @@ def make_study(db: Database, name: str = "sample", stimuli: int = 6) -> tuple[st
         return study.id, [stimulus.id for stimulus in made]
 
 
-def make_rater(db: Database, study: str, stimuli: list[str], external_id: str = "PANEL-0001") -> Sample:
+def make_rater(db: Database, study: str, stimuli: list[str], external_id: str = "PANEL-0001", code: str = "") -> Sample:
     """A person in the middle of a session, with one reserved trial for each stimulus."""
     with db.session() as session:
         person = Participant(study_id=study, source="prolific", external_id=external_id)
@@ -62,7 +62,7 @@ def make_rater(db: Database, study: str, stimuli: list[str], external_id: str = 
             answers={"about-you": {"age": "25-34"}},
             device={"kind": "phone", "browser": "Firefox"},
             seed=5,
-            resume_code=f"code-{external_id}",
+            resume_code=code or f"code-{external_id}",
         )
         session.add(own)
         session.flush()

@@ -72,7 +72,7 @@ def _designs() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("status IN ('draft', 'built', 'open', 'paused', 'closed')", name="ck_study_status"),
+        sa.CheckConstraint("status IN ('draft', 'built', 'open', 'paused', 'closed')", name=op.f("ck_study_status")),
         sa.PrimaryKeyConstraint("id", name="pk_study"),
         sa.UniqueConstraint("name", name="uq_study_name"),
     )
@@ -84,7 +84,7 @@ def _designs() -> None:
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("definition", sa.JSON(), nullable=False),
-        sa.CheckConstraint("role IN ('system', 'ground_truth', 'low_anchor')", name="ck_system_role"),
+        sa.CheckConstraint("role IN ('system', 'ground_truth', 'low_anchor')", name=op.f("ck_system_role")),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_system_study_id_study"),
         sa.PrimaryKeyConstraint("id", name="pk_system"),
         sa.UniqueConstraint("study_id", "name", name="uq_system_study_id_name"),
@@ -115,7 +115,7 @@ def _designs() -> None:
         sa.Column("expected", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("provenance", sa.JSON(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('main', 'training', 'trap', 'gold', 'headphone', 'volume')", name="ck_stimulus_kind"
+            "kind IN ('main', 'training', 'trap', 'gold', 'headphone', 'volume')", name=op.f("ck_stimulus_kind")
         ),
         sa.ForeignKeyConstraint(["prompt_id"], ["prompt.id"], name="fk_stimulus_prompt_id_prompt"),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_stimulus_study_id_study"),
@@ -141,7 +141,7 @@ def _sessions() -> None:
         sa.Column("external_id", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("source IN ('prolific', 'mturk', 'link')", name="ck_participant_source"),
+        sa.CheckConstraint("source IN ('prolific', 'mturk', 'link')", name=op.f("ck_participant_source")),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_participant_study_id_study"),
         sa.PrimaryKeyConstraint("id", name="pk_participant"),
         sa.UniqueConstraint("study_id", "source", "external_id", name="uq_participant_study_id_source_external_id"),
@@ -166,7 +166,7 @@ def _sessions() -> None:
         sa.Column("resume_code", sa.String(), nullable=False),
         sa.CheckConstraint(
             f"state IN ({', '.join(repr(state) for state in STATES)})",
-            name="ck_session_state",
+            name=op.f("ck_session_state"),
         ),
         sa.ForeignKeyConstraint(["participant_id"], ["participant.id"], name="fk_session_participant_id_participant"),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_session_study_id_study"),
@@ -191,8 +191,8 @@ def _sessions() -> None:
         sa.Column("plays", sa.Integer(), nullable=False),
         sa.Column("hidden_seconds", sa.Double(), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("kind IN ('main', 'training', 'trap', 'gold')", name="ck_trial_kind"),
-        sa.CheckConstraint("state IN ('reserved', 'done', 'released')", name="ck_trial_state"),
+        sa.CheckConstraint("kind IN ('main', 'training', 'trap', 'gold')", name=op.f("ck_trial_kind")),
+        sa.CheckConstraint("state IN ('reserved', 'done', 'released')", name=op.f("ck_trial_state")),
         sa.ForeignKeyConstraint(["session_id"], ["session.id"], name="fk_trial_session_id_session"),
         sa.ForeignKeyConstraint(["stimulus_id"], ["stimulus.id"], name="fk_trial_stimulus_id_stimulus"),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_trial_study_id_study"),
@@ -247,7 +247,7 @@ def _log_and_users() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("touched", sa.JSON(), nullable=False),
-        sa.CheckConstraint("actor IN ('rater', 'admin', 'server')", name="ck_event_actor"),
+        sa.CheckConstraint("actor IN ('rater', 'admin', 'server')", name=op.f("ck_event_actor")),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
         sa.UniqueConstraint("uid", name="uq_event_uid"),
         sqlite_autoincrement=True,
@@ -260,6 +260,6 @@ def _log_and_users() -> None:
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("passphrase_hash", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("role IN ('admin', 'reader')", name="ck_admin_user_role"),
+        sa.CheckConstraint("role IN ('admin', 'reader')", name=op.f("ck_admin_user_role")),
         sa.PrimaryKeyConstraint("name", name="pk_admin_user"),
     )
