@@ -1,0 +1,81 @@
+"""How far raters agree: Krippendorff's alpha for ordinal ratings, with an interval over prompts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from studies.analysis.clustered import LEVEL
+from studies.analysis.frame import codes, select
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Alpha:
+    """1 is perfect agreement, 0 what chance gives.
+
+    Attributes:
+        low: of the interval; None where `note` says why.
+        stimuli: clips with at least two raters, which are all that alpha can use.
+    """
+
+    scale: str
+    value: float | None
+    low: float | None
+    high: float | None
+    raters: int
+    stimuli: int
+    ratings: int
+    resamples: int
+    seed: int
+    note: str = ""
+
+
+def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int = RESAMPLES, seed: int = 0) -> Alpha:
+    """Ordinal alpha of raters x clips with missing cells, by the `krippendorff` package.
+
+    The interval draws prompts, each with all of its clips. It speaks of these raters on other prompts: drawing raters
+    with replacement would let a rater agree with himself.
+
+    Raises:
+        AnalysisError: there is nothing on the scale.
+    """
+    ratings = select(frame, scale, screened)
+    per_clip = ratings.groupby("stimulus")["rater"].transform("nunique")
+    used = ratings[per_clip >= 2]
+    size = (int(used["rater"].nunique()), int(used["stimulus"].nunique()), len(used))
+    if used.empty:
+        note = "no clip was rated by two raters: agreement cannot be told"
+        return Alpha(scale, None, None, None, *size, 0, seed, note)
+    counts, domain, prompt_of_clip = _value_counts(used)
+    if len(domain) < 2:
+        note = f"every rating is {domain[0]:g}: without variation agreement cannot be told from chance"
+        return Alpha(scale, None, None, None, *size, 0, seed, note)
+    value = _ordinal(counts, domain)
+    num_prompts = int(prompt_of_clip.max()) + 1
+    if num_prompts < 2:
+        return Alpha(scale, value, None, None, *size, 0, seed, "only one prompt: there is no interval over prompts")
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(num_prompts, np.full(num_prompts, 1 / num_prompts), size=resamples)
+    values = [_ordinal(np.repeat(counts, times[prompt_of_clip], axis=0), domain) for times in drawn]
+    finite = [number for number in values if number is not None]
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Alpha(scale, value, float(low), float(high), *size, len(finite), seed)
+
+
+def _value_counts(ratings: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """[clips, values] counts, the values in order, and the number of each clip's prompt."""
+    table = ratings.pivot_table(index="stimulus", columns="value", values="rater", aggfunc="count", fill_value=0)
+    prompts = ratings.drop_duplicates("stimulus").set_index("stimulus")["prompt"].loc[table.index]
+    return table.to_numpy(np.int64), table.columns.to_numpy(np.float64), codes(prompts)
+
+
+def _ordinal(counts: NDArray[np.int64], domain: NDArray[np.float64]) -> float | None:
+    """None where a resample holds a single value."""
+    import krippendorff
+
+    if (counts.sum(0) > 0).sum() < 2:
+        return None
+    return float(krippendorff.alpha(value_counts=counts, value_domain=domain, level_of_measurement="ordinal"))

@@ -1,0 +1,106 @@
+"""What screening did: how many sessions each rule dropped, and the scores with and without it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from studies.analysis.errors import AnalysisError
+from studies.analysis.frame import select
+from studies.analysis.mos import MosTable, mos
+
+
+@dataclass(frozen=True)
+class RuleCount:
+    """One rule over all sessions that it judged.
+
+    Attributes:
+        dropped_alone: sessions that failed this rule and no other.
+    """
+
+    rule: str
+    judged: int
+    failed: int
+    dropped_alone: int
+    pass_rate: float
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One system's mean score with and without screening."""
+
+    system: str
+    screened: float | None
+    unscreened: float
+    ratings_kept: int
+    ratings_given: int
+
+
+@dataclass(frozen=True)
+class ScreeningEffect:
+    """Scores on one scale with and without screening; `screened` is None where nobody passed, and `note` says so."""
+
+    scale: str
+    screened: MosTable | None
+    unscreened: MosTable
+    shifts: tuple[Shift, ...]
+    note: str = ""
+
+
+def count_rules(sessions: pd.DataFrame) -> tuple[RuleCount, ...]:
+    """How often each rule passed, in the order of first use.
+
+    Args:
+        sessions: a row for each session, with `screening`.
+    """
+    verdicts = [verdict_of(screening) for screening in sessions["screening"]]
+    names = list(dict.fromkeys(rule for verdict in verdicts for rule in verdict))
+    return tuple(_count(name, verdicts) for name in names)
+
+
+def verdict_of(screening: Any) -> dict[str, bool]:
+    """{rule: passed} of a session; a rule that is not judged yet is left out."""
+    if not isinstance(screening, Mapping):
+        return {}
+    found = {}
+    for rule, result in screening.items():
+        passed = result.get("passed") if isinstance(result, Mapping) else result
+        if passed is not None:
+            found[str(rule)] = bool(passed)
+    return found
+
+
+def screening_effect(frame: pd.DataFrame, scale: str) -> ScreeningEffect:
+    """Scores on a scale with and without screening.
+
+    Raises:
+        AnalysisError: nothing was rated on the scale.
+    """
+    unscreened = mos(frame, scale, screened=False)
+    try:
+        screened, note = mos(frame, scale), ""
+    except AnalysisError as error:
+        screened, note = None, str(error)
+    given = select(frame, scale, screened=False).groupby("system").size()
+    kept = {score.system: score for score in screened.systems} if screened else {}
+    shifts = tuple(
+        Shift(
+            system=score.system,
+            screened=kept[score.system].mean.value if score.system in kept else None,
+            unscreened=score.mean.value,
+            ratings_kept=kept[score.system].mean.num_ratings if score.system in kept else 0,
+            ratings_given=int(given[score.system]),
+        )
+        for score in unscreened.systems
+    )
+    return ScreeningEffect(scale, screened, unscreened, shifts, note)
+
+
+def _count(rule: str, verdicts: list[dict[str, bool]]) -> RuleCount:
+    passed = [verdict[rule] for verdict in verdicts if rule in verdict]
+    alone = sum(
+        not verdict.get(rule, True) and sum(not other for other in verdict.values()) == 1 for verdict in verdicts
+    )
+    failed = len(passed) - sum(passed)
+    return RuleCount(rule, len(passed), failed, alone, 1 - failed / len(passed))
