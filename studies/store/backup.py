@@ -6,11 +6,11 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
+from studies.store.columns import utc_now
 from studies.store.database import Database
 from studies.store.errors import StoreError
 from studies.store.failures import translated
@@ -18,7 +18,7 @@ from studies.store.migrate import migrate
 from studies.store.recording import TABLES
 
 logger = logging.getLogger(__name__)
-PATTERN = "snapshot-*.sqlite"
+PATTERN = "snapshot-[0-9]*-*.sqlite"
 LATEST = "latest.sqlite"  # the same name every time: what a copy elsewhere replaces
 KEPT = 8
 IN_ONE_INSERT = 1000
@@ -33,8 +33,9 @@ def snapshot(db: Database, folder: Path, kept: int = KEPT) -> Path:
         StoreError: the database cannot be read, or the copy does not pass its check.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    path = folder / f"snapshot-{stamp}.sqlite"
+    # The number, not the time, says which is newer: a clock may be set back.
+    number = max((_number(old) for old in snapshots(folder)), default=0) + 1
+    path = folder / f"snapshot-{number:06d}-{utc_now():%Y%m%dT%H%M%SZ}.sqlite"
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     try:
@@ -51,7 +52,7 @@ def snapshot(db: Database, folder: Path, kept: int = KEPT) -> Path:
 
 def snapshots(folder: Path) -> list[Path]:
     """The snapshots of a folder, the oldest first."""
-    return sorted(folder.glob(PATTERN))
+    return sorted(folder.glob(PATTERN), key=_number)
 
 
 def newest_snapshot(folder: Path) -> Path | None:
@@ -127,6 +128,10 @@ class Schedule:
             return
         if self._after is not None:
             self._after(path)
+
+
+def _number(path: Path) -> int:
+    return int(path.name.split("-")[1])
 
 
 def _copy_sqlite(db: Database, path: Path) -> None:

@@ -31,11 +31,15 @@ class Database:
     Args:
         url: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`; None is the default place.
         events_folder: where the log's JSONL copy is written; None keeps no copy.
+        busy_seconds: how long a transaction waits for another one's lock.
     """
 
-    def __init__(self, url: str | None = None, events_folder: Path | None = None) -> None:
+    def __init__(
+        self, url: str | None = None, events_folder: Path | None = None, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
         self.url = url or Places.default().url
-        self.engine: Engine = make_engine(self.url)
+        self.engine: Engine = make_engine(self.url, busy_seconds)
+        self._busy_seconds = busy_seconds
         self.journal = Journal(events_folder) if events_folder is not None else None
         self._paused: str | None = None
         # SQLite lets a waiting writer sleep and try again; a queue of threads is fairer and wakes at once.
@@ -124,8 +128,8 @@ class Database:
     def _my_turn(self) -> Iterator[None]:
         if getattr(self._writing, "now", False):
             raise StoreError("a session was opened inside another one of the same thread. Use one for both.")
-        if self._turn is not None and not self._turn.acquire(timeout=BUSY_SECONDS):
-            raise StoreError(f"the database was busy for {BUSY_SECONDS:g} s; nothing was saved. Try again.")
+        if self._turn is not None and not self._turn.acquire(timeout=self._busy_seconds):
+            raise StoreError(f"the database was busy for {self._busy_seconds:g} s; nothing was saved. Try again.")
         self._writing.now = True
         try:
             yield

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from studies.store.errors import StoreError
 
-BUSY_SECONDS = 20.0  # how long a transaction waits for another one's lock
+BUSY_SECONDS = 20.0
 READING = {"undertone_reading": True}  # execution options of a connection that only reads
 READING_POSTGRESQL = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one moment for all queries
 PRAGMAS = (
@@ -19,7 +19,6 @@ PRAGMAS = (
     "foreign_keys=ON",
     "secure_delete=ON",  # what a person withdrew is overwritten, not merely unlinked
     "recursive_triggers=ON",  # or INSERT OR REPLACE would delete from the log without its trigger
-    f"busy_timeout={int(BUSY_SECONDS * 1000)}",
 )
 
 
@@ -31,9 +30,11 @@ def to_text(value: Any) -> str:
 COMMON: dict[str, Any] = {"json_serializer": to_text, "hide_parameters": True}  # no answers or ids in error texts
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """An engine for a database URL; the folder of a SQLite file is made.
 
+    Args:
+        busy_seconds: how long a transaction waits for another one's lock.
     Raises:
         StoreError: not a URL, or neither SQLite nor PostgreSQL.
     """
@@ -45,16 +46,16 @@ def make_engine(url: str) -> Engine:
         ) from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return _sqlite(parsed)
+        return _sqlite(parsed, busy_seconds)
     if backend == "postgresql":
-        return _postgresql(parsed)
+        return _postgresql(parsed, busy_seconds)
     raise StoreError(f"database URL is for {backend!r}; expected sqlite:///FILE or postgresql://USER@HOST/NAME.")
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
     options: dict[str, Any] = {
         "json_serializer": to_text,
-        "connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS},
+        "connect_args": {"check_same_thread": False, "timeout": busy_seconds},
     }
     if url.database in (None, "", ":memory:"):
         options["poolclass"] = StaticPool
@@ -77,10 +78,10 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, busy_seconds: float) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    settings = f"-c timezone=UTC -c lock_timeout={int(BUSY_SECONDS * 1000)}"
+    settings = f"-c timezone=UTC -c lock_timeout={int(busy_seconds * 1000)}"
     return create_engine(
         url,
         json_serializer=to_text,
