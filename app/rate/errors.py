@@ -1,0 +1,48 @@
+"""What went wrong, as JSON that the page can act on and a person can read."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from app.plain_page import SAFE_HEADERS
+from studies.sessions import SessionError
+from studies.store import StoreError
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+class RaterRoute(APIRoute):
+    """A route whose refusals are answers of one form: `{"error": {"word", "text", "wait_seconds"}}`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler with its errors translated; a body that is too large is not read at all."""
+        handler = super().get_route_handler()
+
+        async def translated(request: Request) -> Response:
+            if request.method == "POST" and not _is_small(request):
+                return problem(SessionError("bad_answer", "This is too much at once. Shorten your answers."), 413)
+            try:
+                return await handler(request)
+            except SessionError as error:
+                return problem(error)
+            except RequestValidationError:
+                return problem(SessionError("bad_answer", "The page sent something that we do not know. Reload it."))
+            except StoreError:
+                return problem(SessionError("read_only"))
+
+        return translated
+
+
+def problem(error: SessionError, status: int | None = None) -> JSONResponse:
+    """The answer to a refused request."""
+    content = {"error": {"word": error.word, "text": str(error), "wait_seconds": error.wait_seconds}}
+    return JSONResponse(content, status or error.status, headers=SAFE_HEADERS)
+
+
+def _is_small(request: Request) -> bool:
+    length = request.headers.get("content-length", "")
+    return length.isdigit() and int(length) <= MAX_BODY_BYTES

@@ -1,0 +1,106 @@
+// Consent, questionnaires, volume, headphone test, the end: everything but the clips.
+function showConsent(view) {
+  const agree = button("I agree and take part", () => go({ agree: true }, agree));
+  const decline = button("I do not agree", withdraw, "");
+  show(view.title, paragraphs(view.text), make("p", { className: "row" }, agree, decline));
+}
+
+function showForm(view) {
+  const form = make("form", { noValidate: true, onsubmit: (event) => {
+    event.preventDefault();
+    const open = view.questions.find((question) => question.required && isEmpty(answerOf(question)));
+    if (open) {
+      note(`Please answer: ${open.text}`);
+      byId(`question-${open.name}`).querySelector("input, select, textarea").focus();
+      return;
+    }
+    const answers = view.questions.map((question) => [question.name, answerOf(question)]).filter(([, answer]) => !isEmpty(answer));
+    go({ answers: Object.fromEntries(answers) }, submit);
+  } });
+  const submit = make("button", { type: "submit", className: "button primary" }, "Continue");
+  form.append(...view.questions.map(questionField), submit);
+  show(view.heading, form);
+}
+
+const isEmpty = (answer) => answer === null || answer === "" || (Array.isArray(answer) && !answer.length);
+
+function questionField(question) {
+  const id = `question-${question.name}`;
+  const optional = question.required ? null : make("span", { className: "soft" }, " (optional)");
+  if (question.options.length > 0 && question.kind !== "number" && question.kind !== "text") {
+    const type = question.kind === "several" ? "checkbox" : "radio";
+    const choices = question.options.map((option) => make("label", {}, make("input", { type, name: question.name, value: option }), make("span", {}, option)));
+    return make("fieldset", { id, className: "choices" }, make("legend", {}, question.text, optional), ...choices);
+  }
+  const field = question.kind === "number"
+    ? make("input", { type: "number", inputMode: "decimal", id: `field-${question.name}`, min: question.minimum ?? undefined, max: question.maximum ?? undefined, step: "any" })
+    : make("textarea", { id: `field-${question.name}`, rows: 3, maxLength: 2000 });
+  const refuse = question.not_saying
+    ? make("label", { className: "choice" }, make("input", { type: "checkbox", name: question.name, value: question.not_saying }), make("span", {}, question.not_saying))
+    : null;
+  return make("div", { id, className: "choices" }, make("label", { htmlFor: field.id }, question.text, optional), field, refuse);
+}
+
+function answerOf(question) {
+  const box = byId(`question-${question.name}`);
+  const checked = [...box.querySelectorAll("input:checked")].map((input) => input.value);
+  const field = byId(`field-${question.name}`);
+  if (field) return checked.length ? checked[0] : question.kind === "number" && field.value !== "" ? Number(field.value) : field.value.trim();
+  return question.kind === "several" ? checked : checked[0] ?? null;
+}
+
+function showVolume(view) {
+  const player = open(new Player(view.sound, { name: "the sound", onheard: () => setDisabled(next, false) }));
+  const next = button("The volume is comfortable", () => { if (isDisabled(next)) note("Please play the sound first."); else go({}, next); });
+  setDisabled(next, true);
+  show("Set your volume", paragraphs(view.text), player.element, make("p", { className: "row" }, next));
+}
+
+// Nothing tells right from wrong here: that would teach how to pass without headphones.
+function showTones(view) {
+  const { trial, of, sound } = view.tones;
+  const player = open(new Player(sound, { name: "the tones", onheard: () => { box.disabled = false; hint.hidden = true; say("Now choose the quietest tone."); } }));
+  const hint = make("p", { className: "soft small" }, "You can answer after the third tone.");
+  const labels = ["First", "Second", "Third"].map((text, index) => make("label", {}, make("input", { type: "radio", name: "tone", value: index + 1 }), make("kbd", {}, index + 1), make("span", {}, text)));
+  const box = make("fieldset", { className: "scale", disabled: true }, make("legend", {}, "Which tone was the quietest?"), ...labels);
+  const next = button("Next", () => {
+    const chosen = box.querySelector("input:checked");
+    if (!chosen) { note(player.heard ? "Please choose one of the three tones." : "Please listen to all three tones first."); return; }
+    go({ trial, choice: Number(chosen.value) }, next);
+  });
+  keys.answer = (digit) => { const input = box.querySelectorAll("input")[digit - 1]; if (input && !box.disabled) { input.checked = true; input.focus(); } };
+  keys.next = () => next.click();
+  show(`Headphones on, please: ${trial + 1} of ${of}`,
+    make("p", {}, "Put on your headphones or earphones. You will hear three tones with pauses between them. One is quieter than the others."),
+    player.element, hint, box, make("p", { className: "row" }, next), keyHint("1 to 3"));
+}
+
+const keyHint = (digits) => make("p", { className: "soft small keyboard" }, "Keys: space plays, ", digits, " answers, Enter goes on.");
+
+function showDebrief(view) {
+  const next = button("Continue", () => go({}, next));
+  show("About this study", paragraphs(view.text), make("p", { className: "row" }, next));
+}
+
+function showEnd(view) {
+  const { text, code, url, debrief } = view.ending;
+  const headings = { finished: "You have finished", screened_out: "Thank you for your time", timed_out: "Your time is up" };
+  const copy = code && button("Copy the code", async () => {
+    try { await navigator.clipboard.writeText(code); say("Copied."); copy.textContent = "Copied"; } catch { note("Copying is not allowed here: select the code instead.", "quiet"); }
+  }, "");
+  show(headings[view.state] || "The end",
+    paragraphs(text || ""),
+    code && make("p", {}, "Your completion code: ", make("strong", { className: "code", id: "completion" }, code)),
+    make("p", { className: "row" }, url && make("a", { className: "button primary", href: url, rel: "noreferrer" }, "Return to where you came from"), copy),
+    debrief && [make("h2", {}, "About this study"), ...paragraphs(debrief)]);
+}
+
+function showCodeForm(text) {
+  const field = make("input", { id: "resume", autocomplete: "off", autocapitalize: "none", spellcheck: false, placeholder: "abcd-efgh-jkmn" });
+  const form = make("form", { onsubmit: async (event) => {
+    event.preventDefault();
+    clearNote();
+    try { entered(await ask("POST", "resume", { code: field.value })); } catch (refusal) { note(refusal.message); field.focus(); }
+  } }, make("label", { htmlFor: "resume" }, "Your code"), field, make("button", { type: "submit", className: "button primary" }, "Go on"));
+  show("Go on with your session", make("p", {}, text), form);
+}

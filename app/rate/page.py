@@ -1,0 +1,46 @@
+"""The one page that every rater gets: it knows nothing of any study until its script has asked."""
+
+from functools import cache
+from pathlib import Path
+
+from fastapi.responses import HTMLResponse
+
+from app.plain_page import plain_page
+
+_FOLDER = Path(__file__).parent
+SCRIPTS = ("elements.js", "server.js", "player.js", "forms.js", "clips.js", "page.js")  # in this order, one scope
+
+
+def rate_page() -> HTMLResponse:
+    """The page with its script and style inside, so that it is whole or not there at all."""
+    return plain_page("Listening study", _BODY, script=_script(), style=_style())
+
+
+@cache
+def _script() -> str:
+    parts = [(_FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
+
+
+@cache
+def _style() -> str:
+    return (_FOLDER / "rate.css").read_text(encoding="utf-8")
+
+
+_BODY = """
+<main id="main">
+  <div id="connection" class="note note-warning" role="status" hidden></div>
+  <section id="card" class="card" aria-busy="true"><h1 id="heading" tabindex="-1">One moment …</h1></section>
+  <noscript><p class="note note-problem">This page needs JavaScript. Switch it on and load it again.</p></noscript>
+</main>
+<footer id="foot" class="soft small" hidden>
+  <p>To go on later or on another device, open this page there and enter your code: <b id="code"></b></p>
+  <p><button type="button" class="link" id="withdraw">Stop and delete my data</button></p>
+</footer>
+<div id="said" class="unseen" role="status" aria-live="polite"></div>
+<dialog id="sure" aria-labelledby="sure-heading">
+  <h2 id="sure-heading">Delete everything you have given?</h2>
+  <p>Your answers in this study are deleted and you get no completion code. This cannot be undone.</p>
+  <p class="row"><button type="button" class="button" value="no">Keep my answers</button>
+  <button type="button" class="button danger" value="yes">Delete my data</button></p>
+</dialog>"""

@@ -1,0 +1,148 @@
+"""Routes of the rater's page: each reads the token, the limits and the clock; the service does the rest."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.plain_page import SAFE_HEADERS
+from app.rate.errors import RaterRoute
+from app.rate.page import rate_page
+from studies.sessions import Answer, Playback, SessionError, Sessions, visitor_of
+
+API = "/rate/api"
+LIMIT_OF_SESSION = "30/second;600/minute"
+LIMIT_OF_BEGINNING = "120/minute"  # from one address, which may be a whole panel behind a proxy
+LIMIT_OF_CODES = "20/minute"  # a code has 58 bits
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Begin(_Body):
+    """The link that somebody followed: `query` may hold the panel's id."""
+
+    study: str = Field(max_length=64)
+    query: dict[str, str] = Field(default_factory=dict, max_length=20)
+
+
+class Resume(_Body):
+    """A code from another device."""
+
+    code: str = Field(max_length=64)
+
+
+class Heard(_Body):
+    """What was played of a clip."""
+
+    trial: str = Field(max_length=64)
+    listened: list[tuple[float, float]] = Field(max_length=200)
+    plays: int = Field(ge=0)
+    hidden_seconds: float = Field(ge=0)
+
+    @property
+    def playback(self) -> Playback:
+        return Playback(self.listened, self.plays, self.hidden_seconds)
+
+
+class Rated(Heard):
+    """One answer on one scale."""
+
+    scale: str = Field(max_length=64)
+    value: float
+    nonce: str = Field(min_length=8, max_length=64)
+
+
+class Finish(_Body):
+    """A clip that is done."""
+
+    trial: str = Field(max_length=64)
+
+
+def rate_router(sessions: Sessions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> APIRouter:
+    """Everything under `/rate`. Include it before a Gradio app is mounted at "/".
+
+    Args:
+        sessions: the service on the database of studies.
+        clock: gives the time, with its zone.
+    """
+    router = APIRouter(include_in_schema=False, route_class=RaterRoute)
+    limiter = MovingWindowRateLimiter(MemoryStorage())
+    of_session, of_beginning, of_codes = map(parse_many, (LIMIT_OF_SESSION, LIMIT_OF_BEGINNING, LIMIT_OF_CODES))
+
+    def hit(limits: list[RateLimitItem], *key: str) -> None:
+        if not all(limiter.hit(limit, *key) for limit in limits):
+            raise SessionError("too_many_requests", wait_seconds=10.0)
+
+    def token_of(authorization: Annotated[str, Header(max_length=400)] = "") -> str:
+        token = authorization.removeprefix("Bearer ")
+        hit(of_session, "session", sessions.tokens.read(token))
+        return token
+
+    Token = Annotated[str, Depends(token_of)]  # noqa: N806
+
+    @router.get("/rate")
+    @router.get("/rate/{study}")
+    def page() -> HTMLResponse:
+        return rate_page()
+
+    @router.post(f"{API}/begin")
+    def begin(body: Begin, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:
+        hit(of_beginning, "begin", _address(request))
+        token, view = sessions.begin(body.study, visitor_of(body.query, user_agent), clock())
+        return _json({"token": token, "view": view})
+
+    @router.post(f"{API}/resume")
+    def resume(body: Resume, request: Request) -> Response:
+        hit(of_codes, "resume", _address(request))
+        token, view = sessions.resume(body.code, clock())
+        return _json({"token": token, "view": view})
+
+    @router.get(f"{API}/view")
+    def view(token: Token) -> Response:
+        return _json(sessions.view(token, clock()))
+
+    @router.post(f"{API}/answer")
+    def answer(token: Token, body: dict[str, Any]) -> Response:
+        return _json(sessions.answer(token, body, clock()))
+
+    @router.post(f"{API}/heard")
+    def heard(token: Token, body: Heard) -> Response:
+        sessions.heard(token, body.trial, body.playback, clock())
+        return _json({"noted": True})
+
+    @router.post(f"{API}/rating")
+    def rating(token: Token, body: Rated) -> Response:
+        given = Answer(body.trial, body.scale, body.value, body.nonce, body.playback)
+        return _json(sessions.rate(token, given, clock()))
+
+    @router.post(f"{API}/finish")
+    def finish(token: Token, body: Finish) -> Response:
+        return _json(sessions.finish_trial(token, body.trial, clock()))
+
+    @router.get(f"{API}/audio/{{sound}}")
+    def audio(token: Token, sound: str) -> Response:
+        made = sessions.sound(token, sound, clock())
+        return Response(made.content, media_type=made.media_type, headers=SAFE_HEADERS)
+
+    @router.post(f"{API}/withdraw")
+    def withdraw(token: Token) -> Response:
+        sessions.withdraw(token, clock())
+        return _json({"deleted": True})
+
+    return router
+
+
+def _json(content: Any) -> JSONResponse:
+    return JSONResponse(content, headers=SAFE_HEADERS)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"

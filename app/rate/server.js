@@ -1,0 +1,84 @@
+// Talking with the server: one token, requests that are tried again, and answers that are kept until they are saved.
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const memory = {};
+const kept = {
+  get(key) { try { return JSON.parse(localStorage.getItem(key)); } catch { return memory[key] ?? null; } },
+  set(key, value) { memory[key] = value; try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* private window */ } },
+  remove(key) { delete memory[key]; try { localStorage.removeItem(key); } catch { /* private window */ } },
+};
+
+const study = decodeURIComponent(location.pathname.split("/")[2] || "");
+const query = Object.fromEntries([...new URLSearchParams(location.search)].slice(0, 20));
+const who = query.PROLIFIC_PID || query.workerId || "";
+const TOKEN = `undertone.rate.${study}`, OUTBOX = `undertone.rate.outbox.${study}`;
+let token = null;
+
+class Refusal extends Error {
+  constructor({ word, text, wait_seconds: wait }) { super(text); this.word = word; this.wait = wait; }
+}
+const OFFLINE = { word: "offline", text: "No connection. Check your network; this page keeps trying and loses nothing." };
+
+async function ask(method, path, body) {
+  let answer;
+  try {
+    answer = await fetch(`/rate/api/${path}`, {
+      method,
+      headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...(body ? { "Content-Type": "application/json" } : {}) },
+      body: body ? JSON.stringify(body) : undefined,
+      signal: AbortSignal.timeout?.(30000),
+    });
+    if (answer.ok) return await (path.startsWith("audio/") ? answer.blob() : answer.json());
+  } catch {
+    throw new Refusal(OFFLINE);
+  }
+  const said = await answer.json().catch(() => null);
+  if (said?.error) throw new Refusal(said.error);
+  throw new Refusal({ ...OFFLINE, text: `The server did not answer as expected (${answer.status}). This page keeps trying.` });
+}
+
+// Words of refusals that pass by themselves.
+const PASSING = new Set(["offline", "read_only", "too_many_requests", "too_early", "no_sound"]);
+
+// Tries again until it works or is refused for good; says meanwhile that there is no connection.
+async function askUntilDone(method, path, body) {
+  for (let tried = 0; ; tried++) {
+    try {
+      const answer = await ask(method, path, body);
+      connected();
+      return answer;
+    } catch (refusal) {
+      if (!PASSING.has(refusal.word)) { connected(); throw refusal; }
+      if (refusal.word !== "too_early") disconnected(refusal.message);
+      await pause(1000 * (refusal.wait ?? Math.min(15, 2 ** Math.min(tried, 4))) + 50);
+    }
+  }
+}
+
+function connected() { byId("connection").hidden = true; }
+function disconnected(text) { byId("connection").textContent = text; byId("connection").hidden = false; }
+
+// The outbox: each answer stays in the browser's storage until the server has said that it is on disk.
+const outbox = {
+  waiting: kept.get(OUTBOX) || [],
+  sending: null,
+  put(rating) {
+    this.waiting = this.waiting.filter((other) => other.trial !== rating.trial || other.scale !== rating.scale);
+    this.waiting.push({ ...rating, nonce: crypto.randomUUID ? crypto.randomUUID() : `${Math.random()}${Date.now()}` });
+    kept.set(OUTBOX, this.waiting);
+    return this.flush();
+  },
+  holds(trial, scale) { return this.waiting.some((rating) => rating.trial === trial && rating.scale === scale); },
+  flush() { this.sending ??= this.send().finally(() => { this.sending = null; }); return this.sending; },
+  async send() {
+    while (this.waiting.length) {
+      const rating = this.waiting[0];
+      let refusal = null;
+      try { await askUntilDone("POST", "rating", rating); } catch (error) { refusal = error; }
+      this.waiting = this.waiting.filter((other) => other.nonce !== rating.nonce);
+      kept.set(OUTBOX, this.waiting);
+      document.dispatchEvent(new CustomEvent("rated", { detail: { ...rating, refusal } }));
+    }
+  },
+};
+window.addEventListener("beforeunload", (event) => { if (outbox.waiting.length) event.preventDefault(); });
+window.addEventListener("online", () => { outbox.flush(); });
