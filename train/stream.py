@@ -51,18 +51,31 @@ class ShardStream:
 
     def batch(self, number: int) -> tuple[Pool, np.ndarray]:
         """Batch of this number, counted from 0 over all epochs: a pool and the clips of it."""
+        chosen = self.locate(number)
+        return self._pool(self.position), chosen
+
+    def locate(self, number: int) -> np.ndarray:
+        """The clips of a batch, as their places in its pool, without reading any shard."""
         if number < self._first:
             self._restart()
         while number >= self._first + len(self._batches):
             self._first += len(self._batches)
-            self._position += 1
-            self._batches = self._planned(self._position)
-        return self._pool(self._position), self._batches[number - self._first]
+            self.position += 1
+            self._batches = self._planned(self.position)
+        return self._batches[number - self._first]
+
+    @property
+    def pools_per_epoch(self) -> int:
+        """Pools after which this stream begins to repeat its shards."""
+        own = len(self._shards)
+        if own >= self.num_streams:
+            own = len(range(self.stream, own, self.num_streams))
+        return -(-own // self.settings.pool_shards)
 
     def _restart(self) -> None:
         self._numbers: list[list[int]] = []
         self._epochs = self._pools_of_epochs()
-        self._first, self._position = 0, 0
+        self._first, self.position = 0, 0
         self._batches = self._planned(0)
 
     def shards(self, position: int) -> list[int]:

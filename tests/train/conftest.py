@@ -7,8 +7,12 @@ import pytest
 import soundfile
 
 from tests.speechlike import voice
+from tests.train.tiny_recipes import TOKENIZER
+from train.demo import run_tokenizer
+from train.export import load_tokenizer
 from train.phones import Lexicon
 from train.prepare import prepare
+from train.tokens import assign_tokens
 
 WORDS = ("the cat sat", "a dog ran", "we saw the sea", "one red hat", "the old man ran")
 LEXICON = """\
@@ -65,3 +69,15 @@ def prepared(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work") / "prepared"
     prepare(corpus, folder, workers=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer_run(prepared: Path, lexicon_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("tokenizer")
+    run_tokenizer(TOKENIZER, prepared, lexicon_folder, out, cpu=True)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tokens(tokenizer_run: Path, prepared: Path) -> Path:
+    return assign_tokens(load_tokenizer(tokenizer_run), prepared)

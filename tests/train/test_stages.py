@@ -1,6 +1,5 @@
 """The tokenizer and the model stage on a tiny corpus: resume, units, windows, export."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,85 +7,17 @@ import torch
 from accelerate import Accelerator
 
 from engine.bundle import load_bundle
-from engine.config import (
-    DecoderConfig,
-    EncoderConfig,
-    ModelConfig,
-    PhoneticConfig,
-    TransformerConfig,
-    UtteranceConfig,
-    VocosConfig,
-)
+from engine.config import VocosConfig
 from engine.tokenizers import nearest_centroid
-from train.demo import run_tokenizer
+from tests.train.tiny_recipes import MODEL, TOKENIZER, constant_schedule, weights_after
 from train.export import Stages, export_stage, load_tokenizer, trained_numbers, write_bundle
-from train.loop import Budget, Clock, DivergenceGuard, TrainingError, run
+from train.loop import Budget, Clock, DivergenceGuard, TrainingError
 from train.phones import Lexicon
 from train.prepare import CorpusError
 from train.recipes import load_recipe, recipe_names
-from train.tokenizer import TokenizerRecipe, TokenizerStage
-from train.tokens import assign_tokens
-from train.vae_gslm import ModelRecipe, ModelStage
+from train.tokenizer import TokenizerStage
+from train.vae_gslm import ModelStage
 from train.windows import WindowSampler
-
-TOKENIZER = TokenizerRecipe(
-    model=PhoneticConfig(num_units=12, dim=16, num_layers=2, num_heads=2, feedforward_dim=32, feature_layer=1),
-    frames_per_step=400,
-    kmeans_frames=900,
-    minutes=None,
-    steps=6,
-)
-MODEL = ModelRecipe(
-    model=ModelConfig(
-        latent_dim=4,
-        num_tokens=12,
-        token_dim=8,
-        learned_end=True,
-        quirk_random_initial_state=False,
-        encoder=EncoderConfig(channels=16, hidden_channels=(32,)),
-        transformer=TransformerConfig(dim=16, num_layers=2, num_heads=2, feedforward_dim=32),
-        utterance=UtteranceConfig(channels=(8, 8, 8, 8), dim=8, quirk_lengths_doubled=False),
-        decoder=DecoderConfig(channels=16, hidden_channels=(32,) * 6, time_dim=16, condition_dim=8),
-    ),
-    window_frames=64,
-    batch_size=2,
-    gradient_accumulation=2,
-    learning_rate=1e-3,
-    kl_warmup=0.3,
-    average_decay=0.9,
-    max_gradient_norm=1.0,
-    loss_per_frame=True,
-    precision="float32",
-    dev_batches=1,
-    steps=20,
-)
-
-
-@pytest.fixture(scope="session")
-def tokenizer_run(prepared: Path, lexicon_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("tokenizer")
-    run_tokenizer(TOKENIZER, prepared, lexicon_folder, out, cpu=True)
-    return out
-
-
-@pytest.fixture(scope="session")
-def tokens(tokenizer_run: Path, prepared: Path) -> Path:
-    return assign_tokens(load_tokenizer(tokenizer_run), prepared)
-
-
-def weights_after(make: Callable[[Accelerator], TokenizerStage | ModelStage], out: Path, steps: list[int]) -> dict:
-    """Train to each number of steps in turn, every time with a fresh stage that resumes from the checkpoint."""
-    for total in steps:
-        accelerator = Accelerator(cpu=True)
-        stage = make(accelerator)
-        run(stage, out, Budget(steps=total), accelerator, seed=1)
-    (network,) = stage.averaged().values()
-    return {key: value.clone() for key, value in network.state_dict().items()}
-
-
-def constant_schedule(recipe: ModelRecipe) -> ModelRecipe:
-    """Schedules follow the share of the budget; for a resume in the middle they must not depend on it."""
-    return recipe.model_copy(update={"kl_warmup": 0.0, "learning_rate_flat": 0.99, "learning_rate_warmup": 0.0})
 
 
 def test_ten_steps_and_ten_resumed_are_twenty_for_the_model(prepared: Path, tokens: Path, tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""Recipes small enough for a test, and runs that resume."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from accelerate import Accelerator
+from torch import Tensor
+
+from engine.config import (
+    DecoderConfig,
+    EncoderConfig,
+    ModelConfig,
+    PhoneticConfig,
+    TransformerConfig,
+    UtteranceConfig,
+)
+from train.loop import Budget, run
+from train.tokenizer import TokenizerRecipe, TokenizerStage
+from train.vae_gslm import ModelRecipe, ModelStage
+
+TOKENIZER = TokenizerRecipe(
+    model=PhoneticConfig(num_units=12, dim=16, num_layers=2, num_heads=2, feedforward_dim=32, feature_layer=1),
+    frames_per_step=400,
+    kmeans_frames=900,
+    minutes=None,
+    steps=6,
+)
+MODEL = ModelRecipe(
+    model=ModelConfig(
+        latent_dim=4,
+        num_tokens=12,
+        token_dim=8,
+        learned_end=True,
+        quirk_random_initial_state=False,
+        encoder=EncoderConfig(channels=16, hidden_channels=(32,)),
+        transformer=TransformerConfig(dim=16, num_layers=2, num_heads=2, feedforward_dim=32),
+        utterance=UtteranceConfig(channels=(8, 8, 8, 8), dim=8, quirk_lengths_doubled=False),
+        decoder=DecoderConfig(channels=16, hidden_channels=(32,) * 6, time_dim=16, condition_dim=8),
+    ),
+    window_frames=64,
+    batch_size=2,
+    gradient_accumulation=2,
+    learning_rate=1e-3,
+    kl_warmup=0.3,
+    average_decay=0.9,
+    max_gradient_norm=1.0,
+    loss_per_frame=True,
+    precision="float32",
+    dev_batches=1,
+    steps=20,
+)
+
+
+def weights_after(
+    make: Callable[[Accelerator], TokenizerStage | ModelStage], out: Path, steps: list[int]
+) -> dict[str, Tensor]:
+    """Train to each number of steps in turn, every time with a fresh stage that resumes from the checkpoint."""
+    for total in steps:
+        accelerator = Accelerator(cpu=True)
+        stage = make(accelerator)
+        run(stage, out, Budget(steps=total), accelerator, seed=1)
+    (network,) = stage.averaged().values()
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def constant_schedule(recipe: ModelRecipe) -> ModelRecipe:
+    """Schedules follow the share of the budget; for a resume in the middle they must not depend on it."""
+    return recipe.model_copy(update={"kl_warmup": 0.0, "learning_rate_flat": 0.99, "learning_rate_warmup": 0.0})
