@@ -221,6 +221,33 @@ def evaluate_(
         typer.echo(line)
 
 
+@app.command()
+def probe(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder; probe.json is written into it.")],
+    data: Annotated[Path, typer.Option(help="Corpus with manifest.tsv, or any folder of recordings.")],
+    clips: Annotated[int, typer.Option(min=2, help="How many clips; 20 or more for useful intervals.")] = 40,
+    split: Annotated[str, typer.Option(help="Split of a corpus with a manifest; never one trained on.")] = "test",
+    seconds: Annotated[float, typer.Option(min=2.0, help="How much of each clip is used at most.")] = 5.0,
+    quick: Annotated[bool, typer.Option("--draft", help="Few decoder steps: less time, rougher sound.")] = False,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that measure; by default one a core.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also draw what moves F0 and energy: svg, png or pdf.")] = None,
+    plot_only: Annotated[bool, typer.Option("--plot-only", help="Draw from the bundle's probe.json.")] = False,
+) -> None:
+    """Measure what each latent dimension does, on held-out speech, and store it in the bundle."""
+    from engine import Sampling
+    from engine.prosody import draft
+    from studies.probe import probe_bundle, stored_report
+
+    if not plot_only:
+        sampling = draft() if quick else Sampling()
+        for line in probe_bundle(bundle, data, clips, split, sampling, seconds, workers):
+            typer.echo(line)
+    if plot is not None:
+        from studies.probe_plot import write_plot
+
+        typer.echo(write_plot(stored_report(bundle), plot))
+
+
 def main() -> None:
     """Run a verb; an error that a person can mend is one line on standard error and exit status 2."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

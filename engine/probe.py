@@ -6,6 +6,8 @@ of a dimension over the reference speech.
 
 import json
 import logging
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -110,7 +112,7 @@ class DimensionProbe(Config):
     slider_high: float
     effects: dict[str, tuple[Effect, ...]]  # by attribute, in rising order of sigma
     correlations: dict[str, Measured]  # with frame attributes, within clips
-    r2: dict[str, float]  # of the attribute predicted from this dimension alone, across speakers
+    r2: dict[str, float]  # of the attribute predicted from this dimension alone, within clips, across speakers
 
 
 class DirectionProbe(Config):
@@ -144,19 +146,24 @@ class ProbeReport(Config):
     cluster: Literal["speaker", "clip"]  # what the intervals resample
     solver: str
     steps: int  # of the diffusion decoder
-    attributes: dict[str, Attribute]
+    attributes: dict[str, Attribute]  # of clips: keys of `effects`
+    frame_attributes: dict[str, Attribute]  # of frames: keys of `correlations` and `r2`
     statistics: LatentStatistics
     dimensions: tuple[DimensionProbe, ...]
     directions: tuple[DirectionProbe, ...]
     r2: dict[str, Measured]  # of each frame attribute predicted from all latents, cross-validated over speakers
+    r2_within_clips: dict[str, Measured]  # the same, both less their mean over the clip
+    skipped: dict[str, str]  # clip to the reason
 
     def by_importance(self) -> list[DimensionProbe]:
         """Dimensions as a page lists them."""
         return sorted(self.dimensions, key=lambda probe: (-probe.importance, -probe.kl_nats))
 
-    def mover(self, attribute: str) -> DimensionProbe:
-        """The dimension that moves an attribute most between -2 and +2 sigma."""
-        return max(self.dimensions, key=lambda probe: swing(probe.effects.get(attribute, ())))
+    def mover(self, attribute: str) -> DimensionProbe | None:
+        """The dimension that moves an attribute most, of those that move it all the way where there are any."""
+        having = [probe for probe in self.dimensions if attribute in probe.effects]
+        sure = [probe for probe in having if monotone(probe.effects[attribute])]
+        return max(sure or having, key=lambda probe: swing(probe.effects[attribute]), default=None)
 
     def write(self, folder: Path) -> Path:
         """Put the report into a bundle's folder, whole or not at all."""
@@ -166,9 +173,19 @@ class ProbeReport(Config):
         return path
 
 
-def swing(effects: tuple[Effect, ...]) -> float:
+def swing(effects: Sequence[Effect]) -> float:
     """Size of the change between the lowest and the highest sigma measured."""
     return abs(effects[-1].value - effects[0].value) if effects else 0.0
+
+
+def monotone(effects: Sequence[Effect]) -> bool:
+    """Whether an attribute rises or falls all the way, no shift included, and surely so: the ends' intervals part."""
+    values = [value for _, value in sorted([(0.0, 0.0), *((e.sigma, e.value) for e in effects)])]
+    steps = [after - before for before, after in pairwise(values)]
+    if not steps or not (all(step > 0 for step in steps) or all(step < 0 for step in steps)):
+        return False
+    low, high = effects[0], effects[-1]
+    return low.high < high.low or high.high < low.low
 
 
 def load_probe(folder: Path, bundle_sha256: str) -> ProbeReport | None:

@@ -47,8 +47,8 @@ def held_out_clips(corpus: Path, split: str, num_clips: int, seconds: Seconds, s
     Raises:
         MeasureError: the manifest cannot be used, or no clip of the split fits.
     """
-    fitting = [clip for clip in _read(corpus, split) if _fits(clip, seconds)]
-    chosen = list(islice(_in_turn(fitting, seed), num_clips))
+    fitting = [clip for clip in _read(corpus, split) if fits(clip, seconds)]
+    chosen = list(islice(in_turn(fitting, seed), num_clips))
     if not chosen:
         raise MeasureError(
             f"no clip of the split {split!r} in {corpus} is {seconds.shortest:g} to {seconds.longest:g} s long and has "
@@ -62,7 +62,7 @@ def other_recordings(corpus: Path, split: str, clips: list[HeldOut], seconds: Se
     taken, speakers = {clip.clip_id for clip in clips}, {clip.speaker for clip in clips}
     found: dict[str, HeldOut] = {}
     for clip in _read(corpus, split):
-        if clip.speaker in speakers - found.keys() and clip.clip_id not in taken and _fits(clip, seconds):
+        if clip.speaker in speakers - found.keys() and clip.clip_id not in taken and fits(clip, seconds):
             found[clip.speaker] = clip
     return found
 
@@ -101,7 +101,7 @@ def _read(corpus: Path, split: str) -> list[HeldOut]:
     return clips
 
 
-def _in_turn(clips: list[HeldOut], seed: int) -> Iterator[HeldOut]:
+def in_turn(clips: list[HeldOut], seed: int) -> Iterator[HeldOut]:
     """One clip of every speaker, then a second of every speaker, and so on."""
     generator = random.Random(seed)
     by_speaker: dict[str, list[HeldOut]] = {}
@@ -120,7 +120,8 @@ def _is_spoken(transcript: str) -> bool:
     return bool(transcript.strip()) and "[" not in transcript
 
 
-def _fits(clip: HeldOut, seconds: Seconds) -> bool:
+def fits(clip: HeldOut, seconds: Seconds) -> bool:
+    """Whether a recording can be read and has the length."""
     try:
         info = soundfile.info(clip.path)
     except (soundfile.LibsndfileError, OSError):

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from engine.checked import checked
 from engine.config import Config
 from engine.errors import SettingsError
-from engine.probe import Finite, LatentStatistics
+from engine.probe import DirectionProbe, Finite, LatentStatistics
 
 FRAME_RATE_HZ = 50.0
 MAX_SIGMA = 10.0  # far outside of all speech: beyond it a slip is likelier than a wish
@@ -68,6 +68,16 @@ class DirectionEdit(TrackEdit):
     name: str = ""  # for people
     vector: tuple[Finite, ...]  # [Z] change of the latents for one sigma
     readout: tuple[Finite, ...]  # [Z] readout . latents is where a frame lies, in sigmas
+
+    @classmethod
+    def along(cls, measured: DirectionProbe, **values: Any) -> "DirectionEdit":
+        """Along a direction of the bundle's probe, with the settings of any edit.
+
+        Raises:
+            SettingsError: naming the setting, its value and its range.
+        """
+        vectors = {"name": measured.name, "vector": measured.vector, "readout": measured.readout}
+        return checked(cls, vectors | values, "direction edit", SettingsError)
 
     @model_validator(mode="after")
     def _vectors_fit(self) -> "DirectionEdit":

@@ -1,0 +1,165 @@
+"""What was measured of clips and frames, put together for every dimension and direction."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import Engine
+from engine.probe import DimensionProbe, DirectionProbe, Effect, LatentStatistics
+from engine.prosody import DimensionEdit, DirectionEdit, LatentEdit
+from studies.intervals import Share, estimate
+from studies.likelihood import clip_likelihood
+from studies.probe_attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
+from studies.probe_clips import Material
+from studies.probe_frames import Direction, Frames, correlations, directions, linear_probe, readout
+from studies.probe_names import distinct, importance, named
+from studies.probe_sweep import Changes
+
+SIGMAS = (-2.0, -1.0, 1.0, 2.0)
+DIRECTIONS = {"f0": "pitch height", "energy": "loudness", "tilt": "brightness", "voicing": "voicing"}
+MIN_R2 = 0.02  # of a direction: below this the latents do not know the attribute
+MIN_CLIP_SHARE = 1 / 3  # of the clips must give an attribute at every sigma, or it is left out
+SLIDER_PERCENTILES = (2.5, 97.5)
+
+Effects = dict[str, tuple[Effect, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownDirection:
+    """A direction that the latents know something about."""
+
+    attribute: str
+    direction: Direction
+    r2: float
+
+    def edit(self, sigma: float) -> LatentEdit:
+        """A shift along it."""
+        item = DirectionEdit(
+            name=DIRECTIONS[self.attribute],
+            vector=self.direction.vector,
+            readout=self.direction.readout,
+            shift=sigma,
+        )
+        return LatentEdit(edits=(item,))
+
+
+def known_directions(frames: dict[str, Frames], material: Material) -> list[KnownDirection]:
+    """Directions of the attributes that can be predicted from the latents of speakers that were left out."""
+    scores = {attribute: linear_probe(frames[attribute].within_clips()) for attribute in DIRECTIONS}
+    known = {attribute: r2.value for attribute, r2 in scores.items() if r2 is not None and r2.value >= MIN_R2}
+    if not known:
+        return []
+    weights = np.stack([readout(frames[attribute]) for attribute in known], axis=1)
+    found = directions(weights, np.cov(material.latents.double().numpy().T))
+    return [KnownDirection(key, along, r2) for (key, r2), along in zip(known.items(), found, strict=True)]
+
+
+def dimension_edits(num_dimensions: int) -> list[LatentEdit]:
+    """Every dimension at every sigma, in the order of `grouped`."""
+    return [
+        LatentEdit(edits=(DimensionEdit(dimension=index, shift=sigma),))
+        for index in range(num_dimensions)
+        for sigma in SIGMAS
+    ]
+
+
+def grouped(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable]) -> list[Effects]:
+    """Effects with intervals, for every run of len(SIGMAS) edits.
+
+    Args:
+        changes: by clip and edit.
+    """
+    count = len(changes[0]) // len(SIGMAS)
+    return [
+        _effects([clip[index * len(SIGMAS) : (index + 1) * len(SIGMAS)] for clip in changes], clusters)
+        for index in range(count)
+    ]
+
+
+def dimension_probes(
+    engine: Engine,
+    material: Material,
+    frames: dict[str, Frames],
+    statistics: LatentStatistics,
+    effects: Sequence[Effects],
+    seed: int,
+) -> tuple[DimensionProbe, ...]:
+    """Every dimension, named."""
+    kl = _kl_nats(engine, material, seed)
+    related = {key: correlations(of) for key, of in frames.items() if of.tell}
+    seen = [{key: found[index] for key, found in related.items()} for index in range(len(effects))]
+    names = [named(effects[index], seen[index]) for index in range(len(effects))]
+    order = sorted(range(len(effects)), key=lambda index: -importance(effects[index]))
+    labels = distinct([name for name, _ in names], order)
+    probes = []
+    for index, found in enumerate(effects):
+        low, high = statistics.slider_range(index, *SLIDER_PERCENTILES)
+        alone = {key: linear_probe(of.within_clips().only(index)) for key, of in frames.items()}
+        probes.append(
+            DimensionProbe(
+                index=index,
+                name=labels[index],
+                evidence=names[index][1],
+                importance=importance(found),
+                kl_nats=kl[index],
+                slider_low=low,
+                slider_high=high,
+                effects=found,
+                correlations=seen[index],
+                r2={key: r2.value for key, r2 in alone.items() if r2 is not None},
+            )
+        )
+    return tuple(probes)
+
+
+def direction_probes(
+    known_ones: Sequence[KnownDirection], material: Material, effects: Sequence[Effects]
+) -> tuple[DirectionProbe, ...]:
+    """Every direction with what it does."""
+    latents = material.latents.double().numpy()
+    probes = []
+    for known, found in zip(known_ones, effects, strict=True):
+        along = (latents - latents.mean(0)) @ np.array(known.direction.readout)
+        low, high = np.percentile(along, SLIDER_PERCENTILES).tolist()
+        _, evidence = named(found, {})
+        attribute = FRAME_ATTRIBUTES[known.attribute]
+        probes.append(
+            DirectionProbe(
+                name=DIRECTIONS[known.attribute],
+                attribute=known.attribute,
+                vector=known.direction.vector,
+                readout=known.direction.readout,
+                r2=known.r2,
+                evidence=f"regression of {attribute.label} within clips, R2 {known.r2:.2f}; {evidence}",
+                importance=importance(found),
+                slider_low=low,
+                slider_high=high,
+                effects=found,
+            )
+        )
+    return tuple(probes)
+
+
+def _effects(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable]) -> Effects:
+    """By attribute, from [clip][sigma]."""
+    found: Effects = {}
+    for attribute in CLIP_ATTRIBUTES:
+        made = []
+        for position, sigma in enumerate(SIGMAS):
+            values = [clip[position].get(attribute) for clip in changes]
+            shares = [Share(0.0, 0) if value is None else Share(value, 1) for value in values]
+            number = estimate(shares, clusters)
+            if number is not None and number.clusters > 1 and number.clips >= MIN_CLIP_SHARE * len(changes):
+                low, high = number.low, number.high
+                made.append(Effect(sigma=sigma, value=number.value, low=low, high=high, clips=number.clips))
+        if len(made) == len(SIGMAS):
+            found[attribute] = tuple(made)
+    return found
+
+
+def _kl_nats(engine: Engine, material: Material, seed: int) -> list[float]:
+    """Of each dimension, per frame."""
+    scores = [clip_likelihood(engine, speech, seed + index) for index, speech in enumerate(material.speech)]
+    frames = sum(score.cross_entropy.count for score in scores)
+    return [float(nats) for nats in np.array([score.kl_per_dim for score in scores]).sum(0) / frames]
