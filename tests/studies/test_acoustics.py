@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from studies import acoustics
+from engine import pitch as pitch_module
 from studies.acoustics import energy_db, level, num_frames, pitch
 from tests.clips import speechlike
 
@@ -62,15 +62,15 @@ def test_the_same_sound_gives_the_same_pitch() -> None:
 def test_the_network_is_the_one_of_torchcrepe() -> None:
     windows = torch.randn(5, 1024, generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
-        model = acoustics._crepe()
-        assert torch.allclose(acoustics._crepe_forward(model, windows), model(windows), atol=1e-5)
+        model = pitch_module._crepe()
+        assert torch.allclose(pitch_module._crepe_forward(model, windows), model(windows), atol=1e-5)
 
 
 def test_loudness_is_the_one_of_torchcrepe() -> None:
     torchcrepe = pytest.importorskip("torchcrepe")
     sound = speechlike(1.0)
     expected = torchcrepe.loudness.a_weighted(sound[None], 16_000, 320)[0]
-    assert torch.allclose(acoustics._a_weighted_db(sound), expected, atol=1e-3)
+    assert torch.allclose(pitch_module._a_weighted_db(sound), expected, atol=1e-3)
 
 
 def test_the_viterbi_path_is_the_likeliest() -> None:
@@ -87,7 +87,7 @@ def test_the_viterbi_path_is_the_likeliest() -> None:
     path = [int(score.argmax())]
     for previous in reversed(back):
         path.append(int(previous[path[-1]]))
-    assert acoustics._viterbi(probabilities).tolist() == path[::-1]
+    assert pitch_module._viterbi(probabilities).tolist() == path[::-1]
 
 
 def test_energy_is_the_level_of_a_sine() -> None:
