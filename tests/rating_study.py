@@ -71,7 +71,9 @@ def design(sections: tuple[dict[str, Any], ...] = SHORT_FLOW, prompts: int = 4, 
     return StudyFile.model_validate({**values, **more})
 
 
-def add_study(db: Database, media: Path, study: StudyFile, status: str = "open") -> str:
+def add_study(
+    db: Database, media: Path, study: StudyFile, status: str = "open", clip_seconds: float = CLIP_SECONDS
+) -> str:
     """Make the study's rows and its sounds; returns its id."""
     rng = np.random.default_rng(study.seed)
     with db.session() as transaction:
@@ -103,10 +105,10 @@ def add_study(db: Database, media: Path, study: StudyFile, status: str = "open")
             {"kind": "training", "expected": {"answers": GOLD, "feedback": item.feedback}} for item in study.training
         ]
         for fields in wanted:
-            stimulus = Stimulus(study_id=row.id, path="", sha256="0" * 64, seconds=CLIP_SECONDS, **fields)
+            stimulus = Stimulus(study_id=row.id, path="", sha256="0" * 64, seconds=clip_seconds, **fields)
             transaction.add(stimulus)
             transaction.flush()
             stimulus.path = f"{stimulus.id}.flac"
-            noise = 0.05 * rng.standard_normal(round(CLIP_SECONDS * 16_000))
+            noise = 0.05 * rng.standard_normal(round(clip_seconds * 16_000))
             soundfile.write(folder / stimulus.path, noise, 16_000, format="FLAC", subtype="PCM_16")
         return row.id

@@ -1,0 +1,85 @@
+"""Raters who come in the same moment: no place is given twice, on either database."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from studies.sessions import Answer, SessionError, Sessions
+from studies.store import Database
+from studies.store.tables import Participant, Rating, Session, Trial
+from tests.rating_study import add_study, design
+from tests.studies.sessions.rater import Rater, visitor
+
+RATERS = 12
+
+
+@pytest.fixture
+def service(database: Database, tmp_path: Path) -> Sessions:
+    return Sessions(database, tmp_path / "media", "secret")
+
+
+def test_no_cell_is_reserved_more_often_than_it_wants_raters(service: Sessions, tmp_path: Path) -> None:
+    allocation = {"trials_per_session": 3, "raters_per_stimulus": 2}
+    study = add_study(service.db, tmp_path / "media", design(prompts=6, allocation=allocation))
+
+    def come(number: int) -> str:
+        try:
+            rater = Rater.begin(service, study, f"PID{number}")
+            rater.answer(agree=True)
+        except SessionError as error:
+            return error.word
+        return rater.state
+
+    with ThreadPoolExecutor(RATERS + 4) as pool:
+        states = list(pool.map(come, range(RATERS + 4)))
+    assert sorted(states) == ["full_for_now"] * 4 + ["rating"] * RATERS
+    with service.db.reading() as transaction:
+        counts = list(transaction.scalars(select(func.count()).select_from(Trial).group_by(Trial.stimulus_id)))
+    assert counts == [2] * 18
+
+
+def test_one_person_who_opens_the_link_many_times_at_once_gets_one_session(service: Sessions, tmp_path: Path) -> None:
+    study = add_study(service.db, tmp_path / "media", design())
+
+    def come(_: int) -> str:
+        try:
+            service.begin(study, visitor("PID"), Rater(service, service.db).now)
+        except SessionError as error:
+            return error.word
+        return "began"
+
+    with ThreadPoolExecutor(RATERS) as pool:
+        words = list(pool.map(come, range(RATERS)))
+    assert sorted(words) == ["already_started"] * (RATERS - 1) + ["began"]
+    with service.db.reading() as transaction:
+        assert transaction.scalar(select(func.count()).select_from(Participant)) == 1
+        assert transaction.scalar(select(func.count()).select_from(Session)) == 1
+
+
+def test_the_same_answer_sent_many_times_at_once_is_written_once(service: Sessions, tmp_path: Path) -> None:
+    study = add_study(service.db, tmp_path / "media", design())
+    rater = Rater.begin(service, study)
+    rater.answer(agree=True)
+    playback = rater.hear()
+    answer = Answer(rater.view["trial"]["id"], "naturalness", 4, "one-nonce", playback)
+    with ThreadPoolExecutor(RATERS) as pool:
+        saved = list(pool.map(lambda _: service.rate(rater.token, answer, rater.now), range(RATERS)))
+    assert all(acknowledged == saved[0] for acknowledged in saved)
+    with service.db.reading() as transaction:
+        ratings = list(transaction.scalars(select(Rating)))
+        assert [(rating.value, rating.revision) for rating in ratings] == [(4, 0)]
+
+
+def test_two_tabs_go_on_from_the_same_clip_once(service: Sessions, tmp_path: Path) -> None:
+    study = add_study(service.db, tmp_path / "media", design())
+    rater = Rater.begin(service, study)
+    rater.answer(agree=True)
+    playback = rater.hear()
+    for scale in ("naturalness", "meaningfulness"):
+        rater.rate(scale, 3, playback)
+    trial = rater.view["trial"]["id"]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: service.finish_trial(rater.token, trial, rater.now), range(8)))
+    assert {result["view"]["clips"]["done"] for result in results} == {1}
