@@ -224,24 +224,26 @@ def evaluate_(
 @app.command()
 def probe(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder; probe.json is written into it.")],
-    data: Annotated[Path, typer.Option(help="Corpus with manifest.tsv, or any folder of recordings.")],
+    data: Annotated[Path | None, typer.Option(help="Corpus with manifest.tsv, or any folder of recordings.")] = None,
     clips: Annotated[int, typer.Option(min=2, help="How many clips; 20 or more for useful intervals.")] = 40,
     split: Annotated[str, typer.Option(help="Split of a corpus with a manifest; never one trained on.")] = "test",
     seconds: Annotated[float, typer.Option(min=2.0, help="How much of each clip is used at most.")] = 5.0,
     quick: Annotated[bool, typer.Option("--draft", help="Few decoder steps: less time, rougher sound.")] = False,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that measure; by default one a core.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Also draw what moves F0 and energy: svg, png or pdf.")] = None,
-    plot_only: Annotated[bool, typer.Option("--plot-only", help="Draw from the bundle's probe.json.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw what moves F0 and energy: svg, png or pdf.")] = None,
 ) -> None:
-    """Measure what each latent dimension does, on held-out speech, and store it in the bundle."""
+    """Measure what each latent dimension does, on held-out speech, and store it in the bundle.
+
+    Without --data nothing is measured: what the bundle stores is shown and drawn.
+    """
     from engine import Sampling
     from engine.prosody import draft
-    from studies.probe import probe_bundle, stored_report
+    from studies.probe import probe_bundle, stored_report, summary
 
-    if not plot_only:
-        sampling = draft() if quick else Sampling()
-        for line in probe_bundle(bundle, data, clips, split, sampling, seconds, workers):
-            typer.echo(line)
+    sampling = draft() if quick else Sampling()
+    measured = None if data is None else probe_bundle(bundle, data, clips, split, sampling, seconds, workers)
+    for line in measured or summary(stored_report(bundle)):
+        typer.echo(line)
     if plot is not None:
         from studies.probe_plot import write_plot
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine import Engine, Sampling, Speech
-from engine.noise import SeededNoise
+from engine.prosody import draw_latents
 
 GROUND_TRUTH = "ground_truth"
 SYSTEMS = {
@@ -28,7 +28,7 @@ def renderings(engine: Engine, speech: Speech, sampling: Sampling, seed: int) ->
     mean = speech.latents.mean(0, keepdim=True).expand_as(speech.latents)
     latents = {
         "reconstruction": speech.latents,
-        "prior_latents": prior_latents(engine, speech.tokens, sampling.latent_temperature, seed),
+        "prior_latents": draw_latents(engine, speech.tokens, seed, sampling.latent_temperature)[0],
         "latents_mean": mean,
         "latents_zero": torch.zeros_like(speech.latents),
     }
@@ -41,29 +41,3 @@ def copy_synthesis(engine: Engine, speech: Speech) -> Tensor:
     """The vocoder's reading of the recording's own mel: what no model in front of it can improve on."""
     audio: Tensor = engine.bundle.vocoder(speech.mel[None].to(engine.device))[0]
     return audio.float().cpu()
-
-
-@torch.inference_mode()
-def prior_latents(engine: Engine, tokens: Tensor, temperature: float, seed: int) -> Tensor:
-    """Latents that the model itself gives to given tokens, frame after frame and without a prompt.
-
-    Args:
-        tokens: int64 [T].
-        temperature: of the prior; 0 takes its mean.
-    Returns:
-        float32 [T, Z] on the CPU.
-    """
-    model = engine.bundle.model
-    dtype = model.transformer.input.weight.dtype
-    noise = SeededNoise([seed], engine.device)
-    cache = model.new_cache(1, len(tokens), dtype=dtype)
-    inputs = model.initial_state(noise, 1)
-    drawn = []
-    for token in tokens.to(engine.device):
-        prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype))
-        base = prior.base.sample(noise.normal(1, 1, model.config.latent_dim), temperature)
-        latents = model.flow.inverse(base, prior.condition)
-        drawn.append(latents[0, 0])
-        inputs = model.fuse(token.view(1, 1), latents)
-    with torch.inference_mode(False):
-        return torch.stack(drawn).to("cpu", copy=True)

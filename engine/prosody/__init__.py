@@ -2,7 +2,7 @@
 
 from engine.probe import DimensionProbe, DirectionProbe, Effect, LatentStatistics, Measured, ProbeReport, load_probe
 from engine.prosody.alignment import Alignment, align, transfer_latents, unit_distances
-from engine.prosody.draws import redraw_latents
+from engine.prosody.draws import draw_latents, redraw_latents
 from engine.prosody.edit import DimensionEdit, DirectionEdit, LatentEdit, apply_edit
 from engine.prosody.morph import Frames, morph_frames
 from engine.prosody.rendering import EditedTake, Rendering
@@ -49,6 +49,7 @@ __all__ = [
     "apply_edit",
     "continue_from_edited",
     "draft",
+    "draw_latents",
     "load_probe",
     "morph",
     "morph_frames",

@@ -15,7 +15,6 @@ from engine.speech import Speech, owned
 from engine.take import MAX_SEED, MAX_TAKES
 
 
-@torch.inference_mode()
 def redraw_latents(
     engine: Engine,
     speech: Speech,
@@ -24,7 +23,20 @@ def redraw_latents(
     num_draws: int = 1,
     watch: Watch = Watch(),
 ) -> list[Tensor]:
-    """How else the model would say these tokens: every frame is drawn given the tokens and the latents drawn so far.
+    """How else the model would say this speech; see `draw_latents`."""
+    return draw_latents(engine, speech.tokens, seed, latent_temperature, num_draws, watch)
+
+
+@torch.inference_mode()
+def draw_latents(
+    engine: Engine,
+    tokens: Tensor,
+    seed: int = 0,
+    latent_temperature: float = Sampling().latent_temperature,
+    num_draws: int = 1,
+    watch: Watch = Watch(),
+) -> list[Tensor]:
+    """Latents for tokens int64 [T]: every frame is drawn given the tokens and the latents drawn so far, no prompt.
 
     Args:
         seed: draw i has `seed + i`; the same number of draws gives the same bits.
@@ -37,21 +49,22 @@ def redraw_latents(
         Cancelled: the watch said so.
     """
     model = engine.bundle.model
-    num_frames = speech.num_frames
+    num_frames = tokens.numel()
     if not 1 <= num_draws <= MAX_TAKES:
         raise SettingsError(f"num_draws is {num_draws}; expected 1 to {MAX_TAKES}.")
     if not 0 <= seed <= MAX_SEED - num_draws + 1:
         raise SettingsError(f"seed is {seed}; expected 0 to {MAX_SEED - num_draws + 1}.")
     if num_frames > model.config.transformer.max_positions:
         raise SettingsError(
-            f"the clip has {speech.seconds:.2f} s; this model can draw {engine.max_seconds:g} s. Cut a shorter clip."
+            f"the clip has {num_frames / engine.frame_rate_hz:.2f} s; this model can draw {engine.max_seconds:g} s. "
+            "Cut a shorter clip."
         )
     dtype = model.transformer.input.weight.dtype
     noise = SeededNoise(range(seed, seed + num_draws), engine.device)
     cache = model.new_cache(num_draws, num_frames, dtype=dtype)
     inputs = model.initial_state(noise, num_draws)
     drawn = []
-    for frame, token in enumerate(speech.tokens.to(engine.device)):
+    for frame, token in enumerate(tokens.to(engine.device)):
         watch.at(frame, num_frames)
         prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype))
         base = prior.base.sample(noise.normal(num_draws, 1, model.config.latent_dim), latent_temperature)

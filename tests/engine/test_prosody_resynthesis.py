@@ -23,6 +23,7 @@ from engine.prosody import (
     Watch,
     continue_from_edited,
     draft,
+    draw_latents,
     morph,
     redraw_latents,
     reference_statistics,
@@ -31,6 +32,7 @@ from engine.prosody import (
     resynthesise,
 )
 from tests.clips import speechlike
+from tests.tiny_bundle import NUM_TOKENS
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
 RATE_HZ = 16_000
@@ -136,6 +138,15 @@ def test_draws_from_the_prior_keep_the_tokens_and_their_own_seeds(tiny: Engine, 
     rendering = resynthesise(tiny, speech, sampling=FAST, latents=latents)
     assert torch.equal(rendering.speech.tokens, speech.tokens)
     assert torch.equal(rendering.speech.latents, draws[2])
+
+
+def test_draws_follow_the_tokens_and_never_look_ahead(tiny: Engine) -> None:
+    tokens = torch.arange(20) % NUM_TOKENS
+    changed = torch.cat([tokens[:12], (tokens[12:] + 1) % NUM_TOKENS])
+    first, other = (draw_latents(tiny, those, seed=1)[0] for those in (tokens, changed))
+    assert torch.equal(first[:13], other[:13])  # frame 12 is drawn before its token is known
+    assert not torch.allclose(first[13:], other[13:])
+    assert not torch.equal(first, draw_latents(tiny, tokens, seed=2)[0])
 
 
 def test_the_temperature_spreads_the_draws(tiny: Engine, clips: tuple[Speech, Speech]) -> None:

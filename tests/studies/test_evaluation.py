@@ -19,7 +19,7 @@ from studies.heldout import Seconds, held_out_clips, other_recordings
 from studies.likelihood import clip_likelihood
 from studies.listeners import Ears, in_background
 from studies.model_card import evaluation_of
-from studies.renderings import SYSTEMS, prior_latents
+from studies.renderings import SYSTEMS
 from studies.scores import Evaluation
 from tests.speechlike import voice
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
@@ -124,18 +124,6 @@ def test_likelihood_is_the_training_objective(engine: Engine, corpus: Path) -> N
     assert found.cross_entropy.total == pytest.approx(float(terms.cross_entropy), rel=1e-4)
     assert found.kl_per_dim == pytest.approx(terms.kl_per_dim.tolist(), rel=1e-3, abs=1e-2)
     assert sum(found.token_counts) == found.cross_entropy.count == speech.num_frames
-
-
-def test_latents_of_the_prior_follow_the_tokens_and_the_seed_and_never_look_ahead(engine: Engine) -> None:
-    tokens = torch.arange(20) % NUM_TOKENS
-    changed = torch.cat([tokens[:12], (tokens[12:] + 1) % NUM_TOKENS])
-    first = prior_latents(engine, tokens, 0.85, seed=1)
-    assert first.shape == (20, 4)
-    assert torch.equal(first, prior_latents(engine, tokens, 0.85, seed=1))
-    assert not torch.equal(first, prior_latents(engine, tokens, 0.85, seed=2))
-    other = prior_latents(engine, changed, 0.85, seed=1)
-    assert torch.equal(first[:13], other[:13])  # frame 12 is drawn before its token is known
-    assert not torch.allclose(first[13:], other[13:])
 
 
 def test_clips_go_round_the_speakers_and_do_not_change(corpus: Path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from app.command import app
 from engine import Engine, Sampling
 from engine.bundle import fingerprint, load_bundle
 from engine.errors import BundleError
@@ -206,3 +208,11 @@ def test_the_plot_shows_the_movers_and_is_the_same_twice(report: ProbeReport, tm
     empty = report.model_copy(update={"dimensions": tuple(unmeasured)})
     assert empty.mover("energy") is None
     assert write_plot(empty, tmp_path / "empty.svg").is_file()
+
+
+def test_the_verb_shows_and_draws_what_the_bundle_stores(report: ProbeReport, bundle: Path, tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["probe", str(bundle), "--plot", str(tmp_path / "effects.svg")])
+    assert shown.exit_code == 0, shown.output
+    for dimension in report.dimensions:
+        assert f"dimension {dimension.index}: {dimension.name}" in shown.output
+    assert (tmp_path / "effects.svg").is_file()
