@@ -26,6 +26,7 @@ class FolderSource(Config):
 
     kind: Literal["folder"] = "folder"
     folder: Path
+    partial: bool = False  # prompts without a file are left out for this system; False: they stop the build
 
 
 class RecordingSource(Config):

@@ -41,6 +41,7 @@ class StudyFile(Config):
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes
+    folder: Path | None = None  # where relative paths begin: that of the file, noted when it is read
 
     @model_validator(mode="before")
     @classmethod
@@ -58,8 +59,8 @@ class StudyFile(Config):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the whole definition."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        """SHA-256 of the whole definition, wherever its folder is."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"folder"}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def scale(self, name: str) -> Scale:
@@ -72,6 +73,10 @@ class StudyFile(Config):
             if scale.name == name:
                 return scale
         raise DesignError(f"study {self.name!r} has no scale {name!r}; it has {[scale.name for scale in self.scales]}.")
+
+    def resolved(self, path: Path) -> Path:
+        """A path of the file, as it is on this machine."""
+        return (self.folder or Path()) / path.expanduser()
 
     def has(self, kind: type[Config]) -> bool:
         """Whether there is a section of this kind."""
@@ -90,7 +95,7 @@ def load_study_file(path: Path) -> StudyFile:
         raise DesignError(f"{path} cannot be read as a study file: {error}.") from error
     if not isinstance(values, dict):
         raise DesignError(f"{path} holds a {type(values).__name__}; expected the keys of a study.")
-    return checked(StudyFile, values, str(path), DesignError)
+    return checked(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)
 
 
 def study_from_json(definition: dict[str, Any]) -> StudyFile:

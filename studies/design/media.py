@@ -1,0 +1,66 @@
+"""Sound files that say nothing but the sound: FLAC or WAV, 16 bit, without any tag."""
+
+import io
+from typing import Literal
+
+import numpy as np
+import soundfile
+
+from studies.design.errors import DesignError
+from studies.design.levels import Samples
+
+FULL_SCALE = 32_768
+STREAM_INFO = 0  # the one block of a FLAC file that decoding needs
+
+
+def encode(samples: Samples, sample_rate_hz: int, kind: Literal["flac", "wav"]) -> bytes:
+    """A lossless file of the samples rounded to 16 bit.
+
+    Raises:
+        DesignError: a sample is beyond full scale or not a number.
+    """
+    whole = np.round(samples * FULL_SCALE)
+    if not np.isfinite(whole).all() or whole.min() < -FULL_SCALE or whole.max() >= FULL_SCALE:
+        raise DesignError("samples beyond full scale, or not finite; the file would be clipped.")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, whole.astype(np.int16), sample_rate_hz, format=kind.upper(), subtype="PCM_16")
+    return _bare_flac(buffer.getvalue()) if kind == "flac" else buffer.getvalue()
+
+
+def decode(data: bytes) -> tuple[Samples, int]:
+    """Samples and rate of a file."""
+    samples, sample_rate_hz = soundfile.read(io.BytesIO(data), dtype="float64")
+    return samples, sample_rate_hz
+
+
+def metadata_blocks(data: bytes) -> list[str]:
+    """Blocks of a FLAC or WAV file beside those that the sound needs; none in a file of a study."""
+    if data.startswith(b"fLaC"):
+        return [f"FLAC block {kind}" for kind, _ in _flac_blocks(data)[0] if kind != STREAM_INFO]
+    found, position = [], 12
+    while position + 8 <= len(data):
+        name = data[position : position + 4]
+        if name not in (b"fmt ", b"data"):
+            found.append(f"WAV chunk {name!r}")
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
+        position += 8 + size + size % 2
+    return found
+
+
+def _bare_flac(data: bytes) -> bytes:
+    """The file with its stream information only: the encoder's name and padding go."""
+    blocks, sound = _flac_blocks(data)
+    (info,) = (content for kind, content in blocks if kind == STREAM_INFO)
+    last = bytes([0x80 | STREAM_INFO])
+    return b"fLaC" + last + len(info).to_bytes(3, "big") + info + data[sound:]
+
+
+def _flac_blocks(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
+    """(type, content) of every metadata block, and where the sound begins."""
+    blocks, position, last = [], 4, False
+    while not last:
+        head, size = data[position], int.from_bytes(data[position + 1 : position + 4], "big")
+        last = bool(head & 0x80)
+        blocks.append((head & 0x7F, data[position + 4 : position + 4 + size]))
+        position += 4 + size
+    return blocks, position
