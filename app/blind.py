@@ -1,4 +1,4 @@
-"""A blind comparison of two takes: the order is drawn at random and stays on the server until a choice is made."""
+"""A blind comparison of two sounds: the order is drawn at random and stays on the server until a choice is made."""
 
 import random
 import secrets
@@ -12,19 +12,19 @@ Choice = Literal["X", "Y", "none"]
 
 @dataclass(frozen=True)
 class BlindPair:
-    """Two takes under the names X and Y.
+    """Two sounds under the names X and Y.
 
     Attributes:
-        takes: indices of the takes that play as X and as Y.
+        names: of what plays as X and as Y.
         paths: their sound files, named without a clue.
     """
 
-    takes: tuple[int, int]
+    names: tuple[str, str]
     paths: tuple[Path, Path]
 
     @classmethod
-    def draw(cls, folder: Path, first: tuple[int, Path], second: tuple[int, Path]) -> "BlindPair":
-        """Shuffle two takes, given as (index, wav path), and copy them to files that tell nothing."""
+    def draw(cls, folder: Path, first: tuple[str, Path], second: tuple[str, Path]) -> "BlindPair":
+        """Shuffle two sounds, given as (name, wav path), and copy them to files that tell nothing."""
         pair = [first, second]
         random.SystemRandom().shuffle(pair)
         target = folder / f"blind-{secrets.token_hex(4)}"
@@ -36,7 +36,7 @@ class BlindPair:
 
     def reveal(self, choice: Choice) -> str:
         """One sentence that says which was which and what was chosen."""
-        x, y = (f"take {index + 1}" for index in self.takes)
+        x, y = self.names
         which = f"X was {x}, Y was {y}."
         if choice == "none":
             return f"You heard no difference. {which}"

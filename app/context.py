@@ -4,8 +4,9 @@ import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.handover import Handovers
 from app.prompt_panel import DEFAULT_SECONDS
-from app.visit import Visit
+from app.visit import Visit, Visitor
 from engine import AudioLimits, Engine
 
 
@@ -17,13 +18,15 @@ class Context:
         folder: temporary; each visit makes a folder of its own in it.
         examples: wav files offered as prompts.
         concurrency: runs of the model at once.
+        handovers: takes on their way to the Prosody page.
     """
 
     engine: Engine
     folder: Path
     examples: tuple[Path, ...] = ()
     concurrency: int = 1
-    _visits: weakref.WeakValueDictionary[str, Visit] = field(default_factory=weakref.WeakValueDictionary)
+    handovers: Handovers = field(default_factory=Handovers)
+    _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property
     def limits(self) -> AudioLimits:
@@ -40,10 +43,10 @@ class Context:
         return self.engine.bundle.config.model.num_token_ids
 
     def new_visit(self) -> Visit:
-        """State of a visitor who has just come."""
+        """State of a visitor of the Continue page who has just come."""
         return Visit(self.folder)
 
-    def remember(self, session: str | None, visit: Visit) -> None:
+    def remember(self, session: str | None, visit: Visitor) -> None:
         """Note which visit belongs to a browser session, so that leaving the page can stop its run."""
         if session is not None:
             self._visits[session] = visit

@@ -24,12 +24,12 @@ from app.prompt_panel import LONGEST_SECONDS, PromptPanel, bind_prompt_panel, bu
 from app.replay import differences, outcome, read_saved, saved_cut
 from app.run import continue_clip
 from app.tray import Tray, bind_tray, build_tray, show_takes
-from app.visit import Run, Visit
+from app.visit import Visit
 from app.widgets import QUIET, Note, reaching, step_heading
 from engine import TakeSettings, UndertoneError
 
 MODEL_QUEUE = "model"  # heavy events of every page share this concurrency id
-PROSODY_NOTE = "Opens when the Prosody page is part of this version."
+PROSODY_NOTE = "Move its pitch, loudness and rhythm there, and hear what changes."
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,11 @@ class FigurePanel:
     section: gr.Column
     choice: gr.Radio
     plot: gr.Plot
+    prosody: gr.Button
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.section, self.choice, self.plot]
+        return [self.section, self.choice, self.plot, self.prosody]
 
 
 def build(context: Context) -> None:
@@ -72,6 +73,7 @@ def build(context: Context) -> None:
     )
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=1, min_width=320, elem_classes="card"):
+            step_heading(1, "Speak, or choose a clip")
             prompt = build_prompt_panel(context.examples, limits.min_seconds)
         with gr.Column(scale=1, min_width=320, elem_classes="card"):
             step_heading(2, "Let it continue")
@@ -106,11 +108,13 @@ def _build_figure_panel() -> FigurePanel:
         with gr.Row(elem_classes="figure-bar"):
             choice = gr.Radio([("Take 1", 0)], value=0, label="Show", elem_id="figure-choice", scale=3)
             with gr.Column(scale=2, min_width=220, elem_classes="prosody"):
-                gr.Button("Open in Prosody", interactive=False, size="sm", elem_id="open-prosody")
+                prosody = gr.Button(
+                    "Open in Prosody", link="/prosody", link_target="_blank", size="sm", elem_id="open-prosody"
+                )
                 gr.HTML(f'<p class="hint">{escape(PROSODY_NOTE)}</p>')
         plot = build_plot()
         gr.HTML('<p class="hint">Drag along the time axis to zoom, double-click to see everything again.</p>')
-    return FigurePanel(section, choice, plot)
+    return FigurePanel(section, choice, plot, prosody)
 
 
 def _bind_run(
@@ -180,26 +184,20 @@ def run_updates(
                 yield _named(panel.outputs, _busy("Drawing the picture", 1.0, broadcast)) | _named(
                     tray.outputs, show_takes(visit)
                 )
-                yield _named(figure.outputs, _show_figure(visit, context.num_tokens)) | _named(
+                yield _named(figure.outputs, _show_figure(context, visit)) | _named(
                     panel.outputs, _idle(_done_note(visit), broadcast)
                 )
     except UndertoneError as error:
         yield _named(panel.outputs, _idle(Note("problem", str(error)), broadcast))
     finally:
-        _finish(visit, run)
-
-
-def _finish(visit: Visit, run: Run) -> None:
-    run.stop.set()
-    if visit.run is run:
-        visit.run = None
+        visit.finish(run)
 
 
 def _bind_figure(context: Context, visit: gr.State, figure: FigurePanel) -> None:
-    def show(index: int, visit: Visit) -> Any:
-        return take_plot(visit, index, context.num_tokens)
+    def show(index: int, visit: Visit) -> list[Any]:
+        return [take_plot(visit, index, context.num_tokens), _prosody_link(context, visit, index)]
 
-    figure.choice.input(show, [figure.choice, visit], figure.plot, show_progress="minimal")
+    figure.choice.input(show, [figure.choice, visit], [figure.plot, figure.prosody], show_progress="minimal")
 
 
 def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: PromptPanel, controls: Controls) -> None:
@@ -233,9 +231,22 @@ def _loaded_note(saved: TakeSettings, context: Context) -> Note:
     return Note("good", f"{loaded} With the same clip, Continue gives the same sound.")
 
 
-def _show_figure(visit: Visit, num_tokens: int) -> list[Any]:
+def _show_figure(context: Context, visit: Visit) -> list[Any]:
     choices = [(f"Take {index + 1}", index) for index in range(len(visit.takes))]
-    return [gr.update(visible=True), gr.update(choices=choices, value=0), take_plot(visit, 0, num_tokens)]
+    return [
+        gr.update(visible=True),
+        gr.update(choices=choices, value=0),
+        take_plot(visit, 0, context.num_tokens),
+        _prosody_link(context, visit, 0),
+    ]
+
+
+def _prosody_link(context: Context, visit: Visit, index: int) -> Any:
+    """Leads to the Prosody page with a ticket for this take, in a tab of its own: the takes here stay."""
+    if index not in range(len(visit.takes)):
+        return gr.skip()
+    ticket = context.handovers.offer(visit.offers, visit.takes[index], f"Take {index + 1} of the Continue page")
+    return gr.update(link=f"/prosody/?take={ticket}")
 
 
 def _done_note(visit: Visit) -> Note:

@@ -1,5 +1,5 @@
-// The waveform of the visitor's clip with the part that becomes the prompt: drag it, or move the two sliders below.
-// `element`, `props`, `trigger` and `watch` come from gr.HTML. The value is {url, seconds, peaks, start, length}.
+// The waveform of the visitor's clip with the part that is taken: drag it, or move the two sliders below.
+// `element`, `props`, `trigger` and `watch` come from gr.HTML. The value is {url, seconds, peaks, start, length, noun}.
 const find = (name) => element.querySelector(name);
 const wave = find(".cut-wave"), selection = find(".cut-selection"), surface = find(".cut-surface");
 const play = find(".cut-play"), caption = find(".cut-caption");
@@ -7,6 +7,7 @@ const sound = new Audio();
 let cut = { start: 0, length: 3 }, drag = null, stopAt = 0;
 
 const seconds = () => (props.value && props.value.seconds) || 0;
+const noun = () => (props.value && props.value.noun) || "prompt";
 
 function drawWave() {
   const peaks = (props.value && props.value.peaks) || [];
@@ -24,7 +25,7 @@ function drawCut() {
   selection.setAttribute("x", (1000 * cut.start) / total);
   selection.setAttribute("width", (1000 * Math.max(0, end - cut.start)) / total);
   caption.textContent = seconds()
-    ? `Prompt: ${cut.start.toFixed(1)} to ${end.toFixed(1)} s of ${total.toFixed(1)} s`
+    ? `${noun()[0].toUpperCase()}${noun().slice(1)}: ${cut.start.toFixed(1)} to ${end.toFixed(1)} s of ${total.toFixed(1)} s`
     : "";
 }
 
@@ -41,7 +42,7 @@ function load() {
 
 function stop() {
   sound.pause();
-  play.textContent = "Play the prompt";
+  play.textContent = `Play the ${noun()}`;
 }
 
 play.addEventListener("click", () => {
@@ -95,8 +96,8 @@ surface.addEventListener("pointerup", () => {
 });
 
 document.addEventListener("undertone:cut", (event) => {
-  if (drag) return;
-  const [start, length] = event.detail;
+  const [start, length, view] = event.detail;
+  if (drag || !element.closest(`#${view}`)) return;
   cut = { start: Number(start), length: Number(length) };
   drawCut();
 });

@@ -1,4 +1,4 @@
-"""The waveform of the visitor's clip with the cut marked on it, drawn and dragged in the browser."""
+"""The waveform of a visitor's clip with the cut marked on it, drawn and dragged in the browser."""
 
 from pathlib import Path
 from typing import Any
@@ -22,31 +22,34 @@ _TEMPLATE = """
 </div>
 """
 
-# Runs in the browser when a slider moves, so that the picture follows without asking the server.
-FOLLOW_SLIDERS_JS = """(start, length) => {
-  document.dispatchEvent(new CustomEvent('undertone:cut', { detail: [start, length] }));
-}"""
+
+def follow_sliders_js(view_id: str) -> str:
+    """Runs in the browser when a slider moves, so that the picture follows without asking the server."""
+    return f"""(start, length) => {{
+  document.dispatchEvent(new CustomEvent('undertone:cut', {{ detail: [start, length, '{view_id}'] }}));
+}}"""
 
 
-def cut_view() -> gr.HTML:
+def cut_view(view_id: str) -> gr.HTML:
     """The widget; its value is what `cut_value` makes, its `select` event carries `start` and `length` in seconds."""
     return gr.HTML(
         value=None,
         html_template=_TEMPLATE,
         js_on_load=Path(__file__).with_name("cut_view.js").read_text(encoding="utf-8"),
         apply_default_css=False,
-        elem_id="cut-view",
+        elem_id=view_id,
     )
 
 
 def cut_value(
-    waveform: Tensor, seconds: float, url: str, start: float, length: float, limits: tuple[float, float]
+    waveform: Tensor, seconds: float, url: str, start: float, length: float, limits: tuple[float, float], noun: str
 ) -> dict[str, Any]:
     """What the browser draws: peaks of the waveform, where the sound can be heard, and the first cut.
 
     Args:
         waveform: [samples] at any rate.
-        limits: shortest and longest prompt in seconds.
+        limits: shortest and longest cut in seconds.
+        noun: what the cut is called, "prompt".
     """
     return {
         "url": url,
@@ -56,6 +59,7 @@ def cut_value(
         "length": length,
         "min_length": limits[0],
         "max_length": limits[1],
+        "noun": noun,
     }
 
 

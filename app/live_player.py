@@ -33,6 +33,12 @@ def live_player() -> gr.HTML:
     )
 
 
+def samples_text(audio: Tensor) -> str:
+    """[samples] in [-1, 1] as base64 of 16-bit integers, which a browser plays without a codec."""
+    ints = (audio.detach().cpu().clamp(-1, 1) * 32767).round().short().numpy().astype("<i2")
+    return base64.b64encode(ints.tobytes()).decode("ascii")
+
+
 @dataclass
 class Broadcast:
     """What one run has sent so far. Values only grow, so that Gradio sends each chunk once and none can be lost."""
@@ -42,8 +48,7 @@ class Broadcast:
 
     def add(self, audio: Tensor) -> None:
         """Append [samples] in [-1, 1]."""
-        ints = (audio.detach().cpu().clamp(-1, 1) * 32767).round().short().numpy().astype("<i2")
-        self.chunks.append(base64.b64encode(ints.tobytes()).decode("ascii"))
+        self.chunks.append(samples_text(audio))
 
     def value(self, done: bool = False) -> dict[str, Any]:
         """The widget's value."""

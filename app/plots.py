@@ -7,7 +7,8 @@ quantised: arrays are base64 typed arrays (int8 decibels, 16-bit tokens, 32-bit 
 import colorsys
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -79,20 +80,21 @@ PANELS = (
     Panel("y5", "Tokens (what is said)", 0.215, 0.25),
     Panel("y6", "Latents (how it is said)", 0.0, 0.17),
 )
-_AXIS_KEYS = {panel.axis: panel.axis.replace("y", "yaxis") for panel in PANELS}
+HEIGHT_PIXELS = 780
 
 
 def utterance_figure(picture: Picture) -> go.Figure:
     """The linked figure; about 150 kB of JSON for 13 s."""
-    figure = go.Figure(layout=_layout(picture))
+    panels = (*PANELS[:-1], replace(PANELS[-1], title=_latents_title(picture.latents.shape[1])))
+    figure = go.Figure(layout=base_layout(panels, picture.seconds, HEIGHT_PIXELS))
     _add_waveform(figure, picture)
-    _add_mel(figure, picture.mel)
+    add_mel(figure, picture.mel)
     _add_pitch(figure, picture.pitch_hz)
-    _add_curve(figure, picture.energy_db, "y4", "energy", INK_COLOUR, "%{y:.0f} dB")
-    _add_tokens(figure, picture.tokens, picture.num_tokens)
+    add_curve(figure, picture.energy_db, "y4", "energy", INK_COLOUR, "%{y:.0f} dB")
+    add_tokens(figure, picture.tokens, picture.num_tokens)
     for dim, curve in enumerate(picture.latents.T):
-        colour = _curve_colour(dim)
-        _add_curve(figure, curve, "y6", f"z{dim + 1}", colour, "%{y:.2f}")
+        colour = curve_colour(dim)
+        add_curve(figure, curve, "y6", f"z{dim + 1}", colour, "%{y:.2f}")
     _mark_boundary(figure, picture)
     return figure
 
@@ -111,9 +113,16 @@ def envelope(audio: Array, num_points: int = ENVELOPE_POINTS) -> tuple[Array, fl
     return extremes.astype(np.float32), stretch / SAMPLE_RATE_HZ / 2
 
 
-def mel_decibels(mel: Array) -> NDArray[np.int8]:
-    """[M, T] whole decibels below the loudest cell, clipped to the range that is shown."""
-    decibels = DECIBELS_PER_LN * (mel.T - (mel.max() if mel.size else 0.0))
+def axis_key(axis: str) -> str:
+    """The layout's key of an axis: "yaxis3" of "y3"."""
+    return axis.replace("y", "yaxis")
+
+
+def mel_decibels(mel: Array, loudest: float | None = None) -> NDArray[np.int8]:
+    """[M, T] whole decibels below the loudest cell, of this or of another spectrogram, clipped to what is shown."""
+    if loudest is None:
+        loudest = float(mel.max()) if mel.size else 0.0
+    decibels = DECIBELS_PER_LN * (mel.T - loudest)
     return np.clip(np.round(decibels), *MEL_RANGE_DB).astype(np.int8)
 
 
@@ -137,20 +146,22 @@ def _mel_of_hz(hz: float) -> float:
     return 2595 * math.log10(1 + hz / 700)
 
 
-def _curve_colour(dim: int) -> str:
+def curve_colour(dim: int) -> str:
+    """Of a latent dimension, counted from 0."""
     return CURVE_COLOURS[dim % len(CURVE_COLOURS)]
 
 
 def _latents_title(num_dims: int) -> str:
     """The panel's title with the dimensions' names in their colours, which is its legend."""
-    names = " ".join(f'<span style="color:{_curve_colour(dim)}">z{dim + 1}</span>' for dim in range(num_dims))
+    names = " ".join(f'<span style="color:{curve_colour(dim)}">z{dim + 1}</span>' for dim in range(num_dims))
     return f"Latents (how it is said): {names}"
 
 
-def _layout(picture: Picture) -> go.Layout:
+def base_layout(panels: Sequence[Panel], seconds: float, height: int) -> go.Layout:
+    """Panels above each other on one time axis, which hangs below the last."""
     layout = go.Layout(
         template=None,
-        height=780,
+        height=height,
         margin={"l": 46, "r": 10, "t": 6, "b": 34},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -165,12 +176,12 @@ def _layout(picture: Picture) -> go.Layout:
         dragmode="zoom",
         showlegend=False,
         xaxis={
-            "range": [0, picture.seconds],
+            "range": [0, seconds],
             "ticksuffix": " s",
             "hoverformat": ".2f",
             "gridcolor": GRID_COLOUR,
             "zeroline": False,
-            "anchor": "y6",
+            "anchor": panels[-1].axis,
             "showspikes": True,
             "spikemode": "across",
             "spikethickness": 1,
@@ -178,8 +189,8 @@ def _layout(picture: Picture) -> go.Layout:
             "spikedash": "solid",
         },
     )
-    for panel in PANELS:
-        layout[_AXIS_KEYS[panel.axis]] = {
+    for panel in panels:
+        layout[axis_key(panel.axis)] = {
             "domain": [panel.bottom, panel.top],
             "anchor": "x",
             "fixedrange": True,
@@ -187,8 +198,7 @@ def _layout(picture: Picture) -> go.Layout:
             "zeroline": False,
             "nticks": 4,
         }
-        text = _latents_title(picture.latents.shape[1]) if panel.axis == "y6" else panel.title
-        title = {"text": text, "x": 0, "y": panel.top, "xref": "paper", "yref": "paper"}
+        title = {"text": panel.title, "x": 0, "y": panel.top, "xref": "paper", "yref": "paper"}
         layout.annotations += (
             go.layout.Annotation(title, xanchor="left", yanchor="bottom", showarrow=False, font={"size": 12}),
         )
@@ -209,10 +219,11 @@ def _add_waveform(figure: go.Figure, picture: Picture) -> None:
     figure.update_layout(yaxis={"range": [-1.05 * peak, 1.05 * peak], "showticklabels": False, "showgrid": False})
 
 
-def _add_mel(figure: go.Figure, mel: Array) -> None:
+def add_mel(figure: go.Figure, mel: Array, axis: str = "y2", name: str = "mel", loudest: float | None = None) -> None:
+    """A spectrogram [T, M] in decibels below the loudest cell."""
     colours = [(index / (len(MEL_COLOURS) - 1), colour) for index, colour in enumerate(MEL_COLOURS)]
     figure.add_heatmap(
-        z=mel_decibels(mel),
+        z=mel_decibels(mel, loudest),
         x0=0,
         dx=FRAME_SECONDS,
         zmin=MEL_RANGE_DB[0],
@@ -220,23 +231,34 @@ def _add_mel(figure: go.Figure, mel: Array) -> None:
         colorscale=colours,
         showscale=False,
         hoverinfo="skip",
-        yaxis="y2",
-        name="mel",
+        yaxis=axis,
+        name=name,
     )
+    mark_mel_axis(figure, mel.shape[1], axis)
+
+
+def mark_mel_axis(figure: go.Figure, num_mels: int, axis: str) -> None:
+    """Ticks in kHz."""
     labels = [f"{hz / 1000:g}" for hz in MEL_TICKS_HZ]
-    ticks = {"tickvals": mel_tick_positions(mel.shape[1]), "ticktext": labels, "range": [-0.5, mel.shape[1] - 0.5]}
-    figure.update_layout(yaxis2={**ticks, "showgrid": False})
+    ticks = {"tickvals": mel_tick_positions(num_mels), "ticktext": labels, "range": [-0.5, num_mels - 0.5]}
+    figure.update_layout({axis_key(axis): {**ticks, "showgrid": False}})
 
 
 def _add_pitch(figure: go.Figure, pitch_hz: Array) -> None:
-    _add_curve(figure, pitch_hz, "y3", "F0", CONTINUATION_COLOUR, "%{y:.0f} Hz")
-    voiced = pitch_hz[~np.isnan(pitch_hz)]
+    add_curve(figure, pitch_hz, "y3", "F0", CONTINUATION_COLOUR, "%{y:.0f} Hz")
+    fit_pitch_axis(figure, "y3", pitch_hz)
+
+
+def fit_pitch_axis(figure: go.Figure, axis: str, *curves: Array) -> None:
+    """Show what the voiced frames cover, and a little more."""
+    voiced = np.concatenate([curve[~np.isnan(curve)] for curve in curves])
     if len(voiced):
         low, high = float(voiced.min()), float(voiced.max())
-        figure.update_layout(yaxis3={"range": [max(0.0, low - 15), high + 15]})
+        figure.update_layout({axis_key(axis): {"range": [max(0.0, low - 15), high + 15]}})
 
 
-def _add_curve(figure: go.Figure, curve: Array, axis: str, name: str, colour: str, hover: str) -> None:
+def add_curve(figure: go.Figure, curve: Array, axis: str, name: str, colour: str, hover: str) -> None:
+    """A line over the frames [T]; NaN leaves a gap."""
     figure.add_scatter(
         y=curve.astype(np.float32),
         x0=0,
@@ -250,7 +272,8 @@ def _add_curve(figure: go.Figure, curve: Array, axis: str, name: str, colour: st
     )
 
 
-def _add_tokens(figure: go.Figure, tokens: NDArray[np.int64], num_tokens: int) -> None:
+def add_tokens(figure: go.Figure, tokens: NDArray[np.int64], num_tokens: int, axis: str = "y5") -> None:
+    """A strip with a colour for each unit; tokens [T]."""
     figure.add_heatmap(
         z=tokens.astype(np.uint16)[None],
         x0=0,
@@ -260,7 +283,7 @@ def _add_tokens(figure: go.Figure, tokens: NDArray[np.int64], num_tokens: int) -
         colorscale=token_colours(num_tokens),
         showscale=False,
         hoverinfo="skip",
-        yaxis="y5",
+        yaxis=axis,
         name="tokens",
     )
     figure.add_scatter(  # unseen: the pointer's box lists points of curves, and the strip has none
@@ -271,10 +294,10 @@ def _add_tokens(figure: go.Figure, tokens: NDArray[np.int64], num_tokens: int) -
         mode="markers",
         marker={"opacity": 0},
         hovertemplate="%{customdata}",
-        yaxis="y5",
+        yaxis=axis,
         name="token",
     )
-    figure.update_layout(yaxis5={"showticklabels": False, "showgrid": False})
+    figure.update_layout({axis_key(axis): {"showticklabels": False, "showgrid": False}})
 
 
 def _mark_boundary(figure: go.Figure, picture: Picture) -> None:

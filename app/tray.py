@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 import soundfile
 
-from app.blind import BlindPair, Choice
+from app.blind_test import BlindTest, bind_blind_test, blind_updates, build_blind_test
 from app.controls import MAX_TAKES
 from app.live_player import HUSH_JS
 from app.visit import Visit
-from app.widgets import QUIET, WAVEFORM, Note, step_heading
+from app.widgets import WAVEFORM, step_heading
 from engine import Take
 
 ENDED = {
@@ -39,28 +39,6 @@ class TakeCard:
 
 
 @dataclass(frozen=True)
-class BlindTest:
-    """The widgets of the comparison."""
-
-    drawer: gr.Accordion
-    first: gr.Dropdown
-    second: gr.Dropdown
-    start: gr.Button
-    players: gr.Row
-    x: gr.Audio
-    y: gr.Audio
-    answers: gr.Row
-    prefer_x: gr.Button
-    no_difference: gr.Button
-    prefer_y: gr.Button
-    note: gr.HTML
-
-    @property
-    def outputs(self) -> list[Any]:
-        return [self.drawer, self.first, self.second, self.players, self.x, self.y, self.answers, self.note]
-
-
-@dataclass(frozen=True)
 class Tray:
     """All of it; `outputs` are what `show_takes` fills."""
 
@@ -79,23 +57,20 @@ def build_tray() -> Tray:
         step_heading(3, "Listen")
         with gr.Row(elem_classes="take-grid"):
             cards = tuple(_build_card(index) for index in range(MAX_TAKES))
-        blind = _build_blind_test()
+        blind = build_blind_test(_names(MAX_TAKES), "Compare two takes without knowing which is which")
     return Tray(section, cards, blind)
 
 
 def bind_tray(tray: Tray, visit: gr.State) -> None:
-    """The blind test's buttons; starting any player hushes the live one."""
-    blind = tray.blind
-    blind.start.click(
-        start_blind_test,
-        [blind.first, blind.second, visit],
-        [blind.players, blind.x, blind.y, blind.answers, blind.note],
-        **QUIET,
-    )
-    for button, choice in ((blind.prefer_x, "X"), (blind.no_difference, "none"), (blind.prefer_y, "Y")):
-        button.click(_answer(choice), visit, [blind.answers, blind.note], **QUIET)  # type: ignore[arg-type]
-    for player in [*(card.player for card in tray.cards), blind.x, blind.y]:
-        player.play(None, None, None, js=HUSH_JS)
+    """The blind test; starting any player hushes the live one."""
+    bind_blind_test(tray.blind, visit, blind_sounds)
+    for card in tray.cards:
+        card.player.play(None, None, None, js=HUSH_JS)
+
+
+def blind_sounds(visit: Visit) -> list[tuple[str, Path]]:
+    """What can be compared."""
+    return [(name, take_files(visit, index).heard) for index, name in enumerate(_names(len(visit.takes)))]
 
 
 def show_takes(visit: Visit) -> list[Any]:
@@ -104,7 +79,7 @@ def show_takes(visit: Visit) -> list[Any]:
     files = [take_files(visit, index) for index in range(len(visit.takes))]
     for index in range(MAX_TAKES):
         updates += _card_updates(visit.takes, index, files)
-    return updates + _blind_updates(len(visit.takes))
+    return updates + blind_updates(_names(len(visit.takes)))
 
 
 @dataclass(frozen=True)
@@ -127,34 +102,8 @@ def take_files(visit: Visit, index: int) -> TakeFiles:
     return files
 
 
-def start_blind_test(first: int, second: int, visit: Visit) -> list[Any]:
-    """Draw the order and show the two players."""
-    numbers = range(1, len(visit.takes) + 1)
-    if first not in numbers or second not in numbers or first == second:
-        hidden = gr.update(visible=False)
-        note = Note("problem", "Choose two different takes to compare.")
-        return [hidden, None, None, hidden, note.html()]
-    chosen = [(number - 1, take_files(visit, number - 1).heard) for number in (first, second)]
-    visit.blind = BlindPair.draw(visit.folder, chosen[0], chosen[1])
-    x, y = visit.blind.paths
-    note = Note("quiet", "Listen to both, then choose. Which is which stays hidden until then.")
-    return [gr.update(visible=True), str(x), str(y), gr.update(visible=True), note.html()]
-
-
-def answer_blind_test(choice: Choice, visit: Visit) -> list[Any]:
-    """Reveal the order; the answer buttons go away."""
-    if visit.blind is None:
-        return [gr.update(visible=False), Note("problem", "Start a comparison first.").html()]
-    text = visit.blind.reveal(choice)
-    visit.blind = None
-    return [gr.update(visible=False), Note("good", text).html()]
-
-
-def _answer(choice: Choice) -> Any:
-    def answer(visit: Visit) -> list[Any]:
-        return answer_blind_test(choice, visit)
-
-    return answer
+def _names(num_takes: int) -> list[str]:
+    return [f"take {number}" for number in range(1, num_takes + 1)]
 
 
 def _build_card(index: int) -> TakeCard:
@@ -175,32 +124,6 @@ def _build_card(index: int) -> TakeCard:
     return TakeCard(box, title, player, wav, settings)
 
 
-def _build_blind_test() -> BlindTest:
-    numbers = [(f"Take {number}", number) for number in range(1, MAX_TAKES + 1)]
-    with gr.Accordion("Compare two takes without knowing which is which", open=False, elem_id="blind") as drawer:
-        with gr.Row(equal_height=True):
-            first = gr.Dropdown(numbers, value=1, label="One", min_width=120, elem_id="blind-first")
-            second = gr.Dropdown(numbers, value=2, label="The other", min_width=120, elem_id="blind-second")
-            start = gr.Button("Shuffle and listen", elem_id="blind-start", min_width=160, size="md")
-        with gr.Row(visible=False) as players:
-            x, y = (
-                gr.Audio(
-                    interactive=False,
-                    label=name,
-                    buttons=[],
-                    elem_id=f"blind-{name.lower()}",
-                    waveform_options=WAVEFORM,
-                )
-                for name in ("X", "Y")
-            )
-        with gr.Row(visible=False) as answers:
-            prefer_x = gr.Button("X is better", elem_id="prefer-x", min_width=80, size="md")
-            no_difference = gr.Button("No difference", elem_id="prefer-none", min_width=80, size="md")
-            prefer_y = gr.Button("Y is better", elem_id="prefer-y", min_width=80, size="md")
-        note = gr.HTML(elem_id="blind-note")
-    return BlindTest(drawer, first, second, start, players, x, y, answers, prefer_x, no_difference, prefer_y, note)
-
-
 def _card_updates(takes: Sequence[Take], index: int, files: Sequence[TakeFiles]) -> list[Any]:
     if index >= len(takes):
         return [gr.update(visible=False), "", None, None, None]
@@ -218,18 +141,3 @@ def _title_html(take: Take, number: int) -> str:
         f'<p class="take-facts">{prompt:.1f} s prompt and {total - prompt:.1f} s after it, {ended} '
         f'<span class="seed">seed {seed}</span></p>'
     )
-
-
-def _blind_updates(num_takes: int) -> list[Any]:
-    numbers = [(f"Take {number}", number) for number in range(1, num_takes + 1)]
-    hidden = gr.update(visible=False)
-    return [
-        gr.update(visible=num_takes > 1),
-        gr.update(choices=numbers, value=1),
-        gr.update(choices=numbers, value=min(2, max(1, num_takes))),
-        hidden,
-        None,
-        None,
-        hidden,
-        "",
-    ]

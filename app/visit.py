@@ -1,15 +1,16 @@
-"""What one visitor has on the page: the clip, the run under way, the takes. Held by gr.State, never shared."""
+"""What one visitor has on a page: clips, the run under way, takes. Held by gr.State, never shared."""
 
 import secrets
 import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor
 
 from app.blind import BlindPair
+from app.handover import HandedTake
 from engine import AudioError, AudioLimits, Take, TakeSettings, read_audio
 from engine.audio import cut
 
@@ -40,44 +41,24 @@ class Clip:
 
 @dataclass
 class Run:
-    """One press of Continue: set `stop` and the engine gives up at its next frame."""
+    """One press of a button that works: set `stop` and the engine gives up at its next frame."""
 
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     stop: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
-class Visit:
-    """Everything that belongs to one visitor.
+class ClipHolder:
+    """A clip that a visitor has chosen, or what was wrong with it.
 
     Attributes:
-        root: folder under which this visit may make its own; removed when the server stops.
-        takes: of the last run that finished; a failed or cancelled run leaves them alone.
+        wanted_cut: start and length of a saved prompt, until a clip has them.
     """
 
-    root: Path
     clip: Clip | None = None
     clip_error: str | None = None
     clip_path: str | None = None
-    run: Run | None = None
-    takes: list[Take] = field(default_factory=list)
-    figures: dict[int, str] = field(default_factory=dict)  # JSON of the figure of a take
-    blind: BlindPair | None = None
-    saved: TakeSettings | None = None  # loaded into the controls, to be made again
-    wanted_cut: tuple[float, float] | None = None  # start and length of the saved prompt, until a clip has them
-    _folder: Path | None = None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Visit":
-        """gr.State gives each visitor a copy of its initial value: an empty visit of their own."""
-        return Visit(self.root)
-
-    @property
-    def folder(self) -> Path:
-        """This visit's own folder, with a name that nobody can guess."""
-        if self._folder is None or not self._folder.is_dir():
-            self._folder = self.root / secrets.token_urlsafe(16)
-            self._folder.mkdir(parents=True)
-        return self._folder
+    wanted_cut: tuple[float, float] | None = None
 
     def load(self, path: str | None) -> None:
         """Take a new clip, or none; what is wrong with it is kept in `clip_error`."""
@@ -90,9 +71,35 @@ class Visit:
             self.clip_error = str(error)
 
     def ensure_loaded(self, path: str | None) -> None:
-        """Take the clip that the page shows, where Continue was faster than its loading."""
+        """Take the clip that the page shows, where a press of the button was faster than its loading."""
         if path != self.clip_path:
             self.load(path)
+
+
+@dataclass
+class Visitor:
+    """One visitor of one page: the run under way and a folder. Pages add what they keep.
+
+    Attributes:
+        root: folder under which this visit may make its own; removed when the server stops.
+    """
+
+    root: Path
+    run: Run | None = None
+    blind: BlindPair | None = None
+    _folder: Path | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """gr.State gives each visitor a copy of its initial value: an empty visit of their own."""
+        return type(self)(self.root)
+
+    @property
+    def folder(self) -> Path:
+        """This visit's own folder, with a name that nobody can guess."""
+        if self._folder is None or not self._folder.is_dir():
+            self._folder = self.root / secrets.token_urlsafe(16)
+            self._folder.mkdir(parents=True)
+        return self._folder
 
     def begin(self) -> Run:
         """Start a run; one that is still going for this visitor is told to stop."""
@@ -105,14 +112,42 @@ class Visit:
         if self.run is not None:
             self.run.stop.set()
 
+    def finish(self, run: Run) -> None:
+        """The run is over, however it ended."""
+        run.stop.set()
+        if self.run is run:
+            self.run = None
+
+    def close(self) -> None:
+        """Stop and remove the files: called when the visitor has been gone for an hour."""
+        self.cancel()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@dataclass
+class Visit(ClipHolder, Visitor):
+    """A visitor of the Continue page.
+
+    Attributes:
+        takes: of the last run that finished; a failed or cancelled run leaves them alone.
+        figures: JSON of the figure of a take.
+        saved: loaded into the controls, to be made again.
+        offers: takes that may be opened on the Prosody page, by their tickets.
+    """
+
+    takes: list[Take] = field(default_factory=list)
+    figures: dict[int, str] = field(default_factory=dict)
+    saved: TakeSettings | None = None
+    offers: dict[str, HandedTake] = field(default_factory=dict)
+
     def keep(self, takes: list[Take]) -> None:
         """Replace the takes by those of a finished run."""
         self.takes, self.figures, self.blind = takes, {}, None
 
     def close(self) -> None:
-        """Forget everything and remove the files: called when the visitor has been gone for an hour."""
-        self.cancel()
+        """Forget everything and remove the files."""
+        super().close()
         self.load(None)
-        self.takes, self.figures, self.blind = [], {}, None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self.keep([])
+        self.offers = {}
