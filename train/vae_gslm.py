@@ -8,16 +8,19 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from pydantic import model_validator
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from engine.config import Config, ModelConfig
-from engine.network import VAEGSLM, Losses, losses, total
+from engine.network import VAEGSLM, Losses, Part, losses, total
 from engine.noise import BatchNoise
 from train.averaging import averaged_model
 from train.gradients import apply_gradients
 from train.loop import Budget, step_seed
 from train.metrics import Sample
+from train.pitch import assign_pitch
+from train.readout import PitchReadout, Reading
 from train.samples import reconstruction_samples
 from train.tokenizer import warmup_cosine
 from train.window_sources import held_out_windows, window_source
@@ -25,6 +28,7 @@ from train.windows import Windows
 
 ACTIVE_NATS = 0.02  # a latent dimension with more KL than this per frame carries something
 DEV_SEED = 1
+LANGUAGE = ("transformer", "prior_head", "flow")  # the half of the network that predicts; the rest makes sound
 
 
 class ModelRecipe(Config):
@@ -38,6 +42,11 @@ class ModelRecipe(Config):
     model: ModelConfig = ModelConfig()
     tokens: bool = True  # False: the ablation without tokens, the latents carry everything
     latents: bool = True  # False: the baseline of tokens alone, no latent reaches the network
+    # Small budgets go further one half at a time, the other half frozen: "decoder" trains posterior and decoder with
+    # N(0, I) as the prior, "language" the transformer, prior and flow on what the posterior says; then "all" as one.
+    part: Part = "all"
+    pitch_weight: float = 0.0  # of reading log F0 and voicing from the latents by one linear layer; not published
+    pitch_clips: float = 0.3  # share of the train clips whose pitch is measured for that
     window_frames: int = 640  # 12.8 s
     batch_size: int = 8  # windows per process and micro-batch
     frames_per_batch: int | None = None  # instead of batch_size: windows of similar length within so many frames
@@ -73,6 +82,11 @@ class ModelRecipe(Config):
             raise ValueError(f"without tokens model.num_tokens must be 1, got {self.model.num_tokens}")
         return self
 
+    @property
+    def reads_pitch(self) -> bool:
+        """Whether the latents are asked for the pitch."""
+        return self.pitch_weight > 0 and self.part != "language"
+
     def rate(self, progress: float) -> float:
         """Learning rate at a share of the budget."""
         flat = self.learning_rate_flat
@@ -87,11 +101,15 @@ class ModelRecipe(Config):
         return self.beta * min(1.0, progress / self.kl_warmup) if self.kl_warmup else self.beta
 
 
-def build_network(recipe: ModelRecipe) -> VAEGSLM:
-    """The untrained network of a recipe."""
+def build_network(recipe: ModelRecipe, start: Path | None = None) -> VAEGSLM:
+    """The network of a recipe, untrained or with the weights that another run of the same sizes exported."""
     network = VAEGSLM(recipe.model)
+    if start is not None:
+        network.load_state_dict(load_file(str(start)))
     if not recipe.latents:
         close_latents(network)
+    for name, half in network.named_children():
+        half.requires_grad_(recipe.part == "all" or (name in LANGUAGE) == (recipe.part == "language"))
     return network
 
 
@@ -127,18 +145,31 @@ class ModelStage:
 
     Args:
         token_file: what `assign_tokens` returned; not read by a recipe without tokens.
+        start: exported weights to begin with instead of random ones.
     """
 
     name = "model"
 
-    def __init__(self, recipe: ModelRecipe, prepared: Path, token_file: Path | None, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        recipe: ModelRecipe,
+        prepared: Path,
+        token_file: Path | None,
+        accelerator: Accelerator,
+        start: Path | None = None,
+    ) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
-        network = build_network(recipe)
+        network = build_network(recipe, start)
+        readout = PitchReadout(recipe.model.latent_dim) if recipe.reads_pitch else nn.Identity()
         optimizer = torch.optim.AdamW(
-            parameter_groups(network, recipe.weight_decay), recipe.learning_rate, betas=(0.9, 0.98), eps=1e-8
+            parameter_groups(nn.ModuleList([network, readout]), recipe.weight_decay),
+            recipe.learning_rate,
+            betas=(0.9, 0.98),
+            eps=1e-8,
         )
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
+        self.readout = accelerator.prepare(readout) if recipe.reads_pitch else None
         self.average: AveragedModel | None = None
         if recipe.average_decay is not None:
             self.average = averaged_model(network, recipe.average_decay)
@@ -147,8 +178,9 @@ class ModelStage:
             network.__dict__["training_pass"] = torch.compile(network.training_pass)
         tokens = token_file if recipe.tokens else None
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
-        self.train_set = window_source(recipe, prepared, tokens, self.parts)
-        self.dev_set = held_out_windows(recipe, prepared, tokens)
+        pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.reads_pitch else None
+        self.train_set = window_source(recipe, prepared, tokens, self.parts, pitch)
+        self.dev_set = held_out_windows(recipe, prepared, tokens, pitch)
 
     def averaged(self) -> dict[str, nn.Module]:
         model = self.average.module if self.average else self.accelerator.unwrap_model(self.network)
@@ -170,12 +202,14 @@ class ModelStage:
             torch.manual_seed(step_seed(recipe.seed, step, part))
             last = micro_batch == recipe.gradient_accumulation - 1
             with nullcontext() if last else accelerator.no_sync(self.network):
-                terms = self._losses(self.network, self.train_set.windows(step, part))
+                terms, reading = self._losses(self.network, self.train_set.windows(step, part))
                 loss = objective(terms, kl_weight, recipe)
+                if reading:
+                    loss = loss + recipe.pitch_weight * reading.loss * terms.num_frames
                 # Processes' gradients are averaged; times their number they are added, as those of micro-batches are.
                 loss = loss * accelerator.num_processes
                 accelerator.backward(loss / terms.num_frames if recipe.loss_per_frame else loss)
-            for key, value in per_frame(terms, kl_weight, recipe.gamma).items():
+            for key, value in (per_frame(terms, kl_weight, recipe.gamma) | read(reading)).items():
                 metrics[key] = metrics.get(key, 0.0) + value / recipe.gradient_accumulation
             metrics["frames"] += float(terms.num_frames)
         norm = apply_gradients(accelerator, self.network.parameters(), self.optimizer, recipe.max_gradient_norm)
@@ -185,12 +219,22 @@ class ModelStage:
             self.average.update_parameters(accelerator.unwrap_model(self.network))
         return metrics | {"gradient_norm": norm, "learning_rate": recipe.rate(progress), "kl_weight": kl_weight}
 
-    def _losses(self, network: nn.Module, windows: Windows) -> Losses:
+    def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, Reading | None]:
         device = self.accelerator.device
-        tensors = [value.to(device) for value in vars(windows).values()]
+        on = windows.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            forward = network(*tensors, BatchNoise(device))
-        return losses(forward)
+            forward = network(
+                on.tokens,
+                on.mel,
+                on.lengths,
+                on.utterance_mel,
+                on.utterance_lengths,
+                BatchNoise(device),
+                part=self.recipe.part,
+            )
+        if self.readout is None or on.pitch_hz is None:
+            return losses(forward), None
+        return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -202,9 +246,9 @@ class ModelStage:
             torch.manual_seed(DEV_SEED)
             for number in range(self.recipe.dev_batches):
                 random = np.random.default_rng((DEV_SEED, number))
-                terms = self._losses(network, self.dev_set.batch(self.recipe.batch_size, random))
+                terms, reading = self._losses(network, self.dev_set.batch(self.recipe.batch_size, random))
                 kl_per_dim += (terms.kl_per_dim / terms.num_frames).cpu() / self.recipe.dev_batches
-                for key, value in per_frame(terms, self.recipe.beta, self.recipe.gamma).items():
+                for key, value in (per_frame(terms, self.recipe.beta, self.recipe.gamma) | read(reading)).items():
                     sums[key] = sums.get(key, 0.0) + value / self.recipe.dev_batches
         dims = {f"kl_dim_{dim}": float(value) for dim, value in enumerate(kl_per_dim)}
         return sums | dims | {"active_dims": float((kl_per_dim > ACTIVE_NATS).sum())}
@@ -226,3 +270,10 @@ def per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]
         "cross_entropy": terms.cross_entropy,
     }
     return {key: float(value.detach() / frames) for key, value in values.items()}
+
+
+def read(reading: Reading | None) -> dict[str, float]:
+    """How well pitch was read, as logged."""
+    if reading is None:
+        return {}
+    return {"read_log_f0": float(reading.log_f0.detach()), "read_voicing": float(reading.voicing.detach())}

@@ -39,26 +39,37 @@ class WindowSource(Protocol):
         ...
 
 
-def window_source(recipe: WindowRecipe, prepared: Path, tokens: Path | None, parts: int) -> WindowSource:
+def window_source(
+    recipe: WindowRecipe, prepared: Path, tokens: Path | None, parts: int, pitch: Path | None = None
+) -> WindowSource:
     """The source that fits the prepared folder and the recipe.
 
     Args:
         tokens: what `assign_tokens` returned, None to train without tokens.
         parts: micro-batches in a step, over all processes.
+        pitch: what `assign_pitch` returned for a flat folder, None where no pitch is needed.
     """
     if is_sharded(prepared):
         return StreamedWindows(recipe, prepared, tokens.name if tokens else None, parts)
-    sampler = WindowSampler(prepared, "train", tokens, recipe.model, recipe.window_frames, recipe.utterance_seconds)
+    sampler = _flat_windows(recipe, prepared, "train", tokens, pitch)
     return BudgetWindows(recipe, sampler, parts) if recipe.frames_per_batch else RandomWindows(recipe, sampler)
 
 
-def held_out_windows(recipe: WindowRecipe, prepared: Path, tokens: Path | None) -> ClipWindows:
+def held_out_windows(
+    recipe: WindowRecipe, prepared: Path, tokens: Path | None, pitch: Path | None = None
+) -> ClipWindows:
     """Windows of the dev split, of its first shards where it has many."""
     if is_sharded(prepared):
         numbers = shard_numbers(prepared, "dev")[:HELD_OUT_SHARDS]
         field = tokens.name if tokens else None
         return _windows_of(recipe, load_pool(prepared, "dev", numbers, recipe.model.mel, tokens=field))
-    return WindowSampler(prepared, "dev", tokens, recipe.model, recipe.window_frames, recipe.utterance_seconds)
+    return _flat_windows(recipe, prepared, "dev", tokens, pitch)
+
+
+def _flat_windows(
+    recipe: WindowRecipe, prepared: Path, split: str, tokens: Path | None, pitch: Path | None
+) -> WindowSampler:
+    return WindowSampler(prepared, split, tokens, recipe.model, recipe.window_frames, recipe.utterance_seconds, pitch)
 
 
 def _windows_of(recipe: WindowRecipe, pool: Pool) -> ClipWindows:

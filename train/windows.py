@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.config import ModelConfig
+from train.pitch import PitchFile
 from train.prepare import Clip, FlatCorpus, PreparedCorpus
 from train.unit_ids import TokenFile
 
@@ -22,6 +23,12 @@ class Windows:
     lengths: Tensor  # int64 [B]
     utterance_mel: Tensor  # [B, U, M]
     utterance_lengths: Tensor  # int64 [B]
+    pitch_hz: Tensor | None = None  # [B, T], 0 where unvoiced, NaN where not measured; None without a pitch file
+
+    def to(self, device: torch.device) -> "Windows":
+        """The same on a device."""
+        tensors = {name: value.to(device) for name, value in vars(self).items() if value is not None}
+        return Windows(**tensors)
 
 
 class Tokens(Protocol):
@@ -46,6 +53,16 @@ class NoTokens:
         return clip.num_frames
 
 
+@dataclass
+class Window:
+    """One item of a batch."""
+
+    tokens: Tensor  # int64 [T]
+    mel: Tensor  # [T, M]
+    utterance_mel: Tensor  # [U, M]
+    pitch_hz: Tensor | None  # [T]
+
+
 class ClipWindows:
     """Windows of clips that lie end to end, on disk or in memory; mels are cut to their tokens (spec section 1.4)."""
 
@@ -56,8 +73,9 @@ class ClipWindows:
         config: ModelConfig,
         window_frames: int,
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
+        pitch_file: PitchFile | None = None,
     ) -> None:
-        self.corpus, self.token_file = corpus, token_file
+        self.corpus, self.token_file, self.pitch_file = corpus, token_file, pitch_file
         self.config, self.window_frames = config, window_frames
         self.utterance_frames = tuple(int(seconds * config.mel.frame_rate_hz) for seconds in utterance_seconds)
         self.clips = [replace(clip, num_frames=token_file.count(clip)) for clip in corpus.clips]
@@ -72,37 +90,41 @@ class ClipWindows:
         """A random window of each of these clips, padded to `num_frames` where fewer than a whole window are enough."""
         return self._collate([self._window(self.clips[index], random) for index in clips], num_frames)
 
-    def _window(self, clip: Clip, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _window(self, clip: Clip, random: np.random.Generator) -> Window:
         end = int(self.config.learned_end)  # one more frame, after the last, whose token says that the clip ends
         latest = max(0, clip.num_frames + end - self.window_frames)
         start = int(random.integers(0, latest + 1))
         count = min(self.window_frames, clip.num_frames - start)
         tokens, mel = self.token_file.tokens(clip, start, count), self._mel(clip, start, count)
+        pitch_hz = self.pitch_file.hz(clip, start, count) if self.pitch_file else None
         if end and count < self.window_frames:
             tokens = torch.cat([tokens, torch.tensor([self.config.num_tokens])])
             mel = torch.cat([mel, mel[-1:]])
         shortest, longest = self.utterance_frames
         utterance_count = min(int(random.integers(shortest, longest + 1)), clip.num_frames)
         utterance_start = int(random.integers(0, clip.num_frames - utterance_count + 1))
-        return tokens, mel, self._mel(clip, utterance_start, utterance_count)
+        return Window(tokens, mel, self._mel(clip, utterance_start, utterance_count), pitch_hz)
 
     def _mel(self, clip: Clip, start: int, count: int) -> Tensor:
         return (self.corpus.mel(clip, start, count) - self.config.mel.mean) / self.config.mel.std
 
-    def _collate(self, items: list[tuple[Tensor, Tensor, Tensor]], num_frames: int | None) -> Windows:
+    def _collate(self, items: list[Window], num_frames: int | None) -> Windows:
         frames, bins = num_frames or self.window_frames, self.config.mel.num_mels
         longest = self.utterance_frames[1]
         windows = Windows(
             tokens=torch.zeros(len(items), frames, dtype=torch.int64),
             mel=torch.zeros(len(items), frames, bins),
-            lengths=torch.tensor([len(tokens) for tokens, _, _ in items]),
+            lengths=torch.tensor([len(item.tokens) for item in items]),
             utterance_mel=torch.zeros(len(items), longest, bins),
-            utterance_lengths=torch.tensor([len(utterance) for _, _, utterance in items]),
+            utterance_lengths=torch.tensor([len(item.utterance_mel) for item in items]),
+            pitch_hz=torch.full((len(items), frames), torch.nan) if self.pitch_file else None,
         )
-        for row, (tokens, mel, utterance) in enumerate(items):
-            windows.tokens[row, : len(tokens)] = tokens
-            windows.mel[row, : len(mel)] = mel
-            windows.utterance_mel[row, : len(utterance)] = utterance
+        for row, item in enumerate(items):
+            windows.tokens[row, : len(item.tokens)] = item.tokens
+            windows.mel[row, : len(item.mel)] = item.mel
+            windows.utterance_mel[row, : len(item.utterance_mel)] = item.utterance_mel
+            if windows.pitch_hz is not None and item.pitch_hz is not None:
+                windows.pitch_hz[row, : len(item.pitch_hz)] = item.pitch_hz
         return windows
 
 
@@ -117,6 +139,9 @@ class WindowSampler(ClipWindows):
         config: ModelConfig,
         window_frames: int,
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
+        pitch_file: Path | None = None,
     ) -> None:
         tokens = TokenFile(token_file) if token_file else NoTokens()
-        super().__init__(PreparedCorpus(prepared, split, config.mel), tokens, config, window_frames, utterance_seconds)
+        corpus = PreparedCorpus(prepared, split, config.mel)
+        pitch = PitchFile(pitch_file) if pitch_file else None
+        super().__init__(corpus, tokens, config, window_frames, utterance_seconds, pitch)

@@ -2,7 +2,7 @@
 
 from engine.network.cache import KeyValueCache
 from engine.network.diffusion import Diffusion, Solver
-from engine.network.forward import TrainingDraws, TrainingForward
+from engine.network.forward import Part, TrainingDraws, TrainingForward
 from engine.network.gaussian import Gaussian
 from engine.network.losses import Losses, losses, total
 from engine.network.model import VAEGSLM
@@ -15,6 +15,7 @@ __all__ = [
     "Gaussian",
     "KeyValueCache",
     "Losses",
+    "Part",
     "Prior",
     "Solver",
     "TrainingDraws",

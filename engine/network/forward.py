@@ -1,6 +1,7 @@
 """What one training pass draws and what it yields. B batch, T frames, Z latent dims, V' token ids, M mel bins."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -9,6 +10,8 @@ from engine.config import ModelConfig
 from engine.network.gaussian import Gaussian
 from engine.network.prior import Prior
 from engine.noise import Noise
+
+Part = Literal["all", "decoder", "language"]  # of the network, what a training pass computes
 
 
 @dataclass(frozen=True)

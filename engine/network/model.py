@@ -11,10 +11,10 @@ from engine.config import ModelConfig
 from engine.network.cache import KeyValueCache
 from engine.network.diffusion import Diffusion
 from engine.network.flow import Flow
-from engine.network.forward import TrainingDraws, TrainingForward, initial_state
+from engine.network.forward import Part, TrainingDraws, TrainingForward, initial_state
 from engine.network.gaussian import Gaussian, PosteriorEncoder
 from engine.network.layers import length_mask, masked
-from engine.network.prior import Prior, PriorHead
+from engine.network.prior import Prior, PriorHead, standard_prior
 from engine.network.transformer import Transformer
 from engine.network.utterance import UtteranceEncoder
 from engine.noise import Noise
@@ -109,6 +109,7 @@ class VAEGSLM(nn.Module):
         utterance_lengths: Tensor,
         noise: Noise,
         timesteps: Tensor | None = None,
+        part: Part = "all",
     ) -> TrainingForward:
         """One training pass.
 
@@ -120,9 +121,11 @@ class VAEGSLM(nn.Module):
             utterance_lengths: int64 [B].
             noise: source of all random draws.
             timesteps: int64 [B] diffusion timesteps instead of drawn ones.
+            part: "all" as published; "decoder" leaves the language model out, its prior is then N(0, I) and all tokens
+                are equally likely; "language" leaves the decoder out, its error is then zero.
         """
         draws = TrainingDraws.draw(self.config, noise, tokens.shape[0], tokens.shape[1], timesteps)
-        return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws)
+        return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws, part)
 
     def training_pass(
         self,
@@ -132,19 +135,26 @@ class VAEGSLM(nn.Module):
         utterance_mel: Tensor,
         utterance_lengths: Tensor,
         draws: TrainingDraws,
+        part: Part = "all",
     ) -> TrainingForward:
         """The same with all random numbers given: a pure function of tensors, the part to compile."""
         mask = length_mask(lengths, tokens.shape[1])
         posterior = self.posterior(mel, mask)
         latents = masked(posterior.sample(draws.posterior), mask)
         fused = self.fuse(tokens, latents)
-        inputs = torch.cat([draws.initial.to(fused.dtype), fused[:, :-1]], dim=1)
-        prior = self.prior(self.transform(masked(inputs, mask), mask))
-        base, logdet = self.flow(latents, prior.condition, mask)
+        if part == "decoder":
+            prior = standard_prior(latents, self.config.num_token_ids)
+            base, logdet = latents, latents.new_zeros(*latents.shape[:2], latents.shape[2] // 2)
+        else:
+            inputs = torch.cat([draws.initial.to(fused.dtype), fused[:, :-1]], dim=1)
+            prior = self.prior(self.transform(masked(inputs, mask), mask))
+            base, logdet = self.flow(latents, prior.condition, mask)
         utterance = self.utterance_embedding(utterance_mel, utterance_lengths)
-        noised = self.decoder.q_sample(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
-        predicted = self.decoder.raw(noised, draws.timesteps, self._condition(fused, utterance), mask)
-        target = self.decoder.target(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
+        predicted = target = torch.zeros_like(mel)
+        if part != "language":
+            noised = self.decoder.q_sample(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
+            predicted = self.decoder.raw(noised, draws.timesteps, self._condition(fused, utterance), mask)
+            target = self.decoder.target(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
         return TrainingForward(
             mask=mask,
             tokens=tokens,

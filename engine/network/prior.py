@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -44,3 +45,10 @@ class PriorHead(nn.Module):
         condition = F.relu(self.latent_hidden(hidden))
         logits = self.token_logits(F.relu(self.token_hidden(hidden)))
         return Prior(logits.float(), self.base(condition), condition)
+
+
+def standard_prior(latents: Tensor, num_token_ids: int) -> Prior:
+    """N(0, I) and equally likely tokens, for a pass without the language model; float32 like a real prior."""
+    zeros = torch.zeros_like(latents)
+    logits = latents.new_zeros(*latents.shape[:2], num_token_ids)
+    return Prior(logits, Gaussian(zeros, zeros), latents)

@@ -1,0 +1,120 @@
+"""The halves of the network trained one at a time, and pitch read from the latents."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+
+from engine.network import VAEGSLM, Part, TrainingDraws, losses
+from engine.noise import SeededNoise
+from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
+from train.corpora.source import CorpusError
+from train.pitch import PitchFile, assign_pitch
+from train.readout import LOG_HZ_MEAN, LOG_HZ_STD, PitchReadout
+from train.vae_gslm import LANGUAGE, ModelStage
+from train.windows import WindowSampler
+
+
+@pytest.fixture
+def batch() -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(0)
+    mel = torch.randn(2, 20, 80, generator=generator)
+    lengths = torch.tensor([20, 13])
+    return torch.randint(0, 12, (2, 20), generator=generator), mel, lengths, mel, lengths
+
+
+def test_a_half_computes_what_it_computes_in_the_whole(batch: tuple[torch.Tensor, ...]) -> None:
+    torch.manual_seed(0)
+    network = VAEGSLM(MODEL.model)
+    draws = TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20)
+    whole, decoder, language = (network.training_pass(*batch, draws, part) for part in ("all", "decoder", "language"))
+    assert torch.equal(decoder.decoder_output, whole.decoder_output)
+    assert torch.equal(language.prior.logits, whole.prior.logits)
+    assert torch.equal(language.base, whole.base)
+    assert losses(language).reconstruction == 0
+    assert torch.equal(losses(decoder).reconstruction, losses(whole).reconstruction)
+    assert torch.equal(losses(language).kl, losses(whole).kl)
+
+
+def test_without_the_language_model_the_kl_is_that_to_a_standard_normal(batch: tuple[torch.Tensor, ...]) -> None:
+    torch.manual_seed(0)
+    network = VAEGSLM(MODEL.model)
+    draws = TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20)
+    forward = network.training_pass(*batch, draws, "decoder")
+    posterior = torch.distributions.Normal(forward.posterior.mean, forward.posterior.logstd.exp())
+    log_p = torch.distributions.Normal(0.0, 1.0).log_prob(forward.latents)
+    expected = (-posterior.entropy() - log_p)[forward.mask].sum(0)
+    assert torch.allclose(losses(forward).kl_per_dim, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("part", ["decoder", "language"])
+def test_training_a_half_leaves_the_other_as_it_was(part: Part, prepared: Path, tokens: Path, tmp_path: Path) -> None:
+    recipe = MODEL.model_copy(update={"part": part, "average_decay": None})
+    stage = ModelStage(recipe, prepared, tokens, Accelerator(cpu=True))
+    before = {key: value.clone() for key, value in stage.averaged()["model"].state_dict().items()}
+    stage.step(0, 0.5)
+    after = stage.averaged()["model"].state_dict()
+    for key, value in before.items():
+        is_language = key.split(".")[0] in LANGUAGE
+        if is_language != (part == "language"):
+            assert torch.equal(after[key], value), key
+    assert any(not torch.equal(after[key], before[key]) for key in before)
+
+
+def test_a_run_begins_with_the_weights_of_another(prepared: Path, tokens: Path, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    first = ModelStage(MODEL, prepared, tokens, Accelerator(cpu=True)).averaged()["model"].state_dict()
+    moved = {key: value + 0.01 for key, value in first.items()}
+    save_file(moved, str(tmp_path / "export.safetensors"))
+    started = ModelStage(MODEL, prepared, tokens, Accelerator(cpu=True), tmp_path / "export.safetensors")
+    assert all(torch.equal(value, moved[key]) for key, value in started.averaged()["model"].state_dict().items())
+
+
+def test_ten_steps_and_ten_resumed_are_twenty_with_pitch(prepared: Path, tokens: Path, tmp_path: Path) -> None:
+    recipe = constant_schedule(MODEL.model_copy(update={"part": "decoder", "pitch_weight": 0.1, "pitch_clips": 1.0}))
+
+    def make(accelerator: Accelerator) -> ModelStage:
+        return ModelStage(recipe, prepared, tokens, accelerator)
+
+    whole = weights_after(make, tmp_path / "whole", [8])
+    resumed = weights_after(make, tmp_path / "resumed", [4, 8])
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_pitch_is_measured_for_a_share_of_the_clips_and_lies_beside_their_frames(prepared: Path, tokens: Path) -> None:
+    sampler = WindowSampler(prepared, "train", tokens, MODEL.model, 64, pitch_file=assign_pitch(prepared, 1.0))
+    assert isinstance(sampler.pitch_file, PitchFile)
+    for clip in sampler.clips:
+        hz = sampler.pitch_file.hz(clip)
+        assert len(hz) == clip.num_frames
+        assert not hz.isnan().any()
+        assert (hz > 0).float().mean() > 0.3  # these voices hum all the time
+    windows = sampler.batch(3, np.random.default_rng(0))
+    assert windows.pitch_hz is not None
+    assert windows.pitch_hz.shape == windows.tokens.shape
+
+
+def test_shards_hold_no_pitch(tmp_path: Path) -> None:
+    (tmp_path / "shards.json").write_text("{}")
+    with pytest.raises(CorpusError, match="pitch_weight"):
+        assign_pitch(tmp_path)
+
+
+def test_a_readout_that_knows_the_pitch_reads_it_and_what_was_not_measured_does_not_count() -> None:
+    readout = PitchReadout(4)
+    with torch.no_grad():
+        readout.weight.zero_()
+        readout.bias.zero_()
+        readout.weight[0, 0] = 1.0
+        readout.weight[1, 1] = 50.0
+    hz = torch.tensor([[100.0, 200.0, 0.0, torch.nan, 300.0]])
+    mask = torch.tensor([[True, True, True, True, False]])
+    latents = torch.zeros(1, 5, 4)
+    latents[0, :, 0] = (hz[0].nan_to_num(900.0).clamp_min(1).log() - LOG_HZ_MEAN) / LOG_HZ_STD
+    latents[0, :, 1] = torch.tensor([1.0, 1.0, -1.0, -1.0, -1.0])
+    reading = readout(latents, hz, mask)
+    assert reading.log_f0 < 1e-6
+    assert reading.voicing < 1e-6

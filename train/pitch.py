@@ -1,0 +1,96 @@
+"""F0 of prepared clips, a training target for latents: `pitch.f16` beside flat mels, one value per frame."""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from engine.pitch import pitch
+from train.corpora.source import CorpusError
+from train.launch import share, wait_for
+from train.pool import is_sharded
+from train.prepare import Clip, PreparedCorpus, read_index
+
+FILE = "pitch.f16"
+UNVOICED_HZ = 0.0  # NaN: the clip was not measured
+
+
+class PitchFile:
+    """Memory-mapped F0 of a prepared folder."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise CorpusError(f"{path} does not exist. `train.pitch.assign_pitch` measures it.")
+        self._hz = np.memmap(path, dtype=np.float16, mode="r")
+
+    def hz(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
+        """float32 [frames] in Hz, 0 where unvoiced and NaN where the clip was not measured."""
+        count = clip.num_frames - start if count is None else count
+        begin = clip.frame_offset + start
+        return torch.from_numpy(self._hz[begin : begin + count].astype(np.float32))
+
+
+def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, workers: int = 2) -> Path:
+    """Measure a random share of the train clips and every dev clip; done once for a prepared folder.
+
+    A share is enough: what the latents have to learn is the same for every clip, and CREPE takes a core about as
+    long as a twentieth of the sound.
+
+    Raises:
+        CorpusError: the folder is in shards, where pitch is not kept.
+    """
+    if is_sharded(prepared):
+        raise CorpusError(f"{prepared} is in shards, which hold no pitch; set pitch_weight to 0 or prepare flat files")
+    path = prepared / FILE
+    if share().is_first and not path.is_file():
+        _assign(prepared, path, share_of_clips, seed, workers)
+    wait_for(path)
+    return path
+
+
+def _assign(prepared: Path, path: Path, share_of_clips: float, seed: int, workers: int) -> None:
+    clips = read_index(prepared)
+    chosen = np.random.default_rng(seed).random(len(clips)) < share_of_clips
+    measured = [clip for clip, wanted in zip(clips, chosen, strict=True) if wanted or clip.split == "dev"]
+    hz = np.full(clips[-1].frame_offset + clips[-1].num_frames, np.nan, dtype=np.float16)
+    for clip, found in zip(
+        measured, tqdm(_pitches(prepared, measured, workers), total=len(measured), desc="pitch"), strict=True
+    ):
+        hz[clip.frame_offset : clip.frame_offset + clip.num_frames] = found
+    partial_file = path.with_suffix(".partial")
+    hz.tofile(partial_file)
+    partial_file.rename(path)
+
+
+class _Worker:
+    """One process of `assign_pitch`: the memory-mapped clips."""
+
+    corpora: dict[str, PreparedCorpus]
+
+    @classmethod
+    def start(cls, prepared: Path) -> None:
+        torch.set_num_threads(1)
+        cls.corpora = {
+            split: PreparedCorpus(prepared, split) for split in {clip.split for clip in read_index(prepared)}
+        }
+
+    @classmethod
+    def measure(cls, clip: Clip) -> np.ndarray:
+        """F0 of one clip, as long as its mel."""
+        hz = pitch(cls.corpora[clip.split].audio(clip)).hz.nan_to_num(UNVOICED_HZ)[: clip.num_frames]
+        return np.pad(hz.numpy(), (0, clip.num_frames - len(hz))).astype(np.float16)
+
+
+def _pitches(prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.ndarray]:
+    if workers <= 1:
+        _Worker.start(prepared)
+        yield from map(_Worker.measure, clips)
+        return
+    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
+    with ProcessPoolExecutor(workers, context, _Worker.start, (prepared,)) as pool:
+        yield from pool.map(_Worker.measure, clips, chunksize=4)
