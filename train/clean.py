@@ -1,6 +1,7 @@
 """A recording made ready for training: 16 kHz, mono, trimmed, at one loudness, in bearable pieces, with its mel."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -15,7 +16,9 @@ from engine.errors import AudioError
 from engine.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
 from engine.mel import LogMel
 from train.corpora.cuts import samples_of, speaker_of, split_of, text_of
+from train.corpora.source import CorpusError
 
+SETTINGS = "settings.json"
 MIN_SECONDS = 1.0
 QUIET_FRAME_SECONDS = 0.1  # pieces are cut in the middle of the quietest stretch of this length
 UNREADABLE = (soundfile.LibsndfileError, AudioLoadingError, AudioError, OSError, RuntimeError, ValueError)
@@ -28,6 +31,14 @@ class CleanSettings(Config):
     trim: bool = True
     loudness_lufs: float | None = LOUDNESS_LUFS
     max_seconds: float = 59.0  # longer recordings are cut at pauses; HuBERT units are made of clips under 60 s
+
+
+def keep_clean_settings(out: Path, settings: CleanSettings) -> None:
+    """Write the settings into a prepared folder, or hold them against those that it was begun with."""
+    path = out / SETTINGS
+    if path.is_file() and CleanSettings.model_validate_json(path.read_text()) != settings:
+        raise CorpusError(f"{out} was begun with other settings, see {path}; prepare into another folder")
+    path.write_text(settings.model_dump_json(indent=2) + "\n")
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,16 @@
 """The small recipe from corpus to bundle: prepare, tokenizer, units, vocoder, model, export. Each part resumes."""
 
 import csv
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from accelerate import Accelerator
-
-from engine.config import VocosConfig
-from train.export import Stages, export_stage, is_exported, load_tokenizer, write_bundle
-from train.loop import run
-from train.phones import Lexicon
+from train.export import Stages, is_exported, write_bundle
 from train.prepare import prepare
 from train.recipes import load_recipe_of
-from train.tokenizer import TokenizerRecipe, TokenizerStage, fit_units
-from train.tokens import assign_tokens
-from train.vae_gslm import ModelRecipe, ModelStage
-from train.vocoder import VocoderRecipe, VocoderStage
-
-log = logging.getLogger(__name__)
+from train.runs import run_model, run_tokenizer, run_vocoder
+from train.tokenizer import TokenizerRecipe
+from train.vae_gslm import ModelRecipe
+from train.vocoder_recipe import VocoderRecipe
 
 LICENCE = "cc-by-4.0"  # the corpora's; see their attribution in the model card
 
@@ -73,36 +65,6 @@ def train_demo(corpus: Path, lexicon: Path, out: Path, work: Path, recipes: Demo
     if not is_exported(stages.model):
         run_model(recipes.model, prepared, stages.tokenizer, stages.model, cpu)
     return write_bundle(stages, out, "undertone-demo", recipes.model.name, corpora(corpus), LICENCE)
-
-
-def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: Path, cpu: bool = False) -> None:
-    """Train the phonetic tokenizer, then cluster its units."""
-    accelerator = Accelerator(cpu=cpu)
-    stage = TokenizerStage(recipe, prepared, Lexicon(lexicon), accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
-    tokenizer = stage.tokenizer_on_cpu()
-    numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, recipe.kmeans_frames, recipe.seed)
-    log.info("tokenizer: %s", numbers)
-    export_stage(tokenizer, tokenizer.config, clock, out, numbers)
-
-
-def run_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = False) -> None:
-    """Train the vocoder."""
-    accelerator = Accelerator(cpu=cpu)
-    stage = VocoderStage(recipe, prepared, accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
-    assert isinstance(recipe.generator, VocosConfig)
-    export_stage(stage.averaged()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
-
-
-def run_model(recipe: ModelRecipe, prepared: Path, tokenizer: Path, out: Path, cpu: bool = False) -> None:
-    """Assign tokens and train VAE-GSLM."""
-    tokens = assign_tokens(load_tokenizer(tokenizer), prepared)
-    accelerator = Accelerator(cpu=cpu)
-    stage = ModelStage(recipe, prepared, tokens, accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
-    numbers = stage.evaluate(clock.step)
-    export_stage(stage.averaged()["model"].cpu(), recipe, clock, out, numbers)
 
 
 def corpora(corpus: Path) -> tuple[str, ...]:

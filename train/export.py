@@ -2,25 +2,31 @@
 
 import json
 import platform
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.bundle import BundleConfig, Provenance, save_bundle
-from engine.config import Config, PhoneticConfig, VocosConfig
+from engine.config import Config, TokenizerConfig, VocoderConfig
 from engine.loudness import LOUDNESS_LUFS
 from engine.network import VAEGSLM
+from engine.tokenizers import build_tokenizer
+from engine.tokenizers.hubert import HubertTokenizer
 from engine.tokenizers.phonetic import PhoneticTokenizer
-from engine.vocoders.vocos import Vocos
+from engine.vocoders import build_vocoder
+from train.clean import SETTINGS, CleanSettings
+from train.features import Tokenizer, units_only
 from train.loop import Clock
 from train.prepare import CorpusError
 from train.vae_gslm import ModelRecipe
 
-WEIGHTS, CONFIG, TRAINED = "export.safetensors", "export.json", "trained.json"
+WEIGHTS, CONFIG, TRAINED, PREPARED = "export.safetensors", "export.json", "trained.json", "prepared.json"
 
 
 def export_stage(module: nn.Module, config: Config, clock: Clock, out: Path, numbers: dict[str, float]) -> None:
@@ -44,12 +50,27 @@ def trained_numbers(out: Path) -> dict[str, float]:
     return numbers
 
 
-def load_tokenizer(out: Path) -> PhoneticTokenizer:
+def load_tokenizer(out: Path) -> Tokenizer:
     """The tokenizer that the stage in this folder exported."""
     trained_numbers(out)
-    tokenizer = PhoneticTokenizer(PhoneticConfig.model_validate_json((out / CONFIG).read_text()))
+    tokenizer = build_tokenizer(TypeAdapter[TokenizerConfig](TokenizerConfig).validate_json((out / CONFIG).read_text()))
     tokenizer.load_state_dict(load_file(str(out / WEIGHTS)))
-    return tokenizer.eval()
+    tokenizer.eval()
+    assert isinstance(tokenizer, PhoneticTokenizer | HubertTokenizer)
+    return tokenizer
+
+
+def keep_settings(prepared: Path, out: Path) -> None:
+    """Remember beside a run what was done to the recordings, since a bundle does the same to its prompts."""
+    if (prepared / SETTINGS).is_file():
+        shutil.copyfile(prepared / SETTINGS, out / PREPARED)
+
+
+def prompt_loudness(out: Path) -> float | None:
+    """Loudness that the model of this run was trained at; None where levels were left alone."""
+    if not (out / PREPARED).is_file():
+        return LOUDNESS_LUFS
+    return CleanSettings.model_validate_json((out / PREPARED).read_text()).loudness_lufs
 
 
 @dataclass(frozen=True)
@@ -74,16 +95,17 @@ def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[
     recipe_of_model = ModelRecipe.model_validate_json((stages.model / CONFIG).read_text())
     model = VAEGSLM(recipe_of_model.model)
     model.load_state_dict(load_file(str(stages.model / WEIGHTS)))
-    vocoder = Vocos(VocosConfig.model_validate_json((stages.vocoder / CONFIG).read_text()))
+    vocoder_config = TypeAdapter[VocoderConfig](VocoderConfig).validate_json((stages.vocoder / CONFIG).read_text())
+    vocoder = build_vocoder(vocoder_config)
     vocoder.load_state_dict(load_file(str(stages.vocoder / WEIGHTS)))
-    tokenizer = load_tokenizer(stages.tokenizer).without_classifier()
+    tokenizer = units_only(load_tokenizer(stages.tokenizer))
     config = BundleConfig(
         name=name,
         licence=licence,
         model=recipe_of_model.model,
-        vocoder=vocoder.config,
+        vocoder=vocoder_config,
         tokenizer=tokenizer.config,
-        prompt_loudness_lufs=LOUDNESS_LUFS,
+        prompt_loudness_lufs=prompt_loudness(stages.model),
         provenance=Provenance(
             recipe=recipe,
             data=data,

@@ -4,7 +4,7 @@ T frames at 50 Hz, F feature dims, V units.
 """
 
 import hashlib
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 from safetensors.torch import save
@@ -14,8 +14,9 @@ from engine.config import MelConfig
 from engine.tokenizers.hubert import HubertTokenizer
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from engine.tokenizers.units import nearest_centroid
-from train.corpora.source import CorpusError
 from train.prepare import Clip, FlatCorpus
+
+Tokenizer: TypeAlias = PhoneticTokenizer | HubertTokenizer
 
 
 class ClipFeatures(Protocol):
@@ -62,13 +63,9 @@ class HubertFeatures:
         return self.tokenizer.features(corpus.audio(clip).to(self.centroids.device))
 
 
-def clip_features(tokenizer: nn.Module) -> ClipFeatures:
+def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
     """The interface over a tokenizer, where its weights are."""
-    if isinstance(tokenizer, PhoneticTokenizer):
-        return PhoneticFeatures(tokenizer)
-    if isinstance(tokenizer, HubertTokenizer):
-        return HubertFeatures(tokenizer)
-    raise CorpusError(f"{type(tokenizer).__name__} is no tokenizer; expected a phonetic one or HuBERT with k-means")
+    return PhoneticFeatures(tokenizer) if isinstance(tokenizer, PhoneticTokenizer) else HubertFeatures(tokenizer)
 
 
 def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
@@ -76,7 +73,7 @@ def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
     return nearest_centroid(features.features(corpus, clip), features.centroids)[: clip.num_frames].cpu()
 
 
-def units_only(tokenizer: nn.Module) -> nn.Module:
+def units_only(tokenizer: Tokenizer) -> Tokenizer:
     """The part of a tokenizer that makes units."""
     return tokenizer.without_classifier() if isinstance(tokenizer, PhoneticTokenizer) else tokenizer
 

@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from engine.config import MelConfig
-from train.clean import CleanSettings, clean, clean_clips
+from train.clean import CleanSettings, clean, clean_clips, keep_clean_settings
 from train.corpora import CorpusError, Source, read_layout
 from train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
 from train.launch import one_thread
@@ -80,6 +80,7 @@ def prepare(
     if (out / "index.jsonl").is_file():
         return read_index(out)
     manifest = list_corpus(corpus, out, splits, layout)
+    keep_clean_settings(out, settings)
     clips: list[Clip] = []
     rejected = manifest.rejected()
     with (

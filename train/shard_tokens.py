@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from lhotse.shar import ArrayTarWriter
-from torch import nn
 
-from train.features import ClipFeatures, clip_features, units
+from train.features import ClipFeatures, Tokenizer, clip_features, units
 from train.launch import share, wait_for
 from train.pool import load_pool, shard_numbers
 from train.shards import array_manifest, run_shards, shard_file, unfinished
@@ -26,7 +25,7 @@ class _Worker:
     field: str
 
     @classmethod
-    def start(cls, tokenizer: nn.Module, prepared: Path, field: str, threads: int | None = 1) -> None:
+    def start(cls, tokenizer: Tokenizer, prepared: Path, field: str, threads: int | None = 1) -> None:
         if threads:
             torch.set_num_threads(threads)
         cls.features, cls.prepared, cls.field = clip_features(tokenizer), prepared, field
@@ -46,7 +45,7 @@ class _Worker:
         partial_file.rename(target)
 
 
-def assign_shard_tokens(tokenizer: nn.Module, prepared: Path, field: str, workers: int = 2) -> Path:
+def assign_shard_tokens(tokenizer: Tokenizer, prepared: Path, field: str, workers: int = 2) -> Path:
     """Write this process' share of the field, then wait for the others; what is there is not made again.
 
     Returns:

@@ -27,14 +27,14 @@ from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.shar import ArrayTarWriter, AudioTarWriter, JsonlShardWriter
 from tqdm import tqdm
 
-from train.clean import CleanClip, CleanSettings, clean_clips
+from train.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
 from train.corpora.manifest import DONE, FOLDER, Manifest
 from train.corpora.source import CorpusError
 from train.launch import Share, one_thread, share, wait_for
 from train.prepare import SHARD_HOURS, list_corpus
 from train.report import REPORT, write_report
 
-INDEX, SETTINGS = "shards.json", "settings.json"
+INDEX = "shards.json"
 POLL_SECONDS = 0.5
 
 
@@ -68,7 +68,7 @@ def prepare_shards(
     ours = share()
     if ours.is_first:
         list_corpus(corpus, out, splits, layout, shard_hours)
-        _keep_settings(out, settings)
+        keep_clean_settings(out, settings)
     wait_for(out / FOLDER / DONE)
     manifest = Manifest(out)
     for split in manifest.shards:
@@ -166,14 +166,6 @@ def shar_cut(clip: CleanClip, rate_hz: int) -> MonoCut:
 def array_manifest(values: np.ndarray) -> Array:
     """Shape of an array whose data Shar's reader fills in."""
     return Array(storage_type="shar", storage_path="", storage_key="", shape=list(values.shape))
-
-
-def _keep_settings(out: Path, settings: CleanSettings) -> None:
-    """Write the settings, or hold them against those that the folder was begun with."""
-    path = out / SETTINGS
-    if path.is_file() and CleanSettings.model_validate_json(path.read_text()) != settings:
-        raise CorpusError(f"{out} was begun with other settings, see {path}; prepare into another folder")
-    path.write_text(settings.model_dump_json(indent=2) + "\n")
 
 
 def shard_facts(out: Path, work: list[tuple[str, int]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,6 +24,7 @@ from engine.tokenizers.phonetic import PhoneticTokenizer
 from train.averaging import averaged_model
 from train.batches import FrameBatches
 from train.gradients import apply_gradients
+from train.hubert_units import unit_statistics
 from train.loop import Budget, step_seed
 from train.metrics import Sample
 from train.phones import Lexicon
@@ -256,10 +257,5 @@ def fit_units(
     ).fit(stacked)
     tokenizer.centroids.copy_(torch.from_numpy(kmeans.cluster_centers_.astype(np.float32)))
     labels = kmeans.predict(stacked)
-    counts = np.bincount(labels, minlength=tokenizer.config.num_units)
-    share = counts[counts > 0] / counts.sum()
-    return {
-        "entropy_bits": float(-(share * np.log2(share)).sum()),
-        "units_in_use": float((counts > 0).mean()),
-        "mean_run_frames": float(len(labels) / (1 + (np.diff(labels) != 0).sum())),
-    }
+    runs = {"mean_run_frames": float(len(labels) / (1 + (np.diff(labels) != 0).sum()))}
+    return unit_statistics(labels, tokenizer.config.num_units) | runs

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from tqdm import tqdm
 
-from train.features import ClipFeatures, clip_features, fingerprint, units, units_only
+from train.features import ClipFeatures, Tokenizer, clip_features, fingerprint, units, units_only
 from train.launch import share, wait_for
 from train.pool import is_sharded
 from train.prepare import Clip, PreparedCorpus, read_index
@@ -27,7 +26,7 @@ class _Worker:
     features: ClipFeatures
 
     @classmethod
-    def start(cls, tokenizer: nn.Module, prepared: Path, threads: int | None = 1) -> None:
+    def start(cls, tokenizer: Tokenizer, prepared: Path, threads: int | None = 1) -> None:
         if threads:
             torch.set_num_threads(threads)
         cls.features = clip_features(tokenizer)
@@ -40,7 +39,7 @@ class _Worker:
         return units(cls.features, cls.corpora[clip.split], clip).numpy().astype(np.uint16)
 
 
-def assign_tokens(tokenizer: nn.Module, prepared: Path, workers: int = 2) -> Path:
+def assign_tokens(tokenizer: Tokenizer, prepared: Path, workers: int = 2) -> Path:
     """Write the unit ids of all clips of a prepared folder; done once per tokenizer.
 
     Of several processes the first writes flat files, and all share the work on shards.
@@ -60,7 +59,7 @@ def assign_tokens(tokenizer: nn.Module, prepared: Path, workers: int = 2) -> Pat
     return path
 
 
-def _assign_flat(tokenizer: nn.Module, prepared: Path, path: Path, workers: int) -> None:
+def _assign_flat(tokenizer: Tokenizer, prepared: Path, path: Path, workers: int) -> None:
     clips = read_index(prepared)
     ids = np.full(clips[-1].frame_offset + clips[-1].num_frames, MISSING, dtype=np.uint16)
     results = _ids_of(tokenizer, prepared, clips, workers)
@@ -71,7 +70,7 @@ def _assign_flat(tokenizer: nn.Module, prepared: Path, path: Path, workers: int)
     partial_file.rename(path)
 
 
-def _ids_of(tokenizer: nn.Module, prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.ndarray]:
+def _ids_of(tokenizer: Tokenizer, prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.ndarray]:
     """Ids clip by clip: by several processes on the CPU, by this one on a GPU."""
     if workers <= 1 or next(tokenizer.buffers()).device.type != "cpu":
         _Worker.start(tokenizer, prepared, threads=None)

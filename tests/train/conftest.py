@@ -8,10 +8,10 @@ import soundfile
 
 from tests.speechlike import voice
 from tests.train.tiny_recipes import TOKENIZER
-from train.demo import run_tokenizer
 from train.export import load_tokenizer
 from train.phones import Lexicon
 from train.prepare import prepare
+from train.runs import run_tokenizer
 from train.tokens import assign_tokens
 
 WORDS = ("the cat sat", "a dog ran", "we saw the sea", "one red hat", "the old man ran")

@@ -14,7 +14,6 @@ from train.export import Stages, export_stage, load_tokenizer, trained_numbers, 
 from train.loop import Budget, Clock, DivergenceGuard, TrainingError
 from train.phones import Lexicon
 from train.prepare import CorpusError
-from train.recipes import load_recipe, recipe_names
 from train.tokenizer import TokenizerStage
 from train.vae_gslm import ModelStage
 from train.windows import WindowSampler
@@ -125,10 +124,3 @@ def test_a_budget_is_steps_or_minutes() -> None:
     for steps, minutes in ((None, None), (1, 1.0)):
         with pytest.raises(TrainingError, match="either steps or minutes"):
             Budget(steps, minutes)
-
-
-@pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_loads_and_knows_its_budget(name: str) -> None:
-    recipe = load_recipe(name)
-    assert recipe.name
-    assert (recipe.steps is None) != (recipe.minutes is None)

@@ -1,55 +1,108 @@
-"""Recipes: YAML files beside this one, read into the frozen model of their stage."""
+"""Recipes: YAML files beside this one, read into the frozen model of their stage.
 
+A recipe may extend another, by name or by a path beside its own file, and then says only what differs:
+
+    extends: librispeech-960
+    beta: 0.03
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from engine.errors import SettingsError
+from train.hubert_units import HubertRecipe
 from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
 from train.vocoder import VocoderRecipe
 
-Recipe = Annotated[TokenizerRecipe | ModelRecipe | VocoderRecipe, Field(discriminator="stage")]
-StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, ModelRecipe, VocoderRecipe)
+AnyRecipe = TokenizerRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
+Recipe = Annotated[AnyRecipe, Field(discriminator="stage")]
+StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)
 FOLDER = Path(__file__).parent
+BUDGETS = ("steps", "minutes", "frames")
 
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(path.name.removesuffix(".yaml") for path in FOLDER.glob("*.yaml"))
 
 
-def load_recipe(source: str | Path) -> TokenizerRecipe | ModelRecipe | VocoderRecipe:
+def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """A recipe by the name of one that comes along, or from a YAML file.
 
+    Args:
+        overrides: `key=value` with a YAML value, as `--set` takes them: `model.transformer.num_layers=2`.
     Raises:
-        SettingsError: no such recipe, or a key that its stage does not know.
+        SettingsError: no such recipe, a key that its stage does not know, or an override without a value.
     """
-    path = FOLDER / f"{source}.yaml" if str(source) in recipe_names() else Path(source)
-    if not path.is_file():
-        raise SettingsError(
-            f"there is no recipe {str(source)!r}; give a YAML file or one of {', '.join(recipe_names())}"
-        )
+    path = _path_of(str(source), Path())
     try:
-        return TypeAdapter[TokenizerRecipe | ModelRecipe | VocoderRecipe](Recipe).validate_python(
-            yaml.safe_load(path.read_text(encoding="utf-8"))
-        )
+        values = _extended(path, ())
+        for override in overrides:
+            values = merged(values, _nested(override))
+        return TypeAdapter[AnyRecipe](Recipe).validate_python(values)
     except (ValidationError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: {error}") from error
 
 
-def load_recipe_of(kind: type[StageRecipe], source: str | Path) -> StageRecipe:
+def load_recipe_of(kind: type[StageRecipe], source: str | Path, overrides: Sequence[str] = ()) -> StageRecipe:
     """A recipe of one stage.
 
     Raises:
         SettingsError: as `load_recipe`, and when the recipe belongs to another stage.
     """
-    recipe = load_recipe(source)
+    recipe = load_recipe(source, overrides)
     if not isinstance(recipe, kind):
         expected = kind.model_fields["stage"].default
         raise SettingsError(
             f"{source} is a recipe of the stage {recipe.stage!r}; this command takes one of {expected!r}"
         )
     return recipe
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the changes, key by key down to the leaves; a budget replaces whatever budget there was."""
+    kept = dict(base)
+    if any(changes.get(key) is not None for key in BUDGETS):
+        kept |= {key: None for key in BUDGETS if key in kept}
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(kept.get(key), dict)
+        kept[key] = merged(kept[key], value) if both else value
+    return kept
+
+
+def _path_of(source: str, beside: Path) -> Path:
+    if source in recipe_names():
+        return FOLDER / f"{source}.yaml"
+    path = beside / source
+    if not path.is_file():
+        raise SettingsError(f"there is no recipe {source!r}; give a YAML file or one of {', '.join(recipe_names())}")
+    return path
+
+
+def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
+    """The values of a file over those of the recipe that it extends; its name is its own, the file's if not given."""
+    if path in below:
+        raise SettingsError(f"{path} extends itself through {' -> '.join(str(step) for step in below)}")
+    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} holds no settings; expected `key: value` lines")
+    if "extends" not in values:
+        return values
+    base = _extended(_path_of(str(values.pop("extends")), path.parent), (*below, path))
+    return merged(base, {"name": path.name.removesuffix(".yaml")} | values)
+
+
+def _nested(override: str) -> dict[str, Any]:
+    """`a.b=1` as {"a": {"b": 1}}."""
+    keys, equals, value = override.partition("=")
+    if not equals or not keys:
+        raise SettingsError(f"--set takes key=value, for example model.transformer.num_layers=2; got {override!r}")
+    nested: Any = yaml.safe_load(value)
+    for key in reversed(keys.split(".")):
+        nested = {key: nested}
+    return dict(nested)

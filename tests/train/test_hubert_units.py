@@ -1,0 +1,168 @@
+"""HuBERT's units: torchaudio's network against transformers', and the published clustering on flat files and shards."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from transformers import HubertConfig as TheirConfig
+from transformers import HubertModel
+
+from engine.bundle import load_bundle
+from engine.config import HubertConfig
+from engine.tokenizers import nearest_centroid
+from engine.tokenizers.hubert import HubertTokenizer
+from tests.speechlike import voice
+from train.export import load_tokenizer, trained_numbers
+from train.hubert_units import FrameReservoir, HubertRecipe, chosen_clips, lloyd
+from train.pool import load_pool, shard_numbers
+from train.prepare import PreparedCorpus
+from train.runs import run_hubert
+from train.shards import prepare_shards
+from train.tokens import assign_tokens
+from train.unit_ids import TokenFile
+from train.windows import WindowSampler
+
+OURS = HubertConfig(num_units=12, feature_dim=32, num_layers=2, num_heads=4, feedforward_dim=48)
+
+
+@pytest.fixture(scope="module")
+def theirs() -> HubertModel:
+    """A small HuBERT of the large one's kind: stable layer norm, layer-normed convolutions with biases."""
+    torch.manual_seed(0)
+    config = TheirConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        feat_extract_norm="layer",
+        conv_bias=True,
+        do_stable_layer_norm=True,
+    )
+    return HubertModel(config).eval()
+
+
+@pytest.fixture(scope="module")
+def weights(theirs: HubertModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hubert")
+    save_file({key: value.contiguous() for key, value in theirs.state_dict().items()}, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(weights: Path) -> HubertRecipe:
+    return HubertRecipe(model=OURS, hubert=str(weights), file_share=0.7, frames_per_unit=40)
+
+
+@pytest.fixture(scope="module")
+def run_folder(recipe: HubertRecipe, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("units")
+    run_hubert(recipe, prepared, out, cpu=True)
+    return out
+
+
+def test_the_last_hidden_state_is_that_of_transformers(theirs: HubertModel, weights: Path) -> None:
+    ours = HubertTokenizer(OURS)
+    ours.load_huggingface(weights)
+    waveform = torch.from_numpy(voice(1.3, 140, 3))
+    normalised = (waveform - waveform.mean()) / torch.sqrt(waveform.var(unbiased=False) + 1e-7)
+    with torch.no_grad():
+        expected = theirs(normalised[None]).last_hidden_state[0]
+    torch.testing.assert_close(ours.features(waveform), expected, atol=2e-5, rtol=1e-4)
+
+
+def test_the_recipe_is_the_published_one() -> None:
+    recipe = HubertRecipe()
+    assert (recipe.model.num_units, recipe.model.num_layers, recipe.model.feature_dim) == (200, 24, 1024)
+    assert (recipe.file_share, recipe.iterations, recipe.frames_per_unit, recipe.seed) == (0.1, 20, 256, 1234)
+
+
+def test_a_random_tenth_of_the_files_is_a_tenth(recipe: HubertRecipe, prepared: Path) -> None:
+    chosen = [clip.clip_id for _, clip in chosen_clips(prepared, recipe)]
+    everything = PreparedCorpus(prepared, "train").clips
+    assert 0 < len(chosen) < len(everything)
+    assert chosen == [clip.clip_id for _, clip in chosen_clips(prepared, recipe)]
+
+
+def test_a_reservoir_is_a_sample_whatever_the_order_of_the_clips() -> None:
+    clips = [np.full((50, 2), number, dtype=np.float32) for number in range(20)]
+
+    def sample(order: list[int]) -> np.ndarray:
+        reservoir = FrameReservoir(100, 2)
+        for number in order:
+            reservoir.add(clips[number], np.random.default_rng(number))
+        return reservoir.frames()
+
+    forwards = sample(list(range(20)))
+    assert forwards.shape == (100, 2)
+    assert len(np.unique(forwards)) > 15
+    assert np.array_equal(forwards, sample(list(range(20))[::-1]))
+
+
+def test_clustering_ends_where_every_centroid_is_the_mean_of_its_frames() -> None:
+    random = np.random.default_rng(0)
+    truth = np.eye(4, dtype=np.float32) * 10
+    frames = truth[random.integers(0, 4, 400)] + 0.1 * random.standard_normal((400, 4)).astype(np.float32)
+    centroids, labels = lloyd(frames, 4, 20, 7)
+    assert np.array_equal(nearest_centroid(torch.from_numpy(frames), torch.from_numpy(centroids)).numpy(), labels)
+    for unit in range(4):
+        np.testing.assert_allclose(centroids[unit], frames[labels == unit].mean(0), atol=1e-4)
+
+
+def test_units_are_the_nearest_centroids_and_the_mel_is_cut_to_them(
+    run_folder: Path, prepared: Path, recipe: HubertRecipe
+) -> None:
+    tokenizer = load_tokenizer(run_folder)
+    assert trained_numbers(run_folder)["files"] > 0
+    path = assign_tokens(tokenizer, prepared, workers=1)
+    corpus, ids = PreparedCorpus(prepared, "train"), TokenFile(path)
+    clip = corpus.clips[0]
+    features = tokenizer.features(corpus.audio(clip))
+    assert len(features) < clip.num_frames  # its convolutions need 400 samples for the first frame
+    assert ids.count(clip) == len(features)
+    assert torch.equal(ids.tokens(clip, 0, len(features)), nearest_centroid(features, tokenizer.centroids))
+    windows = WindowSampler(prepared, "train", path, load_small_model(), 640)
+    assert windows.clips[0].num_frames == len(features)
+
+
+def load_small_model():  # type: ignore[no-untyped-def]
+    from tests.train.tiny_recipes import MODEL
+
+    return MODEL.model
+
+
+def test_shards_give_the_same_files_and_units_as_flat_files(
+    run_folder: Path, recipe: HubertRecipe, prepared: Path, corpus: Path, tmp_path: Path
+) -> None:
+    prepare_shards(corpus, tmp_path, workers=1, shard_hours=6.0 / 3600)
+    flat = {clip.clip_id for _, clip in chosen_clips(prepared, recipe)}
+    assert {clip.clip_id for _, clip in chosen_clips(tmp_path, recipe)} == flat
+    tokenizer = load_tokenizer(run_folder)
+    field, path = assign_tokens(tokenizer, tmp_path, workers=1), assign_tokens(tokenizer, prepared, workers=1)
+    pool = load_pool(tmp_path, "dev", shard_numbers(tmp_path, "dev"), load_small_model().mel, tokens=field.name)
+    ids = {clip.clip_id: TokenFile(path).tokens(clip) for clip in PreparedCorpus(prepared, "dev").clips}
+    assert pool.tokens is not None
+    for clip in pool.corpus.clips:
+        assert torch.equal(pool.tokens.tokens(clip), ids[clip.clip_id])
+
+
+def test_a_bundle_holds_hubert_and_analyses_a_recording(run_folder: Path, prepared: Path, tmp_path: Path) -> None:
+    from engine.config import HiFiGANConfig
+    from engine.vocoders import build_vocoder
+    from tests.train.tiny_recipes import MODEL
+    from train.export import Stages, export_stage, keep_settings, write_bundle
+    from train.loop import Clock
+    from train.vae_gslm import build_network
+
+    vocoder = HiFiGANConfig(channels=64)
+    for name in ("model", "vocoder"):
+        (tmp_path / name).mkdir()
+    export_stage(build_network(MODEL), MODEL, Clock(1, 60.0), tmp_path / "model", {})
+    keep_settings(prepared, tmp_path / "model")
+    export_stage(build_vocoder(vocoder), vocoder, Clock(1, 60.0), tmp_path / "vocoder", {})
+    out = write_bundle(Stages(run_folder, tmp_path / "vocoder", tmp_path / "model"), tmp_path / "b", "h", "h", (), "x")
+    bundle = load_bundle(out)
+    assert bundle.config.tokenizer.kind == "hubert"
+    assert bundle.config.prompt_loudness_lufs == -23.0
+    assert len(bundle.tokenizer.tokens(torch.from_numpy(voice(1.0, 120, 0)))) == 49

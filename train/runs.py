@@ -1,0 +1,69 @@
+"""The stages as commands run them: from folders to folders, each resumable, each with any number of processes."""
+
+import logging
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from engine.config import GriffinLimConfig
+from train.export import export_stage, keep_settings, load_tokenizer
+from train.hubert_units import HubertRecipe, fit_hubert_units
+from train.loop import Clock, run
+from train.phones import Lexicon
+from train.tokenizer import TokenizerRecipe, TokenizerStage, fit_units
+from train.tokens import assign_tokens
+from train.vae_gslm import ModelRecipe, ModelStage
+from train.vocoder import VocoderRecipe, VocoderStage
+
+log = logging.getLogger(__name__)
+
+
+def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: Path, cpu: bool = False) -> None:
+    """Train the phonetic tokenizer, then cluster its units."""
+    accelerator = Accelerator(cpu=cpu)
+    stage = TokenizerStage(recipe, prepared, Lexicon(lexicon), accelerator)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    if accelerator.is_main_process:
+        tokenizer = stage.tokenizer_on_cpu()
+        numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, recipe.kmeans_frames, recipe.seed)
+        log.info("tokenizer: %s", numbers)
+        export_stage(tokenizer, tokenizer.config, clock, out, numbers)
+    accelerator.wait_for_everyone()
+
+
+def run_hubert(recipe: HubertRecipe, prepared: Path, out: Path, cpu: bool = False) -> None:
+    """Cluster the units of HuBERT; one process, on a GPU where there is one."""
+    tokenizer, numbers = fit_hubert_units(recipe, prepared, Accelerator(cpu=cpu).device)
+    log.info("units of HuBERT: %s", numbers)
+    out.mkdir(parents=True, exist_ok=True)
+    export_stage(tokenizer, tokenizer.config, Clock(), out, numbers)
+
+
+def run_tokens(tokenizer: Path, prepared: Path, workers: int = 2, cpu: bool = False) -> Path:
+    """Assign the units of a finished tokenizer, this process' share of them, on a GPU where there is one."""
+    loaded = load_tokenizer(tokenizer).to(Accelerator(cpu=cpu).device)
+    return assign_tokens(loaded, prepared, workers)
+
+
+def run_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = False) -> None:
+    """Train the vocoder."""
+    accelerator = Accelerator(cpu=cpu)
+    stage = VocoderStage(recipe, prepared, accelerator)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    assert not isinstance(recipe.generator, GriffinLimConfig)
+    if accelerator.is_main_process:
+        export_stage(stage.averaged()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
+    accelerator.wait_for_everyone()
+
+
+def run_model(recipe: ModelRecipe, prepared: Path, tokenizer: Path, out: Path, cpu: bool = False) -> None:
+    """Assign tokens, where they are not yet, and train VAE-GSLM."""
+    tokens = run_tokens(tokenizer, prepared, cpu=cpu) if recipe.tokens else None
+    accelerator = Accelerator(cpu=cpu)
+    stage = ModelStage(recipe, prepared, tokens, accelerator)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    if accelerator.is_main_process:
+        numbers = stage.evaluate(clock.step)
+        keep_settings(prepared, out)
+        export_stage(stage.averaged()["model"].cpu(), recipe, clock, out, numbers)
+    accelerator.wait_for_everyone()
