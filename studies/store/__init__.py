@@ -3,6 +3,7 @@
 from studies.store.database import Database
 from studies.store.errors import StoreError
 from studies.store.migrate import migrate
+from studies.store.opening import opened
 from studies.store.places import Places
 
-__all__ = ["Database", "Places", "StoreError", "migrate"]
+__all__ = ["Database", "Places", "StoreError", "migrate", "opened"]

@@ -91,11 +91,11 @@ class Schedule:
     """Takes a snapshot now and then, and a last one when it is stopped.
 
     Args:
-        after: called with the path of every snapshot.
+        after: called after every snapshot.
     """
 
     def __init__(
-        self, db: Database, folder: Path, every_minutes: float = 15.0, after: Callable[[Path], None] | None = None
+        self, db: Database, folder: Path, every_minutes: float = 15.0, after: Callable[[], object] | None = None
     ) -> None:
         self._db, self._folder, self._seconds, self._after = db, folder, every_minutes * 60, after
         self._stopping = threading.Event()
@@ -122,12 +122,12 @@ class Schedule:
         if self._db.read_only:  # what is stored may not be the whole: it must not displace a good snapshot
             return
         try:
-            path = snapshot(self._db, self._folder)
+            snapshot(self._db, self._folder)
         except (OSError, StoreError) as error:
             logger.error("no snapshot: %s", error)
             return
         if self._after is not None:
-            self._after(path)
+            self._after()
 
 
 def _number(path: Path) -> int:

@@ -224,11 +224,11 @@ def test_a_copy_that_cannot_be_written_catches_up_and_costs_no_rating(database: 
 
 def test_snapshots_come_at_intervals_and_at_the_end_and_the_oldest_go(database: Database, tmp_path: Path) -> None:
     filled(database)
-    seen: list[Path] = []
+    seen: list[Path | None] = []
     three = threading.Event()
 
-    def note(path: Path) -> None:
-        seen.append(path)
+    def note() -> None:
+        seen.append(newest_snapshot(tmp_path / "backups"))
         if len(seen) == 3:
             three.set()
 

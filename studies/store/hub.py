@@ -1,0 +1,84 @@
+"""A private dataset on the Hugging Face Hub that follows the data folder, for machines whose disk is wiped.
+
+What goes there: the log's copy, the newest snapshot and the studies' sounds. The dataset's history is squashed after
+every upload, so that what a person withdrew does not live on in an old commit.
+"""
+
+import logging
+
+from huggingface_hub import CommitScheduler, HfApi
+
+from studies.store.backup import LATEST
+from studies.store.errors import StoreError
+from studies.store.places import Places
+
+logger = logging.getLogger(__name__)
+REPOSITORY_VARIABLE = "UNDERTONE_BACKUP_REPO"  # owner/name of a dataset; without it nothing leaves the machine
+EVERY_MINUTES = 5.0
+FILES = ["events/*.jsonl", f"backups/{LATEST}", "media/*/*"]
+
+
+class HubCopy:
+    """Brings the copy back at the start, and uploads from then on.
+
+    Args:
+        repository: `owner/name` of a dataset; it is made, private, where there is none.
+        api: replaced in tests.
+    """
+
+    def __init__(
+        self, repository: str, places: Places, every_minutes: float = EVERY_MINUTES, api: HfApi | None = None
+    ) -> None:
+        self._repository, self._places, self._every = repository, places, every_minutes
+        self._api = api or HfApi()
+        self._scheduler: CommitScheduler | None = None
+
+    def fetch(self) -> int:
+        """Download everything; returns the number of files, 0 for a dataset that is new.
+
+        Raises:
+            StoreError: the Hub cannot be asked, so nobody knows whether there is anything to bring back.
+        """
+        try:
+            self._api.create_repo(self._repository, repo_type="dataset", private=True, exist_ok=True)
+            listed = self._api.list_repo_files(self._repository, repo_type="dataset")
+            files = [name for name in listed if not name.startswith(".")]
+            if files:
+                folder = str(self._places.data)
+                self._api.snapshot_download(
+                    self._repository, repo_type="dataset", local_dir=folder, allow_patterns=FILES
+                )
+        except Exception as error:  # of several libraries; whichever it is, starting empty would be wrong
+            raise StoreError(
+                f"the copy in {self._repository!r} cannot be fetched ({type(error).__name__}: {error}). "
+                "Check the network and the token."
+            ) from error
+        return len(files)
+
+    def start(self) -> None:
+        """Upload what is there and what comes, from a thread of its own; call it again where the Hub was down."""
+        if self._scheduler is not None:
+            return
+        try:
+            self._scheduler = CommitScheduler(
+                repo_id=self._repository,
+                repo_type="dataset",
+                folder_path=self._places.data,
+                every=self._every,
+                private=True,
+                allow_patterns=FILES,
+                squash_history=True,
+                hf_api=self._api,
+            )
+        except Exception:  # of several libraries; ratings go on without it
+            logger.exception("nothing is uploaded to %s for now", self._repository)
+
+    def stop(self) -> None:
+        """Upload the last changes and end."""
+        if self._scheduler is None:
+            return
+        try:
+            self._scheduler.trigger().result(timeout=120)
+        except Exception:  # the data is on this disk; the upload's error is already in the log
+            logger.exception("the last upload to %s failed", self._repository)
+        self._scheduler.stop()
