@@ -92,6 +92,9 @@ class Effect(Measured):
     clips: int  # that gave something to measure
 
 
+Effects = dict[str, tuple[Effect, ...]]  # by attribute, in rising order of sigma
+
+
 class Attribute(Config):
     """Something measured in sound."""
 
@@ -110,24 +113,27 @@ class DimensionProbe(Config):
     kl_nats: float  # per frame
     slider_low: float  # sigmas: 2.5th percentile of real speech
     slider_high: float
-    effects: dict[str, tuple[Effect, ...]]  # by attribute, in rising order of sigma
+    effects: Effects
     correlations: dict[str, Measured]  # with frame attributes, within clips
     r2: dict[str, float]  # of the attribute predicted from this dimension alone, within clips, across speakers
 
 
 class DirectionProbe(Config):
-    """A direction in latent space found by regression on a measured attribute."""
+    """A direction in latent space that moves one measured attribute and leaves others."""
 
     name: str  # "pitch height"
-    attribute: str  # the frame attribute that was regressed
+    attribute: str  # of frames
+    # "regression": where the attribute is written in the latents of speech;
+    # "response": what the decoder answers to when dimensions are moved.
+    method: Literal["regression", "response"]
     vector: tuple[Finite, ...]  # [Z] change of the latents for one sigma
     readout: tuple[Finite, ...]  # [Z] readout . latents is where a frame lies along the direction, in sigmas
-    r2: float  # of the attribute predicted from all latents, cross-validated over speakers
+    r2: float | None  # of the attribute predicted from all latents, within clips, cross-validated over speakers
     evidence: str
     importance: float
     slider_low: float
     slider_high: float
-    effects: dict[str, tuple[Effect, ...]]
+    effects: Effects
 
 
 class ProbeReport(Config):
@@ -151,6 +157,7 @@ class ProbeReport(Config):
     statistics: LatentStatistics
     dimensions: tuple[DimensionProbe, ...]
     directions: tuple[DirectionProbe, ...]
+    missing_directions: dict[str, str]  # name to what was measured instead of a sure and noticeable effect
     r2: dict[str, Measured]  # of each frame attribute predicted from all latents, cross-validated over speakers
     r2_within_clips: dict[str, Measured]  # the same, both less their mean over the clip
     skipped: dict[str, str]  # clip to the reason

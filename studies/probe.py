@@ -9,20 +9,15 @@ from tqdm import tqdm
 
 from engine import Engine, Sampling
 from engine.bundle import fingerprint
-from engine.probe import LatentStatistics, Measured, ProbeReport, load_probe
+from engine.probe import Effects, LatentStatistics, Measured, ProbeReport, load_probe
+from engine.prosody import LatentEdit
 from studies.errors import MeasureError
 from studies.heldout import Seconds
 from studies.probe_attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 from studies.probe_clips import clips_of, material_of
+from studies.probe_directions import by_regression, by_response, kept
 from studies.probe_frames import Frames, linear_probe
-from studies.probe_report import (
-    SIGMAS,
-    dimension_edits,
-    dimension_probes,
-    direction_probes,
-    grouped,
-    known_directions,
-)
+from studies.probe_report import SIGMAS, dimension_edits, dimension_probes, grouped
 from studies.probe_sweep import sweep
 
 NUM_CLIPS = 40
@@ -65,12 +60,15 @@ def probe(
     material = material_of(engine, chosen, min(clip_seconds, engine.max_seconds))
     statistics = LatentStatistics.of(material.latents)
     frames = {attribute: material.frames(attribute) for attribute in FRAME_ATTRIBUTES}
-    directions = known_directions(frames, material)
-    edits = dimension_edits(statistics.num_dimensions)
-    edits += [direction.edit(sigma) for direction in directions for sigma in SIGMAS]
-    made = sweep(engine, material.speech, edits, statistics, sampling, seed, workers)
-    effects = grouped(list(tqdm(made, total=len(material.speech), desc="moving latents")), material.clusters)
-    count = statistics.num_dimensions
+
+    def measured(edits: list[LatentEdit], what: str) -> list[Effects]:
+        made = sweep(engine, material.speech, edits, statistics, sampling, seed, workers)
+        return grouped(list(tqdm(made, total=len(material.speech), desc=what)), material.clusters)
+
+    effects = measured(dimension_edits(statistics.num_dimensions), "dimensions")
+    candidates = by_regression(frames, material) + by_response(effects, statistics, material)
+    shifts = [candidate.edit(sigma) for candidate in candidates for sigma in SIGMAS]
+    directions, missing = kept(candidates, measured(shifts, "directions") if shifts else [], frames, material)
     return ProbeReport(
         bundle=engine.bundle.name,
         bundle_sha256=engine.bundle.fingerprint,
@@ -87,8 +85,9 @@ def probe(
         attributes=CLIP_ATTRIBUTES,
         frame_attributes=FRAME_ATTRIBUTES,
         statistics=statistics,
-        dimensions=dimension_probes(engine, material, frames, statistics, effects[:count], seed),
-        directions=direction_probes(directions, material, effects[count:]),
+        dimensions=dimension_probes(engine, material, frames, statistics, effects, seed),
+        directions=directions,
+        missing_directions=missing,
         r2=_probed(frames),
         r2_within_clips=_probed({key: found.within_clips() for key, found in frames.items()}),
         skipped=material.skipped,
@@ -134,6 +133,8 @@ def summary(report: ProbeReport) -> Iterator[str]:
         yield f"dimension {dimension.index}: {dimension.name} ({dimension.kl_nats:.2f} nats). {dimension.evidence}."
     for direction in report.directions:
         yield f"direction {direction.name}: {direction.evidence}."
+    for name, reason in report.missing_directions.items():
+        yield f"no direction for {name}: {reason}."
     for attribute, r2 in report.r2_within_clips.items():
         label = FRAME_ATTRIBUTES[attribute].label
         yield f"R2 of {label} from all latents, within clips: {r2.value:.2f} [{r2.low:.2f}, {r2.high:.2f}]"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from engine.probe import Effect, Measured, monotone
+from engine.probe import Effect, Effects, Measured, monotone
 from studies.probe_attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 
 NAMES = {
@@ -16,8 +16,6 @@ NAMES = {
     "speech_share": "pauses",
 }
 SOUND_COLOUR, LITTLE = "sound colour", "little effect"
-
-Effects = Mapping[str, Sequence[Effect]]
 
 
 def importance(effects: Effects) -> float:
@@ -40,12 +38,19 @@ def named(effects: Effects, correlations: Mapping[str, Measured]) -> tuple[str, 
     best = max(swings, key=lambda key: abs(swings[key]), default=None)
     if best is not None and abs(swings[best]) >= 1:
         name = NAMES[best] + (", reversed" if swings[best] < 0 else "")
-        return name, "; ".join([_range_text(best, effects[best]), *_also(swings, best, effects), *_seen(correlations)])
+        return name, "; ".join([effect_text(best, effects[best]), *_also(swings, best, effects), *_seen(correlations)])
     spectrum = effects.get("spectrum", ())
     if spectrum and max(e.value for e in spectrum) >= CLIP_ATTRIBUTES["spectrum"].noticeable:
-        return SOUND_COLOUR, "; ".join([_range_text("spectrum", spectrum), *_seen(correlations)])
-    parts = [_range_text("spectrum", spectrum)] if spectrum else []
+        return SOUND_COLOUR, "; ".join([effect_text("spectrum", spectrum), *_seen(correlations)])
+    parts = [effect_text("spectrum", spectrum)] if spectrum else []
     return LITTLE, "; ".join(["no attribute moves by a noticeable step", *parts, *_seen(correlations)])
+
+
+def effect_text(key: str, effects: Sequence[Effect]) -> str:
+    """An attribute at the lowest and the highest sigma."""
+    attribute = CLIP_ATTRIBUTES[key]
+    ends = (effects[0], effects[-1])
+    return f"{attribute.label} " + ", ".join(f"{e.text(attribute.unit)} at {e.sigma:+g} sigma" for e in ends)
 
 
 def distinct(names: Sequence[str], order: Sequence[int]) -> list[str]:
@@ -59,19 +64,13 @@ def distinct(names: Sequence[str], order: Sequence[int]) -> list[str]:
     return found
 
 
-def _range_text(key: str, effects: Sequence[Effect]) -> str:
-    attribute = CLIP_ATTRIBUTES[key]
-    ends = (effects[0], effects[-1])
-    return f"{attribute.label} " + ", ".join(f"{e.text(attribute.unit)} at {e.sigma:+g} sigma" for e in ends)
-
-
 def _also(swings: Mapping[str, float], best: str, effects: Effects) -> list[str]:
     """The second attribute, where it moves noticeably too."""
     others = [key for key in swings if key != best and abs(swings[key]) >= 1]
     if not others:
         return []
     second = max(others, key=lambda key: abs(swings[key]))
-    return [f"also {_range_text(second, effects[second])}"]
+    return [f"also {effect_text(second, effects[second])}"]
 
 
 def _seen(correlations: Mapping[str, Measured]) -> list[str]:

@@ -1,58 +1,23 @@
-"""What was measured of clips and frames, put together for every dimension and direction."""
+"""What was measured of clips and frames, put together for every dimension."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from engine import Engine
-from engine.probe import DimensionProbe, DirectionProbe, Effect, LatentStatistics
-from engine.prosody import DimensionEdit, DirectionEdit, LatentEdit
+from engine.probe import DimensionProbe, Effect, Effects, LatentStatistics
+from engine.prosody import DimensionEdit, LatentEdit
 from studies.intervals import Share, estimate
 from studies.likelihood import clip_likelihood
-from studies.probe_attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
+from studies.probe_attributes import CLIP_ATTRIBUTES
 from studies.probe_clips import Material
-from studies.probe_frames import Direction, Frames, correlations, directions, linear_probe, readout
+from studies.probe_directions import SLIDER_PERCENTILES
+from studies.probe_frames import Frames, correlations, linear_probe
 from studies.probe_names import distinct, importance, named
 from studies.probe_sweep import Changes
 
 SIGMAS = (-2.0, -1.0, 1.0, 2.0)
-DIRECTIONS = {"f0": "pitch height", "energy": "loudness", "tilt": "brightness", "voicing": "voicing"}
-MIN_R2 = 0.02  # of a direction: below this the latents do not know the attribute
 MIN_CLIP_SHARE = 1 / 3  # of the clips must give an attribute at every sigma, or it is left out
-SLIDER_PERCENTILES = (2.5, 97.5)
-
-Effects = dict[str, tuple[Effect, ...]]
-
-
-@dataclass(frozen=True, eq=False)
-class KnownDirection:
-    """A direction that the latents know something about."""
-
-    attribute: str
-    direction: Direction
-    r2: float
-
-    def edit(self, sigma: float) -> LatentEdit:
-        """A shift along it."""
-        item = DirectionEdit(
-            name=DIRECTIONS[self.attribute],
-            vector=self.direction.vector,
-            readout=self.direction.readout,
-            shift=sigma,
-        )
-        return LatentEdit(edits=(item,))
-
-
-def known_directions(frames: dict[str, Frames], material: Material) -> list[KnownDirection]:
-    """Directions of the attributes that can be predicted from the latents of speakers that were left out."""
-    scores = {attribute: linear_probe(frames[attribute].within_clips()) for attribute in DIRECTIONS}
-    known = {attribute: r2.value for attribute, r2 in scores.items() if r2 is not None and r2.value >= MIN_R2}
-    if not known:
-        return []
-    weights = np.stack([readout(frames[attribute]) for attribute in known], axis=1)
-    found = directions(weights, np.cov(material.latents.double().numpy().T))
-    return [KnownDirection(key, along, r2) for (key, r2), along in zip(known.items(), found, strict=True)]
 
 
 def dimension_edits(num_dimensions: int) -> list[LatentEdit]:
@@ -108,34 +73,6 @@ def dimension_probes(
                 effects=found,
                 correlations=seen[index],
                 r2={key: r2.value for key, r2 in alone.items() if r2 is not None},
-            )
-        )
-    return tuple(probes)
-
-
-def direction_probes(
-    known_ones: Sequence[KnownDirection], material: Material, effects: Sequence[Effects]
-) -> tuple[DirectionProbe, ...]:
-    """Every direction with what it does."""
-    latents = material.latents.double().numpy()
-    probes = []
-    for known, found in zip(known_ones, effects, strict=True):
-        along = (latents - latents.mean(0)) @ np.array(known.direction.readout)
-        low, high = np.percentile(along, SLIDER_PERCENTILES).tolist()
-        _, evidence = named(found, {})
-        attribute = FRAME_ATTRIBUTES[known.attribute]
-        probes.append(
-            DirectionProbe(
-                name=DIRECTIONS[known.attribute],
-                attribute=known.attribute,
-                vector=known.direction.vector,
-                readout=known.direction.readout,
-                r2=known.r2,
-                evidence=f"regression of {attribute.label} within clips, R2 {known.r2:.2f}; {evidence}",
-                importance=importance(found),
-                slider_low=low,
-                slider_high=high,
-                effects=found,
             )
         )
     return tuple(probes)
