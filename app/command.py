@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from app.study_command import study
+
 app = typer.Typer(
     name="undertone",
     help="Play with, measure and train spoken language models that carry how something is said.",
@@ -15,6 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(study)
 
 DEMO = "assets/demo"
 

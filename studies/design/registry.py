@@ -73,6 +73,12 @@ def find_study(session: Transaction, name: str) -> Study:
     return row
 
 
+def study_names(db: Database) -> list[str]:
+    """Of all studies, the oldest first."""
+    with db.reading() as session:
+        return list(session.scalars(select(Study.name).order_by(Study.created_at, Study.name)))
+
+
 def set_status(
     db: Database, name: str, status: StudyStatus, places: Places, actor: str = "", now: datetime | None = None
 ) -> None:

@@ -1,0 +1,27 @@
+"""Who may sign in to the results."""
+
+from sqlalchemy import select
+
+from studies.store.database import Database
+from studies.store.errors import StoreError
+from studies.store.tables import AdminRole, AdminUser
+
+
+def list_users(db: Database) -> list[tuple[str, AdminRole]]:
+    """Name and role of everybody."""
+    with db.reading() as session:
+        return [(user.name, user.role) for user in session.scalars(select(AdminUser).order_by(AdminUser.name))]
+
+
+def remove_user(db: Database, name: str) -> None:
+    """Let somebody in no more.
+
+    Raises:
+        StoreError: nobody has this name.
+    """
+    with db.session() as session:
+        user = session.get(AdminUser, name)
+        if user is None:
+            raise StoreError(f"nobody signs in as {name!r}; `undertone study user` lists who does.")
+        session.delete(user)
+        db.log(session, "admin.removed", {"name": name}, actor="admin")
