@@ -1,4 +1,7 @@
-"""The small recipe from corpus to bundle: prepare, tokenizer, units, vocoder, model, export. Each part resumes."""
+"""The small recipe from corpus to bundle: prepare, tokenizer, units, vocoder, the model's halves, the model, export.
+
+Each part resumes.
+"""
 
 import csv
 from dataclasses import dataclass
@@ -17,24 +20,24 @@ LICENCE = "cc-by-4.0"  # the corpora's; see their attribution in the model card
 
 @dataclass(frozen=True)
 class DemoRecipes:
-    """The three recipes of a demo bundle."""
+    """The recipes of a demo bundle; the model's are run one after the other, each from what the one before exported."""
 
     tokenizer: TokenizerRecipe
     vocoder: VocoderRecipe
-    model: ModelRecipe
+    models: tuple[ModelRecipe, ...]
 
     @classmethod
-    def load(cls, tokenizer: str, vocoder: str, model: str) -> "DemoRecipes":
+    def load(cls, tokenizer: str, vocoder: str, *models: str) -> "DemoRecipes":
         """By name or file."""
         return cls(
             load_recipe_of(TokenizerRecipe, tokenizer),
             load_recipe_of(VocoderRecipe, vocoder),
-            load_recipe_of(ModelRecipe, model),
+            tuple(load_recipe_of(ModelRecipe, model) for model in models),
         )
 
     def within(self, minutes: float) -> "DemoRecipes":
         """The same with their minutes scaled so that they add up to `minutes`."""
-        total = sum(recipe.minutes or 0.0 for recipe in (self.tokenizer, self.vocoder, self.model))
+        total = sum(recipe.minutes or 0.0 for recipe in (self.tokenizer, self.vocoder, *self.models))
 
         def scaled(recipe_minutes: float | None) -> dict[str, float | None]:
             return {"minutes": (recipe_minutes or 0.0) * minutes / total, "steps": None, "frames": None}
@@ -42,7 +45,7 @@ class DemoRecipes:
         return DemoRecipes(
             self.tokenizer.model_copy(update=scaled(self.tokenizer.minutes)),
             self.vocoder.model_copy(update=scaled(self.vocoder.minutes)),
-            self.model.model_copy(update=scaled(self.model.minutes)),
+            tuple(model.model_copy(update=scaled(model.minutes)) for model in self.models),
         )
 
 
@@ -57,14 +60,18 @@ def train_demo(corpus: Path, lexicon: Path, out: Path, work: Path, recipes: Demo
     """
     prepared = work / "prepared"
     prepare(corpus, prepared)
-    stages = Stages(work / "tokenizer", work / "vocoder", work / "model")
+    *halves, model = (work / recipe.name for recipe in recipes.models)
+    stages = Stages(work / "tokenizer", work / "vocoder", model, tuple(halves))
     if not is_exported(stages.tokenizer):
         run_tokenizer(recipes.tokenizer, prepared, lexicon, stages.tokenizer, cpu)
     if not is_exported(stages.vocoder):
         run_vocoder(recipes.vocoder, prepared, stages.vocoder, cpu)
-    if not is_exported(stages.model):
-        run_model(recipes.model, prepared, stages.tokenizer, stages.model, cpu)
-    return write_bundle(stages, out, "undertone-demo", recipes.model.name, corpora(corpus), LICENCE)
+    start: Path | None = None
+    for recipe, folder in zip(recipes.models, (*stages.halves, stages.model), strict=True):
+        if not is_exported(folder):
+            run_model(recipe, prepared, stages.tokenizer, folder, cpu, start)
+        start = folder
+    return write_bundle(stages, out, "undertone-demo", recipes.models[-1].name, corpora(corpus), LICENCE)
 
 
 def corpora(corpus: Path) -> tuple[str, ...]:

@@ -75,11 +75,12 @@ def prompt_loudness(out: Path) -> float | None:
 
 @dataclass(frozen=True)
 class Stages:
-    """Folders of the three finished stages of a bundle."""
+    """Folders of the finished stages of a bundle."""
 
     tokenizer: Path
     vocoder: Path
     model: Path
+    halves: tuple[Path, ...] = ()  # the runs that the model began with, in their order, for its provenance
 
 
 def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[str, ...], licence: str) -> Path:
@@ -90,7 +91,8 @@ def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[
         name: of the bundle.
         data: the corpora trained on, with their licences.
     """
-    folders = {"tokenizer": stages.tokenizer, "vocoder": stages.vocoder, "model": stages.model}
+    folders = {"tokenizer": stages.tokenizer, "vocoder": stages.vocoder}
+    folders |= {half.name: half for half in stages.halves} | {"model": stages.model}
     trained = {stage: trained_numbers(folder) for stage, folder in folders.items()}
     recipe_of_model = ModelRecipe.model_validate_json((stages.model / CONFIG).read_text())
     model = VAEGSLM(recipe_of_model.model)

@@ -1,0 +1,51 @@
+"""The small recipe from corpus to bundle, at a test's size."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.bundle import load_bundle
+from engine.config import VocosConfig
+from tests.train.tiny_recipes import MODEL, TOKENIZER
+from train.demo import DemoRecipes, train_demo
+from train.export import WEIGHTS
+from train.vae_gslm import LANGUAGE
+from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe
+
+VOCODER = VocoderRecipe(
+    generator=VocosConfig(channels=32, hidden_channels=64, num_layers=2),
+    discriminators=DiscriminatorConfig(periods=(2, 5), period_width=2, n_ffts=(256,), resolution_width=2),
+    steps=2,
+    segment_frames=12,
+    batch=2,
+    evaluation_clips=1,
+)
+MODELS = tuple(
+    MODEL.model_copy(update={"part": part, "name": name, "steps": 2, "pitch_weight": 0.1})
+    for part, name in (("decoder", "half-decoder"), ("language", "half-language"), ("all", "whole"))
+)
+
+
+def test_each_model_run_goes_on_from_the_one_before_and_the_bundle_names_them_all(
+    corpus: Path, lexicon_folder: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    out = train_demo(
+        corpus, lexicon_folder, tmp_path / "bundle", work, DemoRecipes(TOKENIZER, VOCODER, MODELS), cpu=True
+    )
+    decoder, language = (load_file(str(work / name / WEIGHTS)) for name in ("half-decoder", "half-language"))
+    for key, value in decoder.items():
+        assert torch.equal(value, language[key]) == (key.split(".")[0] not in LANGUAGE), key
+    bundle = load_bundle(out)
+    assert bundle.config.provenance is not None
+    assert set(bundle.config.provenance.steps) == {"tokenizer", "vocoder", "half-decoder", "half-language", "model"}
+
+
+def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", "demo-decoder", "demo-language", "demo-model")
+    scaled = recipes.within(10.0)
+    minutes = [recipe.minutes for recipe in (scaled.tokenizer, scaled.vocoder, *scaled.models)]
+    assert sum(filter(None, minutes)) == pytest.approx(10.0)
+    assert None not in minutes
