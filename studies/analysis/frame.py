@@ -19,7 +19,7 @@ COLUMNS = (
     "position",  # of the trial in its session, from 0
     "session",
     "accepted",  # of the session: True, False, or None while it is not judged
-    "screening",  # of the session: {rule: {"passed": bool, ...}}
+    "screening",  # of the session: {rule: {"passed": bool, "effect": "exclude" or "flag", ...}}
     "kind",  # of the trial: statistics use "main" only
     "rated_at",
     "device",
@@ -48,7 +48,8 @@ class StudyData:
     stimuli: pd.DataFrame
     status: str = "closed"
     definition_hash: str = ""
-    packages: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)  # of systems: "system", "ground_truth" or "low_anchor"
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)  # A/B: what is heard first and second
 
     @property
     def scales(self) -> list[str]:
@@ -56,11 +57,9 @@ class StudyData:
         named = [str(scale["name"]) for scale in self.definition.get("scales", [])]
         return named or list(dict.fromkeys(self.ratings["scale"]))
 
-    @property
-    def systems(self) -> list[str]:
-        """Names in the order of the study file; of the ratings where the file names none."""
-        named = [str(system["name"]) for system in self.definition.get("systems", [])]
-        return named or sorted(set(self.ratings["system"].dropna()))
+    def wording(self, scale: str) -> dict[str, Any]:
+        """What raters were asked on a scale, as the study file has it; empty where it does not say."""
+        return next((dict(known) for known in self.definition.get("scales", []) if known["name"] == scale), {})
 
 
 def select(frame: pd.DataFrame, scale: str, screened: bool = True) -> pd.DataFrame:

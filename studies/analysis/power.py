@@ -42,7 +42,7 @@ class Plan:
     """The studies that reach a half-width, from the fewest prompts on; `options` is empty where `note` says why.
 
     Attributes:
-        recommended: the option with the fewest raters, and of those the one with the fewest prompts.
+        recommended: the option with the fewest raters and prompts together.
     """
 
     goal: Goal
@@ -105,7 +105,7 @@ def plan(
     if not options:
         note = f"no study with up to {max(prompts)} prompts and {MOST_RATERS} raters reaches {half_width:g}"
         return Plan(goal, half_width, systems, components, (), None, note)
-    best = min(options, key=lambda option: (option.raters, option.prompts))
+    best = min(options, key=lambda option: option.raters + option.prompts)
     return Plan(goal, half_width, systems, components, options, best)
 
 

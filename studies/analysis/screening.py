@@ -16,13 +16,15 @@ class RuleCount:
     """One rule over all sessions that it judged.
 
     Attributes:
-        dropped_alone: sessions that failed this rule and no other.
+        excludes: whether failing drops the session; otherwise it is only flagged.
+        failed_alone: sessions that failed this rule and no other.
     """
 
     rule: str
+    excludes: bool
     judged: int
     failed: int
-    dropped_alone: int
+    failed_alone: int
     pass_rate: float
 
 
@@ -55,8 +57,15 @@ def count_rules(sessions: pd.DataFrame) -> tuple[RuleCount, ...]:
         sessions: a row for each session, with `screening`.
     """
     verdicts = [verdict_of(screening) for screening in sessions["screening"]]
+    flags = {
+        rule
+        for screening in sessions["screening"]
+        if isinstance(screening, Mapping)
+        for rule, result in screening.items()
+        if isinstance(result, Mapping) and result.get("effect") == "flag"
+    }
     names = list(dict.fromkeys(rule for verdict in verdicts for rule in verdict))
-    return tuple(_count(name, verdicts) for name in names)
+    return tuple(_count(name, name not in flags, verdicts) for name in names)
 
 
 def verdict_of(screening: Any) -> dict[str, bool]:
@@ -97,10 +106,10 @@ def screening_effect(frame: pd.DataFrame, scale: str) -> ScreeningEffect:
     return ScreeningEffect(scale, screened, unscreened, shifts, note)
 
 
-def _count(rule: str, verdicts: list[dict[str, bool]]) -> RuleCount:
+def _count(rule: str, excludes: bool, verdicts: list[dict[str, bool]]) -> RuleCount:
     passed = [verdict[rule] for verdict in verdicts if rule in verdict]
     alone = sum(
         not verdict.get(rule, True) and sum(not other for other in verdict.values()) == 1 for verdict in verdicts
     )
     failed = len(passed) - sum(passed)
-    return RuleCount(rule, len(passed), failed, alone, 1 - failed / len(passed))
+    return RuleCount(rule, excludes, len(passed), failed, alone, 1 - failed / len(passed))

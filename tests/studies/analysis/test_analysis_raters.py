@@ -116,8 +116,8 @@ def sessions(verdicts: list[dict[str, bool]]) -> pd.DataFrame:
 def test_each_rule_says_how_many_it_dropped_and_how_many_alone() -> None:
     found = count_rules(sessions([{"trap": True, "gold": False}, {"trap": False, "gold": False}, {"trap": True}]))
     by_name = {rule.rule: rule for rule in found}
-    assert (by_name["trap"].judged, by_name["trap"].failed, by_name["trap"].dropped_alone) == (3, 1, 0)
-    assert (by_name["gold"].judged, by_name["gold"].failed, by_name["gold"].dropped_alone) == (2, 2, 1)
+    assert (by_name["trap"].judged, by_name["trap"].failed, by_name["trap"].failed_alone) == (3, 1, 0)
+    assert (by_name["gold"].judged, by_name["gold"].failed, by_name["gold"].failed_alone) == (2, 2, 1)
 
 
 def test_screening_is_reported_with_and_without(frame: pd.DataFrame) -> None:

@@ -1,0 +1,143 @@
+"""All results of a study at once: what the report prints and the page shows."""
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import combinations
+
+import pandas as pd
+
+from studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
+from studies.analysis.components import VarianceComponents, variance_components
+from studies.analysis.errors import AnalysisError
+from studies.analysis.frame import StudyData
+from studies.analysis.mixed import LARGEST, MixedModel, mixed_model
+from studies.analysis.mos import MosTable, mos
+from studies.analysis.pairs import Comparison, compare
+from studies.analysis.preferences import Preferences, preferences
+from studies.analysis.raters import Rater, rater_table
+from studies.analysis.reliability import Alpha, alpha
+from studies.analysis.screening import RuleCount, ScreeningEffect, count_rules, screening_effect
+from studies.analysis.stimuli import TwoScales, n_versus_m
+
+PACKAGES = ("undertone", "numpy", "pandas", "scipy", "statsmodels", "krippendorff", "mean-opinion-score")
+
+
+@dataclass(frozen=True)
+class ScaleResults:
+    """Everything on one scale; parts are None where `notes` says why.
+
+    Attributes:
+        screened: whether the primary numbers are of accepted sessions; False while there are none.
+    """
+
+    scale: str
+    screened: bool
+    mos: MosTable
+    comparison: Comparison
+    bootstrap: Bootstrap
+    mixed: MixedModel
+    alpha: Alpha
+    components: VarianceComponents | None
+    screening: ScreeningEffect
+    raters: tuple[Rater, ...]
+    preferences: Preferences | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything about a study.
+
+    Attributes:
+        missing: scales without results, and why.
+        seed: of every resampling.
+    """
+
+    data: StudyData
+    scales: tuple[ScaleResults, ...]
+    missing: dict[str, str]
+    two_scales: tuple[TwoScales, ...]
+    rules: tuple[RuleCount, ...]
+    states: dict[str, int]
+    devices: dict[str, int]
+    sources: dict[str, int]
+    seed: int
+    versions: dict[str, str]
+
+
+def analyse(data: StudyData, seed: int = 0, largest_mixed: int = LARGEST) -> StudyResults:
+    """Analyse every scale of a study that has ratings.
+
+    Args:
+        data: of a database or of a simulation.
+        seed: of every resampling.
+        largest_mixed: ratings on a scale above which the mixed model is left out.
+    """
+    scales, missing = [], {}
+    for scale in data.scales:
+        try:
+            scales.append(analyse_scale(data, scale, seed, largest_mixed))
+        except AnalysisError as error:
+            missing[scale] = str(error)
+    screened = all(results.screened for results in scales)
+    both = combinations([results.scale for results in scales], 2) if not data.pairs else ()
+    rated = data.sessions["session"].isin(set(data.ratings["session"]))
+    return StudyResults(
+        data=data,
+        scales=tuple(scales),
+        missing=missing,
+        two_scales=tuple(n_versus_m(data.ratings, first, second, screened) for first, second in both),
+        rules=count_rules(data.sessions),
+        states=_counts(data.sessions["state"]),
+        devices=_counts(data.sessions.loc[rated, "device"]),
+        sources=_counts(data.sessions.loc[rated, "source"]),
+        seed=seed,
+        versions=versions(),
+    )
+
+
+def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int = LARGEST) -> ScaleResults:
+    """Everything on one scale; of accepted sessions, or of all while none is accepted.
+
+    Raises:
+        AnalysisError: nothing is rated on it.
+    """
+    frame = data.ratings
+    effect = screening_effect(frame, scale)
+    screened = effect.screened is not None
+    notes = [] if screened else [f"{effect.note} Until then the numbers are of all sessions."]
+    try:
+        components = variance_components(frame, scale, screened)
+    except AnalysisError as error:
+        components = None
+        notes.append(str(error))
+    return ScaleResults(
+        scale=scale,
+        screened=screened,
+        mos=mos(frame, scale, screened),
+        comparison=compare(frame, scale, screened),
+        bootstrap=two_way_bootstrap(frame, scale, screened, seed=seed),
+        mixed=mixed_model(frame, scale, screened, largest_mixed),
+        alpha=alpha(frame, scale, screened, seed=seed),
+        components=components,
+        screening=effect,
+        raters=rater_table(frame, scale),
+        preferences=preferences(frame, scale, data.pairs, screened) if data.pairs else None,
+        notes=tuple(notes),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of what computed the numbers."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _counts(column: pd.Series) -> dict[str, int]:
+    return {str(name): int(number) for name, number in column.value_counts().items()}
