@@ -26,6 +26,10 @@ CorpusOption = Annotated[Path, typer.Option(help="Folder with manifest.tsv, or a
 LexiconOption = Annotated[Path, typer.Option(help="Folder with cmudict.dict.")]
 PreparedOption = Annotated[Path, typer.Option(help="Folder that `undertone prepare` wrote.")]
 OutOption = Annotated[Path, typer.Option(help="Folder to write; an unfinished run there is resumed.")]
+TokenizerOption = Annotated[Path, typer.Option(help="Folder of the finished tokenizer run.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a setting of the recipe, for example model.latent_dim=16.")
+]
 CpuOption = Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")]
 
 
@@ -118,44 +122,98 @@ def prepare(
     corpus: CorpusOption,
     out: OutOption,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
+    layout: Annotated[str, typer.Option(help="auto, manifest, librispeech, librilight, ljspeech or folder.")] = "auto",
+    split: Annotated[list[str] | None, typer.Option(help="A split to keep; repeat for more.")] = None,
+    shards: Annotated[
+        bool, typer.Option("--shards", help="Shards that stream, for hundreds of hours or more.")
+    ] = False,
+    shard_hours: Annotated[float, typer.Option(min=0.001, help="Speech in a shard.")] = 1.0,
+    as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Change neither level nor ends.")] = False,
 ) -> None:
-    """Corpus to prepared folder: 16 kHz, one loudness, trimmed, mels."""
-    from train.prepare import prepare as run_prepare
+    """Corpus to prepared folder: 16 kHz, one loudness, trimmed, mels.
 
-    clips = run_prepare(corpus, out, workers=workers)
-    typer.echo(f"{len(clips)} clips, {sum(clip.num_frames for clip in clips) / 50 / 3600:.2f} h in {out}")
+    Broken files are skipped, counted and listed in rejected.jsonl. With --shards the work is shared by all processes
+    that `accelerate launch` starts on any number of nodes, and a second call makes only what is missing.
+    """
+    from train.clean import CleanSettings
+    from train.prepare import prepare as run_prepare
+    from train.report import read_report, summary
+    from train.shards import prepare_shards
+
+    settings = CleanSettings(trim=False, loudness_lufs=None) if as_recorded else CleanSettings()
+    splits = tuple(split or ("train", "dev"))
+    if shards:
+        prepare_shards(corpus, out, splits, workers, settings, layout, shard_hours)
+    else:
+        run_prepare(corpus, out, splits, workers, settings, layout)
+    for line in summary(read_report(out)):
+        typer.echo(line)
 
 
 @app.command()
 def tokenizer(
     prepared: PreparedOption,
-    lexicon: LexiconOption,
     out: OutOption,
     recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")] = "demo-tokenizer",
+    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for a phonetic tokenizer.")] = None,
+    hubert: Annotated[
+        str | None, typer.Option(help="HuBERT weights for its units: a folder, a file, a Hub id.")
+    ] = None,
+    changes: SetOption = None,
     cpu: CpuOption = False,
 ) -> None:
-    """Train the phonetic tokenizer and its units."""
-    from train.demo import run_tokenizer
-    from train.recipes import load_recipe_of
-    from train.tokenizer import TokenizerRecipe
+    """Train the phonetic tokenizer and its units, or cluster the units of HuBERT (recipe hubert-kmeans-200)."""
+    from train.recipes import load_recipe
+    from train.runs import run_any_tokenizer
 
-    run_tokenizer(load_recipe_of(TokenizerRecipe, recipe), prepared, lexicon, out, cpu)
+    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu)
+
+
+@app.command()
+def tokens(
+    prepared: PreparedOption,
+    tokenizer: TokenizerOption,
+    workers: Annotated[int, typer.Option(help="Processes on the CPU.")] = 2,
+    cpu: CpuOption = False,
+) -> None:
+    """Assign the units of a tokenizer to a prepared folder; `undertone train` does it too where it was not done.
+
+    On shards the work is shared by all processes that `accelerate launch` starts.
+    """
+    from train.runs import run_tokens
+
+    typer.echo(run_tokens(tokenizer, prepared, workers, cpu))
 
 
 @app.command()
 def train(
     recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")],
-    prepared: PreparedOption,
-    tokenizer: Annotated[Path, typer.Option(help="Folder of the finished tokenizer run.")],
-    out: OutOption,
+    prepared: Annotated[Path | None, typer.Option(help="Folder that `undertone prepare` wrote.")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="Folder of the finished tokenizer run.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; an unfinished run there is resumed.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Finished run of the same sizes to begin with.")] = None,
+    changes: SetOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
+    ] = False,
     cpu: CpuOption = False,
 ) -> None:
-    """Train VAE-GSLM."""
-    from train.demo import run_model
+    """Train VAE-GSLM, its ablations or the baseline of tokens alone."""
     from train.recipes import load_recipe_of
     from train.vae_gslm import ModelRecipe
 
-    run_model(load_recipe_of(ModelRecipe, recipe), prepared, tokenizer, out, cpu)
+    loaded = load_recipe_of(ModelRecipe, recipe, changes or ())
+    if dry_run:
+        from train.dry_run import dry_run as run_dry
+
+        for line in run_dry(loaded, cpu=cpu).lines():
+            typer.echo(line)
+        return
+    if prepared is None or tokenizer is None or out is None:
+        raise typer.BadParameter("training needs --prepared, --tokenizer and --out; only --dry-run goes without")
+    from train.runs import run_model
+
+    run_model(loaded, prepared, tokenizer, out, cpu, start)
 
 
 @app.command()
@@ -163,14 +221,15 @@ def vocoder(
     recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")],
     prepared: PreparedOption,
     out: OutOption,
+    changes: SetOption = None,
     cpu: CpuOption = False,
 ) -> None:
     """Train the vocoder."""
-    from train.demo import run_vocoder
     from train.recipes import load_recipe_of
+    from train.runs import run_vocoder
     from train.vocoder_recipe import VocoderRecipe
 
-    run_vocoder(load_recipe_of(VocoderRecipe, recipe), prepared, out, cpu)
+    run_vocoder(load_recipe_of(VocoderRecipe, recipe, changes or ()), prepared, out, cpu)
 
 
 @app.command()

@@ -47,3 +47,21 @@ def write_report(
         common = "; ".join(f"{count} times: {reason}" for reason, count in reasons.most_common(3))
         log.warning("%d recordings left out (%s), see %s", len(rejected), common, out / REJECTED)
     return report
+
+
+def read_report(out: Path) -> dict[str, Any]:
+    """The report of a prepared folder; empty where it was prepared before there were reports."""
+    path = out / REPORT
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def summary(report: dict[str, Any]) -> list[str]:
+    """The report in a few lines."""
+    lines = [
+        f"{split}: {found['clips']} clips, {found['hours']:.2f} h, {found['speakers']} speakers"
+        for split, found in report.get("splits", {}).items()
+    ]
+    if report.get("rejected"):
+        lines.append(f"left out: {report['rejected']}, see {REJECTED}")
+        lines += [f"  {count} x {reason}" for reason, count in report["reasons"].items()]
+    return lines

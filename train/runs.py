@@ -6,10 +6,12 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from engine.config import GriffinLimConfig
-from train.export import export_stage, keep_settings, load_tokenizer
+from engine.errors import SettingsError
+from train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
 from train.hubert_units import HubertRecipe, fit_hubert_units
 from train.loop import Clock, run
 from train.phones import Lexicon
+from train.recipes import AnyRecipe
 from train.tokenizer import TokenizerRecipe, TokenizerStage, fit_units
 from train.tokens import assign_tokens
 from train.vae_gslm import ModelRecipe, ModelStage
@@ -29,6 +31,29 @@ def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: P
         log.info("tokenizer: %s", numbers)
         export_stage(tokenizer, tokenizer.config, clock, out, numbers)
     accelerator.wait_for_everyone()
+
+
+def run_any_tokenizer(
+    recipe: AnyRecipe, prepared: Path, lexicon: Path | None, hubert: str | None, out: Path, cpu: bool = False
+) -> None:
+    """Make the tokenizer of a recipe.
+
+    Args:
+        lexicon: folder of the CMU dictionary, which a phonetic tokenizer needs.
+        hubert: weights of HuBERT instead of those that the recipe names.
+    Raises:
+        SettingsError: a recipe of another stage, or no lexicon for a phonetic one.
+    """
+    if isinstance(recipe, HubertRecipe):
+        run_hubert(recipe.model_copy(update={"hubert": hubert}) if hubert else recipe, prepared, out, cpu)
+    elif isinstance(recipe, TokenizerRecipe):
+        if lexicon is None:
+            raise SettingsError("a phonetic tokenizer needs --lexicon, the folder of the CMU dictionary (cmudict.dict)")
+        run_tokenizer(recipe, prepared, lexicon, out, cpu)
+    else:
+        raise SettingsError(
+            f"{recipe.name} is a recipe of the stage {recipe.stage!r}; expected 'tokenizer' or 'hubert'"
+        )
 
 
 def run_hubert(recipe: HubertRecipe, prepared: Path, out: Path, cpu: bool = False) -> None:
@@ -56,11 +81,13 @@ def run_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = Fa
     accelerator.wait_for_everyone()
 
 
-def run_model(recipe: ModelRecipe, prepared: Path, tokenizer: Path, out: Path, cpu: bool = False) -> None:
-    """Assign tokens, where they are not yet, and train VAE-GSLM."""
+def run_model(
+    recipe: ModelRecipe, prepared: Path, tokenizer: Path, out: Path, cpu: bool = False, start: Path | None = None
+) -> None:
+    """Assign tokens, where they are not yet, and train VAE-GSLM, from what the run in `start` exported if given."""
     tokens = run_tokens(tokenizer, prepared, cpu=cpu) if recipe.tokens else None
     accelerator = Accelerator(cpu=cpu)
-    stage = ModelStage(recipe, prepared, tokens, accelerator)
+    stage = ModelStage(recipe, prepared, tokens, accelerator, start / WEIGHTS if start else None)
     clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
     if accelerator.is_main_process:
         numbers = stage.evaluate(clock.step)

@@ -236,6 +236,10 @@ class ModelStage:
             return losses(forward), None
         return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)
 
+    def losses_of(self, windows: Windows) -> Losses:
+        """A forward pass of the network that is trained, with its graph."""
+        return self._losses(self.network, windows)[0]
+
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
         """The losses on the same windows and the same noise of the dev split at every call, KL per dimension too."""
