@@ -1,5 +1,6 @@
 """Killed processes, crowds, full disks, locks and jumping clocks: no acknowledged rating is lost, none is doubled."""
 
+import json
 import os
 import random
 import resource
@@ -35,46 +36,57 @@ def rated(db: Database) -> list[str]:
         return list(session.scalars(select(Rating.trial_id)))
 
 
-def run_writer(db: Database, events: Path, sample: Sample, left: list[str], *moment: str) -> subprocess.Popen[str]:
-    writer = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.studies.store.writer",
-            db.url,
-            str(events),
-            sample.session,
-            sample.study,
-            *moment,
-        ],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert writer.stdin is not None
-    assert writer.stdout is not None
-    assert writer.stdout.readline() == "ready\n"
-    writer.stdin.write("\n".join(left))
-    writer.stdin.close()
-    return writer
+class Writers:
+    """Starts writing processes one after the other; each can be killed."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        assert self._line() == "ready"
+
+    def start(self, db: Database, events: Path, sample: Sample, left: list[str], moment: str = "") -> int:
+        """The new process's id; with a moment it kills itself in its fiftieth transaction."""
+        names = {"url": db.url, "events": str(events), "session": sample.session, "study": sample.study}
+        job = {**names, "trials": left, "moment": moment, "number": 50}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        self._early: list[str] = []
+        while not (line := self._line()).startswith("pid "):
+            self._early.append(line)  # the child was faster than its parent
+        return int(line.split()[1])
+
+    def acknowledged(self, at_most: int) -> list[str]:
+        return [self._next() for _ in range(at_most)]
+
+    def rest(self) -> tuple[list[str], int]:
+        """What else was acknowledged, and how the process ended."""
+        got = []
+        while not (line := self._next()).startswith("ended "):
+            got.append(line)
+        return got, int(line.split()[1])
+
+    def _next(self) -> str:
+        return self._early.pop(0) if self._early else self._line()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the writer ended"
+        return line.strip()
 
 
-def acknowledged(writer: subprocess.Popen[str], at_most: int | None = None) -> list[str]:
-    assert writer.stdout is not None
-    got: list[str] = []
-    for line in writer.stdout:
-        got.append(line.strip())
-        if len(got) == at_most:
-            break
-    return got
+@pytest.fixture(scope="module")
+def writers() -> Iterator[Writers]:
+    command = [sys.executable, "-m", "tests.studies.store.writer"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Writers(process)
+        assert process.stdin is not None
+        process.stdin.close()
 
 
-def whole(lines: list[str], trials: list[str]) -> set[str]:
-    return {line for line in lines if line in trials}  # the last line may be cut by the kill
-
-
-def test_killing_the_writer_loses_no_acknowledged_rating_and_doubles_none(database: Database, tmp_path: Path) -> None:
+def test_killing_the_writer_loses_no_acknowledged_rating_and_doubles_none(
+    database: Database, writers: Writers, tmp_path: Path
+) -> None:
     study, stimuli = make_study(database, stimuli=NUM_RATINGS)
     sample = make_rater(database, study, stimuli)
     events = tmp_path / "events"
@@ -84,25 +96,27 @@ def test_killing_the_writer_loses_no_acknowledged_rating_and_doubles_none(databa
     def left() -> list[str]:
         return [trial for trial in sample.trials if trial not in done]
 
-    for number in (60, 130):  # between two ratings, and at any moment of one
-        writer = run_writer(database, events, sample, left())
-        got = acknowledged(writer, number)
+    for number in (40, 80, 20, 60):  # between two ratings, and at any moment of one
+        process = writers.start(database, events, sample, left())
+        done |= set(writers.acknowledged(number))
         time.sleep(rng.uniform(0, 0.02))
-        writer.send_signal(signal.SIGKILL)
-        done |= whole([*got, *acknowledged(writer)], sample.trials)
-        writer.wait()
+        os.kill(process, signal.SIGKILL)
+        more, ended = writers.rest()
+        done |= set(more)
+        assert ended == -signal.SIGKILL
         assert done <= set(rated(database))
     for moment in ("before_commit", "before_copy"):  # with the transaction open, and between it and its copy
-        writer = run_writer(database, events, sample, left(), moment, "50")
-        done |= whole(acknowledged(writer), sample.trials)
-        assert writer.wait() == -signal.SIGKILL
+        writers.start(database, events, sample, left(), moment)
+        more, ended = writers.rest()
+        done |= set(more)
+        assert ended == -signal.SIGKILL
         found = set(rated(database))
         assert done <= found
         assert len(found - done) == (1 if moment == "before_copy" else 0)  # saved but not yet acknowledged
-    writer = run_writer(database, events, sample, left())
-    done |= whole(acknowledged(writer), sample.trials)
-    assert writer.wait() == 0
-    assert sorted(rated(database)) == sorted(done) == sorted(sample.trials)
+    writers.start(database, events, sample, left())
+    more, ended = writers.rest()
+    assert ended == 0
+    assert sorted(rated(database)) == sorted(done | set(more)) == sorted(sample.trials)
 
     ship_missing(database)  # what a server does when it starts
     target = Database(f"sqlite:///{tmp_path / 'fresh.sqlite'}")

@@ -1,18 +1,45 @@
-"""A process that rates and says what was acknowledged; a test kills it.
+"""A server's process that rates and says what was acknowledged, so that a test can kill it.
 
-Usage: python -m tests.studies.store.writer URL EVENTS SESSION STUDY [before_commit|before_copy NUMBER] < trial ids
+`python -m tests.studies.store.writer` reads jobs as lines of JSON and forks a process for each: its imports, which
+take longer than the ratings, are done once. It prints `pid N`, the trials as they are acknowledged, and `ended STATUS`.
 """
 
+import json
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
 from studies.store import Database
 from studies.store.tables import Rating
 from tests.studies.store.samples import Sample, rate
+
+
+def main() -> None:
+    print("ready", flush=True)
+    for line in sys.stdin:
+        job = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            work(job)
+            os._exit(0)
+        print(f"pid {child}", flush=True)
+        _, status = os.waitpid(child, 0)
+        print(f"ended {os.waitstatus_to_exitcode(status)}", flush=True)
+
+
+def work(job: dict[str, Any]) -> None:
+    db = Database(job["url"], Path(job["events"]))
+    if job["moment"]:
+        die_at(db, job["moment"], job["number"])
+    sample = Sample(job["study"], "", job["session"], [])
+    for trial in job["trials"]:
+        if not already(db, trial):  # a page that got no answer sends the same rating again
+            rate(db, sample, trial, 4.0, nonce=trial)
+        os.write(1, f"{trial}\n".encode())  # whole, whenever the process dies
 
 
 def already(db: Database, trial: str) -> bool:
@@ -36,18 +63,6 @@ def die_at(db: Database, moment: str, number: int) -> None:
         return result if moment == "before_commit" else original(argument)
 
     setattr(owner, name, counted)
-
-
-def main() -> None:
-    url, events, session, study, *moment = sys.argv[1:]
-    db = Database(url, Path(events))
-    if moment:
-        die_at(db, moment[0], int(moment[1]))
-    print("ready", flush=True)
-    for trial in sys.stdin.read().split():
-        if not already(db, trial):  # a page that got no answer sends the same rating again
-            rate(db, Sample(study, "", session, []), trial, 4.0, nonce=trial)
-        print(trial, flush=True)
 
 
 if __name__ == "__main__":
