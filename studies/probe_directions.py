@@ -23,7 +23,8 @@ TARGETS = {
     "tilt": ("tilt", "brightness"),
     "voicing": ("voicing", "voicing"),
 }
-MIN_R2 = 0.02  # of a regression: below this the latents do not know the attribute
+HELD = ("f0", "energy", "tilt")  # while another is moved; whether a frame is voiced follows from the others
+MIN_R2 = 0.05  # of a regression: below this the latents do not know the attribute
 SLIDER_PERCENTILES = (2.5, 97.5)
 
 
@@ -47,12 +48,11 @@ def by_regression(frames: dict[str, Frames], material: Material) -> list[Candida
     """Where the attributes are written in the latents of speech, as far as speakers that were left out confirm it."""
     scores = {attribute: linear_probe(frames[attribute].within_clips()) for attribute in TARGETS}
     known = [attribute for attribute, r2 in scores.items() if r2 is not None and r2.value >= MIN_R2]
-    weights = [readout(frames[attribute]) for attribute in known]
-    return _candidates(known, weights, "regression", material)
+    return _candidates({attribute: readout(frames[attribute]) for attribute in known}, "regression", material)
 
 
 def by_response(effects: Sequence[Effects], statistics: LatentStatistics, material: Material) -> list[Candidate]:
-    """What the decoder answers to: the slopes of the attributes that some dimension surely moves.
+    """What the decoder answers to: the slopes of the attributes that some dimension moves surely and noticeably.
 
     Args:
         effects: of each dimension.
@@ -60,11 +60,11 @@ def by_response(effects: Sequence[Effects], statistics: LatentStatistics, materi
     answered = [
         attribute
         for attribute, (clip_attribute, _) in TARGETS.items()
-        if any(monotone(found.get(clip_attribute, ())) for found in effects)
+        if any(_moves(found, clip_attribute) for found in effects)
     ]
     std = np.array(statistics.std)
-    weights = [np.array([_slope(found, TARGETS[attribute][0]) for found in effects]) / std for attribute in answered]
-    return _candidates(answered, weights, "response", material)
+    weights = {key: np.array([_slope(found, TARGETS[key][0]) for found in effects]) / std for key in answered}
+    return _candidates(weights, "response", material)
 
 
 def kept(
@@ -75,7 +75,7 @@ def kept(
     missing: dict[str, str] = {}
     for attribute, (clip_attribute, name) in TARGETS.items():
         own = [(c, e) for c, e in zip(candidates, effects, strict=True) if c.attribute == attribute]
-        able = [(c, e) for c, e in own if monotone(e.get(clip_attribute, ())) and _swing(e, clip_attribute) >= 1]
+        able = [(c, e) for c, e in own if _moves(e, clip_attribute)]
         if able:
             candidate, effect = max(able, key=lambda pair: _selectivity(pair[1], clip_attribute))
             found.append(_probe(candidate, effect, frames, material))
@@ -90,13 +90,16 @@ def kept(
 
 
 def _candidates(
-    attributes: list[str], weights: list[Array], method: Literal["regression", "response"], material: Material
+    weights: dict[str, Array], method: Literal["regression", "response"], material: Material
 ) -> list[Candidate]:
-    if not attributes:
-        return []
+    """A direction for each attribute, the held ones among the others left alone."""
     covariance = np.cov(material.latents.double().numpy().T)
-    found = directions(np.stack(weights, axis=1), covariance)
-    return [Candidate(attribute, method, along) for attribute, along in zip(attributes, found, strict=True)]
+    found = []
+    for attribute, own in weights.items():
+        others = [weights[key] for key in HELD if key in weights and key != attribute]
+        along = directions(np.stack([own, *others], axis=1), covariance)[0]
+        found.append(Candidate(attribute, method, along))
+    return found
 
 
 def _probe(candidate: Candidate, effects: Effects, frames: dict[str, Frames], material: Material) -> DirectionProbe:
@@ -130,6 +133,11 @@ def _slope(effects: Effects, attribute: str) -> float:
     """Change of an attribute for one sigma, by least squares through no change at no shift."""
     found = effects.get(attribute, ())
     return sum(e.sigma * e.value for e in found) / max(sum(e.sigma**2 for e in found), 1e-12)
+
+
+def _moves(effects: Effects, attribute: str) -> bool:
+    """Whether an attribute moves all the way, surely, and by at least one noticeable change."""
+    return monotone(effects.get(attribute, ())) and _swing(effects, attribute) >= 1
 
 
 def _swing(effects: Effects, attribute: str) -> float:
