@@ -1,0 +1,145 @@
+"""The corpus aligned with its transcripts, and aligned again by its units."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from train.corpora.source import CorpusError
+from train.phones import Lexicon
+from train.prepare import read_index
+from train.text.alignment import Alignment, align_corpus, phone_reader, transcript_symbols
+from train.text.hmm import Emissions, States, best_path, segments_of, support
+from train.text.refine import refine, refine_file
+from train.text.segments import MIN_SILENCE_FRAMES, SILENCE, Segments
+
+
+def test_every_clip_is_tiled_by_its_transcript(
+    tokenizer_run: Path, prepared: Path, lexicon: Lexicon, tokens: Path, lexicon_folder: Path, tmp_path: Path
+) -> None:
+    path = align_corpus(tokenizer_run, prepared, lexicon, tmp_path, workers=1)
+    refined = refine_file(path, prepared, tokens, lexicon)
+    clips = {clip.clip_id: clip for clip in read_index(prepared)}
+    for alignment in (Alignment.read(path), Alignment.read(refined)):
+        assert alignment.phones == lexicon.inventory
+        assert alignment.clips.keys() == clips.keys()
+        for name, aligned in alignment.clips.items():
+            clip = clips[name]
+            assert aligned.ends[-1] == clip.num_frames
+            assert all(np.diff([0, *aligned.ends]) > 0)
+            assert len(aligned.symbols) == len(aligned.ends) == len(aligned.scores)
+            spoken = [symbol for symbol in aligned.symbols if symbol != SILENCE]
+            assert spoken == lexicon.classes(clip.transcript)
+            assert len(aligned.firsts) == len(clip.transcript.split())
+
+
+def test_an_interrupted_alignment_goes_on_where_it_stopped(
+    tokenizer_run: Path, prepared: Path, lexicon: Lexicon, tmp_path: Path
+) -> None:
+    whole = align_corpus(tokenizer_run, prepared, lexicon, tmp_path / "whole", workers=1)
+    again = tmp_path / "again" / whole.name
+    again.parent.mkdir()
+    lines = whole.read_text().splitlines()
+    again.with_suffix(".partial").write_text("\n".join(lines[:4]) + "\n" + lines[4][:17])
+    resumed = align_corpus(tokenizer_run, prepared, lexicon, again.parent, workers=1)
+    assert resumed == again
+    assert resumed.read_text() == whole.read_text()
+    assert align_corpus(tokenizer_run, prepared, lexicon, again.parent) == again
+
+
+def test_two_processes_align_as_one_does(tokenizer_run: Path, prepared: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    one = align_corpus(tokenizer_run, prepared, lexicon, tmp_path / "one", workers=1, max_clips=3)
+    two = align_corpus(tokenizer_run, prepared, lexicon, tmp_path / "two", workers=2, max_clips=3)
+    assert one.read_text() == two.read_text()
+    assert len(one.read_text().splitlines()) == 1 + 3 + 3  # of train and of dev
+
+
+def test_an_unknown_word_is_one_symbol_and_too_many_are_no_transcript(lexicon: Lexicon) -> None:
+    unknown = len(lexicon.inventory) + 1
+    found = transcript_symbols(lexicon, "the zyzzyva sat on the old")
+    assert found is None  # two of six
+    found = transcript_symbols(lexicon, "the zyzzyva sat we saw the old man")
+    assert found is not None
+    assert found[2] == (unknown, True)
+    assert sum(first for _, first in found) == 8
+    assert transcript_symbols(lexicon, "") is None
+
+
+def test_errors_say_what_to_do(tmp_path: Path, tokenizer_run: Path, prepared: Path) -> None:
+    with pytest.raises(CorpusError, match="Align the corpus first"):
+        Alignment.read(tmp_path / "none.jsonl")
+    other = tmp_path / "lexicon"
+    other.mkdir()
+    (other / "cmudict.dict").write_text("a AH0\n")
+    with pytest.raises(CorpusError, match="other phones"):
+        align_corpus(tokenizer_run, prepared, Lexicon(other), tmp_path)
+    run = tmp_path / "units-only"
+    run.mkdir()
+    config = json.loads((tokenizer_run / "export.json").read_text())
+    reader = phone_reader(tokenizer_run).without_classifier()
+    from safetensors.torch import save_file
+
+    save_file(reader.state_dict(), str(run / "export.safetensors"))
+    (run / "export.json").write_text(json.dumps(config | {"num_layers": 1, "phones": []}))
+    (run / "trained.json").write_text("{}")
+    with pytest.raises(CorpusError, match="reads no phones"):
+        phone_reader(run)
+
+
+def spoken(
+    random: np.random.Generator, transcript: list[tuple[int, bool]], pauses: bool
+) -> tuple[Segments, np.ndarray]:
+    """A clip whose symbols last 3 to 8 frames and emit two units each, of ten."""
+    symbols, ends, firsts, units = [], [], [], []
+    for symbol, first in transcript:
+        if first and pauses and random.random() < 0.5:
+            symbols.append(SILENCE)
+            firsts.append(False)
+            units += [int(unit) for unit in random.integers(0, 2, MIN_SILENCE_FRAMES + random.integers(0, 9))]
+            ends.append(len(units))
+        symbols.append(symbol)
+        firsts.append(first)
+        units += [2 * symbol + int(unit) for unit in random.integers(0, 2, random.integers(3, 9))]
+        ends.append(len(units))
+    return Segments(symbols, ends, firsts), np.array(units)
+
+
+def test_units_find_the_true_segments_from_shifted_ones() -> None:
+    random = np.random.default_rng(0)
+    transcripts = [[(1, True), (2, False), (3, True), (1, False), (4, True), (2, True)] for _ in range(12)]
+    truth = [spoken(random, transcript, pauses=True) for transcript in transcripts]
+    shifted = [
+        (Segments(found.symbols, [*(np.array(found.ends[:-1]) - 2).tolist(), found.ends[-1]], []), units)
+        for found, units in truth
+    ]
+    emissions = Emissions.count(shifted, 6, 10)
+    for _ in range(3):
+        paths = [
+            best_path(States.of(transcript), units, emissions)
+            for transcript, (_, units) in zip(transcripts, truth, strict=True)
+        ]
+        found = [segments_of(States.of(transcript), path) for transcript, path in zip(transcripts, paths, strict=True)]
+        emissions = Emissions.count([(one, units) for one, (_, units) in zip(found, truth, strict=True)], 6, 10)
+    for (expected, units), one in zip(truth, found, strict=True):
+        assert one.symbols == expected.symbols
+        assert one.ends == expected.ends
+        assert one.firsts == expected.firsts
+        assert min(support(one, units, emissions)) > 0
+
+
+def test_a_pause_is_never_shorter_than_its_minimum() -> None:
+    states = States.of([(1, True), (2, True)])
+    counts = np.eye(4, 8) * 50
+    emissions = Emissions(counts, np.full(4, 10))
+    units = np.array([1] * 5 + [0] * 3 + [2] * 5)  # three silent frames between two words
+    found = segments_of(states, best_path(states, units, emissions))
+    lengths = dict(zip(found.symbols, np.diff([0, *found.ends]), strict=True))
+    assert lengths.get(SILENCE, MIN_SILENCE_FRAMES) >= MIN_SILENCE_FRAMES
+
+
+def test_clips_too_short_for_their_words_are_left_out() -> None:
+    alignment = Alignment(("AA", "B"), {})
+    spoken = {"short": [(1, True), (2, False), (1, False)], "long": [(1, True)]}
+    units = {"short": np.array([1, 2]), "long": np.array([1, 1, 1])}
+    assert refine(alignment, spoken, units, 4, rounds=1).clips.keys() == {"long"}
