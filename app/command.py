@@ -315,7 +315,8 @@ def probe(
 def main() -> None:
     """Run a verb; an error that a person can mend is one line on standard error and exit status 2."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("accelerate").setLevel(logging.WARNING)
+    for chatty in ("accelerate", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         app()
     except ValueError as error:

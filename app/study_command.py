@@ -68,7 +68,7 @@ def build(
     sounds = ", ".join(f"{count} {kind}" for kind, count in sorted(made.stimuli.items()))
     typer.echo(f"{name}: {sounds}; {made.seconds / 60:.1f} min at {made.loudness_lufs:.1f} LUFS")
     if made.lowered_db:
-        typer.echo(f"All clips are {made.lowered_db:.1f} dB lower than asked for, because of clip {made.lowered_for}.")
+        typer.echo(f"That is {made.lowered_db:.1f} dB lower than asked for: {made.lowered_for} has high peaks.")
     typer.echo(f"Next: undertone study open {name}")
 
 

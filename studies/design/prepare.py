@@ -1,7 +1,6 @@
 """Raw clips to what raters hear: cut alike, faded, one loudness, encoded without a tag, and every file checked."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,9 +92,7 @@ def prepare(clips: list[Clip], preparation: Preparation) -> tuple[list[Prepared]
     """
     faded = [faded_ends(clip.waveform, preparation.fade_seconds) for clip in clips]
     levels = [_measured(clip, samples) for clip, samples in zip(clips, faded, strict=True)]
-    by_label: Mapping[str, Level] = {
-        f"{index}: {clip.label}": level for index, (clip, level) in enumerate(zip(clips, levels, strict=True))
-    }
+    by_label = {clip.label: level for clip, level in zip(clips, levels, strict=True)}
     target = common_target(by_label, preparation.loudness_lufs, preparation.true_peak_dbtp, preparation.on_peak)
     made = []
     for clip, samples, level in zip(clips, faded, levels, strict=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from studies.store.columns import utc_now
 from studies.store.database import Database
@@ -16,6 +16,7 @@ from studies.store.errors import StoreError
 from studies.store.failures import translated
 from studies.store.migrate import migrate
 from studies.store.recording import TABLES
+from studies.store.tables import Event
 
 logger = logging.getLogger(__name__)
 PATTERN = "snapshot-[0-9]*-*.sqlite"
@@ -88,7 +89,7 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 
 class Schedule:
-    """Takes a snapshot now and then, and a last one when it is stopped.
+    """Takes a snapshot now and then, if something has happened since, and a last one when it is stopped.
 
     Args:
         after: called after every snapshot.
@@ -98,6 +99,7 @@ class Schedule:
         self, db: Database, folder: Path, every_minutes: float = 15.0, after: Callable[[], object] | None = None
     ) -> None:
         self._db, self._folder, self._seconds, self._after = db, folder, every_minutes * 60, after
+        self._last_event: int | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
 
@@ -122,7 +124,12 @@ class Schedule:
         if self._db.read_only:  # what is stored may not be the whole: it must not displace a good snapshot
             return
         try:
+            with self._db.reading() as session:
+                newest = session.scalar(select(func.max(Event.id)))
+            if newest == self._last_event:
+                return
             snapshot(self._db, self._folder)
+            self._last_event = newest
         except (OSError, StoreError) as error:
             logger.error("no snapshot: %s", error)
             return

@@ -11,8 +11,10 @@ from sqlalchemy.types import TypeDecorator
 
 
 def new_id() -> str:
-    """An id that tells nothing and cannot be guessed: 128 random bits, safe in a URL."""
-    return secrets.token_urlsafe(16)
+    """An id that tells nothing and cannot be guessed: 128 random bits, safe in a URL and on a command line."""
+    while (made := secrets.token_urlsafe(16)).startswith("-"):  # it would be taken for an option
+        pass
+    return made
 
 
 def utc_now() -> datetime:

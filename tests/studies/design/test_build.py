@@ -16,9 +16,9 @@ from studies.design import render as render_module
 from studies.design.build import Built, build_study
 from studies.design.levels import measure
 from studies.design.media import metadata_blocks
-from studies.design.registry import make_study, set_status, status_of
+from studies.design.registry import make_study, set_status
 from studies.store import Database, Places, migrate
-from studies.store.tables import Event, Participant, Prompt, Stimulus, Study, System
+from studies.store.tables import Participant, Prompt, Stimulus, Study, System
 from tests.studies.design.sounds import RATE_HZ, study_file, write_folders, write_speech
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -272,28 +272,6 @@ def test_only_the_continuation_can_be_presented(db: Database, places: Places, tm
     built(db, places, tmp_path, systems=systems, preparation={"heard": "continuation"})
     assert {stimulus.seconds for stimulus in stimuli(db)} == {2.5}
     assert {stimulus.provenance["start_seconds"] for stimulus in stimuli(db)} == {1.5}
-
-
-def test_a_study_is_built_opened_paused_and_closed_in_that_order(db: Database, places: Places, tmp_path: Path) -> None:
-    write_folders(tmp_path)
-    study = study_file(tmp_path)
-    make_study(db, study)
-    with pytest.raises(DesignError, match=r"is draft and cannot become open\. Build it first"):
-        set_status(db, "small", "open", places)
-    build_study(db, "small", places)
-    set_status(db, "small", "open", places, actor="somebody")
-    for change in (lambda: make_study(db, study), lambda: build_study(db, "small", places)):
-        with pytest.raises(DesignError, match="can no longer change"):
-            change()
-    set_status(db, "small", "paused", places)
-    set_status(db, "small", "closed", places)
-    found = status_of(db, "small")
-    assert (found.status, found.stimuli, found.wanted, found.collected) == ("closed", 12, 24, 0)
-    with db.reading() as session:
-        kinds = [event.kind for event in session.scalars(select(Event).order_by(Event.id))]
-    assert kinds == ["study.defined", "study.built", "study.open", "study.paused", "study.closed"]
-    with pytest.raises(DesignError, match="no study 'other'; known: small"):
-        status_of(db, "other")
 
 
 def test_a_sound_that_was_lost_or_changed_keeps_the_study_closed(db: Database, places: Places, tmp_path: Path) -> None:

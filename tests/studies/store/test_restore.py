@@ -222,25 +222,23 @@ def test_a_copy_that_cannot_be_written_catches_up_and_costs_no_rating(database: 
     assert everything(target) == everything(database)
 
 
-def test_snapshots_come_at_intervals_and_at_the_end_and_the_oldest_go(database: Database, tmp_path: Path) -> None:
-    filled(database)
-    seen: list[Path | None] = []
-    three = threading.Event()
-
-    def note() -> None:
-        seen.append(newest_snapshot(tmp_path / "backups"))
-        if len(seen) == 3:
-            three.set()
-
-    schedule = Schedule(database, tmp_path / "backups", every_minutes=0.0005, after=note).start()
-    assert three.wait(60)
+def test_snapshots_come_when_something_has_happened_and_the_oldest_go(database: Database, tmp_path: Path) -> None:
+    sample = filled(database, ratings=0)
+    backups = tmp_path / "backups"
+    taken = threading.Semaphore(0)
+    schedule = Schedule(database, backups, every_minutes=0.0005, after=taken.release).start()
+    for trial in sample.trials[:3]:
+        rate(database, sample, trial, 3)
+        assert taken.acquire(timeout=60)
     schedule.stop()
-    schedule.stop()
-    assert newest_snapshot(tmp_path / "backups") == seen[-1]
+    count = len(snapshots(backups))
+    schedule.stop()  # nothing happened since
+    assert len(snapshots(backups)) == count
     for _ in range(3):
-        snapshot(database, tmp_path / "backups", kept=2)
-    assert len(snapshots(tmp_path / "backups")) == 2
-    assert (tmp_path / "backups" / "latest.sqlite").read_bytes() == snapshots(tmp_path / "backups")[-1].read_bytes()
+        snapshot(database, backups, kept=2)
+    assert len(snapshots(backups)) == 2
+    assert newest_snapshot(backups) == snapshots(backups)[-1]
+    assert (backups / "latest.sqlite").read_bytes() == snapshots(backups)[-1].read_bytes()
 
 
 def test_a_paused_database_displaces_no_snapshot(database: Database, tmp_path: Path) -> None:
