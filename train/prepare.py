@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from engine.config import MelConfig
 from train.clean import CleanSettings, clean, clean_clips, keep_clean_settings
-from train.corpora import CorpusError, Source, read_layout
+from train.corpora import CorpusError, Source, layout_of, read_layout
 from train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
 from train.launch import one_thread
 from train.report import write_report
@@ -56,6 +56,8 @@ def list_corpus(
 ) -> Manifest:
     """The manifest of a corpus, written once."""
     if not (out / FOLDER / DONE).is_file():
+        if layout == "auto" and not corpus.is_file():
+            layout = layout_of(corpus)  # before anything is written
         write_manifest(cuts_of_corpus(corpus, layout), out, str(corpus), splits, shard_hours)
     return Manifest(out)
 
