@@ -115,5 +115,6 @@ function showBreak(view) {
   tick();
   const timer = setInterval(tick, 1000);
   closing.push(() => clearInterval(timer));
+  keys.next = () => next.click();
   show("A short break", paragraphs(view.break.text), make("p", {}, "Rest: ", left, ". Go on when you are ready."), make("p", { className: "row" }, next));
 }

@@ -2,7 +2,8 @@
 function showConsent(view) {
   const agree = button("I agree and take part", () => go({ agree: true }, agree));
   const decline = button("I do not agree", withdraw, "");
-  show(view.title, paragraphs(view.text), make("p", { className: "row" }, agree, decline));
+  const started = make("button", { type: "button", className: "link", onclick: () => showCodeForm("Enter the code from the foot of the page where you began.") }, "I have begun before: enter my code");
+  show(view.title, paragraphs(view.text), make("p", { className: "row" }, agree, decline), started);
 }
 
 function showForm(view) {
@@ -53,6 +54,7 @@ function showVolume(view) {
   const player = open(new Player(view.sound, { name: "the sound", onheard: () => setDisabled(next, false) }));
   const next = button("The volume is comfortable", () => { if (isDisabled(next)) note("Please play the sound first."); else go({}, next); });
   setDisabled(next, true);
+  keys.next = () => next.click();
   show("Set your volume", paragraphs(view.text), player.element, make("p", { className: "row" }, next));
 }
 

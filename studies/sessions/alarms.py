@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import fisher_exact
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
@@ -65,6 +64,8 @@ def _alarm(rule: str, before: Sequence[bool], recent: Sequence[bool]) -> str:
             "rule, its clips or the page may be what fails."
         )
     if len(before) >= ENOUGH and len(recent) >= ENOUGH:
+        from scipy.stats import fisher_exact  # a second to load, and seldom wanted
+
         table = [[sum(before), len(before) - sum(before)], [sum(recent), len(recent) - sum(recent)]]
         if fisher_exact(table).pvalue < CHANCE:
             return (
