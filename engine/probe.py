@@ -170,7 +170,7 @@ class ProbeReport(Config):
         """The dimension that moves an attribute most, of those that move it all the way where there are any."""
         having = [probe for probe in self.dimensions if attribute in probe.effects]
         sure = [probe for probe in having if monotone(probe.effects[attribute])]
-        return max(sure or having, key=lambda probe: swing(probe.effects[attribute]), default=None)
+        return max(sure or having, key=lambda probe: abs(reach(probe.effects[attribute])), default=None)
 
     def write(self, folder: Path) -> Path:
         """Put the report into a bundle's folder, whole or not at all."""
@@ -180,9 +180,15 @@ class ProbeReport(Config):
         return path
 
 
-def swing(effects: Sequence[Effect]) -> float:
-    """Size of the change between the lowest and the highest sigma measured."""
-    return abs(effects[-1].value - effects[0].value) if effects else 0.0
+def reach(effects: Sequence[Effect]) -> float:
+    """Change between the lowest and the highest sigma that both sides bear: twice the smaller one; 0 for one side only.
+
+    A few clips whose F0 is misheard by an octave at one end make a large mean there and nothing at the other.
+    """
+    if not effects or effects[0].value * effects[-1].value >= 0:
+        return 0.0
+    size = 2 * min(abs(effects[0].value), abs(effects[-1].value))
+    return size if effects[-1].value > 0 else -size
 
 
 def monotone(effects: Sequence[Effect]) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from engine.probe import DirectionProbe, Effects, LatentStatistics, monotone
+from engine.probe import DirectionProbe, Effects, LatentStatistics, monotone, reach
 from engine.prosody import DirectionEdit, LatentEdit
 from studies.probe_attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 from studies.probe_clips import Material
@@ -137,7 +137,8 @@ def _slope(effects: Effects, attribute: str) -> float:
 
 def _moves(effects: Effects, attribute: str) -> bool:
     """Whether an attribute moves all the way, surely, and by at least one noticeable change."""
-    return monotone(effects.get(attribute, ())) and _swing(effects, attribute) >= 1
+    found = effects.get(attribute, ())
+    return monotone(found) and abs(reach(found)) >= CLIP_ATTRIBUTES[attribute].noticeable
 
 
 def _swing(effects: Effects, attribute: str) -> float:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from engine.probe import Effect, Effects, Measured, monotone
+from engine.probe import Effect, Effects, Measured, monotone, reach
 from studies.probe_attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 
 NAMES = {
@@ -31,7 +31,7 @@ def named(effects: Effects, correlations: Mapping[str, Measured]) -> tuple[str, 
     the way; "reversed" where more of the dimension is less of it.
     """
     swings = {
-        key: (found[-1].value - found[0].value) / CLIP_ATTRIBUTES[key].noticeable
+        key: reach(found) / CLIP_ATTRIBUTES[key].noticeable
         for key, found in effects.items()
         if key in NAMES and monotone(found)
     }

@@ -12,7 +12,7 @@ from app.command import app
 from engine import Engine, Sampling
 from engine.bundle import fingerprint, load_bundle
 from engine.errors import BundleError
-from engine.probe import Effect, Measured, ProbeReport, load_probe, monotone
+from engine.probe import Effect, Measured, ProbeReport, load_probe, monotone, reach
 from engine.prosody import DimensionEdit, LatentEdit, reference_statistics, resynthesise
 from studies.errors import MeasureError
 from studies.heldout import Seconds
@@ -171,6 +171,14 @@ def test_what_rises_or_falls_all_the_way_is_monotone_if_the_intervals_part() -> 
     assert not monotone(effects(-2, 1, 2, 3))  # above no change at -1
     assert not monotone(effects(-1, -2, 1, 2))
     assert not monotone(())
+
+
+def test_what_moves_at_one_end_only_has_no_reach() -> None:
+    assert reach(effects(-3, -1, 1, 2)) == 4
+    assert reach(effects(3, 1, -1, -2)) == -4
+    assert reach(effects(-9, -1, 0.01, 0.02)) == pytest.approx(0.04)
+    assert reach(effects(1, 0.5, 1, 2)) == 0
+    assert reach(()) == 0
 
 
 def test_a_name_comes_from_the_largest_swing_in_noticeable_changes() -> None:

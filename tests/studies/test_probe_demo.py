@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine import Engine, read_audio
-from engine.probe import monotone
+from engine.probe import monotone, reach
 from engine.prosody import DimensionEdit, LatentEdit, LatentStatistics, apply_edit, draft, reference_statistics
 from studies.acoustics import energy_db
 from studies.probe_sweep import render
@@ -53,4 +53,5 @@ def test_the_stored_report_is_of_these_weights_and_shows_what_moves_pitch_and_en
         mover = report.mover(attribute)
         ways = [] if mover is None else [mover.effects[attribute]]
         ways += [direction.effects[attribute] for direction in report.directions if attribute in direction.effects]
-        assert any(monotone(effects) for effects in ways), attribute
+        noticeable = report.attributes[attribute].noticeable
+        assert any(monotone(effects) and abs(reach(effects)) >= noticeable for effects in ways), attribute
