@@ -37,7 +37,8 @@ class DemoRecipes:
 
     def within(self, minutes: float) -> "DemoRecipes":
         """The same with their minutes scaled so that they add up to `minutes`."""
-        total = sum(recipe.minutes or 0.0 for recipe in (self.tokenizer, self.vocoder, *self.models))
+        budgets = [self.tokenizer.minutes, self.vocoder.minutes, *(model.minutes for model in self.models)]
+        total = sum(budget or 0.0 for budget in budgets)
 
         def scaled(recipe_minutes: float | None) -> dict[str, float | None]:
             return {"minutes": (recipe_minutes or 0.0) * minutes / total, "steps": None, "frames": None}
