@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
@@ -100,6 +101,25 @@ def test_the_right_passphrase_opens_and_leaving_closes(site: TestClient, db: Dat
 
 def test_over_https_the_cookie_is_secure(site: TestClient) -> None:
     assert "secure" in enter(site, **{"x-forwarded-proto": "https"}).headers["set-cookie"].lower()
+
+
+def test_a_gradio_page_behind_the_guard_gives_strangers_nothing(sign_in: SignIn) -> None:
+    with gr.Blocks() as blocks:
+        box = gr.Textbox("a secret number")
+        gr.Button().click(lambda text: text, box, box)
+    app = FastAPI()
+    app.include_router(sign_in_router(sign_in))
+    gr.mount_gradio_app(app, blocks, path="/results", auth_dependency=sign_in.require_admin, footer_links=[])
+    with TestClient(app, follow_redirects=False) as site:
+        page = site.get("/results/", headers={"accept": "text/html"})
+        assert (page.status_code, page.headers["location"]) == (303, "/sign-in?next=/results/")
+        joining = {"data": ["x"], "fn_index": 0, "session_hash": "s"}
+        assert site.get("/results/config").status_code == 401
+        assert site.get("/results/gradio_api/info").status_code == 401
+        assert site.post("/results/gradio_api/queue/join", json=joining).status_code == 401
+        assert enter(site, "rita").status_code == 303
+        assert "a secret number" in site.get("/results/", headers={"accept": "text/html"}).text
+        assert site.post("/results/gradio_api/queue/join", json=joining).status_code == 200
 
 
 @pytest.mark.parametrize(("name", "passphrase"), [("alice", "wrong"), ("nobody", PASSPHRASE), ("alice", ""), ("", "x")])
