@@ -7,8 +7,9 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.context import Context as OpenBlocks
 
-from app import continue_page
+from app import continue_page, prosody, results_page
 from app.context import Context
 from app.theme import STYLE_PATH, theme
 
@@ -23,24 +24,38 @@ class Page:
     path: str
     title: str
     build: Callable[[Context], None]
+    signed_in: bool = False  # only for people who have signed in
 
 
-PAGES: tuple[Page, ...] = (Page("/", "Continue", continue_page.build),)
+def _build_results(context: Context) -> None:
+    blocks = OpenBlocks.root_block
+    assert context.laboratory is not None
+    assert isinstance(blocks, gr.Blocks)
+    results_page.build(context.laboratory.desk, blocks)
+
+
+PAGES: tuple[Page, ...] = (Page("/", "Continue", continue_page.build), Page("/prosody", "Prosody", prosody.build))
+RESULTS = Page("/results", "Results", _build_results, signed_in=True)
 
 
 def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
     """The whole site on one engine.
 
     Args:
-        context: what the pages are given.
+        context: what the pages are given; with a laboratory the raters' page and the results are there too.
         pages: in the order of the navigation; one of them at "/".
     """
     app = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
+    guard = None
+    if context.laboratory is not None:
+        context.laboratory.add_to(app)
+        guard, pages = context.laboratory.sign_in.require_admin, (*pages, RESULTS)
     for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
         gr.mount_gradio_app(
             app,
             build_page(context, page, pages),
             path=page.path,
+            auth_dependency=guard if page.signed_in else None,
             footer_links=[],
             run_history=False,
             max_file_size=MAX_UPLOAD,

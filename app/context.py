@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.handover import Handovers
+from app.laboratory import Laboratory
 from app.prompt_panel import DEFAULT_SECONDS
 from app.visit import Visit, Visitor
 from engine import AudioLimits, Engine
+
+MODEL_QUEUE = "model"  # heavy events of every page have this concurrency id
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Context:
         examples: wav files offered as prompts.
         concurrency: runs of the model at once.
         handovers: takes on their way to the Prosody page.
+        laboratory: listening studies; None where the site has none.
     """
 
     engine: Engine
@@ -26,6 +30,7 @@ class Context:
     examples: tuple[Path, ...] = ()
     concurrency: int = 1
     handovers: Handovers = field(default_factory=Handovers)
+    laboratory: Laboratory | None = None
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.context import Context
+from app.context import MODEL_QUEUE, Context
 from app.controls import (
     MAX_TAKES,
     Controls,
@@ -28,7 +28,6 @@ from app.visit import Visit
 from app.widgets import QUIET, Note, reaching, step_heading
 from engine import TakeSettings, UndertoneError
 
-MODEL_QUEUE = "model"  # heavy events of every page share this concurrency id
 PROSODY_NOTE = "Move its pitch, loudness and rhythm there, and hear what changes."
 
 
@@ -79,12 +78,12 @@ def build(context: Context) -> None:
             step_heading(2, "Let it continue")
             controls = build_controls(context.max_seconds)
             run = _build_run_panel()
-    tray = build_tray()
+    tray = build_tray(context)
     figure = _build_figure_panel()
     bind_prompt_panel(prompt, visit, context.examples, limits)
     prompt.clip.change(lambda: "", None, run.note, **QUIET)  # what was wrong with the clip before is over
     bind_controls(controls)
-    bind_tray(tray, visit)
+    bind_tray(context, tray, visit)
     _bind_run(context, visit, prompt, controls, run, tray, figure)
     _bind_figure(context, visit, figure)
     _bind_replay(context, visit, run, prompt, controls)
@@ -182,7 +181,7 @@ def run_updates(
             else:
                 visit.keep(list(progress.takes))
                 yield _named(panel.outputs, _busy("Drawing the picture", 1.0, broadcast)) | _named(
-                    tray.outputs, show_takes(visit)
+                    tray.outputs, show_takes(tray, visit)
                 )
                 yield _named(figure.outputs, _show_figure(context, visit)) | _named(
                     panel.outputs, _idle(_done_note(visit), broadcast)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from engine import Take
 
+MOST_OFFERS = 16  # of one visitor; the oldest goes
+
 
 @dataclass(frozen=True, eq=False)
 class HandedTake:
@@ -35,6 +37,8 @@ class Handovers:
                 return ticket
         ticket = secrets.token_urlsafe(16)
         offers[ticket] = self._offers[ticket] = HandedTake(take, name)
+        if len(offers) > MOST_OFFERS:
+            del offers[next(iter(offers))]
         return ticket
 
     def pick_up(self, ticket: str) -> HandedTake | None:

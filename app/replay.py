@@ -6,6 +6,7 @@ import torch
 
 from engine import Engine, SettingsError, Take, TakeSettings
 from engine.checked import checked
+from engine.prosody import ProsodySettings
 from engine.take import ENGINE_VERSION
 
 FRAME_SECONDS = 0.02
@@ -35,8 +36,8 @@ def read_saved(data: bytes, max_takes: int) -> TakeSettings:
     return saved
 
 
-def differences(saved: TakeSettings, engine: Engine) -> list[str]:
-    """What differs here from where the take was made: with any of these the sound may differ too."""
+def differences(saved: TakeSettings | ProsodySettings, engine: Engine) -> list[str]:
+    """What differs here from where the sound was made: with any of these the sound may differ too."""
     here = {
         f"model ({saved.bundle_name})": (saved.bundle_sha256, engine.bundle.fingerprint),
         "engine version": (saved.engine_version, ENGINE_VERSION),

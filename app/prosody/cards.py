@@ -1,0 +1,165 @@
+"""The cards: one for each latent dimension and measured direction, with a name, the evidence for it and a range.
+
+Z latent dims, T frames at 50 Hz.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.prosody.clip_evidence import ClipEvidence
+from engine.prosody import DimensionEdit, DirectionEdit, DirectionProbe, LatentEdit, LatentStatistics, ProbeReport
+
+LEAST_REACH = 2.0  # every slider goes to -2 and +2 sigma, which the cards play side by side
+OUTER_PERCENTILES = (0.5, 99.5)  # where the sliders end
+INNER_PERCENTILES = (2.5, 97.5)  # where most real speech lies: shown on the slider
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where a card's sliders stand."""
+
+    shift: float = 0.0  # sigmas
+    scale: float = 1.0  # around the utterance's mean
+    smoothing_seconds: float = 0.0
+
+    @property
+    def is_identity(self) -> bool:
+        return self == Move()
+
+
+@dataclass(frozen=True)
+class Card:
+    """A slider of the page.
+
+    Attributes:
+        id: "z3", or "pitch height" of a direction.
+        tag: the dimension in short, or "direction".
+        basis: what the evidence was measured on.
+        importance: cards are sorted by it, within their kind.
+        low, high: ends of the slider in sigmas.
+        band: in sigmas, where most real speech lies.
+    """
+
+    id: str
+    name: str
+    tag: str
+    evidence: str
+    basis: str
+    importance: float
+    low: float
+    high: float
+    band: tuple[float, float]
+    dimension: int | None = None
+    direction: DirectionProbe | None = None
+
+    @property
+    def title(self) -> str:
+        """For lists: "Loudness (z3)"."""
+        return f"{self.name} ({self.tag})" if self.name != self.tag else self.name
+
+    def edit(
+        self,
+        move: Move,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
+        flatten: bool = False,
+    ) -> DimensionEdit | DirectionEdit:
+        """The move as an edit of latents.
+
+        Raises:
+            SettingsError: a value out of its range.
+        """
+        values: dict[str, Any] = {
+            "shift": move.shift,
+            "scale": move.scale,
+            "smoothing_seconds": move.smoothing_seconds,
+            "flatten": flatten,
+            "start_seconds": start_seconds,
+            "end_seconds": end_seconds,
+        }
+        if self.direction is None:
+            values |= {"kind": "dimension", "dimension": self.dimension}
+        else:
+            found = self.direction
+            values |= {"kind": "direction", "name": found.name, "vector": found.vector, "readout": found.readout}
+        return LatentEdit.of(edits=(values,)).edits[0]
+
+    def made(self, edit: DimensionEdit | DirectionEdit) -> bool:
+        """Whether an edit is one of this card's."""
+        if isinstance(edit, DimensionEdit):
+            return edit.dimension == self.dimension
+        return self.direction is not None and (edit.vector, edit.readout) == (
+            self.direction.vector,
+            self.direction.readout,
+        )
+
+
+def cards_of_report(report: ProbeReport) -> tuple[Card, ...]:
+    """In the order in which edits are applied: dimensions by index, then directions."""
+    basis = f"Measured on {report.num_clips} clips of {report.num_speakers} speakers"
+    dimensions = [
+        _dimension_card(
+            probe.index, probe.name, probe.evidence, basis, probe.importance, report.statistics,
+        )
+        for probe in sorted(report.dimensions, key=lambda probe: probe.index)
+    ]  # fmt: skip
+    directions = [
+        Card(
+            id=probe.name,
+            name=_capital(probe.name),
+            tag="direction",
+            evidence=probe.evidence,
+            basis=basis,
+            importance=probe.importance,
+            low=_tenth_below(min(1.4 * probe.slider_low, -LEAST_REACH)),
+            high=_tenth_above(max(1.4 * probe.slider_high, LEAST_REACH)),
+            band=(probe.slider_low, probe.slider_high),
+            direction=probe,
+        )
+        for probe in report.directions
+    ]
+    return (*dimensions, *directions)
+
+
+def cards_of_clip(evidence: tuple[ClipEvidence, ...], statistics: LatentStatistics) -> tuple[Card, ...]:
+    """The same for a bundle that was never probed: what this clip shows."""
+    basis = "Measured on this clip alone; `undertone probe` measures on many"
+    return tuple(
+        _dimension_card(index, item.name, item.text, basis, item.importance, statistics)
+        for index, item in enumerate(evidence)
+    )
+
+
+def sorted_cards(cards: tuple[Card, ...]) -> list[Card]:
+    """As they are shown: directions first, then dimensions, each by how much they matter."""
+    return sorted(cards, key=lambda card: (card.direction is None, -card.importance))
+
+
+def _dimension_card(
+    index: int, name: str, evidence: str, basis: str, importance: float, statistics: LatentStatistics
+) -> Card:
+    low, high = statistics.slider_range(index, *OUTER_PERCENTILES)
+    return Card(
+        id=f"z{index + 1}",
+        name=_capital(name) or f"z{index + 1}",
+        tag=f"z{index + 1}",
+        evidence=evidence,
+        basis=basis,
+        importance=importance,
+        low=_tenth_below(min(low, -LEAST_REACH)),
+        high=_tenth_above(max(high, LEAST_REACH)),
+        band=statistics.slider_range(index, *INNER_PERCENTILES),
+        dimension=index,
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _tenth_below(value: float) -> float:
+    return int(10 * value - 0.999) / 10
+
+
+def _tenth_above(value: float) -> float:
+    return int(10 * value + 0.999) / 10

@@ -1,0 +1,220 @@
+// The cards: sliders for every latent dimension and measured direction. The value is
+// {cards, values, strokes, morph, revision}; events go to the server as
+//   input    {values, morph, token}    while a slider moves: a draft is wanted
+//   release  {values, morph}           it stands: full quality
+//   select   {audition, token}         the card at -2, 0 and +2 sigma
+//   delete   {stroke}                  an edit drawn on a curve is taken back
+// Locks and resets live here; the server hears only where the sliders stand.
+const PARTS = [
+  { name: "Shift", unit: "σ", step: 0.1 },
+  { name: "Variation", unit: "×", step: 0.05, low: 0, high: 2.5 },
+  { name: "Smoothing", unit: "s", step: 0.02, low: 0, high: 0.6 },
+];
+const REST = [0, 1, 0], SIGMAS = [-2, 0, 2], DRAFT_PATIENCE_MS = 6000, KEYBOARD_PAUSE_MS = 450;
+const list = element.querySelector(".desk-cards"), chips = element.querySelector(".desk-strokes");
+const state = {
+  cards: "", values: {}, morph: null, locked: new Set(), token: 0, waiting: null, dirty: false, timer: null,
+  pointer: false, clips: new Map(), wish: null, revision: null,
+};
+
+const send = (event, data) => trigger(event, data);
+const current = () => ({ values: state.values, morph: state.morph });
+const html = (text) => { const t = document.createElement("template"); t.innerHTML = text.trim(); return t.content.firstChild; };
+const text = (value) => { const span = document.createElement("span"); span.textContent = value; return span.innerHTML.replaceAll('"', "&quot;"); };
+const cards = () => (props.value && props.value.cards) || [];
+const limits = (card, part) => (part === 0 ? [card.low, card.high] : [PARTS[part].low, PARTS[part].high]);
+
+// One draft is under way at a time; what has moved meanwhile is asked for when it has come.
+function wantDraft() {
+  state.clips.clear();
+  if (state.waiting && Date.now() - state.waiting.at < DRAFT_PATIENCE_MS) { state.dirty = true; return; }
+  state.dirty = false;
+  state.waiting = { token: ++state.token, at: Date.now() };
+  send("input", { ...current(), token: state.token });
+}
+document.addEventListener("undertone:draft", (event) => {
+  if (!event.detail || !state.waiting || event.detail.token < state.waiting.token) return;
+  state.waiting = null;
+  if (state.dirty) wantDraft();
+});
+
+function settle(pause = 0) {
+  clearTimeout(state.timer);
+  state.timer = setTimeout(() => {
+    state.waiting = null;
+    state.dirty = false;
+    state.clips.clear();
+    send("release", current());
+  }, pause);
+}
+
+function row(card, part) {
+  const { name, unit, step } = PARTS[part], [low, high] = limits(card, part);
+  const label = `${name} of ${text(card.name)}, ${unit}`;
+  const made = html(`<div class="desk-row">
+    <span class="desk-part" aria-hidden="true">${name}</span>
+    <span class="desk-track"><input type="range" min="${low}" max="${high}" step="${step}" aria-label="${label}"></span>
+    <input type="number" class="desk-number" min="${low}" max="${high}" step="${step}" aria-label="${label}, exactly">
+    <span class="desk-unit" aria-hidden="true">${unit}</span></div>`);
+  const range = made.querySelector("[type=range]"), number = made.querySelector("[type=number]");
+  if (part === 0) {
+    const place = (value) => `${(100 * (value - low)) / (high - low)}%`;
+    const track = made.querySelector(".desk-track");
+    track.style.setProperty("--band-start", place(card.band[0]));
+    track.style.setProperty("--band-end", place(card.band[1]));
+    track.style.setProperty("--zero", place(0));
+    track.classList.add("has-band");
+  }
+  const move = (value) => {
+    if (!Number.isFinite(value)) return;
+    state.values[card.id] = state.values[card.id] || [...REST];
+    state.values[card.id][part] = Math.min(high, Math.max(low, value));
+    show(card.id);
+  };
+  range.addEventListener("pointerdown", () => { state.pointer = true; });
+  range.addEventListener("keydown", () => { state.pointer = false; });
+  range.addEventListener("input", () => { move(range.valueAsNumber); wantDraft(); });
+  range.addEventListener("change", () => settle(state.pointer ? 0 : KEYBOARD_PAUSE_MS));
+  range.addEventListener("dblclick", () => { move(REST[part]); settle(); });
+  number.addEventListener("change", () => { move(number.valueAsNumber); settle(); });
+  made.dataset.part = part;
+  return made;
+}
+
+function build(card) {
+  const name = text(card.name);
+  const made = html(`<section class="desk-card" aria-label="${name}">
+    <div class="desk-head">
+      <h3>${name}</h3><span class="desk-tag">${text(card.tag)}</span>
+      <button type="button" class="desk-lock" aria-pressed="false" aria-label="Lock ${name}">Lock</button>
+      <button type="button" class="desk-reset" aria-label="Reset ${name}">Reset</button>
+    </div>
+    <p class="desk-evidence">${text(card.evidence)}</p>
+    <div class="desk-rows"></div>
+    <div class="desk-listen" role="group" aria-label="Listen to ${name} at">
+      ${SIGMAS.map((sigma, i) => `<button type="button" data-place="${i}">▶ ${sigma > 0 ? "+" : ""}${String(sigma).replace("-", "−")} σ</button>`).join("")}
+      <span class="desk-busy" role="status"></span>
+      <button type="button" class="desk-open" aria-expanded="false" aria-label="More about ${name}">More</button>
+    </div>
+    <div class="desk-more" hidden><div class="desk-rows"></div><p class="desk-evidence">${text(card.basis)}.</p></div></section>`);
+  made.dataset.card = card.id;
+  const [main, more] = made.querySelectorAll(".desk-rows");
+  main.append(row(card, 0), row(card, 1));
+  more.append(row(card, 2));
+  const open = made.querySelector(".desk-open");
+  open.addEventListener("click", () => {
+    const hidden = made.querySelector(".desk-more").toggleAttribute("hidden");
+    open.setAttribute("aria-expanded", String(!hidden));
+  });
+  made.querySelector(".desk-reset").addEventListener("click", () => { reset([card.id]); });
+  made.querySelector(".desk-lock").addEventListener("click", () => {
+    if (!state.locked.delete(card.id)) state.locked.add(card.id);
+    show(card.id);
+  });
+  made.querySelectorAll("[data-place]").forEach((button) => button.addEventListener("click", () => {
+    const place = Number(button.dataset.place), clips = state.clips.get(card.id);
+    if (clips) { play(card, clips, place); return; }
+    state.wish = { card: card.id, place };
+    made.querySelector(".desk-busy").textContent = "making three";
+    send("select", { audition: card.id, token: ++state.token });
+  }));
+  return made;
+}
+
+function play(card, clips, place) {
+  const label = `${card.name} at ${SIGMAS[place] > 0 ? "+" : ""}${SIGMAS[place]} σ`;
+  document.dispatchEvent(new CustomEvent("undertone:play", { detail: { samples: clips[place], label } }));
+  list.querySelectorAll("[data-place]").forEach((button) => button.classList.remove("is-on"));
+  find(card.id).querySelector(`[data-place="${place}"]`).classList.add("is-on");
+}
+document.addEventListener("undertone:audition", (event) => {
+  const found = event.detail;
+  if (!found) return;
+  list.querySelectorAll(".desk-busy").forEach((busy) => { busy.textContent = ""; });
+  const card = cards().find((other) => other.id === found.card);
+  if (!card || !found.clips) return;
+  state.clips.set(card.id, found.clips);
+  find(card.id).dataset.heard = found.clips.map((clip) => clip.length).join(" ");
+  if (state.wish && state.wish.card === card.id) play(card, found.clips, state.wish.place);
+});
+
+const find = (id) => [...list.children].find((child) => child.dataset.card === id);
+
+function show(id) {
+  const card = find(id), values = state.values[id] || REST, locked = state.locked.has(id);
+  if (!card) return;
+  card.querySelectorAll(".desk-row").forEach((line) => {
+    const value = values[Number(line.dataset.part)];
+    line.querySelectorAll("input").forEach((input) => {
+      input.disabled = locked;
+      if (input.valueAsNumber !== value) input.value = value;
+    });
+  });
+  card.classList.toggle("is-moved", values.some((value, part) => value !== REST[part]));
+  card.classList.toggle("is-locked", locked);
+  const lock = card.querySelector(".desk-lock");
+  lock.setAttribute("aria-pressed", String(locked));
+  lock.textContent = locked ? "Locked" : "Lock";
+}
+
+function reset(ids) {
+  ids.filter((id) => !state.locked.has(id)).forEach((id) => { state.values[id] = [...REST]; show(id); });
+  settle();
+}
+element.querySelector(".desk-reset-all").addEventListener("click", () => reset(cards().map((card) => card.id)));
+element.querySelector(".desk-surprise").addEventListener("click", () => {
+  cards().filter((card) => !state.locked.has(card.id)).forEach((card) => {
+    const [low, high] = card.band, shift = low + Math.random() * (high - low);
+    state.values[card.id] = [Math.round(10 * shift) / 10, 1, 0];
+    show(card.id);
+  });
+  settle();
+});
+
+const morph = element.querySelector(".desk-morph"), amount = morph.querySelector("[type=range]");
+const percent = morph.querySelector("output");
+const showMorph = () => {
+  morph.hidden = state.morph === null;
+  if (state.morph === null) return;
+  amount.value = state.morph;
+  percent.textContent = `${Math.round(100 * state.morph)} %`;
+};
+amount.addEventListener("pointerdown", () => { state.pointer = true; });
+amount.addEventListener("keydown", () => { state.pointer = false; });
+amount.addEventListener("input", () => { state.morph = amount.valueAsNumber; showMorph(); wantDraft(); });
+amount.addEventListener("change", () => settle(state.pointer ? 0 : KEYBOARD_PAUSE_MS));
+
+// Control-Z and its opposite press the page's own buttons, unless a text field has the focus.
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
+  if (document.activeElement.matches("input:not([type=range]), textarea") || !element.isConnected) return;
+  event.preventDefault();
+  const redo = event.shiftKey || event.key.toLowerCase() === "y";
+  document.querySelector(redo ? "#redo" : "#undo")?.click();
+});
+
+function update() {
+  const value = props.value;
+  if (!value || value.revision === state.revision) return;
+  state.revision = value.revision;
+  state.clips.clear();
+  clearTimeout(state.timer);
+  const layout = JSON.stringify(value.cards);
+  if (layout !== state.cards) {
+    state.cards = layout;
+    state.locked.clear();
+    list.replaceChildren(...value.cards.map(build));
+  }
+  state.values = JSON.parse(JSON.stringify(value.values));
+  state.morph = value.morph;
+  value.cards.forEach((card) => show(card.id));
+  showMorph();
+  chips.replaceChildren(...value.strokes.map((label, index) => {
+    const chip = html(`<button type="button" class="desk-chip" aria-label="Remove ${text(label)}">${text(label)} ✕</button>`);
+    chip.addEventListener("click", () => send("delete", { stroke: index }));
+    return chip;
+  }));
+  element.dataset.revision = value.revision;
+}
+watch("value", update);
+update();

@@ -1,0 +1,60 @@
+"""What step 4 does beside its downloads: the blind comparison, and a continuation of the edited speech."""
+
+from collections.abc import Iterator
+
+from app.blind_test import bind_blind_test
+from app.live_player import HUSH_JS
+from app.prosody.keeping import blind_sounds
+from app.prosody.parts import NO_BENCH, Parts
+from app.prosody.status import Updates
+from app.prosody.visit import ProsodyVisit
+from app.prosody.working import reported
+from app.widgets import QUIET, Note
+from engine.prosody import EditedTake, Watch, continue_from_edited
+
+
+def bind_keeping(parts: Parts) -> None:
+    """All of it."""
+    keeping = parts.keeping
+    bind_blind_test(keeping.blind, parts.visit, blind_sounds)
+    keeping.player.play(None, None, None, js=HUSH_JS)
+
+    def begin(visit: ProsodyVisit) -> Updates:
+        if visit.bench is None:
+            return parts.status.idle(NO_BENCH)
+        visit.start("continue", visit.bench.now)
+        return parts.status.busy("Waiting for the model")
+
+    def work(visit: ProsodyVisit, seconds: float) -> Iterator[Updates]:
+        yield from go_on(parts, visit, seconds)
+
+    parts.work(keeping.go.click(begin, parts.visit, parts.status.outputs, **QUIET), work, [keeping.seconds])
+
+
+def go_on(parts: Parts, visit: ProsodyVisit, seconds: float) -> Iterator[Updates]:
+    """A continuation of what the page shows, in the bench's sampling and seed."""
+    task, bench, engine = visit.taken("continue"), visit.bench, parts.context.engine
+    if task is None or bench is None or task.arrangement is None:
+        return
+    arrangement = task.arrangement
+    other = bench.other(arrangement)
+
+    def make(watch: Watch) -> EditedTake:
+        return continue_from_edited(
+            engine,
+            bench.original.source,
+            arrangement.edit(bench.cards),
+            seconds,
+            bench.sampling,
+            bench.seed,
+            utterance=other.speech.utterance if arrangement.other_voice and other is not None else None,
+            latents=arrangement.latents,
+            other=None if other is None else other.source,
+            statistics=bench.statistics,
+            watch=watch,
+        )
+
+    visit.continued = yield from parts.progress(reported(task.run, make), "Going on")
+    made = len(visit.continued.continuation_audio) / engine.sample_rate_hz
+    note = Note("good", f"{made:.1f} s follow the edited speech.", link=("Listen below", "#continued"))
+    yield parts.keeping.show_continued(visit) | parts.status.idle(note)

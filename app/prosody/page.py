@@ -1,0 +1,39 @@
+"""The Prosody page: choose speech, move how it is said, hear and see what that changes. Layout and glue."""
+
+import gradio as gr
+from gradio.context import Context as GradioContext
+
+from app.context import Context
+from app.prosody.borrowing import bind_otherwise
+from app.prosody.editing import bind_editing
+from app.prosody.going_on import bind_keeping
+from app.prosody.keeping import build_keeping
+from app.prosody.otherwise import build_otherwise
+from app.prosody.parts import Parts
+from app.prosody.source_step import bind_arrival, bind_source_step, build_source_step
+from app.prosody.status import bind_status, build_status
+from app.prosody.visit import ProsodyVisit
+from app.prosody.workbench import build_workbench
+
+
+def build(context: Context) -> None:
+    """Everything below the page's header, inside an open Blocks."""
+    visit = gr.State(ProsodyVisit(context.folder), delete_callback=ProsodyVisit.close)
+    gr.HTML(
+        '<div class="hero"><h1>The same words, said another way.</h1>'
+        "<p>The model hears how something is said as a few curves. Move them, and hear and see what each one does.</p>"
+        "</div>"
+    )
+    with gr.Column(elem_classes="card", elem_id="source-step"):
+        source = build_source_step(context)
+    workbench = build_workbench()
+    otherwise = build_otherwise(context)
+    keeping = build_keeping()
+    parts = Parts(context, visit, build_status(), workbench, workbench.range_tool, otherwise, keeping)
+    bind_status(parts.status, visit)
+    bind_source_step(source, parts)
+    bind_editing(parts)
+    bind_otherwise(parts)
+    bind_keeping(parts)
+    if GradioContext.root_block is not None:
+        bind_arrival(parts, GradioContext.root_block)

@@ -1,0 +1,193 @@
+"""Step 1: whose speech it is, analysed once; and saved settings, which find their recording again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.context import Context
+from app.controls import MAX_SEED
+from app.prompt_panel import (
+    LONGEST_SECONDS,
+    ClipUse,
+    PromptPanel,
+    bind_prompt_panel,
+    build_prompt_panel,
+    judge_cut,
+)
+from app.prosody.bench import Bench, Original
+from app.prosody.parts import Parts
+from app.prosody.saved import applied, read_saved, saved_cut, saved_note, take_again
+from app.prosody.status import Updates
+from app.prosody.visit import ProsodyVisit
+from app.prosody.working import reported
+from app.widgets import QUIET, Note, reaching, step_heading
+from engine import Sampling, SettingsError, Speech, Take, UndertoneError
+from engine.prosody import Watch
+
+DEFAULT_STEPS = Sampling().steps
+SOURCE = ClipUse(
+    noun="speech",
+    default_seconds=6.0,
+    empty=Note("quiet", "Speak a sentence, or choose a clip. Nothing is kept when you leave."),
+    holder=lambda visit: visit.source,
+)
+
+
+@dataclass(frozen=True)
+class SourceStep:
+    """The widgets."""
+
+    panel: PromptPanel
+    analyse: gr.Button
+    seed: gr.Number
+    steps: gr.Slider
+    saved: gr.UploadButton
+
+
+def build_source_step(context: Context) -> SourceStep:
+    """Lay it out."""
+    step_heading(1, "Choose the speech")
+    panel = build_prompt_panel(context.examples, context.limits.min_seconds, SOURCE)
+    with gr.Row(elem_classes="go-row"):
+        analyse = gr.Button("Analyse", variant="primary", size="lg", elem_id="analyse")
+    with gr.Row():
+        saved = gr.UploadButton(
+            "Load saved settings", file_types=[".json"], size="sm", variant="secondary", elem_id="replay", type="binary"
+        )
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        seed = gr.Number(
+            value=0, label="Seed of the decoder's noise", precision=0, minimum=0, maximum=MAX_SEED, elem_id="seed",
+            info="The same for every version, so that nothing but your edit makes the difference.",
+        )  # fmt: skip
+        steps = gr.Slider(
+            1, 50, value=DEFAULT_STEPS, step=1, label="Diffusion steps at full quality", elem_id="steps", buttons=[],
+        )  # fmt: skip
+    return SourceStep(panel, analyse, seed, steps, saved)
+
+
+def bind_source_step(step: SourceStep, parts: Parts) -> None:
+    """Analyse, and settings that are loaded."""
+    context, panel = parts.context, step.panel
+    bind_prompt_panel(panel, parts.visit, context.examples, context.limits, SOURCE)
+
+    def begin(visit: ProsodyVisit, request: gr.Request) -> Updates:
+        context.remember(request.session_hash, visit)
+        visit.handed = None
+        visit.start("analyse")
+        return parts.status.busy("Waiting for the model")
+
+    def work(visit: ProsodyVisit, *values: Any) -> Iterator[Updates]:
+        yield from analyse(parts, visit, *values)
+
+    started = step.analyse.click(begin, parts.visit, parts.status.outputs, **QUIET)
+    parts.work(started, work, [panel.clip, panel.start, panel.length, step.seed, step.steps])
+
+    def load(data: bytes | None, visit: ProsodyVisit) -> Updates:
+        try:
+            saved = read_saved(data or b"")
+        except UndertoneError as error:
+            return parts.status.problem(error)
+        visit.wanted = saved
+        if visit.bench is not None and applied(visit.bench, saved) is None:
+            visit.wanted = None
+            visit.start("render")
+            controls = parts.workbench.show_controls(visit, visit.bench) | parts.otherwise.show(visit.bench)
+            return parts.status.busy("Waiting for the model") | controls
+        start, length = visit.source.wanted_cut = saved_cut(saved)
+        return parts.status.idle(saved_note(saved, context.engine)) | {
+            panel.start: reaching(start, 10),
+            panel.length: reaching(length, LONGEST_SECONDS),
+            step.seed: saved.seed,
+            step.steps: reaching(saved.sampling.steps, 50),
+        }
+
+    outputs = [*parts.outputs, panel.start, panel.length, step.seed, step.steps]
+    parts.work(step.saved.upload(load, [step.saved, parts.visit], outputs, **QUIET), parts.render)
+
+
+def bind_arrival(parts: Parts, page: gr.Blocks) -> None:
+    """A visitor who comes with a ticket finds that take on the bench."""
+
+    def arrive(visit: ProsodyVisit, request: gr.Request) -> Updates:
+        ticket = request.query_params.get("take") if request.query_params else None
+        if not ticket or visit.bench is not None:
+            return {parts.status.note: gr.skip()}
+        context = parts.context
+        context.remember(request.session_hash, visit)
+        visit.handed = context.handovers.pick_up(str(ticket))
+        if visit.handed is None:
+            gone = "This take is gone, as its page was left a while ago. Open it again from the Continue page."
+            return parts.status.idle(Note("problem", gone))
+        visit.start("analyse")
+        return parts.status.busy("Waiting for the model")
+
+    def work(visit: ProsodyVisit) -> Iterator[Updates]:
+        yield from analyse(parts, visit, None, 0.0, 0.0, 0, DEFAULT_STEPS)
+
+    parts.work(page.load(arrive, parts.visit, parts.status.outputs, **QUIET), work)
+
+
+def analyse(
+    parts: Parts, visit: ProsodyVisit, path: str | None, start: float, length: float, seed: float | None, steps: float
+) -> Iterator[Updates]:
+    """Put speech on the bench: what was handed over, or the cut clip; with saved settings where some are waiting."""
+    task, engine = visit.taken("analyse"), parts.context.engine
+    if task is None:
+        return
+    yield parts.status.busy("Listening")
+    wanted, handed = visit.wanted, visit.handed
+    sampling, number = _settings(seed, steps)
+    if handed is not None:
+        original, settings = Original(handed.name, handed.take), handed.take.settings
+        sampling, number, wanted = settings.sampling, settings.seed + settings.index, None
+    else:
+        visit.source.ensure_loaded(path)
+        note = judge_cut(start, length, visit.source, parts.context.limits, SOURCE)
+        clip = visit.source.clip
+        if note.tone == "problem" or clip is None:
+            yield parts.status.idle(note if note.tone == "problem" else Note("problem", SOURCE.empty.text))
+            return
+        if wanted is not None and wanted.source.take is not None:
+            source: Speech | Take = yield from take_again(engine, parts.status, task.run, clip, wanted.source.take)
+        else:
+            source = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
+        original = Original("Your clip", source)
+    if wanted is not None:
+        sampling, number = wanted.sampling, wanted.seed
+
+    def open_bench(watch: Watch) -> Bench:
+        statistics = None if wanted is None else wanted.statistics
+        return Bench.open(engine, original, sampling, number, watch, statistics)
+
+    bench = yield from parts.progress(reported(task.run, open_bench), "Saying it again")
+    visit.put(bench)
+    note = _source_note(original)
+    if wanted is not None:
+        problem = applied(bench, wanted)
+        if problem is None:
+            visit.wanted = None
+            note = Note("good", "These are the saved settings again.")
+            yield from parts.make(task, bench, bench.now, "Speaking")
+        else:
+            note = problem
+    yield (
+        parts.workbench.show_source(visit, bench)
+        | parts.workbench.show_controls(visit, bench)
+        | parts.range_tool.show(bench)
+        | parts.otherwise.show(bench)
+    )
+    yield from parts.show(visit, bench, note)
+
+
+def _settings(seed: float | None, steps: float) -> tuple[Sampling, int]:
+    if seed is None or not 0 <= seed <= MAX_SEED or seed != int(seed):
+        raise SettingsError(f"seed is {seed}; expected a whole number from 0 to {MAX_SEED}.")
+    return Sampling.of(steps=steps), int(seed)
+
+
+def _source_note(original: Original) -> Note:
+    seconds = original.speech.seconds
+    what = "a take" if isinstance(original.source, Take) else "a recording"
+    return Note("good", f"{original.name}: {what} of {seconds:.1f} s. Move a slider to change how it is said.")

@@ -1,0 +1,75 @@
+"""The bar that says what is going on, how far it is, and stops it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from app.prosody.visit import ProsodyVisit
+from app.widgets import QUIET, Note
+from engine import UndertoneError
+from engine.prosody import Cancelled
+
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Status:
+    """The widgets."""
+
+    note: gr.HTML
+    cancel: gr.Button
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.note, self.cancel]
+
+    def busy(self, text: str, fraction: float | None = None) -> Updates:
+        """While something runs."""
+        value = "" if fraction is None else f' value="{fraction:.3f}"'
+        html = (
+            f'<div class="progress"><label for="run-progress">{escape(text)}</label>'
+            f'<progress id="run-progress" max="1"{value}></progress></div>'
+        )
+        return {self.note: html, self.cancel: gr.update(visible=True)}
+
+    def idle(self, note: Note | None = None) -> Updates:
+        """When nothing runs."""
+        return {self.note: "" if note is None else note.html(), self.cancel: gr.update(visible=False)}
+
+    def problem(self, error: UndertoneError) -> Updates:
+        """What a person can mend."""
+        return self.idle(Note("problem", str(error)))
+
+    def guarded(self, visit: ProsodyVisit, work: Iterator[Updates]) -> Iterator[Updates]:
+        """Pass on what the work shows; errors become notes, and the run ends with it."""
+        task = visit.task
+        try:
+            yield from work
+        except Cancelled:
+            pass
+        except UndertoneError as error:
+            yield self.problem(error)
+        finally:
+            if task is not None:
+                visit.finish(task.run)
+
+
+def build_status() -> Status:
+    """Lay it out; it stays in sight at the window's lower edge."""
+    with gr.Row(elem_id="prosody-status", equal_height=True):
+        note = gr.HTML("", elem_id="prosody-note", min_width=200)
+        cancel = gr.Button("Cancel", visible=False, size="sm", elem_id="cancel", min_width=90)
+    return Status(note, cancel)
+
+
+def bind_status(status: Status, visit: gr.State) -> None:
+    """Cancel stops whatever runs; what can be heard and seen stays."""
+
+    def stop(visit: ProsodyVisit) -> Updates:
+        visit.cancel()
+        return status.idle(Note("quiet", "Cancelled. What you hear and see is what was there before."))
+
+    status.cancel.click(stop, visit, status.outputs, **QUIET)

@@ -1,0 +1,191 @@
+"""The workbench: the player, the figure, the numbers and the cards; and what a new sound changes in them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.components.plot import PlotData
+
+from app.live_player import samples_text
+from app.plots import figure_json
+from app.prosody.arrangement import Arrangement, stroke_text
+from app.prosody.bench import Bench
+from app.prosody.cards import Card, Move, sorted_cards
+from app.prosody.channels import channel
+from app.prosody.measures import Measures, changes_html
+from app.prosody.overlay import Side, overlay_figure
+from app.prosody.range_tool import RangeTool, build_range_tool
+from app.prosody.status import Updates
+from app.prosody.visit import ProsodyVisit
+from app.widgets import step_heading
+from engine.prosody import Rendering
+
+_LISTEN = """
+<div class="listen" role="group" aria-label="Player">
+  <button type="button" class="listen-play">Play</button>
+  <span class="listen-versions" role="group" aria-label="Which version">
+    <button type="button" data-version="recording" aria-pressed="false" hidden>Recording</button>
+    <button type="button" data-version="before" aria-pressed="false">Before</button>
+    <button type="button" data-version="after" aria-pressed="true">After</button>
+  </span>
+  <span class="listen-time"></span><span class="listen-caption" role="status"></span>
+  <span class="listen-options">
+    <label class="listen-loop"><input type="checkbox"> Loop</label>
+    <label class="listen-follow"><input type="checkbox" checked> Play while I move</label>
+  </span>
+</div>
+"""
+_DESK = """
+<div class="desk">
+  <div class="desk-bar">
+    <button type="button" class="desk-reset-all">Reset all</button>
+    <button type="button" class="desk-surprise">Surprise me</button>
+  </div>
+  <div class="desk-strokes" role="group" aria-label="Edits drawn on the curves"></div>
+  <div class="desk-morph" hidden>
+    <span class="desk-part" aria-hidden="true">Morph</span>
+    <input type="range" min="0" max="1" step="0.05" aria-label="Morph from this recording to the second one">
+    <output></output>
+  </div>
+  <div class="desk-cards"></div>
+</div>
+"""
+_RANGE = """
+<div class="range-bar">
+  <span role="group" aria-label="Dragging over the figure">
+    <button type="button" data-mode="select" aria-pressed="true">Choose a range</button>
+    <button type="button" data-mode="zoom" aria-pressed="false">Zoom</button>
+  </span>
+  <span class="range-caption" role="status"></span>
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """The widgets."""
+
+    section: gr.Column
+    undo: gr.Button
+    redo: gr.Button
+    source: gr.HTML
+    edited: gr.HTML
+    draft: gr.HTML
+    audition: gr.HTML
+    desk: gr.HTML
+    range: gr.HTML
+    plot: gr.Plot
+    numbers: gr.HTML
+    range_tool: RangeTool
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.section, *self.controls, self.source, self.edited, self.range, self.plot, self.numbers]
+
+    @property
+    def controls(self) -> list[Any]:
+        """What shows where the sliders stand."""
+        return [self.undo, self.redo, self.desk]
+
+    def show_source(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+        """A new recording."""
+        recording = bench.original.recording
+        sounds = {
+            "serial": visit.next_serial(),
+            "recording": None if recording is None else samples_text(recording),
+            "before": samples_text(bench.before.audio),
+        }
+        return {self.section: gr.update(visible=True), self.source: sounds}
+
+    def show_controls(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+        """Where the sliders stand, after something else than a slider has moved them."""
+        history = bench.history
+        return {
+            self.desk: desk_value(bench, visit.next_serial()),
+            # Their words too: Gradio drops them where the button was never shown before its first update.
+            self.undo: gr.update(value="Undo", interactive=history.can_undo),
+            self.redo: gr.update(value="Redo", interactive=history.can_redo),
+        }
+
+    def show_sound(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+        """What can be heard."""
+        return {self.edited: {"serial": visit.next_serial(), "after": samples_text(bench.after.audio)}}
+
+    def show_picture(self, bench: Bench, num_tokens: int) -> Updates:
+        """What can be seen and read; measures both sounds where that has not been done."""
+        before, after = bench.measures(Arrangement()), bench.measures(bench.now)
+        shown = [
+            (card.dimension, card.id, card.title) for card in sorted_cards(bench.cards) if card.dimension is not None
+        ]
+        sides = _side(bench.before, before), _side(bench.after, after)
+        figure, axes = overlay_figure(*sides, shown, num_tokens)
+        known = {card.id for card in bench.cards}
+        return {
+            self.plot: PlotData(type="plotly", plot=figure_json(figure)),
+            self.range: {"axes": {axis: card for axis, card in axes.items() if card in known}},
+            self.numbers: changes_html(before, after),
+        }
+
+
+def build_workbench() -> Workbench:
+    """Lay it out; hidden until something has been analysed."""
+    source, edited, draft, audition = (channel(name) for name in ("source", "edited", "draft", "audition"))
+    with gr.Column(visible=False, elem_id="workbench") as section:
+        step_heading(2, "Move it, hear it, see it")
+        _script_widget(_LISTEN, "listen")
+        numbers = gr.HTML(elem_id="prosody-numbers")
+        with gr.Row(elem_classes="columns"):
+            with gr.Column(scale=6, min_width=320, elem_id="figure-side"):
+                range_bar = _script_widget(_RANGE, "range")
+                plot = gr.Plot(show_label=False, label="Before and after", elem_id="prosody-figure")
+                range_tool = build_range_tool()
+            with gr.Column(scale=5, min_width=320, elem_id="desk-side"):
+                with gr.Row(elem_classes="history"):
+                    undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo", min_width=80)
+                    redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=80)
+                desk = _script_widget(_DESK, "desk")
+    return Workbench(section, undo, redo, source, edited, draft, audition, desk, range_bar, plot, numbers, range_tool)
+
+
+def desk_value(bench: Bench, revision: int) -> dict[str, Any]:
+    """What the cards show."""
+    now = bench.now
+    return {
+        "revision": revision,
+        "cards": [_card_value(card) for card in sorted_cards(bench.cards)],
+        "values": {card.id: _values(now.move(card)) for card in bench.cards},
+        "strokes": [stroke_text(stroke, bench.cards) for stroke in now.strokes],
+        "morph": now.morph,
+    }
+
+
+def _card_value(card: Card) -> dict[str, Any]:
+    names = ("id", "name", "tag", "evidence", "basis", "low", "high")
+    return {name: getattr(card, name) for name in names} | {"band": [round(edge, 2) for edge in card.band]}
+
+
+def _values(move: Move) -> list[float]:
+    return [move.shift, move.scale, move.smoothing_seconds]
+
+
+def _side(rendering: Rendering, measures: Measures) -> Side:
+    speech = rendering.speech
+    return Side(
+        mel=speech.mel.numpy(),
+        pitch_hz=measures.pitch_hz.numpy(),
+        energy_db=measures.energy.numpy(),
+        latents=speech.latents.numpy().astype(np.float32),
+        tokens=speech.tokens.numpy(),
+    )
+
+
+def _script_widget(template: str, name: str) -> gr.HTML:
+    return gr.HTML(
+        value=None,
+        html_template=template,
+        js_on_load=Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id=f"prosody-{name}",
+    )

@@ -1,0 +1,104 @@
+"""What was asked for: sliders, strokes and history survive their way to the engine's edit and back."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.prosody.arrangement import MAX_STROKES, Arrangement, History, read_edit, read_moves, stroke_text
+from app.prosody.cards import Card, Move, cards_of_clip, sorted_cards
+from app.prosody.clip_evidence import ClipEvidence
+from engine import SettingsError
+from engine.prosody import LatentStatistics, MorphedLatents
+
+STATISTICS = LatentStatistics.of(torch.randn(400, 4, generator=torch.Generator().manual_seed(0)))
+CARDS = cards_of_clip(tuple(ClipEvidence("", f"spread {i}", float(i)) for i in range(4)), STATISTICS)
+
+shifts = st.floats(-3, 3).map(lambda value: round(value, 2))
+sliders = st.tuples(shifts, st.sampled_from([0.0, 0.5, 1.0, 2.0]), st.sampled_from([0.0, 0.2]))
+
+
+def by_id(name: str) -> Card:
+    return next(card for card in CARDS if card.id == name)
+
+
+@given(st.dictionaries(st.sampled_from(["z1", "z2", "z3", "z4"]), sliders))
+def test_saved_sliders_and_strokes_come_back(values: dict[str, tuple[float, float, float]]) -> None:
+    stroke = by_id("z2").edit(Move(shift=1.5), 0.2, 0.8)
+    arrangement = Arrangement().with_moves(read_moves(values, CARDS), CARDS).with_stroke(stroke)
+    moves, strokes = read_edit(arrangement.edit(CARDS), CARDS)
+    again = Arrangement(strokes=strokes).with_moves(moves, CARDS)
+    assert again == arrangement
+    assert again.edit(CARDS) == arrangement.edit(CARDS)
+
+
+def test_an_edit_that_no_sliders_give_keeps_its_order_as_strokes() -> None:
+    edit = Arrangement().edit(CARDS)
+    for name in ("z3", "z1", "z3"):
+        edit = edit + Arrangement().with_moves({name: Move(shift=1.0)}, CARDS).edit(CARDS)
+    moves, strokes = read_edit(edit, CARDS)
+    assert list(moves) == ["z3"]
+    assert Arrangement(strokes=strokes).with_moves(moves, CARDS).edit(CARDS) == edit
+
+
+def test_resting_sliders_are_no_edit() -> None:
+    assert Arrangement().with_moves(read_moves({"z1": [0, 1, 0]}, CARDS), CARDS) == Arrangement()
+    assert Arrangement().edit(CARDS).is_identity
+
+
+@pytest.mark.parametrize("given", [[99, 1, 0], ["a", 1, 0], [1], None, [float("nan"), 1, 0], [0, 1, -1]])
+def test_sliders_that_stand_nowhere_are_refused(given: object) -> None:
+    with pytest.raises(SettingsError):
+        read_moves({"z1": given}, CARDS)
+
+
+def test_undo_and_redo_walk_the_history() -> None:
+    history = History()
+    states = [Arrangement().with_moves({"z1": Move(shift=float(i))}, CARDS) for i in (1, 2, 3)]
+    for state in states:
+        assert history.push(state)
+    assert not history.push(states[-1])
+    history.undo()
+    history.undo()
+    assert history.now == states[0]
+    history.redo()
+    assert history.now == states[1]
+    history.push(replace(states[0], other_voice=True))
+    assert not history.can_redo
+    for _ in range(9):
+        history.undo()
+    assert history.now == Arrangement()
+    assert not history.can_undo
+
+
+def test_there_are_only_so_many_strokes() -> None:
+    arrangement = Arrangement()
+    for _ in range(MAX_STROKES):
+        arrangement = arrangement.with_stroke(by_id("z1").edit(Move(shift=0.1), 0.0, 0.5))
+    with pytest.raises(SettingsError, match="remove some"):
+        arrangement.with_stroke(by_id("z1").edit(Move(), 0.0, 0.5))
+    assert len(arrangement.without_stroke(3).strokes) == MAX_STROKES - 1
+
+
+def test_a_stroke_is_told_in_words() -> None:
+    text = stroke_text(by_id("z2").edit(Move(shift=-1.0), 0.2, 0.84), CARDS)
+    assert text == "z2: -1.0 σ, 0.20 s to 0.84 s"
+    assert "flattened" in stroke_text(by_id("z2").edit(Move(), 0.2, None, flatten=True), CARDS)
+
+
+def test_every_slider_reaches_two_sigma_and_the_likely_band() -> None:
+    for card in CARDS:
+        assert card.low <= -2
+        assert card.high >= 2
+        assert card.low <= card.band[0] < card.band[1] <= card.high
+
+
+def test_cards_are_sorted_by_how_much_they_matter() -> None:
+    assert [card.id for card in sorted_cards(CARDS)] == ["z4", "z3", "z2", "z1"]
+
+
+def test_the_place_of_a_morph_is_known() -> None:
+    assert Arrangement().morph is None
+    assert Arrangement(latents=MorphedLatents(amount=0.25), other=0).morph == 0.25
