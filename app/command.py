@@ -75,11 +75,14 @@ def serve(
     bundle: BundleOption = DEMO,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 picks a free one.")] = 7860,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the listening studies; by default UNDERTONE_DATA or in your home.")
+    ] = None,
 ) -> None:
     """Open the app in the browser."""
     from app.serve import serve as serve_app
 
-    serve_app(bundle, host, port)
+    serve_app(bundle, host, port, data=data)
 
 
 @app.command("import")
@@ -263,7 +266,8 @@ def demo_bundle(
     """Train the small recipe from corpus to bundle."""
     from train.demo import DemoRecipes, train_demo
 
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", "demo-model").within(budget_minutes)
+    models = ("demo-decoder", "demo-language", "demo-model")
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", *models).within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu))
     if evaluate:
         evaluate_(str(out), corpus, quick=True)

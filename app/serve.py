@@ -24,6 +24,7 @@ def serve(
     port: int = 7860,
     device: str = "auto",
     examples: Path = DEFAULT_EXAMPLES,
+    data: Path | None = None,
 ) -> None:
     """Serve the site on a bundle.
 
@@ -33,6 +34,7 @@ def serve(
         port: to listen on; 0 for any free one.
         device: "auto", "cpu" or "cuda".
         examples: folder of wav files offered as prompts; may be missing.
+        data: folder of the listening studies; None is `UNDERTONE_DATA` or its default.
     Raises:
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken or the address is not this machine's.
@@ -46,13 +48,17 @@ def serve(
 
         from app.application import create_app
         from app.context import Context
+        from app.laboratory import Laboratory
         from app.prompt_panel import find_examples
         from engine import Engine, settle_threads
+        from studies.store import Places, opened
 
         engine = Engine.from_pretrained(bundle, device=device)
         settle_threads(engine)
-        context = Context(engine, Path(folder) / "visits", tuple(find_examples(examples)))
-        with _listen(host, port) as listener:
+        places = Places.at(data) if data else Places.default()
+        with _listen(host, port) as listener, opened(places) as db:
+            laboratory = Laboratory.on(db, places, Path(folder) / "downloads")
+            context = Context(engine, Path(folder) / "visits", tuple(find_examples(examples)), laboratory=laboratory)
             config = uvicorn.Config(create_app(context), log_level="warning", timeout_graceful_shutdown=3)
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)

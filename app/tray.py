@@ -10,8 +10,17 @@ import gradio as gr
 import soundfile
 
 from app.blind_test import BlindTest, bind_blind_test, blind_updates, build_blind_test
+from app.context import Context
 from app.controls import MAX_TAKES
 from app.live_player import HUSH_JS
+from app.opinions import (
+    QuickRating,
+    StudyMaker,
+    bind_quick_rating,
+    bind_study_maker,
+    build_quick_rating,
+    build_study_maker,
+)
 from app.visit import Visit
 from app.widgets import WAVEFORM, step_heading
 from engine import Take
@@ -32,10 +41,12 @@ class TakeCard:
     player: gr.Audio
     wav: gr.DownloadButton
     settings: gr.DownloadButton
+    rating: QuickRating | None
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.box, self.title, self.player, self.wav, self.settings]
+        rated = self.rating.outputs if self.rating else []
+        return [self.box, self.title, self.player, self.wav, self.settings, *rated]
 
 
 @dataclass(frozen=True)
@@ -45,27 +56,34 @@ class Tray:
     section: gr.Column
     cards: tuple[TakeCard, ...]
     blind: BlindTest
+    study: StudyMaker | None
 
     @property
     def outputs(self) -> list[Any]:
         return [self.section, *(part for card in self.cards for part in card.outputs), *self.blind.outputs]
 
 
-def build_tray() -> Tray:
-    """Lay the tray out; it stays hidden until there are takes."""
+def build_tray(context: Context) -> Tray:
+    """Lay the tray out; it stays hidden until there are takes. Opinions are asked where there is a laboratory."""
+    asks = context.laboratory is not None
     with gr.Column(visible=False, elem_id="tray") as section:
         step_heading(3, "Listen")
         with gr.Row(elem_classes="take-grid"):
-            cards = tuple(_build_card(index) for index in range(MAX_TAKES))
+            cards = tuple(_build_card(index, asks) for index in range(MAX_TAKES))
         blind = build_blind_test(_names(MAX_TAKES), "Compare two takes without knowing which is which")
-    return Tray(section, cards, blind)
+        study = build_study_maker() if asks else None
+    return Tray(section, cards, blind, study)
 
 
-def bind_tray(tray: Tray, visit: gr.State) -> None:
-    """The blind test; starting any player hushes the live one."""
+def bind_tray(context: Context, tray: Tray, visit: gr.State) -> None:
+    """The blind test and the opinions; starting any player hushes the live one."""
     bind_blind_test(tray.blind, visit, blind_sounds)
-    for card in tray.cards:
+    for index, card in enumerate(tray.cards):
         card.player.play(None, None, None, js=HUSH_JS)
+        if card.rating:
+            bind_quick_rating(context, visit, card.rating, index)
+    if tray.study:
+        bind_study_maker(context, visit, tray.study)
 
 
 def blind_sounds(visit: Visit) -> list[tuple[str, Path]]:
@@ -73,12 +91,13 @@ def blind_sounds(visit: Visit) -> list[tuple[str, Path]]:
     return [(name, take_files(visit, index).heard) for index, name in enumerate(_names(len(visit.takes)))]
 
 
-def show_takes(visit: Visit) -> list[Any]:
+def show_takes(tray: Tray, visit: Visit) -> list[Any]:
     """Fill the tray from the visit's takes: one update for each of `Tray.outputs`."""
     updates: list[Any] = [gr.update(visible=bool(visit.takes))]
     files = [take_files(visit, index) for index in range(len(visit.takes))]
-    for index in range(MAX_TAKES):
+    for index, card in enumerate(tray.cards):
         updates += _card_updates(visit.takes, index, files)
+        updates += card.rating.cleared() if card.rating else []
     return updates + blind_updates(_names(len(visit.takes)))
 
 
@@ -106,7 +125,7 @@ def _names(num_takes: int) -> list[str]:
     return [f"take {number}" for number in range(1, num_takes + 1)]
 
 
-def _build_card(index: int) -> TakeCard:
+def _build_card(index: int, asks: bool) -> TakeCard:
     number = index + 1
     with gr.Column(visible=False, elem_classes="take-card", elem_id=f"take-{number}", min_width=300) as box:
         title = gr.HTML(elem_classes="take-title")
@@ -121,7 +140,8 @@ def _build_card(index: int) -> TakeCard:
         with gr.Row(elem_classes="take-buttons"):
             wav = gr.DownloadButton("Save the sound", size="sm", elem_id=f"take-{number}-wav", min_width=120)
             settings = gr.DownloadButton("Save the settings", size="sm", elem_id=f"take-{number}-json", min_width=120)
-    return TakeCard(box, title, player, wav, settings)
+        rating = build_quick_rating(number) if asks else None
+    return TakeCard(box, title, player, wav, settings, rating)
 
 
 def _card_updates(takes: Sequence[Take], index: int, files: Sequence[TakeFiles]) -> list[Any]:

@@ -12,7 +12,7 @@ from app.context import Context
 from app.controls import Settings
 from app.live_player import Broadcast
 from app.run import Progress, continue_clip
-from app.tray import show_takes, take_files
+from app.tray import take_files
 from app.visit import Clip, Visit
 from engine import AudioError, Engine, Sampling, SettingsError
 from tests.clips import speechlike
@@ -86,7 +86,7 @@ def test_two_visitors_have_their_own_clips_takes_and_files(engine: Engine, conte
     other.clip = Clip(speechlike(4.0, hz=220, seed=5), 16_000)
     for one in (visit, other):
         one.keep(list(finish(engine, one)[0][-1].takes))
-        show_takes(one)
+        take_files(one, 0)
     assert not torch.equal(visit.takes[0].audio, other.takes[0].audio)
     assert visit.folder != other.folder
     ours, theirs = take_files(visit, 0).wav, take_files(other, 0).wav

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.continue_site import Site
+from tests.browser.prosody_site import ProsodySite
 from tests.clips import speechlike, write_wav16
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -52,9 +53,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def url(bundle: Path) -> Iterator[str]:
+def url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address that `undertone serve` prints, on a free port."""
+    data = tmp_path_factory.mktemp("studies")
     command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(bundle), "--port", "0"]
+    command += ["--data", str(data)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
             yield _address(server)
@@ -88,24 +91,35 @@ def browser(clips: dict[str, Path]) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit_site(browser: Browser, url: str) -> Iterator[Callable[..., Site]]:
-    """Opens the page as a new visitor. Whatever the test is about: nothing is asked of any other machine."""
+def new_page(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    """An empty page of a new visitor. Whatever the test is about: nothing is asked of any other machine."""
     contexts: list[BrowserContext] = []
     requests: list[str] = []
     errors: list[str] = []
 
-    def visit(width: int = 1280, height: int = 900) -> Site:
+    def make(width: int = 1280, height: int = 900) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(120_000)
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        return Site.open(page, url)
+        context.set_default_timeout(120_000)
+        context.on("request", lambda request: requests.append(request.url))
+        context.on("weberror", lambda error: errors.append(str(error.error)))
+        return context.new_page()
 
-    yield visit
+    yield make
     for context in contexts:
         context.close()
     outside = [address for address in requests if not address.startswith((url, "data:", "blob:"))]
     assert not outside, f"the page asked other machines: {outside}"
     assert not errors, f"the page's scripts failed: {errors}"
+
+
+@pytest.fixture
+def visit_site(new_page: Callable[..., Page], url: str) -> Callable[..., Site]:
+    """Opens the Continue page as a new visitor."""
+    return lambda **size: Site.open(new_page(**size), url)
+
+
+@pytest.fixture
+def visit_prosody(new_page: Callable[..., Page], url: str) -> Callable[..., ProsodySite]:
+    """Opens the Prosody page as a new visitor."""
+    return lambda **size: ProsodySite.open(new_page(**size), url)

@@ -1,0 +1,18 @@
+"""What holds for every test: nobody's own studies are touched."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def studies_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers that tests start keep their studies in a temporary folder."""
+    before = os.environ.get("UNDERTONE_DATA")
+    os.environ["UNDERTONE_DATA"] = str(tmp_path_factory.mktemp("undertone-data"))
+    yield
+    if before is None:
+        del os.environ["UNDERTONE_DATA"]
+    else:
+        os.environ["UNDERTONE_DATA"] = before
