@@ -14,7 +14,7 @@ def apply_gradients(
     """Clip, step and clear; a step whose gradient is not finite is not taken, so that the weights stay good.
 
     Returns:
-        the gradient's norm before clipping; the loop stops where it is not finite.
+        the gradient's norm before clipping; the loop stops where it is not finite many times in a row.
     """
     norm = float(accelerator.clip_grad_norm_(parameters, math.inf if max_norm is None else max_norm))
     if math.isfinite(norm):

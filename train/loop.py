@@ -100,7 +100,7 @@ def run(
             started = time.perf_counter()
             torch.manual_seed(step_seed(seed, clock.step, accelerator.process_index))
             values = over_processes(accelerator, stage.step(clock.step, progress))
-            guard.check(clock.step, values, last_good)
+            values = guard.check(clock.step, values, last_good)
             clock.step += 1
             clock.frames += values.get("frames", 0.0)
             clock.seconds = _agreed(clock.seconds + time.perf_counter() - started, accelerator)

@@ -1,0 +1,41 @@
+"""train/README.md: every command in it is one that the command line takes, every recipe in it is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from app.command import app
+from train.recipes import load_recipe, recipe_names
+
+README = (Path(__file__).parents[2] / "train" / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.replace("undertone ", "", 1) if line.startswith("undertone") else line.partition("-m app.command ")[2]
+    for line in README.splitlines()
+    if line.startswith(("undertone ", "accelerate launch"))
+]
+
+
+def test_there_are_the_five_commands() -> None:
+    verbs = [shlex.split(command)[0] for command in COMMANDS[:5]]
+    assert verbs == ["prepare", "tokenizer", "vocoder", "train", "bundle"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_understood(command: str) -> None:
+    group = typer.main.get_command(app)
+    verb, *words = shlex.split(command)
+    known = group.get_command(group.make_context("undertone", [verb]), verb)  # type: ignore[attr-defined]
+    assert known is not None, verb
+    context = known.make_context(verb, list(words))
+    if recipe := context.params.get("recipe"):
+        load_recipe(recipe, context.params.get("changes") or ())
+
+
+def test_every_recipe_is_described() -> None:
+    described = set(re.findall(r"`([\w.*-]+)`", README))
+    shortened = {"librispeech-beta-0.05", "librispeech-gamma-2", "librispeech-latent-64"}  # `-0.05`, `-2`, `-64`
+    for name in recipe_names():
+        assert name in described | shortened or name.startswith("demo-"), name
