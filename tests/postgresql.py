@@ -5,9 +5,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 SUPERUSER = "undertone"
 RUNNERS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
@@ -17,28 +20,45 @@ class NoPostgresqlError(Exception):
     """No cluster can be made here: the text says why."""
 
 
+# The server runs until its standard input closes: it ends with the tests, however those end.
+KEEPER = """
+"$0" -D "$1/data" -k "$1" -c listen_addresses= -c max_connections=120 -c fsync=off >"$1/log" 2>&1 </dev/null &
+cat >/dev/null; kill -QUIT $!; wait; rm -rf "$1/data"
+"""
+
+
 @contextmanager
 def temporary_cluster() -> Iterator[Path]:
-    """Make, start, and in the end remove a cluster; gives the folder of its socket."""
-    initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
+    """Make, start, and in the end remove a cluster; gives the folder of its socket.
+
+    No test cuts the power, so nothing waits for the disk (`fsync=off`).
+    """
     runner = _runner()
-    folder = Path(tempfile.mkdtemp(prefix="undertone-pg-", dir="/tmp"))
-    data = folder / "data"
-    log = folder / "log"
+    folder = Path(tempfile.mkdtemp(prefix="undertone-pg-", dir="/tmp"))  # a socket's path must be short
     try:
         if runner is not None:
             os.chown(folder, pwd.getpwnam(runner).pw_uid, -1)
         options = ["--auth=trust", f"--username={SUPERUSER}", "--encoding=UTF8", "--no-locale", "--no-sync"]
-        _run([initdb, f"--pgdata={data}", *options], runner, folder)
-        # No test cuts the power, so nothing needs to wait for the disk.
-        settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=120 -c fsync=off"
-        _run([pg_ctl, "start", f"--pgdata={data}", f"--log={log}", "--wait", f"--options={settings}"], runner, folder)
-        try:
+        _run([_program("initdb"), f"--pgdata={folder / 'data'}", *options], runner, folder)
+        keeper = ["/bin/sh", "-c", KEEPER, _program("postgres"), str(folder)]
+        with subprocess.Popen(keeper, user=runner, cwd=folder, stdin=subprocess.PIPE):  # its end closes the input
+            _wait_until_it_answers(folder)
             yield folder
-        finally:
-            _run([pg_ctl, "stop", f"--pgdata={data}", "--mode=immediate", "--wait"], runner, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_it_answers(folder: Path, seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg.connect(host=str(folder), user=SUPERUSER, dbname="postgres").close()
+        except psycopg.OperationalError as error:
+            if time.monotonic() > end:
+                raise NoPostgresqlError(f"the server does not answer: {(folder / 'log').read_text()[-500:]}") from error
+            time.sleep(0.1)
+        else:
+            return
 
 
 def url_of(socket_folder: Path, database: str) -> str:
