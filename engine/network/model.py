@@ -110,6 +110,7 @@ class VAEGSLM(nn.Module):
         noise: Noise,
         timesteps: Tensor | None = None,
         part: Part = "all",
+        posterior: Gaussian | None = None,
     ) -> TrainingForward:
         """One training pass.
 
@@ -123,9 +124,10 @@ class VAEGSLM(nn.Module):
             timesteps: int64 [B] diffusion timesteps instead of drawn ones.
             part: "all" as published; "decoder" leaves the language model out, its prior is then N(0, I) and all tokens
                 are equally likely; "language" leaves the decoder out, its error is then zero.
+            posterior: of every frame where it was computed before, [B, T, Z]; the part "language" then reads no mel.
         """
         draws = TrainingDraws.draw(self.config, noise, tokens.shape[0], tokens.shape[1], timesteps)
-        return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws, part)
+        return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws, part, posterior)
 
     def training_pass(
         self,
@@ -136,10 +138,12 @@ class VAEGSLM(nn.Module):
         utterance_lengths: Tensor,
         draws: TrainingDraws,
         part: Part = "all",
+        posterior: Gaussian | None = None,
     ) -> TrainingForward:
         """The same with all random numbers given: a pure function of tensors, the part to compile."""
         mask = length_mask(lengths, tokens.shape[1])
-        posterior = self.posterior(mel, mask)
+        if posterior is None:
+            posterior = self.posterior(mel, mask)
         latents = masked(posterior.sample(draws.posterior), mask)
         fused = self.fuse(tokens, latents)
         if part == "decoder":

@@ -1,0 +1,160 @@
+"""The inventory of runs, and sentences spoken with it."""
+
+import lzma
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from train.corpora.source import CorpusError
+from train.phones import Lexicon
+from train.prepare import Clip
+from train.text.alignment import AlignedClip, Alignment
+from train.text.prose import encode, read_prose
+from train.text.render import Renderer
+from train.text.runs import BOTH, HALF, MAX_PHONE_FRAMES, NONE, Inventory, RunIndex
+from train.text.segments import SILENCE
+
+PHONES = ("A", "B", "C", "D")
+A, B, C, D, UNKNOWN, LONG = 1, 2, 3, 4, 5, 6
+
+
+def corpus_of(*clips: tuple[str, list[tuple[int, int]]], split: str = "train") -> tuple[Alignment, list[Clip]]:
+    """Clips of (speaker, [(symbol, frames)])."""
+    aligned, listed, offset = {}, [], 0
+    for number, (speaker, spoken) in enumerate(clips):
+        name, lengths = f"c{number}", [frames for _, frames in spoken]
+        ends = np.cumsum(lengths).tolist()
+        aligned[name] = AlignedClip(name, -1.0, [symbol for symbol, _ in spoken], ends, [0], [1.0] * len(ends))
+        listed.append(Clip(name, speaker, split, "", 0, 0, offset, ends[-1]))
+        offset += ends[-1]
+    return Alignment(PHONES, aligned), listed
+
+
+@pytest.fixture
+def spoken() -> Inventory:
+    random = np.random.default_rng(0)
+    clips = []
+    for number in range(12):
+        phones = random.integers(1, 5, 30)
+        clips.append(
+            (f"s{number % 3}", [(SILENCE, 6), *((int(p), int(random.integers(2, 9))) for p in phones), (0, 40)])
+        )
+    return Inventory.build(*corpus_of(*clips))
+
+
+def test_context_backs_off_from_both_neighbours_to_one_to_none() -> None:
+    inventory = Inventory.build(*corpus_of(("s", [(A, 3), (B, 3), (C, 3), (D, 3), (B, 4), (A, 2)])))
+    index = RunIndex(inventory, per_speaker=False)
+    found, level = index.find(B, A, C)
+    assert (found.tolist(), level) == ([1], BOTH)
+    found, level = index.find(B, A, A)
+    assert (sorted(found.tolist()), level) == ([1, 4], HALF)
+    found, level = index.find(B, C, D)
+    assert (sorted(found.tolist()), level) == ([1, 4], NONE)
+    allowed = np.ones(6, dtype=bool)
+    allowed[1] = False
+    found, level = index.find(B, A, C, allowed=allowed)
+    assert (found.tolist(), level) == ([4], NONE)
+    assert len(index.find(LONG, SILENCE, SILENCE)[0]) == 0
+
+
+def test_runs_of_one_voice_are_of_that_speaker(spoken: Inventory) -> None:
+    index = RunIndex(spoken, per_speaker=True)
+    for speaker in range(3):
+        for symbol in (A, B, C, D, SILENCE, LONG):
+            found, _ = index.find(symbol, A, B, speaker)
+            assert len(found)
+            assert (spoken.runs.speaker[found] == speaker).all()
+
+
+def test_an_unknown_word_its_neighbours_and_what_is_too_long_are_never_used() -> None:
+    clip = [(A, 3), (B, 3), (UNKNOWN, 12), (C, 3), (D, MAX_PHONE_FRAMES + 1), (A, 3), (SILENCE, 200)]
+    inventory = Inventory.build(*corpus_of(("s", clip), ("s", [(B, 3)])))
+    assert inventory.runs.usable.tolist() == [True, False, False, False, False, True, False, True]
+
+
+def test_the_inventory_has_no_run_of_another_split_or_of_a_speaker_left_out() -> None:
+    alignment, clips = corpus_of(("s", [(A, 3)]), ("t", [(B, 3)]))
+    clips[0] = Clip(**(vars(clips[0]) | {"split": "dev"}))
+    assert Inventory.build(alignment, clips).clip_ids == ("c1",)
+    with pytest.raises(CorpusError, match="'dev'"):
+        Inventory.build(alignment, clips, "dev", without=frozenset("s"))
+
+
+@pytest.mark.parametrize("one_voice", [True, False])
+def test_a_rendering_speaks_what_was_asked(spoken: Inventory, one_voice: bool) -> None:
+    random = np.random.default_rng(1)
+    renderer = Renderer(spoken, one_voice)
+    asked = np.array([SILENCE, *random.integers(1, 5, 40), LONG, *random.integers(1, 5, 40), SILENCE])
+    speaker = renderer.draw_speaker(random)
+    rendering = renderer.render(asked, speaker, random)
+    table = spoken.runs
+    assert table.symbol[rendering.runs].tolist() == asked.tolist()
+    assert table.usable[rendering.runs].all()
+    if one_voice:
+        assert set(table.speaker[rendering.runs]) == {speaker}
+    frames = renderer.frames(rendering.runs)
+    expected = [np.arange(table.start[run], table.end[run]) for run in rendering.runs]
+    assert frames.tolist() == np.concatenate(expected).tolist()
+    assert rendering.joins[0]
+    assert (~rendering.joins[1:] == (np.diff(rendering.runs) == 1)).all()
+
+
+def test_a_stretch_goes_on_as_its_recording_does_and_one_run_at_a_time_never(spoken: Inventory) -> None:
+    asked = np.random.default_rng(2).integers(1, 5, 300)
+    stretched = Renderer(spoken, False).render(asked, None, np.random.default_rng(3))
+    joined = Renderer(spoken, False, max_stretch=1).render(asked, None, np.random.default_rng(3))
+    assert stretched.joins.mean() < 0.5
+    assert joined.joins.all()
+    assert (stretched.levels == BOTH).mean() > (stretched.levels == NONE).mean()
+
+
+def test_of_equals_the_best_join_is_taken() -> None:
+    clips = [("s", [(A, 2), (B, 2)]), ("s", [(C, 2), (B, 2)]), ("s", [(C, 2), (B, 2)])]
+    inventory = Inventory.build(*corpus_of(*clips))
+    features = np.zeros((12, 1), dtype=np.float32)
+    features[[0, 1]] = 5.0  # A, which is followed by 1.0 in its own recording
+    features[[2, 3]] = 1.0
+    features[[8, 9]] = 5.0  # the second C sounds like A, and what follows it like what followed A
+    features[[10, 11]] = 1.0
+    renderer = Renderer(inventory, False, features, max_stretch=1)
+    for seed in range(5):
+        rendering = renderer.render(np.array([A, B]), None, np.random.default_rng(seed), edges=(SILENCE, D))
+        assert rendering.runs.tolist()[1] in (1, 5)
+
+
+def test_a_sound_that_a_voice_never_made_is_left_out() -> None:
+    inventory = Inventory.build(*corpus_of(("s", [(A, 2), (B, 2)])))
+    rendering = Renderer(inventory).render(np.array([A, D, B]), 0, np.random.default_rng(0))
+    assert inventory.runs.symbol[rendering.runs].tolist() == [A, B]
+
+
+def test_prose_becomes_phones_with_pauses_at_its_punctuation(lexicon: Lexicon) -> None:
+    def names(sentence: str) -> str | None:
+        found = encode(sentence, lexicon)
+        return None if found is None else " ".join("_" if s == SILENCE else lexicon.inventory[s - 1] for s in found)
+
+    assert names('"The cat," he said') is None  # a word that is not in the dictionary
+    assert names("The cat sat -- we ran.") == "DH AH K AE T S AE T _ W IY R AE N"
+    assert names('"The cat sat," (we saw).') == "DH AH K AE T S AE T _ W IY S AO"
+    assert names("The cat") is None  # too short
+    assert names("The cat sat on 3") is None
+
+
+def test_prose_is_encoded_once_and_held_out_books_stay_apart(lexicon: Lexicon, tmp_path: Path) -> None:
+    rows = ["book\tsentence"]
+    rows += [f"{book}\tThe cat sat." for book in ("emma", "emma", "cranford", "the-rosary", "persuasion")]
+    rows += ["emma\tThe unknowable cat sat.", 'emma\tA dog ran, "a man sat.']
+    with lzma.open(tmp_path / "books.tsv.xz", "wt") as file:
+        file.write("\n".join(rows) + "\n")
+    prose = read_prose(tmp_path, lexicon, tmp_path / "work")
+    again = read_prose(tmp_path, lexicon, tmp_path / "work")
+    assert len(prose) == len(again) == 4
+    assert prose.books == ("emma", "persuasion")
+    assert prose.skipped == 1
+    assert prose.sentence(0).tolist() == lexicon.classes("the cat sat")
+    assert SILENCE in prose.sentence(3)
+    assert read_prose(tmp_path, lexicon, tmp_path / "work", held_out=True).books == ("cranford",)
+    with pytest.raises(CorpusError, match="--text"):
+        read_prose(tmp_path / "none", lexicon, tmp_path)

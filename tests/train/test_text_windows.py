@@ -1,0 +1,173 @@
+"""Windows of speech and rendered text, and the language part trained on them."""
+
+import lzma
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+
+from engine.network import VAEGSLM, Gaussian, Losses, losses
+from engine.noise import BatchNoise
+from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
+from train.phones import Lexicon
+from train.prepare import PreparedCorpus, read_index
+from train.text.alignment import align_corpus
+from train.text.latents import LatentFile, store_latents
+from train.text.refine import refine_file
+from train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows, weighted
+from train.text.windows import LatentWindows
+from train.vae_gslm import LANGUAGE
+
+RECIPE = constant_schedule(MODEL.model_copy(update={"part": "language", "average_decay": None, "batch_size": 4}))
+SETTINGS = TextSettings(text_share=0.5)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("decoder") / "export.safetensors"
+    save_file(VAEGSLM(MODEL.model).state_dict(), str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folders(
+    tokenizer_run: Path,
+    prepared: Path,
+    tokens: Path,
+    lexicon: Lexicon,
+    lexicon_folder: Path,
+    start: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> TextFolders:
+    work = tmp_path_factory.mktemp("text")
+    with lzma.open(work / "books.tsv.xz", "wt") as file:
+        sentences = ("We saw the sea.", "The old man ran, a dog ran.", "One red hat sat.", "The cat saw a man.")
+        file.write("book\tsentence\n" + "".join(f"emma\t{sentence}\n" for sentence in sentences * 3))
+    alignment = align_corpus(tokenizer_run, prepared, lexicon, work, workers=1)
+    return TextFolders(
+        prepared=prepared,
+        tokens=tokens,
+        segments=refine_file(alignment, prepared, tokens, lexicon),
+        latents=store_latents(start, MODEL.model, prepared, work),
+        text=work,
+        lexicon=lexicon_folder,
+        work=work,
+    )
+
+
+def test_stored_posteriors_are_those_of_the_network(folders: TextFolders, start: Path, prepared: Path) -> None:
+    network = VAEGSLM(MODEL.model)
+    network.load_state_dict(load_file(str(start)))
+    stored = LatentFile.read(folders.latents, MODEL.model.latent_dim)
+    corpus = PreparedCorpus(prepared, "dev")
+    for clip in corpus.clips:
+        posterior = network.posterior((corpus.mel(clip)[None] - MODEL.model.mel.mean) / MODEL.model.mel.std)
+        frames = slice(clip.frame_offset, clip.frame_offset + clip.num_frames)
+        for stored_values, value in ((stored.mean, posterior.mean), (stored.logstd, posterior.logstd)):
+            assert np.allclose(stored_values[frames], value[0].detach().numpy(), atol=2e-3)
+    assert store_latents(start, MODEL.model, prepared, folders.work) == folders.latents
+
+
+def test_windows_are_the_same_at_every_call_and_differ_between_parts(folders: TextFolders) -> None:
+    source = mixed_windows(RECIPE, SETTINGS, folders, parts=2)
+    first, again, other = (
+        source.windows(3, 0),
+        mixed_windows(RECIPE, SETTINGS, folders, 2).windows(3, 0),
+        source.windows(3, 1),
+    )
+    for name in ("tokens", "lengths", "is_text"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+    assert torch.equal(first.posterior.mean, again.posterior.mean)
+    assert not torch.equal(first.posterior.mean, other.posterior.mean)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_of_text_is_exact(folders: TextFolders, share: float) -> None:
+    source = mixed_windows(RECIPE, TextSettings(text_share=share), folders)
+    text = torch.cat([source.windows(step, 0).is_text for step in range(10)])
+    assert int(text.sum()) == round(share * 40)
+
+
+def test_rendered_windows_hold_units_and_latents_of_train_frames_alone(folders: TextFolders, prepared: Path) -> None:
+    source = mixed_windows(RECIPE, TextSettings(text_share=1.0), folders)
+    train = np.concatenate(
+        [np.arange(c.frame_offset, c.frame_offset + c.num_frames) for c in read_index(prepared) if c.split == "train"]
+    )
+    for seed in range(5):
+        assert np.isin(source.text.utterance(np.random.default_rng(seed)), train).all()
+    windows = source.windows(0, 0)
+    known = {tuple(row) for row in source.frames.latents.mean[train].astype(np.float32).tolist()}
+    for row in range(4):
+        length = int(windows.lengths[row])
+        ends = bool(windows.tokens[row, length - 1] == MODEL.model.num_tokens)
+        assert (windows.tokens[row, : length - ends] < MODEL.model.num_tokens).all()
+        assert all(tuple(frame) in known for frame in windows.posterior.mean[row, :length].tolist())
+        assert (windows.posterior.mean[row, length:] == 0).all()
+
+
+def test_an_utterance_that_ends_in_its_window_says_so(folders: TextFolders) -> None:
+    long = RECIPE.model_copy(update={"window_frames": 900})
+    windows = mixed_windows(long, SETTINGS, folders).windows(0, 0)
+    for row in range(4):
+        length = int(windows.lengths[row])
+        assert windows.tokens[row, length - 1] == MODEL.model.num_tokens
+        assert torch.equal(windows.posterior.mean[row, length - 1], windows.posterior.mean[row, length - 2])
+
+
+def test_a_given_posterior_gives_the_losses_of_the_mel(start: Path, prepared: Path) -> None:
+    network = VAEGSLM(MODEL.model)
+    network.load_state_dict(load_file(str(start)))
+    corpus = PreparedCorpus(prepared, "dev")
+    mel = (corpus.mel(corpus.clips[0], 0, 40)[None] - MODEL.model.mel.mean) / MODEL.model.mel.std
+    tokens, lengths = torch.randint(0, 12, (1, 40)), torch.tensor([40])
+
+    def terms(shown: torch.Tensor, posterior: Gaussian | None) -> Losses:
+        noise = BatchNoise("cpu", torch.Generator().manual_seed(1))
+        return losses(network(tokens, shown, lengths, mel, lengths, noise, part="language", posterior=posterior))
+
+    from_mel, given = terms(mel, None), terms(torch.zeros(1, 40, 1), network.posterior(mel))
+    for name in ("kl", "kl_per_dim", "cross_entropy", "num_frames"):
+        assert torch.equal(getattr(from_mel, name), getattr(given, name))
+
+
+def test_text_trains_the_language_half_alone_and_is_logged_apart(folders: TextFolders, start: Path) -> None:
+    stage = TextStage(RECIPE, SETTINGS, folders, Accelerator(cpu=True), start)
+    before = {key: value.clone() for key, value in stage.averaged()["model"].state_dict().items()}
+    metrics = stage.step(0, 0.5)
+    assert {"text_cross_entropy", "speech_cross_entropy", "text_kl", "speech_kl"} <= metrics.keys()
+    after = stage.averaged()["model"].state_dict()
+    for key, value in before.items():
+        if key.split(".")[0] not in LANGUAGE:
+            assert torch.equal(after[key], value), key
+    assert any(not torch.equal(after[key], before[key]) for key in before)
+    assert stage.evaluate(0)["cross_entropy"] > 0
+
+
+def test_latents_of_rendered_frames_count_by_their_weight(folders: TextFolders, start: Path) -> None:
+    stage = TextStage(RECIPE, TextSettings(latent_weight=0.0, text_share=1.0), folders, Accelerator(cpu=True), start)
+    windows = stage.train_set.windows(0, 0)
+    assert isinstance(windows, LatentWindows)
+    torch.manual_seed(0)
+    without, _ = stage._losses(stage.network, windows)
+    assert without.kl == 0
+    assert without.cross_entropy > 0
+    both = weighted(without, without, 0.5)
+    assert both.cross_entropy == 2 * without.cross_entropy
+
+
+def test_ten_steps_and_ten_resumed_are_twenty_with_text(folders: TextFolders, start: Path, tmp_path: Path) -> None:
+    def make(accelerator: Accelerator) -> TextStage:
+        return TextStage(RECIPE, SETTINGS, folders, accelerator, start)
+
+    whole = weights_after(make, tmp_path / "whole", [6])
+    resumed = weights_after(make, tmp_path / "resumed", [3, 6])
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_only_the_language_part_takes_text(folders: TextFolders, start: Path) -> None:
+    with pytest.raises(ValueError, match="'language'"):
+        TextStage(MODEL, SETTINGS, folders, Accelerator(cpu=True), start)

@@ -1,0 +1,104 @@
+"""Prose as phones: the sentences of books whose words the dictionary holds, with pauses at their punctuation."""
+
+import csv
+import hashlib
+import lzma
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from train.corpora.source import CorpusError
+from train.phones import Lexicon
+from train.text.segments import SILENCE
+
+# Northanger Abbey and The Rosary are read in the speech splits.
+LEFT_OUT = ("northanger-abbey", "the-rosary")
+HELD_OUT = ("cranford", "kidnapped")  # to measure on, never rendered for training
+TITLES = re.compile(r"\b(mrs?|ms|dr|st|messrs|capt|col|rev|hon|no)\.(?=\s)", re.IGNORECASE)  # whose full stop is none
+PAUSES = re.compile(r"(?:--+|[,;:.!?()\[\]])[\s\"'_*]*")
+MIN_WORDS, MAX_WORDS = 3, 60
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Encoded sentences in the order of the books; symbols as in `Inventory`, SILENCE for a pause within a sentence."""
+
+    symbols: np.ndarray  # uint8, all sentences end to end
+    offsets: np.ndarray  # int64 [sentences + 1]
+    book: np.ndarray  # int32 [sentences]
+    books: tuple[str, ...]
+    skipped: int  # sentences with a word that the dictionary does not hold, or too short or long
+
+    def __len__(self) -> int:
+        return len(self.book)
+
+    def sentence(self, number: int) -> np.ndarray:
+        """Symbols of a sentence."""
+        return self.symbols[self.offsets[number] : self.offsets[number + 1]]
+
+
+def encode(sentence: str, lexicon: Lexicon) -> list[int] | None:
+    """Symbols of a sentence, None where a word is not in the dictionary or there are too few or too many of them."""
+    plain = TITLES.sub(r"\1", sentence)
+    if not MIN_WORDS <= len(lexicon.words(plain)) <= MAX_WORDS:
+        return None
+    found: list[int] = []
+    for phrase in PAUSES.split(plain):
+        if not lexicon.words(phrase):
+            continue
+        classes = lexicon.classes(phrase)
+        if classes is None:
+            return None
+        found += [SILENCE, *classes] if found else classes
+    return found
+
+
+def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) -> Prose:
+    """The sentences of `books.tsv.xz`, encoded once and kept in `out`.
+
+    Args:
+        text: folder with books.tsv.xz: book, sentence.
+        held_out: the books to measure on instead of those to train on.
+    Raises:
+        CorpusError: no such file.
+    """
+    source = text / "books.tsv.xz"
+    if not source.is_file():
+        raise CorpusError(f"{source} does not exist; pass the folder of the prose with --text")
+    facts = (source.stat().st_size, lexicon.inventory, LEFT_OUT, HELD_OUT, held_out, 1)
+    path = out / f"prose-{hashlib.sha256(repr(facts).encode()).hexdigest()[:12]}.npz"
+    if not path.is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        _encode_all(source, lexicon, held_out, path)
+    with np.load(path) as stored:
+        columns = {name: stored[name] for name in ("symbols", "offsets", "book")}
+        return Prose(**columns, books=tuple(stored["books"].tolist()), skipped=int(stored["skipped"]))
+
+
+def _encode_all(source: Path, lexicon: Lexicon, held_out: bool, path: Path) -> None:
+    books: dict[str, int] = {}
+    sentences: list[np.ndarray] = []
+    book: list[int] = []
+    skipped = 0
+    with lzma.open(source, "rt", encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["book"] in LEFT_OUT or (row["book"] in HELD_OUT) != held_out:
+                continue
+            symbols = encode(row["sentence"], lexicon)
+            if symbols is None:
+                skipped += 1
+                continue
+            book.append(books.setdefault(row["book"], len(books)))
+            sentences.append(np.array(symbols, dtype=np.uint8))
+    partial = path.with_suffix(".partial.npz")
+    np.savez(
+        partial,
+        symbols=np.concatenate(sentences),
+        offsets=np.cumsum([0, *map(len, sentences)]),
+        book=np.array(book, dtype=np.int32),
+        books=np.array(list(books)),
+        skipped=skipped,
+    )
+    partial.rename(path)

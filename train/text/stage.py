@@ -1,0 +1,143 @@
+"""The language part trained on speech and on text together, from stored units and posteriors."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from engine.config import Config
+from engine.network import Losses, losses
+from engine.noise import BatchNoise
+from train.phones import Lexicon
+from train.prepare import read_index
+from train.readout import Reading
+from train.text.alignment import Alignment
+from train.text.prose import read_prose
+from train.text.render import MAX_STRETCH, Renderer
+from train.text.runs import Inventory
+from train.text.windows import Frames, LatentWindows, MixedWindows, TextFrames, speech_of
+from train.vae_gslm import ModelRecipe, ModelStage
+from train.windows import Windows
+
+
+class TextSettings(Config):
+    """How text is mixed into the training of the language part."""
+
+    text_share: float = 0.5  # of the windows
+    latent_weight: float = 1.0  # of the latents' term of rendered windows; 0: text teaches tokens alone
+    one_voice: bool = True  # a rendered utterance keeps one speaker
+    max_stretch: int = MAX_STRETCH  # runs of one recording in a row
+
+
+class TextFolders(Config):
+    """What was made before: see `python -m train.text`."""
+
+    prepared: Path
+    tokens: Path  # tokens-NAME.u16
+    segments: Path  # segments-NAME.jsonl
+    latents: Path  # latents-NAME.f16
+    text: Path  # folder of books.tsv.xz
+    lexicon: Path  # folder of cmudict.dict
+    work: Path  # where encoded prose is kept
+
+
+def text_frames(settings: TextSettings, folders: TextFolders, frames: Frames, held_out: bool = False) -> TextFrames:
+    """Rendered prose with the runs of the train split, joined by the latents.
+
+    Args:
+        held_out: the books kept aside to measure on.
+    """
+    clips = read_index(folders.prepared)
+    inventory = Inventory.build(Alignment.read(folders.segments), clips)
+    renderer = Renderer(inventory, settings.one_voice, frames.latents.normalised(), settings.max_stretch)
+    prose = read_prose(folders.text, Lexicon(folders.lexicon), folders.work, held_out)
+    lengths = np.array([clip.num_frames for clip in clips if clip.split == "train"])
+    return TextFrames(prose, renderer, lengths)
+
+
+def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFolders, parts: int = 1) -> MixedWindows:
+    """Training windows of speech and text for a recipe.
+
+    Args:
+        parts: micro-batches in a step, over all processes.
+    """
+    frames = Frames.read(folders.tokens, folders.latents, recipe.model.latent_dim)
+    speech = speech_of(folders.prepared, folders.tokens, "train", recipe.window_frames)
+    text = text_frames(settings, folders, frames)
+    return MixedWindows(
+        speech, text, frames, recipe.model, recipe.window_frames, recipe.batch_size, settings.text_share, parts,
+        recipe.seed,
+    )  # fmt: skip
+
+
+class TextStage(ModelStage):
+    """The language part on mixed windows for `train.loop.run`; held-out measures are on speech alone, from mels."""
+
+    def __init__(
+        self,
+        recipe: ModelRecipe,
+        settings: TextSettings,
+        folders: TextFolders,
+        accelerator: Accelerator,
+        start: Path,
+    ) -> None:
+        if recipe.part != "language":
+            raise ValueError(f"text trains the part 'language' alone, the recipe {recipe.name!r} says {recipe.part!r}")
+        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start)
+        self.settings = settings
+        self.train_set = mixed_windows(recipe, settings, folders, self.parts)
+        self._apart: list[dict[str, float]] = []
+
+    def step(self, step: int, progress: float) -> dict[str, float]:
+        """One optimiser step; text and speech are logged apart too."""
+        self._apart = []
+        metrics = super().step(step, progress)
+        for name in {name for values in self._apart for name in values}:
+            values = [found[name] for found in self._apart if name in found]
+            metrics[name] = sum(values) / len(values)
+        return metrics
+
+    def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, Reading | None]:
+        if not isinstance(windows, LatentWindows):
+            return super()._losses(network, windows)
+        device = self.accelerator.device
+        on = windows.to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            forward = network(
+                on.tokens,
+                on.mel,
+                on.lengths,
+                on.utterance_mel,
+                on.utterance_lengths,
+                BatchNoise(device),
+                part="language",
+                posterior=on.posterior,
+            )
+
+        def of_rows(rows: Tensor) -> Losses:
+            return losses(replace(forward, mask=forward.mask & rows[:, None]))
+
+        text, speech = of_rows(on.is_text), of_rows(~on.is_text)
+        for name, terms in {"text": text, "speech": speech}.items():
+            if frames := int(terms.num_frames):
+                self._apart.append(
+                    {
+                        f"{name}_cross_entropy": terms.cross_entropy.item() / frames,
+                        f"{name}_kl": terms.kl.item() / frames,
+                    }
+                )
+        return weighted(speech, text, self.settings.latent_weight), None
+
+
+def weighted(speech: Losses, text: Losses, latent_weight: float) -> Losses:
+    """The sum of both, the latents of rendered frames by their own weight."""
+    return Losses(
+        reconstruction=speech.reconstruction + text.reconstruction,
+        kl=speech.kl + latent_weight * text.kl,
+        kl_per_dim=speech.kl_per_dim + latent_weight * text.kl_per_dim,
+        cross_entropy=speech.cross_entropy + text.cross_entropy,
+        num_frames=speech.num_frames + text.num_frames,
+    )
