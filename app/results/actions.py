@@ -1,0 +1,173 @@
+"""What an admin does to a study from the Results page; each step is the command line's, by the name of who does it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from app.results.desk import Desk, NotAllowedError
+from app.sign_in import Admin
+from engine.checked import checked
+from studies.design import DesignError, StudyFile
+from studies.design.registry import make_study, set_status
+from studies.store import Database
+
+PATH_KEYS = ("folder", "audio", "instruction", "bundle")
+Progress = Callable[[int, int, str], None]
+
+
+def save_draft(desk: Desk, admin: Admin, text: str) -> str:
+    """Store a study file that was written on the page; returns what happened.
+
+    Raises:
+        DesignError: not a study file, or it asks for files outside the folder for sources.
+    """
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise DesignError(f"the text cannot be read as YAML: {error}.") from error
+    if not isinstance(values, dict):
+        raise DesignError("the text is empty or no list of keys. Begin with a template.")
+    sources = sources_folder(desk)
+    _check_paths(values, sources)
+    study = checked(StudyFile, {**values, "folder": str(sources)}, "the study file", DesignError)
+    study_id = make_study(desk.db, study)
+    _log(desk.db, "study.drafted", admin, study_id)
+    return f"Draft {study.name!r} is saved. Put its sounds under {sources}, then build it."
+
+
+def sources_folder(desk: Desk) -> Path:
+    """Where studies that are written on the page find their sounds."""
+    folder = desk.places.data / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def build(desk: Desk, admin: Admin, name: str, progress: Progress) -> str:
+    """Render, level and check every sound of a study."""
+    from studies.design.build import build_study
+
+    made = build_study(desk.db, name, desk.places, progress)
+    _log(desk.db, "study.built", admin, None, study=name)
+    sounds = ", ".join(f"{count} {kind}" for kind, count in sorted(made.stimuli.items()))
+    lowered = f" All are {made.lowered_db:.1f} dB lower than asked for." if made.lowered_db else ""
+    return f"Built {sounds}: {made.seconds / 60:.1f} min at {made.loudness_lufs:.1f} LUFS.{lowered}"
+
+
+def change_status(desk: Desk, admin: Admin, name: str, status: Literal["open", "paused", "closed"]) -> str:
+    """Open, pause or close a study."""
+    set_status(desk.db, name, status, desk.places, actor=admin.name)
+    return {
+        "open": f"{name} is open. Raters go to /rate/{name}.",
+        "paused": f"{name} is paused: nobody new can enter.",
+        "closed": f"{name} is closed.",
+    }[status]
+
+
+def make_report(desk: Desk, admin: Admin, name: str) -> Path:
+    """Write the report into a folder of its own; returns the file."""
+    from studies.analysis.report import report
+
+    path = report(desk.db, name, _fresh_folder(desk))
+    _log(desk.db, "study.reported", admin, None, study=name)
+    return path
+
+
+def make_export(desk: Desk, admin: Admin, name: str) -> Path:
+    """Write the export into a folder of its own; returns a zip of it."""
+    from studies.analysis.export import export
+
+    folder = _fresh_folder(desk)
+    done = export(desk.db, name, folder / f"{name}-export")
+    _log(desk.db, "study.exported", admin, None, study=name, ratings=done.ratings)
+    return Path(shutil.make_archive(str(done.folder), "zip", done.folder))
+
+
+def withdraw(desk: Desk, admin: Admin, name: str, who: str, sure: bool) -> str:
+    """Delete everything that a person gave.
+
+    Raises:
+        NotAllowedError: the box was not ticked.
+        StoreError: nobody, or more than one person, is known by this.
+    """
+    from studies.store.withdrawal import find_participant
+    from studies.store.withdrawal import withdraw as take_back
+
+    if not who.strip():
+        raise NotAllowedError("Enter the person's panel id, resume code, or id.")
+    if not sure:
+        raise NotAllowedError("Tick the box first: a withdrawal cannot be undone.")
+    done = take_back(desk.db, find_participant(desk.db, who.strip(), name), desk.places.backups)
+    _log(desk.db, "study.withdrew", admin, None, study=name, ratings=done.ratings)
+    return f"{done.ratings} ratings of {done.sessions} sessions are deleted, in the database and in its copies."
+
+
+def take_snapshot(desk: Desk, admin: Admin) -> str:
+    """Copy the whole database into the folder of snapshots."""
+    from studies.store.backup import snapshot
+
+    path = snapshot(desk.db, desk.places.backups)
+    _log(desk.db, "store.snapshot", admin, None, file=path.name)
+    return f"Snapshot {path.name} is taken and checked."
+
+
+def rehearse_restore(desk: Desk, admin: Admin) -> str:
+    """Restore the newest snapshot and the log's copy beside the running database, and compare.
+
+    A restore in earnest needs an empty database and therefore nobody who is signed in: the command line does it.
+
+    Raises:
+        StoreError: there is no snapshot, or what came back is not the whole.
+    """
+    from studies.store import StoreError
+    from studies.store.backup import newest_snapshot
+    from studies.store.restore import restore
+
+    snapshot = newest_snapshot(desk.places.backups)
+    if snapshot is None:
+        raise StoreError("there is no snapshot yet. Take one first.")
+    with tempfile.TemporaryDirectory(dir=desk.folder) as folder:
+        copy = Database(f"sqlite:///{Path(folder) / 'rehearsal.sqlite'}")
+        try:
+            events = desk.places.events
+            restored = restore(copy, snapshot, events if events.is_dir() else None)
+        finally:
+            copy.close()
+    rows = ", ".join(f"{count} {table}" for table, count in restored.rows.items() if count)
+    _log(desk.db, "store.rehearsed", admin, None, snapshot=snapshot.name)
+    return (
+        f"{snapshot.name} and {restored.lines} later lines of the log give everything back: {rows}. To restore in "
+        "earnest, stop the server and run undertone study restore on an empty data folder."
+    )
+
+
+def _fresh_folder(desk: Desk) -> Path:
+    desk.folder.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="results-", dir=desk.folder))
+
+
+def _log(db: Database, kind: str, admin: Admin, study_id: str | None, **more: Any) -> None:
+    with db.session() as transaction:
+        payload = {"by": admin.name, **more}
+        db.log(transaction, kind, payload, study_id=study_id, actor="admin", at=datetime.now(UTC))
+
+
+def _check_paths(value: Any, sources: Path, key: str = "") -> None:
+    """Refuse paths that lead out of the folder for sources: the page is no way to read the server's files."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _check_paths(inner, sources, str(name))
+    elif isinstance(value, list):
+        for inner in value:
+            _check_paths(inner, sources, key)
+    elif isinstance(value, str) and key in PATH_KEYS:
+        path = Path(value)
+        if path.is_absolute() or value.startswith("~") or ".." in path.parts:
+            raise DesignError(
+                f"{key} is {value!r}; from this page paths must lie under {sources}, without '..'. "
+                "Put the files there, or use undertone study build on the command line."
+            )

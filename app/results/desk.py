@@ -1,0 +1,46 @@
+"""What the Results page works on, and the check that every handler of it begins with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+from fastapi import HTTPException
+
+from app.sign_in import Admin, SignIn
+from engine.errors import UndertoneError
+from studies.store import Database, Places
+from studies.store.tables import AdminRole
+
+
+class NotAllowedError(UndertoneError):
+    """Somebody asked for what their role does not allow."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Shared by all visitors of the page.
+
+    Attributes:
+        sign_in: says who asks, afresh for every request.
+        places: sounds and snapshots.
+        folder: temporary; reports and exports to be downloaded are written in it.
+    """
+
+    sign_in: SignIn
+    places: Places
+    folder: Path
+
+    @property
+    def db(self) -> Database:
+        return self.sign_in.db
+
+    def require(self, request: gr.Request, role: AdminRole) -> Admin:
+        """Whoever sent the request, if they may do this; hidden buttons protect nothing, so every handler asks.
+
+        Raises:
+            NotAllowedError: nobody is signed in, or a reader asks for what only an admin may do.
+        """
+        try:
+            return self.sign_in.require_role(request.request, role)
+        except HTTPException as error:
+            raise NotAllowedError(str(error.detail or "Sign in first.")) from error

@@ -1,0 +1,142 @@
+"""The tab in which an admin makes, builds, opens and ends studies, and takes people's data back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gradio as gr
+
+from app.results import actions
+from app.results.desk import Desk
+from app.sign_in import Admin
+from app.widgets import QUIET, Note
+from engine.errors import UndertoneError
+from studies.design.templates import template_names, template_text
+
+MODEL_QUEUE = "model"  # builds wait for the model like everybody else
+Step = Callable[[Admin], str]
+
+
+@dataclass(frozen=True)
+class Manage:
+    """What the page listens to: `changed` counts the steps that were done."""
+
+    changed: gr.State
+
+
+def build_manage(desk: Desk, study: gr.Dropdown) -> Manage:
+    """Widgets and bindings."""
+    changed = gr.State(0)
+    note = gr.HTML("", elem_id="results-done")
+    after: list[Any] = [note, changed]
+
+    def step(request: gr.Request, count: int, do: Step) -> tuple[str, int]:
+        """One step by an admin; a reader's is refused here, on the server."""
+        try:
+            done = do(desk.require(request, "admin"))
+        except UndertoneError as error:
+            return Note("problem", str(error)).html(), count
+        return Note("good", done).html(), count + 1
+
+    _build_steps(desk, study, after, step)
+    _build_files(desk, study, note)
+    _build_new(desk, after, step)
+    _build_care(desk, study, after, step)
+    return Manage(changed)
+
+
+def _build_steps(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
+    gr.HTML('<h3 class="results-head">The chosen study</h3>')
+    with gr.Row(elem_classes="results-actions"):
+        build = gr.Button("Build its sounds", elem_id="results-build")
+        opening = gr.Button("Open", elem_id="results-open")
+        pause = gr.Button("Pause", elem_id="results-pause")
+        close = gr.Button("Close", elem_id="results-close")
+
+    def built(name: str | None, count: int, request: gr.Request, progress: Any = gr.Progress()) -> Any:
+        def show(done: int, total: int, what: str) -> None:
+            progress((done, total), desc=what, unit="clips")
+
+        return step(request, count, lambda admin: actions.build(desk, admin, _chosen(name), show))
+
+    def to(status: Literal["open", "paused", "closed"]) -> Callable[..., Any]:
+        def change(name: str | None, count: int, request: gr.Request) -> Any:
+            return step(request, count, lambda admin: actions.change_status(desk, admin, _chosen(name), status))
+
+        return change
+
+    inputs = [study, after[1]]
+    build.click(built, inputs, after, concurrency_id=MODEL_QUEUE, show_progress_on=after[0])
+    opening.click(to("open"), inputs, after, **QUIET)
+    pause.click(to("paused"), inputs, after, **QUIET)
+    close.click(to("closed"), inputs, after, **QUIET)
+
+
+def _build_files(desk: Desk, study: gr.Dropdown, note: gr.HTML) -> None:
+    with gr.Row(elem_classes="results-actions"):
+        report = gr.Button("Make the report", elem_id="results-report")
+        export = gr.Button("Make the export", elem_id="results-export")
+    file = gr.File(label="To be saved", interactive=False, visible=False, elem_id="results-file")
+
+    def making(make: Callable[..., Any]) -> Callable[..., Any]:
+        def made(name: str | None, request: gr.Request) -> Any:
+            try:
+                path = make(desk, desk.require(request, "admin"), _chosen(name))
+            except UndertoneError as error:
+                return Note("problem", str(error)).html(), gr.update(visible=False)
+            return Note("good", f"{path.name} is ready below.").html(), gr.update(value=str(path), visible=True)
+
+        return made
+
+    slow: dict[str, Any] = {"concurrency_id": "results", "concurrency_limit": 1, "show_progress_on": note}
+    report.click(making(actions.make_report), study, [note, file], **slow)
+    export.click(making(actions.make_export), study, [note, file], **slow)
+
+
+def _build_new(desk: Desk, after: list[Any], step: Callable[..., Any]) -> None:
+    with gr.Accordion("New study", open=False, elem_id="results-new"):
+        template = gr.Dropdown(template_names(), value=None, label="Begin with a template", elem_id="results-template")
+        text = gr.Textbox("", lines=16, label="Study file (YAML)", elem_id="results-yaml", max_lines=40)
+        save = gr.Button("Save as a draft", variant="primary", elem_id="results-save")
+
+    def begin(name: str | None, request: gr.Request) -> Any:
+        try:
+            desk.require(request, "admin")
+            return template_text(name) if name else gr.skip()
+        except UndertoneError:
+            return gr.skip()
+
+    def saved(content: str, count: int, request: gr.Request) -> Any:
+        return step(request, count, lambda admin: actions.save_draft(desk, admin, content))
+
+    template.input(begin, template, text, **QUIET)
+    save.click(saved, [text, after[1]], after, **QUIET)
+
+
+def _build_care(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
+    with gr.Accordion("Withdraw a person's data", open=False, elem_id="results-withdraw-panel"):
+        who = gr.Textbox("", label="Panel id, resume code, session or participant id", elem_id="results-who")
+        sure = gr.Checkbox(False, label="Delete everything that this person gave. It cannot be undone.")
+        withdraw = gr.Button("Withdraw", variant="stop", elem_id="results-withdraw")
+    with gr.Accordion("Backups", open=False, elem_id="results-backups"), gr.Row(elem_classes="results-actions"):
+        snapshot = gr.Button("Take a snapshot", elem_id="results-snapshot")
+        rehearse = gr.Button("Rehearse a restore", elem_id="results-restore")
+
+    def withdrew(name: str | None, person: str, ticked: bool, count: int, request: gr.Request) -> Any:
+        return step(request, count, lambda admin: actions.withdraw(desk, admin, _chosen(name), person, ticked))
+
+    def copied(count: int, request: gr.Request) -> Any:
+        return step(request, count, lambda admin: actions.take_snapshot(desk, admin))
+
+    def rehearsed(count: int, request: gr.Request) -> Any:
+        return step(request, count, lambda admin: actions.rehearse_restore(desk, admin))
+
+    withdraw.click(withdrew, [study, who, sure, after[1]], after, **QUIET)
+    snapshot.click(copied, after[1], after, **QUIET)
+    rehearse.click(rehearsed, after[1], after, concurrency_id="results", concurrency_limit=1)
+
+
+def _chosen(name: str | None) -> str:
+    if not name:
+        raise UndertoneError("Choose a study first.")
+    return name

@@ -1,0 +1,152 @@
+"""Plotly figures of the Results page; each is sized by its rows and leaves its labels room on a phone."""
+
+import json
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+from gradio.components.plot import PlotData
+
+from studies.analysis.figures import shade
+from studies.analysis.frame import StudyData
+from studies.analysis.progress import Cells
+from studies.analysis.report import limits
+from studies.analysis.results import ScaleResults
+
+ACCENT = "#0f766e"
+INK = "#536072"
+GRID = "rgba(120,132,148,0.22)"
+ROW_PIXELS = 46
+EMPTY_TO_FULL = [(0.0, "#f3d9cf"), (0.5, "#e5e9ee"), (0.999, "#8fcabf"), (1.0, ACCENT)]
+
+
+def to_plot(figure: go.Figure) -> PlotData:
+    """For `gr.Plot`: no tool bar, and a page that scrolls under a finger."""
+    config = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
+    text = str(figure.to_json()).removesuffix("}") + f',"config":{json.dumps(config)}}}'
+    return PlotData(type="plotly", plot=text)
+
+
+def cell_figure(cells: Cells) -> go.Figure:
+    """How full each cell is: systems down, prompts across."""
+    share = cells.accepted / max(1, cells.wanted)
+    text = [
+        [
+            f"{system}, {prompt}: {cells.accepted[row, column]} of {cells.wanted} accepted, "
+            f"{cells.waiting[row, column]} under way"
+            for column, prompt in enumerate(cells.prompts)
+        ]
+        for row, system in enumerate(cells.systems)
+    ]
+    figure = go.Figure(layout=_layout(96 + 34 * len(cells.systems)))
+    figure.add_heatmap(
+        z=share.clip(0, 1), text=text, hovertemplate="%{text}<extra></extra>", zmin=0, zmax=1, xgap=2, ygap=2,
+        colorscale=EMPTY_TO_FULL, showscale=False,
+    )  # fmt: skip
+    figure.update_yaxes(
+        tickvals=list(range(len(cells.systems))), ticktext=list(cells.systems), autorange="reversed", automargin=True
+    )
+    figure.update_xaxes(title={"text": f"{len(cells.prompts)} prompts", "font": {"size": 12}}, showticklabels=False)
+    return figure
+
+
+def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:
+    """Mean opinion scores, or preferences in an A/B study."""
+    low, high = limits(data, found)
+    if found.preferences:
+        rows = [
+            (f"{pair.first} or {pair.second}", pair.preference.value, pair.preference.low, pair.preference.high)
+            for pair in found.preferences.pairs
+        ]
+        return _intervals(rows, low, high, zero=True)
+    figure = _intervals([(s.system, s.mean.value, s.mean.low, s.mean.high) for s in found.mos.systems], low, high)
+    figure.add_scatter(
+        x=[score.mean.value for score in found.mos.systems],
+        y=list(range(len(found.mos.systems))),
+        error_x={"array": [score.naive_half_width or 0 for score in found.mos.systems], "thickness": 7, "width": 0},
+        mode="markers",
+        marker={"size": 1, "color": "rgba(15,118,110,0.35)"},
+        hovertemplate="naive ± %{error_x.array:.2f}<extra></extra>",
+    )
+    return figure
+
+
+def difference_figure(found: ScaleResults) -> go.Figure:
+    """First less second; filled where different."""
+    pairs = found.comparison.pairs
+    ends = [abs(end) for pair in pairs for end in (pair.value, pair.low, pair.high) if end is not None]
+    reach = max([0.5, *ends]) * 1.05
+    rows = [(f"{pair.first} − {pair.second}", pair.value, pair.low, pair.high) for pair in pairs]
+    return _intervals(rows, -reach, reach, [bool(pair.different) for pair in pairs], zero=True)
+
+
+def answer_figure(found: ScaleResults) -> go.Figure:
+    """How often each answer was given, for each system."""
+    systems = found.mos.systems
+    values = sorted({value for score in systems for value in score.distribution})
+    figure = go.Figure(layout=_layout(110 + ROW_PIXELS * len(systems)))
+    for value in values:
+        counts = [score.distribution.get(value, 0) for score in systems]
+        shares = [count / sum(score.distribution.values()) for count, score in zip(counts, systems, strict=True)]
+        figure.add_bar(
+            x=shares,
+            y=list(range(len(systems))),
+            orientation="h",
+            width=0.42,
+            name=f"{value:g}",
+            customdata=counts,
+            marker={"color": shade(value, values)},
+            hovertemplate=f"{value:g}: %{{x:.0%}} (%{{customdata}})<extra></extra>",
+        )
+    legend = {"orientation": "h", "y": -0.04, "yanchor": "top", "x": 0, "traceorder": "normal"}
+    figure.update_layout(barmode="stack", showlegend=True, legend=legend)
+    figure.update_xaxes(range=[0, 1], showticklabels=False, showgrid=False)
+    return _labelled(figure, [score.system for score in systems])
+
+
+def _intervals(
+    rows: Sequence[tuple[str, float, float | None, float | None]],
+    low: float,
+    high: float,
+    filled: Sequence[bool] = (),
+    zero: bool = False,
+) -> go.Figure:
+    figure = go.Figure(layout=_layout(70 + ROW_PIXELS * len(rows)))
+    values = [value for _, value, *_ in rows]
+    above = [0 if end is None else end - value for _, value, _, end in rows]
+    below = [0 if start is None else value - start for _, value, start, _ in rows]
+    texts = [
+        f"{value:.2f}" + ("" if start is None or end is None else f" [{start:.2f}, {end:.2f}]")
+        for _, value, start, end in rows
+    ]
+    colours = [ACCENT if not filled or full else "#ffffff" for full in (filled or [True] * len(rows))]
+    figure.add_scatter(
+        x=values, y=list(range(len(rows))), mode="markers", text=texts, hovertemplate="%{text}<extra></extra>",
+        error_x={"array": above, "arrayminus": below, "color": ACCENT, "thickness": 2.2, "width": 5},
+        marker={"size": 10, "color": colours, "line": {"color": ACCENT, "width": 2}},
+    )  # fmt: skip
+    figure.update_xaxes(range=[low, high], zeroline=zero, zerolinecolor=INK, nticks=9)
+    return _labelled(figure, [name for name, *_ in rows])
+
+
+def _labelled(figure: go.Figure, names: Sequence[str]) -> go.Figure:
+    """Names above their rows, not beside them: long ones leave the axis its width."""
+    figure.update_yaxes(range=[len(names) - 0.5, -0.7], showticklabels=False, showgrid=False, zeroline=False)
+    for row, name in enumerate(names):
+        place = {"x": 0, "xref": "paper", "xanchor": "left", "y": row - 0.42, "yref": "y", "yanchor": "middle"}
+        figure.add_annotation(text=name, showarrow=False, font={"size": 13, "color": INK}, **place)
+    return figure
+
+
+def _layout(height: int) -> go.Layout:
+    return go.Layout(
+        template=None,
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 32},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        xaxis={"gridcolor": GRID, "fixedrange": True},
+        yaxis={"gridcolor": GRID, "fixedrange": True},
+        showlegend=False,
+        dragmode=False,
+    )

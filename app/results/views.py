@@ -1,0 +1,132 @@
+"""What the Results page shows of a study; every view asks first who wants to see it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from app.results import plots, tables
+from app.results.desk import Desk
+from app.widgets import Note
+from engine.errors import UndertoneError
+from studies.analysis.frame import StudyData
+from studies.analysis.load import load_study, study_names
+from studies.analysis.names import anonymous_names
+from studies.analysis.power import TYPICAL, Goal, plan
+from studies.analysis.progress import audit_log, watch
+from studies.analysis.results import ScaleResults, analyse_scale
+from studies.store import Database
+
+SHOWN = 8  # analyses kept in memory
+
+
+@dataclass(frozen=True)
+class ScaleView:
+    """Everything on one scale as the page shows it."""
+
+    note: str
+    scores: Any
+    score_table: str
+    differences: Any
+    difference_table: str
+    answers: Any
+    agreement: str
+    raters: str
+
+    @property
+    def outputs(self) -> list[Any]:
+        """In the order of the widgets."""
+        return [
+            self.note,
+            self.scores,
+            self.score_table,
+            self.differences,
+            self.difference_table,
+            self.answers,
+            self.agreement,
+            self.raters,
+        ]
+
+
+def choices(desk: Desk, chosen: str | None) -> tuple[list[str], str | None]:
+    """Names of all studies, and which of them to show."""
+    names = study_names(desk.db)
+    return names, chosen if chosen in names else (names[0] if names else None)
+
+
+def live(desk: Desk, name: str | None) -> tuple[str, Any, str, str]:
+    """Overview, cells, rules and sessions, as they are now."""
+    if not name:
+        return '<p class="note note-quiet">There is no study yet. An admin makes one under “Manage”.</p>', None, "", ""
+    seen = watch(desk.db, name)
+    filled = len(seen.cells.systems) and len(seen.cells.prompts)
+    cells = plots.to_plot(plots.cell_figure(seen.cells)) if filled else None
+    return tables.overview(seen), cells, tables.rules(seen), tables.sessions(seen)
+
+
+def scale_names(desk: Desk, name: str | None) -> list[str]:
+    """Scales of a study, in its order."""
+    return load_study(desk.db, name).scales if name else []
+
+
+def scale_view(desk: Desk, name: str | None, scale: str | None) -> ScaleView:
+    """Results on one scale; a note where there are none yet."""
+    if not name or not scale:
+        return _nothing("No study is chosen.")
+    try:
+        data, found = _analysed(desk.db, name, scale, _fingerprint(desk.db, name))
+    except UndertoneError as error:
+        return _nothing(str(error))
+    pairs = found.comparison.pairs and not found.preferences
+    return ScaleView(
+        note="".join(Note("warning", note).html() for note in found.notes),
+        scores=plots.to_plot(plots.score_figure(data, found)),
+        score_table=tables.scores(found),
+        differences=plots.to_plot(plots.difference_figure(found)) if pairs else None,
+        difference_table=tables.differences(found),
+        answers=plots.to_plot(plots.answer_figure(found)),
+        agreement=tables.agreement(found),
+        raters=tables.raters(found, anonymous_names(data)),
+    )
+
+
+def log(desk: Desk, name: str | None) -> str:
+    """The audit log of a study and of the installation."""
+    return tables.log(audit_log(desk.db, name))
+
+
+def planned(
+    desk: Desk, name: str | None, scale: str | None, half_width: float, systems: float, trials: float, goal: Goal
+) -> str:
+    """Studies that reach a half-width, from this study's variance components where it has any."""
+    components, source = TYPICAL, "typical values of crowd studies, as this study has too few ratings"
+    if name and scale:
+        try:
+            found = _analysed(desk.db, name, scale, _fingerprint(desk.db, name))[1]
+        except UndertoneError:
+            found = None
+        if found is not None and found.components is not None:
+            components, source = found.components, f"the variance components of {name} on {scale}"
+    try:
+        result = plan(components, float(half_width or 0), int(systems or 0), int(trials or 0), goal)
+    except UndertoneError as error:
+        return Note("problem", str(error)).html()
+    return tables.plan(result) + f'<p class="hint">Planned with {escape(source)}.</p>'
+
+
+def _fingerprint(db: Database, name: str) -> tuple[int, int, datetime | None]:
+    """Changes with every answer and every verdict."""
+    status = watch(db, name)
+    return status.status.collected, sum(status.status.sessions.values()), status.last_rating_at
+
+
+@lru_cache(maxsize=SHOWN)
+def _analysed(db: Database, name: str, scale: str, _: Any) -> tuple[StudyData, ScaleResults]:
+    """Without the mixed model, which takes long: the report has it."""
+    data = load_study(db, name)
+    return data, analyse_scale(data, scale, largest_mixed=0)
+
+
+def _nothing(reason: str) -> ScaleView:
+    return ScaleView(Note("quiet", reason).html(), None, "", None, "", None, "", "")

@@ -1,0 +1,55 @@
+"""A site with nothing but sign-in and the Results page: `python -m tests.results_site DATA PORT`."""
+
+import sys
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from app import results_page
+from app.passphrases import add_admin
+from app.results.desk import Desk
+from app.sign_in import SignIn
+from app.sign_in_page import sign_in_router
+from app.theme import STYLE_PATH, theme
+from studies.store import Database, Places, migrate
+
+ADMIN, READER, PASSPHRASE = "ada", "rita", "four words will do"
+
+
+def add_people(db: Database) -> None:
+    migrate(db)
+    add_admin(db, ADMIN, "admin", PASSPHRASE)
+    add_admin(db, READER, "reader", PASSPHRASE)
+
+
+def results_app(db: Database, places: Places) -> FastAPI:
+    sign_in = SignIn(db, "a secret of the server")
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(sign_in_router(sign_in))
+    with gr.Blocks(title="Results", analytics_enabled=False, fill_width=True) as page, gr.Column(elem_id="page"):
+        results_page.build(Desk(sign_in, places, places.data / "downloads"), page)
+    for event in page.fns.values():
+        event.api_visibility = "private"
+    page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
+    gr.mount_gradio_app(
+        app,
+        page,
+        path="/results",
+        auth_dependency=sign_in.require_admin,
+        footer_links=[],
+        run_history=False,
+        show_error=True,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        theme=theme(),
+        css_paths=STYLE_PATH,
+    )
+    return app
+
+
+if __name__ == "__main__":
+    places = Places.at(Path(sys.argv[1]))
+    uvicorn.run(results_app(Database(places.url, places.events), places), port=int(sys.argv[2]), log_level="error")
