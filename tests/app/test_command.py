@@ -15,7 +15,7 @@ from tests.tiny_bundle import make_tiny_bundle
 ROOT = Path(__file__).parent.parent.parent
 VERBS = (
     "bench", "bundle", "continue", "demo-bundle", "evaluate", "import",
-    "prepare", "serve", "tokenizer", "tokens", "train", "vocoder",
+    "prepare", "probe", "serve", "study", "tokenizer", "tokens", "train", "vocoder",
 )  # fmt: skip
 
 
