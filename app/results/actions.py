@@ -130,7 +130,7 @@ def rehearse_restore(desk: Desk, admin: Admin) -> str:
     snapshot = newest_snapshot(desk.places.backups)
     if snapshot is None:
         raise StoreError("there is no snapshot yet. Take one first.")
-    with tempfile.TemporaryDirectory(dir=desk.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
         copy = Database(f"sqlite:///{Path(folder) / 'rehearsal.sqlite'}")
         try:
             events = desk.places.events

@@ -2,6 +2,14 @@
 
 B studies, N ratings, S systems, C contrasts. The formulas here are those of `clustered` and `pairs` for many studies
 of one layout at once; a test holds them to the statsmodels fits of the reported numbers within 1e-8.
+
+Measured with 4000 studies each over nine designs (2 to 5 systems, 10 to 200 prompts and raters, one with 30 % of the
+ratings missing) and six sets of variance components, 54 in all, with a Monte-Carlo error of at most 0.004:
+
+* 95 % intervals of means held the truth in 94.2 to 96.8 % of cases; 1.96 sd / sqrt(n) in 44.1 to 93.2 %;
+* equal systems were called different in 0.6 to 5.8 % of studies; by Welch's test on the ratings in up to 35.6 %;
+* intervals of differences held the truth in 94.2 to 98.5 %: above 97 % where systems, raters and prompts do not
+  interact at all, as the variance then sits on its floor, which is right, and t on fewer degrees than it could have.
 """
 
 from dataclasses import dataclass

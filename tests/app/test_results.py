@@ -1,0 +1,306 @@
+"""The Results page's handlers: what they show, what they do, and whom they refuse, also when asked without the page."""
+
+import json
+import re
+import shutil
+import socket
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import httpx
+import pytest
+import uvicorn
+import yaml
+from fastapi import Request
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from app.results import actions, plots, tables, views
+from app.results.desk import Desk, NotAllowedError
+from app.sign_in import COOKIE, Admin, SignIn
+from engine.errors import UndertoneError
+from studies.analysis.progress import audit_log, watch
+from studies.design.templates import template_text
+from studies.store import Database, Places
+from studies.store.tables import Event, Rating, Study
+from tests.judged_study import DESIGN, NOW, PANEL_ID, add_judged_study
+from tests.results_site import ADMIN, PASSPHRASE, READER, add_people, results_app
+
+ADA = Admin(ADMIN, "admin")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once: hashing passphrases is slow on purpose."""
+    places = Places.at(tmp_path_factory.mktemp("prepared") / "data")
+    places.data.mkdir(parents=True)
+    db = Database(places.url, places.events)
+    add_people(db)
+    add_judged_study(db)
+    db.close()
+    return places.data
+
+
+@pytest.fixture
+def places(prepared: Path, tmp_path: Path) -> Places:
+    return Places.at(shutil.copytree(prepared, tmp_path / "data"))
+
+
+@pytest.fixture
+def db(places: Places) -> Iterator[Database]:
+    db = Database(places.url, places.events)
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def desk(db: Database, places: Places, tmp_path: Path) -> Desk:
+    return Desk(SignIn(db, "a secret of the server"), places, tmp_path / "downloads")
+
+
+@pytest.fixture
+def site(db: Database, places: Places) -> Callable[[str | None], TestClient]:
+    """A client of the whole site, signed in as somebody or as nobody."""
+    app = results_app(db, places)
+
+    def client(name: str | None) -> TestClient:
+        made = TestClient(app, follow_redirects=False)
+        if name:
+            form = {"name": name, "passphrase": PASSPHRASE, "next": "/results"}
+            assert made.post("/sign-in", data=form, headers={"sec-fetch-site": "same-origin"}).status_code == 303
+        return made
+
+    return client
+
+
+def ratings_of(db: Database) -> int:
+    with db.reading() as transaction:
+        return transaction.scalar(select(func.count()).select_from(Rating)) or 0
+
+
+def status_of(db: Database, name: str = "judged") -> str:
+    with db.reading() as transaction:
+        return str(transaction.scalar(select(Study.status).where(Study.name == name)))
+
+
+def kinds(db: Database) -> list[str]:
+    with db.reading() as transaction:
+        return list(transaction.scalars(select(Event.kind).where(Event.actor == "admin")))
+
+
+def test_the_cells_count_accepted_trials_and_those_that_wait(db: Database) -> None:
+    seen = watch(db, "judged", NOW)
+    assert seen.cells.accepted.shape == (3, DESIGN.num_prompts)
+    assert seen.cells.accepted.sum() == seen.status.collected == 12 * DESIGN.trials_per_rater
+    assert seen.cells.waiting.sum() == DESIGN.trials_per_rater
+    assert seen.cells.wanted == 4
+
+
+def test_the_overview_shows_progress_and_screening(desk: Desk) -> None:
+    summary, cells, rules, sessions = views.live(desk, "judged")
+    assert "108 of 120 (90%)" in summary
+    assert json.loads(cells.plot)["data"][0]["type"] == "heatmap"
+    assert "traps" in rules
+    assert "92%" in rules
+    assert "screened out" in sessions
+
+
+def test_a_rule_that_few_pass_raises_an_alarm(db: Database, desk: Desk) -> None:
+    from studies.store.tables import Session
+
+    with db.session() as transaction:
+        for session in transaction.scalars(select(Session).where(Session.ended_at.is_not(None))):
+            session.screening = {"traps": {"passed": False, "effect": "exclude"}}
+    _, _, rules, _ = views.live(desk, "judged")
+    assert 'role="alert"' in rules
+
+
+def test_scores_come_with_plots_and_tables(desk: Desk) -> None:
+    view = views.scale_view(desk, "judged", "naturalness")
+    assert view.note == ""
+    drawn = json.loads(view.scores.plot)
+    assert len(drawn["data"][0]["x"]) == 3
+    assert drawn["config"]["displayModeBar"] is False
+    assert "ground-truth − model-b" in view.difference_table
+    assert len(re.findall(r"R0\d\d", view.raters)) == DESIGN.num_raters
+    assert PANEL_ID not in "".join(str(part) for part in view.outputs)
+
+
+def test_an_unknown_study_or_scale_is_a_note_and_no_crash(desk: Desk) -> None:
+    assert "no study" in views.scale_view(desk, "nothing", "naturalness").note.lower()
+    assert "fun" in views.scale_view(desk, "judged", "fun").note
+    assert "no study yet" in views.live(desk, None)[0]
+
+
+def test_what_is_shown_follows_new_ratings(db: Database, desk: Desk) -> None:
+    before = views.scale_view(desk, "judged", "naturalness").score_table
+    actions.withdraw(desk, ADA, "judged", PANEL_ID, sure=True)
+    assert views.scale_view(desk, "judged", "naturalness").score_table != before
+
+
+def test_a_plan_uses_the_study_and_says_when_a_number_is_impossible(desk: Desk) -> None:
+    answer = views.planned(desk, "judged", "naturalness", 0.3, 3, 10, "mean")
+    assert "variance components of judged" in answer
+    assert "must be positive" in views.planned(desk, None, None, 0, 4, 20, "mean")
+
+
+def test_names_are_escaped_in_tables() -> None:
+    assert "<b>" not in tables.table("<b>", ["<b>"], [["<b>", "<b>"]])
+
+
+def test_every_plot_survives_a_study_without_ratings(desk: Desk, db: Database) -> None:
+    with db.session() as transaction:
+        for rating in transaction.scalars(select(Rating)):
+            transaction.delete(rating)
+    assert "Nothing is rated" in views.scale_view(desk, "judged", "naturalness").note
+    assert plots.cell_figure(watch(db, "judged").cells).data
+
+
+def test_an_admin_opens_and_closes_a_study_in_the_log(db: Database, desk: Desk) -> None:
+    assert "paused" in actions.change_status(desk, ADA, "judged", "paused")
+    assert "closed" in actions.change_status(desk, ADA, "judged", "closed")
+    assert status_of(db) == "closed"
+    with pytest.raises(UndertoneError, match="closed and cannot become paused"):
+        actions.change_status(desk, ADA, "judged", "paused")
+    assert {entry.details.get("by") for entry in audit_log(db, "judged") if entry.kind == "study.closed"} == {ADMIN}
+
+
+def test_a_draft_is_made_from_a_template(db: Database, desk: Desk) -> None:
+    assert "Draft 'expressive' is saved" in actions.save_draft(desk, ADA, template_text("expressive"))
+    assert status_of(db, "expressive") == "draft"
+    assert "study.drafted" in kinds(db)
+
+
+@pytest.mark.parametrize("path", ["/etc", "../../etc", "~/secrets", "a/../../b"])
+def test_a_study_file_from_the_page_cannot_read_the_server(path: str, desk: Desk) -> None:
+    values = yaml.safe_load(template_text("paper"))
+    for changed in (
+        {"prompts": {**values["prompts"], "folder": path}},
+        {"systems": [{"name": "x", "source": {"kind": "folder", "folder": path}}]},
+        {"systems": [{"name": "x", "source": {"kind": "bundle", "bundle": path}}]},
+        {"golds": [{"audio": path, "expected": {}}]},
+    ):
+        with pytest.raises(UndertoneError, match="paths must lie under"):
+            actions.save_draft(desk, ADA, yaml.safe_dump({**values, **changed}))
+
+
+@pytest.mark.parametrize("text", ["", "- a", "a: [", "name: x", "!!python/object/apply:os.system [id]"])
+def test_a_text_that_is_no_study_file_is_refused_in_words(text: str, desk: Desk) -> None:
+    with pytest.raises(UndertoneError):
+        actions.save_draft(desk, ADA, text)
+
+
+def test_a_report_is_a_file_to_save(desk: Desk, db: Database) -> None:
+    assert actions.make_report(desk, ADA, "judged").name == "judged-report.html"
+    assert "study.reported" in kinds(db)
+
+
+def test_an_export_is_one_file_to_save(desk: Desk, db: Database) -> None:
+    archive = actions.make_export(desk, ADA, "judged")
+    assert {"ratings.csv", "ratings.parquet", "codebook.md"} <= set(zipfile.ZipFile(archive).namelist())
+    assert "study.exported" in kinds(db)
+
+
+def test_a_withdrawal_needs_the_box_and_a_person(db: Database, desk: Desk) -> None:
+    before = ratings_of(db)
+    for who, sure in ((PANEL_ID, False), ("", True), ("nobody", True)):
+        with pytest.raises(UndertoneError):
+            actions.withdraw(desk, ADA, "judged", who, sure)
+    assert ratings_of(db) == before
+    assert "deleted" in actions.withdraw(desk, ADA, "judged", PANEL_ID, sure=True)
+    assert ratings_of(db) == before - 2 * DESIGN.trials_per_rater - 1
+
+
+def test_a_restore_is_rehearsed_beside_the_running_database(db: Database, desk: Desk) -> None:
+    with pytest.raises(UndertoneError, match="no snapshot yet"):
+        actions.rehearse_restore(desk, ADA)
+    assert "taken" in actions.take_snapshot(desk, ADA)
+    assert f"{ratings_of(db)} rating" in actions.rehearse_restore(desk, ADA)
+
+
+def request_of(desk: Desk, name: str | None) -> gr.Request:
+    """As Gradio hands it to a handler."""
+    cookies = ""
+    if name:
+        from starlette.responses import Response
+
+        response = Response()
+        scope = {"type": "http", "headers": [], "scheme": "http", "method": "POST", "path": "/", "query_string": b""}
+        desk.sign_in.admit(response, Admin(name, "reader"), Request(scope), how="test")
+        cookies = response.headers["set-cookie"].split(";")[0]
+        assert cookies.startswith(COOKIE)
+    headers = [(b"cookie", cookies.encode())]
+    scope = {"type": "http", "headers": headers, "method": "POST", "path": "/", "query_string": b""}
+    return gr.Request(Request(scope))
+
+
+def test_the_desk_lets_nobody_in_and_readers_only_look(desk: Desk) -> None:
+    assert desk.require(request_of(desk, READER), "reader").role == "reader"
+    assert desk.require(request_of(desk, ADMIN), "admin").name == ADMIN
+    with pytest.raises(NotAllowedError, match="may look but not change"):
+        desk.require(request_of(desk, READER), "admin")
+    with pytest.raises(NotAllowedError, match="Sign in"):
+        desk.require(request_of(desk, None), "reader")
+
+
+def test_without_sign_in_nothing_of_the_page_is_served(site: Callable[[str | None], TestClient]) -> None:
+    nobody = site(None)
+    assert nobody.get("/results/", headers={"accept": "text/html"}).status_code == 303
+    for path in ("/results/config", "/results/gradio_api/info", "/results/gradio_api/file=/etc/hostname"):
+        assert nobody.get(path).status_code == 401, path
+    assert nobody.post("/results/gradio_api/queue/join", json=call(0, [])).status_code == 401
+
+
+def call(number: int, data: list[Any]) -> dict[str, Any]:
+    return {"fn_index": number, "data": data, "session_hash": "abc", "trigger_id": None, "event_data": None}
+
+
+@pytest.fixture
+def served(db: Database, places: Places) -> Iterator[str]:
+    """The site on a port: Gradio's queue needs a running server."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(results_app(db, places), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=60)
+
+
+def answer_of(client: httpx.Client, event: dict[str, Any], data: list[Any]) -> str:
+    """What a handler answers to somebody who calls it without the page, through the queue where it has one."""
+    body = call(event["id"], data)
+    if event["queue"] is False:
+        return client.post("/results/gradio_api/run/predict", json=body).text
+    joined = client.post("/results/gradio_api/queue/join", json=body)
+    assert joined.status_code == 200, joined.text
+    with client.stream("GET", "/results/gradio_api/queue/data", params={"session_hash": "abc"}) as stream:
+        return next(line for line in stream.iter_lines() if "process_completed" in line)
+
+
+def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Database, places: Places) -> None:
+    with httpx.Client(base_url=served, timeout=120) as client:
+        form = {"name": READER, "passphrase": PASSPHRASE, "next": "/results"}
+        client.post("/sign-in", data=form, headers={"sec-fetch-site": "same-origin"})
+        config = client.get("/results/config").json()
+        before = (ratings_of(db), status_of(db), len(kinds(db)))
+        given = {"dropdown": "judged", "textbox": PANEL_ID, "checkbox": True, "radio": "naturalness", "number": 1}
+        kind_of = {component["id"]: component["type"] for component in config["components"]}
+        template = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "results-template")
+        events = [event for event in config["dependencies"] if event["backend_fn"]]
+        (renewing,) = [event for event in events if len(event["outputs"]) == 9]
+        answer_of(client, renewing, [None])  # tells the session which studies there are to choose from
+        answers = []
+        for event in events:
+            data = ["paper" if number == template else given.get(kind_of[number]) for number in event["inputs"]]
+            answers.append(answer_of(client, event, data))
+    refused = [answer for answer in answers if "may look but not change" in answer]
+    assert len(refused) == 10  # build, open, pause, close, report, export, save, withdraw, snapshot, rehearse
+    assert (ratings_of(db), status_of(db), len(kinds(db))) == before
+    assert not places.backups.exists()
+    assert not (places.data / "downloads").exists()
+    assert not any("sections:" in answer for answer in answers), "templates are for admins"
