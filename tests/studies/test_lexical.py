@@ -1,0 +1,148 @@
+"""Lexical pairs scored by a model."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from engine.bundle import load_bundle
+from engine.engine import Engine
+from engine.network import VAEGSLM, Gaussian
+from studies.errors import MeasureError
+from studies.lexical import ClipFrames, LexicalPair, gathered, lexical_accuracy, nats, read_pairs
+from studies.lexical_frames import PreparedFrames, RecordedFrames
+from tests.speechlike import voice
+from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle, tiny_model_config
+from train.prepare import prepare
+
+PAIR = {
+    "kind": "alone",
+    "word": "CAT",
+    "speaker": "s",
+    "phones": ["K", "AE", "T"],
+    "twin_phones": ["T", "AE", "K"],
+    "bigram_nats": 0.2,
+    "before": [["a", 0, 4]],
+    "word_runs": [["a", 5, 8], ["b", 2, 6], ["a", 9, 12]],
+    "twin_runs": [["b", 5, 8], ["b", 2, 6], ["a", 14, 17]],
+    "matched": 3,
+}
+
+
+class Invented:
+    """Two recordings of random frames."""
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.clips = {
+            name: ClipFrames(
+                torch.randint(0, NUM_TOKENS, (20,), generator=generator),
+                Gaussian(torch.randn(1, 20, 4, generator=generator), torch.full((1, 20, 4), -1.0)),
+            )
+            for name in ("a", "b")
+        }
+
+    def clip(self, clip_id: str) -> ClipFrames:
+        return self.clips[clip_id]
+
+
+@pytest.fixture(scope="module")
+def model() -> VAEGSLM:
+    torch.manual_seed(0)
+    return VAEGSLM(tiny_model_config().model_copy(update={"quirk_random_initial_state": False})).eval()
+
+
+def pair(**changes: object) -> LexicalPair:
+    return LexicalPair.model_validate_json(json.dumps(PAIR | changes))
+
+
+def test_what_is_heard_first_counts_as_context_and_is_not_scored(model: VAEGSLM) -> None:
+    frames = Invented()
+    before, side = gathered(frames, pair().before), gathered(frames, pair().word_runs)
+    both = gathered(frames, pair().before + pair().word_runs)
+    nothing = ClipFrames(before.tokens[:0], Gaussian(before.posterior.mean[:, :0], before.posterior.logstd[:, :0]))
+    total = [value * len(both.tokens) for value in nats(model, nothing, both, seed=3)]
+    first = [value * len(before.tokens) for value in nats(model, nothing, before, seed=3)]
+    scored = [value * len(side.tokens) for value in nats(model, before, side, seed=3)]
+    assert scored[0] == pytest.approx(total[0] - first[0], rel=1e-3, abs=0.5)  # latents of the side are drawn anew
+    assert nats(model, before, side, seed=3) == nats(model, before, side, seed=3)
+    assert nats(model, before, side, seed=3) != nats(model, before, side, seed=4)
+
+
+def test_a_model_that_knows_the_word_is_right_and_one_that_prefers_the_twin_is_wrong(model: VAEGSLM) -> None:
+    frames = Invented()
+    word = gathered(frames, pair().word_runs).tokens
+    twin = gathered(frames, pair().twin_runs).tokens
+    for preferred, right in ((word, 1.0), (twin, 0.0)):
+        biased = VAEGSLM(model.config).eval()
+        biased.load_state_dict(model.state_dict())
+        with torch.no_grad():
+            biased.prior_head.token_logits.bias[preferred] += 8.0
+            biased.prior_head.token_logits.bias[word[torch.isin(word, twin)]] = 0.0
+        result = lexical_accuracy(biased, [pair()], frames)
+        assert result.accuracies["alone"].tokens.value == right
+
+
+def test_kinds_are_apart_and_intervals_are_over_words(model: VAEGSLM) -> None:
+    pairs = [pair(word=f"W{number % 7}", bigram_nats=0.1 - 0.2 * (number % 2)) for number in range(14)]
+    pairs += [pair(kind="carried")]
+    result = lexical_accuracy(model, pairs, Invented(), draws=2)
+    assert result.accuracies.keys() == {"alone", "carried"}
+    alone = result.accuracies["alone"]
+    assert (alone.tokens.clips, alone.tokens.clusters) == (14, 7)
+    assert alone.by_phones.value == 0.5
+    assert 0 <= alone.tokens_and_latents.low <= alone.tokens_and_latents.high <= 1
+    assert len(result.scores) == 15
+
+
+def test_a_pair_of_equal_sides_is_a_tie(model: VAEGSLM) -> None:
+    result = lexical_accuracy(model, [pair(twin_runs=PAIR["word_runs"])], Invented())
+    assert result.accuracies["alone"].tokens.value == 0.5
+    assert result.accuracies["alone"].tokens_and_latents.value == 0.5
+
+
+def test_pairs_of_other_recordings_are_refused(model: VAEGSLM) -> None:
+    with pytest.raises(MeasureError, match="20 frames"):
+        lexical_accuracy(model, [pair(word_runs=[["a", 5, 21]])], Invented())
+
+
+def test_a_file_that_holds_no_pairs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MeasureError, match="does not exist"):
+        read_pairs(tmp_path / "none.jsonl")
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("")
+    with pytest.raises(MeasureError, match="is empty"):
+        read_pairs(path)
+    path.write_text(json.dumps(PAIR) + "\n" + json.dumps(PAIR | {"kind": "sung"}) + "\n")
+    with pytest.raises(MeasureError, match="line 2"):
+        read_pairs(path)
+    path.write_text(json.dumps(PAIR) + "\n")
+    assert read_pairs(path) == [pair()]
+
+
+def test_prepared_clips_and_recordings_give_the_same_frames(tmp_path: Path) -> None:
+    corpus, prepared = tmp_path / "corpus", tmp_path / "prepared"
+    corpus.mkdir()
+    header = ["utt_id", "file", "corpus", "speaker", "split", "duration_seconds", "transcript", "licence"]
+    rows = [header]
+    for number in range(2):
+        soundfile.write(corpus / f"{number}.flac", voice(2.5 + number, 100 + 30 * number, number), 16_000)
+        rows.append([f"u{number}", f"{number}.flac", "buzz", "s", "test", "2.5", "a cat", "CC0-1.0"])
+    (corpus / "manifest.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    clips = prepare(corpus, prepared, splits=("test",), workers=1)
+    engine = Engine(load_bundle(make_tiny_bundle(tmp_path / "bundle")))
+    recorded = RecordedFrames(engine, corpus)
+    units = np.concatenate([recorded.clip(clip.clip_id).tokens.numpy() for clip in clips]).astype(np.uint16)
+    units.tofile(tmp_path / "tokens.u16")
+    stored = PreparedFrames(prepared, tmp_path / "tokens.u16", engine.bundle.model)
+    for clip in clips:
+        one, other = stored.clip(clip.clip_id), recorded.clip(clip.clip_id)
+        assert len(one.tokens) == clip.num_frames
+        assert torch.equal(one.tokens, other.tokens)
+        assert torch.allclose(one.posterior.mean, other.posterior.mean, atol=0.02)
+    for source in (stored, recorded):
+        with pytest.raises(MeasureError, match="another"):
+            source.clip("u7")
