@@ -70,7 +70,7 @@ def blind_sounds(visit: ProsodyVisit) -> Sequence[tuple[str, Path]]:
 
 def build_keeping() -> Keeping:
     """Lay it out; hidden until there is a sound."""
-    with gr.Column(visible=False, elem_id="keeping", elem_classes="card") as section:
+    with gr.Column(visible="hidden", elem_id="keeping", elem_classes="card") as section:
         step_heading(4, "Keep it, compare it, go on from it")
         with gr.Row(elem_classes="take-buttons"):
             wav = gr.DownloadButton("Save the sound", size="sm", elem_id="save-wav", min_width=140)

@@ -76,7 +76,7 @@ class Otherwise:
 
 def build_otherwise(context: Context) -> Otherwise:
     """Lay it out; hidden until something has been analysed."""
-    with gr.Column(visible=False, elem_id="otherwise", elem_classes="card") as section:
+    with gr.Column(visible="hidden", elem_id="otherwise", elem_classes="card") as section:
         step_heading(3, "Say it otherwise")
         with gr.Row():
             whose = gr.Radio([("This recording's own", "own")], value="own", label="How it is said", elem_id="whose")

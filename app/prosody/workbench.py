@@ -132,7 +132,7 @@ class Workbench:
 def build_workbench() -> Workbench:
     """Lay it out; hidden until something has been analysed."""
     source, edited, draft, audition = (channel(name) for name in ("source", "edited", "draft", "audition"))
-    with gr.Column(visible=False, elem_id="workbench") as section:
+    with gr.Column(visible="hidden", elem_id="workbench") as section:  # its scripts run from the start
         step_heading(2, "Move it, hear it, see it")
         _script_widget(_LISTEN, "listen")
         numbers = gr.HTML(elem_id="prosody-numbers")

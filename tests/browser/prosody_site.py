@@ -1,0 +1,119 @@
+"""The Prosody page as a person sees it: what can be moved, pressed, heard and saved."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+PATIENCE_MS = 120_000  # a tenth of it on an idle machine
+
+
+@dataclass(frozen=True)
+class ProsodySite:
+    """One visitor's page."""
+
+    page: Page
+
+    @classmethod
+    def open(cls, page: Page, url: str) -> "ProsodySite":
+        page.goto(f"{url}/prosody/")
+        page.locator("#analyse").wait_for()
+        return cls(page)
+
+    @property
+    def note(self) -> Locator:
+        """What the status bar says."""
+        return self.page.locator("#prosody-note .note")
+
+    @property
+    def busy(self) -> Locator:
+        return self.page.locator("#run-progress")
+
+    @property
+    def player(self) -> Locator:
+        """What the player says about itself."""
+        return self.page.locator("#prosody-listen [data-version]:not(button)")
+
+    def card(self, name: str) -> Locator:
+        return self.page.locator(f'.desk-card[data-card="{name}"]')
+
+    def shift(self, name: str) -> Locator:
+        """The slider of a card."""
+        return self.card(name).locator("[data-part='0'] input[type=range]")
+
+    def upload(self, path: Path, prefix: str = "") -> None:
+        """Choose a file as the clip, or as the second one."""
+        clip = self.page.locator(f"#{prefix}clip")
+        clip.get_by_label("Upload file").click()
+        clip.locator("input[type=file]").set_input_files(path)
+        expect(self.page.locator(f"#{prefix}prompt-note .note")).to_contain_text("Good level", timeout=PATIENCE_MS)
+
+    def analyse(self, path: Path, length: float = 1.5, steps: int = 2) -> None:
+        """Put a short part of a file on the bench, at a quality that takes no time."""
+        self.upload(path)
+        self.fill("#cut-length input[type=number]", length)
+        self.page.locator("#advanced > button").click()
+        self.page.wait_for_timeout(1000)  # a drawer is filled when it opens for the first time; nobody types sooner
+        self.fill("#steps input[type=number]", steps)
+        self.page.locator("#analyse").click()
+        self.settled("a recording of")
+
+    def fill(self, selector: str, value: float) -> None:
+        """Type a number, and see that it stays."""
+        field = self.page.locator(selector)
+        field.fill(f"{value:g}")
+        field.press("Tab")
+        self.page.wait_for_timeout(100)
+        expect(field).to_have_value(f"{value:g}")
+
+    def settled(self, words: str | None = None) -> None:
+        """Wait until nothing runs."""
+        if words is not None:
+            expect(self.note).to_contain_text(words, timeout=PATIENCE_MS)
+        expect(self.busy).to_have_count(0, timeout=PATIENCE_MS)
+
+    def sounds(self) -> int:
+        """How many sounds have been sent since the page was opened."""
+        return int(self.page.evaluate("(window.undertoneSaid?.edited?.serial) || 0"))
+
+    def made(self, before: int) -> None:
+        """Wait for a newer sound, its picture and its files."""
+        newer = f"((window.undertoneSaid?.edited?.serial) || 0) > {before}"
+        self.page.wait_for_function(newer, timeout=PATIENCE_MS)
+        self.settled()
+
+    def move(self, name: str, value: float) -> None:
+        """Type where a card's slider shall stand, and wait for the sound."""
+        before = self.sounds()
+        field = self.card(name).locator("[data-part='0'] .desk-number")
+        field.fill(f"{value:g}")
+        field.press("Enter")
+        self.made(before)
+
+    def press(self, selector: str) -> None:
+        """A button that changes the sound."""
+        before = self.sounds()
+        self.page.locator(selector).click()
+        self.made(before)
+
+    def saved(self, what: str = "wav") -> bytes:
+        """The bytes that "Save the sound" (wav) or "Save the settings" (json) gives."""
+        with self.page.expect_download() as download:
+            self.page.locator(f"#save-{what}").click()
+        return download.value.path().read_bytes()
+
+    def drag_over_figure(self, panel: int, start: float, end: float) -> None:
+        """Choose a time range, as fractions of the width, on a panel counted from the top."""
+        area = self.page.locator("#prosody-figure .draglayer .nsewdrag").nth(panel)
+        area.scroll_into_view_if_needed()
+        box = area.bounding_box()
+        assert box is not None
+        middle = box["y"] + box["height"] / 2
+        self.page.mouse.move(box["x"] + start * box["width"], middle)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + end * box["width"], middle, steps=4)
+        self.page.mouse.up()
+
+    def width(self) -> int:
+        """Of the whole document, so that anything that sticks out is counted."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth"))

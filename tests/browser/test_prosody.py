@@ -1,0 +1,225 @@
+"""The Prosody page in a real browser: sliders move sounds, and every way back gives the bytes that were there."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.continue_site import Site
+from tests.browser.prosody_site import PATIENCE_MS, ProsodySite
+
+Visit = Callable[..., ProsodySite]
+
+
+def test_a_card_moves_the_sound_and_every_way_back_is_exact(visit_prosody: Visit, clips: dict[str, Path]) -> None:
+    site = visit_prosody()
+    site.analyse(clips["low"])
+    rest = site.saved()
+    expect(site.page.locator("#undo")).to_be_disabled()
+    site.move("z2", 1.5)
+    moved = site.saved()
+    assert moved != rest
+    site.move("z1", -1)
+    both = site.saved()
+    assert both not in (moved, rest)
+    site.press("#undo")
+    assert site.saved() == moved
+    site.press("#redo")
+    assert site.saved() == both
+    site.press('.desk-card[data-card="z1"] .desk-reset')
+    assert site.saved() == moved
+    site.card("z2").get_by_role("button", name="Lock").click()
+    expect(site.shift("z2")).to_be_disabled()
+    site.press(".desk-surprise")
+    expect(site.shift("z2")).to_have_value("1.5")
+    assert site.saved() not in (rest, moved, both)
+    site.card("z2").get_by_role("button", name="Lock").click()
+    site.press(".desk-reset-all")
+    assert site.saved() == rest
+
+
+def test_a_draft_is_heard_while_the_slider_moves_and_full_quality_follows(
+    visit_prosody: Visit, clips: dict[str, Path]
+) -> None:
+    site = visit_prosody()
+    site.analyse(clips["low"], steps=12)
+    site.page.evaluate("""() => { window.heard = []; for (const name of ["draft", "edited"])
+        document.addEventListener(`undertone:${name}`, () => window.heard.push(name)); }""")
+    slider = site.shift("z3")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    site.page.mouse.move(box["x"] + box["width"] / 2, middle)
+    site.page.mouse.down()
+    site.page.mouse.move(box["x"] + 0.8 * box["width"], middle, steps=3)
+    site.page.wait_for_function("window.heard.includes('draft')", timeout=PATIENCE_MS)
+    expect(site.player).to_have_attribute("data-quality", "draft")
+    expect(site.player).to_have_attribute("data-playing", "true")
+    before = site.sounds()
+    site.page.mouse.up()
+    site.made(before)
+    expect(site.player).to_have_attribute("data-quality", "full")
+    assert site.page.evaluate("window.heard.at(-1)") == "edited"
+    for version in ("Before", "Recording", "After"):
+        site.page.get_by_role("button", name=version, exact=True).click()
+        expect(site.player).to_have_attribute("data-version", version.lower())
+    expect(site.page.locator("#prosody-numbers")).to_contain_text("Energy of speech")
+
+
+def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
+    visit_prosody: Visit, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    site = visit_prosody()
+    site.analyse(clips["high"])
+    rest = site.saved()
+    site.move("z4", 0.7)
+    site.drag_over_figure(panel=6, start=0.3, end=0.6)  # the uppermost latent, below three mels, F0, energy and tokens
+    expect(site.page.locator(".range-caption")).to_contain_text(" to ")
+    target = site.page.locator("#range-target input").input_value()
+    assert target == site.page.locator(".desk-card h3").first.inner_text() or "(" in target
+    site.press("#range-apply")
+    expect(site.page.locator(".desk-chip")).to_have_count(1)
+    sound, settings = site.saved("wav"), site.saved("json")
+    edits = json.loads(settings)["edit"]["edits"]
+    assert [edit["start_seconds"] is None for edit in edits] == [True, False]
+    assert 0.4 < edits[1]["start_seconds"] < edits[1]["end_seconds"] < 1
+    (tmp_path / "settings.json").write_bytes(settings)
+
+    again = visit_prosody()
+    with again.page.expect_file_chooser() as chooser:
+        again.page.get_by_role("button", name="Load saved settings").click()
+    chooser.value.set_files(tmp_path / "settings.json")
+    expect(again.note).to_contain_text("press Analyse", timeout=PATIENCE_MS)
+    again.upload(clips["high"])
+    again.page.locator("#analyse").click()
+    again.settled("saved settings again")
+    expect(again.shift("z4")).to_have_value("0.7")
+    assert again.saved("wav") == sound
+    assert again.saved("json") == settings
+    again.press(".desk-chip")
+    again.press(".desk-reset-all")
+    assert again.saved() == rest
+
+
+def test_two_visitors_edit_side_by_side(visit_prosody: Visit, clips: dict[str, Path]) -> None:
+    low, high = visit_prosody(), visit_prosody()
+    low.analyse(clips["low"])
+    high.analyse(clips["high"])
+    before = low.sounds(), high.sounds()
+    for site, value in ((low, "2"), (high, "-2")):
+        field = site.card("z1").locator("[data-part='0'] .desk-number")
+        field.fill(value)
+        field.press("Enter")
+    low.made(before[0])
+    high.made(before[1])
+    ours, theirs = json.loads(low.saved("json")), json.loads(high.saved("json"))
+    assert [edit["shift"] for edit in ours["edit"]["edits"]] == [2.0]
+    assert [edit["shift"] for edit in theirs["edit"]["edits"]] == [-2.0]
+    assert ours["source"]["audio_sha256"] != theirs["source"]["audio_sha256"]
+    sound = low.saved()
+    high.press("#undo")
+    assert low.saved() == sound
+    expect(low.shift("z1")).to_have_value("2")
+
+
+def test_cancel_keeps_what_is_heard(visit_prosody: Visit, clips: dict[str, Path]) -> None:
+    site = visit_prosody()
+    site.analyse(clips["high"], length=5, steps=50)
+    sound = site.saved()
+    site.page.locator("#draw").click()
+    expect(site.busy).to_have_count(1)
+    site.page.locator("#cancel").click()
+    expect(site.note).to_contain_text("Cancelled")
+    expect(site.page.locator("#cancel")).not_to_be_visible()
+    assert site.saved() == sound
+    site.move("z1", 1)  # the model is free again
+    assert site.saved() != sound
+
+
+def test_a_take_of_the_continue_page_arrives_as_it_sounded(
+    visit_site: Callable[..., Site], clips: dict[str, Path]
+) -> None:
+    site = visit_site()
+    site.upload(clips["low"])
+    site.settings(seconds=1, seed=8)
+    site.go.click()
+    site.finish()
+    sound = site.save(1, "wav")
+    with site.page.context.expect_page() as opened:
+        site.page.locator("#open-prosody").click()
+    prosody = ProsodySite(opened.value)
+    prosody.settled("Take 1 of the Continue page")
+    assert prosody.saved() == sound
+    expect(prosody.page.get_by_role("button", name="Recording", exact=True)).not_to_be_visible()
+    gone = site.page.context.new_page()
+    gone.goto(re.sub(r"take=.*", "take=guessed", prosody.page.url))
+    expect(ProsodySite(gone).note).to_contain_text("This take is gone", timeout=PATIENCE_MS)
+
+
+def test_prosody_and_voice_of_a_second_recording_and_of_the_model(visit_prosody: Visit, clips: dict[str, Path]) -> None:
+    site = visit_prosody()
+    site.analyse(clips["low"])
+    sounds = {site.saved()}
+    site.upload(clips["high"], "second-")
+    site.fill("#second-cut-length input[type=number]", 1.2)
+    site.page.locator("#use-second").click()
+    site.settled("The second recording is there")
+    for choice in ("The second recording's, on these words", "Between the two"):
+        before = site.sounds()
+        site.page.locator("#whose").get_by_label(choice).check()
+        site.made(before)
+        sounds.add(site.saved())
+    before = site.sounds()
+    site.page.locator(".desk-morph input").focus()
+    site.page.keyboard.press("Home")
+    site.made(before)
+    assert site.saved() in sounds  # the morph begins at this recording
+    site.page.locator("#draw").click()
+    site.settled("draws with seed")
+    site.press("#use-draw-3")
+    expect(site.page.locator("#whose").get_by_label("Draw 3 of the model")).to_be_checked()
+    sounds.add(site.saved())
+    before = site.sounds()
+    site.page.locator("#voice").get_by_label("The second recording's").check()
+    site.made(before)
+    sounds.add(site.saved())
+    assert len(sounds) == 5
+    site.fill("#go-on-seconds input[type=number]", 1)
+    site.page.locator("#go-on").click()
+    site.settled("follow the edited speech")
+    expect(site.page.locator("#continued-player")).to_be_visible()
+
+
+def test_by_keyboard_on_a_phone_and_for_assistive_technology(visit_prosody: Visit, clips: dict[str, Path]) -> None:
+    site = visit_prosody(width=390, height=844)
+    site.analyse(clips["low"])
+    assert site.width() <= 390
+    before = site.sounds()
+    site.shift("z2").focus()
+    for _ in range(3):
+        site.page.keyboard.press("ArrowRight")
+    site.made(before)
+    expect(site.shift("z2")).to_have_value("0.3")
+    site.card("z2").get_by_role("button", name="▶ +2 σ").focus()
+    site.page.keyboard.press("Enter")
+    expect(site.player).to_have_attribute("data-version", "once", timeout=PATIENCE_MS)
+    site.settled()
+    before = site.sounds()
+    site.shift("z1").focus()
+    site.page.keyboard.press("Control+z")
+    site.made(before)
+    expect(site.shift("z2")).to_have_value("0")
+    assert site.width() <= 390
+    assert serious(site.page) == []
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds that would keep somebody out."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{item['id']}: {item['nodes'][0]['html'][:160]}" for item in found if item["impact"] in ("serious", "critical")
+    ]
