@@ -66,16 +66,21 @@ class Finish(_Body):
     trial: str = Field(max_length=64)
 
 
-def rate_router(sessions: Sessions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> APIRouter:
+def rate_router(
+    sessions: Sessions,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    limit_of_session: str = LIMIT_OF_SESSION,
+) -> APIRouter:
     """Everything under `/rate`. Include it before a Gradio app is mounted at "/".
 
     Args:
         sessions: the service on the database of studies.
         clock: gives the time, with its zone.
+        limit_of_session: how often the page of one session may ask, far more than a person makes it.
     """
     router = APIRouter(include_in_schema=False, route_class=RaterRoute)
     limiter = MovingWindowRateLimiter(MemoryStorage())
-    of_session, of_beginning, of_codes = map(parse_many, (LIMIT_OF_SESSION, LIMIT_OF_BEGINNING, LIMIT_OF_CODES))
+    of_session, of_beginning, of_codes = map(parse_many, (limit_of_session, LIMIT_OF_BEGINNING, LIMIT_OF_CODES))
 
     def hit(limits: list[RateLimitItem], *key: str) -> None:
         if not all(limiter.hit(limit, *key) for limit in limits):

@@ -29,10 +29,19 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-def make_site(db: Database, media: Path, clock: Callable[[], datetime], secret: str = "secret") -> TestClient:
+A_CLIENT_IS_FASTER_THAN_A_PERSON = "100000/second"
+
+
+def make_site(
+    db: Database,
+    media: Path,
+    clock: Callable[[], datetime],
+    secret: str = "secret",
+    limit_of_session: str = A_CLIENT_IS_FASTER_THAN_A_PERSON,
+) -> TestClient:
     """A site with nothing but the rater's routes."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(rate_router(Sessions(db, media, secret), clock))
+    app.include_router(rate_router(Sessions(db, media, secret), clock, limit_of_session))
     return TestClient(app)
 
 

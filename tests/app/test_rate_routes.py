@@ -241,6 +241,13 @@ def test_too_many_requests_are_refused_for_a_while(site: TestClient, clock: Cloc
     assert client.send("GET", "view").status_code == 200
 
 
+def test_one_session_may_not_ask_without_end(db: Database, tmp_path: Path, clock: Clock, make: Make) -> None:
+    client = rater(make_site(db, tmp_path / "media", clock, limit_of_session="5/minute"), clock, make())
+    codes = [client.send("GET", "view").status_code for _ in range(7)]
+    assert codes.count(429) >= 2
+    assert codes[-1] == 429
+
+
 def test_the_panels_id_is_kept_once_and_a_preview_begins_nothing(
     site: TestClient, clock: Clock, make: Make, db: Database
 ) -> None:
