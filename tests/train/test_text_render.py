@@ -10,6 +10,7 @@ from train.corpora.source import CorpusError
 from train.phones import Lexicon
 from train.prepare import Clip
 from train.text.alignment import AlignedClip, Alignment
+from train.text.joins import Joins
 from train.text.prose import encode, read_prose
 from train.text.render import Renderer
 from train.text.runs import BOTH, HALF, MAX_PHONE_FRAMES, NONE, Inventory, RunIndex
@@ -110,18 +111,21 @@ def test_a_stretch_goes_on_as_its_recording_does_and_one_run_at_a_time_never(spo
     assert (stretched.levels == BOTH).mean() > (stretched.levels == NONE).mean()
 
 
-def test_of_equals_the_best_join_is_taken() -> None:
-    clips = [("s", [(A, 2), (B, 2)]), ("s", [(C, 2), (B, 2)]), ("s", [(C, 2), (B, 2)])]
+def test_the_shorter_leap_and_the_likelier_units_are_joined() -> None:
+    clips = [("s", [(A, 2), (D, 2)]), ("s", [(C, 2), (B, 2)]), ("s", [(C, 2), (B, 2)])]
     inventory = Inventory.build(*corpus_of(*clips))
     features = np.zeros((12, 1), dtype=np.float32)
-    features[[0, 1]] = 5.0  # A, which is followed by 1.0 in its own recording
-    features[[2, 3]] = 1.0
-    features[[8, 9]] = 5.0  # the second C sounds like A, and what follows it like what followed A
-    features[[10, 11]] = 1.0
-    renderer = Renderer(inventory, False, features, max_stretch=1)
+    features[[0, 1, 8, 9]] = 5.0  # A, and the second C sounds like it
+    features[[2, 3, 10, 11]] = 1.0
+    features[[6, 7]] = -3.0
+    assert Joins(inventory, features).cost(2, np.array([6, 10])).argmin() == 1
+    renderer = Renderer(inventory, False, Joins(inventory, features), max_stretch=1)
     for seed in range(5):
         rendering = renderer.render(np.array([A, B]), None, np.random.default_rng(seed), edges=(SILENCE, D))
-        assert rendering.runs.tolist()[1] in (1, 5)
+        assert rendering.runs.tolist() == [0, 5]  # not the one that is far from both
+    units = np.array([0, 0, 1, 1, 2, 2, 1, 1, 2, 2, 3, 3], dtype=np.uint16)
+    seldom = Joins(inventory, np.zeros((12, 1)), units, 4).cost(6, np.array([6, 0]))
+    assert seldom[0] < seldom[1]  # unit 1 follows unit 2, unit 0 never does
 
 
 def test_a_sound_that_a_voice_never_made_is_left_out() -> None:

@@ -1,20 +1,23 @@
 """Sentences spoken as runs of recorded frames: symbols in, frame numbers of the flat files out.
 
-The rule: a stretch of runs begins with one that has as much of its context as any (both neighbours, one, none). Of at
-most CANDIDATES such runs, drawn at random, the one is taken whose recording goes on as the sentence does for longest,
-up to MAX_STRETCH runs; among equals the one that joins best: the frame before it, in its own recording, is nearest to
-the last frame spoken, and its first frame nearest to the one that followed there. Nothing is blended at a join.
+The rule: the next run is one of at most CANDIDATES, drawn at random from those with as much of their context as any
+(both neighbours, one, none). It counts for a run how many runs of its recording, up to MAX_STRETCH, go on as the
+sentence does, and a half more where the neighbour behind the last of them is right; against it counts what the join
+costs (train/text/joins.py). Nothing is blended at a join.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from train.text.joins import Joins
 from train.text.runs import Inventory, RunIndex
 from train.text.segments import SILENCE
 
-CANDIDATES = 12
+CANDIDATES = 16
 MAX_STRETCH = 6
+IMPOSSIBLE = 1e6
+RUNS_PER_NAT = 0.4  # a join that is two and a half nats better is worth a run more in a row
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Renderer:
 
     Args:
         one_voice: whether a sentence keeps one speaker; False takes runs from all.
-        join_features: [frames, F] in which a join should be short, None: any join is as good as another.
+        joins: what a join costs, None: any is as good as another.
         max_stretch: runs of one recording in a row, at most; 1 joins every run, that which would follow
             too is avoided.
     """
@@ -40,12 +43,12 @@ class Renderer:
         self,
         inventory: Inventory,
         one_voice: bool = True,
-        join_features: np.ndarray | None = None,
+        joins: Joins | None = None,
         max_stretch: int = MAX_STRETCH,
     ) -> None:
         self.inventory, self.one_voice, self.max_stretch = inventory, one_voice, max_stretch
         self._index = RunIndex(inventory, one_voice)
-        self._features = join_features
+        self._joins = joins
         minutes = inventory.minutes()
         self._share = minutes / minutes.sum()
 
@@ -108,21 +111,13 @@ class Renderer:
                 break
         ends_well = table.after[candidates + reach - 1] == context[place + reach + 1]
         merit = reach + 0.5 * ends_well
-        if last is not None and self.max_stretch == 1:
-            merit = merit - 2.0 * (candidates == last + 1)
-        best = np.flatnonzero(merit == merit.max())
-        if last is not None and self._features is not None and len(best) > 1:
-            best = best[[int(self._distance(self._features, last, candidates[best]).argmin())]]
-        return int(candidates[best[0]]), int(reach[best[0]])
-
-    def _distance(self, features: np.ndarray, last: int, candidates: np.ndarray) -> np.ndarray:
-        """How badly runs join the end of the run `last`, [candidates]."""
-        table = self.inventory.runs
-        start, end = table.start[candidates], int(table.end[last])
-        before = features[np.maximum(start - 1, 0)].astype(np.float32) - features[end - 1]
-        behind = features[start].astype(np.float32) - features[min(end, len(features) - 1)]
-        distance: np.ndarray = np.square(before).sum(1) + np.square(behind).sum(1)
-        return distance
+        if last is not None:
+            if self._joins is not None:
+                merit = merit - RUNS_PER_NAT * self._joins.cost(int(table.end[last]), table.start[candidates])
+            if self.max_stretch == 1:
+                merit = merit - IMPOSSIBLE * (candidates == last + 1)
+        best = int(merit.argmax())
+        return int(candidates[best]), int(reach[best])
 
     def frames(self, runs: np.ndarray) -> np.ndarray:
         """Frame numbers of runs, int64 [T]."""

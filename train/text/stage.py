@@ -15,6 +15,7 @@ from train.phones import Lexicon
 from train.prepare import read_index
 from train.readout import Reading
 from train.text.alignment import Alignment
+from train.text.joins import Joins
 from train.text.prose import read_prose
 from train.text.render import MAX_STRETCH, Renderer
 from train.text.runs import Inventory
@@ -44,15 +45,18 @@ class TextFolders(Config):
     work: Path  # where encoded prose is kept
 
 
-def text_frames(settings: TextSettings, folders: TextFolders, frames: Frames, held_out: bool = False) -> TextFrames:
-    """Rendered prose with the runs of the train split, joined by the latents.
+def text_frames(
+    settings: TextSettings, folders: TextFolders, frames: Frames, num_units: int, held_out: bool = False
+) -> TextFrames:
+    """Rendered prose with the runs of the train split.
 
     Args:
         held_out: the books kept aside to measure on.
     """
     clips = read_index(folders.prepared)
     inventory = Inventory.build(Alignment.read(folders.segments), clips)
-    renderer = Renderer(inventory, settings.one_voice, frames.latents.normalised(), settings.max_stretch)
+    joins = Joins(inventory, frames.latents.normalised(), frames.tokens, num_units)
+    renderer = Renderer(inventory, settings.one_voice, joins, settings.max_stretch)
     prose = read_prose(folders.text, Lexicon(folders.lexicon), folders.work, held_out)
     lengths = np.array([clip.num_frames for clip in clips if clip.split == "train"])
     return TextFrames(prose, renderer, lengths)
@@ -66,7 +70,7 @@ def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFold
     """
     frames = Frames.read(folders.tokens, folders.latents, recipe.model.latent_dim)
     speech = speech_of(folders.prepared, folders.tokens, "train", recipe.window_frames)
-    text = text_frames(settings, folders, frames)
+    text = text_frames(settings, folders, frames, recipe.model.num_tokens)
     return MixedWindows(
         speech, text, frames, recipe.model, recipe.window_frames, recipe.batch_size, settings.text_share, parts,
         recipe.seed,

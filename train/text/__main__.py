@@ -1,0 +1,123 @@
+"""Text-side help on the command line: `python -m train.text align | latents | train | pairs`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from accelerate import Accelerator
+
+from engine.config import MelConfig
+from train.export import export_stage, keep_settings
+from train.loop import run
+from train.phones import Lexicon
+from train.prepare import prepare
+from train.recipes import load_recipe_of
+from train.text.alignment import align_corpus
+from train.text.latents import store_latents
+from train.text.pairs import make_pairs
+from train.text.refine import refine_file
+from train.text.stage import TextFolders, TextSettings, TextStage
+from train.vae_gslm import ModelRecipe
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+Prepared = Annotated[Path, typer.Option(help="flat prepared folder")]
+LexiconFolder = Annotated[Path, typer.Option(help="folder of cmudict.dict")]
+Prose = Annotated[Path, typer.Option(help="folder of books.tsv.xz")]
+Tokens = Annotated[Path, typer.Option(help="tokens-NAME.u16 of the prepared folder")]
+Segments = Annotated[Path, typer.Option(help="segments-NAME.jsonl, as `align` wrote it")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe")]
+
+
+@app.command()
+def align(
+    tokenizer: Annotated[Path, typer.Option(help="run of the phonetic tokenizer")],
+    prepared: Prepared,
+    tokens: Tokens,
+    lexicon: LexiconFolder,
+    out: Path,
+    ctc_clips: Annotated[int, typer.Option(help="of each split, aligned by CTC to teach the rest; 0: all")] = 300,
+    workers: int = 2,
+) -> None:
+    """Find the frames of every phone of every clip; an interrupted run goes on."""
+    words = Lexicon(lexicon)
+    by_ctc = align_corpus(tokenizer, prepared, words, out, workers, ctc_clips or None)
+    typer.echo(refine_file(by_ctc, prepared, tokens, words))
+
+
+@app.command()
+def latents(
+    weights: Annotated[Path, typer.Option(help="export.safetensors of the decoder part")],
+    prepared: Prepared,
+    out: Path,
+    recipe: str = "demo-language",
+) -> None:
+    """Store the posterior of every frame."""
+    typer.echo(store_latents(weights, load_recipe_of(ModelRecipe, recipe).model, prepared, out))
+
+
+@app.command()
+def train(
+    start: Annotated[Path, typer.Option(help="export.safetensors of the decoder part")],
+    prepared: Prepared,
+    tokens: Tokens,
+    segments: Segments,
+    latents: Annotated[Path, typer.Option(help="latents-NAME.f16, as `latents` wrote it")],
+    text: Prose,
+    lexicon: LexiconFolder,
+    out: Path,
+    recipe: str = "demo-language",
+    text_share: float = 0.5,
+    latent_weight: Annotated[float, typer.Option(help="of the latents of rendered frames")] = 1.0,
+    one_voice: bool = True,
+    cpu: bool = False,
+    overrides: Overrides = None,
+) -> None:
+    """Train the language part on speech and rendered text, then export it; an interrupted run goes on."""
+    chosen = load_recipe_of(ModelRecipe, recipe, overrides or ())
+    settings = TextSettings(text_share=text_share, latent_weight=latent_weight, one_voice=one_voice)
+    folders = TextFolders(
+        prepared=prepared,
+        tokens=tokens,
+        segments=segments,
+        latents=latents,
+        text=text,
+        lexicon=lexicon,
+        work=segments.parent,
+    )
+    accelerator = Accelerator(cpu=cpu)
+    stage = TextStage(chosen, settings, folders, accelerator, start)
+    clock = run(stage, out, chosen.budget, accelerator, seed=chosen.seed)
+    if accelerator.is_main_process:
+        keep_settings(prepared, out)
+        (out / "text.json").write_text(settings.model_dump_json(indent=2) + "\n")
+        export_stage(stage.averaged()["model"].cpu(), chosen, clock, out, stage.evaluate(clock.step))
+    accelerator.wait_for_everyone()
+
+
+@app.command()
+def pairs(
+    prepared: Prepared,
+    segments: Segments,
+    text: Prose,
+    lexicon: LexiconFolder,
+    out: Path,
+    split: str = "dev",
+    words: Annotated[int, typer.Option(help="of each kind, at most")] = 1000,
+) -> None:
+    """Make lexical pairs of held-out speakers."""
+    typer.echo(make_pairs(segments, prepared, text, lexicon, out, split, words))
+
+
+@app.command()
+def prepare_split(corpus: Path, out: Path, split: str = "test", workers: int = 2) -> None:
+    """Prepare one split alone, to make pairs of it."""
+    clips = prepare(corpus, out, (split,), workers)
+    seconds = sum(clip.num_frames for clip in clips) / MelConfig().frame_rate_hz
+    typer.echo(f"{len(clips)} clips, {seconds / 3600:.2f} h")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    app()
