@@ -52,4 +52,5 @@ def results_app(db: Database, places: Places) -> FastAPI:
 
 if __name__ == "__main__":
     places = Places.at(Path(sys.argv[1]))
-    uvicorn.run(results_app(Database(places.url, places.events), places), port=int(sys.argv[2]), log_level="error")
+    site = results_app(Database(places.url, places.events), places)
+    uvicorn.run(site, port=int(sys.argv[2]), log_level="error", timeout_graceful_shutdown=2)

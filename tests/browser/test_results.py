@@ -1,0 +1,119 @@
+"""The Results page in a browser: signing in, reading it on a desk and on a phone, and what axe-core finds."""
+
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from time import monotonic, sleep
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from studies.store import Database, Places
+from tests.browser.conftest import ROOT, START_SECONDS
+from tests.judged_study import add_judged_study
+from tests.results_site import ADMIN, PASSPHRASE, READER, add_people
+
+TABS = ("Scores", "Raters", "Plan", "Log", "Manage")
+SHOWN = {"Scores": "#results-answers .js-plotly-plot", "Raters": "#results-raters table", "Log": "#results-log table"}
+
+
+@pytest.fixture(scope="module")
+def results_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    places = Places.at(tmp_path_factory.mktemp("results") / "data")
+    places.data.mkdir(parents=True)
+    db = Database(places.url, places.events)
+    add_people(db)
+    add_judged_study(db)
+    db.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-m", "tests.results_site", str(places.data), str(port)]
+    with subprocess.Popen(command, cwd=ROOT) as server:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(url)
+            yield url
+        finally:
+            server.terminate()
+
+
+def _wait_for(url: str) -> None:
+    until = monotonic() + START_SECONDS
+    while monotonic() < until:
+        try:
+            urllib.request.urlopen(f"{url}/sign-in", timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            sleep(0.5)
+    raise AssertionError("the server of the results did not start")
+
+
+def enter(browser: Browser, url: str, name: str = ADMIN, width: int = 1280) -> Page:
+    page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    page.set_default_timeout(120_000)
+    page.goto(f"{url}/results/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.keyboard.press("Enter")
+    page.locator(".results-facts").wait_for()
+    return page
+
+
+def to_tab(page: Page, name: str) -> None:
+    """Also where a narrow page keeps the tab behind its menu."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.count() and tab.first.is_visible():
+        tab.first.click()
+        return
+    page.locator("#results-tabs .overflow-menu button").first.click()
+    page.locator(".overflow-dropdown button", has_text=name).click()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_tab_fits_and_has_no_serious_defect(width: int, browser: Browser, results_url: str) -> None:
+    page = enter(browser, results_url, width=width)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for tab in ("Progress", *TABS):
+        to_tab(page, tab)
+        if tab in SHOWN:
+            page.locator(SHOWN[tab]).wait_for()
+        page.wait_for_timeout(1500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        serious = [
+            (one["id"], [node["html"][:160] for node in one["nodes"]])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert not serious, (tab, serious)
+    assert not errors
+    page.context.close()
+
+
+def test_an_admin_closes_a_study_and_reads_it_in_the_log(browser: Browser, results_url: str) -> None:
+    page = enter(browser, results_url)
+    expect(page.locator("#results-summary")).to_contain_text("108 of 120")
+    to_tab(page, "Manage")
+    page.locator("#results-pause").click()
+    expect(page.locator("#results-done")).to_contain_text("is paused")
+    page.locator("#results-report").click()
+    expect(page.locator("#results-file")).to_contain_text("judged-report", timeout=120_000)
+    to_tab(page, "Log")
+    page.locator("#results-refresh").click()
+    expect(page.locator("#results-log")).to_contain_text("study.paused")
+    to_tab(page, "Progress")
+    expect(page.locator("#results-summary")).to_contain_text("Paused")
+    page.context.close()
+
+
+def test_a_reader_sees_results_but_no_way_to_change_them(browser: Browser, results_url: str) -> None:
+    page = enter(browser, results_url, READER)
+    to_tab(page, "Scores")
+    expect(page.locator("#results-score-table")).to_contain_text("ground-truth")
+    expect(page.get_by_role("tab", name="Manage", exact=True)).to_have_count(0)
+    page.context.close()
