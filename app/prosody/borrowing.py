@@ -131,7 +131,7 @@ def _use_second(parts: Parts, visit: ProsodyVisit, path: str | None, start: floa
     if note.tone == "problem" or clip is None:
         yield parts.status.idle(note if note.tone == "problem" else Note("problem", "Choose a second recording first."))
         return
-    yield parts.status.busy("Listening to the second recording")
+    yield parts.status.progress("Listening to the second recording")
     speech = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
     if task.run.stop.is_set():
         return

@@ -96,7 +96,8 @@ function build(card) {
       <span class="desk-busy" role="status"></span>
       <button type="button" class="desk-open" aria-expanded="false" aria-label="More about ${name}">More</button>
     </div>
-    <div class="desk-more" hidden><div class="desk-rows"></div><p class="desk-evidence">${text(card.basis)}.</p></div></section>`);
+    <div class="desk-more" hidden><div class="desk-rows"></div>
+    <p class="desk-evidence">${text(card.evidence)}</p><p class="desk-evidence">${text(card.basis)}.</p></div></section>`);
   made.dataset.card = card.id;
   const [main, more] = made.querySelectorAll(".desk-rows");
   main.append(row(card, 0), row(card, 1));

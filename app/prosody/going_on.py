@@ -1,9 +1,10 @@
-"""What step 4 does beside its downloads: the blind comparison, and a continuation of the edited speech."""
+"""What step 4 does: the blind comparison, a continuation of the edited speech, and a study of several of them."""
 
 from collections.abc import Iterator
 
 from app.blind_test import bind_blind_test
 from app.live_player import HUSH_JS
+from app.opinions import bind_study_maker
 from app.prosody.keeping import blind_sounds
 from app.prosody.parts import NO_BENCH, Parts
 from app.prosody.status import Updates
@@ -18,6 +19,8 @@ def bind_keeping(parts: Parts) -> None:
     keeping = parts.keeping
     bind_blind_test(keeping.blind, parts.visit, blind_sounds)
     keeping.player.play(None, None, None, js=HUSH_JS)
+    if keeping.study is not None:
+        bind_study_maker(parts.context, parts.visit, keeping.study)
 
     def begin(visit: ProsodyVisit) -> Updates:
         if visit.bench is None:
@@ -54,7 +57,8 @@ def go_on(parts: Parts, visit: ProsodyVisit, seconds: float) -> Iterator[Updates
             watch=watch,
         )
 
-    visit.continued = yield from parts.progress(reported(task.run, make), "Going on")
-    made = len(visit.continued.continuation_audio) / engine.sample_rate_hz
+    take = yield from parts.progress(reported(task.run, make), "Going on")
+    visit.keep(take)
+    made = len(take.continuation_audio) / engine.sample_rate_hz
     note = Note("good", f"{made:.1f} s follow the edited speech.", link=("Listen below", "#continued"))
     yield parts.keeping.show_continued(visit) | parts.status.idle(note)

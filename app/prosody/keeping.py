@@ -1,4 +1,4 @@
-"""Step 4: save the sound and its settings, compare blind, let the model go on from the edit. The widgets."""
+"""Step 4: save the sound and its settings, compare blind, let the model go on from it. The widgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from typing import Any
 import gradio as gr
 
 from app.blind_test import BlindTest, blind_updates, build_blind_test
+from app.context import Context
+from app.opinions import StudyMaker, build_study_maker
 from app.prosody.bench import Bench
 from app.prosody.files import heard, saved
 from app.prosody.status import Updates
@@ -31,10 +33,12 @@ class Keeping:
     player: gr.Audio
     continued_wav: gr.DownloadButton
     continued_settings: gr.DownloadButton
+    study_box: gr.Column
+    study: StudyMaker | None
 
     @property
     def outputs(self) -> list[Any]:
-        take = [self.continued, self.player, self.continued_wav, self.continued_settings]
+        take = [self.continued, self.player, self.continued_wav, self.continued_settings, self.study_box]
         return [self.section, self.wav, self.settings, *self.blind.outputs, *take]
 
     def show(self, visit: ProsodyVisit, bench: Bench) -> Updates:
@@ -49,15 +53,17 @@ class Keeping:
         }
 
     def show_continued(self, visit: ProsodyVisit) -> Updates:
-        """The take that goes on from the edited speech."""
-        if visit.continued is None:
-            return {self.continued: gr.update(visible=False)}
-        wav, settings = saved(visit, visit.continued)
+        """The newest take that goes on from edited speech; with two of them there is something to judge."""
+        if not visit.takes:
+            return {self.continued: gr.update(visible=False), self.study_box: gr.update(visible=False)}
+        latest = visit.takes[-1]
+        wav, settings = saved(visit, latest)
         return {
             self.continued: gr.update(visible=True),
-            self.player: str(heard(visit, visit.continued.audio)),
+            self.player: str(heard(visit, latest.audio)),
             self.continued_wav: gr.update(value=str(wav)),
             self.continued_settings: gr.update(value=str(settings)),
+            self.study_box: gr.update(visible=len(visit.takes) > 1),
         }
 
 
@@ -68,8 +74,8 @@ def blind_sounds(visit: ProsodyVisit) -> Sequence[tuple[str, Path]]:
     return [(name, heard(visit, audio)) for name, audio in visit.bench.named_sounds()]
 
 
-def build_keeping() -> Keeping:
-    """Lay it out; hidden until there is a sound."""
+def build_keeping(context: Context) -> Keeping:
+    """Lay it out; hidden until there is a sound. A study can be made where there is a laboratory."""
     with gr.Column(visible="hidden", elem_id="keeping", elem_classes="card") as section:
         step_heading(4, "Keep it, compare it, go on from it")
         with gr.Row(elem_classes="take-buttons"):
@@ -97,4 +103,6 @@ def build_keeping() -> Keeping:
                     take_json = gr.DownloadButton(
                         "Save the settings", size="sm", elem_id="continued-json", min_width=140
                     )
-    return Keeping(section, wav, settings, blind, seconds, go, continued, player, take_wav, take_json)
+            with gr.Column(visible=False, elem_id="study-box") as study_box:
+                study = build_study_maker() if context.laboratory is not None else None
+    return Keeping(section, wav, settings, blind, seconds, go, continued, player, take_wav, take_json, study_box, study)

@@ -71,7 +71,7 @@ class Otherwise:
 
     def no_draws(self) -> Updates:
         """A new recording has none."""
-        return {part: gr.update(visible=False) for draw in self.draws for part in (draw.box,)}
+        return {draw.box: gr.update(visible=False) for draw in self.draws}
 
 
 def build_otherwise(context: Context) -> Otherwise:
@@ -98,7 +98,8 @@ def build_otherwise(context: Context) -> Otherwise:
                     elem_id="draw-temperature", buttons=[],
                 )  # fmt: skip
                 draw = gr.Button(f"Draw {NUM_DRAWS}", elem_id="draw")
-                draws = tuple(_build_draw(number) for number in range(1, NUM_DRAWS + 1))
+                with gr.Row(elem_classes="draw-grid"):
+                    draws = tuple(_build_draw(number) for number in range(1, NUM_DRAWS + 1))
             with gr.Column(min_width=320, elem_classes="panel"):
                 gr.HTML(
                     "<h3>A second recording</h3><p class=hint>Take its prosody or voice, or go between the two.</p>"

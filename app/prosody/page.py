@@ -28,7 +28,7 @@ def build(context: Context) -> None:
         source = build_source_step(context)
     workbench = build_workbench()
     otherwise = build_otherwise(context)
-    keeping = build_keeping()
+    keeping = build_keeping(context)
     parts = Parts(context, visit, build_status(), workbench, workbench.range_tool, otherwise, keeping)
     bind_status(parts.status, visit)
     bind_source_step(source, parts)

@@ -101,7 +101,7 @@ class Parts:
 
     def show(self, visit: ProsodyVisit, bench: Bench, note: Note | None = None) -> Iterator[Updates]:
         """The sound that has been made."""
-        yield self.workbench.show_sound(visit, bench) | self.status.busy("Measuring", 1.0)
+        yield self.workbench.show_sound(visit, bench) | self.status.progress("Measuring", 1.0)
         yield (
             self.workbench.show_picture(bench, self.context.num_tokens)
             | self.keeping.show(visit, bench)
@@ -121,4 +121,4 @@ class Parts:
             except StopIteration as end:
                 result: Result = end.value
                 return result
-            yield self.status.busy(text, fraction)
+            yield self.status.progress(text, fraction)

@@ -88,7 +88,7 @@ def take_again(
     for chunk in chunks:
         if chunk.takes:
             return chunk.takes[saved.index]
-        yield status.busy("Making the take again", chunk.frames_done / max(1, chunk.frames_total))
+        yield status.progress("Making the take again", chunk.frames_done / max(1, chunk.frames_total))
     raise Cancelled
 
 

@@ -136,7 +136,7 @@ def analyse(
     task, engine = visit.taken("analyse"), parts.context.engine
     if task is None:
         return
-    yield parts.status.busy("Listening")
+    yield parts.status.progress("Listening")
     wanted, handed = visit.wanted, visit.handed
     sampling, number = _settings(seed, steps)
     if handed is not None:
@@ -177,6 +177,8 @@ def analyse(
         | parts.workbench.show_controls(visit, bench)
         | parts.range_tool.show(bench)
         | parts.otherwise.show(bench)
+        | parts.otherwise.no_draws()
+        | parts.keeping.show_continued(visit)
     )
     yield from parts.show(visit, bench, note)
 

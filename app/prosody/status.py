@@ -13,6 +13,7 @@ from engine import UndertoneError
 from engine.prosody import Cancelled
 
 Updates = dict[Any, Any]
+CANCELLED = Note("quiet", "Cancelled. What you hear and see is what was there before.")
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,19 @@ class Status:
     def outputs(self) -> list[Any]:
         return [self.note, self.cancel]
 
-    def busy(self, text: str, fraction: float | None = None) -> Updates:
-        """While something runs."""
+    def busy(self, text: str) -> Updates:
+        """Something runs from now on."""
+        # Its word too: Gradio drops it where the button was never shown before its first update.
+        return self.progress(text) | {self.cancel: gr.update(value="Cancel", visible=True)}
+
+    def progress(self, text: str, fraction: float | None = None) -> Updates:
+        """How far it is; the button beside it is left alone, as somebody may be about to press it."""
         value = "" if fraction is None else f' value="{fraction:.3f}"'
         html = (
             f'<div class="progress"><label for="run-progress">{escape(text)}</label>'
             f'<progress id="run-progress" max="1"{value}></progress></div>'
         )
-        return {self.note: html, self.cancel: gr.update(visible=True)}
+        return {self.note: html}
 
     def idle(self, note: Note | None = None) -> Updates:
         """When nothing runs."""
@@ -49,7 +55,8 @@ class Status:
         try:
             yield from work
         except Cancelled:
-            pass
+            if visit.task is task:  # else something newer is on its way and says so itself
+                yield self.idle(CANCELLED)
         except UndertoneError as error:
             yield self.problem(error)
         finally:
@@ -70,6 +77,6 @@ def bind_status(status: Status, visit: gr.State) -> None:
 
     def stop(visit: ProsodyVisit) -> Updates:
         visit.cancel()
-        return status.idle(Note("quiet", "Cancelled. What you hear and see is what was there before."))
+        return status.idle(CANCELLED)
 
     status.cancel.click(stop, visit, status.outputs, **QUIET)

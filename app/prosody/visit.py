@@ -9,6 +9,7 @@ from app.prosody.bench import Bench
 from app.visit import ClipHolder, Run, Visitor
 from engine.prosody import EditedTake, ProsodySettings
 
+MOST_TAKES = 8
 Kind = Literal["analyse", "render", "draft", "audition", "draw", "second", "continue"]
 
 
@@ -36,7 +37,7 @@ class ProsodyVisit(Visitor):
     Attributes:
         handed: a take that came from the Continue page.
         wanted: saved settings, until the recordings they need are there.
-        continued: the take that goes on from the edited speech.
+        takes: that go on from edited speech, the newest last.
     """
 
     source: ClipHolder = field(default_factory=ClipHolder)
@@ -45,7 +46,7 @@ class ProsodyVisit(Visitor):
     task: Task | None = None
     handed: HandedTake | None = None
     wanted: ProsodySettings | None = None
-    continued: EditedTake | None = None
+    takes: list[EditedTake] = field(default_factory=list)
     serial: int = 0  # of what was sent to the browser, which leaves out what it has
 
     def start(self, kind: Kind, arrangement: Arrangement | None = None, token: int = 0, card: str = "") -> None:
@@ -64,11 +65,16 @@ class ProsodyVisit(Visitor):
 
     def put(self, bench: Bench) -> None:
         """Work on something else."""
-        self.bench, self.continued, self.blind = bench, None, None
+        self.bench, self.takes, self.blind = bench, [], None
+
+    def keep(self, take: EditedTake) -> None:
+        """One more take; the oldest goes when there are too many."""
+        self.takes = [*self.takes, take][-MOST_TAKES:]
 
     def close(self) -> None:
         """Forget everything and remove the files."""
         super().close()
         self.source.load(None)
         self.second.load(None)
-        self.bench = self.task = self.handed = self.wanted = self.continued = self.blind = None
+        self.bench = self.task = self.handed = self.wanted = self.blind = None
+        self.takes = []

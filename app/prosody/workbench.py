@@ -23,7 +23,7 @@ from app.widgets import step_heading
 from engine.prosody import Rendering
 
 _LISTEN = """
-<div class="listen" role="group" aria-label="Player">
+<div class="tools listen" role="group" aria-label="Player">
   <button type="button" class="listen-play">Play</button>
   <span class="listen-versions" role="group" aria-label="Which version">
     <button type="button" data-version="recording" aria-pressed="false" hidden>Recording</button>
@@ -38,7 +38,7 @@ _LISTEN = """
 </div>
 """
 _DESK = """
-<div class="desk">
+<div class="tools desk">
   <div class="desk-bar">
     <button type="button" class="desk-reset-all">Reset all</button>
     <button type="button" class="desk-surprise">Surprise me</button>
@@ -53,7 +53,7 @@ _DESK = """
 </div>
 """
 _RANGE = """
-<div class="range-bar">
+<div class="tools range-bar">
   <span role="group" aria-label="Dragging over the figure">
     <button type="button" data-mode="select" aria-pressed="true">Choose a range</button>
     <button type="button" data-mode="zoom" aria-pressed="false">Zoom</button>

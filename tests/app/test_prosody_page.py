@@ -154,25 +154,46 @@ def test_the_figure_draws_each_latent_in_a_panel_of_its_own(bench: Bench) -> Non
     assert {trace.xaxis or "x" for trace in figure.data} == {"x"}
 
 
-@pytest.mark.parametrize("error", [Cancelled(), SettingsError("seed is 3; expected 4.")])
-def test_work_that_fails_ends_the_run_and_says_why(context: Context, error: Exception) -> None:
-    with gr.Blocks():
-        status = Status(gr.HTML(), gr.Button())
-    visit = ProsodyVisit(context.folder)
+@pytest.mark.parametrize(
+    ("error", "words"), [(Cancelled(), "Cancelled"), (SettingsError("seed is 3; expected 4."), "Seed is 3")]
+)
+def test_work_that_fails_ends_the_run_and_says_why(context: Context, error: Exception, words: str) -> None:
+    status, visit = a_status(), ProsodyVisit(context.folder)
     visit.start("render")
     run = visit.run
     assert run is not None
-
-    def work() -> Iterator[dict[Any, Any]]:
-        raise error
-        yield {}
-
-    shown = list(status.guarded(visit, work()))
+    shown = list(status.guarded(visit, failing(error)))
     assert run.stop.is_set()
     assert visit.run is None
-    assert [("Seed is 3" in update[status.note]) for update in shown] == (
-        [] if isinstance(error, Cancelled) else [True]
-    )
+    assert [words in update[status.note] for update in shown] == [True]
+
+
+def test_work_that_was_replaced_says_nothing(context: Context) -> None:
+    status, visit = a_status(), ProsodyVisit(context.folder)
+    visit.start("render")
+    work = status.guarded(visit, waiting(visit))
+    next(work)
+    visit.start("draft")
+    assert list(work) == []
+    assert visit.taken("draft") is not None
+
+
+def a_status() -> Status:
+    with gr.Blocks():
+        return Status(gr.HTML(), gr.Button())
+
+
+def failing(error: Exception) -> Iterator[dict[Any, Any]]:
+    raise error
+    yield {}
+
+
+def waiting(visit: ProsodyVisit) -> Iterator[dict[Any, Any]]:
+    run = visit.run
+    assert run is not None
+    yield {}
+    assert run.stop.is_set()
+    raise Cancelled
 
 
 def probe_report(num_dimensions: int) -> ProbeReport:

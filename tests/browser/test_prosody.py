@@ -128,7 +128,7 @@ def test_two_visitors_edit_side_by_side(visit_prosody: Visit, clips: dict[str, P
 
 def test_cancel_keeps_what_is_heard(visit_prosody: Visit, clips: dict[str, Path]) -> None:
     site = visit_prosody()
-    site.analyse(clips["high"], length=5, steps=50)
+    site.analyse(clips["microphone"], length=10, steps=50)
     sound = site.saved()
     site.page.locator("#draw").click()
     expect(site.busy).to_have_count(1)
