@@ -1,7 +1,7 @@
 """Does the model know words? Which of a word and its phone-swapped twin it finds likelier, in a voice it never heard.
 
-Both sides of a pair are spoken by the same procedure, from runs of the same speaker's recordings, so that only the
-order of the phones says which is the word. T frames at 50 Hz, Z latent dims.
+Both sides of a pair are the same frames of one speaker's recordings in another order, so that only the order of the
+phones says which is the word. T frames at 50 Hz, Z latent dims.
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,10 @@ class PairScore:
 
 
 class LexicalAccuracy(Config):
-    """Share of pairs in which the word is likelier than its twin, 0.5 for a tie, with intervals over words."""
+    """Share of words likelier than their twins, 0.5 for a tie, with intervals over words.
+
+    A word that is spoken several times counts once, by the mean of its pairs.
+    """
 
     tokens: Estimate  # by the tokens' likelihood
     tokens_and_latents: Estimate  # by that and the latents' bound
@@ -173,11 +176,14 @@ def nats(model: VAEGSLM, before: ClipFrames, side: ClipFrames, seed: int, draws:
 
 
 def _accuracy(scores: list[PairScore]) -> LexicalAccuracy:
-    words = [one.pair.word for one in scores]
+    words = list(dict.fromkeys(one.pair.word for one in scores))
 
     def share(margins: list[float]) -> Estimate:
-        found = estimate([Share(0.5 + 0.5 * ((margin > 0) - (margin < 0)), 1) for margin in margins], words)
-        assert found is not None  # every pair counts
+        sums = dict.fromkeys(words, 0.0)
+        for one, margin in zip(scores, margins, strict=True):
+            sums[one.pair.word] += margin
+        found = estimate([Share(0.5 + 0.5 * ((total > 0) - (total < 0)), 1) for total in sums.values()], words)
+        assert found is not None  # every word counts
         return found
 
     return LexicalAccuracy(

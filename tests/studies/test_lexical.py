@@ -87,15 +87,21 @@ def test_a_model_that_knows_the_word_is_right_and_one_that_prefers_the_twin_is_w
 
 
 def test_kinds_are_apart_and_intervals_are_over_words(model: VAEGSLM) -> None:
-    pairs = [pair(word=f"W{number % 7}", bigram_nats=0.1 - 0.2 * (number % 2)) for number in range(14)]
+    pairs = [pair(word=f"W{number % 7}", bigram_nats=0.1 - 0.2 * (number % 7 < 3)) for number in range(14)]
     pairs += [pair(kind="carried")]
     result = lexical_accuracy(model, pairs, Invented(), draws=2)
     assert result.accuracies.keys() == {"alone", "carried"}
     alone = result.accuracies["alone"]
-    assert (alone.tokens.clips, alone.tokens.clusters) == (14, 7)
-    assert alone.by_phones.value == 0.5
+    assert (alone.tokens.clips, alone.tokens.clusters) == (7, 7)
+    assert alone.by_phones.value == pytest.approx(4 / 7)
     assert 0 <= alone.tokens_and_latents.low <= alone.tokens_and_latents.high <= 1
     assert len(result.scores) == 15
+
+
+def test_a_word_that_is_spoken_twice_counts_once_by_its_mean(model: VAEGSLM) -> None:
+    pairs = [pair(bigram_nats=0.5), pair(bigram_nats=-0.1), pair(word="DOG", bigram_nats=-0.1)]
+    alone = lexical_accuracy(model, pairs, Invented()).accuracies["alone"]
+    assert (alone.by_phones.value, alone.by_phones.count) == (0.5, 2)
 
 
 def test_a_pair_of_equal_sides_is_a_tie(model: VAEGSLM) -> None:

@@ -1,16 +1,18 @@
 """Lexical pairs to measure on: words and their twins, spoken with runs of held-out speakers, as a JSON-lines file.
 
-Both sides of a pair are made alike: the same voice, no two runs in a row from one recording, no run out of an
-occurrence of the word, as many neighbours of the runs as asked for, about as many frames; and phone bigrams favour the
-word as often as the twin. `studies/lexical.py` reads the file; runs are [clip, first frame, end], so that it fits any
-tokenizer and any posterior.
+The twin is spoken with the very runs of the word in another order, so that both sides have the same frames and only
+their order tells. No run is out of an occurrence of the word and no two in a row are from one recording; the runs have
+as many of their own neighbours on both sides, the joins cost about the same, and phone bigrams favour the word as often
+as the twin. A word is spoken several times, in different voices where there are some. `studies/lexical.py` reads the
+file; runs are [clip, first frame, end], so that it fits any tokenizer and any posterior.
 """
 
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +23,19 @@ from train.phones import Lexicon
 from train.prepare import Clip, read_index
 from train.text.alignment import Alignment
 from train.text.joins import Joins
-from train.text.render import Renderer, Rendering
-from train.text.runs import Inventory
+from train.text.runs import Inventory, RunIndex
 from train.text.segments import SILENCE
 from train.text.words import Bigrams, Known, Twin, all_pronunciations, twins, word_counts
 
 log = logging.getLogger(__name__)
 
 MIN_COUNT = 100  # of a word in the prose, about 7 million words
-TWINS, TRIES = 6, 6  # twins of a word and renderings of each side that are tried for a match
-MAX_FRAME_DIFFERENCE = 0.1
+TWINS, TRIES = 6, 24  # twins of a word and choices of runs that are tried for a match
+SPOKEN = 4  # times that a word is spoken alone, and after the speaker's own speech
+WORSE = 0.25  # how often a run has one neighbour fewer than the best has: else an odd number never splits in two
 PAUSE_FRAMES = (5, 30)
 KNOWN_SECONDS = 30.0  # of a speaker in the train split, beyond which the voice is not held out
-OCCURRENCES = 5  # of a word that are tried
+OCCURRENCES = 12  # of a word that are tried
 CARRIER_FRAMES = (50, 150)  # 1 to 3 s of the speaker's own speech before the word
 
 Stretch = tuple[str, int, int]  # clip, first frame, end
@@ -62,7 +64,8 @@ class PairMaker:
         self, alignment: Alignment, clips: Sequence[Clip], split: str, lexicon: Lexicon, mel: np.ndarray
     ) -> None:
         self.inventory = Inventory.build(alignment, clips, split, well_known(clips))
-        self.renderer = Renderer(self.inventory, one_voice=True, joins=Joins(self.inventory, mel), max_stretch=1)
+        self._index = RunIndex(self.inventory, per_speaker=True)
+        self._joins = Joins(self.inventory, mel)
         by_id = {clip.clip_id: clip for clip in clips}
         self.clips = [by_id[name] for name in self.inventory.clip_ids]
         self._symbol_of = {phone: number + 1 for number, phone in enumerate(self.inventory.phones)}
@@ -77,102 +80,141 @@ class PairMaker:
         return np.array(spoken)[runs.word]
 
     def pairs(self, choices: Sequence[list[Twin]], num_words: int, random: np.random.Generator) -> Iterator[Pair]:
-        """For at most so many words each a pair alone, then for as many that the speakers say one in its place."""
+        """At most so many words alone, then as many that the speakers say, spoken in place of what they said."""
         order = [choices[index] for index in random.permutation(len(choices))]
-        balance = 0
-        for found in tqdm(order[:num_words], desc="words alone", mininterval=5.0):
-            for speaker in random.permutation(len(self.inventory.speakers)):
-                if pair := self._alone(balanced(found, balance), int(speaker), random):
-                    balance += 1 if pair.bigram_nats > 0 else -1
-                    yield pair
-                    break
         said = set(np.unique(self.word_of_run).tolist())
-        balance = 0
-        for found in tqdm([one for one in order if one[0].word in said][:num_words], desc="words carried"):
-            for occurrence in self._occurrences(found[0].word, random):
-                if pair := self._carried(balanced(found, balance), occurrence, random):
-                    balance += 1 if pair.bigram_nats > 0 else -1
-                    yield pair
+        places: dict[str, Callable[[str], list[_Place]]] = {
+            "alone": lambda word: self._pauses(random),
+            "carried": lambda word: self._occurrences(word, random) if word in said else [],
+        }
+        for kind, places_of in places.items():
+            balance = words = 0
+            for found in tqdm(order, desc=f"words {kind}", mininterval=5.0):
+                where = places_of(found[0].word)
+                for twin in balanced(found, balance)[:TWINS]:
+                    spoken = [pair for place in where if (pair := self._spoken(kind, twin, place, random))][:SPOKEN]
+                    if spoken:
+                        yield from spoken
+                        balance, words = balance + (1 if twin.nats > 0 else -1), words + 1
+                        break
+                if words >= num_words:
                     break
 
-    def _alone(self, found: list[Twin], speaker: int, random: np.random.Generator) -> Pair | None:
+    def _pauses(self, random: np.random.Generator) -> list["_Place"]:
+        """A pause of every voice, and again until there are enough."""
         runs = self.inventory.runs
         length = runs.end - runs.start
-        quiet = (runs.symbol == SILENCE) & runs.usable & (runs.speaker == speaker)
-        pauses = np.flatnonzero(quiet & (length >= PAUSE_FRAMES[0]) & (length <= PAUSE_FRAMES[1]))
-        if not len(pauses):
-            return None
-        before = [self._stretch(int(random.choice(pauses)))]
-        return self._matched("alone", found, speaker, (SILENCE, SILENCE), before, random)
+        quiet = (runs.symbol == SILENCE) & runs.usable & (length >= PAUSE_FRAMES[0]) & (length <= PAUSE_FRAMES[1])
+        places = []
+        for speaker in random.permutation(len(self.inventory.speakers)).tolist() * SPOKEN:
+            pauses = np.flatnonzero(quiet & (runs.speaker == speaker))
+            if len(pauses):
+                places.append(_Place(speaker, [self._stretch(int(random.choice(pauses)))], (SILENCE, SILENCE)))
+        return places[: 2 * SPOKEN]
 
-    def _carried(self, found: list[Twin], first: int, random: np.random.Generator) -> Pair | None:
-        runs = self.inventory.runs
-        last = first + int(np.argmax(runs.word[first:] != runs.word[first])) - 1
-        clip = self.clips[runs.clip[first]]
-        end = int(runs.start[first]) - clip.frame_offset
-        before: list[Stretch] = [(clip.clip_id, max(0, end - CARRIER_FRAMES[1]), end)]
-        edges = int(runs.before[first]), int(runs.after[last])
-        return self._matched("carried", found, int(runs.speaker[first]), edges, before, random)
-
-    def _occurrences(self, word: str, random: np.random.Generator) -> list[int]:
-        """First runs of occurrences of a word with enough speech before it in its clip."""
+    def _occurrences(self, word: str, random: np.random.Generator) -> list["_Place"]:
+        """Where the word is said with enough speech before it in its clip."""
         runs = self.inventory.runs
         begins = np.flatnonzero((self.word_of_run == word) & (np.diff(runs.word, prepend=-1) != 0))
-        offsets = np.array([clip.frame_offset for clip in self.clips])
-        enough = [int(run) for run in begins if runs.start[run] - offsets[runs.clip[run]] >= CARRIER_FRAMES[0]]
-        return [enough[index] for index in random.permutation(len(enough))[:OCCURRENCES]]
+        places = []
+        for first in random.permutation(begins)[:OCCURRENCES].tolist():
+            clip = self.clips[runs.clip[first]]
+            end = int(runs.start[first]) - clip.frame_offset
+            if end < CARRIER_FRAMES[0]:
+                continue
+            last = first + int(np.argmax(np.append(runs.word[first:] != runs.word[first], True))) - 1
+            before: list[Stretch] = [(clip.clip_id, max(0, end - CARRIER_FRAMES[1]), end)]
+            edges = int(runs.before[first]), int(runs.after[last])
+            places.append(_Place(int(runs.speaker[first]), before, edges))
+        return places
 
-    def _matched(
-        self,
-        kind: str,
-        found: list[Twin],
-        speaker: int,
-        edges: tuple[int, int],
-        before: list[Stretch],
-        random: np.random.Generator,
-    ) -> Pair | None:
-        """The first twin of which a rendering matches one of the word."""
-        allowed = self.word_of_run != found[0].word
-        words = self._renderings(found[0].phones, speaker, edges, allowed, random)
-        for twin in found[:TWINS]:
-            others = self._renderings(twin.twin, speaker, edges, allowed, random)
-            best = min(
-                ((self._difference(one, other), i, j) for i, one in enumerate(words) for j, other in enumerate(others)),
-                default=(np.inf, 0, 0),
-            )
-            if best[0] <= MAX_FRAME_DIFFERENCE:
-                word, other = words[best[1]], others[best[2]]
-                runs, twin_runs = ([self._stretch(int(run)) for run in side.runs] for side in (word, other))
-                return Pair(
-                    kind, twin.word, self.inventory.speakers[speaker], twin.phones, twin.twin, round(twin.nats, 3),
-                    before, runs, twin_runs, int(word.levels.sum()),
-                )  # fmt: skip
-        return None
+    def _spoken(self, kind: str, twin: Twin, place: "_Place", random: np.random.Generator) -> Pair | None:
+        """The best of TRIES choices of runs whose neighbours fit both orders equally well; None where there is none."""
+        order = order_of(twin)
+        allowed = self.word_of_run != twin.word
+        runs = self.inventory.runs
+        best: tuple[float, np.ndarray, int] | None = None
+        for _ in range(TRIES):
+            chosen = self._choose(twin, order, place, allowed, random)
+            if chosen is None:
+                return None
+            sides = chosen, chosen[order]
+            fits = [self._fit(side, phones, place.edges) for side, phones in zip(sides, twin.both, strict=True)]
+            if fits[0] != fits[1] or any((np.diff(side) == 1).any() for side in sides):
+                continue
+            costs = [
+                sum(
+                    float(self._joins.cost(int(runs.end[one]), runs.start[[other]])[0])
+                    for one, other in pairwise(side.tolist())
+                )
+                for side in sides
+            ]
+            worth = abs(costs[0] - costs[1]) + 0.1 * sum(costs)
+            if best is None or worth < best[0]:
+                best = worth, chosen, fits[0]
+        if best is None:
+            return None
+        _, chosen, matched = best
+        word_runs = [self._stretch(int(run)) for run in chosen]
+        return Pair(
+            kind, twin.word, self.inventory.speakers[place.speaker], twin.phones, twin.twin, round(twin.nats, 3),
+            place.before, word_runs, [word_runs[index] for index in order], matched,
+        )  # fmt: skip
 
-    def _renderings(
-        self,
-        phones: Sequence[str],
-        speaker: int,
-        edges: tuple[int, int],
-        allowed: np.ndarray,
-        random: np.random.Generator,
-    ) -> list[Rendering]:
-        """Complete ones, every run joined."""
-        symbols = np.array([self._symbol_of[phone] for phone in phones])
-        made = [self.renderer.render(symbols, speaker, random, edges, allowed) for _ in range(TRIES)]
-        return [one for one in made if len(one.runs) == len(symbols) and one.joins.all()]
+    def _choose(
+        self, twin: Twin, order: np.ndarray, place: "_Place", allowed: np.ndarray, random: np.random.Generator
+    ) -> np.ndarray | None:
+        """A run for every phone of the word, likely one whose neighbours fit in both orders."""
+        runs = self.inventory.runs
+        contexts = [self._contexts(phones, place.edges) for phones in twin.both]
+        of_twin = np.argsort(order)  # where each phone of the word stands in the twin
+        chosen = []
+        for index, phone in enumerate(twin.phones):
+            candidates = self._index.all_of(self._symbol_of[phone], place.speaker)
+            candidates = candidates[allowed[candidates]]
+            if not len(candidates):
+                return None
+            fit = np.zeros(len(candidates))
+            for (before, after), at in zip(contexts, (index, int(of_twin[index])), strict=True):
+                fit += (runs.before[candidates] == before[at]).astype(float) + (runs.after[candidates] == after[at])
+            worse = np.flatnonzero(fit == fit.max() - 1) if random.random() < WORSE else fit[:0]
+            chosen.append(int(random.choice(candidates[worse if len(worse) else fit == fit.max()])))
+        return np.array(chosen)
 
-    def _difference(self, one: Rendering, other: Rendering) -> float:
-        """Of the lengths, as a share; infinite where the runs do not fit their places equally well."""
-        if one.levels.sum() != other.levels.sum():
-            return float("inf")
-        lengths = [len(self.renderer.frames(side.runs)) for side in (one, other)]
-        return abs(lengths[0] - lengths[1]) / max(lengths)
+    def _contexts(self, phones: Sequence[str], edges: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Symbols before and after every phone."""
+        symbols = [self._symbol_of[phone] for phone in phones]
+        return np.array([edges[0], *symbols[:-1]]), np.array([*symbols[1:], edges[1]])
+
+    def _fit(self, chosen: np.ndarray, phones: Sequence[str], edges: tuple[int, int]) -> int:
+        """Neighbours of the runs that are as their places ask."""
+        before, after = self._contexts(phones, edges)
+        runs = self.inventory.runs
+        return int((runs.before[chosen] == before).sum() + (runs.after[chosen] == after).sum())
 
     def _stretch(self, run: int) -> Stretch:
         runs = self.inventory.runs
         clip = self.clips[runs.clip[run]]
         return clip.clip_id, int(runs.start[run] - clip.frame_offset), int(runs.end[run] - clip.frame_offset)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a word is spoken."""
+
+    speaker: int
+    before: list[Stretch]
+    edges: tuple[int, int]  # symbols on both sides
+
+
+def order_of(twin: Twin) -> np.ndarray:
+    """Which phone of the word stands at each place of the twin; a phone that both have at one place stays there."""
+    left = [index for index, (one, other) in enumerate(zip(*twin.both, strict=True)) if one != other]
+    order = np.arange(len(twin.phones))
+    for index in [index for index, (one, other) in enumerate(zip(*twin.both, strict=True)) if one != other]:
+        order[index] = next(place for place in left if twin.phones[place] == twin.twin[index])
+        left.remove(int(order[index]))
+    return order
 
 
 def balanced(found: list[Twin], balance: int) -> list[Twin]:
@@ -215,7 +257,7 @@ def make_pairs(
     Args:
         segments: alignment of the prepared clips.
         out: the file, one JSON object a line.
-        num_words: of each kind at most, drawn at random from the common ones; each is spoken once.
+        num_words: of each kind at most, drawn at random from the common ones.
     """
     choices = choose_words(text, lexicon_folder)
     random = np.random.default_rng(seed)

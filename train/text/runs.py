@@ -185,6 +185,11 @@ class RunIndex:
                 return found, level
         return found, NONE
 
+    def all_of(self, symbol: int, speaker: int | None = None) -> np.ndarray:
+        """Every usable run of a symbol, whatever its neighbours."""
+        prefix = ((speaker or 0) * self._base + symbol) * self._base
+        return self._by_before.between(prefix * self._base, (prefix + self._base) * self._base)
+
 
 class _Sorted:
     """Run numbers sorted by a key."""

@@ -94,6 +94,11 @@ class Twin:
     twin: Phones
     nats: float  # log P(word) - log P(twin) by phone bigrams
 
+    @property
+    def both(self) -> tuple[Phones, Phones]:
+        """Phones of the word and of its twin."""
+        return self.phones, self.twin
+
 
 def swapped(phones: Phones) -> set[Phones]:
     """All orders that one exchange of two vowels or of two consonants makes."""
