@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import save_file
+from typer.testing import CliRunner
 
 from engine.bundle import load_bundle
 from engine.engine import Engine
@@ -14,6 +16,7 @@ from engine.network import VAEGSLM, Gaussian
 from studies.errors import MeasureError
 from studies.lexical import ClipFrames, LexicalPair, gathered, lexical_accuracy, nats, read_pairs
 from studies.lexical_frames import PreparedFrames, RecordedFrames
+from studies.lexical_report import app, exported_model
 from tests.speechlike import voice
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle, tiny_model_config
 from train.prepare import prepare
@@ -152,3 +155,26 @@ def test_prepared_clips_and_recordings_give_the_same_frames(tmp_path: Path) -> N
     for source in (stored, recorded):
         with pytest.raises(MeasureError, match="another"):
             source.clip("u7")
+
+
+def test_a_runs_export_is_scored_from_the_command_line(model: VAEGSLM, tmp_path: Path) -> None:
+    run, prepared = tmp_path / "run", tmp_path / "prepared"
+    run.mkdir()
+    prepared.mkdir()
+    with pytest.raises(MeasureError, match="finish or resume"):
+        exported_model(run)
+    save_file(model.state_dict(), str(run / "export.safetensors"))
+    (run / "export.json").write_text(json.dumps({"name": "tiny", "model": model.config.model_dump(mode="json")}))
+    rows = [{"clip_id": name, "frame_offset": 20 * number, "num_frames": 20} for number, name in enumerate("ab")]
+    (prepared / "index.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    random = np.random.default_rng(0)
+    random.standard_normal((40, 80)).astype(np.float16).tofile(prepared / "mel.f16")
+    random.integers(0, NUM_TOKENS, 40).astype(np.uint16).tofile(tmp_path / "tokens.u16")
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(PAIR) + "\n")
+    files = [str(path) for path in (run, tmp_path / "pairs.jsonl", prepared, tmp_path / "tokens.u16")]
+    done = CliRunner().invoke(app, ["run", *files, "--scores", str(tmp_path / "scores.jsonl")])
+    assert done.exit_code == 0, done.output
+    assert "alone, tokens and latents:" in done.output
+    (row,) = map(json.loads, (tmp_path / "scores.jsonl").read_text().splitlines())
+    assert row["pair"]["word"] == "CAT"
+    assert row["word_nats"] > 0

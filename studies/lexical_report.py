@@ -1,0 +1,71 @@
+"""Lexical accuracy on the command line: `python -m studies.lexical_report bundle | run`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from safetensors.torch import load_file
+
+from engine import Engine
+from engine.config import ModelConfig
+from engine.network import VAEGSLM
+from studies.errors import MeasureError
+from studies.lexical import LexicalResult, lexical_accuracy, read_pairs
+from studies.lexical_frames import PreparedFrames, RecordedFrames
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+Scores = Annotated[Path | None, typer.Option(help="file for the score of every pair, JSON lines")]
+
+
+@app.command()
+def bundle(folder: str, pairs: Path, corpus: Path, scores: Scores = None) -> None:
+    """Of a bundle, on recordings of a corpus with manifest.tsv."""
+    engine = Engine.from_pretrained(folder)
+    show(lexical_accuracy(engine.bundle.model, read_pairs(pairs), RecordedFrames(engine, corpus)), scores)
+
+
+@app.command()
+def run(folder: Path, pairs: Path, prepared: Path, tokens: Path, scores: Scores = None) -> None:
+    """Of a training run's exported model, on a prepared folder and its units."""
+    model = exported_model(folder)
+    show(lexical_accuracy(model, read_pairs(pairs), PreparedFrames(prepared, tokens, model)), scores)
+
+
+def exported_model(folder: Path) -> VAEGSLM:
+    """The network that a run exported.
+
+    Raises:
+        MeasureError: the run has not exported one.
+    """
+    if not (folder / "export.json").is_file():
+        raise MeasureError(f"{folder} holds no exported model (no export.json); finish or resume the run first.")
+    model = VAEGSLM(ModelConfig.model_validate(json.loads((folder / "export.json").read_text())["model"]))
+    model.load_state_dict(load_file(str(folder / "export.safetensors")))
+    return model.eval()
+
+
+def summary(result: LexicalResult) -> list[str]:
+    """A line for each kind of pair and each way to score it."""
+    lines = []
+    for kind, accuracy in result.accuracies.items():
+        for name in ("tokens", "tokens_and_latents", "by_phones"):
+            found = getattr(accuracy, name)
+            interval = f"{found.value:.1%} [{found.low:.1%}, {found.high:.1%}]"
+            lines.append(f"{kind}, {name.replace('_', ' ')}: {interval}, {found.count} words")
+    return lines
+
+
+def show(result: LexicalResult, scores: Path | None) -> None:
+    """Print the accuracies, keep the scores."""
+    if scores is not None:
+        rows = [asdict(one) | {"pair": one.pair.model_dump(mode="json")} for one in result.scores]
+        scores.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for line in summary(result):
+        typer.echo(line)
+
+
+if __name__ == "__main__":
+    app()
