@@ -43,8 +43,13 @@ class RunPanel:
 
     @property
     def outputs(self) -> list[Any]:
-        """What every report of a run changes."""
-        return [self.go, self.cancel, self.note, self.live]
+        """What the beginning and the end of a run change."""
+        return [self.go, self.cancel, *self.reports]
+
+    @property
+    def reports(self) -> list[Any]:
+        """What changes in between; a button that is drawn anew at every report would lose clicks."""
+        return [self.note, self.live]
 
 
 @dataclass(frozen=True)
@@ -177,10 +182,10 @@ def run_updates(
         settings = read_settings(visit.saved.sampling if visit.saved else None, *values)
         for progress in continue_clip(context.engine, visit.clip, start, length, settings, run, broadcast):
             if not progress.takes:
-                yield _named(panel.outputs, _busy(progress.text, progress.fraction, broadcast))
+                yield _named(panel.reports, _busy(progress.text, progress.fraction, broadcast)[2:])
             else:
                 visit.keep(list(progress.takes))
-                yield _named(panel.outputs, _busy("Drawing the picture", 1.0, broadcast)) | _named(
+                yield _named(panel.reports, _busy("Drawing the picture", 1.0, broadcast)[2:]) | _named(
                     tray.outputs, show_takes(tray, visit)
                 )
                 yield _named(figure.outputs, _show_figure(context, visit)) | _named(
