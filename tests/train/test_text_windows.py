@@ -11,12 +11,14 @@ from safetensors.torch import load_file, save_file
 
 from engine.network import VAEGSLM, Gaussian, Losses, losses
 from engine.noise import BatchNoise
+from tests.train.conftest import WORDS
 from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
 from train.phones import Lexicon
 from train.prepare import PreparedCorpus, read_index
 from train.text.alignment import align_corpus
 from train.text.latents import LatentFile, store_latents
 from train.text.refine import refine_file
+from train.text.segments import SILENCE
 from train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows, weighted
 from train.text.windows import LatentWindows
 from train.vae_gslm import LANGUAGE
@@ -107,6 +109,16 @@ def test_rendered_windows_hold_units_and_latents_of_train_frames_alone(folders: 
         assert (windows.tokens[row, : length - ends] < MODEL.model.num_tokens).all()
         assert all(tuple(frame) in known for frame in windows.posterior.mean[row, :length].tolist())
         assert (windows.posterior.mean[row, length:] == 0).all()
+
+
+def test_the_control_speaks_the_transcripts_of_the_speech_alone(folders: TextFolders, lexicon: Lexicon) -> None:
+    source = mixed_windows(RECIPE, TextSettings(text_share=1.0, source="transcripts"), folders)
+    prose = source.text.prose
+    said = {tuple(lexicon.classes(text) or ()) for text in WORDS}
+    for number in range(len(prose)):
+        symbols = prose.sentence(number)
+        assert tuple(symbols[symbols != SILENCE].tolist()) in said
+    assert int(source.windows(0, 0).lengths.min()) > 10
 
 
 def test_an_utterance_that_ends_in_its_window_says_so(folders: TextFolders) -> None:

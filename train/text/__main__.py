@@ -71,12 +71,18 @@ def train(
     text_share: float = 0.5,
     latent_weight: Annotated[float, typer.Option(help="of the latents of rendered frames")] = 1.0,
     one_voice: bool = True,
+    transcripts: Annotated[bool, typer.Option(help="render the speech's own sentences: the control")] = False,
     cpu: bool = False,
     overrides: Overrides = None,
 ) -> None:
     """Train the language part on speech and rendered text, then export it; an interrupted run goes on."""
     chosen = load_recipe_of(ModelRecipe, recipe, overrides or ())
-    settings = TextSettings(text_share=text_share, latent_weight=latent_weight, one_voice=one_voice)
+    settings = TextSettings(
+        text_share=text_share,
+        source="transcripts" if transcripts else "prose",
+        latent_weight=latent_weight,
+        one_voice=one_voice,
+    )
     folders = TextFolders(
         prepared=prepared,
         tokens=tokens,

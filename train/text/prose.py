@@ -4,6 +4,7 @@ import csv
 import hashlib
 import lzma
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from train.corpora.source import CorpusError
 from train.phones import Lexicon
+from train.text.alignment import AlignedClip
 from train.text.segments import SILENCE
 
 # Northanger Abbey and The Rosary are read in the speech splits.
@@ -75,6 +77,15 @@ def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) 
     with np.load(path) as stored:
         columns = {name: stored[name] for name in ("symbols", "offsets", "book")}
         return Prose(**columns, books=tuple(stored["books"].tolist()), skipped=int(stored["skipped"]))
+
+
+def transcribed_prose(clips: Sequence[AlignedClip], num_phones: int) -> Prose:
+    """The sentences of aligned clips as they were spoken: text that holds no word which the speech does not hold."""
+    known = [np.array(clip.symbols, dtype=np.uint8) for clip in clips if max(clip.symbols) <= num_phones]
+    if not known:
+        raise CorpusError("every aligned clip has a word that is not in the dictionary; there is no text to render")
+    offsets = np.cumsum([0, *map(len, known)])
+    return Prose(np.concatenate(known), offsets, np.arange(len(known)), ("transcripts",), len(clips) - len(known))
 
 
 def _encode_all(source: Path, lexicon: Lexicon, held_out: bool, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from train.prepare import read_index
 from train.readout import Reading
 from train.text.alignment import Alignment
 from train.text.joins import Joins
-from train.text.prose import read_prose
+from train.text.prose import read_prose, transcribed_prose
 from train.text.render import MAX_STRETCH, Renderer
 from train.text.runs import Inventory
 from train.text.windows import Frames, LatentWindows, MixedWindows, TextFrames, speech_of
@@ -28,6 +29,8 @@ class TextSettings(Config):
     """How text is mixed into the training of the language part."""
 
     text_share: float = 0.5  # of the windows
+    # "transcripts" renders only what the speech says already: about as many joins and no new word, the control of "prose".
+    source: Literal["prose", "transcripts"] = "prose"
     latent_weight: float = 1.0  # of the latents' term of rendered windows; 0: text teaches tokens alone
     one_voice: bool = True  # a rendered utterance keeps one speaker
     max_stretch: int = MAX_STRETCH  # runs of one recording in a row
@@ -54,10 +57,15 @@ def text_frames(
         held_out: the books kept aside to measure on.
     """
     clips = read_index(folders.prepared)
-    inventory = Inventory.build(Alignment.read(folders.segments), clips)
+    alignment = Alignment.read(folders.segments)
+    inventory = Inventory.build(alignment, clips)
     joins = Joins(inventory, frames.latents.normalised(), frames.tokens, num_units)
     renderer = Renderer(inventory, settings.one_voice, joins, settings.max_stretch)
-    prose = read_prose(folders.text, Lexicon(folders.lexicon), folders.work, held_out)
+    if settings.source == "transcripts":
+        spoken = [alignment.clips[name] for name in inventory.clip_ids]
+        prose = transcribed_prose(spoken, len(inventory.phones))
+    else:
+        prose = read_prose(folders.text, Lexicon(folders.lexicon), folders.work, held_out)
     lengths = np.array([clip.num_frames for clip in clips if clip.split == "train"])
     return TextFrames(prose, renderer, lengths)
 
