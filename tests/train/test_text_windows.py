@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from engine.network import VAEGSLM, Gaussian, Losses, losses
 from engine.noise import BatchNoise
@@ -15,6 +17,7 @@ from tests.train.conftest import WORDS
 from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
 from train.phones import Lexicon
 from train.prepare import PreparedCorpus, read_index
+from train.text.__main__ import app
 from train.text.alignment import align_corpus
 from train.text.latents import LatentFile, store_latents
 from train.text.refine import refine_file
@@ -183,3 +186,30 @@ def test_ten_steps_and_ten_resumed_are_twenty_with_text(folders: TextFolders, st
 def test_only_the_language_part_takes_text(folders: TextFolders, start: Path) -> None:
     with pytest.raises(ValueError, match="'language'"):
         TextStage(MODEL, SETTINGS, folders, Accelerator(cpu=True), start)
+
+
+def test_the_command_line_measures_and_trains(folders: TextFolders, start: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(yaml.safe_dump(RECIPE.model_copy(update={"steps": 2}).model_dump(mode="json")))
+    shared = [
+        f"--{name}={getattr(folders, name)}"
+        for name in ("prepared", "tokens", "segments", "latents", "text", "lexicon")
+    ]
+    measured = CliRunner().invoke(app, ["measure", *shared, f"--recipe={recipe}", "--frames=400"])
+    assert measured.exit_code == 0, measured.output
+    assert "rendered_under_speech: " in measured.output
+    trained = CliRunner().invoke(
+        app,
+        [
+            "train",
+            *shared,
+            f"--start={start}",
+            f"--recipe={recipe}",
+            "--text-share=0.75",
+            "--cpu",
+            str(tmp_path / "run"),
+        ],
+    )
+    assert trained.exit_code == 0, trained.output
+    assert (tmp_path / "run" / "trained.json").is_file()
+    assert TextSettings.model_validate_json((tmp_path / "run" / "text.json").read_text()).text_share == 0.75

@@ -1,4 +1,4 @@
-"""Text-side help on the command line: `python -m train.text align | latents | train | pairs`."""
+"""Text-side help on the command line: `python -m train.text align | latents | measure | train | pairs`."""
 
 import logging
 from pathlib import Path
@@ -15,9 +15,11 @@ from train.prepare import prepare
 from train.recipes import load_recipe_of
 from train.text.alignment import align_corpus
 from train.text.latents import store_latents
-from train.text.pairs import make_pairs
+from train.text.measure import report
+from train.text.pair_file import make_pairs
 from train.text.refine import refine_file
-from train.text.stage import TextFolders, TextSettings, TextStage
+from train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows
+from train.text.windows import speech_of
 from train.vae_gslm import ModelRecipe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -100,6 +102,35 @@ def train(
         (out / "text.json").write_text(settings.model_dump_json(indent=2) + "\n")
         export_stage(stage.averaged()["model"].cpu(), chosen, clock, out, stage.evaluate(clock.step))
     accelerator.wait_for_everyone()
+
+
+@app.command()
+def measure(
+    prepared: Prepared,
+    tokens: Tokens,
+    segments: Segments,
+    latents: Annotated[Path, typer.Option(help="latents-NAME.f16")],
+    text: Prose,
+    lexicon: LexiconFolder,
+    recipe: str = "demo-language",
+    one_voice: bool = True,
+    frames: Annotated[int, typer.Option(help="that each model of units sees")] = 600_000,
+) -> None:
+    """Say how well the corpus covers the prose, and how much rendered units look like spoken ones."""
+    folders = TextFolders(
+        prepared=prepared,
+        tokens=tokens,
+        segments=segments,
+        latents=latents,
+        text=text,
+        lexicon=lexicon,
+        work=segments.parent,
+    )
+    chosen = load_recipe_of(ModelRecipe, recipe)
+    source = mixed_windows(chosen, TextSettings(one_voice=one_voice), folders)
+    dev = speech_of(prepared, tokens, "dev", chosen.window_frames)
+    for name, value in report(source.speech, dev, source.text, source.frames.tokens, frames).items():
+        typer.echo(f"{name}: {value:.4g}")
 
 
 @app.command()

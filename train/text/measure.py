@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from train.text.runs import BOTH, HALF, NONE, Inventory
 from train.text.windows import SpeechFrames, TextFrames
+from train.unit_ids import MISSING
 
 STRENGTHS = (5.0, 50.0, 500.0)  # pseudo-counts of the next shorter context, chosen on half of what is measured
 
@@ -65,6 +66,34 @@ def utterances(source: SpeechFrames | TextFrames, tokens: np.ndarray, frames: in
         if total >= frames:
             break
     return found
+
+
+def report(
+    speech: SpeechFrames, dev: SpeechFrames, text: TextFrames, tokens: np.ndarray, frames: int
+) -> dict[str, float]:
+    """Everything at once, cross-entropies by trigram, of models that have seen `frames` frames.
+
+    Args:
+        speech: of the train split.
+        dev: of the dev split.
+        text: rendered prose.
+        tokens: units of the flat files.
+    """
+    num_units = int(tokens[tokens < MISSING].max()) + 1
+    real, rendered = (utterances(source, tokens, frames, 1) for source in (speech, text))
+    held_out = [tokens[clip.frame_offset : clip.frame_offset + clip.num_frames].astype(np.int64) for clip in dev.clips]
+    other = utterances(text, tokens, frames // 3, 2)
+    by_speech, by_text = UnitModel(real, num_units), UnitModel(rendered, num_units)
+    return (
+        inventory_facts(text.renderer.inventory)
+        | coverage(text, 60)
+        | {
+            "dev_under_speech": by_speech.cross_entropy(held_out, 3),
+            "dev_under_rendered": by_text.cross_entropy(held_out, 3),
+            "rendered_under_speech": by_speech.cross_entropy(other, 3),
+            "rendered_under_rendered": by_text.cross_entropy(other, 3),
+        }
+    )
 
 
 class UnitModel:

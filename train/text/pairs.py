@@ -7,29 +7,22 @@ as the twin. A word is spoken several times, in different voices where there are
 file; runs are [clip, first frame, end], so that it fits any tokenizer and any posterior.
 """
 
-import json
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from engine.config import MelConfig
 from train.phones import Lexicon
-from train.prepare import Clip, read_index
+from train.prepare import Clip
 from train.text.alignment import Alignment
 from train.text.joins import Joins
 from train.text.runs import Inventory, RunIndex
 from train.text.segments import SILENCE
-from train.text.words import Bigrams, Known, Twin, all_pronunciations, twins, word_counts
+from train.text.words import Twin
 
-log = logging.getLogger(__name__)
-
-MIN_COUNT = 100  # of a word in the prose, about 7 million words
 TWINS, TRIES = 6, 24  # twins of a word and choices of runs that are tried for a match
 SPOKEN = 4  # times that a word is spoken alone, and after the speaker's own speech
 WORSE = 0.25  # how often a run has one neighbour fewer than the best has: else an odd number never splits in two
@@ -229,44 +222,3 @@ def well_known(clips: Sequence[Clip], frame_rate_hz: float = 50.0) -> frozenset[
         if clip.split == "train":
             frames[clip.speaker] += clip.num_frames
     return frozenset(speaker for speaker, count in frames.items() if count > KNOWN_SECONDS * frame_rate_hz)
-
-
-def choose_words(text: Path, lexicon_folder: Path, min_count: int = MIN_COUNT) -> list[list[Twin]]:
-    """Twins of every word that is common in the prose, best matched first."""
-    lexicon = Lexicon(lexicon_folder)
-    counts = word_counts(text, lexicon)
-    phones = {word: lexicon.phones(word) or () for word in counts}
-    bigrams = Bigrams((phones[word], count) for word, count in counts.items())
-    known = Known(all_pronunciations(lexicon_folder))
-    common = sorted(word for word, count in counts.items() if count >= min_count)
-    return [found for word in common if (found := twins(word, phones[word], known, bigrams))]
-
-
-def make_pairs(
-    segments: Path,
-    prepared: Path,
-    text: Path,
-    lexicon_folder: Path,
-    out: Path,
-    split: str = "dev",
-    num_words: int = 1000,
-    seed: int = 0,
-) -> Path:
-    """Write the pairs of a split's speakers who are not in the train split.
-
-    Args:
-        segments: alignment of the prepared clips.
-        out: the file, one JSON object a line.
-        num_words: of each kind at most, drawn at random from the common ones.
-    """
-    choices = choose_words(text, lexicon_folder)
-    random = np.random.default_rng(seed)
-    clips = read_index(prepared)
-    mel = np.memmap(prepared / "mel.f16", dtype=np.float16, mode="r").reshape(-1, MelConfig().num_mels)
-    maker = PairMaker(Alignment.read(segments), clips, split, Lexicon(lexicon_folder), mel)
-    pairs = list(maker.pairs(choices, num_words, random))
-    kinds = Counter(pair.kind for pair in pairs)
-    log.info("%d pairs of %d words: %s", len(pairs), len({pair.word for pair in pairs}), dict(kinds))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("".join(json.dumps(asdict(pair)) + "\n" for pair in pairs), encoding="utf-8")
-    return out

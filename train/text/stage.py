@@ -29,7 +29,7 @@ class TextSettings(Config):
     """How text is mixed into the training of the language part."""
 
     text_share: float = 0.5  # of the windows
-    # "transcripts" renders only what the speech says already: about as many joins and no new word, the control of "prose".
+    # "transcripts" renders what the speech says already: about as many joins, no new word; the control of "prose".
     source: Literal["prose", "transcripts"] = "prose"
     latent_weight: float = 1.0  # of the latents' term of rendered windows; 0: text teaches tokens alone
     one_voice: bool = True  # a rendered utterance keeps one speaker
