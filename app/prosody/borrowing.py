@@ -16,7 +16,7 @@ from app.prosody.otherwise import NUM_DRAWS, SECOND
 from app.prosody.parts import NO_BENCH, Change, Parts
 from app.prosody.saved import applied
 from app.prosody.status import Updates
-from app.prosody.visit import Kind, ProsodyVisit
+from app.prosody.visit import Kind, ProsodyVisit, Task
 from app.prosody.working import reported
 from app.widgets import QUIET, Note
 from engine import SettingsError
@@ -46,17 +46,17 @@ def bind_otherwise(parts: Parts) -> None:
 
         return begin
 
-    def draw_tray(visit: ProsodyVisit, temperature: float) -> Iterator[Updates]:
-        yield from _draw_tray(parts, visit, temperature)
+    def draw_tray(visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
+        yield from _draw_tray(parts, visit, task, temperature)
 
-    def use_second(visit: ProsodyVisit, *values: Any) -> Iterator[Updates]:
-        yield from _use_second(parts, visit, *values)
+    def use_second(visit: ProsodyVisit, task: Task, *values: Any) -> Iterator[Updates]:
+        yield from _use_second(parts, visit, task, *values)
 
     drawing = step.draw.click(start("draw"), parts.visit, parts.status.outputs, **QUIET)
-    parts.work(drawing, draw_tray, [step.temperature])
+    parts.work(drawing, "draw", draw_tray, [step.temperature])
     second = step.use_second.click(start("second"), parts.visit, parts.status.outputs, **QUIET)
     panel = step.panel
-    parts.work(second, use_second, [panel.clip, panel.start, panel.length])
+    parts.work(second, "second", use_second, [panel.clip, panel.start, panel.length])
 
 
 def borrowed(bench: Bench, whose: str, timing: str, voice: str) -> Arrangement:
@@ -99,10 +99,10 @@ def _use_draw(index: int) -> Any:
     return change
 
 
-def _draw_tray(parts: Parts, visit: ProsodyVisit, temperature: float) -> Iterator[Updates]:
+def _draw_tray(parts: Parts, visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
     """All draws at once, then the sound of each; everything else is as the sliders stand."""
-    task, bench, engine = visit.taken("draw"), visit.bench, parts.context.engine
-    if task is None or bench is None:
+    bench, engine = visit.bench, parts.context.engine
+    if bench is None:
         return
     if not 0 <= temperature <= 2:
         raise SettingsError(f"latent temperature is {temperature}; expected 0 to 2.")
@@ -121,10 +121,12 @@ def _draw_tray(parts: Parts, visit: ProsodyVisit, temperature: float) -> Iterato
     )
 
 
-def _use_second(parts: Parts, visit: ProsodyVisit, path: str | None, start: float, length: float) -> Iterator[Updates]:
+def _use_second(
+    parts: Parts, visit: ProsodyVisit, task: Task, path: str | None, start: float, length: float
+) -> Iterator[Updates]:
     """Analyse the second recording; saved settings that waited for it are laid out."""
-    task, bench, engine = visit.taken("second"), visit.bench, parts.context.engine
-    if task is None or bench is None:
+    bench, engine = visit.bench, parts.context.engine
+    if bench is None:
         return
     visit.second.ensure_loaded(path)
     note, clip = judge_cut(start, length, visit.second, parts.context.limits, SECOND), visit.second.clip

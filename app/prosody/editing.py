@@ -12,7 +12,7 @@ from app.prosody.bench import Bench
 from app.prosody.parts import Change, Parts
 from app.prosody.range_tool import TYPED_JS, show_amount, stroke
 from app.prosody.status import Updates
-from app.prosody.visit import ProsodyVisit
+from app.prosody.visit import ProsodyVisit, Task
 from app.prosody.working import reported
 from app.widgets import QUIET
 from engine import SettingsError, UndertoneError
@@ -57,9 +57,9 @@ def _bind_sliders(parts: Parts) -> None:
         visit.start("draft", wanted, token=int(event.token))
         return status.busy("Draft")
 
-    def draft(visit: ProsodyVisit) -> Iterator[Updates]:
-        task, bench = visit.taken("draft"), visit.bench
-        if task is None or bench is None or task.arrangement is None:
+    def draft(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
+        bench = visit.bench
+        if bench is None or task.arrangement is None:
             return
         wanted, engine = task.arrangement, parts.context.engine
         rendering = yield from parts.progress(
@@ -71,8 +71,8 @@ def _bind_sliders(parts: Parts) -> None:
         return parts.commit(visit, lambda bench: moved(bench, event.values, event.morph), sliders=False)
 
     desk = bench_view.desk
-    parts.work(desk.input(try_out, parts.visit, status.outputs, **QUIET), draft, outputs=[bench_view.draft])
-    parts.work(desk.release(settle, parts.visit, parts.outputs, **QUIET), parts.render)
+    parts.work(desk.input(try_out, parts.visit, status.outputs, **QUIET), "draft", draft, outputs=[bench_view.draft])
+    parts.work(desk.release(settle, parts.visit, parts.outputs, **QUIET), "render", parts.render)
 
 
 def _bind_history(parts: Parts) -> None:
@@ -96,7 +96,7 @@ def _bind_history(parts: Parts) -> None:
     def remove(visit: ProsodyVisit, event: gr.EventData) -> Updates:
         return parts.commit(visit, lambda bench: bench.now.without_stroke(int(event.stroke)))
 
-    parts.work(parts.workbench.desk.delete(remove, parts.visit, parts.outputs, **QUIET), parts.render)
+    parts.work(parts.workbench.desk.delete(remove, parts.visit, parts.outputs, **QUIET), "render", parts.render)
 
 
 def _bind_range(parts: Parts) -> None:
@@ -123,9 +123,9 @@ def _bind_audition(parts: Parts) -> None:
         visit.start("audition", visit.bench.now, token=int(event.token), card=str(event.audition))
         return status.busy("Waiting for the model")
 
-    def work(visit: ProsodyVisit) -> Iterator[Updates]:
-        task, bench = visit.taken("audition"), visit.bench
-        if task is None or bench is None or task.arrangement is None:
+    def work(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
+        bench = visit.bench
+        if bench is None or task.arrangement is None:
             return
         clips = []
         for sigma in SIGMAS:
@@ -134,7 +134,7 @@ def _bind_audition(parts: Parts) -> None:
             clips.append(samples_text(rendering.audio))
         yield status.idle() | {view.audition: {"token": task.token, "card": task.card, "clips": clips}}
 
-    parts.work(view.desk.select(begin, parts.visit, status.outputs, **QUIET), work, outputs=[view.audition])
+    parts.work(view.desk.select(begin, parts.visit, status.outputs, **QUIET), "audition", work, outputs=[view.audition])
 
 
 def _at(bench: Bench, arrangement: Arrangement, card_id: str, sigma: float) -> Arrangement:

@@ -8,7 +8,7 @@ from app.opinions import bind_study_maker
 from app.prosody.keeping import blind_sounds
 from app.prosody.parts import NO_BENCH, Parts
 from app.prosody.status import Updates
-from app.prosody.visit import ProsodyVisit
+from app.prosody.visit import ProsodyVisit, Task
 from app.prosody.working import reported
 from app.widgets import QUIET, Note
 from engine.prosody import EditedTake, Watch, continue_from_edited
@@ -28,16 +28,16 @@ def bind_keeping(parts: Parts) -> None:
         visit.start("continue", visit.bench.now)
         return parts.status.busy("Waiting for the model")
 
-    def work(visit: ProsodyVisit, seconds: float) -> Iterator[Updates]:
-        yield from go_on(parts, visit, seconds)
+    def work(visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
+        yield from go_on(parts, visit, task, seconds)
 
-    parts.work(keeping.go.click(begin, parts.visit, parts.status.outputs, **QUIET), work, [keeping.seconds])
+    parts.work(keeping.go.click(begin, parts.visit, parts.status.outputs, **QUIET), "continue", work, [keeping.seconds])
 
 
-def go_on(parts: Parts, visit: ProsodyVisit, seconds: float) -> Iterator[Updates]:
+def go_on(parts: Parts, visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
     """A continuation of what the page shows, in the bench's sampling and seed."""
-    task, bench, engine = visit.taken("continue"), visit.bench, parts.context.engine
-    if task is None or bench is None or task.arrangement is None:
+    bench, engine = visit.bench, parts.context.engine
+    if bench is None or task.arrangement is None:
         return
     arrangement = task.arrangement
     other = bench.other(arrangement)

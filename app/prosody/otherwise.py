@@ -83,6 +83,7 @@ def build_otherwise(context: Context) -> Otherwise:
             timing = gr.Radio(
                 [("These words and their timing stay", "first"), ("Words, timing and voice go over too", "between")],
                 value="first", label="Between the two", visible=False, elem_id="timing",
+                info="How far is said by the slider “Morph” above the cards.",
             )  # fmt: skip
             voice = gr.Radio(
                 [("This one", "own"), ("The second recording's", "other")],

@@ -96,7 +96,7 @@ def _strips(tracks: Sequence[tuple[int, str, str]], aligned: bool) -> list[Strip
     before, after = (f'<span style="color:{colour}">{word}</span>' for colour, word in (
         (BEFORE_COLOUR, "before"), (AFTER_COLOUR, "after")
     ))  # fmt: skip
-    change = [Strip("What changed in it, dB: red louder, blue softer", MEL_PIXELS)] if aligned else []
+    change = [Strip("Change, dB: red louder, blue softer", MEL_PIXELS)] if aligned else []
     return [
         Strip("Mel spectrogram before, kHz", MEL_PIXELS),
         Strip("Mel spectrogram after, kHz", MEL_PIXELS),

@@ -13,7 +13,7 @@ from app.prosody.keeping import Keeping
 from app.prosody.otherwise import Otherwise
 from app.prosody.range_tool import RangeTool
 from app.prosody.status import Status, Updates
-from app.prosody.visit import ProsodyVisit, Task
+from app.prosody.visit import Kind, ProsodyVisit, Task
 from app.prosody.workbench import Workbench
 from app.prosody.working import reported
 from app.widgets import QUIET, Note
@@ -44,11 +44,19 @@ class Parts:
         parts = (self.status, self.workbench, self.range_tool, self.otherwise, self.keeping)
         return [widget for part in parts for widget in part.outputs]
 
-    def work(self, started: Any, work: Work, inputs: list[Any] | None = None, outputs: list[Any] | None = None) -> Any:
-        """Bind heavy work behind a quick step: it waits for the model, and ends with the visitor's wish to stop."""
+    def work(
+        self, started: Any, kind: Kind, work: Work, inputs: list[Any] | None = None, outputs: list[Any] | None = None
+    ) -> Any:
+        """Bind heavy work behind the quick step that starts a task of this kind.
+
+        It waits for the model and ends when the visitor wishes.
+
+        Args:
+            work: given the visit, the task and the values of `inputs`.
+        """
 
         def run(visit: ProsodyVisit, *values: Any) -> Iterator[Updates]:
-            yield from self.status.guarded(visit, work(visit, *values))
+            yield from self.status.run(visit, kind, work, *values)
 
         return started.then(
             run,
@@ -69,7 +77,7 @@ class Parts:
         def commit(visit: ProsodyVisit, *values: Any) -> Updates:
             return self.commit(visit, lambda bench: change(visit, *values)(bench))
 
-        self.work(event(commit, [self.visit, *(inputs or [])], self.outputs, **QUIET), self.render)
+        self.work(event(commit, [self.visit, *(inputs or [])], self.outputs, **QUIET), "render", self.render)
 
     def commit(self, visit: ProsodyVisit, change: Change, sliders: bool = True) -> Updates:
         """Take a new arrangement into the history and begin a run for it.
@@ -90,10 +98,10 @@ class Parts:
             del controls[self.workbench.desk]
         return self.status.busy("Waiting for the model") | controls | self.otherwise.show(bench)
 
-    def render(self, visit: ProsodyVisit) -> Iterator[Updates]:
+    def render(self, visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
         """Sound first, then the picture, the numbers and the files."""
-        task, bench = visit.taken("render"), visit.bench
-        if task is None or bench is None:
+        bench = visit.bench
+        if bench is None:
             return
         yield from self.make(task, bench, bench.now, "Speaking")
         if not task.run.stop.is_set():

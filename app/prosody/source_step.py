@@ -20,7 +20,7 @@ from app.prosody.bench import Bench, Original
 from app.prosody.parts import Parts
 from app.prosody.saved import applied, read_saved, saved_cut, saved_note, take_again
 from app.prosody.status import Updates
-from app.prosody.visit import ProsodyVisit
+from app.prosody.visit import ProsodyVisit, Task
 from app.prosody.working import reported
 from app.widgets import QUIET, Note, reaching, step_heading
 from engine import Sampling, SettingsError, Speech, Take, UndertoneError
@@ -78,11 +78,11 @@ def bind_source_step(step: SourceStep, parts: Parts) -> None:
         visit.start("analyse")
         return parts.status.busy("Waiting for the model")
 
-    def work(visit: ProsodyVisit, *values: Any) -> Iterator[Updates]:
-        yield from analyse(parts, visit, *values)
+    def work(visit: ProsodyVisit, task: Task, *values: Any) -> Iterator[Updates]:
+        yield from analyse(parts, visit, task, *values)
 
     started = step.analyse.click(begin, parts.visit, parts.status.outputs, **QUIET)
-    parts.work(started, work, [panel.clip, panel.start, panel.length, step.seed, step.steps])
+    parts.work(started, "analyse", work, [panel.clip, panel.start, panel.length, step.seed, step.steps])
 
     def load(data: bytes | None, visit: ProsodyVisit) -> Updates:
         try:
@@ -104,7 +104,7 @@ def bind_source_step(step: SourceStep, parts: Parts) -> None:
         }
 
     outputs = [*parts.outputs, panel.start, panel.length, step.seed, step.steps]
-    parts.work(step.saved.upload(load, [step.saved, parts.visit], outputs, **QUIET), parts.render)
+    parts.work(step.saved.upload(load, [step.saved, parts.visit], outputs, **QUIET), "render", parts.render)
 
 
 def bind_arrival(parts: Parts, page: gr.Blocks) -> None:
@@ -123,19 +123,24 @@ def bind_arrival(parts: Parts, page: gr.Blocks) -> None:
         visit.start("analyse")
         return parts.status.busy("Waiting for the model")
 
-    def work(visit: ProsodyVisit) -> Iterator[Updates]:
-        yield from analyse(parts, visit, None, 0.0, 0.0, 0, DEFAULT_STEPS)
+    def work(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
+        yield from analyse(parts, visit, task, None, 0.0, 0.0, 0, DEFAULT_STEPS)
 
-    parts.work(page.load(arrive, parts.visit, parts.status.outputs, **QUIET), work)
+    parts.work(page.load(arrive, parts.visit, parts.status.outputs, **QUIET), "analyse", work)
 
 
 def analyse(
-    parts: Parts, visit: ProsodyVisit, path: str | None, start: float, length: float, seed: float | None, steps: float
+    parts: Parts,
+    visit: ProsodyVisit,
+    task: Task,
+    path: str | None,
+    start: float,
+    length: float,
+    seed: float | None,
+    steps: float,
 ) -> Iterator[Updates]:
     """Put speech on the bench: what was handed over, or the cut clip; with saved settings where some are waiting."""
-    task, engine = visit.taken("analyse"), parts.context.engine
-    if task is None:
-        return
+    engine = parts.context.engine
     yield parts.status.progress("Listening")
     wanted, handed = visit.wanted, visit.handed
     sampling, number = _settings(seed, steps)

@@ -1,13 +1,13 @@
 """The bar that says what is going on, how far it is, and stops it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from app.prosody.visit import ProsodyVisit
+from app.prosody.visit import Kind, ProsodyVisit, Task
 from app.widgets import QUIET, Note
 from engine import UndertoneError
 from engine.prosody import Cancelled
@@ -49,9 +49,16 @@ class Status:
         """What a person can mend."""
         return self.idle(Note("problem", str(error)))
 
-    def guarded(self, visit: ProsodyVisit, work: Iterator[Updates]) -> Iterator[Updates]:
-        """Pass on what the work shows; errors become notes, and the run ends with it."""
-        task = visit.task
+    def run(
+        self, visit: ProsodyVisit, kind: Kind, work: Callable[..., Iterator[Updates]], *values: Any
+    ) -> Iterator[Updates]:
+        """Work for the visitor's task, unless it was replaced while this waited: the newer one is left alone."""
+        task = visit.taken(kind)
+        if task is not None:
+            yield from self.guarded(visit, task, work(visit, task, *values))
+
+    def guarded(self, visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
+        """Pass on what the work for a task shows; errors become notes, and the task's run ends with it."""
         try:
             yield from work
         except Cancelled:
@@ -60,8 +67,7 @@ class Status:
         except UndertoneError as error:
             yield self.problem(error)
         finally:
-            if task is not None:
-                visit.finish(task.run)
+            visit.finish(task.run)
 
 
 def build_status() -> Status:

@@ -19,6 +19,7 @@ from app.prosody.range_tool import stroke
 from app.prosody.status import Status
 from app.prosody.visit import ProsodyVisit
 from app.prosody.workbench import desk_value
+from app.visit import Run
 from engine import Engine, Sampling, SettingsError, Take
 from engine.prosody import (
     Cancelled,
@@ -160,10 +161,10 @@ def test_the_figure_draws_each_latent_in_a_panel_of_its_own(bench: Bench) -> Non
 def test_work_that_fails_ends_the_run_and_says_why(context: Context, error: Exception, words: str) -> None:
     status, visit = a_status(), ProsodyVisit(context.folder)
     visit.start("render")
-    run = visit.run
-    assert run is not None
-    shown = list(status.guarded(visit, failing(error)))
-    assert run.stop.is_set()
+    task = visit.taken("render")
+    assert task is not None
+    shown = list(status.guarded(visit, task, failing(error)))
+    assert task.run.stop.is_set()
     assert visit.run is None
     assert [words in update[status.note] for update in shown] == [True]
 
@@ -171,11 +172,24 @@ def test_work_that_fails_ends_the_run_and_says_why(context: Context, error: Exce
 def test_work_that_was_replaced_says_nothing(context: Context) -> None:
     status, visit = a_status(), ProsodyVisit(context.folder)
     visit.start("render")
-    work = status.guarded(visit, waiting(visit))
+    task = visit.taken("render")
+    assert task is not None
+    work = status.guarded(visit, task, waiting(task.run))
     next(work)
     visit.start("draft")
     assert list(work) == []
     assert visit.taken("draft") is not None
+
+
+def test_work_that_comes_too_late_leaves_the_newer_task_alone(context: Context) -> None:
+    """A draft that waited for the model while the slider was let go must not end the rendering that followed."""
+    status, visit = a_status(), ProsodyVisit(context.folder)
+    visit.start("draft")
+    visit.start("render")
+    assert list(status.run(visit, "draft", lambda visit, task: failing(SettingsError("never")))) == []
+    assert visit.taken("render") is not None
+    assert list(status.run(visit, "render", lambda visit, task: iter([{}]))) == [{}]
+    assert visit.taken("render") is None
 
 
 def a_status() -> Status:
@@ -188,9 +202,7 @@ def failing(error: Exception) -> Iterator[dict[Any, Any]]:
     yield {}
 
 
-def waiting(visit: ProsodyVisit) -> Iterator[dict[Any, Any]]:
-    run = visit.run
-    assert run is not None
+def waiting(run: Run) -> Iterator[dict[Any, Any]]:
     yield {}
     assert run.stop.is_set()
     raise Cancelled
