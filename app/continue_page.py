@@ -29,6 +29,7 @@ from app.widgets import QUIET, Note, reaching, step_heading
 from engine import TakeSettings, UndertoneError
 
 PROSODY_NOTE = "Move its pitch, loudness and rhythm there, and hear what changes."
+CANCELLED = Note("quiet", "Cancelled. Your clip and your settings are still here.")
 
 
 @dataclass(frozen=True)
@@ -142,21 +143,25 @@ def _bind_run(
         yield from run_updates(context, visit, start, length, values, panel, tray, figure)
 
     def stop(visit: Visit) -> list[Any]:
+        going = visit.run is not None and visit.run.started
         visit.cancel()
-        return _idle(Note("quiet", "Cancelled. Your clip and your settings are still here."))
+        return _busy("Stopping", None) if going else _idle(CANCELLED)
 
     started = panel.go.click(
         begin, [visit, controls.seed, controls.new_seed], [controls.seed, *panel.outputs], js=ARM_JS, **QUIET
     )
-    running = started.then(
+    # Not `cancels=`: reports on their way when it cuts a run off arrive after the answer to the press, and stay. A run
+    # that is told to stop ends by saying so, after its last report.
+    started.then(
         work,
         [visit, prompt.clip, prompt.start, prompt.length, *controls.inputs],
         [*panel.outputs, *tray.outputs, *figure.outputs],
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=context.concurrency,
         show_progress="hidden",
+        trigger_mode="multiple",  # a run that was cancelled while it waited is still in the queue when the next begins
     )
-    panel.cancel.click(stop, visit, panel.outputs, js=HUSH_JS, cancels=[running], **QUIET)
+    panel.cancel.click(stop, visit, panel.outputs, js=HUSH_JS, **QUIET)
 
 
 def run_updates(
@@ -171,7 +176,7 @@ def run_updates(
 ) -> Iterator[dict[Any, Any]]:
     """What the page shows while the model works, and at the end; an error changes only the note."""
     run = visit.run
-    if run is None or run.stop.is_set():
+    if run is None or not run.start():
         return
     broadcast = Broadcast()
     try:
@@ -191,6 +196,9 @@ def run_updates(
                 yield _named(figure.outputs, _show_figure(context, visit)) | _named(
                     panel.outputs, _idle(_done_note(visit), broadcast)
                 )
+                return
+        if visit.run is run:  # else a newer one is on its way and says so itself
+            yield _named(panel.outputs, _idle(CANCELLED, broadcast))
     except UndertoneError as error:
         yield _named(panel.outputs, _idle(Note("problem", str(error)), broadcast))
     finally:

@@ -45,6 +45,14 @@ class Run:
 
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     stop: threading.Event = field(default_factory=threading.Event)
+    started: bool = False
+
+    def start(self) -> bool:
+        """Whether the work begins now: not if it was stopped, or begun, while it waited for its turn."""
+        if self.started or self.stop.is_set():
+            return False
+        self.started = True
+        return True
 
 
 @dataclass

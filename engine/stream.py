@@ -100,12 +100,15 @@ def run(request: Request, should_stop: Callable[[], bool] | None = None) -> Iter
     )
     draft = next(drafts)
     yield _chunk(_feed(rows, draft), draft, total)
+    stopped = should_stop or (lambda: False)
     for draft in drafts:
-        if should_stop is not None and should_stop():
+        if stopped():
             return
         new = _feed(rows, draft)
         if any(audio.numel() for audio in new) or draft.num_frames % HEARTBEAT_FRAMES == 0:
             yield _chunk(new, draft, total)
+    if stopped():
+        return
     new = _feed(rows, draft, complete=True)
     yield _chunk(new, draft, total, tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
 
