@@ -81,8 +81,10 @@ class Measured(Config):
     high: Finite
 
     def text(self, unit: str = "") -> str:
-        """For people: `+1.2 dB [0.9, 1.5]`."""
-        return f"{self.value:+.2f}{' ' if unit else ''}{unit} [{self.low:.2f}, {self.high:.2f}]"
+        """For people: `+1.2 dB [0.9, 1.5]`; what has no unit, a correlation, with two digits."""
+        if not unit:
+            return f"{self.value:+.2f} [{self.low:.2f}, {self.high:.2f}]"
+        return f"{self.value:+.1f} {unit} [{self.low:.1f}, {self.high:.1f}]"
 
 
 class Effect(Measured):

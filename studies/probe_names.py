@@ -50,7 +50,7 @@ def effect_text(key: str, effects: Sequence[Effect]) -> str:
     """An attribute at the lowest and the highest sigma."""
     attribute = CLIP_ATTRIBUTES[key]
     ends = (effects[0], effects[-1])
-    return f"{attribute.label} " + ", ".join(f"{e.text(attribute.unit)} at {e.sigma:+g} sigma" for e in ends)
+    return f"{attribute.label} " + ", ".join(f"{e.text(attribute.unit)} at {e.sigma:+g} σ" for e in ends)
 
 
 def distinct(names: Sequence[str], order: Sequence[int]) -> list[str]:

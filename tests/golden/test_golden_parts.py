@@ -67,6 +67,15 @@ def test_mel(samples: int) -> None:
     close(mel.normalise(log_mel), g[f"mel/norm_{samples}"], "normalised")
 
 
+def test_mel_of_a_batch_is_that_of_its_rows_and_silence_beyond_their_ends() -> None:
+    g = golden()
+    mel = LogMel(MelConfig())
+    batch, wav = g["mel/batch_encode"], g["mel/wav_16000"]
+    for row, length in zip(batch, g["mel/batch_lengths"].tolist(), strict=True):
+        close(mel(wav)[:length], row[:length], "spoken")
+        assert torch.allclose(row[length:], mel(torch.zeros(16_000))[length:])
+
+
 def test_mel_filterbank_and_window() -> None:
     g = golden()
     close(LogMel(MelConfig()).filterbank, g["mel/fb"], "filterbank")

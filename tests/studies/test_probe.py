@@ -186,7 +186,7 @@ def test_a_name_comes_from_the_largest_swing_in_noticeable_changes() -> None:
     loud = {"energy": effects(-6, -3, 3, 6), "f0_mean": effects(-0.4, -0.2, 0.2, 0.4), "spectrum": effects(4, 2, 2, 4)}
     name, evidence = named(loud, {"energy": Measured(value=0.8, low=0.7, high=0.9)})
     assert name == "loudness"
-    assert "Energy -6.00 dB [-6.10, -5.90] at -2 sigma, +6.00 dB [5.90, 6.10] at +2 sigma" in evidence
+    assert "Energy -6.0 dB [-6.1, -5.9] at -2 σ, +6.0 dB [5.9, 6.1] at +2 σ" in evidence
     assert "correlation with Energy within clips +0.80 [0.70, 0.90]" in evidence
     assert (
         named({"f0_mean": effects(3, 1, -1, -3), "energy": effects(-1, -0.5, 0.5, 1)}, {})[0]

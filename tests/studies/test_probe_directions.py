@@ -88,7 +88,7 @@ def test_of_two_candidates_the_one_that_moves_less_besides_is_kept(material: Mat
     pure = nothing() | {"energy": line(2.0)}
     (found,), missing = kept([energy, other], [mixed, pure], frames, material)
     assert (found.name, found.method) == ("loudness", "response")
-    assert "Energy -4.00 dB [-4.10, -3.90] at -2 sigma" in found.evidence
+    assert "Energy -4.0 dB [-4.1, -3.9] at -2 σ" in found.evidence
     assert "besides" not in found.evidence
     assert found.slider_low < -1 < 1 < found.slider_high
     assert set(missing) == {"pitch height", "brightness", "voicing"}
@@ -101,7 +101,7 @@ def test_a_direction_that_does_not_move_its_attribute_is_not_offered_and_says_wh
     offered, missing = kept(found, weak, frames, material)
     assert offered == ()
     assert "F0: R2 from the latents" in missing["pitch height"]
-    assert "by regression F0 mean -0.20 semitones [-0.21, -0.19] at -2 sigma" in missing["pitch height"]
+    assert "by regression F0 mean -0.2 semitones [-0.2, -0.2] at -2 σ" in missing["pitch height"]
 
 
 def test_a_kept_direction_is_an_edit(material: Material, tmp_path: Path) -> None:
