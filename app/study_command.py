@@ -75,8 +75,12 @@ def build(
 @study.command("open")
 def open_(name: NameArgument, data: DataOption = None) -> None:
     """Check every sound, then let raters in."""
+    from studies.design.registry import status_of
+
     _set_status(name, "open", data)
-    typer.echo(f"{name} is open: raters go to /rate/{name} (with their panel's ids in the query, where there are any).")
+    with _database(data) as (db, _):
+        path = status_of(db, name).raters_path
+    typer.echo(f"{name} is open: raters go to {path} (with their panel's ids in the query, where there are any).")
 
 
 @study.command()
@@ -108,6 +112,8 @@ def status(
         for one in names:
             found = status_of(db, one)
             typer.echo(f"{found.name} ({found.status}): {found.title}")
+            if found.status == "open":
+                typer.echo(f"  raters    go to {found.raters_path}")
             typer.echo(f"  trials    {found.collected} of {found.wanted} collected, {found.promised} under way")
             states = ", ".join(f"{count} {state}" for state, count in sorted(found.sessions.items())) or "none"
             typer.echo(f"  sessions  {states}; {found.accepted} accepted, {found.rejected} rejected")

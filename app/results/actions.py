@@ -13,7 +13,7 @@ from app.results.desk import Desk, NotAllowedError
 from app.sign_in import Admin
 from engine.checked import checked
 from studies.design import DesignError, StudyFile
-from studies.design.registry import make_study, set_status
+from studies.design.registry import make_study, set_status, status_of
 from studies.store import Database
 
 PATH_KEYS = ("folder", "audio", "instruction", "bundle")
@@ -62,7 +62,7 @@ def change_status(desk: Desk, admin: Admin, name: str, status: Literal["open", "
     """Open, pause or close a study."""
     set_status(desk.db, name, status, desk.places, actor=admin.name)
     return {
-        "open": f"{name} is open. Raters go to /rate/{name}.",
+        "open": f"{name} is open. Raters go to {status_of(desk.db, name).raters_path}.",
         "paused": f"{name} is paused: nobody new can enter.",
         "closed": f"{name} is closed.",
     }[status]

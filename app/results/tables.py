@@ -49,9 +49,12 @@ def overview(seen: Watch) -> str:
         ("last answer (UTC)", _when(seen.last_rating_at)),
     ]
     shown = "".join(f"<div><dt>{name}</dt><dd>{escape(str(value))}</dd></div>" for name, value in facts)
+    path = escape(status.raters_path)
+    link = f' <a href="{path}" target="_blank">Page for raters</a>' if status.status == "open" else ""
     return (
         f'<p class="results-status is-{status.status}"><b>{escape(status.title)}</b> '
-        f'<span>{STATUS_WORDS[status.status]}</span></p><dl class="results-facts">{shown}</dl>'
+        f"<span>{STATUS_WORDS[status.status]}</span>{link}</p>"
+        f'<dl class="results-facts">{shown}</dl>'
     )
 
 

@@ -28,6 +28,7 @@ class Status:
     name: str
     title: str
     status: StudyStatus
+    raters_path: str  # of the link for raters: by id, as a name would tell them what is compared
     stimuli: int  # that are rated
     wanted: int  # completed and accepted trials in all
     collected: int
@@ -148,6 +149,7 @@ def status_of(db: Database, name: str, now: datetime | None = None) -> Status:
             name=row.name,
             title=row.title,
             status=row.status,
+            raters_path=f"/rate/{row.id}",
             stimuli=num_stimuli,
             wanted=num_stimuli * int(row.definition["allocation"]["raters_per_stimulus"]),
             collected=session.scalar(done.where(Session.accepted.is_(True))) or 0,

@@ -76,11 +76,12 @@ def test_a_study_goes_from_file_to_withdrawal_and_restore(data: Path, tmp_path: 
     path = small_study(tmp_path)
     assert "no study was made yet" in output("status")
     assert "12 main" in output("build", path)
-    assert "/rate/small" in output("open", "small")
+    opened = output("open", "small")
     db = database(data)
     with db.reading() as session:
         study = session.scalars(select(Study)).one()
         stimuli = list(session.scalars(select(Stimulus.id).limit(3)))
+    assert f"raters go to /rate/{study.id} " in opened  # what a session begins with; the name would tell too much
     for panel in ("PANEL-A", "PANEL-B"):
         sample = make_rater(db, study.id, stimuli, panel)
         for trial in sample.trials:
