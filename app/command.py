@@ -260,6 +260,7 @@ def demo_bundle(
     out: Annotated[Path, typer.Option(help="The bundle to write.")] = Path(DEMO),
     work: Annotated[Path, typer.Option(help="Prepared corpus and runs; a second call resumes.")] = Path("work"),
     budget_minutes: Annotated[float, typer.Option(help="Training time of all stages together.")] = 130.0,
+    text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the language half.")] = None,
     evaluate: Annotated[bool, typer.Option(help="Measure a few clips of the test split and write the card.")] = True,
     cpu: CpuOption = False,
 ) -> None:
@@ -268,7 +269,7 @@ def demo_bundle(
 
     models = ("demo-decoder", "demo-language", "demo-model")
     recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", *models).within(budget_minutes)
-    typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu))
+    typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text))
     if evaluate:
         evaluate_(str(out), corpus, quick=True)
 
@@ -279,11 +280,12 @@ def evaluate_(
     corpus: CorpusOption,
     split: Annotated[str, typer.Option(help="Split of the corpus to measure on; never one trained on.")] = "test",
     quick: Annotated[bool, typer.Option("--quick", help="A few clips only.")] = False,
+    pairs: Annotated[Path | None, typer.Option(help="Lexical pairs, from `python -m train.text pairs`.")] = None,
 ) -> None:
     """Measure a bundle on held-out speech and write the numbers into its model card."""
     from studies.evaluation import evaluate_bundle
 
-    for line in evaluate_bundle(bundle, corpus, split=split, quick=quick):
+    for line in evaluate_bundle(bundle, corpus, split=split, quick=quick, pairs=pairs):
         typer.echo(line)
 
 

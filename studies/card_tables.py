@@ -62,6 +62,13 @@ CONTINUED = {  # measure, its value for natural speech, its value by chance
 }  # fmt: skip
 
 
+LEXICAL = {
+    "tokens": Measure("by tokens, %", 1, percent=True),
+    "tokens_and_latents": Measure("by tokens and latents, %", 1, percent=True),
+    "by_phones": Measure("by phone bigrams, which know no words, %", 1, percent=True),
+}
+LEXICAL_KINDS = {"alone": "after a pause", "carried": "after the speaker's own speech"}
+
 KNOWN_CHANCES = frozenset({"50"})  # not measured, but so by construction
 
 
@@ -74,6 +81,8 @@ def measured_tables(evaluation: Evaluation) -> list[str]:
     blocks += [_MEANING, "### Prediction", _predicted_table(evaluation)]
     if evaluation.continuations:
         blocks += [f"### Continuations of {evaluation.prompt_seconds:g} s prompts", _continued_table(evaluation)]
+    if evaluation.lexical:
+        blocks += ["### Words told from their twins", _lexical_table(evaluation)]
     speed = evaluation.speed
     blocks.append(
         f"Real-time factor {speed.real_time_factor:.2f}, first sound after {speed.first_audio_seconds:.2f} s "
@@ -97,6 +106,9 @@ def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         for kind, name in (("", key), (" (natural)", natural), (" (chance)", chance)):
             if name in evaluation.continuations:
                 yield f"continuation: {measure.label}{kind}", measure.show(evaluation.continuations[name])
+    for kind, accuracy in evaluation.lexical.items():
+        for key, measure in LEXICAL.items():
+            yield f"lexical pairs {kind}: {measure.label}", measure.show(getattr(accuracy, key))
     yield "real-time factor", f"{evaluation.speed.real_time_factor:.2f}"
     yield from (("not measured", reason) for reason in evaluation.not_measured.values())
 
@@ -164,6 +176,17 @@ def _continued_table(evaluation: Evaluation) -> str:
     return _table(["", "continuation", "natural speech", "chance"], rows) + (
         f"\n\nAt most {evaluation.continuation_seconds:g} s each. Natural speech is what the speaker went on to say. "
         "Chance is, for the voice, the prompts of other speakers; for words, natural speech played backwards."
+    )
+
+
+def _lexical_table(evaluation: Evaluation) -> str:
+    rows = [
+        [LEXICAL_KINDS[kind], *(measure.show(getattr(accuracy, key)) for key, measure in LEXICAL.items())]
+        for kind, accuracy in evaluation.lexical.items()
+    ]
+    return _table(["", *(measure.label for measure in LEXICAL.values())], rows) + (
+        "\n\nShare of words that the model finds likelier than a twin with the same phones in another order, both "
+        "spoken with the same frames of a speaker it was not trained on; guessing gives 50 %."
     )
 
 

@@ -15,6 +15,8 @@ from engine.bench import bench
 from studies.continuations import PROMPT_SECONDS, Continuation, continuation_rows, continuations
 from studies.errors import MeasureError
 from studies.heldout import HeldOut, Seconds, held_out_clips, other_recordings
+from studies.lexical import LexicalAccuracy, lexical_accuracy, read_pairs
+from studies.lexical_frames import RecordedFrames
 from studies.likelihood import ClipLikelihood, likelihood
 from studies.listeners import Ears
 from studies.measuring import Measuring
@@ -38,6 +40,7 @@ def evaluate(
     num_continuations: int = NUM_CONTINUATIONS,
     seed: int = 0,
     out: Path | None = None,
+    pairs: Path | None = None,
     *,
     sampling: Sampling = Sampling(),
     workers: int | None = None,
@@ -51,6 +54,7 @@ def evaluate(
         num_continuations: prompts of 3 s to go on from; 0 leaves continuations out.
         seed: of the choice of clips and of every draw.
         out: folder for clips.jsonl, continuations.jsonl and evaluation.json.
+        pairs: lexical pairs of speakers who were not trained on, as `python -m train.text pairs` makes them.
         workers: processes that listen; None takes one for each core, 0 none but this.
     Raises:
         MeasureError: the corpus cannot be used.
@@ -88,6 +92,7 @@ def evaluate(
         continuation_seconds=_continuation_seconds(engine),
         num_continuations=len(takes),
         continuations=pooled(takes, cluster),
+        lexical=_lexical(engine, corpus, pairs) if pairs else {},
         speed=speed,
         not_measured=measuring.ears.missing,
         skipped=measuring.skipped,
@@ -101,14 +106,19 @@ def evaluate(
 
 
 def evaluate_bundle(
-    bundle: str | Path, corpus: Path, split: str = "test", quick: bool = False, out: Path = Path("out/evaluation")
+    bundle: str | Path,
+    corpus: Path,
+    split: str = "test",
+    quick: bool = False,
+    out: Path = Path("out/evaluation"),
+    pairs: Path | None = None,
 ) -> Iterator[str]:
     """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people."""
     folder = Path(bundle)
     if not (folder / "bundle.json").is_file():
         raise MeasureError(f"{folder} is no bundle folder (it has no bundle.json), so its card cannot be written.")
     size = (QUICK_CLIPS, QUICK_CONTINUATIONS) if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
-    evaluation = evaluate(folder, corpus, split, *size, out=out)
+    evaluation = evaluate(folder, corpus, split, *size, out=out, pairs=pairs)
     card = write_measured(folder, evaluation)
     yield from summary(evaluation)
     yield f"Rows of every clip are in {out}, the model card is {card}."
@@ -132,6 +142,11 @@ def _clips(
 def _continuations(measuring: Measuring, clips: list[HeldOut]) -> list[Continuation]:
     seconds = _continuation_seconds(measuring.engine)
     return list(tqdm(continuations(measuring, clips, seconds), total=len(clips), desc="continuations"))
+
+
+def _lexical(engine: Engine, corpus: Path, pairs: Path) -> dict[str, LexicalAccuracy]:
+    found = lexical_accuracy(engine.bundle.model, read_pairs(pairs), RecordedFrames(engine, corpus))
+    return {str(kind): accuracy for kind, accuracy in found.accuracies.items()}
 
 
 def _continuation_seconds(engine: Engine) -> float:

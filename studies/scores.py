@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from engine import Sampling
 from engine.config import Config
 from studies.intervals import Estimate, Share, estimate
+from studies.lexical import LexicalAccuracy
 from studies.likelihood import Likelihood
 
 Cluster = Literal["speaker", "clip"]
@@ -64,6 +66,9 @@ class Evaluation(Config):
     continuation_seconds: float  # at most
     num_continuations: int
     continuations: dict[str, Estimate]  # by measure; empty where none were made
+    lexical: dict[str, LexicalAccuracy] = Field(
+        default_factory=dict
+    )  # by kind of pair; empty where no pairs were given
     speed: Speed
     not_measured: dict[str, str]  # measure to the reason
     skipped: dict[str, str]  # clip to the reason

@@ -7,14 +7,18 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.export import Stages, is_exported, write_bundle
+from train.export import WEIGHTS, Stages, is_exported, write_bundle
 from train.prepare import prepare
 from train.recipes import load_recipe_of
-from train.runs import run_model, run_tokenizer, run_vocoder
+from train.runs import run_model, run_tokenizer, run_tokens, run_vocoder
+from train.text.stage import TextSettings
+from train.text.training import prepare_text, train_with_text
 from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
 from train.vocoder_recipe import VocoderRecipe
 
+# Joins in rendered latents are not how a voice moves, so they count less than its words (TRAINING_LOG.md, 7).
+TEXT = TextSettings(text_share=0.5, latent_weight=0.2)
 LICENCE = "cc-by-4.0"  # the corpora's; see their attribution in the model card
 
 
@@ -50,7 +54,15 @@ class DemoRecipes:
         )
 
 
-def train_demo(corpus: Path, lexicon: Path, out: Path, work: Path, recipes: DemoRecipes, cpu: bool = False) -> Path:
+def train_demo(
+    corpus: Path,
+    lexicon: Path,
+    out: Path,
+    work: Path,
+    recipes: DemoRecipes,
+    cpu: bool = False,
+    text: Path | None = None,
+) -> Path:
     """Train every part on the corpus' train split and write the bundle.
 
     Args:
@@ -58,6 +70,7 @@ def train_demo(corpus: Path, lexicon: Path, out: Path, work: Path, recipes: Demo
         lexicon: folder with cmudict.dict.
         out: the bundle.
         work: prepared corpus and runs; a second call goes on where the first stopped.
+        text: folder of books.tsv.xz, which the language half is trained on too.
     """
     prepared = work / "prepared"
     prepare(corpus, prepared)
@@ -70,9 +83,20 @@ def train_demo(corpus: Path, lexicon: Path, out: Path, work: Path, recipes: Demo
     start: Path | None = None
     for recipe, folder in zip(recipes.models, (*stages.halves, stages.model), strict=True):
         if not is_exported(folder):
-            run_model(recipe, prepared, stages.tokenizer, folder, cpu, start)
+            if text is not None and start is not None and recipe.part == "language":
+                _run_with_text(recipe, stages.tokenizer, start, prepared, text, lexicon, folder, cpu)
+            else:
+                run_model(recipe, prepared, stages.tokenizer, folder, cpu, start)
         start = folder
     return write_bundle(stages, out, "undertone-demo", recipes.models[-1].name, corpora(corpus), LICENCE)
+
+
+def _run_with_text(
+    recipe: ModelRecipe, tokenizer: Path, decoder: Path, prepared: Path, text: Path, lexicon: Path, out: Path, cpu: bool
+) -> None:
+    tokens = run_tokens(tokenizer, prepared, cpu=cpu)
+    folders = prepare_text(recipe, tokenizer, tokens, decoder, prepared, text, lexicon, out.parent / "text")
+    train_with_text(recipe, TEXT, folders, decoder / WEIGHTS, out, cpu)
 
 
 def corpora(corpus: Path) -> tuple[str, ...]:

@@ -115,10 +115,11 @@ def take_snapshot(desk: Desk, admin: Admin) -> str:
     return f"Snapshot {path.name} is taken and checked."
 
 
-def rehearse_restore(desk: Desk, admin: Admin) -> str:
-    """Restore the newest snapshot and the log's copy beside the running database, and compare.
+def restore_copy(desk: Desk, admin: Admin) -> Path:
+    """Everything as it was: the newest snapshot and the log after it, as a database file that is checked and whole.
 
-    A restore in earnest needs an empty database and therefore nobody who is signed in: the command line does it.
+    The running database stays as it is; nobody could be signed in to one that is being replaced. A server that is
+    started on the file, as `studies.sqlite` of a data folder, goes on from there.
 
     Raises:
         StoreError: there is no snapshot, or what came back is not the whole.
@@ -130,19 +131,15 @@ def rehearse_restore(desk: Desk, admin: Admin) -> str:
     snapshot = newest_snapshot(desk.places.backups)
     if snapshot is None:
         raise StoreError("there is no snapshot yet. Take one first.")
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
-        copy = Database(f"sqlite:///{Path(folder) / 'rehearsal.sqlite'}")
-        try:
-            events = desk.places.events
-            restored = restore(copy, snapshot, events if events.is_dir() else None)
-        finally:
-            copy.close()
-    rows = ", ".join(f"{count} {table}" for table, count in restored.rows.items() if count)
-    _log(desk.db, "store.rehearsed", admin, None, snapshot=snapshot.name)
-    return (
-        f"{snapshot.name} and {restored.lines} later lines of the log give everything back: {rows}. To restore in "
-        "earnest, stop the server and run undertone study restore on an empty data folder."
-    )
+    path = _fresh_folder(desk) / "studies.sqlite"
+    copy = Database(f"sqlite:///{path}")
+    try:
+        events = desk.places.events
+        restored = restore(copy, snapshot, events if events.is_dir() else None)
+    finally:
+        copy.close()
+    _log(desk.db, "store.restored_copy", admin, None, snapshot=snapshot.name, lines=restored.lines)
+    return path
 
 
 def _fresh_folder(desk: Desk) -> Path:

@@ -24,6 +24,12 @@ class Manage:
     changed: gr.State
 
 
+RESTORE_HINT = (
+    "The newest snapshot and everything after it, as one database file; what runs here stays as it is. Put it into an "
+    "empty data folder and start the server there, or bring PostgreSQL back with <code>undertone study restore</code>."
+)
+
+
 def build_manage(desk: Desk, study: gr.Dropdown) -> Manage:
     """Widgets and bindings."""
     changed = gr.State(0)
@@ -118,9 +124,12 @@ def _build_care(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callable
         who = gr.Textbox("", label="Panel id, resume code, session or participant id", elem_id="results-who")
         sure = gr.Checkbox(False, label="Delete everything that this person gave. It cannot be undone.")
         withdraw = gr.Button("Withdraw", variant="stop", elem_id="results-withdraw")
-    with gr.Accordion("Backups", open=False, elem_id="results-backups"), gr.Row(elem_classes="results-actions"):
-        snapshot = gr.Button("Take a snapshot", elem_id="results-snapshot")
-        rehearse = gr.Button("Rehearse a restore", elem_id="results-restore")
+    with gr.Accordion("Backups", open=False, elem_id="results-backups"):
+        with gr.Row(elem_classes="results-actions"):
+            snapshot = gr.Button("Take a snapshot", elem_id="results-snapshot")
+            restore = gr.Button("Restore into a file", elem_id="results-restore")
+        gr.HTML(f'<p class="hint">{RESTORE_HINT}</p>')
+        file = gr.File(label="To be saved", interactive=False, visible=False, elem_id="results-restored")
 
     def withdrew(name: str | None, person: str, ticked: bool, count: int, request: gr.Request) -> Any:
         return step(request, count, lambda admin: actions.withdraw(desk, admin, _chosen(name), person, ticked))
@@ -128,12 +137,16 @@ def _build_care(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callable
     def copied(count: int, request: gr.Request) -> Any:
         return step(request, count, lambda admin: actions.take_snapshot(desk, admin))
 
-    def rehearsed(count: int, request: gr.Request) -> Any:
-        return step(request, count, lambda admin: actions.rehearse_restore(desk, admin))
+    def restored(request: gr.Request) -> Any:
+        try:
+            path = actions.restore_copy(desk, desk.require(request, "admin"))
+        except UndertoneError as error:
+            return Note("problem", str(error)).html(), gr.update(visible=False)
+        return Note("good", f"{path.name} is whole and ready below.").html(), gr.update(value=str(path), visible=True)
 
     withdraw.click(withdrew, [study, who, sure, after[1]], after, **QUIET)
     snapshot.click(copied, after[1], after, **QUIET)
-    rehearse.click(rehearsed, after[1], after, concurrency_id="results", concurrency_limit=1)
+    restore.click(restored, None, [after[0], file], concurrency_id="results", concurrency_limit=1)
 
 
 def _chosen(name: str | None) -> str:

@@ -215,11 +215,15 @@ def test_a_withdrawal_needs_the_box_and_a_person(db: Database, desk: Desk) -> No
     assert ratings_of(db) == before - 2 * DESIGN.trials_per_rater - 1
 
 
-def test_a_restore_is_rehearsed_beside_the_running_database(db: Database, desk: Desk) -> None:
+def test_a_restored_file_holds_everything_and_leaves_the_running_database_alone(db: Database, desk: Desk) -> None:
     with pytest.raises(UndertoneError, match="no snapshot yet"):
-        actions.rehearse_restore(desk, ADA)
+        actions.restore_copy(desk, ADA)
     assert "taken" in actions.take_snapshot(desk, ADA)
-    assert f"{ratings_of(db)} rating" in actions.rehearse_restore(desk, ADA)
+    actions.change_status(desk, ADA, "judged", "closed")  # after the snapshot: the log has it
+    restored = Database(f"sqlite:///{actions.restore_copy(desk, ADA)}")
+    assert ratings_of(restored) == ratings_of(db) > 0
+    assert status_of(restored) == "closed"
+    restored.close()
 
 
 def request_of(desk: Desk, name: str | None) -> gr.Request:
@@ -299,7 +303,7 @@ def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Datab
             data = ["paper" if number == template else given.get(kind_of[number]) for number in event["inputs"]]
             answers.append(answer_of(client, event, data))
     refused = [answer for answer in answers if "may look but not change" in answer]
-    assert len(refused) == 10  # build, open, pause, close, report, export, save, withdraw, snapshot, rehearse
+    assert len(refused) == 10  # build, open, pause, close, report, export, save, withdraw, snapshot, restore
     assert (ratings_of(db), status_of(db), len(kinds(db))) == before
     assert not places.backups.exists()
     assert not (places.data / "downloads").exists()

@@ -10,6 +10,7 @@ from engine import Sampling, load_bundle
 from engine.bundle import Bundle
 from studies.card_tables import CONTINUED, LIKENESS, PREDICTED, UNDERSTOOD, summary_rows
 from studies.intervals import Estimate
+from studies.lexical import LexicalAccuracy
 from studies.likelihood import Likelihood
 from studies.model_card import evaluation_of, model_card, write_measured
 from studies.renderings import SYSTEMS
@@ -51,6 +52,10 @@ def evaluation(numbers: Numbers) -> Evaluation:
         continuation_seconds=10.0,
         num_continuations=40,
         continuations={name: numbers.next() for name in continued if name and not name.isdigit()},
+        lexical={
+            kind: LexicalAccuracy(tokens=numbers.next(), tokens_and_latents=numbers.next(), by_phones=numbers.next())
+            for kind in ("alone", "carried")
+        },
         speed=Speed(real_time_factor=0.42, first_audio_seconds=1.9, device="x86_64 CPU", threads=2),
         not_measured={"other": "a measure needs the package nowhere: `pip install nowhere`."},
         skipped={"clip-7": "the recording is silent"},

@@ -1,5 +1,6 @@
 """The small recipe from corpus to bundle, at a test's size."""
 
+import lzma
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from engine.config import VocosConfig
 from tests.train.tiny_recipes import MODEL, TOKENIZER
 from train.demo import DemoRecipes, train_demo
 from train.export import WEIGHTS
+from train.text.stage import TextSettings
 from train.vae_gslm import LANGUAGE
 from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe
 
@@ -41,6 +43,17 @@ def test_each_model_run_goes_on_from_the_one_before_and_the_bundle_names_them_al
     bundle = load_bundle(out)
     assert bundle.config.provenance is not None
     assert set(bundle.config.provenance.steps) == {"tokenizer", "vocoder", "half-decoder", "half-language", "model"}
+
+
+def test_with_text_the_language_half_learns_from_prose(corpus: Path, lexicon_folder: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    with lzma.open(tmp_path / "books.tsv.xz", "wt") as file:
+        sentences = ("We saw the sea.", "The old man ran, a dog ran.", "One red hat sat.", "The cat saw a man.")
+        file.write("book\tsentence\n" + "".join(f"emma\t{sentence}\n" for sentence in sentences * 3))
+    recipes = DemoRecipes(TOKENIZER, VOCODER, MODELS)
+    out = train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True, text=tmp_path)
+    assert TextSettings.model_validate_json((work / "half-language" / "text.json").read_text()).source == "prose"
+    assert load_bundle(out).config.provenance.steps["half-language"] == 2
 
 
 def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:

@@ -9,12 +9,18 @@ import typer
 
 from app.command import app
 from train.recipes import load_recipe, recipe_names
+from train.text.__main__ import app as text_app
 
-README = (Path(__file__).parents[2] / "train" / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "train" / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
 COMMANDS = [
     line.replace("undertone ", "", 1) if line.startswith("undertone") else line.partition("-m app.command ")[2]
     for line in README.splitlines()
     if line.startswith(("undertone ", "accelerate launch"))
+]
+TEXT_COMMANDS = [
+    line.removeprefix("python -m train.text ")
+    for line in README.splitlines()
+    if line.startswith("python -m train.text")
 ]
 
 
@@ -32,6 +38,15 @@ def test_a_command_is_understood(command: str) -> None:
     context = known.make_context(verb, list(words))
     if recipe := context.params.get("recipe"):
         load_recipe(recipe, context.params.get("changes") or ())
+
+
+@pytest.mark.parametrize("command", TEXT_COMMANDS)
+def test_a_command_of_the_text_side_is_understood(command: str) -> None:
+    group = typer.main.get_command(text_app)
+    verb, *words = shlex.split(command)
+    known = group.get_command(group.make_context("train.text", [verb]), verb)  # type: ignore[attr-defined]
+    assert known is not None
+    assert known.make_context(verb, words).params["prepared"]
 
 
 def test_every_recipe_is_described() -> None:

@@ -5,11 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from accelerate import Accelerator
 
 from engine.config import MelConfig
-from train.export import export_stage, keep_settings
-from train.loop import run
 from train.phones import Lexicon
 from train.prepare import prepare
 from train.recipes import load_recipe_of
@@ -18,7 +15,8 @@ from train.text.latents import store_latents
 from train.text.measure import report
 from train.text.pair_file import make_pairs
 from train.text.refine import refine_file
-from train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows
+from train.text.stage import TextFolders, TextSettings, mixed_windows
+from train.text.training import TEACHING_CLIPS, train_with_text
 from train.text.windows import speech_of
 from train.vae_gslm import ModelRecipe
 
@@ -39,7 +37,9 @@ def align(
     tokens: Tokens,
     lexicon: LexiconFolder,
     out: Path,
-    ctc_clips: Annotated[int, typer.Option(help="of each split, aligned by CTC to teach the rest; 0: all")] = 300,
+    ctc_clips: Annotated[
+        int, typer.Option(help="of each split, aligned by CTC to teach the rest; 0: all")
+    ] = TEACHING_CLIPS,
     workers: int = 2,
 ) -> None:
     """Find the frames of every phone of every clip; an interrupted run goes on."""
@@ -94,14 +94,7 @@ def train(
         lexicon=lexicon,
         work=segments.parent,
     )
-    accelerator = Accelerator(cpu=cpu)
-    stage = TextStage(chosen, settings, folders, accelerator, start)
-    clock = run(stage, out, chosen.budget, accelerator, seed=chosen.seed)
-    if accelerator.is_main_process:
-        keep_settings(prepared, out)
-        (out / "text.json").write_text(settings.model_dump_json(indent=2) + "\n")
-        export_stage(stage.averaged()["model"].cpu(), chosen, clock, out, stage.evaluate(clock.step))
-    accelerator.wait_for_everyone()
+    train_with_text(chosen, settings, folders, start, out, cpu)
 
 
 @app.command()
