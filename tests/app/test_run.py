@@ -2,17 +2,21 @@
 
 import base64
 import copy
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
 
 from app.context import Context
+from app.continue_page import FigurePanel, RunPanel, _build_figure_panel, _build_run_panel, run_updates
 from app.controls import Settings
 from app.live_player import Broadcast
 from app.run import Progress, continue_clip
-from app.tray import take_files
+from app.tray import Tray, build_tray, take_files
 from app.visit import Clip, Visit
 from engine import AudioError, Engine, Sampling, SettingsError
 from tests.clips import speechlike
@@ -133,3 +137,41 @@ def test_a_closed_visit_leaves_no_file_behind(engine: Engine, visit: Visit) -> N
     visit.close()
     assert not folder.exists()
     assert not visit.takes
+
+
+VALUES = ("custom", 15.0, 1, 7, 0.85, 1.0, 0.85, 2, "never")
+
+
+@pytest.fixture
+def parts(context: Context) -> Iterator[tuple[RunPanel, Tray, FigurePanel]]:
+    """What a run reports to, as keys of its updates."""
+    with gr.Blocks():
+        yield _build_run_panel(), build_tray(context), _build_figure_panel()
+
+
+def test_a_cancelled_run_says_so_last(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> None:
+    run = visit.begin()
+    said = []
+    for updates in run_updates(context, visit, 0.5, 1.5, VALUES, *parts):
+        said.append(updates[parts[0].note])
+        visit.cancel()
+    assert "Cancelled" in said[-1]
+    assert run.started
+    assert visit.run is None
+
+
+def test_a_run_that_was_cancelled_while_it_waited_says_nothing(
+    context: Context, visit: Visit, parts: tuple[Any, Any, Any]
+) -> None:
+    visit.begin()
+    visit.cancel()
+    assert not list(run_updates(context, visit, 0.5, 1.5, VALUES, *parts))
+
+
+def test_a_run_that_was_replaced_says_nothing_more(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> None:
+    visit.begin()
+    reports = run_updates(context, visit, 0.5, 1.5, VALUES, *parts)
+    next(reports)
+    newer = visit.begin()
+    assert not any("Cancelled" in updates[parts[0].note] for updates in reports)
+    assert visit.run is newer
