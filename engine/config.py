@@ -203,6 +203,9 @@ class PhoneticConfig(Config):
     kernel_size: int = 15  # depth-wise convolution in each block
     dropout: float = 0.0  # slow on CPU; SpecAugment regularises instead
     feature_layer: int = 4  # layer whose output is clustered, 1-based
+    projection_dim: int | None = None  # of a linear map that keeps what tells phones apart; None: clustered as it is
+    projection_frames: tuple[int, ...] = (-2, 0, 2)  # what the map sees, relative to the frame it is for
+    switch_cost: float = 0.0  # of another unit than the frame before, in squared distance; 0: each frame its nearest
     phones: tuple[str, ...] = ()  # CTC inventory without the blank, which is class 0
     mel: MelConfig = MelConfig()
 

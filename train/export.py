@@ -84,7 +84,7 @@ class Stages:
 
 
 def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[str, ...], licence: str) -> Path:
-    """Assemble a bundle from finished stages, weights in float16.
+    """Assemble a bundle from finished stages, weights in float16, those of the tokenizer in 8 bits.
 
     Args:
         stages: each holds what `export_stage` wrote.
@@ -118,7 +118,7 @@ def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[
         ),
         measured={f"{stage}_training": dict(numbers) for stage, numbers in trained.items()},
     )
-    return save_bundle(out, config, model, vocoder, tokenizer, dtype=torch.float16)
+    return save_bundle(out, config, model, vocoder, tokenizer, dtype=torch.float16, eight_bit=("tokenizer",))
 
 
 def machine() -> str:

@@ -8,12 +8,12 @@ from typing import Protocol, TypeAlias
 
 import torch
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.config import MelConfig
 from engine.tokenizers.hubert import HubertTokenizer
 from engine.tokenizers.phonetic import PhoneticTokenizer
-from engine.tokenizers.units import nearest_centroid
+from engine.tokenizers.units import cheapest_units
 from train.prepare import Clip, FlatCorpus
 
 Tokenizer: TypeAlias = PhoneticTokenizer | HubertTokenizer
@@ -25,6 +25,7 @@ class ClipFeatures(Protocol):
     needs_audio: bool  # or the mel is enough
     mel: MelConfig  # of the stored mels
     centroids: Tensor  # [V, F]
+    switch_cost: float
 
     def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
         """float32 [T, F]; T may be a frame or two less than the clip's mel has."""
@@ -38,7 +39,7 @@ class PhoneticFeatures:
 
     def __init__(self, tokenizer: PhoneticTokenizer) -> None:
         self.tokenizer = tokenizer.eval()
-        self.centroids = tokenizer.centroids
+        self.centroids, self.switch_cost = tokenizer.centroids, tokenizer.config.switch_cost
         self.mel = tokenizer.config.mel
 
     @torch.inference_mode()
@@ -51,6 +52,7 @@ class HubertFeatures:
     """HuBERT's last hidden state, from the stored waveform, in float16 on a GPU as published."""
 
     needs_audio = True
+    switch_cost = 0.0  # as published
 
     def __init__(self, tokenizer: HubertTokenizer) -> None:
         on_gpu = tokenizer.centroids.device.type == "cuda"
@@ -70,7 +72,8 @@ def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
 
 def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
     """Unit ids int64 [T] of a clip, at most one for each frame of its mel."""
-    return nearest_centroid(features.features(corpus, clip), features.centroids)[: clip.num_frames].cpu()
+    found = cheapest_units(features.features(corpus, clip), features.centroids, features.switch_cost)
+    return found[: clip.num_frames].cpu()
 
 
 def units_only(tokenizer: Tokenizer) -> Tokenizer:
@@ -78,7 +81,10 @@ def units_only(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer.without_classifier() if isinstance(tokenizer, PhoneticTokenizer) else tokenizer
 
 
-def fingerprint(tokenizer: nn.Module) -> str:
-    """Names the tokens that this tokenizer assigns; other weights give another name."""
+def fingerprint(tokenizer: Tokenizer) -> str:
+    """Names the tokens that this tokenizer assigns; other weights or another cost of a change give another name."""
     weights = {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
-    return hashlib.sha256(save(weights)).hexdigest()[:12]
+    found = hashlib.sha256(save(weights))
+    if isinstance(tokenizer, PhoneticTokenizer) and tokenizer.config.switch_cost:
+        found.update(repr(tokenizer.config.switch_cost).encode())
+    return found.hexdigest()[:12]

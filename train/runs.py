@@ -11,8 +11,9 @@ from train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
 from train.hubert_units import HubertRecipe, fit_hubert_units
 from train.loop import Clock, run
 from train.phones import Lexicon
+from train.phonetic_units import fit_units
 from train.recipes import AnyRecipe
-from train.tokenizer import TokenizerRecipe, TokenizerStage, fit_units
+from train.tokenizer import TokenizerRecipe, TokenizerStage
 from train.tokens import assign_tokens
 from train.vae_gslm import ModelRecipe, ModelStage
 from train.vocoder import VocoderRecipe, VocoderStage
@@ -23,11 +24,12 @@ log = logging.getLogger(__name__)
 def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: Path, cpu: bool = False) -> None:
     """Train the phonetic tokenizer, then cluster its units."""
     accelerator = Accelerator(cpu=cpu)
-    stage = TokenizerStage(recipe, prepared, Lexicon(lexicon), accelerator)
+    words = Lexicon(lexicon)
+    stage = TokenizerStage(recipe, prepared, words, accelerator)
     clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
     if accelerator.is_main_process:
         tokenizer = stage.tokenizer_on_cpu()
-        numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, recipe.kmeans_frames, recipe.seed)
+        numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, words, recipe.kmeans_frames, recipe.seed)
         log.info("tokenizer: %s", numbers)
         export_stage(tokenizer, tokenizer.config, clock, out, numbers)
     accelerator.wait_for_everyone()

@@ -14,7 +14,6 @@ import torch
 import torchaudio
 from accelerate import Accelerator
 from rapidfuzz.distance import Levenshtein
-from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel
@@ -24,7 +23,6 @@ from engine.tokenizers.phonetic import PhoneticTokenizer
 from train.averaging import averaged_model
 from train.batches import FrameBatches
 from train.gradients import apply_gradients
-from train.hubert_units import unit_statistics
 from train.loop import Budget, step_seed
 from train.metrics import Sample
 from train.phones import Lexicon
@@ -232,30 +230,3 @@ def warmup_cosine(progress: float, warmup: float, floor: float = 0.02) -> float:
     if progress < warmup:
         return max(progress / warmup, 0.01)
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
-
-
-@torch.inference_mode()
-def fit_units(
-    tokenizer: PhoneticTokenizer, prepared: Path, num_frames: int, seed: int = 0, max_hours: float = 20.0
-) -> dict[str, float]:
-    """Cluster the features of random training clips into the tokenizer's units, in place.
-
-    Returns:
-        what the units look like: entropy in bits, share of units in use, mean run length in frames.
-    """
-    corpus = open_corpus(prepared, "train", tokenizer.config.mel, max_hours)
-    order = np.random.default_rng(seed).permutation(len(corpus.clips))
-    features: list[Tensor] = []
-    for index in order:
-        mel = corpus.mel(corpus.clips[index])
-        features.append(tokenizer.features_batch(mel[None], torch.tensor([len(mel)]))[0])
-        if sum(map(len, features)) >= num_frames:
-            break
-    stacked = torch.cat(features).numpy()
-    kmeans = MiniBatchKMeans(
-        tokenizer.config.num_units, batch_size=8192, n_init=1, max_iter=20, random_state=seed, reassignment_ratio=0.001
-    ).fit(stacked)
-    tokenizer.centroids.copy_(torch.from_numpy(kmeans.cluster_centers_.astype(np.float32)))
-    labels = kmeans.predict(stacked)
-    runs = {"mean_run_frames": float(len(labels) / (1 + (np.diff(labels) != 0).sum()))}
-    return unit_statistics(labels, tokenizer.config.num_units) | runs

@@ -3,9 +3,9 @@
 from torch import nn
 
 from engine.config import HubertConfig, PhoneticConfig
-from engine.tokenizers.units import nearest_centroid
+from engine.tokenizers.units import cheapest_units, nearest_centroid
 
-__all__ = ["build_tokenizer", "nearest_centroid"]
+__all__ = ["build_tokenizer", "cheapest_units", "nearest_centroid"]
 
 
 def build_tokenizer(config: HubertConfig | PhoneticConfig) -> nn.Module:

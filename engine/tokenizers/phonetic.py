@@ -9,7 +9,7 @@ from torchaudio.models import Conformer
 
 from engine.config import PhoneticConfig
 from engine.mel import LogMel
-from engine.tokenizers.units import nearest_centroid
+from engine.tokenizers.units import cheapest_units
 
 
 class PhoneticTokenizer(nn.Module):
@@ -32,7 +32,9 @@ class PhoneticTokenizer(nn.Module):
             convolution_first=True,  # position enters through the convolution, so it comes before attention
         )
         self.classifier = nn.Linear(config.dim, len(config.phones) + 1) if config.phones else None
-        self.register_buffer("centroids", torch.zeros(config.num_units, config.dim))
+        stacked = len(config.projection_frames) * config.dim
+        self.projection = nn.Linear(stacked, config.projection_dim) if config.projection_dim else None
+        self.register_buffer("centroids", torch.zeros(config.num_units, config.projection_dim or config.dim))
 
     def normalised(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """Log-mel with each bin's mean over the clip removed: takes out the microphone and most of the voice colour."""
@@ -79,7 +81,21 @@ class PhoneticTokenizer(nn.Module):
 
     def features_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """Features to cluster, from natural-log mels: [B, T, M] and int64 [B] to [B, T, F]."""
+        hidden = self.hidden_batch(log_mel, lengths)
+        return hidden if self.projection is None else self.projection(self.stacked(hidden, lengths))
+
+    def hidden_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """The layer that is clustered, before the projection: [B, T, M] and int64 [B] to [B, T, dim]."""
         return self.layers(self.normalised(log_mel, lengths), lengths)[self.config.feature_layer - 1]
+
+    def stacked(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """Every frame with its neighbours, those beyond a clip's edge being the edge: [B, T, D] to [B, T, N D]."""
+        frames = torch.arange(hidden.shape[1], device=hidden.device)
+        seen = [
+            torch.minimum((frames + offset).clamp(min=0)[None], lengths[:, None] - 1)
+            for offset in self.config.projection_frames
+        ]
+        return torch.cat([hidden.gather(1, at[..., None].expand_as(hidden)) for at in seen], dim=-1)
 
     def features(self, waveform: Tensor) -> Tensor:
         """Features of one waveform: float32 [samples] at 16 kHz to [T, F] at 50 Hz."""
@@ -89,4 +105,4 @@ class PhoneticTokenizer(nn.Module):
 
     def tokens(self, waveform: Tensor) -> Tensor:
         """Units of one waveform: float32 [samples] at 16 kHz to int64 [T]."""
-        return nearest_centroid(self.features(waveform), self.centroids)
+        return cheapest_units(self.features(waveform), self.centroids, self.config.switch_cost)

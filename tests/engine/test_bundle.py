@@ -48,6 +48,22 @@ def test_half_precision_on_disk_is_float32_in_memory(tiny_folder: Path, tmp_path
     assert sizes[0] < 0.6 * sizes[1] + 10_000
 
 
+def test_a_part_in_eight_bits_is_within_half_a_step(tiny_folder: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(tiny_folder)
+    packed = save_again(bundle, tmp_path / "packed", dtype=torch.float16, eight_bit=("tokenizer",))
+    stored = load_file(str(packed / "tokenizer.safetensors"))
+    again = load_bundle(packed)
+    for key, weight in bundle.tokenizer.state_dict().items():
+        found = again.tokenizer.state_dict()[key]
+        if weight.ndim >= 2:
+            step = weight.flatten(1).abs().amax(1) / 127
+            assert stored[key].dtype == torch.int8
+            assert bool(((found - weight).flatten(1).abs().amax(1) <= 0.501 * step + 1e-9).all())
+    assert torch.equal(
+        again.model.token_embedding.weight, bundle.model.token_embedding.weight.to(torch.float16).float()
+    )
+
+
 def test_an_older_bundle_is_replaced_whole(folder: Path) -> None:
     bundle = load_bundle(folder)
     (folder / "stale.txt").write_text("old")
