@@ -10,7 +10,7 @@ import gradio as gr
 from app.blind import BlindPair, Choice
 from app.live_player import HUSH_JS
 from app.visit import Visitor
-from app.widgets import QUIET, WAVEFORM, Note
+from app.widgets import AWAY, QUIET, WAVEFORM, Note, shown
 
 Sounds = Callable[[Any], Sequence[tuple[str, Path]]]  # what a visit has to compare: names and 16-bit wav files
 
@@ -49,7 +49,7 @@ def build_blind_test(names: Sequence[str], label: str) -> BlindTest:
             first = gr.Dropdown(choices, value=0, label="One", min_width=120, elem_id="blind-first")
             second = gr.Dropdown(choices, value=1, label="The other", min_width=120, elem_id="blind-second")
             start = gr.Button("Shuffle and listen", elem_id="blind-start", min_width=160, size="md")
-        with gr.Row(visible=False) as players:
+        with gr.Row(elem_classes=AWAY) as players:
             x, y = (
                 gr.Audio(
                     interactive=False,
@@ -60,7 +60,7 @@ def build_blind_test(names: Sequence[str], label: str) -> BlindTest:
                 )
                 for name in ("X", "Y")
             )
-        with gr.Row(visible=False) as answers:
+        with gr.Row(elem_classes=AWAY) as answers:
             prefer_x = gr.Button("X is better", elem_id="prefer-x", min_width=80, size="md")
             no_difference = gr.Button("No difference", elem_id="prefer-none", min_width=80, size="md")
             prefer_y = gr.Button("Y is better", elem_id="prefer-y", min_width=80, size="md")
@@ -90,28 +90,28 @@ def start_blind_test(first: int, second: int, visit: Visitor, sounds: Sequence[t
     """Draw the order and show the two players."""
     numbers = range(len(sounds))
     if first not in numbers or second not in numbers or first == second:
-        hidden = gr.update(visible=False)
+        hidden = shown(False)
         return [hidden, None, None, hidden, Note("problem", "Choose two different sounds to compare.").html()]
     visit.blind = BlindPair.draw(visit.folder, sounds[first], sounds[second])
     x, y = visit.blind.paths
     note = Note("quiet", "Listen to both, then choose. Which is which stays hidden until then.")
-    return [gr.update(visible=True), str(x), str(y), gr.update(visible=True), note.html()]
+    return [shown(True), str(x), str(y), shown(True), note.html()]
 
 
 def answer_blind_test(choice: Choice, visit: Visitor) -> list[Any]:
     """Reveal the order; the answer buttons go away."""
     if visit.blind is None:
-        return [gr.update(visible=False), Note("problem", "Start a comparison first.").html()]
+        return [shown(False), Note("problem", "Start a comparison first.").html()]
     text = visit.blind.reveal(choice)
     visit.blind = None
-    return [gr.update(visible=False), Note("good", text).html()]
+    return [shown(False), Note("good", text).html()]
 
 
 def blind_updates(names: Sequence[str]) -> list[Any]:
     """Update the drawer to other sounds: one update for each of `BlindTest.outputs`."""
-    choices, hidden = _choices(names), gr.update(visible=False)
+    choices, hidden = _choices(names), shown(False)
     return [
-        gr.update(visible=len(names) > 1),
+        shown(len(names) > 1),
         gr.update(choices=choices, value=0),
         gr.update(choices=choices, value=min(1, max(0, len(names) - 1))),
         hidden,

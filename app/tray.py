@@ -22,9 +22,10 @@ from app.opinions import (
     build_study_maker,
 )
 from app.visit import Visit
-from app.widgets import WAVEFORM, step_heading
+from app.widgets import AWAY, WAVEFORM, shown, step_heading
 from engine import Take
 
+CARD = "take-card"
 ENDED = {
     "learned": "ended by itself",
     "voice": "ended where the voice ended",
@@ -66,7 +67,7 @@ class Tray:
 def build_tray(context: Context) -> Tray:
     """Lay the tray out; it stays hidden until there are takes. Opinions are asked where there is a laboratory."""
     asks = context.laboratory is not None
-    with gr.Column(visible=False, elem_id="tray") as section:
+    with gr.Column(elem_id="tray", elem_classes=AWAY) as section:
         step_heading(3, "Listen")
         with gr.Row(elem_classes="take-grid"):
             cards = tuple(_build_card(index, asks) for index in range(MAX_TAKES))
@@ -93,7 +94,7 @@ def blind_sounds(visit: Visit) -> list[tuple[str, Path]]:
 
 def show_takes(tray: Tray, visit: Visit) -> list[Any]:
     """Fill the tray from the visit's takes: one update for each of `Tray.outputs`."""
-    updates: list[Any] = [gr.update(visible=bool(visit.takes))]
+    updates: list[Any] = [shown(bool(visit.takes))]
     files = [take_files(visit, index) for index in range(len(visit.takes))]
     for index, card in enumerate(tray.cards):
         updates += _card_updates(visit.takes, index, files)
@@ -127,7 +128,7 @@ def _names(num_takes: int) -> list[str]:
 
 def _build_card(index: int, asks: bool) -> TakeCard:
     number = index + 1
-    with gr.Column(visible=False, elem_classes="take-card", elem_id=f"take-{number}", min_width=300) as box:
+    with gr.Column(elem_classes=[CARD, AWAY], elem_id=f"take-{number}", min_width=300) as box:
         title = gr.HTML(elem_classes="take-title")
         player = gr.Audio(
             interactive=False,
@@ -146,10 +147,10 @@ def _build_card(index: int, asks: bool) -> TakeCard:
 
 def _card_updates(takes: Sequence[Take], index: int, files: Sequence[TakeFiles]) -> list[Any]:
     if index >= len(takes):
-        return [gr.update(visible=False), "", None, None, None]
+        return [shown(False, CARD), "", None, None, None]
     title = _title_html(takes[index], index + 1)
     heard, wav, settings = (str(path) for path in (files[index].heard, files[index].wav, files[index].settings))
-    return [gr.update(visible=True), title, heard, gr.update(value=wav), gr.update(value=settings)]
+    return [shown(True, CARD), title, heard, gr.update(value=wav), gr.update(value=settings)]
 
 
 def _title_html(take: Take, number: int) -> str:

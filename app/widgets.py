@@ -11,6 +11,8 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 WAVEFORM = gr.WaveformOptions(waveform_color="#b6bfca", waveform_progress_color="#0f766e")
 
+AWAY = "is-away"
+
 Tone = Literal["good", "warning", "problem", "quiet"]
 
 
@@ -37,6 +39,16 @@ def sentence(text: str) -> str:
 def step_heading(number: int, text: str) -> gr.HTML:
     """The heading of one of the page's numbered steps."""
     return gr.HTML(f'<h2 class="step"><span aria-hidden="true">{number}</span>{escape(text)}</h2>')
+
+
+def shown(visible: bool, *classes: str) -> Any:
+    """Update that shows or hides a container which others lie in.
+
+    By its style classes, of which `classes` always stay: Gradio hands `visible` down to everything inside, in no fixed
+    order with the updates of what is inside, and builds what was never visible only then, so that on a slow machine
+    some of it stayed away.
+    """
+    return gr.update(elem_classes=[*classes] if visible else [*classes, AWAY])
 
 
 def reaching(value: float, maximum: float) -> Any:

@@ -5,20 +5,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import gradio as gr
-
 from app.live_player import HUSH_JS
 from app.prompt_panel import bind_prompt_panel, judge_cut
 from app.prosody.arrangement import Arrangement
 from app.prosody.bench import Bench, Original
 from app.prosody.files import heard
-from app.prosody.otherwise import NUM_DRAWS, SECOND
+from app.prosody.otherwise import DRAW, NUM_DRAWS, SECOND
 from app.prosody.parts import NO_BENCH, Change, Parts
 from app.prosody.saved import applied
 from app.prosody.status import Updates
 from app.prosody.visit import Kind, ProsodyVisit, Task
 from app.prosody.working import reported
-from app.widgets import QUIET, Note
+from app.widgets import QUIET, Note, shown
 from engine import SettingsError
 from engine.prosody import LatentSource, MorphedLatents, OwnLatents, RedrawnLatents, TransferredLatents
 
@@ -115,7 +113,7 @@ def _draw_tray(parts: Parts, visit: ProsodyVisit, task: Task, temperature: float
         latents = tray.model_copy(update={"index": index})
         wanted = replace(now, latents=latents, other=now.other if now.other_voice else None)
         rendering = yield from parts.make(task, bench, wanted, f"Speaking draw {index + 1} of {NUM_DRAWS}")
-        yield {place.box: gr.update(visible=True), place.player: str(heard(visit, rendering.audio))}
+        yield {place.box: shown(True, DRAW), place.player: str(heard(visit, rendering.audio))}
     yield parts.status.idle(
         Note("good", f"{NUM_DRAWS} draws with seed {tray.seed}. Use one, and its cards move on from it.")
     )

@@ -14,7 +14,7 @@ from app.prosody.bench import Bench
 from app.prosody.files import heard, saved
 from app.prosody.status import Updates
 from app.prosody.visit import ProsodyVisit
-from app.widgets import WAVEFORM, step_heading
+from app.widgets import AWAY, WAVEFORM, shown, step_heading
 
 LONGEST_SECONDS = 10.0
 
@@ -46,7 +46,7 @@ class Keeping:
         wav, settings = saved(visit, bench.after)
         names = [name for name, _ in bench.named_sounds()]
         return {
-            self.section: gr.update(visible=True),
+            self.section: shown(True, "card"),
             self.wav: gr.update(value=str(wav)),
             self.settings: gr.update(value=str(settings)),
             **dict(zip(self.blind.outputs, blind_updates(names), strict=True)),
@@ -76,7 +76,7 @@ def blind_sounds(visit: ProsodyVisit) -> Sequence[tuple[str, Path]]:
 
 def build_keeping(context: Context) -> Keeping:
     """Lay it out; hidden until there is a sound. A study can be made where there is a laboratory."""
-    with gr.Column(visible="hidden", elem_id="keeping", elem_classes="card") as section:
+    with gr.Column(elem_id="keeping", elem_classes=["card", AWAY]) as section:
         step_heading(4, "Keep it, compare it, go on from it")
         with gr.Row(elem_classes="take-buttons"):
             wav = gr.DownloadButton("Save the sound", size="sm", elem_id="save-wav", min_width=140)

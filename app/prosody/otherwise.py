@@ -9,11 +9,12 @@ from app.context import Context
 from app.prompt_panel import ClipUse, PromptPanel, build_prompt_panel
 from app.prosody.bench import Bench
 from app.prosody.status import Updates
-from app.widgets import WAVEFORM, Note, step_heading
+from app.widgets import AWAY, WAVEFORM, Note, shown, step_heading
 from engine import Sampling
 from engine.prosody import MorphedLatents, RedrawnLatents, TransferredLatents
 
 NUM_DRAWS = 4
+DRAW = "draw"
 SECOND = ClipUse(
     prefix="second-",
     noun="second recording",
@@ -63,7 +64,7 @@ class Otherwise:
             value = now.latents.kind
         timing = now.latents.timing if isinstance(now.latents, MorphedLatents) else "first"
         return {
-            self.section: gr.update(visible=True),
+            self.section: shown(True, "card"),
             self.whose: gr.update(choices=choices, value=value),
             self.timing: gr.update(visible=value == "morphed", value=timing),
             self.voice: gr.update(visible=second, value="other" if now.other_voice else "own"),
@@ -71,12 +72,12 @@ class Otherwise:
 
     def no_draws(self) -> Updates:
         """A new recording has none."""
-        return {draw.box: gr.update(visible=False) for draw in self.draws}
+        return {draw.box: shown(False, DRAW) for draw in self.draws}
 
 
 def build_otherwise(context: Context) -> Otherwise:
     """Lay it out; hidden until something has been analysed."""
-    with gr.Column(visible="hidden", elem_id="otherwise", elem_classes="card") as section:
+    with gr.Column(elem_id="otherwise", elem_classes=["card", AWAY]) as section:
         step_heading(3, "Say it otherwise")
         with gr.Row():
             whose = gr.Radio([("This recording's own", "own")], value="own", label="How it is said", elem_id="whose")
@@ -111,7 +112,7 @@ def build_otherwise(context: Context) -> Otherwise:
 
 
 def _build_draw(number: int) -> Draw:
-    with gr.Column(visible=False, elem_classes="draw", elem_id=f"draw-{number}") as box:
+    with gr.Column(elem_classes=[DRAW, AWAY], elem_id=f"draw-{number}") as box:
         player = gr.Audio(
             interactive=False, label=f"Draw {number}", buttons=[], elem_id=f"draw-{number}-player",
             waveform_options=WAVEFORM,

@@ -19,7 +19,7 @@ from app.prosody.overlay import Side, overlay_figure
 from app.prosody.range_tool import RangeTool, build_range_tool
 from app.prosody.status import Updates
 from app.prosody.visit import ProsodyVisit
-from app.widgets import step_heading
+from app.widgets import AWAY, shown, step_heading
 from engine.prosody import Rendering
 
 _LISTEN = """
@@ -97,7 +97,7 @@ class Workbench:
             "recording": None if recording is None else samples_text(recording),
             "before": samples_text(bench.before.audio),
         }
-        return {self.section: gr.update(visible=True), self.source: sounds}
+        return {self.section: shown(True), self.source: sounds}
 
     def show_controls(self, visit: ProsodyVisit, bench: Bench) -> Updates:
         """Where the sliders stand, after something else than a slider has moved them."""
@@ -132,7 +132,7 @@ class Workbench:
 def build_workbench() -> Workbench:
     """Lay it out; hidden until something has been analysed."""
     source, edited, draft, audition = (channel(name) for name in ("source", "edited", "draft", "audition"))
-    with gr.Column(visible="hidden", elem_id="workbench") as section:  # its scripts run from the start
+    with gr.Column(elem_id="workbench", elem_classes=AWAY) as section:  # its scripts run from the start
         step_heading(2, "Move it, hear it, see it")
         _script_widget(_LISTEN, "listen")
         numbers = gr.HTML(elem_id="prosody-numbers")
