@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,11 +16,3 @@ def studies_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         del os.environ["UNDERTONE_DATA"]
     else:
         os.environ["UNDERTONE_DATA"] = before
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers a file's tests stay together, and all browser tests: two browsers at once are slow."""
-    root = Path(__file__).parent
-    for item in items:
-        name = str(item.path.relative_to(root))
-        item.add_marker(pytest.mark.xdist_group("browser" if name.startswith("browser") else name))
