@@ -25,7 +25,7 @@ from app.replay import differences, outcome, read_saved, saved_cut
 from app.run import continue_clip
 from app.tray import Tray, bind_tray, build_tray, show_takes
 from app.visit import Visit
-from app.widgets import QUIET, Note, reaching, step_heading
+from app.widgets import QUIET, Note, progress_bar, reaching, step_heading
 from engine import TakeSettings, UndertoneError
 
 PROSODY_NOTE = "Move its pitch, loudness and rhythm there, and hear what changes."
@@ -136,7 +136,7 @@ def _bind_run(
     def begin(visit: Visit, seed: float | None, new_seed: bool, request: gr.Request) -> list[Any]:
         context.remember(request.session_hash, visit)
         visit.begin()
-        return [draw_seed() if new_seed else seed, *_busy("Waiting for the model", None)]
+        return [draw_seed() if new_seed else seed, *_busy("Waiting for the model")]
 
     def work(visit: Visit, path: str | None, start: float, length: float, *values: Any) -> Iterator[Any]:
         visit.ensure_loaded(path)
@@ -145,7 +145,7 @@ def _bind_run(
     def stop(visit: Visit) -> list[Any]:
         going = visit.run is not None and visit.run.started
         visit.cancel()
-        return _busy("Stopping", None) if going else _idle(CANCELLED)
+        return _busy("Stopping") if going else _idle(CANCELLED)
 
     started = panel.go.click(
         begin, [visit, controls.seed, controls.new_seed], [controls.seed, *panel.outputs], js=ARM_JS, **QUIET
@@ -187,10 +187,10 @@ def run_updates(
         settings = read_settings(visit.saved.sampling if visit.saved else None, *values)
         for progress in continue_clip(context.engine, visit.clip, start, length, settings, run, broadcast):
             if not progress.takes:
-                yield _named(panel.reports, _busy(progress.text, progress.fraction, broadcast)[2:])
+                yield _named(panel.reports, _report(progress.text, progress.fraction, broadcast))
             else:
                 visit.keep(list(progress.takes))
-                yield _named(panel.reports, _busy("Drawing the picture", 1.0, broadcast)[2:]) | _named(
+                yield _named(panel.reports, _report("Drawing the picture", 1.0, broadcast)) | _named(
                     tray.outputs, show_takes(tray, visit)
                 )
                 yield _named(figure.outputs, _show_figure(context, visit)) | _named(
@@ -268,15 +268,14 @@ def _done_note(visit: Visit) -> Note:
     return Note("good", f"{text} {again}" if again else text, link=("Listen below", "#tray"))
 
 
-def _busy(text: str, fraction: float | None, broadcast: Broadcast | None = None) -> list[Any]:
-    """Updates of the run panel while a run is going."""
-    value = "" if fraction is None else f' value="{fraction:.3f}"'
-    html = (
-        f'<div class="progress"><label for="run-progress">{escape(text)}</label>'
-        f'<progress id="run-progress" max="1"{value}></progress></div>'
-    )
-    live = gr.skip() if broadcast is None else broadcast.value()
-    return [gr.update(visible=False), gr.update(visible=True), html, live]
+def _busy(text: str) -> list[Any]:
+    """Updates of the run panel when something goes on from now."""
+    return [gr.update(visible=False), gr.update(visible=True), progress_bar(text), gr.skip()]
+
+
+def _report(text: str, fraction: float | None, broadcast: Broadcast) -> list[Any]:
+    """Updates of `RunPanel.reports` on the way."""
+    return [progress_bar(text, fraction), broadcast.value()]
 
 
 def _idle(note: Note, broadcast: Broadcast | None = None) -> list[Any]:

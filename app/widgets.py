@@ -51,6 +51,15 @@ def shown(visible: bool, *classes: str) -> Any:
     return gr.update(elem_classes=[*classes] if visible else [*classes, AWAY])
 
 
+def progress_bar(text: str, fraction: float | None = None) -> str:
+    """What is going on and how far it is; without a fraction the bar says only that something is."""
+    value = "" if fraction is None else f' value="{fraction:.3f}"'
+    return (
+        f'<div class="progress"><label for="run-progress">{escape(text)}</label>'
+        f'<progress id="run-progress" max="1"{value}></progress></div>'
+    )
+
+
 def reaching(value: float, maximum: float) -> Any:
     """Update of a slider to a value that may lie beyond its usual end."""
     return gr.update(value=value, maximum=max(value, maximum))

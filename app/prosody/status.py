@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
 
 from app.prosody.visit import Kind, ProsodyVisit, Task
-from app.widgets import QUIET, Note
+from app.widgets import QUIET, Note, progress_bar
 from engine import UndertoneError
 from engine.prosody import Cancelled
 
@@ -34,12 +33,7 @@ class Status:
 
     def progress(self, text: str, fraction: float | None = None) -> Updates:
         """How far it is; the button beside it is left alone, as somebody may be about to press it."""
-        value = "" if fraction is None else f' value="{fraction:.3f}"'
-        html = (
-            f'<div class="progress"><label for="run-progress">{escape(text)}</label>'
-            f'<progress id="run-progress" max="1"{value}></progress></div>'
-        )
-        return {self.note: html}
+        return {self.note: progress_bar(text, fraction)}
 
     def idle(self, note: Note | None = None) -> Updates:
         """When nothing runs."""
