@@ -89,7 +89,14 @@ def run_model(
     """Assign tokens, where they are not yet, and train VAE-GSLM, from what the run in `start` exported if given."""
     tokens = run_tokens(tokenizer, prepared, cpu=cpu) if recipe.tokens else None
     accelerator = Accelerator(cpu=cpu)
-    stage = ModelStage(recipe, prepared, tokens, accelerator, start / WEIGHTS if start else None)
+    train_and_export(
+        ModelStage(recipe, prepared, tokens, accelerator, start / WEIGHTS if start else None), prepared, out
+    )
+
+
+def train_and_export(stage: ModelStage, prepared: Path, out: Path) -> None:
+    """Train to the budget of the stage's recipe and write what it made; an interrupted run goes on."""
+    recipe, accelerator = stage.recipe, stage.accelerator
     clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
     if accelerator.is_main_process:
         numbers = stage.evaluate(clock.step)

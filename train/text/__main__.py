@@ -7,16 +7,13 @@ from typing import Annotated
 import typer
 
 from engine.config import MelConfig
-from train.phones import Lexicon
 from train.prepare import prepare
 from train.recipes import load_recipe_of
-from train.text.alignment import align_corpus
 from train.text.latents import store_latents
 from train.text.measure import report
 from train.text.pair_file import make_pairs
-from train.text.refine import refine_file
 from train.text.stage import TextFolders, TextSettings, mixed_windows
-from train.text.training import TEACHING_CLIPS, train_with_text
+from train.text.training import TEACHING_CLIPS, align_all, train_with_text
 from train.text.windows import speech_of
 from train.vae_gslm import ModelRecipe
 
@@ -43,9 +40,7 @@ def align(
     workers: int = 2,
 ) -> None:
     """Find the frames of every phone of every clip; an interrupted run goes on."""
-    words = Lexicon(lexicon)
-    by_ctc = align_corpus(tokenizer, prepared, words, out, workers, ctc_clips or None)
-    typer.echo(refine_file(by_ctc, prepared, tokens, words))
+    typer.echo(align_all(tokenizer, tokens, prepared, lexicon, out, workers, ctc_clips or None))
 
 
 @app.command()
@@ -85,15 +80,7 @@ def train(
         latent_weight=latent_weight,
         one_voice=one_voice,
     )
-    folders = TextFolders(
-        prepared=prepared,
-        tokens=tokens,
-        segments=segments,
-        latents=latents,
-        text=text,
-        lexicon=lexicon,
-        work=segments.parent,
-    )
+    folders = _folders(prepared, tokens, segments, latents, text, lexicon)
     train_with_text(chosen, settings, folders, start, out, cpu)
 
 
@@ -110,15 +97,7 @@ def measure(
     frames: Annotated[int, typer.Option(help="that each model of units sees")] = 600_000,
 ) -> None:
     """Say how well the corpus covers the prose, and how much rendered units look like spoken ones."""
-    folders = TextFolders(
-        prepared=prepared,
-        tokens=tokens,
-        segments=segments,
-        latents=latents,
-        text=text,
-        lexicon=lexicon,
-        work=segments.parent,
-    )
+    folders = _folders(prepared, tokens, segments, latents, text, lexicon)
     chosen = load_recipe_of(ModelRecipe, recipe)
     source = mixed_windows(chosen, TextSettings(one_voice=one_voice), folders)
     dev = speech_of(prepared, tokens, "dev", chosen.window_frames)
@@ -146,6 +125,14 @@ def prepare_split(corpus: Path, out: Path, split: str = "test", workers: int = 2
     clips = prepare(corpus, out, (split,), workers)
     seconds = sum(clip.num_frames for clip in clips) / MelConfig().frame_rate_hz
     typer.echo(f"{len(clips)} clips, {seconds / 3600:.2f} h")
+
+
+def _folders(prepared: Path, tokens: Path, segments: Path, latents: Path, text: Path, lexicon: Path) -> TextFolders:
+    """Encoded prose is kept beside the alignment."""
+    return TextFolders(
+        prepared=prepared, tokens=tokens, segments=segments, latents=latents, text=text, lexicon=lexicon,
+        work=segments.parent,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

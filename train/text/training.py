@@ -4,9 +4,9 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from train.export import WEIGHTS, export_stage, keep_settings
-from train.loop import run
+from train.export import WEIGHTS
 from train.phones import Lexicon
+from train.runs import train_and_export
 from train.text.alignment import align_corpus
 from train.text.latents import store_latents
 from train.text.refine import refine_file
@@ -14,6 +14,25 @@ from train.text.stage import TextFolders, TextSettings, TextStage
 from train.vae_gslm import ModelRecipe
 
 TEACHING_CLIPS = 300  # of each split, aligned by CTC to teach the rest
+
+
+def align_all(
+    tokenizer: Path,
+    tokens: Path,
+    prepared: Path,
+    lexicon: Path,
+    work: Path,
+    workers: int = 2,
+    ctc_clips: int | None = TEACHING_CLIPS,
+) -> Path:
+    """The frames of every phone of every clip: CTC aligns some clips of each split, and they teach the rest.
+
+    Args:
+        ctc_clips: of each split; None aligns all of them by CTC first.
+    """
+    words = Lexicon(lexicon)
+    by_ctc = align_corpus(tokenizer, prepared, words, work, workers, ctc_clips)
+    return refine_file(by_ctc, prepared, tokens, words)
 
 
 def prepare_text(
@@ -38,12 +57,10 @@ def prepare_text(
         lexicon: folder of cmudict.dict.
         work: where alignment, posteriors and encoded prose are kept.
     """
-    words = Lexicon(lexicon)
-    by_ctc = align_corpus(tokenizer, prepared, words, work, workers, TEACHING_CLIPS)
     return TextFolders(
         prepared=prepared,
         tokens=tokens,
-        segments=refine_file(by_ctc, prepared, tokens, words),
+        segments=align_all(tokenizer, tokens, prepared, lexicon, work, workers),
         latents=store_latents(decoder / WEIGHTS, recipe.model, prepared, work),
         text=text,
         lexicon=lexicon,
@@ -61,9 +78,7 @@ def train_with_text(
     """
     accelerator = Accelerator(cpu=cpu)
     stage = TextStage(recipe, settings, folders, accelerator, start)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
     if accelerator.is_main_process:
-        keep_settings(folders.prepared, out)
+        out.mkdir(parents=True, exist_ok=True)
         (out / "text.json").write_text(settings.model_dump_json(indent=2) + "\n")
-        export_stage(stage.averaged()["model"].cpu(), recipe, clock, out, stage.evaluate(clock.step))
-    accelerator.wait_for_everyone()
+    train_and_export(stage, folders.prepared, out)
