@@ -14,6 +14,7 @@ from app.sign_in import SignIn
 from app.sign_in_page import sign_in_router
 from app.theme import STYLE_PATH, theme
 from studies.store import Database, Places, migrate
+from tests.judged_study import add_judged_study
 
 ADMIN, READER, PASSPHRASE = "ada", "rita", "four words will do"
 
@@ -22,6 +23,17 @@ def add_people(db: Database) -> None:
     migrate(db)
     add_admin(db, ADMIN, "admin", PASSPHRASE)
     add_admin(db, READER, "reader", PASSPHRASE)
+
+
+def filled_places(folder: Path) -> Places:
+    """A data folder with people who may sign in and a study that was judged."""
+    places = Places.at(folder)
+    places.data.mkdir(parents=True)
+    db = Database(places.url, places.events)
+    add_people(db)
+    add_judged_study(db)
+    db.close()
+    return places
 
 
 def results_app(db: Database, places: Places) -> FastAPI:

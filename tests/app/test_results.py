@@ -27,8 +27,8 @@ from studies.analysis.progress import audit_log, watch
 from studies.design.templates import template_text
 from studies.store import Database, Places
 from studies.store.tables import Event, Rating, Study
-from tests.judged_study import DESIGN, NOW, PANEL_ID, add_judged_study
-from tests.results_site import ADMIN, PASSPHRASE, READER, add_people, results_app
+from tests.judged_study import DESIGN, NOW, PANEL_ID
+from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places, results_app
 
 ADA = Admin(ADMIN, "admin")
 
@@ -36,13 +36,7 @@ ADA = Admin(ADMIN, "admin")
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made once: hashing passphrases is slow on purpose."""
-    places = Places.at(tmp_path_factory.mktemp("prepared") / "data")
-    places.data.mkdir(parents=True)
-    db = Database(places.url, places.events)
-    add_people(db)
-    add_judged_study(db)
-    db.close()
-    return places.data
+    return filled_places(tmp_path_factory.mktemp("prepared") / "data").data
 
 
 @pytest.fixture

@@ -12,10 +12,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from studies.store import Database, Places
 from tests.browser.conftest import ROOT, START_SECONDS
-from tests.judged_study import add_judged_study
-from tests.results_site import ADMIN, PASSPHRASE, READER, add_people
+from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places
 
 TABS = ("Scores", "Raters", "Plan", "Log", "Manage")
 SHOWN = {"Scores": "#results-answers .js-plotly-plot", "Raters": "#results-raters table", "Log": "#results-log table"}
@@ -23,12 +21,7 @@ SHOWN = {"Scores": "#results-answers .js-plotly-plot", "Raters": "#results-rater
 
 @pytest.fixture(scope="module")
 def results_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    places = Places.at(tmp_path_factory.mktemp("results") / "data")
-    places.data.mkdir(parents=True)
-    db = Database(places.url, places.events)
-    add_people(db)
-    add_judged_study(db)
-    db.close()
+    places = filled_places(tmp_path_factory.mktemp("results") / "data")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     command = [sys.executable, "-m", "tests.results_site", str(places.data), str(port)]
