@@ -13,6 +13,7 @@ from engine.bundle import Bundle
 from engine.network import VAEGSLM
 from engine.noise import NormalNoise
 from engine.sampling import Sampling
+from engine.watch import Watch
 
 # The first sound needs one small block and its context; later ones grow, since each pays for its context again.
 BLOCK_FRAMES = (48, 64, 96, 128)  # the last size repeats
@@ -44,11 +45,23 @@ def _mixed(seed: int, run: int) -> int:
 
 
 def decode_mel(
-    model: VAEGSLM, tokens: Tensor, latents: Tensor, utterance: Tensor, sampling: Sampling, noise: NormalNoise
+    model: VAEGSLM,
+    tokens: Tensor,
+    latents: Tensor,
+    utterance: Tensor,
+    sampling: Sampling,
+    noise: NormalNoise,
+    watch: Watch = Watch(),
 ) -> Tensor:
-    """Normalised mel [B, T, M] of tokens int64 [B, T], latents [B, T, Z] and utterance [B, S], all frames at once."""
+    """Normalised mel [B, T, M] of tokens int64 [B, T], latents [B, T, Z] and utterance [B, S], all frames at once.
+
+    Raises:
+        Cancelled: the watch said so, before a step of the solver.
+    """
     condition = model.decoder_condition(tokens, latents, utterance)
-    return model.decoder.sample(condition, None, noise, sampling.solver, sampling.steps, sampling.eta)
+    return model.decoder.sample(
+        condition, None, noise, sampling.solver, sampling.steps, sampling.eta, before_step=watch.check
+    )
 
 
 class TakeDecoder:
@@ -62,13 +75,17 @@ class TakeDecoder:
         bundle: shared, read only.
         utterance: [1, S].
         seed: of the take.
+        watch: asked before every step of the solver, which may be minutes from the last one of a long take.
     """
 
-    def __init__(self, bundle: Bundle, utterance: Tensor, sampling: Sampling, seed: int) -> None:
+    def __init__(
+        self, bundle: Bundle, utterance: Tensor, sampling: Sampling, seed: int, watch: Watch = Watch()
+    ) -> None:
         self.bundle = bundle
         self.utterance = utterance
         self.sampling = sampling
         self.seed = seed
+        self.watch = watch
         self.hop_samples = bundle.config.model.mel.hop_samples
         self._mel: list[Tensor] = []  # natural-log mel blocks [t, M]
         self._mel_frames = 0
@@ -88,6 +105,8 @@ class TakeDecoder:
             complete: whether these are all it will have.
         Returns:
             the samples that follow those returned before, float32 [samples] on the CPU.
+        Raises:
+            Cancelled: the watch said so.
         """
         pieces = []
         while (end := self._next_end(tokens.shape[0], complete)) is not None:
@@ -117,7 +136,10 @@ class TakeDecoder:
     def _window_mel(self, tokens: Tensor, latents: Tensor, first_frame: int) -> Tensor:
         """Normalised mel [t, M] of tokens [t] and latents [t, Z] from some frame on."""
         noise = FrameNoise(self.seed, first_frame, tokens.shape[0], tokens.device)
-        return decode_mel(self.bundle.model, tokens[None], latents[None], self.utterance, self.sampling, noise)[0]
+        mel = decode_mel(
+            self.bundle.model, tokens[None], latents[None], self.utterance, self.sampling, noise, self.watch
+        )
+        return mel[0]
 
     def _vocode(self, complete: bool) -> Tensor:
         """Samples of the frames that have the vocoder's context."""

@@ -151,7 +151,8 @@ class Engine:
         The first chunk is the beginning of the prompt as the model says it, before any frame is drawn.
 
         Args:
-            should_stop: asked after every frame; True ends the stream without takes.
+            should_stop: asked after every frame and before every step of the decoder; True ends the stream without
+                takes.
         Raises:
             SettingsError: at once, not at the first chunk.
         """

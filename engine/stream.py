@@ -14,6 +14,7 @@ from engine.noise import SeededNoise
 from engine.sampling import Sampling
 from engine.speech import Speech, owned
 from engine.take import Ended, Take, TakeSettings
+from engine.watch import Cancelled, Watch
 
 HEARTBEAT_FRAMES = 10  # a chunk comes at least this often, so that progress moves and a stop is heard
 
@@ -85,7 +86,18 @@ class _Row:
 
 @torch.inference_mode()
 def run(request: Request, should_stop: Callable[[], bool] | None = None) -> Iterator[Chunk]:
-    """Draw and decode; the last chunk has the takes. Stops without them when `should_stop` says so."""
+    """Draw and decode; the last chunk has the takes.
+
+    Args:
+        should_stop: asked after every frame and before every step of the decoder; True ends the stream without takes.
+    """
+    try:
+        yield from _chunks(request, Watch(should_stop))
+    except Cancelled:
+        return
+
+
+def _chunks(request: Request, watch: Watch) -> Iterator[Chunk]:
     speech, sampling, device = request.speech, request.sampling, request.device
     seeds = [settings.seed + settings.index for settings in request.settings]
     noise = SeededNoise(seeds, device)
@@ -93,22 +105,19 @@ def run(request: Request, should_stop: Callable[[], bool] | None = None) -> Iter
     tokens = speech.tokens.to(device).expand(batch, -1)
     latents = _prompt_latents(request, noise)
     utterance = speech.utterance.to(device)[None]
-    rows = [_Row(TakeDecoder(request.bundle, utterance, sampling, seed), _voice_end(request)) for seed in seeds]
+    rows = [_Row(TakeDecoder(request.bundle, utterance, sampling, seed, watch), _voice_end(request)) for seed in seeds]
     total = speech.num_frames + request.num_frames
     drafts = generate(
         request.bundle.model, tokens, latents, request.num_frames, sampling, noise, min_frames=request.min_frames
     )
     draft = next(drafts)
     yield _chunk(_feed(rows, draft), draft, total)
-    stopped = should_stop or (lambda: False)
     for draft in drafts:
-        if stopped():
-            return
+        watch.check()
         new = _feed(rows, draft)
         if any(audio.numel() for audio in new) or draft.num_frames % HEARTBEAT_FRAMES == 0:
             yield _chunk(new, draft, total)
-    if stopped():
-        return
+    watch.check()
     new = _feed(rows, draft, complete=True)
     yield _chunk(new, draft, total, tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
 

@@ -3,6 +3,7 @@
 B batch, T frames, M mel bins, C condition dims. x0 is the normalised mel divided by `input_scale`.
 """
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -80,6 +81,7 @@ class Diffusion(nn.Module):
         steps: int = 100,
         eta: float = 0.5,
         start: Tensor | None = None,
+        before_step: Callable[[], None] | None = None,
     ) -> Tensor:
         """Normalised mel for a condition.
 
@@ -91,6 +93,7 @@ class Diffusion(nn.Module):
             steps: network evaluations; "ancestral" always takes all timesteps.
             eta: DDIM's share of fresh noise; 0 is deterministic.
             start: N(0, 1) [B, T, M] to begin with instead of a draw.
+            before_step: called before every evaluation of the network; what it raises ends the call.
         Returns:
             Normalised mel float32 [B, T, M].
         Raises:
@@ -103,6 +106,8 @@ class Diffusion(nn.Module):
         projected = self.unet.project(condition, mask)
 
         def predict(x: Tensor, t: int) -> tuple[Tensor, Tensor]:
+            if before_step is not None:
+                before_step()
             steps_now = torch.full((batch,), t, device=x.device)
             output = self.unet.denoise(x, steps_now, projected, mask)
             return self.predict_x0(x, steps_now, output, mask), self._noise(x, steps_now, output, mask)

@@ -18,7 +18,7 @@ from engine.prosody.settings import (
     RedrawnLatents,
     TransferredLatents,
 )
-from engine.prosody.watch import Cancelled, Watch
+from engine.watch import Cancelled, Watch
 
 __all__ = [
     "DRAFT_STEPS",

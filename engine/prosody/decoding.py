@@ -11,8 +11,8 @@ from torch import Tensor
 
 from engine.bundle import Bundle
 from engine.decode import TakeDecoder
-from engine.prosody.watch import Watch
 from engine.sampling import Sampling
+from engine.watch import Watch
 
 Span = tuple[int, int]  # first frame and number of frames
 
@@ -43,7 +43,7 @@ class BlockDecoder(TakeDecoder):
 
     Args:
         before: what an earlier decoding kept; used as far as it fits.
-        watch: asked before every block.
+        watch: told of every block, and asked before every step of the solver.
     """
 
     def __init__(
@@ -55,26 +55,25 @@ class BlockDecoder(TakeDecoder):
         before: Kept | None = None,
         watch: Watch = Watch(),
     ) -> None:
-        super().__init__(bundle, utterance, sampling, seed)
+        super().__init__(bundle, utterance, sampling, seed, watch)
         self.kept = Kept(bundle, utterance, sampling, seed, torch.get_num_threads())
         self.decoded_frames = 0  # not taken over, the context of blocks included
         self._before = before if before is not None and before.serves(self.kept) else None
-        self._watch = watch
         self._num_frames = 0
 
     def decode(self, tokens: Tensor, latents: Tensor) -> Tensor:
         """Samples float32 [T * hop] of all frames.
 
         Raises:
-            Cancelled: the watch said so, between two blocks.
+            Cancelled: the watch said so.
         """
         self._num_frames = tokens.shape[0]
         audio = self.feed(tokens, latents, complete=True)
-        self._watch.at(self._num_frames, self._num_frames)
+        self.watch.at(self._num_frames, self._num_frames)
         return audio
 
     def _window_mel(self, tokens: Tensor, latents: Tensor, first_frame: int) -> Tensor:
-        self._watch.at(self._mel_frames, self._num_frames)
+        self.watch.at(self._mel_frames, self._num_frames)
         span = (first_frame, tokens.shape[0])
         old = self._before.mels.get(span) if self._before is not None else None
         if old is not None and torch.equal(old[0], tokens) and torch.equal(old[1], latents):

@@ -9,10 +9,10 @@ from torch import Tensor
 from engine.engine import Engine
 from engine.errors import SettingsError
 from engine.noise import SeededNoise
-from engine.prosody.watch import Watch
 from engine.sampling import Sampling
 from engine.speech import Speech, owned
 from engine.take import MAX_SEED, MAX_TAKES
+from engine.watch import Watch
 
 
 def redraw_latents(

@@ -12,8 +12,8 @@ from engine.prosody.rendering import EditedTake, Rendering
 from engine.prosody.request import Request, Source
 from engine.prosody.resynthesis import continue_request, render
 from engine.prosody.settings import ProsodySettings, RecordingSettings
-from engine.prosody.watch import Watch
 from engine.take import ENGINE_VERSION
+from engine.watch import Watch
 
 
 @dataclass(frozen=True, eq=False)

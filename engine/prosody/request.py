@@ -21,10 +21,10 @@ from engine.prosody.settings import (
     RedrawnLatents,
     TransferredLatents,
 )
-from engine.prosody.watch import Watch
 from engine.sampling import Sampling
 from engine.speech import Speech
 from engine.take import MAX_SEED, Take
+from engine.watch import Watch
 
 Source = Speech | Take
 

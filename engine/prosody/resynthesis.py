@@ -13,9 +13,9 @@ from engine.prosody.edit import LatentEdit
 from engine.prosody.rendering import EditedTake, Rendering
 from engine.prosody.request import Request, Source
 from engine.prosody.settings import LatentSource, MorphedLatents, OwnLatents
-from engine.prosody.watch import Cancelled, Watch
 from engine.sampling import Sampling
 from engine.speech import Speech, owned
+from engine.watch import Cancelled, Watch
 
 DRAFT_STEPS = 4  # of the fast solver: a third of the time, for listening while a slider moves
 

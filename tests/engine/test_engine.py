@@ -113,6 +113,21 @@ def test_a_stop_ends_the_stream_without_takes(engine: Engine, speech: Speech) ->
     assert seen[-1].frames_done < 300
 
 
+def test_a_stop_is_heard_within_a_block(engine: Engine, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of a hundred steps takes seconds, and on a busy machine a minute."""
+    unet = engine.bundle.model.decoder.unet
+    denoise, steps = unet.denoise, []
+
+    def counted(*arguments: Tensor) -> Tensor:
+        steps.append(1)
+        return denoise(*arguments)
+
+    monkeypatch.setattr(unet, "denoise", counted)
+    sampling = Sampling(solver="ddim", steps=50)
+    assert not list(engine.stream(speech, 4.0, sampling, seed=1, num_takes=2, should_stop=lambda: len(steps) >= 5))
+    assert len(steps) == 5
+
+
 def test_the_same_settings_give_the_same_samples_beside_other_requests(engine: Engine, prompt: Tensor) -> None:
     """Two visitors with other voices, seeds and settings, at once and several times, against each alone."""
     voices = [engine.analyse(prompt, RATE), engine.analyse(prompt.flip(0)[:32_000], RATE)]

@@ -20,13 +20,21 @@ class Watch:
     should_stop: Callable[[], bool] | None = None
     progress: Callable[[int, int], None] | None = None
 
-    def at(self, done: int, total: int) -> None:
-        """Report a step.
+    def check(self) -> None:
+        """Go on, or not.
 
         Raises:
             Cancelled: the caller wants no more.
         """
         if self.should_stop is not None and self.should_stop():
             raise Cancelled
+
+    def at(self, done: int, total: int) -> None:
+        """Report a step.
+
+        Raises:
+            Cancelled: the caller wants no more.
+        """
+        self.check()
         if self.progress is not None:
             self.progress(done, total)
