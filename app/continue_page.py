@@ -143,15 +143,17 @@ def _bind_run(
         yield from run_updates(context, visit, start, length, values, panel, tray, figure)
 
     def stop(visit: Visit) -> list[Any]:
-        going = visit.run is not None and visit.run.started
+        going = visit.run is not None
         visit.cancel()
-        return _busy("Stopping") if going else _idle(CANCELLED)
+        go, cancel, note, _ = _idle(CANCELLED)
+        return [go, cancel, note if going else gr.skip(), gr.skip()]
 
     started = panel.go.click(
         begin, [visit, controls.seed, controls.new_seed], [controls.seed, *panel.outputs], js=ARM_JS, **QUIET
     )
     # Not `cancels=`: reports on their way when it cuts a run off arrive after the answer to the press, and stay. A run
-    # that is told to stop ends by saying so, after its last report.
+    # that is told to stop ends by saying so, after its last report. The press is answered with the very same words, as
+    # its answer may be shown after them.
     started.then(
         work,
         [visit, prompt.clip, prompt.start, prompt.length, *controls.inputs],
