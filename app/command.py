@@ -260,7 +260,7 @@ def demo_bundle(
     out: Annotated[Path, typer.Option(help="The bundle to write.")] = Path(DEMO),
     work: Annotated[Path, typer.Option(help="Prepared corpus and runs; a second call resumes.")] = Path("work"),
     budget_minutes: Annotated[float, typer.Option(help="Training time of all stages together.")] = 130.0,
-    text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the language half.")] = None,
+    text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the transformer.")] = None,
     evaluate: Annotated[bool, typer.Option(help="Measure a few clips of the test split and write the card.")] = True,
     cpu: CpuOption = False,
 ) -> None:
@@ -268,7 +268,8 @@ def demo_bundle(
     from train.demo import DemoRecipes, train_demo
 
     models = ("demo-decoder", "demo-language", "demo-model")
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", *models).within(budget_minutes)
+    phones = "demo-phones" if text else None
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, phones).within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text))
     if evaluate:
         evaluate_(str(out), corpus, quick=True)

@@ -9,6 +9,7 @@ from app.laboratory import Laboratory
 from app.prompt_panel import DEFAULT_SECONDS
 from app.visit import Visit, Visitor
 from engine import AudioLimits, Engine
+from engine.tokenizers import unit_names
 
 MODEL_QUEUE = "model"  # heavy events of every page have this concurrency id
 
@@ -44,8 +45,11 @@ class Context:
         return max(1.0, float(int(self.engine.max_seconds - DEFAULT_SECONDS)))
 
     @property
-    def num_tokens(self) -> int:
-        return self.engine.bundle.config.model.num_token_ids
+    def unit_names(self) -> tuple[str, ...]:
+        """What the token strip calls each token."""
+        config = self.engine.bundle.config
+        names = unit_names(config.tokenizer)
+        return names + ("end",) * (config.model.num_token_ids - len(names))
 
     def new_visit(self) -> Visit:
         """State of a visitor of the Continue page who has just come."""

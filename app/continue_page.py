@@ -209,7 +209,7 @@ def run_updates(
 
 def _bind_figure(context: Context, visit: gr.State, figure: FigurePanel) -> None:
     def show(index: int, visit: Visit) -> list[Any]:
-        return [take_plot(visit, index, context.num_tokens), _prosody_link(context, visit, index)]
+        return [take_plot(visit, index, context.unit_names), _prosody_link(context, visit, index)]
 
     figure.choice.input(show, [figure.choice, visit], [figure.plot, figure.prosody], show_progress="minimal")
 
@@ -250,7 +250,7 @@ def _show_figure(context: Context, visit: Visit) -> list[Any]:
     return [
         gr.update(visible=True),
         gr.update(choices=choices, value=0),
-        take_plot(visit, 0, context.num_tokens),
+        take_plot(visit, 0, context.unit_names),
         _prosody_link(context, visit, 0),
     ]
 

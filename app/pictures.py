@@ -1,5 +1,7 @@
 """From a take to its figure: what the take knows of itself, and the pitch and energy measured on its sound."""
 
+from collections.abc import Sequence
+
 import gradio as gr
 from gradio.components.plot import PlotData
 
@@ -9,7 +11,7 @@ from engine import Take
 from studies.acoustics import energy_db, pitch
 
 
-def picture_of(take: Take, num_tokens: int) -> Picture:
+def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
     """Arrays of the whole take, prompt and continuation."""
     audio = take.audio.detach().float().cpu()
     speech = take.speech
@@ -21,16 +23,16 @@ def picture_of(take: Take, num_tokens: int) -> Picture:
         pitch_hz=pitch(audio).hz.numpy(),
         energy_db=energy_db(audio).numpy(),
         prompt_seconds=take.prompt_frames / 50,
-        num_tokens=num_tokens,
+        unit_names=unit_names,
     )
 
 
-def take_plot(visit: Visit, index: int, num_tokens: int) -> PlotData | None:
+def take_plot(visit: Visit, index: int, unit_names: Sequence[str]) -> PlotData | None:
     """The figure of one of the visit's takes, computed once."""
     if index not in range(len(visit.takes)):
         return None
     if index not in visit.figures:
-        visit.figures[index] = figure_json(utterance_figure(picture_of(visit.takes[index], num_tokens)))
+        visit.figures[index] = figure_json(utterance_figure(picture_of(visit.takes[index], unit_names)))
     return PlotData(type="plotly", plot=visit.figures[index])
 
 

@@ -44,7 +44,7 @@ class Picture:
         pitch_hz: [T], NaN where unvoiced.
         energy_db: [T] of full scale.
         prompt_seconds: where the prompt ends and the continuation begins; 0 where there is no prompt.
-        num_tokens: V, size of the inventory.
+        unit_names: what to call each token, V of them.
     """
 
     audio: Array
@@ -54,7 +54,7 @@ class Picture:
     pitch_hz: Array
     energy_db: Array
     prompt_seconds: float
-    num_tokens: int
+    unit_names: Sequence[str]
 
     @property
     def seconds(self) -> float:
@@ -91,7 +91,7 @@ def utterance_figure(picture: Picture) -> go.Figure:
     add_mel(figure, picture.mel)
     _add_pitch(figure, picture.pitch_hz)
     add_curve(figure, picture.energy_db, "y4", "energy", INK_COLOUR, "%{y:.0f} dB")
-    add_tokens(figure, picture.tokens, picture.num_tokens)
+    add_tokens(figure, picture.tokens, picture.unit_names)
     for dim, curve in enumerate(picture.latents.T):
         colour = curve_colour(dim)
         add_curve(figure, curve, "y6", f"z{dim + 1}", colour, "%{y:.2f}")
@@ -126,13 +126,15 @@ def mel_decibels(mel: Array, loudest: float | None = None) -> NDArray[np.int8]:
     return np.clip(np.round(decibels), *MEL_RANGE_DB).astype(np.int8)
 
 
-def token_colours(num_tokens: int) -> list[tuple[float, str]]:
-    """A stepped colour scale in which neighbouring units look different: hues a golden ratio apart."""
+def token_colours(unit_names: Sequence[str]) -> list[tuple[float, str]]:
+    """A stepped colour scale: one colour for tokens of one name, neighbouring names a golden ratio of hues apart."""
+    number = {name: place for place, name in enumerate(dict.fromkeys(unit_names))}
     scale = []
-    for token in range(num_tokens):
-        red, green, blue = colorsys.hls_to_rgb(token * 0.618034 % 1, (0.50, 0.66, 0.40)[token % 3], 0.45)
+    for token, name in enumerate(unit_names):
+        at = number[name]
+        red, green, blue = colorsys.hls_to_rgb(at * 0.618034 % 1, (0.50, 0.66, 0.40)[at % 3], 0.45)
         colour = f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
-        scale += [(round(token / num_tokens, 4), colour), (round((token + 1) / num_tokens, 4), colour)]
+        scale += [(round(token / len(unit_names), 4), colour), (round((token + 1) / len(unit_names), 4), colour)]
     return scale
 
 
@@ -272,15 +274,15 @@ def add_curve(figure: go.Figure, curve: Array, axis: str, name: str, colour: str
     )
 
 
-def add_tokens(figure: go.Figure, tokens: NDArray[np.int64], num_tokens: int, axis: str = "y5") -> None:
-    """A strip with a colour for each unit; tokens [T]."""
+def add_tokens(figure: go.Figure, tokens: NDArray[np.int64], unit_names: Sequence[str], axis: str = "y5") -> None:
+    """A strip with a colour for each name of a unit, which the pointer shows; tokens [T]."""
     figure.add_heatmap(
         z=tokens.astype(np.uint16)[None],
         x0=0,
         dx=FRAME_SECONDS,
         zmin=-0.5,
-        zmax=num_tokens - 0.5,
-        colorscale=token_colours(num_tokens),
+        zmax=len(unit_names) - 0.5,
+        colorscale=token_colours(unit_names),
         showscale=False,
         hoverinfo="skip",
         yaxis=axis,
@@ -290,7 +292,7 @@ def add_tokens(figure: go.Figure, tokens: NDArray[np.int64], num_tokens: int, ax
         y=np.zeros(len(tokens), np.int8),
         x0=0,
         dx=FRAME_SECONDS,
-        customdata=tokens.astype(np.uint16),
+        customdata=[unit_names[token] for token in tokens],
         mode="markers",
         marker={"opacity": 0},
         hovertemplate="%{customdata}",

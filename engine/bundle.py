@@ -51,6 +51,7 @@ class BundleConfig(Config):
     tokenizer: TokenizerConfig
     provenance: Provenance = Provenance()
     prompt_loudness_lufs: float | None = None  # prompts are brought to the loudness of training; None leaves them
+    limits: tuple[str, ...] = ()  # sentences of its makers for the model card: what it falls short of, and why
     measured: dict[str, JsonValue] = Field(default_factory=dict)  # numbers of the model card, on held-out speech
 
     @model_validator(mode="after")

@@ -191,8 +191,16 @@ class HubertConfig(Config):
     has_encoder: bool = True  # False: imported where HuBERT's weights could not be had; recordings cannot be analysed
 
 
+class PhonePartsConfig(Config):
+    """Units that are beginning, middle and end of silence and of every phone, on the likeliest path through them."""
+
+    phones: tuple[str, ...] = ()  # behind silence, three units each; from the dictionary where it is empty
+    dim: int = 64  # of a linear map that tells the parts apart by distance
+    frames: tuple[int, ...] = (-2, 0, 2)  # what the map sees, relative to the frame it is for
+
+
 class PhoneticConfig(Config):
-    """Small supervised tokenizer: an encoder trained with CTC on phones, its features clustered to units."""
+    """Small supervised tokenizer: an encoder trained with CTC on phones, and units made of one layer's features."""
 
     kind: Literal["phonetic"] = "phonetic"
     num_units: int = 200
@@ -202,10 +210,8 @@ class PhoneticConfig(Config):
     feedforward_dim: int = 768
     kernel_size: int = 15  # depth-wise convolution in each block
     dropout: float = 0.0  # slow on CPU; SpecAugment regularises instead
-    feature_layer: int = 4  # layer whose output is clustered, 1-based
-    projection_dim: int | None = None  # of a linear map that keeps what tells phones apart; None: clustered as it is
-    projection_frames: tuple[int, ...] = (-2, 0, 2)  # what the map sees, relative to the frame it is for
-    switch_cost: float = 0.0  # of another unit than the frame before, in squared distance; 0: each frame its nearest
+    feature_layer: int = 4  # layer whose output becomes units, 1-based
+    phone_parts: PhonePartsConfig | None = None  # None: units are k-means clusters
     phones: tuple[str, ...] = ()  # CTC inventory without the blank, which is class 0
     mel: MelConfig = MelConfig()
 

@@ -1,6 +1,6 @@
 """The tables of a model card, each number with its 95 % interval, and what the numbers mean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from studies.intervals import Estimate
@@ -113,8 +113,8 @@ def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     yield from (("not measured", reason) for reason in evaluation.not_measured.values())
 
 
-def limits(evaluation: Evaluation | None) -> str:
-    """What the model is not for."""
+def limits(evaluation: Evaluation | None, of_its_makers: Sequence[str] = ()) -> str:
+    """What the model is not for, and what its makers say that it falls short of."""
     lines = [
         "* English read speech; other languages, singing and noisy rooms are outside what it has heard.",
         "* It continues a voice that it is given. Use recordings of people who agree, and say that the result is "
@@ -124,7 +124,7 @@ def limits(evaluation: Evaluation | None) -> str:
     if evaluation is not None and "real_words" in evaluation.continuations:
         share = CONTINUED["real_words"][0].show(evaluation.continuations["real_words"])
         lines.append(f"* Of the words heard in its continuations, {share} % are borne out by the sound.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"* {sentence}" for sentence in of_its_makers)])
 
 
 def _how(evaluation: Evaluation) -> str:

@@ -41,7 +41,7 @@ def model_card(bundle: Bundle) -> str:
             else ["Not measured yet: `undertone evaluate BUNDLE --corpus FOLDER` fills this section."]
         ),
         "## Limits",
-        limits(evaluation),
+        limits(evaluation, config.limits),
         "## Licence",
         f"{config.licence}.",
     ]

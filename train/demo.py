@@ -4,44 +4,53 @@ Each part resumes.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from train.export import WEIGHTS, Stages, is_exported, write_bundle
 from train.prepare import prepare
 from train.recipes import load_recipe_of
-from train.runs import run_model, run_tokenizer, run_tokens, run_vocoder
-from train.text.stage import TextSettings
-from train.text.training import prepare_text, train_with_text
+from train.runs import run_model, run_tokenizer, run_vocoder
+from train.text.training import train_phones_first
 from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
 from train.vocoder_recipe import VocoderRecipe
 
-# Joins in rendered latents are not how a voice moves, so they count less than its words (TRAINING_LOG.md, 7).
-TEXT = TextSettings(text_share=0.5, latent_weight=0.2)
 LICENCE = "cc-by-4.0"  # the corpora's; see their attribution in the model card
 
 
 @dataclass(frozen=True)
 class DemoRecipes:
-    """The recipes of a demo bundle; the model's are run one after the other, each from what the one before exported."""
+    """The recipes of a demo bundle; the model's are run one after the other, each from what the one before exported.
+
+    Attributes:
+        phones: the transformer on prose as phones, behind the first of the models (TRAINING_LOG.md, 10).
+    """
 
     tokenizer: TokenizerRecipe
     vocoder: VocoderRecipe
     models: tuple[ModelRecipe, ...]
+    phones: ModelRecipe | None = None
 
     @classmethod
-    def load(cls, tokenizer: str, vocoder: str, *models: str) -> "DemoRecipes":
+    def load(cls, tokenizer: str, vocoder: str, models: Sequence[str], phones: str | None = None) -> "DemoRecipes":
         """By name or file."""
         return cls(
             load_recipe_of(TokenizerRecipe, tokenizer),
             load_recipe_of(VocoderRecipe, vocoder),
             tuple(load_recipe_of(ModelRecipe, model) for model in models),
+            load_recipe_of(ModelRecipe, phones) if phones else None,
         )
+
+    @property
+    def all_models(self) -> tuple[ModelRecipe, ...]:
+        """In their order, with that of the phones where there is one."""
+        return (self.models[0], self.phones, *self.models[1:]) if self.phones else self.models
 
     def within(self, minutes: float) -> "DemoRecipes":
         """The same with their minutes scaled so that they add up to `minutes`."""
-        budgets = [self.tokenizer.minutes, self.vocoder.minutes, *(model.minutes for model in self.models)]
+        budgets = [self.tokenizer.minutes, self.vocoder.minutes, *(model.minutes for model in self.all_models)]
         total = sum(budget or 0.0 for budget in budgets)
 
         def scaled(recipe_minutes: float | None) -> dict[str, float | None]:
@@ -51,6 +60,7 @@ class DemoRecipes:
             self.tokenizer.model_copy(update=scaled(self.tokenizer.minutes)),
             self.vocoder.model_copy(update=scaled(self.vocoder.minutes)),
             tuple(model.model_copy(update=scaled(model.minutes)) for model in self.models),
+            self.phones.model_copy(update=scaled(self.phones.minutes)) if self.phones else None,
         )
 
 
@@ -70,33 +80,31 @@ def train_demo(
         lexicon: folder with cmudict.dict.
         out: the bundle.
         work: prepared corpus and runs; a second call goes on where the first stopped.
-        text: folder of books.tsv.xz, which the language half is trained on too.
+        text: folder of books.tsv.xz for `recipes.phones`.
+    Raises:
+        ValueError: a recipe for text and no text, or the other way round.
     """
+    if (text is None) != (recipes.phones is None):
+        raise ValueError("text needs a recipe that is trained on it, and that recipe needs text")
     prepared = work / "prepared"
     prepare(corpus, prepared)
-    *halves, model = (work / recipe.name for recipe in recipes.models)
-    stages = Stages(work / "tokenizer", work / "vocoder", model, tuple(halves))
+    *earlier, model = (work / recipe.name for recipe in recipes.all_models)
+    stages = Stages(work / "tokenizer", work / "vocoder", model, tuple(earlier))
     if not is_exported(stages.tokenizer):
         run_tokenizer(recipes.tokenizer, prepared, lexicon, stages.tokenizer, cpu)
     if not is_exported(stages.vocoder):
         run_vocoder(recipes.vocoder, prepared, stages.vocoder, cpu)
     start: Path | None = None
-    for recipe, folder in zip(recipes.models, (*stages.halves, stages.model), strict=True):
-        if not is_exported(folder):
-            if text is not None and start is not None and recipe.part == "language":
-                _run_with_text(recipe, stages.tokenizer, start, prepared, text, lexicon, folder, cpu)
-            else:
-                run_model(recipe, prepared, stages.tokenizer, folder, cpu, start)
+    for recipe in recipes.all_models:
+        folder = work / recipe.name
+        if is_exported(folder):
+            pass
+        elif text is not None and start is not None and recipe is recipes.phones:
+            train_phones_first(recipe, start / WEIGHTS, prepared, text, lexicon, work, folder, cpu)
+        else:
+            run_model(recipe, prepared, stages.tokenizer, folder, cpu, start)
         start = folder
-    return write_bundle(stages, out, "undertone-demo", recipes.models[-1].name, corpora(corpus), LICENCE)
-
-
-def _run_with_text(
-    recipe: ModelRecipe, tokenizer: Path, decoder: Path, prepared: Path, text: Path, lexicon: Path, out: Path, cpu: bool
-) -> None:
-    tokens = run_tokens(tokenizer, prepared, cpu=cpu)
-    folders = prepare_text(recipe, tokenizer, tokens, decoder, prepared, text, lexicon, out.parent / "text")
-    train_with_text(recipe, TEXT, folders, decoder / WEIGHTS, out, cpu)
+    return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, corpora(corpus), LICENCE)
 
 
 def corpora(corpus: Path) -> tuple[str, ...]:

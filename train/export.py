@@ -80,7 +80,7 @@ class Stages:
     tokenizer: Path
     vocoder: Path
     model: Path
-    halves: tuple[Path, ...] = ()  # the runs that the model began with, in their order, for its provenance
+    earlier: tuple[Path, ...] = ()  # the runs that the model began with, in their order, for its provenance
 
 
 def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[str, ...], licence: str) -> Path:
@@ -92,7 +92,7 @@ def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[
         data: the corpora trained on, with their licences.
     """
     folders = {"tokenizer": stages.tokenizer, "vocoder": stages.vocoder}
-    folders |= {half.name: half for half in stages.halves} | {"model": stages.model}
+    folders |= {run.name: run for run in stages.earlier} | {"model": stages.model}
     trained = {stage: trained_numbers(folder) for stage, folder in folders.items()}
     recipe_of_model = ModelRecipe.model_validate_json((stages.model / CONFIG).read_text())
     model = VAEGSLM(recipe_of_model.model)

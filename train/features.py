@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.config import MelConfig
 from engine.tokenizers.hubert import HubertTokenizer
 from engine.tokenizers.phonetic import PhoneticTokenizer
-from engine.tokenizers.units import cheapest_units
+from engine.tokenizers.units import nearest_centroid
 from train.prepare import Clip, FlatCorpus
 
 Tokenizer: TypeAlias = PhoneticTokenizer | HubertTokenizer
@@ -25,10 +25,13 @@ class ClipFeatures(Protocol):
     needs_audio: bool  # or the mel is enough
     mel: MelConfig  # of the stored mels
     centroids: Tensor  # [V, F]
-    switch_cost: float
 
     def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
         """float32 [T, F]; T may be a frame or two less than the clip's mel has."""
+        ...
+
+    def units(self, features: Tensor) -> Tensor:
+        """Of one clip's features: [T, F] to int64 [T]."""
         ...
 
 
@@ -39,7 +42,7 @@ class PhoneticFeatures:
 
     def __init__(self, tokenizer: PhoneticTokenizer) -> None:
         self.tokenizer = tokenizer.eval()
-        self.centroids, self.switch_cost = tokenizer.centroids, tokenizer.config.switch_cost
+        self.centroids = tokenizer.centroids
         self.mel = tokenizer.config.mel
 
     @torch.inference_mode()
@@ -47,12 +50,14 @@ class PhoneticFeatures:
         mel = corpus.mel(clip).to(self.centroids.device)
         return self.tokenizer.features_batch(mel[None], torch.tensor([len(mel)], device=mel.device))[0].float()
 
+    def units(self, features: Tensor) -> Tensor:
+        return self.tokenizer.units(features)
+
 
 class HubertFeatures:
     """HuBERT's last hidden state, from the stored waveform, in float16 on a GPU as published."""
 
     needs_audio = True
-    switch_cost = 0.0  # as published
 
     def __init__(self, tokenizer: HubertTokenizer) -> None:
         on_gpu = tokenizer.centroids.device.type == "cuda"
@@ -64,6 +69,9 @@ class HubertFeatures:
     def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
         return self.tokenizer.features(corpus.audio(clip).to(self.centroids.device))
 
+    def units(self, features: Tensor) -> Tensor:
+        return nearest_centroid(features, self.centroids)
+
 
 def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
     """The interface over a tokenizer, where its weights are."""
@@ -72,8 +80,7 @@ def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
 
 def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
     """Unit ids int64 [T] of a clip, at most one for each frame of its mel."""
-    found = cheapest_units(features.features(corpus, clip), features.centroids, features.switch_cost)
-    return found[: clip.num_frames].cpu()
+    return features.units(features.features(corpus, clip))[: clip.num_frames].cpu()
 
 
 def units_only(tokenizer: Tokenizer) -> Tokenizer:
@@ -82,9 +89,6 @@ def units_only(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
-    """Names the tokens that this tokenizer assigns; other weights or another cost of a change give another name."""
+    """Names the tokens that this tokenizer assigns; other weights give another name."""
     weights = {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
-    found = hashlib.sha256(save(weights))
-    if isinstance(tokenizer, PhoneticTokenizer) and tokenizer.config.switch_cost:
-        found.update(repr(tokenizer.config.switch_cost).encode())
-    return found.hexdigest()[:12]
+    return hashlib.sha256(save(weights)).hexdigest()[:12]

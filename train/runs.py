@@ -13,6 +13,7 @@ from train.loop import Clock, run
 from train.phones import Lexicon
 from train.phonetic_units import fit_units
 from train.recipes import AnyRecipe
+from train.text.phones_first import PhoneStage
 from train.tokenizer import TokenizerRecipe, TokenizerStage
 from train.tokens import assign_tokens
 from train.vae_gslm import ModelRecipe, ModelStage
@@ -29,7 +30,7 @@ def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: P
     clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
     if accelerator.is_main_process:
         tokenizer = stage.tokenizer_on_cpu()
-        numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, words, recipe.kmeans_frames, recipe.seed)
+        numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, words, recipe.unit_frames, recipe.seed)
         log.info("tokenizer: %s", numbers)
         export_stage(tokenizer, tokenizer.config, clock, out, numbers)
     accelerator.wait_for_everyone()
@@ -94,7 +95,7 @@ def run_model(
     )
 
 
-def train_and_export(stage: ModelStage, prepared: Path, out: Path) -> None:
+def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) -> None:
     """Train to the budget of the stage's recipe and write what it made; an interrupted run goes on."""
     recipe, accelerator = stage.recipe, stage.accelerator
     clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)

@@ -25,6 +25,7 @@ from train.batches import FrameBatches
 from train.gradients import apply_gradients
 from train.loop import Budget, step_seed
 from train.metrics import Sample
+from train.phone_parts import with_phones
 from train.phones import Lexicon
 from train.pool import open_corpus
 from train.prepare import Clip, CorpusError
@@ -54,7 +55,7 @@ class TokenizerRecipe(Config):
     frequency_mask_bins: int = 18
     time_masks_per_second: float = 0.6
     time_mask_frames: int = 8
-    kmeans_frames: int = 300_000
+    unit_frames: int = 300_000  # that the units are fitted on
     bf16: bool = True
     seed: int = 0
 
@@ -88,7 +89,7 @@ class TokenizerStage:
         self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe)
         self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, recipe.seed)
         torch.manual_seed(recipe.seed)
-        tokenizer = PhoneticTokenizer(recipe.model.model_copy(update={"phones": lexicon.inventory}))
+        tokenizer = PhoneticTokenizer(with_phones(recipe.model, lexicon.inventory))
         optimizer = torch.optim.AdamW(
             tokenizer.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
         )

@@ -61,13 +61,13 @@ class Strip:
 
 
 def overlay_figure(
-    before: Side, after: Side, tracks: Sequence[tuple[int, str, str]], num_tokens: int
+    before: Side, after: Side, tracks: Sequence[tuple[int, str, str]], unit_names: Sequence[str]
 ) -> tuple[go.Figure, dict[str, str]]:
     """The figure, and the card drawn on each y axis.
 
     Args:
         tracks: dimension, card and name of each latent that is shown, from the top.
-        num_tokens: V.
+        unit_names: what to call each token, V of them.
     """
     aligned = len(before.mel) == len(after.mel)
     strips = _strips(tracks, aligned)
@@ -84,7 +84,7 @@ def overlay_figure(
     _add_pair(figure, before.pitch_hz, after.pitch_hz, pitch, "F0", "%{y:.0f} Hz")
     fit_pitch_axis(figure, pitch, before.pitch_hz, after.pitch_hz)
     _add_pair(figure, before.energy_db, after.energy_db, energy, "energy", "%{y:.0f} dB")
-    add_tokens(figure, after.tokens, num_tokens, tokens)
+    add_tokens(figure, after.tokens, unit_names, tokens)
     for dimension, _, _ in tracks:
         axis, name, colour = axes.pop(0), f"z{dimension + 1}", curve_colour(dimension)
         _add_pair(figure, before.latents[:, dimension], after.latents[:, dimension], axis, name, "%{y:.2f}", colour)

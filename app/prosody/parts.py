@@ -111,7 +111,7 @@ class Parts:
         """The sound that has been made."""
         yield self.workbench.show_sound(visit, bench) | self.status.progress("Measuring", 1.0)
         yield (
-            self.workbench.show_picture(bench, self.context.num_tokens)
+            self.workbench.show_picture(bench, self.context.unit_names)
             | self.keeping.show(visit, bench)
             | self.status.idle(note)
         )

@@ -1,5 +1,6 @@
 """The workbench: the player, the figure, the numbers and the cards; and what a new sound changes in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,14 +114,14 @@ class Workbench:
         """What can be heard."""
         return {self.edited: {"serial": visit.next_serial(), "after": samples_text(bench.after.audio)}}
 
-    def show_picture(self, bench: Bench, num_tokens: int) -> Updates:
+    def show_picture(self, bench: Bench, unit_names: Sequence[str]) -> Updates:
         """What can be seen and read; measures both sounds where that has not been done."""
         before, after = bench.measures(Arrangement()), bench.measures(bench.now)
         shown = [
             (card.dimension, card.id, card.title) for card in sorted_cards(bench.cards) if card.dimension is not None
         ]
         sides = _side(bench.before, before), _side(bench.after, after)
-        figure, axes = overlay_figure(*sides, shown, num_tokens)
+        figure, axes = overlay_figure(*sides, shown, unit_names)
         known = {card.id for card in bench.cards}
         return {
             self.plot: PlotData(type="plotly", plot=figure_json(figure)),

@@ -32,6 +32,10 @@ class AlibiBias(FixedTables):
         distance = np.arange(max_positions - 1, -1, -1)
         super().__init__(slopes=slopes, row=-slopes[:, None] * distance)
 
+    def stretch(self, factor: float) -> None:
+        """Count every position as `factor` of them from now on."""
+        self.replace(slopes=factor * self.arrays["slopes"], row=factor * self.arrays["row"])
+
     def forward(self, num_queries: int, num_keys: int) -> Tensor:
         """Bias [1, H, queries, keys] where the queries are the last of the keys' positions."""
         if num_queries == 1:

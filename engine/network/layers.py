@@ -71,6 +71,11 @@ class FixedTables(nn.Module):
         for name, array in arrays.items():
             self.register_buffer(name, torch.from_numpy(array.astype(np.float32)), persistent=False)
 
+    def replace(self, **arrays: np.ndarray) -> None:
+        """Other constants of the same shapes."""
+        self.arrays = self.arrays | arrays
+        self._apply(lambda tensor: tensor)
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
         for name, array in self.arrays.items():

@@ -5,7 +5,9 @@ from torch import nn
 from engine.config import HubertConfig, PhoneticConfig
 from engine.tokenizers.units import cheapest_units, nearest_centroid
 
-__all__ = ["build_tokenizer", "cheapest_units", "nearest_centroid"]
+__all__ = ["PARTS_OF_PHONE", "build_tokenizer", "cheapest_units", "nearest_centroid", "unit_names"]
+
+PARTS_OF_PHONE = 3  # its beginning, middle and end sound different
 
 
 def build_tokenizer(config: HubertConfig | PhoneticConfig) -> nn.Module:
@@ -17,3 +19,10 @@ def build_tokenizer(config: HubertConfig | PhoneticConfig) -> nn.Module:
     from engine.tokenizers.hubert import HubertTokenizer
 
     return HubertTokenizer(config)
+
+
+def unit_names(config: HubertConfig | PhoneticConfig) -> tuple[str, ...]:
+    """What to call each unit: the phone that it is a part of, else its number."""
+    if isinstance(config, PhoneticConfig) and config.phone_parts and config.phone_parts.phones:
+        return tuple(name for name in ("silence", *config.phone_parts.phones) for _ in range(PARTS_OF_PHONE))
+    return tuple(map(str, range(config.num_units)))

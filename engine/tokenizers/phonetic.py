@@ -1,4 +1,4 @@
-"""Small supervised tokenizer: a Conformer trained with CTC on phones; one layer's features are clustered to units.
+"""Small supervised tokenizer: a Conformer trained with CTC on phones; units are made of one layer's features.
 
 B batch, T frames at 50 Hz, M mel bins, F feature dims, P phones and the blank (class 0), V units.
 """
@@ -9,13 +9,14 @@ from torchaudio.models import Conformer
 
 from engine.config import PhoneticConfig
 from engine.mel import LogMel
-from engine.tokenizers.units import cheapest_units
+from engine.tokenizers.units import cheapest_units, nearest_centroid
 
 
 class PhoneticTokenizer(nn.Module):
     """Waveform to phonetic units at 50 Hz, and to phone posteriors."""
 
     centroids: Tensor
+    transition_costs: Tensor | None  # [V, V], where units are phone parts
 
     def __init__(self, config: PhoneticConfig) -> None:
         super().__init__()
@@ -32,9 +33,10 @@ class PhoneticTokenizer(nn.Module):
             convolution_first=True,  # position enters through the convolution, so it comes before attention
         )
         self.classifier = nn.Linear(config.dim, len(config.phones) + 1) if config.phones else None
-        stacked = len(config.projection_frames) * config.dim
-        self.projection = nn.Linear(stacked, config.projection_dim) if config.projection_dim else None
-        self.register_buffer("centroids", torch.zeros(config.num_units, config.projection_dim or config.dim))
+        parts = config.phone_parts
+        self.projection = nn.Linear(len(parts.frames) * config.dim, parts.dim) if parts else None
+        self.register_buffer("centroids", torch.zeros(config.num_units, parts.dim if parts else config.dim))
+        self.register_buffer("transition_costs", torch.zeros(config.num_units, config.num_units) if parts else None)
 
     def normalised(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """Log-mel with each bin's mean over the clip removed: takes out the microphone and most of the voice colour."""
@@ -80,20 +82,21 @@ class PhoneticTokenizer(nn.Module):
         return units.eval()
 
     def features_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """Features to cluster, from natural-log mels: [B, T, M] and int64 [B] to [B, T, F]."""
+        """Features that units are made of, from natural-log mels: [B, T, M] and int64 [B] to [B, T, F]."""
         hidden = self.hidden_batch(log_mel, lengths)
         return hidden if self.projection is None else self.projection(self.stacked(hidden, lengths))
 
     def hidden_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """The layer that is clustered, before the projection: [B, T, M] and int64 [B] to [B, T, dim]."""
+        """The layer that becomes units, before the projection: [B, T, M] and int64 [B] to [B, T, dim]."""
         return self.layers(self.normalised(log_mel, lengths), lengths)[self.config.feature_layer - 1]
 
     def stacked(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         """Every frame with its neighbours, those beyond a clip's edge being the edge: [B, T, D] to [B, T, N D]."""
+        assert self.config.phone_parts
         frames = torch.arange(hidden.shape[1], device=hidden.device)
         seen = [
             torch.minimum((frames + offset).clamp(min=0)[None], lengths[:, None] - 1)
-            for offset in self.config.projection_frames
+            for offset in self.config.phone_parts.frames
         ]
         return torch.cat([hidden.gather(1, at[..., None].expand_as(hidden)) for at in seen], dim=-1)
 
@@ -105,4 +108,10 @@ class PhoneticTokenizer(nn.Module):
 
     def tokens(self, waveform: Tensor) -> Tensor:
         """Units of one waveform: float32 [samples] at 16 kHz to int64 [T]."""
-        return cheapest_units(self.features(waveform), self.centroids, self.config.switch_cost)
+        return self.units(self.features(waveform))
+
+    def units(self, features: Tensor) -> Tensor:
+        """Units of one clip's features: [T, F] to int64 [T]."""
+        if self.transition_costs is None:
+            return nearest_centroid(features, self.centroids)
+        return cheapest_units(features, self.centroids, self.transition_costs)

@@ -23,33 +23,36 @@ def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:
     return torch.cat(blocks).reshape(features.shape[:-1])
 
 
-def cheapest_units(features: Tensor, centroids: Tensor, switch_cost: float = 0.0) -> Tensor:
-    """Units that are near their frames and change seldom.
+def cheapest_units(features: Tensor, centroids: Tensor, transition_costs: Tensor) -> Tensor:
+    """Units that are near their frames and follow each other as units do (a Viterbi search).
 
-    Minimises the sum of squared distances plus `switch_cost` for every change (a Viterbi search with a Potts penalty,
-    as Kamper and van Niekerk 2021, "Towards unsupervised phone and word segmentation", do it). At 0 every frame has
-    its nearest centroid, as published.
+    Minimises the sum of squared distances plus the cost of every step from one unit to the next. With distances that
+    are twice a negative log likelihood and costs that are twice a negative log probability this is the most likely
+    path of a hidden Markov model whose states are the units.
 
     Args:
         features: [T, F] of any float type.
         centroids: [V, F].
+        transition_costs: [V, V], from the unit of a row to that of a column; no cost at all gives every frame its
+            nearest centroid.
     Returns:
         int64 [T].
     """
-    if switch_cost == 0.0 or len(features) < 2:
+    if not len(features):
         return nearest_centroid(features, centroids)
     centroids = centroids.float()
-    distances = torch.addmm(centroids.square().sum(1), features.float(), centroids.T, alpha=-2.0).cpu().numpy()
+    squared = torch.addmm(centroids.square().sum(1), features.float(), centroids.T, alpha=-2.0)
+    distances = squared.detach().cpu().double().numpy()
+    arriving = np.ascontiguousarray(transition_costs.cpu().double().numpy().T)  # [to, from]
     every = np.arange(len(centroids))
-    arrived_from = np.empty(distances.shape, dtype=np.int32)
-    cost = distances[0].astype(np.float64)
+    came_from = np.zeros(distances.shape, dtype=np.int32)
+    cost = distances[0]
     for frame in range(1, len(distances)):
-        best = int(cost.argmin())
-        stays = cost <= cost[best] + switch_cost
-        arrived_from[frame] = np.where(stays, every, best)
-        cost = np.where(stays, cost, cost[best] + switch_cost) + distances[frame]
+        steps = arriving + cost
+        came_from[frame] = steps.argmin(1)
+        cost = steps[every, came_from[frame]] + distances[frame]
     units = np.empty(len(distances), dtype=np.int64)
     units[-1] = cost.argmin()
     for frame in range(len(distances) - 1, 0, -1):
-        units[frame - 1] = arrived_from[frame, units[frame]]
+        units[frame - 1] = came_from[frame, units[frame]]
     return torch.from_numpy(units).to(features.device)

@@ -24,7 +24,7 @@ def picture(seconds: float = 13.0, latent_dim: int = 4, prompt_seconds: float = 
         pitch_hz=pitch_hz,
         energy_db=rng.uniform(-60, -10, frames).astype(np.float32),
         prompt_seconds=prompt_seconds,
-        num_tokens=200,
+        unit_names=[str(unit) for unit in range(200)],
     )
 
 
@@ -61,7 +61,7 @@ def test_curves_arrive_as_they_were_measured() -> None:
     np.testing.assert_array_equal(decoded(traces["F0"]["y"]), example.pitch_hz)
     np.testing.assert_array_equal(decoded(traces["z3"]["y"]), example.latents[:, 2])
     np.testing.assert_array_equal(decoded(traces["tokens"]["z"])[0], example.tokens)
-    np.testing.assert_array_equal(decoded(traces["token"]["customdata"]), example.tokens)
+    assert traces["token"]["customdata"] == [example.unit_names[token] for token in example.tokens]
     assert traces["F0"]["dx"] == traces["mel"]["dx"] == 0.02
 
 
@@ -92,7 +92,16 @@ def test_unvoiced_speech_and_a_single_frame_are_drawn_too() -> None:
 
 
 def test_each_unit_has_one_step_of_the_colour_scale() -> None:
-    scale = token_colours(200)
+    scale = token_colours([str(unit) for unit in range(200)])
     assert len(scale) == 400
     assert [position for position, _ in scale] == sorted(position for position, _ in scale)
     assert (scale[0][0], scale[-1][0]) == (0.0, 1.0)
+
+
+def test_tokens_of_one_name_share_a_colour_and_neighbouring_names_do_not() -> None:
+    names = ("silence", "silence", "AA", "AA", "B", "B")
+    colours = [colour for _, colour in token_colours(names)][::2]
+    assert colours[0] == colours[1] != colours[2] == colours[3] != colours[4] == colours[5]
+    edges = [edge for edge, _ in token_colours(names)]
+    assert edges == sorted(edges)
+    assert (edges[0], edges[-1]) == (0, 1)

@@ -148,7 +148,7 @@ def test_the_figure_draws_each_latent_in_a_panel_of_its_own(bench: Bench) -> Non
     from app.prosody.workbench import _side
 
     side = _side(bench.before, bench.measures(Arrangement()))
-    figure, axes = overlay_figure(side, side, [(0, "z1", "z1"), (2, "z3", "z3")], 24)
+    figure, axes = overlay_figure(side, side, [(0, "z1", "z1"), (2, "z3", "z3")], [str(unit) for unit in range(24)])
     assert list(axes.values()) == ["pitch height", "loudness", "z1", "z3"]
     names = [trace.name for trace in figure.data]
     assert names.count("z1") == names.count("z3") == 1

@@ -1,5 +1,6 @@
 """The card says what was measured: every number with its interval, every gap with its reason."""
 
+import json
 import re
 from pathlib import Path
 
@@ -119,6 +120,12 @@ def test_tables_are_whole(folder: Path) -> None:
     for block in card.split("\n\n"):
         lines = [line for line in block.splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in lines}) <= 1, block
+
+
+def test_what_the_makers_say_stands_among_the_limits(folder: Path) -> None:
+    path = folder / "bundle.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "limits": ["Its units err once in four phones."]}))
+    assert "* Its units err once in four phones.\n\n## Licence" in model_card(load_bundle(folder))
 
 
 def test_a_bundle_that_nobody_measured_says_so_and_how_to(folder: Path) -> None:

@@ -8,11 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from engine.bundle import load_bundle
-from engine.config import VocosConfig
+from engine.config import PhonePartsConfig, VocosConfig
+from engine.tokenizers import PARTS_OF_PHONE
 from tests.train.tiny_recipes import MODEL, TOKENIZER
 from train.demo import DemoRecipes, train_demo
 from train.export import WEIGHTS
-from train.text.stage import TextSettings
+from train.phones import Lexicon
 from train.vae_gslm import LANGUAGE
 from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe
 
@@ -45,20 +46,35 @@ def test_each_model_run_goes_on_from_the_one_before_and_the_bundle_names_them_al
     assert set(bundle.config.provenance.steps) == {"tokenizer", "vocoder", "half-decoder", "half-language", "model"}
 
 
-def test_with_text_the_language_half_learns_from_prose(corpus: Path, lexicon_folder: Path, tmp_path: Path) -> None:
+def test_with_text_the_transformer_learns_from_prose_first(corpus: Path, lexicon_folder: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     with lzma.open(tmp_path / "books.tsv.xz", "wt") as file:
         sentences = ("We saw the sea.", "The old man ran, a dog ran.", "One red hat sat.", "The cat saw a man.")
         file.write("book\tsentence\n" + "".join(f"emma\t{sentence}\n" for sentence in sentences * 3))
-    recipes = DemoRecipes(TOKENIZER, VOCODER, MODELS)
+    num_parts = PARTS_OF_PHONE * (len(Lexicon(lexicon_folder).inventory) + 1)
+    tokenizer = TOKENIZER.model_copy(
+        update={"model": TOKENIZER.model.model_copy(update={"phone_parts": PhonePartsConfig(), "num_units": num_parts})}
+    )
+    sizes = MODEL.model.model_copy(update={"num_tokens": num_parts})
+    phones = MODELS[1].model_copy(update={"name": "phones", "window_frames": 16})
+    *models, first = (recipe.model_copy(update={"model": sizes}) for recipe in (*MODELS, phones))
+    recipes = DemoRecipes(tokenizer, VOCODER, tuple(models), first)
+    with pytest.raises(ValueError, match="needs text"):
+        train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True)
     out = train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True, text=tmp_path)
-    assert TextSettings.model_validate_json((work / "half-language" / "text.json").read_text()).source == "prose"
-    assert load_bundle(out).config.provenance.steps["half-language"] == 2
+    assert list(load_bundle(out).config.provenance.steps) == [
+        "tokenizer", "vocoder", "half-decoder", "phones", "half-language", "model"
+    ]  # fmt: skip
+    decoder, text = (load_file(str(work / name / WEIGHTS)) for name in ("half-decoder", "phones"))
+    taught = {key.split(".")[0] for key, value in decoder.items() if not torch.equal(value, text[key])}
+    assert taught == {"transformer", "prior_head"}
 
 
 def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", "demo-decoder", "demo-language", "demo-model")
+    recipes = DemoRecipes.load(
+        "demo-tokenizer", "vocoder-cpu", ("demo-decoder", "demo-language", "demo-model"), "demo-phones"
+    )
     scaled = recipes.within(10.0)
-    minutes = [recipe.minutes for recipe in (scaled.tokenizer, scaled.vocoder, *scaled.models)]
+    minutes = [recipe.minutes for recipe in (scaled.tokenizer, scaled.vocoder, *scaled.all_models)]
     assert sum(filter(None, minutes)) == pytest.approx(10.0)
     assert None not in minutes

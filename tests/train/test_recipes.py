@@ -23,7 +23,7 @@ SMALL = {
         model.transformer.feedforward_dim=16 model.utterance.channels=[8,8,8,8] model.utterance.dim=8
         model.decoder.channels=16 model.decoder.hidden_channels=[16,16,16,16,16,16] model.decoder.time_dim=16""",
     "tokenizer": """steps=2 frames_per_step=400 model.dim=16 model.num_layers=2 model.num_heads=2
-        model.feedforward_dim=16 model.feature_layer=1 model.num_units=12 bf16=false""",
+        model.feedforward_dim=16 model.feature_layer=1 model.num_units=12 model.phone_parts=null bf16=false""",
     "vocoder": """steps=2 batch=1 adversarial_batch=1 segment_frames=12 precision=float32
         discriminators.period_width=2 discriminators.resolution_width=2 evaluation_clips=1""",
 }

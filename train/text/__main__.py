@@ -1,4 +1,4 @@
-"""Text-side help on the command line: `python -m train.text align | latents | measure | train | pairs`."""
+"""Text-side help on the command line: `python -m train.text phones | align | latents | measure | train | pairs`."""
 
 import logging
 from pathlib import Path
@@ -13,7 +13,7 @@ from train.text.latents import store_latents
 from train.text.measure import report
 from train.text.pair_file import make_pairs
 from train.text.stage import TextFolders, TextSettings, mixed_windows
-from train.text.training import TEACHING_CLIPS, align_all, train_with_text
+from train.text.training import TEACHING_CLIPS, align_all, train_phones_first, train_with_text
 from train.text.windows import speech_of
 from train.vae_gslm import ModelRecipe
 
@@ -55,6 +55,22 @@ def latents(
 
 
 @app.command()
+def phones(
+    start: Annotated[Path, typer.Option(help="export.safetensors of the decoder part")],
+    prepared: Prepared,
+    text: Prose,
+    lexicon: LexiconFolder,
+    out: Path,
+    recipe: str = "demo-phones",
+    cpu: bool = False,
+    overrides: Overrides = None,
+) -> None:
+    """Train the transformer on prose, one position a phone, before it hears frames; an interrupted run goes on."""
+    chosen = load_recipe_of(ModelRecipe, recipe, overrides or ())
+    train_phones_first(chosen, start, prepared, text, lexicon, out.parent, out, cpu)
+
+
+@app.command()
 def train(
     start: Annotated[Path, typer.Option(help="export.safetensors of the decoder part")],
     prepared: Prepared,
@@ -69,6 +85,9 @@ def train(
     latent_weight: Annotated[float, typer.Option(help="of the latents of rendered frames")] = 1.0,
     one_voice: bool = True,
     transcripts: Annotated[bool, typer.Option(help="render the speech's own sentences: the control")] = False,
+    spoken_units: Annotated[
+        bool, typer.Option(help="phones as the text has them, where units are phone parts")
+    ] = False,
     cpu: bool = False,
     overrides: Overrides = None,
 ) -> None:
@@ -77,6 +96,7 @@ def train(
     settings = TextSettings(
         text_share=text_share,
         source="transcripts" if transcripts else "prose",
+        units="spoken" if spoken_units else "heard",
         latent_weight=latent_weight,
         one_voice=one_voice,
     )

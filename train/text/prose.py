@@ -106,7 +106,7 @@ def _encode_all(source: Path, lexicon: Lexicon, held_out: bool, path: Path) -> N
     partial = path.with_suffix(".partial.npz")
     np.savez(
         partial,
-        symbols=np.concatenate(sentences),
+        symbols=np.concatenate([np.zeros(0, dtype=np.uint8), *sentences]),
         offsets=np.cumsum([0, *map(len, sentences)]),
         book=np.array(book, dtype=np.int32),
         books=np.array(list(books)),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.corpora.source import CorpusError
+from train.phone_parts import UNLABELLED, parts_of
 from train.prepare import Clip
 from train.text.alignment import AlignedClip, Alignment
 from train.text.segments import SILENCE
@@ -93,6 +94,21 @@ class Inventory:
         frames = np.where(runs.usable, runs.end - runs.start, 0)
         totals: np.ndarray = np.bincount(runs.speaker, frames, minlength=len(self.speakers)) / frame_rate_hz / 60
         return totals
+
+    def spoken_units(self, heard: np.ndarray) -> np.ndarray:
+        """Units of the flat files as the transcripts have them: each frame of a run is that part of its phone.
+
+        Args:
+            heard: what the tokenizer assigned, uint16 [frames]; kept outside of aligned runs.
+        """
+        runs = self.runs
+        symbol = np.where(runs.symbol == self.long_pause, SILENCE, runs.symbol)
+        lengths = runs.end - runs.start
+        parts = parts_of(symbol, np.cumsum(lengths), len(self.phones))
+        frames = np.arange(len(parts)) + np.repeat(runs.start - (np.cumsum(lengths) - lengths), lengths)
+        units = np.array(heard)
+        units[frames[parts != UNLABELLED]] = parts[parts != UNLABELLED]
+        return units
 
 
 def _runs(chosen: list[tuple[Clip, AlignedClip]], speaker_number: dict[str, int], num_phones: int) -> Runs:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from engine.config import Config
 from engine.network import Losses, losses
 from engine.noise import BatchNoise
+from engine.tokenizers import PARTS_OF_PHONE
+from train.corpora.source import CorpusError
 from train.phones import Lexicon
 from train.prepare import read_index
 from train.readout import Reading
@@ -31,6 +33,9 @@ class TextSettings(Config):
     text_share: float = 0.5  # of the windows
     # "transcripts" renders what the speech says already: about as many joins, no new word; the control of "prose".
     source: Literal["prose", "transcripts"] = "prose"
+    # "heard" units are those of the runs; "spoken" ones are the parts of the phones that the text asks for, where units
+    # are phone parts: text is then without the tokenizer's errors.
+    units: Literal["heard", "spoken"] = "heard"
     latent_weight: float = 1.0  # of the latents' term of rendered windows; 0: text teaches tokens alone
     one_voice: bool = True  # a rendered utterance keeps one speaker
     max_stretch: int = MAX_STRETCH  # runs of one recording in a row
@@ -67,7 +72,20 @@ def text_frames(
     else:
         prose = read_prose(folders.text, Lexicon(folders.lexicon), folders.work, held_out)
     lengths = np.array([clip.num_frames for clip in clips if clip.split == "train"])
-    return TextFrames(prose, renderer, lengths)
+    return TextFrames(prose, renderer, lengths, _text_units(settings, inventory, frames.tokens, num_units))
+
+
+def _text_units(settings: TextSettings, inventory: Inventory, heard: np.ndarray, num_units: int) -> np.ndarray:
+    """Units of the flat files' frames where they speak text."""
+    if settings.units == "heard":
+        return heard
+    num_parts = PARTS_OF_PHONE * (len(inventory.phones) + 1)
+    if num_units != num_parts:
+        raise CorpusError(
+            f"units: spoken needs units that are parts of phones, {num_parts} of them; the model has {num_units}. "
+            "Train the tokenizer with phone_parts, or set units: heard."
+        )
+    return inventory.spoken_units(heard)
 
 
 def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFolders, parts: int = 1) -> MixedWindows:

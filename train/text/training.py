@@ -9,6 +9,8 @@ from train.phones import Lexicon
 from train.runs import train_and_export
 from train.text.alignment import align_corpus
 from train.text.latents import store_latents
+from train.text.phones_first import PhoneStage
+from train.text.prose import read_prose
 from train.text.refine import refine_file
 from train.text.stage import TextFolders, TextSettings, TextStage
 from train.vae_gslm import ModelRecipe
@@ -51,7 +53,7 @@ def prepare_text(
     Args:
         tokenizer: run of the phonetic tokenizer.
         tokens: tokens-NAME.u16 that it assigned.
-        decoder: run of the decoder part.
+        decoder: run whose posterior the text is rendered with.
         prepared: flat prepared folder.
         text: folder of books.tsv.xz.
         lexicon: folder of cmudict.dict.
@@ -68,13 +70,37 @@ def prepare_text(
     )
 
 
+def train_phones_first(
+    recipe: ModelRecipe,
+    start: Path,
+    prepared: Path,
+    text: Path,
+    lexicon: Path,
+    work: Path,
+    out: Path,
+    cpu: bool = False,
+) -> None:
+    """Train the transformer on prose as phones, then export it; an interrupted run goes on.
+
+    Args:
+        start: exported weights of the decoder part.
+        text: folder of books.tsv.xz.
+        lexicon: folder of cmudict.dict.
+        work: where encoded prose is kept.
+    """
+    accelerator, words = Accelerator(cpu=cpu), Lexicon(lexicon)
+    prose, held_out = (read_prose(text, words, work, kept_aside) for kept_aside in (False, True))
+    stage = PhoneStage(recipe, prose, held_out, len(words.inventory), accelerator, start)
+    train_and_export(stage, prepared, out)
+
+
 def train_with_text(
     recipe: ModelRecipe, settings: TextSettings, folders: TextFolders, start: Path, out: Path, cpu: bool = False
 ) -> None:
     """Train the language part on speech and rendered text, then export it; an interrupted run goes on.
 
     Args:
-        start: exported weights of the decoder part.
+        start: exported weights; their posterior and decoder stay as they are.
     """
     accelerator = Accelerator(cpu=cpu)
     stage = TextStage(recipe, settings, folders, accelerator, start)

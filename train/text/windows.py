@@ -69,10 +69,17 @@ class SpeechFrames:
 
 
 class TextFrames:
-    """Frame numbers of sentences of one book in a row, as long as clips of speech are."""
+    """Frame numbers of sentences of one book in a row, as long as clips of speech are.
 
-    def __init__(self, prose: Prose, renderer: Renderer, lengths: np.ndarray) -> None:
-        self.prose, self.renderer, self.lengths = prose, renderer, lengths
+    Args:
+        prose: the sentences.
+        renderer: speaks them.
+        lengths: of clips of speech, in frames.
+        tokens: units of the flat files' frames where they speak text, uint16.
+    """
+
+    def __init__(self, prose: Prose, renderer: Renderer, lengths: np.ndarray, tokens: np.ndarray) -> None:
+        self.prose, self.renderer, self.lengths, self.tokens = prose, renderer, lengths, tokens
 
     def symbols(self, random: np.random.Generator, frames: int) -> list[np.ndarray]:
         """Sentences, each with the pause before it, until they should last for so many frames."""
@@ -155,7 +162,8 @@ class MixedWindows:
         mean, logstd = torch.zeros(batch, longest, dims), torch.zeros(batch, longest, dims)
         for row, (numbers, ends) in enumerate(cuts):
             count = len(numbers)
-            tokens[row, :count] = torch.from_numpy(self.frames.tokens[numbers].astype(np.int64))
+            units = self.text.tokens if is_text[row] else self.frames.tokens
+            tokens[row, :count] = torch.from_numpy(units[numbers].astype(np.int64))
             shown = np.append(numbers, numbers[-1:]) if ends else numbers
             if ends:
                 tokens[row, count] = self.config.num_tokens
