@@ -97,12 +97,11 @@ def train_demo(
     start: Path | None = None
     for recipe in recipes.all_models:
         folder = work / recipe.name
-        if is_exported(folder):
-            pass
-        elif text is not None and start is not None and recipe is recipes.phones:
-            train_phones_first(recipe, start / WEIGHTS, prepared, text, lexicon, work, folder, cpu)
-        else:
-            run_model(recipe, prepared, stages.tokenizer, folder, cpu, start)
+        if not is_exported(folder):
+            if text is not None and start is not None and recipe is recipes.phones:
+                train_phones_first(recipe, start / WEIGHTS, prepared, text, lexicon, work, folder, cpu)
+            else:
+                run_model(recipe, prepared, stages.tokenizer, folder, cpu, start)
         start = folder
     return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, corpora(corpus), LICENCE)
 

@@ -20,6 +20,11 @@ TRANSITION_WEIGHT = 0.5  # of what follows what, against what is heard; frames i
 BACK_OFF = 0.01  # share of a part's steps that go to the beginning of any part
 
 
+def num_parts_of(num_phones: int) -> int:
+    """Units of so many phones and silence."""
+    return PARTS_OF_PHONE * (num_phones + 1)
+
+
 def with_phones(config: PhoneticConfig, phones: tuple[str, ...]) -> PhoneticConfig:
     """The configuration of a tokenizer that reads these phones.
 
@@ -27,7 +32,7 @@ def with_phones(config: PhoneticConfig, phones: tuple[str, ...]) -> PhoneticConf
         CorpusError: units that are parts of phones, and not as many as the phones have.
     """
     parts = config.phone_parts
-    num_parts = PARTS_OF_PHONE * (len(phones) + 1)
+    num_parts = num_parts_of(len(phones))
     if parts and config.num_units != num_parts:
         raise CorpusError(
             f"{len(phones)} phones and silence have {num_parts} parts, the tokenizer has {config.num_units} units. "
@@ -52,7 +57,7 @@ def parts_of(symbols: np.ndarray, ends: np.ndarray, num_phones: int) -> np.ndarr
 
 
 def fit_points(
-    features: np.ndarray, labels: np.ndarray, projection: nn.Linear, num_parts: int, seed: int = 0, steps: int = STEPS
+    features: np.ndarray, labels: np.ndarray, projection: nn.Linear, num_parts: int, seed: int = 0
 ) -> Tensor:
     """Fit the map in place, and the parts' points, by cross-entropy.
 
@@ -72,8 +77,8 @@ def fit_points(
         bias = nn.Parameter(torch.zeros(projection.out_features))
         points = nn.Parameter(torch.randn(num_parts, projection.out_features, generator=generator) * 0.5)
         optimizer = torch.optim.AdamW([weight, bias, points], LEARNING_RATE, weight_decay=1e-3)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-        for _ in range(steps):
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS)
+        for _ in range(STEPS):
             chosen = torch.randint(len(heard), (FRAMES_PER_STEP,), generator=generator)
             mapped = ((heard[chosen] - mean) / deviation) @ weight.T + bias
             loss = nn.functional.cross_entropy(-0.5 * torch.cdist(mapped, points).square(), parts[chosen])

@@ -95,7 +95,7 @@ def test_a_rendering_speaks_what_was_asked(spoken: Inventory, one_voice: bool) -
     assert table.usable[rendering.runs].all()
     if one_voice:
         assert set(table.speaker[rendering.runs]) == {speaker}
-    frames = renderer.frames(rendering.runs)
+    frames = renderer.inventory.runs.frames(rendering.runs)
     expected = [np.arange(table.start[run], table.end[run]) for run in rendering.runs]
     assert frames.tolist() == np.concatenate(expected).tolist()
     assert rendering.joins[0]

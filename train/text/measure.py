@@ -43,7 +43,7 @@ def coverage(text: TextFrames, num_utterances: int, seed: int = 0) -> dict[str, 
         found = text.renderer.render(symbols, speaker, random)
         levels.append(found.levels)
         joins.append(found.joins)
-        frames += len(text.renderer.frames(found.runs))
+        frames += len(text.renderer.inventory.runs.frames(found.runs))
         asked += len(symbols)
     level, join = np.concatenate(levels), np.concatenate(joins)
     return {

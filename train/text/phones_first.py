@@ -21,6 +21,7 @@ from train.averaging import averaged_model
 from train.corpora.source import CorpusError
 from train.gradients import apply_gradients
 from train.metrics import Sample
+from train.phone_parts import num_parts_of
 from train.text.prose import Prose
 from train.text.segments import SILENCE
 from train.vae_gslm import ModelRecipe, build_network, parameter_groups
@@ -46,14 +47,13 @@ class PhoneStage:
     def __init__(
         self, recipe: ModelRecipe, prose: Prose, held_out: Prose, num_phones: int, accelerator: Accelerator, start: Path
     ) -> None:
-        if recipe.model.num_tokens != PARTS_OF_PHONE * (num_phones + 1):
+        if recipe.model.num_tokens != num_parts_of(num_phones):
             raise CorpusError(
-                f"phones come first only where units are parts of phones: {PARTS_OF_PHONE * (num_phones + 1)} of them, "
+                f"phones come first only where units are parts of phones: {num_parts_of(num_phones)} of them, "
                 f"the model has {recipe.model.num_tokens}. Train the tokenizer with phone_parts."
             )
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
-        self.parts = recipe.gradient_accumulation * accelerator.num_processes
         self._prose, self._held_out = running_text(prose), running_text(held_out)
         network = build_network(recipe, start)
         network.transformer.alibi.stretch(FRAMES_PER_PHONE)  # no weight: what is exported has its own distances

@@ -118,11 +118,3 @@ class Renderer:
                 merit = merit - IMPOSSIBLE * (candidates == last + 1)
         best = int(merit.argmax())
         return int(candidates[best]), int(reach[best])
-
-    def frames(self, runs: np.ndarray) -> np.ndarray:
-        """Frame numbers of runs, int64 [T]."""
-        table = self.inventory.runs
-        starts, lengths = table.start[runs], table.end[runs] - table.start[runs]
-        begins = np.cumsum(lengths) - lengths
-        frames: np.ndarray = np.repeat(starts - begins, lengths) + np.arange(lengths.sum())
-        return frames

@@ -40,6 +40,13 @@ class Runs:
     def __len__(self) -> int:
         return len(self.symbol)
 
+    def frames(self, runs: np.ndarray) -> np.ndarray:
+        """Frame numbers of runs, by their numbers, one run after the other: int64 [T]."""
+        starts, lengths = self.start[runs], self.end[runs] - self.start[runs]
+        begins = np.cumsum(lengths) - lengths
+        frames: np.ndarray = np.repeat(starts - begins, lengths) + np.arange(lengths.sum())
+        return frames
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -103,11 +110,10 @@ class Inventory:
         """
         runs = self.runs
         symbol = np.where(runs.symbol == self.long_pause, SILENCE, runs.symbol)
-        lengths = runs.end - runs.start
-        parts = parts_of(symbol, np.cumsum(lengths), len(self.phones))
-        frames = np.arange(len(parts)) + np.repeat(runs.start - (np.cumsum(lengths) - lengths), lengths)
+        parts = parts_of(symbol, np.cumsum(runs.end - runs.start), len(self.phones))
+        known = parts != UNLABELLED
         units = np.array(heard)
-        units[frames[parts != UNLABELLED]] = parts[parts != UNLABELLED]
+        units[runs.frames(np.arange(len(runs)))[known]] = parts[known]
         return units
 
 

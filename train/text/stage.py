@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from engine.config import Config
 from engine.network import Losses, losses
 from engine.noise import BatchNoise
-from engine.tokenizers import PARTS_OF_PHONE
 from train.corpora.source import CorpusError
+from train.phone_parts import num_parts_of
 from train.phones import Lexicon
 from train.prepare import read_index
 from train.readout import Reading
@@ -79,7 +79,7 @@ def _text_units(settings: TextSettings, inventory: Inventory, heard: np.ndarray,
     """Units of the flat files' frames where they speak text."""
     if settings.units == "heard":
         return heard
-    num_parts = PARTS_OF_PHONE * (len(inventory.phones) + 1)
+    num_parts = num_parts_of(len(inventory.phones))
     if num_units != num_parts:
         raise CorpusError(
             f"units: spoken needs units that are parts of phones, {num_parts} of them; the model has {num_units}. "

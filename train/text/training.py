@@ -4,11 +4,9 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from train.export import WEIGHTS
 from train.phones import Lexicon
 from train.runs import train_and_export
 from train.text.alignment import align_corpus
-from train.text.latents import store_latents
 from train.text.phones_first import PhoneStage
 from train.text.prose import read_prose
 from train.text.refine import refine_file
@@ -35,39 +33,6 @@ def align_all(
     words = Lexicon(lexicon)
     by_ctc = align_corpus(tokenizer, prepared, words, work, workers, ctc_clips)
     return refine_file(by_ctc, prepared, tokens, words)
-
-
-def prepare_text(
-    recipe: ModelRecipe,
-    tokenizer: Path,
-    tokens: Path,
-    decoder: Path,
-    prepared: Path,
-    text: Path,
-    lexicon: Path,
-    work: Path,
-    workers: int = 2,
-) -> TextFolders:
-    """Align the corpus and store its posteriors, where that was not done before.
-
-    Args:
-        tokenizer: run of the phonetic tokenizer.
-        tokens: tokens-NAME.u16 that it assigned.
-        decoder: run whose posterior the text is rendered with.
-        prepared: flat prepared folder.
-        text: folder of books.tsv.xz.
-        lexicon: folder of cmudict.dict.
-        work: where alignment, posteriors and encoded prose are kept.
-    """
-    return TextFolders(
-        prepared=prepared,
-        tokens=tokens,
-        segments=align_all(tokenizer, tokens, prepared, lexicon, work, workers),
-        latents=store_latents(decoder / WEIGHTS, recipe.model, prepared, work),
-        text=text,
-        lexicon=lexicon,
-        work=work,
-    )
 
 
 def train_phones_first(

@@ -105,7 +105,7 @@ class TextFrames:
         frames = int(random.choice(self.lengths))
         speaker = self.renderer.draw_speaker(random)
         asked = np.concatenate([*self.symbols(random, frames), [SILENCE]])
-        return self.renderer.frames(self.renderer.render(asked, speaker, random).runs)
+        return self.renderer.inventory.runs.frames(self.renderer.render(asked, speaker, random).runs)
 
 
 class MixedWindows:
