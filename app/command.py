@@ -195,6 +195,7 @@ def train(
     tokenizer: Annotated[Path | None, typer.Option(help="Folder of the finished tokenizer run.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; an unfinished run there is resumed.")] = None,
     start: Annotated[Path | None, typer.Option(help="Finished run of the same sizes to begin with.")] = None,
+    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for spoken_tokens.")] = None,
     changes: SetOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
@@ -216,7 +217,7 @@ def train(
         raise typer.BadParameter("training needs --prepared, --tokenizer and --out; only --dry-run goes without")
     from train.runs import run_model
 
-    run_model(loaded, prepared, tokenizer, out, cpu, start)
+    run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon)
 
 
 @app.command()
@@ -267,9 +268,10 @@ def demo_bundle(
     """Train the small recipe from corpus to bundle."""
     from train.demo import DemoRecipes, train_demo
 
-    models = ("demo-decoder", "demo-language", "demo-model")
-    phones = "demo-phones" if text else None
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, phones).within(budget_minutes)
+    # Prose teaches the transformer better than speech alone does, and comes last.
+    models = ("demo-decoder", "demo-model") if text else ("demo-decoder", "demo-language", "demo-model")
+    prose = ("demo-phones", "demo-text") if text else None
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, prose).within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text))
     if evaluate:
         evaluate_(str(out), corpus, quick=True)

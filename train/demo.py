@@ -1,4 +1,4 @@
-"""The small recipe from corpus to bundle: prepare, tokenizer, units, vocoder, the model's halves, the model, export.
+"""The small recipe from corpus to bundle: prepare, tokenizer, units, vocoder, the model's parts, prose, export.
 
 Each part resumes.
 """
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.export import WEIGHTS, Stages, is_exported, write_bundle
+from train.export import Stages, is_exported, write_bundle
 from train.prepare import prepare
 from train.recipes import load_recipe_of
 from train.runs import run_model, run_tokenizer, run_vocoder
-from train.text.training import train_phones_first
+from train.text.training import train_on_prose
 from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
 from train.vocoder_recipe import VocoderRecipe
@@ -25,28 +25,34 @@ class DemoRecipes:
     """The recipes of a demo bundle; the model's are run one after the other, each from what the one before exported.
 
     Attributes:
-        phones: the transformer on prose as phones, behind the first of the models (TRAINING_LOG.md, 10).
+        prose: of the transformer on prose, behind the models: first as phones, then as frames (TRAINING_LOG.md, 13).
     """
 
     tokenizer: TokenizerRecipe
     vocoder: VocoderRecipe
     models: tuple[ModelRecipe, ...]
-    phones: ModelRecipe | None = None
+    prose: tuple[ModelRecipe, ModelRecipe] | None = None
 
     @classmethod
-    def load(cls, tokenizer: str, vocoder: str, models: Sequence[str], phones: str | None = None) -> "DemoRecipes":
+    def load(
+        cls, tokenizer: str, vocoder: str, models: Sequence[str], prose: tuple[str, str] | None = None
+    ) -> "DemoRecipes":
         """By name or file."""
+
+        def model(source: str) -> ModelRecipe:
+            return load_recipe_of(ModelRecipe, source)
+
         return cls(
             load_recipe_of(TokenizerRecipe, tokenizer),
             load_recipe_of(VocoderRecipe, vocoder),
-            tuple(load_recipe_of(ModelRecipe, model) for model in models),
-            load_recipe_of(ModelRecipe, phones) if phones else None,
+            tuple(map(model, models)),
+            (model(prose[0]), model(prose[1])) if prose else None,
         )
 
     @property
     def all_models(self) -> tuple[ModelRecipe, ...]:
-        """In their order, with that of the phones where there is one."""
-        return (self.models[0], self.phones, *self.models[1:]) if self.phones else self.models
+        """In their order, with those on prose where there are any."""
+        return self.models + (self.prose or ())
 
     def within(self, minutes: float) -> "DemoRecipes":
         """The same with their minutes scaled so that they add up to `minutes`."""
@@ -56,11 +62,14 @@ class DemoRecipes:
         def scaled(recipe_minutes: float | None) -> dict[str, float | None]:
             return {"minutes": (recipe_minutes or 0.0) * minutes / total, "steps": None, "frames": None}
 
+        def model(recipe: ModelRecipe) -> ModelRecipe:
+            return recipe.model_copy(update=scaled(recipe.minutes))
+
         return DemoRecipes(
             self.tokenizer.model_copy(update=scaled(self.tokenizer.minutes)),
             self.vocoder.model_copy(update=scaled(self.vocoder.minutes)),
-            tuple(model.model_copy(update=scaled(model.minutes)) for model in self.models),
-            self.phones.model_copy(update=scaled(self.phones.minutes)) if self.phones else None,
+            tuple(map(model, self.models)),
+            (model(self.prose[0]), model(self.prose[1])) if self.prose else None,
         )
 
 
@@ -80,12 +89,12 @@ def train_demo(
         lexicon: folder with cmudict.dict.
         out: the bundle.
         work: prepared corpus and runs; a second call goes on where the first stopped.
-        text: folder of books.tsv.xz for `recipes.phones`.
+        text: folder of books.tsv.xz for `recipes.prose`.
     Raises:
-        ValueError: a recipe for text and no text, or the other way round.
+        ValueError: recipes for prose and no text, or the other way round.
     """
-    if (text is None) != (recipes.phones is None):
-        raise ValueError("text needs a recipe that is trained on it, and that recipe needs text")
+    if (text is None) != (recipes.prose is None):
+        raise ValueError("text needs recipes that are trained on it, and those recipes need text")
     prepared = work / "prepared"
     prepare(corpus, prepared)
     *earlier, model = (work / recipe.name for recipe in recipes.all_models)
@@ -95,14 +104,13 @@ def train_demo(
     if not is_exported(stages.vocoder):
         run_vocoder(recipes.vocoder, prepared, stages.vocoder, cpu)
     start: Path | None = None
-    for recipe in recipes.all_models:
+    for recipe in recipes.models:
         folder = work / recipe.name
         if not is_exported(folder):
-            if text is not None and start is not None and recipe is recipes.phones:
-                train_phones_first(recipe, start / WEIGHTS, prepared, text, lexicon, work, folder, cpu)
-            else:
-                run_model(recipe, prepared, stages.tokenizer, folder, cpu, start)
+            run_model(recipe, prepared, stages.tokenizer, folder, cpu, start, lexicon)
         start = folder
+    if text is not None and recipes.prose is not None and start is not None:
+        train_on_prose(*recipes.prose, start, stages.tokenizer, prepared, text, lexicon, work, cpu)
     return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, corpora(corpus), LICENCE)
 
 

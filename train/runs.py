@@ -9,11 +9,16 @@ from engine.config import GriffinLimConfig
 from engine.errors import SettingsError
 from train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
 from train.hubert_units import HubertRecipe, fit_hubert_units
+from train.launch import share, wait_for
 from train.loop import Clock, run
 from train.phones import Lexicon
 from train.phonetic_units import fit_units
+from train.pool import is_sharded
+from train.prepare import CorpusError
 from train.recipes import AnyRecipe
 from train.text.phones_first import PhoneStage
+from train.text.refine import align_all
+from train.text.spoken import assign_spoken, spoken_file
 from train.tokenizer import TokenizerRecipe, TokenizerStage
 from train.tokens import assign_tokens
 from train.vae_gslm import ModelRecipe, ModelStage
@@ -85,14 +90,49 @@ def run_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = Fa
 
 
 def run_model(
-    recipe: ModelRecipe, prepared: Path, tokenizer: Path, out: Path, cpu: bool = False, start: Path | None = None
+    recipe: ModelRecipe,
+    prepared: Path,
+    tokenizer: Path,
+    out: Path,
+    cpu: bool = False,
+    start: Path | None = None,
+    lexicon: Path | None = None,
 ) -> None:
-    """Assign tokens, where they are not yet, and train VAE-GSLM, from what the run in `start` exported if given."""
+    """Assign tokens, where they are not yet, and train VAE-GSLM.
+
+    Args:
+        start: run whose exported weights to begin with.
+        lexicon: folder of cmudict.dict, for a recipe with `spoken_tokens`; the alignment is kept beside `out`.
+    Raises:
+        SettingsError: a recipe that needs the lexicon, without it.
+    """
+    if recipe.spoken_tokens and lexicon is None:
+        raise SettingsError(
+            f"the recipe {recipe.name!r} has spoken_tokens, which are aligned with --lexicon, the folder of the CMU "
+            "dictionary (cmudict.dict); pass it, or --set spoken_tokens=false"
+        )
     tokens = run_tokens(tokenizer, prepared, cpu=cpu) if recipe.tokens else None
     accelerator = Accelerator(cpu=cpu)
-    train_and_export(
-        ModelStage(recipe, prepared, tokens, accelerator, start / WEIGHTS if start else None), prepared, out
-    )
+    spoken: Path | None = None
+    if recipe.spoken_tokens and tokens is not None and lexicon is not None:
+        spoken = run_spoken(tokenizer, tokens, prepared, lexicon, out.parent, recipe.model.num_tokens)
+    weights = start / WEIGHTS if start else None
+    train_and_export(ModelStage(recipe, prepared, tokens, accelerator, weights, spoken), prepared, out)
+
+
+def run_spoken(tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, work: Path, num_units: int) -> Path:
+    """Align the transcripts and write what they say as tokens; the first of several processes does it.
+
+    Raises:
+        CorpusError: a folder in shards, which hold no spoken tokens.
+    """
+    if is_sharded(prepared):
+        raise CorpusError(f"{prepared} is in shards, which hold no spoken tokens; prepare flat files or leave them out")
+    path = spoken_file(tokens)
+    if share().is_first and not path.is_file():
+        assign_spoken(prepared, tokens, align_all(tokenizer, tokens, prepared, lexicon, work), num_units)
+    wait_for(path)
+    return path
 
 
 def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) -> None:

@@ -1,6 +1,7 @@
 """The VAE-GSLM stage: posterior, language model, flow and diffusion decoder trained together (spec section 4)."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +48,7 @@ class ModelRecipe(Config):
     part: Part = "all"
     pitch_weight: float = 0.0  # of reading log F0 and voicing from the latents by one linear layer; not published
     pitch_clips: float = 0.3  # share of the train clips whose pitch is measured for that
+    spoken_tokens: bool = False  # foretell what the transcripts say instead of what the tokenizer hears; not published
     window_frames: int = 640  # 12.8 s
     batch_size: int = 8  # windows per process and micro-batch
     frames_per_batch: int | None = None  # instead of batch_size: windows of similar length within so many frames
@@ -146,6 +148,7 @@ class ModelStage:
     Args:
         token_file: what `assign_tokens` returned; not read by a recipe without tokens.
         start: exported weights to begin with instead of random ones.
+        spoken: what `assign_spoken` returned, to foretell instead of what the tokenizer heard.
     """
 
     name = "model"
@@ -157,6 +160,7 @@ class ModelStage:
         token_file: Path | None,
         accelerator: Accelerator,
         start: Path | None = None,
+        spoken: Path | None = None,
     ) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
@@ -179,8 +183,8 @@ class ModelStage:
         tokens = token_file if recipe.tokens else None
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
         pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.reads_pitch else None
-        self.train_set = window_source(recipe, prepared, tokens, self.parts, pitch)
-        self.dev_set = held_out_windows(recipe, prepared, tokens, pitch)
+        self.train_set = window_source(recipe, prepared, tokens, self.parts, pitch, spoken)
+        self.dev_set = held_out_windows(recipe, prepared, tokens, pitch, spoken)
 
     def averaged(self) -> dict[str, nn.Module]:
         model = self.average.module if self.average else self.accelerator.unwrap_model(self.network)
@@ -232,6 +236,8 @@ class ModelStage:
                 BatchNoise(device),
                 part=self.recipe.part,
             )
+        if on.targets is not None:
+            forward = replace(forward, tokens=on.targets)
         if self.readout is None or on.pitch_hz is None:
             return losses(forward), None
         return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)

@@ -40,7 +40,12 @@ class WindowSource(Protocol):
 
 
 def window_source(
-    recipe: WindowRecipe, prepared: Path, tokens: Path | None, parts: int, pitch: Path | None = None
+    recipe: WindowRecipe,
+    prepared: Path,
+    tokens: Path | None,
+    parts: int,
+    pitch: Path | None = None,
+    spoken: Path | None = None,
 ) -> WindowSource:
     """The source that fits the prepared folder and the recipe.
 
@@ -48,28 +53,35 @@ def window_source(
         tokens: what `assign_tokens` returned, None to train without tokens.
         parts: micro-batches in a step, over all processes.
         pitch: what `assign_pitch` returned for a flat folder, None where no pitch is needed.
+        spoken: what `assign_spoken` returned for a flat folder, None to foretell what the tokenizer heard.
     """
     if is_sharded(prepared):
         return StreamedWindows(recipe, prepared, tokens.name if tokens else None, parts)
-    sampler = _flat_windows(recipe, prepared, "train", tokens, pitch)
+    sampler = _flat_windows(recipe, prepared, "train", tokens, pitch, spoken)
     return BudgetWindows(recipe, sampler, parts) if recipe.frames_per_batch else RandomWindows(recipe, sampler)
 
 
 def held_out_windows(
-    recipe: WindowRecipe, prepared: Path, tokens: Path | None, pitch: Path | None = None
+    recipe: WindowRecipe,
+    prepared: Path,
+    tokens: Path | None,
+    pitch: Path | None = None,
+    spoken: Path | None = None,
 ) -> ClipWindows:
     """Windows of the dev split, of its first shards where it has many."""
     if is_sharded(prepared):
         numbers = shard_numbers(prepared, "dev")[:HELD_OUT_SHARDS]
         field = tokens.name if tokens else None
         return _windows_of(recipe, load_pool(prepared, "dev", numbers, recipe.model.mel, tokens=field))
-    return _flat_windows(recipe, prepared, "dev", tokens, pitch)
+    return _flat_windows(recipe, prepared, "dev", tokens, pitch, spoken)
 
 
 def _flat_windows(
-    recipe: WindowRecipe, prepared: Path, split: str, tokens: Path | None, pitch: Path | None
+    recipe: WindowRecipe, prepared: Path, split: str, tokens: Path | None, pitch: Path | None, spoken: Path | None
 ) -> WindowSampler:
-    return WindowSampler(prepared, split, tokens, recipe.model, recipe.window_frames, recipe.utterance_seconds, pitch)
+    return WindowSampler(
+        prepared, split, tokens, recipe.model, recipe.window_frames, recipe.utterance_seconds, pitch, spoken
+    )
 
 
 def _windows_of(recipe: WindowRecipe, pool: Pool) -> ClipWindows:

@@ -24,6 +24,7 @@ class Windows:
     utterance_mel: Tensor  # [B, U, M]
     utterance_lengths: Tensor  # int64 [B]
     pitch_hz: Tensor | None = None  # [B, T], 0 where unvoiced, NaN where not measured; None without a pitch file
+    targets: Tensor | None = None  # int64 [B, T], the tokens to foretell, where they are not those that are read
 
     def to(self, device: torch.device) -> "Windows":
         """The same on a device."""
@@ -61,10 +62,15 @@ class Window:
     mel: Tensor  # [T, M]
     utterance_mel: Tensor  # [U, M]
     pitch_hz: Tensor | None  # [T]
+    targets: Tensor | None = None  # int64 [T]
 
 
 class ClipWindows:
-    """Windows of clips that lie end to end, on disk or in memory; mels are cut to their tokens (spec section 1.4)."""
+    """Windows of clips that lie end to end, on disk or in memory; mels are cut to their tokens (spec section 1.4).
+
+    With `spoken_file`, what the transcripts say (train/text/spoken.py), those are the tokens to foretell, and what is
+    read is `heard_then_spoken`.
+    """
 
     def __init__(
         self,
@@ -74,8 +80,10 @@ class ClipWindows:
         window_frames: int,
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
         pitch_file: PitchFile | None = None,
+        spoken_file: Tokens | None = None,
     ) -> None:
         self.corpus, self.token_file, self.pitch_file = corpus, token_file, pitch_file
+        self.spoken_file = spoken_file
         self.config, self.window_frames = config, window_frames
         self.utterance_frames = tuple(int(seconds * config.mel.frame_rate_hz) for seconds in utterance_seconds)
         self.clips = [replace(clip, num_frames=token_file.count(clip)) for clip in corpus.clips]
@@ -97,13 +105,18 @@ class ClipWindows:
         count = min(self.window_frames, clip.num_frames - start)
         tokens, mel = self.token_file.tokens(clip, start, count), self._mel(clip, start, count)
         pitch_hz = self.pitch_file.hz(clip, start, count) if self.pitch_file else None
+        targets = self.spoken_file.tokens(clip, start, count) if self.spoken_file else None
+        if targets is not None:
+            tokens = heard_then_spoken(tokens, targets, random)
         if end and count < self.window_frames:
-            tokens = torch.cat([tokens, torch.tensor([self.config.num_tokens])])
+            is_end = torch.tensor([self.config.num_tokens])
+            tokens = torch.cat([tokens, is_end])
+            targets = None if targets is None else torch.cat([targets, is_end])
             mel = torch.cat([mel, mel[-1:]])
         shortest, longest = self.utterance_frames
         utterance_count = min(int(random.integers(shortest, longest + 1)), clip.num_frames)
         utterance_start = int(random.integers(0, clip.num_frames - utterance_count + 1))
-        return Window(tokens, mel, self._mel(clip, utterance_start, utterance_count), pitch_hz)
+        return Window(tokens, mel, self._mel(clip, utterance_start, utterance_count), pitch_hz, targets)
 
     def _mel(self, clip: Clip, start: int, count: int) -> Tensor:
         return (self.corpus.mel(clip, start, count) - self.config.mel.mean) / self.config.mel.std
@@ -118,6 +131,7 @@ class ClipWindows:
             utterance_mel=torch.zeros(len(items), longest, bins),
             utterance_lengths=torch.tensor([len(item.utterance_mel) for item in items]),
             pitch_hz=torch.full((len(items), frames), torch.nan) if self.pitch_file else None,
+            targets=torch.zeros(len(items), frames, dtype=torch.int64) if self.spoken_file else None,
         )
         for row, item in enumerate(items):
             windows.tokens[row, : len(item.tokens)] = item.tokens
@@ -125,7 +139,18 @@ class ClipWindows:
             windows.utterance_mel[row, : len(item.utterance_mel)] = item.utterance_mel
             if windows.pitch_hz is not None and item.pitch_hz is not None:
                 windows.pitch_hz[row, : len(item.pitch_hz)] = item.pitch_hz
+            if windows.targets is not None and item.targets is not None:
+                windows.targets[row, : len(item.targets)] = item.targets
         return windows
+
+
+def heard_then_spoken(heard: Tensor, spoken: Tensor, random: np.random.Generator) -> Tensor:
+    """What a window reads, int64 [T]: a prompt as the tokenizer heard it, mistakes and all, then the words themselves.
+
+    Half of the windows have no prompt, in the others it ends at any frame.
+    """
+    end = max(0, int(random.integers(-len(heard), len(heard))))
+    return torch.cat([heard[:end], spoken[end:]])
 
 
 class WindowSampler(ClipWindows):
@@ -140,8 +165,10 @@ class WindowSampler(ClipWindows):
         window_frames: int,
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
         pitch_file: Path | None = None,
+        spoken_file: Path | None = None,
     ) -> None:
         tokens = TokenFile(token_file) if token_file else NoTokens()
         corpus = PreparedCorpus(prepared, split, config.mel)
         pitch = PitchFile(pitch_file) if pitch_file else None
-        super().__init__(corpus, tokens, config, window_frames, utterance_seconds, pitch)
+        spoken = TokenFile(spoken_file) if spoken_file else None
+        super().__init__(corpus, tokens, config, window_frames, utterance_seconds, pitch, spoken)

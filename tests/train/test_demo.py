@@ -46,7 +46,7 @@ def test_each_model_run_goes_on_from_the_one_before_and_the_bundle_names_them_al
     assert set(bundle.config.provenance.steps) == {"tokenizer", "vocoder", "half-decoder", "half-language", "model"}
 
 
-def test_with_text_the_transformer_learns_from_prose_first(corpus: Path, lexicon_folder: Path, tmp_path: Path) -> None:
+def test_with_text_the_transformer_learns_from_prose_last(corpus: Path, lexicon_folder: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     with lzma.open(tmp_path / "books.tsv.xz", "wt") as file:
         sentences = ("We saw the sea.", "The old man ran, a dog ran.", "One red hat sat.", "The cat saw a man.")
@@ -57,22 +57,32 @@ def test_with_text_the_transformer_learns_from_prose_first(corpus: Path, lexicon
     )
     sizes = MODEL.model.model_copy(update={"num_tokens": num_parts})
     phones = MODELS[1].model_copy(update={"name": "phones", "window_frames": 16})
-    *models, first = (recipe.model_copy(update={"model": sizes}) for recipe in (*MODELS, phones))
-    recipes = DemoRecipes(tokenizer, VOCODER, tuple(models), first)
-    with pytest.raises(ValueError, match="needs text"):
+    frames = MODELS[1].model_copy(update={"name": "frames"})
+    models = tuple(
+        recipe.model_copy(update={"model": sizes, "spoken_tokens": True})
+        for recipe in (MODELS[0], MODELS[2], phones, frames)
+    )
+    recipes = DemoRecipes(tokenizer, VOCODER, models[:2], (models[2], models[3]))
+    with pytest.raises(ValueError, match="need text"):
         train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True)
     out = train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True, text=tmp_path)
     assert list(load_bundle(out).config.provenance.steps) == [
-        "tokenizer", "vocoder", "half-decoder", "phones", "half-language", "model"
+        "tokenizer", "vocoder", "half-decoder", "whole", "phones", "model"
     ]  # fmt: skip
-    decoder, text = (load_file(str(work / name / WEIGHTS)) for name in ("half-decoder", "phones"))
-    taught = {key.split(".")[0] for key, value in decoder.items() if not torch.equal(value, text[key])}
-    assert taught == {"transformer", "prior_head"}
+    whole, as_phones, as_frames = (load_file(str(work / name / WEIGHTS)) for name in ("whole", "phones", "frames"))
+
+    def taught(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+        return {key.split(".")[0] for key, value in before.items() if not torch.equal(value, after[key])}
+
+    assert taught(whole, as_phones) == {"transformer", "prior_head"}
+    assert taught(as_phones, as_frames) == set(LANGUAGE)
+    again = train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True, text=tmp_path)
+    assert load_bundle(again).fingerprint == load_bundle(out).fingerprint
 
 
 def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:
     recipes = DemoRecipes.load(
-        "demo-tokenizer", "vocoder-cpu", ("demo-decoder", "demo-language", "demo-model"), "demo-phones"
+        "demo-tokenizer", "vocoder-cpu", ("demo-decoder", "demo-model"), ("demo-phones", "demo-text")
     )
     scaled = recipes.within(10.0)
     minutes = [recipe.minutes for recipe in (scaled.tokenizer, scaled.vocoder, *scaled.all_models)]

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from engine.network import VAEGSLM, Gaussian, Losses, losses
 from engine.noise import BatchNoise
-from engine.tokenizers import PARTS_OF_PHONE
 from tests.train.conftest import WORDS
 from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
+from train.phone_parts import num_parts_of
 from train.phones import Lexicon
-from train.prepare import CorpusError, PreparedCorpus, read_index
+from train.prepare import PreparedCorpus, read_index
 from train.text.__main__ import app
 from train.text.alignment import align_corpus
 from train.text.latents import LatentFile, store_latents
@@ -115,27 +115,21 @@ def test_rendered_windows_hold_units_and_latents_of_train_frames_alone(folders: 
         assert (windows.posterior.mean[row, length:] == 0).all()
 
 
-def test_spoken_units_are_the_parts_of_the_phones_that_the_text_asks_for(folders: TextFolders) -> None:
-    inventory = mixed_windows(RECIPE, SETTINGS, folders).text.renderer.inventory
-    runs = inventory.runs
-    heard = np.full(int(runs.end.max()) + 5, 9999, dtype=np.uint16)
-    spoken = inventory.spoken_units(heard)
-    for run in range(len(runs)):
-        units = spoken[runs.start[run] : runs.end[run]].astype(int)
-        if runs.symbol[run] == inventory.unknown:
-            assert (units == 9999).all()
-            continue
-        symbol = SILENCE if runs.symbol[run] == inventory.long_pause else runs.symbol[run]
-        assert (units // PARTS_OF_PHONE == symbol).all()
-        assert units[0] % PARTS_OF_PHONE == 0
-        assert (np.diff(units) >= 0).all()
-        assert len(units) < PARTS_OF_PHONE or set(units % PARTS_OF_PHONE) == set(range(PARTS_OF_PHONE))
-    assert (spoken[-5:] == 9999).all()
-
-
-def test_spoken_units_need_units_that_are_phone_parts(folders: TextFolders) -> None:
-    with pytest.raises(CorpusError, match="Train the tokenizer with phone_parts"):
-        mixed_windows(RECIPE, TextSettings(units="spoken"), folders)
+def test_spoken_tokens_are_foretold_of_speech_and_prose_and_read_without_mistakes_where_the_text_is_known(
+    folders: TextFolders, lexicon: Lexicon
+) -> None:
+    sizes = MODEL.model.model_copy(update={"num_tokens": num_parts_of(len(lexicon.inventory)), "learned_end": False})
+    recipe = RECIPE.model_copy(update={"model": sizes, "spoken_tokens": True, "batch_size": 12})
+    source = mixed_windows(recipe, SETTINGS, folders)
+    windows = source.windows(0, 0)
+    assert windows.targets is not None
+    assert source.frames.spoken is not None
+    assert torch.equal(windows.tokens[windows.is_text], windows.targets[windows.is_text])
+    speech = ~windows.is_text
+    assert not torch.equal(windows.tokens[speech], windows.targets[speech])  # some are heard, to begin with
+    assert windows.targets.max() < sizes.num_tokens
+    heard = mixed_windows(recipe.model_copy(update={"spoken_tokens": False}), SETTINGS, folders).windows(0, 0)
+    assert torch.equal(heard.tokens, heard.targets)
 
 
 def test_the_control_speaks_the_transcripts_of_the_speech_alone(folders: TextFolders, lexicon: Lexicon) -> None:

@@ -12,8 +12,9 @@ from train.recipes import load_recipe_of
 from train.text.latents import store_latents
 from train.text.measure import report
 from train.text.pair_file import make_pairs
+from train.text.refine import CTC_CLIPS, align_all
 from train.text.stage import TextFolders, TextSettings, mixed_windows
-from train.text.training import TEACHING_CLIPS, align_all, train_phones_first, train_with_text
+from train.text.training import train_phones_first, train_with_text
 from train.text.windows import speech_of
 from train.vae_gslm import ModelRecipe
 
@@ -34,9 +35,7 @@ def align(
     tokens: Tokens,
     lexicon: LexiconFolder,
     out: Path,
-    ctc_clips: Annotated[
-        int, typer.Option(help="of each split, aligned by CTC to teach the rest; 0: all")
-    ] = TEACHING_CLIPS,
+    ctc_clips: Annotated[int, typer.Option(help="of each split, aligned by CTC to teach the rest; 0: all")] = CTC_CLIPS,
     workers: int = 2,
 ) -> None:
     """Find the frames of every phone of every clip; an interrupted run goes on."""
@@ -80,14 +79,11 @@ def train(
     text: Prose,
     lexicon: LexiconFolder,
     out: Path,
-    recipe: str = "demo-language",
+    recipe: str = "demo-text",
     text_share: float = 0.5,
-    latent_weight: Annotated[float, typer.Option(help="of the latents of rendered frames")] = 1.0,
+    latent_weight: Annotated[float, typer.Option(help="of the latents of rendered frames")] = 0.2,
     one_voice: bool = True,
     transcripts: Annotated[bool, typer.Option(help="render the speech's own sentences: the control")] = False,
-    spoken_units: Annotated[
-        bool, typer.Option(help="phones as the text has them, where units are phone parts")
-    ] = False,
     cpu: bool = False,
     overrides: Overrides = None,
 ) -> None:
@@ -96,7 +92,6 @@ def train(
     settings = TextSettings(
         text_share=text_share,
         source="transcripts" if transcripts else "prose",
-        units="spoken" if spoken_units else "heard",
         latent_weight=latent_weight,
         one_voice=one_voice,
     )

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from train.phones import Lexicon
 from train.prepare import Clip, read_index
-from train.text.alignment import AlignedClip, Alignment, transcript_symbols
+from train.text.alignment import AlignedClip, Alignment, align_corpus, transcript_symbols
 from train.text.hmm import Emissions, States, best_path, segments_of, support
 from train.text.segments import Segments
 from train.unit_ids import TokenFile
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ROUNDS = 3
 TEACHING_CLIPS = 600  # all rounds but the last see this many
+CTC_CLIPS = 300  # of each split, aligned by CTC to begin with
 
 Spoken = Mapping[str, list[tuple[int, bool]]]  # clip to symbols, and whether each begins a word
 
@@ -98,3 +99,26 @@ def write_alignment(alignment: Alignment, path: Path) -> Path:
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     partial.rename(path)
     return path
+
+
+def align_all(
+    tokenizer: Path,
+    tokens: Path,
+    prepared: Path,
+    lexicon: Path,
+    work: Path,
+    workers: int = 2,
+    ctc_clips: int | None = CTC_CLIPS,
+) -> Path:
+    """The frames of every phone of every clip: CTC aligns some clips of each split, and they teach the rest.
+
+    Args:
+        tokenizer: run of a phonetic tokenizer.
+        tokens: what `assign_tokens` returned for it.
+        lexicon: folder of cmudict.dict.
+        work: where the alignments are kept, each made once.
+        ctc_clips: of each split; None aligns all of them by CTC first.
+    """
+    words = Lexicon(lexicon)
+    by_ctc = align_corpus(tokenizer, prepared, words, work, workers, ctc_clips)
+    return refine_file(by_ctc, prepared, tokens, words)

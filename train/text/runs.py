@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.corpora.source import CorpusError
-from train.phone_parts import UNLABELLED, parts_of
 from train.prepare import Clip
 from train.text.alignment import AlignedClip, Alignment
 from train.text.segments import SILENCE
@@ -101,20 +100,6 @@ class Inventory:
         frames = np.where(runs.usable, runs.end - runs.start, 0)
         totals: np.ndarray = np.bincount(runs.speaker, frames, minlength=len(self.speakers)) / frame_rate_hz / 60
         return totals
-
-    def spoken_units(self, heard: np.ndarray) -> np.ndarray:
-        """Units of the flat files as the transcripts have them: each frame of a run is that part of its phone.
-
-        Args:
-            heard: what the tokenizer assigned, uint16 [frames]; kept outside of aligned runs.
-        """
-        runs = self.runs
-        symbol = np.where(runs.symbol == self.long_pause, SILENCE, runs.symbol)
-        parts = parts_of(symbol, np.cumsum(runs.end - runs.start), len(self.phones))
-        known = parts != UNLABELLED
-        units = np.array(heard)
-        units[runs.frames(np.arange(len(runs)))[known]] = parts[known]
-        return units
 
 
 def _runs(chosen: list[tuple[Clip, AlignedClip]], speaker_number: dict[str, int], num_phones: int) -> Runs:

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from engine.config import Config
 from engine.network import Losses, losses
 from engine.noise import BatchNoise
-from train.corpora.source import CorpusError
-from train.phone_parts import num_parts_of
 from train.phones import Lexicon
 from train.prepare import read_index
 from train.readout import Reading
@@ -22,6 +20,7 @@ from train.text.joins import Joins
 from train.text.prose import read_prose, transcribed_prose
 from train.text.render import MAX_STRETCH, Renderer
 from train.text.runs import Inventory
+from train.text.spoken import assign_spoken, spoken_file
 from train.text.windows import Frames, LatentWindows, MixedWindows, TextFrames, speech_of
 from train.vae_gslm import ModelRecipe, ModelStage
 from train.windows import Windows
@@ -33,10 +32,7 @@ class TextSettings(Config):
     text_share: float = 0.5  # of the windows
     # "transcripts" renders what the speech says already: about as many joins, no new word; the control of "prose".
     source: Literal["prose", "transcripts"] = "prose"
-    # "heard" units are those of the runs; "spoken" ones are the parts of the phones that the text asks for, where units
-    # are phone parts: text is then without the tokenizer's errors.
-    units: Literal["heard", "spoken"] = "heard"
-    latent_weight: float = 1.0  # of the latents' term of rendered windows; 0: text teaches tokens alone
+    latent_weight: float = 0.2  # of the latents' term of rendered windows; 0: text teaches tokens alone
     one_voice: bool = True  # a rendered utterance keeps one speaker
     max_stretch: int = MAX_STRETCH  # runs of one recording in a row
 
@@ -72,20 +68,7 @@ def text_frames(
     else:
         prose = read_prose(folders.text, Lexicon(folders.lexicon), folders.work, held_out)
     lengths = np.array([clip.num_frames for clip in clips if clip.split == "train"])
-    return TextFrames(prose, renderer, lengths, _text_units(settings, inventory, frames.tokens, num_units))
-
-
-def _text_units(settings: TextSettings, inventory: Inventory, heard: np.ndarray, num_units: int) -> np.ndarray:
-    """Units of the flat files' frames where they speak text."""
-    if settings.units == "heard":
-        return heard
-    num_parts = num_parts_of(len(inventory.phones))
-    if num_units != num_parts:
-        raise CorpusError(
-            f"units: spoken needs units that are parts of phones, {num_parts} of them; the model has {num_units}. "
-            "Train the tokenizer with phone_parts, or set units: heard."
-        )
-    return inventory.spoken_units(heard)
+    return TextFrames(prose, renderer, lengths)
 
 
 def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFolders, parts: int = 1) -> MixedWindows:
@@ -94,9 +77,13 @@ def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFold
     Args:
         parts: micro-batches in a step, over all processes.
     """
-    frames = Frames.read(folders.tokens, folders.latents, recipe.model.latent_dim)
+    num_units = recipe.model.num_tokens
+    spoken = (
+        assign_spoken(folders.prepared, folders.tokens, folders.segments, num_units) if recipe.spoken_tokens else None
+    )
+    frames = Frames.read(folders.tokens, folders.latents, recipe.model.latent_dim, spoken)
     speech = speech_of(folders.prepared, folders.tokens, "train", recipe.window_frames)
-    text = text_frames(settings, folders, frames, recipe.model.num_tokens)
+    text = text_frames(settings, folders, frames, num_units)
     return MixedWindows(
         speech, text, frames, recipe.model, recipe.window_frames, recipe.batch_size, settings.text_share, parts,
         recipe.seed,
@@ -116,9 +103,10 @@ class TextStage(ModelStage):
     ) -> None:
         if recipe.part != "language":
             raise ValueError(f"text trains the part 'language' alone, the recipe {recipe.name!r} says {recipe.part!r}")
-        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start)
-        self.settings = settings
-        self.train_set = mixed_windows(recipe, settings, folders, self.parts)
+        mixed = mixed_windows(recipe, settings, folders, recipe.gradient_accumulation * accelerator.num_processes)
+        spoken = spoken_file(folders.tokens) if recipe.spoken_tokens else None
+        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, spoken)
+        self.settings, self.train_set = settings, mixed
         self._apart: list[dict[str, float]] = []
 
     def step(self, step: int, progress: float) -> dict[str, float]:
@@ -147,8 +135,10 @@ class TextStage(ModelStage):
                 posterior=on.posterior,
             )
 
+        foretold = replace(forward, tokens=on.targets) if on.targets is not None else forward
+
         def of_rows(rows: Tensor) -> Losses:
-            return losses(replace(forward, mask=forward.mask & rows[:, None]))
+            return losses(replace(foretold, mask=foretold.mask & rows[:, None]))
 
         text, speech = of_rows(on.is_text), of_rows(~on.is_text)
         for name, terms in {"text": text, "speech": speech}.items():

@@ -4,35 +4,15 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
+from train.export import WEIGHTS, is_exported
 from train.phones import Lexicon
-from train.runs import train_and_export
-from train.text.alignment import align_corpus
+from train.runs import run_tokens, train_and_export
+from train.text.latents import store_latents
 from train.text.phones_first import PhoneStage
 from train.text.prose import read_prose
-from train.text.refine import refine_file
+from train.text.refine import align_all
 from train.text.stage import TextFolders, TextSettings, TextStage
 from train.vae_gslm import ModelRecipe
-
-TEACHING_CLIPS = 300  # of each split, aligned by CTC to teach the rest
-
-
-def align_all(
-    tokenizer: Path,
-    tokens: Path,
-    prepared: Path,
-    lexicon: Path,
-    work: Path,
-    workers: int = 2,
-    ctc_clips: int | None = TEACHING_CLIPS,
-) -> Path:
-    """The frames of every phone of every clip: CTC aligns some clips of each split, and they teach the rest.
-
-    Args:
-        ctc_clips: of each split; None aligns all of them by CTC first.
-    """
-    words = Lexicon(lexicon)
-    by_ctc = align_corpus(tokenizer, prepared, words, work, workers, ctc_clips)
-    return refine_file(by_ctc, prepared, tokens, words)
 
 
 def train_phones_first(
@@ -48,7 +28,7 @@ def train_phones_first(
     """Train the transformer on prose as phones, then export it; an interrupted run goes on.
 
     Args:
-        start: exported weights of the decoder part.
+        start: exported weights, whose token embedding is read and kept.
         text: folder of books.tsv.xz.
         lexicon: folder of cmudict.dict.
         work: where encoded prose is kept.
@@ -73,3 +53,41 @@ def train_with_text(
         out.mkdir(parents=True, exist_ok=True)
         (out / "text.json").write_text(settings.model_dump_json(indent=2) + "\n")
     train_and_export(stage, folders.prepared, out)
+
+
+def train_on_prose(
+    phones: ModelRecipe,
+    frames: ModelRecipe,
+    start: Path,
+    tokenizer: Path,
+    prepared: Path,
+    text: Path,
+    lexicon: Path,
+    work: Path,
+    cpu: bool = False,
+) -> None:
+    """The transformer of a finished model on prose as phones, then on prose as frames beside speech; each goes on.
+
+    Words are learned from phones, fast, and speech alone would wash them out again; posterior and decoder stay as they
+    are (TRAINING_LOG.md, 13).
+
+    Args:
+        phones, frames: recipes of the part "language"; each run is the folder of its name in `work`.
+        start: run of the model.
+        tokenizer: run of the tokenizer, with units that are parts of phones.
+    """
+    as_phones, as_frames = work / phones.name, work / frames.name
+    if not is_exported(as_phones):
+        train_phones_first(phones, start / WEIGHTS, prepared, text, lexicon, work, as_phones, cpu)
+    if not is_exported(as_frames):
+        tokens = run_tokens(tokenizer, prepared, cpu=cpu)
+        folders = TextFolders(
+            prepared=prepared,
+            tokens=tokens,
+            segments=align_all(tokenizer, tokens, prepared, lexicon, work),
+            latents=store_latents(start / WEIGHTS, frames.model, prepared, work),
+            text=text,
+            lexicon=lexicon,
+            work=work,
+        )
+        train_with_text(frames, TextSettings(), folders, as_phones / WEIGHTS, as_frames, cpu)

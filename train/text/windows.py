@@ -19,7 +19,7 @@ from train.text.prose import Prose
 from train.text.render import Renderer
 from train.text.segments import SILENCE
 from train.unit_ids import TokenFile
-from train.windows import Windows
+from train.windows import Windows, heard_then_spoken
 
 MAX_SENTENCES = 12  # of an utterance
 UTTERANCE_FRAMES = 16  # empty ones: the language part reads no utterance embedding
@@ -43,13 +43,16 @@ class LatentWindows(Windows):
 class Frames:
     """Stored units and posteriors of the flat files."""
 
-    tokens: np.ndarray  # uint16 [frames]
+    tokens: np.ndarray  # uint16 [frames], as the tokenizer heard them
     latents: LatentFile
+    spoken: np.ndarray | None = None  # uint16 [frames], as the transcripts say, where those are to be foretold
 
     @classmethod
-    def read(cls, tokens: Path, latents: Path, latent_dim: int) -> "Frames":
+    def read(cls, tokens: Path, latents: Path, latent_dim: int, spoken: Path | None = None) -> "Frames":
         """Memory-mapped."""
-        return cls(np.memmap(tokens, dtype=np.uint16, mode="r"), LatentFile.read(latents, latent_dim))
+        found = [np.memmap(path, dtype=np.uint16, mode="r") if path else None for path in (tokens, spoken)]
+        assert found[0] is not None
+        return cls(found[0], LatentFile.read(latents, latent_dim), found[1])
 
 
 class SpeechFrames:
@@ -75,11 +78,10 @@ class TextFrames:
         prose: the sentences.
         renderer: speaks them.
         lengths: of clips of speech, in frames.
-        tokens: units of the flat files' frames where they speak text, uint16.
     """
 
-    def __init__(self, prose: Prose, renderer: Renderer, lengths: np.ndarray, tokens: np.ndarray) -> None:
-        self.prose, self.renderer, self.lengths, self.tokens = prose, renderer, lengths, tokens
+    def __init__(self, prose: Prose, renderer: Renderer, lengths: np.ndarray) -> None:
+        self.prose, self.renderer, self.lengths = prose, renderer, lengths
 
     def symbols(self, random: np.random.Generator, frames: int) -> list[np.ndarray]:
         """Sentences, each with the pause before it, until they should last for so many frames."""
@@ -145,7 +147,7 @@ class MixedWindows:
         text = [int((row + 1) * self.text_share) > int(row * self.text_share) for row in rows]
         random = np.random.default_rng((self.seed, step, part, 0))
         utterances = [(self.text if is_text else self.speech).utterance(random) for is_text in text]
-        return self._collate([self._cut(frames, random) for frames in utterances], text)
+        return self._collate([self._cut(frames, random) for frames in utterances], text, random)
 
     def _cut(self, frames: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, bool]:
         """A random window of an utterance, and whether the utterance ends in it."""
@@ -155,18 +157,28 @@ class MixedWindows:
         window = frames[start : start + self.window_frames]
         return window, bool(end) and len(window) < self.window_frames
 
-    def _collate(self, cuts: list[tuple[np.ndarray, bool]], is_text: list[bool]) -> LatentWindows:
+    def _units(self, numbers: np.ndarray, is_text: bool, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """What is read of some frames and what is to be foretold, int64 [T] each; prose is read as it is spoken."""
+        heard, spoken = self.frames.tokens, self.frames.spoken
+        read = torch.from_numpy(heard[numbers].astype(np.int64))
+        if spoken is None:
+            return read, read
+        target = torch.from_numpy(spoken[numbers].astype(np.int64))
+        return (target if is_text else heard_then_spoken(read, target, random)), target
+
+    def _collate(
+        self, cuts: list[tuple[np.ndarray, bool]], is_text: list[bool], random: np.random.Generator
+    ) -> LatentWindows:
         """Zero-padded; an utterance that ends has one more frame, whose token says so, with the last one's latents."""
         batch, longest, dims = len(cuts), self.window_frames, self.config.latent_dim
-        tokens = torch.zeros(batch, longest, dtype=torch.int64)
+        tokens, targets = torch.zeros(2, batch, longest, dtype=torch.int64)
         mean, logstd = torch.zeros(batch, longest, dims), torch.zeros(batch, longest, dims)
         for row, (numbers, ends) in enumerate(cuts):
             count = len(numbers)
-            units = self.text.tokens if is_text[row] else self.frames.tokens
-            tokens[row, :count] = torch.from_numpy(units[numbers].astype(np.int64))
+            tokens[row, :count], targets[row, :count] = self._units(numbers, is_text[row], random)
             shown = np.append(numbers, numbers[-1:]) if ends else numbers
             if ends:
-                tokens[row, count] = self.config.num_tokens
+                tokens[row, count] = targets[row, count] = self.config.num_tokens
             mean[row, : len(shown)] = torch.from_numpy(self.frames.latents.mean[shown].astype(np.float32))
             logstd[row, : len(shown)] = torch.from_numpy(self.frames.latents.logstd[shown].astype(np.float32))
         return LatentWindows(
@@ -175,6 +187,7 @@ class MixedWindows:
             lengths=torch.tensor([len(numbers) + ends for numbers, ends in cuts]),
             utterance_mel=torch.zeros(batch, UTTERANCE_FRAMES, self.config.mel.num_mels),
             utterance_lengths=torch.full((batch,), UTTERANCE_FRAMES),
+            targets=targets,
             posterior=Gaussian(mean, logstd),
             is_text=torch.tensor(is_text),
         )
