@@ -65,6 +65,7 @@ CONTINUED = {  # measure, its value for natural speech, its value by chance
 LEXICAL = {
     "tokens": Measure("by tokens, %", 1, percent=True),
     "tokens_and_latents": Measure("by tokens and latents, %", 1, percent=True),
+    "spoken_tokens": Measure("by the tokens that its phones stand for, %", 1, percent=True),
     "by_phones": Measure("by phone bigrams, which know no words, %", 1, percent=True),
 }
 LEXICAL_KINDS = {"alone": "after a pause", "carried": "after the speaker's own speech"}
@@ -108,7 +109,8 @@ def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
                 yield f"continuation: {measure.label}{kind}", measure.show(evaluation.continuations[name])
     for kind, accuracy in evaluation.lexical.items():
         for key, measure in LEXICAL.items():
-            yield f"lexical pairs {kind}: {measure.label}", measure.show(getattr(accuracy, key))
+            if (found := getattr(accuracy, key)) is not None:
+                yield f"lexical pairs {kind}: {measure.label}", measure.show(found)
     yield "real-time factor", f"{evaluation.speed.real_time_factor:.2f}"
     yield from (("not measured", reason) for reason in evaluation.not_measured.values())
 
@@ -180,13 +182,23 @@ def _continued_table(evaluation: Evaluation) -> str:
 
 
 def _lexical_table(evaluation: Evaluation) -> str:
+    measures = {
+        key: measure
+        for key, measure in LEXICAL.items()
+        if all(getattr(accuracy, key) is not None for accuracy in evaluation.lexical.values())
+    }
     rows = [
-        [LEXICAL_KINDS[kind], *(measure.show(getattr(accuracy, key)) for key, measure in LEXICAL.items())]
+        [LEXICAL_KINDS[kind], *(measure.show(getattr(accuracy, key)) for key, measure in measures.items())]
         for kind, accuracy in evaluation.lexical.items()
     ]
-    return _table(["", *(measure.label for measure in LEXICAL.values())], rows) + (
+    misheard = (
+        " The tokens are those that the tokenizer heard; those that the phones stand for leave its mistakes out."
+        if "spoken_tokens" in measures
+        else ""
+    )
+    return _table(["", *(measure.label for measure in measures.values())], rows) + (
         "\n\nShare of words that the model finds likelier than a twin with the same phones in another order, both "
-        "spoken with the same frames of a speaker it was not trained on; guessing gives 50 %."
+        f"spoken with the same frames of a speaker it was not trained on; guessing gives 50 %.{misheard}"
     )
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from engine import Engine, Sampling
 from engine.bench import bench
+from engine.tokenizers import unit_names
 from studies.continuations import PROMPT_SECONDS, Continuation, continuation_rows, continuations
 from studies.errors import MeasureError
 from studies.heldout import HeldOut, Seconds, held_out_clips, other_recordings
@@ -145,7 +146,9 @@ def _continuations(measuring: Measuring, clips: list[HeldOut]) -> list[Continuat
 
 
 def _lexical(engine: Engine, corpus: Path, pairs: Path) -> dict[str, LexicalAccuracy]:
-    found = lexical_accuracy(engine.bundle.model, read_pairs(pairs), RecordedFrames(engine, corpus))
+    bundle = engine.bundle
+    names = unit_names(bundle.config.tokenizer)
+    found = lexical_accuracy(bundle.model, read_pairs(pairs), RecordedFrames(engine, corpus), unit_names=names)
     return {str(kind): accuracy for kind, accuracy in found.accuracies.items()}
 
 

@@ -5,7 +5,7 @@ phones says which is the word. T frames at 50 Hz, Z latent dims.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -68,6 +68,8 @@ class PairScore:
     twin_token_nats: float
     word_nats: float  # of tokens and latents
     twin_nats: float
+    word_spoken_nats: float | None = None  # of the tokens that the phones stand for, where units are named by phones
+    twin_spoken_nats: float | None = None
 
 
 class LexicalAccuracy(Config):
@@ -79,6 +81,7 @@ class LexicalAccuracy(Config):
     tokens: Estimate  # by the tokens' likelihood
     tokens_and_latents: Estimate  # by that and the latents' bound
     by_phones: Estimate  # by phone bigrams of running text, which knows no words: what guessing by sounds would reach
+    spoken_tokens: Estimate | None = None  # with the tokens that the phones stand for instead of those that were heard
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,12 @@ def read_pairs(path: Path) -> list[LexicalPair]:
 
 
 def lexical_accuracy(
-    model: VAEGSLM, pairs: Sequence[LexicalPair], frames: FrameSource, seed: int = 0, draws: int = 1
+    model: VAEGSLM,
+    pairs: Sequence[LexicalPair],
+    frames: FrameSource,
+    seed: int = 0,
+    draws: int = 1,
+    unit_names: Sequence[str] = (),
 ) -> LexicalResult:
     """Score pairs by the model's likelihood per frame.
 
@@ -119,10 +127,11 @@ def lexical_accuracy(
         frames: the recordings that the pairs' runs lie in.
         seed: pair i draws its latents with seed + i, the same noise for both sides.
         draws: of the latents, averaged.
+        unit_names: of the tokenizer; where they are phones, pairs are also scored without what the tokenizer misheard.
     Raises:
         MeasureError: a recording of a pair is missing or shorter than the pair says.
     """
-    scores = [score(model, pair, frames, seed + number * draws, draws) for number, pair in enumerate(pairs)]
+    scores = [score(model, pair, frames, seed + number * draws, draws, unit_names) for number, pair in enumerate(pairs)]
     kinds: list[Kind] = ["alone", "carried"]
     accuracies = {
         kind: _accuracy(of_kind) for kind in kinds if (of_kind := [one for one in scores if one.pair.kind == kind])
@@ -130,13 +139,34 @@ def lexical_accuracy(
     return LexicalResult(accuracies, scores)
 
 
-def score(model: VAEGSLM, pair: LexicalPair, frames: FrameSource, seed: int, draws: int) -> PairScore:
+def score(
+    model: VAEGSLM, pair: LexicalPair, frames: FrameSource, seed: int, draws: int, unit_names: Sequence[str] = ()
+) -> PairScore:
     """Both sides of one pair."""
     before = gathered(frames, pair.before)
     sides = [gathered(frames, runs) for runs in (pair.word_runs, pair.twin_runs)]
     found = [nats(model, before, side, seed, draws) for side in sides]
     (word_tokens, word_latents), (twin_tokens, twin_latents) = found
-    return PairScore(pair, word_tokens, twin_tokens, word_tokens + word_latents, twin_tokens + twin_latents)
+    scored = PairScore(pair, word_tokens, twin_tokens, word_tokens + word_latents, twin_tokens + twin_latents)
+    if not set(pair.phones) <= set(unit_names):
+        return scored
+    spoken = [
+        replace(side, tokens=spoken_tokens(phones, runs, unit_names))
+        for side, phones, runs in zip(
+            sides, (pair.phones, pair.twin_phones), (pair.word_runs, pair.twin_runs), strict=True
+        )
+    ]
+    word, twin = (nats(model, before, side, seed, draws)[0] for side in spoken)
+    return replace(scored, word_spoken_nats=word, twin_spoken_nats=twin)
+
+
+def spoken_tokens(phones: Sequence[str], runs: Sequence[Stretch], unit_names: Sequence[str]) -> Tensor:
+    """The tokens that phones stand for, as long as their runs: equal parts of each, int64 [T]."""
+    found = []
+    for phone, (_, start, end) in zip(phones, runs, strict=True):
+        first, num_parts = unit_names.index(phone), unit_names.count(phone)
+        found.append(first + torch.arange(end - start) * num_parts // (end - start))
+    return torch.cat(found)
 
 
 def gathered(frames: FrameSource, stretches: Sequence[Stretch]) -> ClipFrames:
@@ -186,7 +216,13 @@ def _accuracy(scores: list[PairScore]) -> LexicalAccuracy:
         assert found is not None  # every word counts
         return found
 
+    spoken = [
+        one.twin_spoken_nats - one.word_spoken_nats
+        for one in scores
+        if one.twin_spoken_nats is not None and one.word_spoken_nats is not None
+    ]
     return LexicalAccuracy(
+        spoken_tokens=share(spoken) if len(spoken) == len(scores) else None,
         tokens=share([one.twin_token_nats - one.word_token_nats for one in scores]),
         tokens_and_latents=share([one.twin_nats - one.word_nats for one in scores]),
         by_phones=share([one.pair.bigram_nats for one in scores]),

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from engine import Engine
 from engine.config import ModelConfig
 from engine.network import VAEGSLM
+from engine.tokenizers import unit_names
 from studies.errors import MeasureError
 from studies.lexical import LexicalResult, lexical_accuracy, read_pairs
 from studies.lexical_frames import PreparedFrames, RecordedFrames
@@ -24,7 +25,9 @@ Scores = Annotated[Path | None, typer.Option(help="file for the score of every p
 def bundle(folder: str, pairs: Path, corpus: Path, scores: Scores = None) -> None:
     """Of a bundle, on recordings of a corpus with manifest.tsv."""
     engine = Engine.from_pretrained(folder)
-    show(lexical_accuracy(engine.bundle.model, read_pairs(pairs), RecordedFrames(engine, corpus)), scores)
+    names = unit_names(engine.bundle.config.tokenizer)
+    frames = RecordedFrames(engine, corpus)
+    show(lexical_accuracy(engine.bundle.model, read_pairs(pairs), frames, unit_names=names), scores)
 
 
 @app.command()
@@ -51,8 +54,10 @@ def summary(result: LexicalResult) -> list[str]:
     """A line for each kind of pair and each way to score it."""
     lines = []
     for kind, accuracy in result.accuracies.items():
-        for name in ("tokens", "tokens_and_latents", "by_phones"):
+        for name in ("tokens", "tokens_and_latents", "spoken_tokens", "by_phones"):
             found = getattr(accuracy, name)
+            if found is None:
+                continue
             interval = f"{found.value:.1%} [{found.low:.1%}, {found.high:.1%}]"
             lines.append(f"{kind}, {name.replace('_', ' ')}: {interval}, {found.count} words")
     return lines

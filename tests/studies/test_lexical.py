@@ -14,7 +14,7 @@ from engine.bundle import load_bundle
 from engine.engine import Engine
 from engine.network import VAEGSLM, Gaussian
 from studies.errors import MeasureError
-from studies.lexical import ClipFrames, LexicalPair, gathered, lexical_accuracy, nats, read_pairs
+from studies.lexical import ClipFrames, LexicalPair, gathered, lexical_accuracy, nats, read_pairs, spoken_tokens
 from studies.lexical_frames import PreparedFrames, RecordedFrames
 from studies.lexical_report import app, exported_model
 from tests.speechlike import voice
@@ -105,6 +105,29 @@ def test_a_word_that_is_spoken_twice_counts_once_by_its_mean(model: VAEGSLM) -> 
     pairs = [pair(bigram_nats=0.5), pair(bigram_nats=-0.1), pair(word="DOG", bigram_nats=-0.1)]
     alone = lexical_accuracy(model, pairs, Invented()).accuracies["alone"]
     assert (alone.by_phones.value, alone.by_phones.count) == (0.5, 2)
+
+
+def test_units_named_by_phones_are_scored_without_what_was_misheard(model: VAEGSLM) -> None:
+    names = ["silence"] * 3 + ["K"] * 3 + ["AE"] * 3 + ["T"] * 3
+    word = spoken_tokens(pair().phones, pair().word_runs, names)
+    assert word.tolist() == [3, 4, 5, 6, 6, 7, 8, 9, 10, 11]
+    short = spoken_tokens(("T", "K"), (("a", 0, 1), ("a", 0, 2)), names)
+    assert short.tolist() == [9, 3, 4]
+    twin_runs = [PAIR["word_runs"][index] for index in (2, 1, 0)]
+    heard_alike = Invented()
+    for clip in heard_alike.clips.values():
+        clip.tokens.zero_()
+    scored = pair(twin_runs=twin_runs)
+    before, side = gathered(heard_alike, scored.before), gathered(heard_alike, scored.word_runs)
+    result = lexical_accuracy(model, [scored], heard_alike, seed=5, unit_names=names)
+    (one,) = result.scores
+    assert one.word_spoken_nats == nats(model, before, ClipFrames(word, side.posterior), 5)[0]
+    assert one.twin_spoken_nats is not None
+    right = float(one.word_spoken_nats < one.twin_spoken_nats)
+    assert result.accuracies["alone"].spoken_tokens is not None
+    assert result.accuracies["alone"].spoken_tokens.value == right
+    without = lexical_accuracy(model, [scored], heard_alike, unit_names=tuple(map(str, range(NUM_TOKENS))))
+    assert without.accuracies["alone"].spoken_tokens is None
 
 
 def test_a_pair_of_equal_sides_is_a_tie(model: VAEGSLM) -> None:
