@@ -48,6 +48,7 @@ class ModelRecipe(Config):
     part: Part = "all"
     pitch_weight: float = 0.0  # of reading log F0 and voicing from the latents by one linear layer; not published
     pitch_clips: float = 0.3  # share of the train clips whose pitch is measured for that
+    latent_dropout: float = 0.0  # share of frames whose latents the transformer does not see; not published
     spoken_tokens: bool = False  # foretell what the transcripts say instead of what the tokenizer hears; not published
     window_frames: int = 640  # 12.8 s
     batch_size: int = 8  # windows per process and micro-batch
@@ -235,6 +236,7 @@ class ModelStage:
                 on.utterance_lengths,
                 BatchNoise(device),
                 part=self.recipe.part,
+                latent_dropout=self.recipe.latent_dropout,
             )
         if on.targets is not None:
             forward = replace(forward, tokens=on.targets)

@@ -22,17 +22,26 @@ class TrainingDraws:
     initial: Tensor  # [B, 1, token_dim], the transformer's first input
     timesteps: Tensor  # int64 [B], one diffusion timestep per item
     diffusion: Tensor  # N(0, 1) [B, T, M]
+    hidden: Tensor | None = None  # bool [B, T], frames whose latents the transformer does not see; None: none
 
     @classmethod
     def draw(
-        cls, config: ModelConfig, noise: Noise, batch: int, frames: int, timesteps: Tensor | None = None
+        cls,
+        config: ModelConfig,
+        noise: Noise,
+        batch: int,
+        frames: int,
+        timesteps: Tensor | None = None,
+        latent_dropout: float = 0.0,
     ) -> "TrainingDraws":
         """Draw for a batch; given timesteps are used instead of drawn ones."""
         posterior = noise.normal(batch, frames, config.latent_dim)
         initial = initial_state(config, noise, batch, posterior)
         if timesteps is None:
             timesteps = (noise.uniform(batch) * config.decoder.timesteps).long()
-        return cls(posterior, initial, timesteps, noise.normal(batch, frames, config.mel.num_mels))
+        diffusion = noise.normal(batch, frames, config.mel.num_mels)
+        hidden = noise.uniform(batch, frames) < latent_dropout if latent_dropout else None
+        return cls(posterior, initial, timesteps, diffusion, hidden)
 
 
 def initial_state(config: ModelConfig, noise: Noise, batch: int, like: Tensor | None = None) -> Tensor:

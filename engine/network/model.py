@@ -111,6 +111,7 @@ class VAEGSLM(nn.Module):
         timesteps: Tensor | None = None,
         part: Part = "all",
         posterior: Gaussian | None = None,
+        latent_dropout: float = 0.0,
     ) -> TrainingForward:
         """One training pass.
 
@@ -125,8 +126,9 @@ class VAEGSLM(nn.Module):
             part: "all" as published; "decoder" leaves the language model out, its prior is then N(0, I) and all tokens
                 are equally likely; "language" leaves the decoder out, its error is then zero.
             posterior: of every frame where it was computed before, [B, T, Z]; the part "language" then reads no mel.
+            latent_dropout: share of frames whose latents the transformer does not see; 0 as published.
         """
-        draws = TrainingDraws.draw(self.config, noise, tokens.shape[0], tokens.shape[1], timesteps)
+        draws = TrainingDraws.draw(self.config, noise, tokens.shape[0], tokens.shape[1], timesteps, latent_dropout)
         return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws, part, posterior)
 
     def training_pass(
@@ -150,7 +152,10 @@ class VAEGSLM(nn.Module):
             prior = standard_prior(latents, self.config.num_token_ids)
             base, logdet = latents, latents.new_zeros(*latents.shape[:2], latents.shape[2] // 2)
         else:
-            inputs = torch.cat([draws.initial.to(fused.dtype), fused[:, :-1]], dim=1)
+            seen = fused
+            if draws.hidden is not None:
+                seen = self.fuse(tokens, latents.masked_fill(draws.hidden.unsqueeze(-1), 0.0))
+            inputs = torch.cat([draws.initial.to(fused.dtype), seen[:, :-1]], dim=1)
             prior = self.prior(self.transform(masked(inputs, mask), mask))
             base, logdet = self.flow(latents, prior.condition, mask)
         utterance = self.utterance_embedding(utterance_mel, utterance_lengths)

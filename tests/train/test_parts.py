@@ -49,6 +49,28 @@ def test_without_the_language_model_the_kl_is_that_to_a_standard_normal(batch: t
     assert torch.allclose(losses(forward).kl_per_dim, expected, rtol=1e-4, atol=1e-3)
 
 
+def test_hidden_latents_move_nothing_that_is_foretold_and_everything_that_is_heard(
+    batch: tuple[torch.Tensor, ...],
+) -> None:
+    torch.manual_seed(0)
+    network = VAEGSLM(MODEL.model)
+    tokens, mel, lengths, *utterance = batch
+    hidden, seen = (
+        TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, latent_dropout=share) for share in (1.0, 0.0)
+    )
+    assert hidden.hidden is not None
+    assert hidden.hidden.all()
+    assert seen.hidden is None
+    assert torch.equal(hidden.diffusion, seen.diffusion)
+    first, other = (network.training_pass(tokens, one, lengths, *utterance, hidden) for one in (mel, mel.flip(1)))
+    assert torch.equal(first.prior.logits, other.prior.logits)
+    assert torch.equal(first.prior.base.mean, other.prior.base.mean)
+    assert not torch.equal(first.base, other.base)
+    with_all = network.training_pass(tokens, mel, lengths, *utterance, seen)
+    assert not torch.equal(first.prior.logits, with_all.prior.logits)
+    assert torch.equal(first.decoder_output, with_all.decoder_output)
+
+
 @pytest.mark.parametrize("part", ["decoder", "language"])
 def test_training_a_half_leaves_the_other_as_it_was(part: Part, prepared: Path, tokens: Path, tmp_path: Path) -> None:
     recipe = MODEL.model_copy(update={"part": part, "average_decay": None})

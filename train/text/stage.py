@@ -133,6 +133,7 @@ class TextStage(ModelStage):
                 BatchNoise(device),
                 part="language",
                 posterior=on.posterior,
+                latent_dropout=self.recipe.latent_dropout,
             )
 
         foretold = replace(forward, tokens=on.targets) if on.targets is not None else forward
