@@ -104,8 +104,14 @@ def run_model(
         start: run whose exported weights to begin with.
         lexicon: folder of cmudict.dict, for a recipe with `spoken_tokens`; the alignment is kept beside `out`.
     Raises:
-        SettingsError: a recipe that needs the lexicon, without it.
+        SettingsError: a recipe that needs the lexicon, without it, or of another number of tokens than the tokenizer's.
     """
+    num_units = load_tokenizer(tokenizer).config.num_units
+    if recipe.tokens and num_units != recipe.model.num_tokens:
+        raise SettingsError(
+            f"the tokenizer in {tokenizer} has {num_units} units, the recipe {recipe.name!r} has model.num_tokens "
+            f"{recipe.model.num_tokens}; pass --set model.num_tokens={num_units}"
+        )
     if recipe.spoken_tokens and lexicon is None:
         raise SettingsError(
             f"the recipe {recipe.name!r} has spoken_tokens, which are aligned with --lexicon, the folder of the CMU "

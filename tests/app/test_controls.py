@@ -13,9 +13,9 @@ GOOD: dict[str, Any] = {
     "seconds": 10,
     "takes": 2,
     "seed": 7,
-    "token_temperature": 0.85,
+    "token_temperature": Sampling().token_temperature,
     "top_p": 1.0,
-    "latent_temperature": 0.85,
+    "latent_temperature": Sampling().latent_temperature,
     "steps": 12,
     "end": "auto",
 }

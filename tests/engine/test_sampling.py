@@ -12,7 +12,7 @@ LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 0.0, 3.0, 0.0]])
 
 
 def test_defaults_only_divide_by_the_temperature() -> None:
-    assert torch.allclose(token_probabilities(LOGITS, Sampling()), (LOGITS / 0.85).softmax(-1))
+    assert torch.allclose(token_probabilities(LOGITS, Sampling()), (LOGITS / Sampling().token_temperature).softmax(-1))
 
 
 def test_zero_temperature_takes_the_likeliest() -> None:
@@ -68,4 +68,6 @@ def test_bad_settings_are_named(values: dict[str, object], message: str) -> None
 def test_presets_and_the_published_settings() -> None:
     assert set(PRESETS) == {"faithful", "balanced", "lively"}
     assert PRESETS["faithful"].token_temperature < PRESETS["lively"].token_temperature
-    assert (PUBLISHED.solver, PUBLISHED.steps, PUBLISHED.eta, PUBLISHED.token_temperature) == ("ddim", 100, 0.5, 0.85)
+    assert PRESETS["balanced"] == Sampling()
+    assert (PUBLISHED.solver, PUBLISHED.steps, PUBLISHED.eta) == ("ddim", 100, 0.5)
+    assert (PUBLISHED.token_temperature, PUBLISHED.latent_temperature) == (0.85, 0.85)

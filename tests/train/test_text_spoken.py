@@ -112,6 +112,9 @@ def test_without_a_dictionary_or_with_other_units_it_says_what_to_do(
     recipe = MODEL.model_copy(update={"spoken_tokens": True})
     with pytest.raises(SettingsError, match="--lexicon"):
         run_model(recipe, prepared, tokenizer_run, tmp_path / "model", cpu=True)
+    more = recipe.model_copy(update={"model": MODEL.model.model_copy(update={"num_tokens": 13})})
+    with pytest.raises(SettingsError, match=r"--set model\.num_tokens=12"):
+        run_model(more, prepared, tokenizer_run, tmp_path / "model", cpu=True, lexicon=lexicon_folder)
     segments = align_all(tokenizer_run, tokens, prepared, lexicon_folder, tmp_path, 1)
     copied = tmp_path / tokens.name
     copied.write_bytes(tokens.read_bytes())

@@ -80,7 +80,7 @@ def train(
     lexicon: LexiconFolder,
     out: Path,
     recipe: str = "demo-text",
-    text_share: float = 0.5,
+    text_share: float = 0.6,
     latent_weight: Annotated[float, typer.Option(help="of the latents of rendered frames")] = 0.2,
     one_voice: bool = True,
     transcripts: Annotated[bool, typer.Option(help="render the speech's own sentences: the control")] = False,

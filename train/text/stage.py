@@ -29,7 +29,7 @@ from train.windows import Windows
 class TextSettings(Config):
     """How text is mixed into the training of the language part."""
 
-    text_share: float = 0.5  # of the windows
+    text_share: float = 0.6  # of the windows
     # "transcripts" renders what the speech says already: about as many joins, no new word; the control of "prose".
     source: Literal["prose", "transcripts"] = "prose"
     latent_weight: float = 0.2  # of the latents' term of rendered windows; 0: text teaches tokens alone
