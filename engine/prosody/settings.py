@@ -28,7 +28,7 @@ class RedrawnLatents(Config):
 
     kind: Literal["redrawn"] = "redrawn"
     seed: Seed = 0  # draw i has seed + i
-    latent_temperature: Temperature = 0.85
+    latent_temperature: Temperature = Sampling().latent_temperature
     num_draws: Annotated[int, Field(ge=1, le=MAX_TAKES)] = 1  # drawn together: other sizes are rounded differently
     index: Annotated[int, Field(ge=0, lt=MAX_TAKES)] = 0  # of this draw in the batch
 

@@ -167,7 +167,7 @@ def test_what_is_measured_of_an_inventory_and_of_prose_spoken_with_it() -> None:
     assert facts["runs"] == 300
     prose = Prose(random.integers(1, 5, 90).astype(np.uint8), np.arange(0, 91, 30), np.zeros(3), ("emma",), 0)
     tokens = random.integers(0, 9, 1200).astype(np.uint16)
-    text = TextFrames(prose, Renderer(inventory, one_voice=False), np.array([60]), tokens)
+    text = TextFrames(prose, Renderer(inventory, one_voice=False), np.array([60]))
     found = coverage(text, 5)
     assert found["both_neighbours"] + found["one_neighbour"] + found["no_neighbour"] == pytest.approx(1)
     assert found["runs_per_join"] > 1
