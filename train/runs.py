@@ -106,8 +106,7 @@ def run_model(
     Raises:
         SettingsError: a recipe that needs the lexicon, without it, or of another number of tokens than the tokenizer's.
     """
-    num_units = load_tokenizer(tokenizer).config.num_units
-    if recipe.tokens and num_units != recipe.model.num_tokens:
+    if recipe.tokens and (num_units := load_tokenizer(tokenizer).config.num_units) != recipe.model.num_tokens:
         raise SettingsError(
             f"the tokenizer in {tokenizer} has {num_units} units, the recipe {recipe.name!r} has model.num_tokens "
             f"{recipe.model.num_tokens}; pass --set model.num_tokens={num_units}"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from engine.config import Config, ModelConfig
-from engine.network import VAEGSLM, Losses, Part, losses, total
+from engine.network import VAEGSLM, Gaussian, Losses, Part, TrainingForward, losses, total
 from engine.noise import BatchNoise
 from train.averaging import averaged_model
 from train.gradients import apply_gradients
@@ -225,10 +225,17 @@ class ModelStage:
         return metrics | {"gradient_norm": norm, "learning_rate": recipe.rate(progress), "kl_weight": kl_weight}
 
     def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, Reading | None]:
+        on = windows.to(self.accelerator.device)
+        forward = self._forward(network, on)
+        if self.readout is None or on.pitch_hz is None:
+            return losses(forward), None
+        return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)
+
+    def _forward(self, network: nn.Module, on: Windows, posterior: Gaussian | None = None) -> TrainingForward:
+        """A training pass of windows on the device; its tokens are those to foretell."""
         device = self.accelerator.device
-        on = windows.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            forward = network(
+            forward: TrainingForward = network(
                 on.tokens,
                 on.mel,
                 on.lengths,
@@ -236,13 +243,10 @@ class ModelStage:
                 on.utterance_lengths,
                 BatchNoise(device),
                 part=self.recipe.part,
+                posterior=posterior,
                 latent_dropout=self.recipe.latent_dropout,
             )
-        if on.targets is not None:
-            forward = replace(forward, tokens=on.targets)
-        if self.readout is None or on.pitch_hz is None:
-            return losses(forward), None
-        return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)
+        return forward if on.targets is None else replace(forward, tokens=on.targets)
 
     def losses_of(self, windows: Windows) -> Losses:
         """A forward pass of the network that is trained, with its graph."""

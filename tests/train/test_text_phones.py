@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from safetensors.torch import save_file
 
 from engine.network import VAEGSLM
 from engine.network.alibi import AlibiBias
-from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
+from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
 from train.prepare import CorpusError
 from train.text.phones_first import PhoneStage, running_text
 from train.text.prose import Prose
@@ -39,10 +38,7 @@ RECIPE = constant_schedule(
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("decoder") / "export.safetensors"
-    save_file(VAEGSLM(RECIPE.model).state_dict(), str(path))
-    return path
+    return untrained_weights(RECIPE, tmp_path_factory.mktemp("decoder"))
 
 
 def stage(start: Path, accelerator: Accelerator | None = None, num_phones: int = NUM_PHONES) -> PhoneStage:

@@ -8,13 +8,13 @@ import pytest
 import torch
 import yaml
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from engine.network import VAEGSLM, Gaussian, Losses, losses
 from engine.noise import BatchNoise
 from tests.train.conftest import WORDS
-from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
+from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
 from train.phone_parts import num_parts_of
 from train.phones import Lexicon
 from train.prepare import PreparedCorpus, read_index
@@ -33,10 +33,7 @@ SETTINGS = TextSettings(text_share=0.5)
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("decoder") / "export.safetensors"
-    save_file(VAEGSLM(MODEL.model).state_dict(), str(path))
-    return path
+    return untrained_weights(MODEL, tmp_path_factory.mktemp("decoder"))
 
 
 @pytest.fixture(scope="module")

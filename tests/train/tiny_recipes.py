@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.config import (
@@ -14,6 +16,7 @@ from engine.config import (
     TransformerConfig,
     UtteranceConfig,
 )
+from engine.network import VAEGSLM
 from train.loop import Budget, run
 from train.text.phones_first import PhoneStage
 from train.tokenizer import TokenizerRecipe, TokenizerStage
@@ -67,3 +70,11 @@ def weights_after(
 def constant_schedule(recipe: ModelRecipe) -> ModelRecipe:
     """Schedules follow the share of the budget; for a resume in the middle they must not depend on it."""
     return recipe.model_copy(update={"kl_warmup": 0.0, "learning_rate_flat": 0.99, "learning_rate_warmup": 0.0})
+
+
+def untrained_weights(recipe: ModelRecipe, folder: Path) -> Path:
+    """Weights of a recipe's network as a run exports them."""
+    torch.manual_seed(0)
+    path = folder / "export.safetensors"
+    save_file(VAEGSLM(recipe.model).state_dict(), str(path))
+    return path

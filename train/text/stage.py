@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from engine.config import Config
 from engine.network import Losses, losses
-from engine.noise import BatchNoise
 from train.phones import Lexicon
 from train.prepare import read_index
 from train.readout import Reading
@@ -20,7 +18,7 @@ from train.text.joins import Joins
 from train.text.prose import read_prose, transcribed_prose
 from train.text.render import MAX_STRETCH, Renderer
 from train.text.runs import Inventory
-from train.text.spoken import assign_spoken, spoken_file
+from train.text.spoken import assign_spoken
 from train.text.windows import Frames, LatentWindows, MixedWindows, TextFrames, speech_of
 from train.vae_gslm import ModelRecipe, ModelStage
 from train.windows import Windows
@@ -71,19 +69,23 @@ def text_frames(
     return TextFrames(prose, renderer, lengths)
 
 
+def spoken_units(recipe: ModelRecipe, folders: TextFolders) -> Path | None:
+    """The file of what the transcripts say, made once, for a recipe that foretells it."""
+    if not recipe.spoken_tokens:
+        return None
+    return assign_spoken(folders.prepared, folders.tokens, folders.segments, recipe.model.num_tokens)
+
+
 def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFolders, parts: int = 1) -> MixedWindows:
     """Training windows of speech and text for a recipe.
 
     Args:
         parts: micro-batches in a step, over all processes.
     """
-    num_units = recipe.model.num_tokens
-    spoken = (
-        assign_spoken(folders.prepared, folders.tokens, folders.segments, num_units) if recipe.spoken_tokens else None
-    )
+    spoken = spoken_units(recipe, folders)
     frames = Frames.read(folders.tokens, folders.latents, recipe.model.latent_dim, spoken)
     speech = speech_of(folders.prepared, folders.tokens, "train", recipe.window_frames)
-    text = text_frames(settings, folders, frames, num_units)
+    text = text_frames(settings, folders, frames, recipe.model.num_tokens)
     return MixedWindows(
         speech, text, frames, recipe.model, recipe.window_frames, recipe.batch_size, settings.text_share, parts,
         recipe.seed,
@@ -103,10 +105,10 @@ class TextStage(ModelStage):
     ) -> None:
         if recipe.part != "language":
             raise ValueError(f"text trains the part 'language' alone, the recipe {recipe.name!r} says {recipe.part!r}")
-        mixed = mixed_windows(recipe, settings, folders, recipe.gradient_accumulation * accelerator.num_processes)
-        spoken = spoken_file(folders.tokens) if recipe.spoken_tokens else None
+        spoken = spoken_units(recipe, folders)
         super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, spoken)
-        self.settings, self.train_set = settings, mixed
+        self.settings = settings
+        self.train_set = mixed_windows(recipe, settings, folders, self.parts)
         self._apart: list[dict[str, float]] = []
 
     def step(self, step: int, progress: float) -> dict[str, float]:
@@ -121,25 +123,11 @@ class TextStage(ModelStage):
     def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, Reading | None]:
         if not isinstance(windows, LatentWindows):
             return super()._losses(network, windows)
-        device = self.accelerator.device
-        on = windows.to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            forward = network(
-                on.tokens,
-                on.mel,
-                on.lengths,
-                on.utterance_mel,
-                on.utterance_lengths,
-                BatchNoise(device),
-                part="language",
-                posterior=on.posterior,
-                latent_dropout=self.recipe.latent_dropout,
-            )
-
-        foretold = replace(forward, tokens=on.targets) if on.targets is not None else forward
+        on = windows.to(self.accelerator.device)
+        forward = self._forward(network, on, on.posterior)
 
         def of_rows(rows: Tensor) -> Losses:
-            return losses(replace(foretold, mask=foretold.mask & rows[:, None]))
+            return losses(replace(forward, mask=forward.mask & rows[:, None]))
 
         text, speech = of_rows(on.is_text), of_rows(~on.is_text)
         for name, terms in {"text": text, "speech": speech}.items():

@@ -50,9 +50,8 @@ class Frames:
     @classmethod
     def read(cls, tokens: Path, latents: Path, latent_dim: int, spoken: Path | None = None) -> "Frames":
         """Memory-mapped."""
-        found = [np.memmap(path, dtype=np.uint16, mode="r") if path else None for path in (tokens, spoken)]
-        assert found[0] is not None
-        return cls(found[0], LatentFile.read(latents, latent_dim), found[1])
+        said = np.memmap(spoken, dtype=np.uint16, mode="r") if spoken else None
+        return cls(np.memmap(tokens, dtype=np.uint16, mode="r"), LatentFile.read(latents, latent_dim), said)
 
 
 class SpeechFrames:
