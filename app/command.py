@@ -269,7 +269,8 @@ def demo_bundle(
     from train.demo import DemoRecipes, train_demo
 
     # Prose teaches the transformer better than speech alone does, and comes last.
-    models = ("demo-decoder", "demo-model") if text else ("demo-decoder", "demo-language", "demo-model")
+    first = ("demo-decoder",) if text else ("demo-decoder", "demo-language")
+    models = (*first, "demo-model", "demo-sound")
     prose = ("demo-phones", "demo-text") if text else None
     recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, prose).within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text))

@@ -60,7 +60,14 @@ def decode_mel(
     """
     condition = model.decoder_condition(tokens, latents, utterance)
     return model.decoder.sample(
-        condition, None, noise, sampling.solver, sampling.steps, sampling.eta, before_step=watch.check
+        condition,
+        None,
+        noise,
+        sampling.solver,
+        sampling.steps,
+        sampling.eta,
+        before_step=watch.check,
+        guidance=sampling.guidance,
     )
 
 

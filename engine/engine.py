@@ -168,7 +168,10 @@ class Engine:
 
         Returns:
             float32 [T * hop] on the CPU.
+        Raises:
+            SettingsError: frames of another model, or guidance that this one was not trained for.
         """
+        self.check_guidance(sampling)
         self.check_frames(tokens, latents, utterance)
         decoder = TakeDecoder(self.bundle, utterance.to(self.device)[None], sampling, seed)
         return owned(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
@@ -193,6 +196,18 @@ class Engine:
         self._check_same("analysis of the prompt", settings.frames_sha256, speech.frames_sha256)
         takes = self.takes(speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes)
         return takes[settings.index]
+
+    def check_guidance(self, sampling: Sampling) -> None:
+        """Whether the decoder can be guided as the settings say.
+
+        Raises:
+            SettingsError: guidance for a model that was not trained for it, whose sound would only break.
+        """
+        if sampling.guidance not in (None, 1.0) and self.bundle.config.model.decoder.guidance == 1.0:
+            raise SettingsError(
+                f"guidance is {sampling.guidance:g}, but the decoder of bundle {self.bundle.name!r} was trained "
+                "without it. Leave it at None or 1."
+            )
 
     def check_frames(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> None:
         """Shapes and ranges, so that a slip does not end in the depth of the network.
@@ -232,6 +247,7 @@ class Engine:
             raise SettingsError(
                 f"end is 'learned', but bundle {self.bundle.name!r} has learned no end. Use 'voice' or 'auto'."
             )
+        self.check_guidance(sampling)
         self.check_frames(speech.tokens, speech.latents, speech.utterance)
         settings = TakeSettings(
             torch_version=torch.__version__,

@@ -26,6 +26,7 @@ class Sampling(Config):
     solver: Solver = "dpm++"
     steps: Annotated[int, Field(ge=1, le=999)] = 12  # of the diffusion decoder; "ancestral" always takes all
     eta: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5  # noise of "ddim": 0 is deterministic, 1 most random
+    guidance: Annotated[float, Field(ge=1.0, le=5.0)] | None = None  # of the decoder; None: its model's own, 1: none
     blocks: bool = True  # decode in overlapping blocks, so that sound starts early; False: the sequence at once
     # Frames that a block sees of its neighbours. One evaluation of the decoder looks 18 frames back and ahead and every
     # step widens that, but hardly: on a decoder trained for ten minutes, dpm++ with 12 steps, the ln-mel at the seams
@@ -58,6 +59,7 @@ PUBLISHED = Sampling(
     solver="ddim",
     steps=100,
     eta=0.5,
+    guidance=1.0,
     blocks=False,
     end="never",
 )

@@ -30,6 +30,7 @@ from train.windows import Windows
 ACTIVE_NATS = 0.02  # a latent dimension with more KL than this per frame carries something
 DEV_SEED = 1
 LANGUAGE = ("transformer", "prior_head", "flow")  # the half of the network that predicts; the rest makes sound
+SOUND = ("decoder", "utterance_encoder")  # of that, what reads tokens and latents
 
 
 class ModelRecipe(Config):
@@ -43,12 +44,15 @@ class ModelRecipe(Config):
     model: ModelConfig = ModelConfig()
     tokens: bool = True  # False: the ablation without tokens, the latents carry everything
     latents: bool = True  # False: the baseline of tokens alone, no latent reaches the network
-    # Small budgets go further one half at a time, the other half frozen: "decoder" trains posterior and decoder with
-    # N(0, I) as the prior, "language" the transformer, prior and flow on what the posterior says; then "all" as one.
+    # Small budgets go further one part at a time, the rest frozen: "decoder" trains posterior and decoder with N(0, I)
+    # as the prior, "language" the transformer, prior and flow on what the posterior says, "all" the whole as one,
+    # "sound" the decoder alone, on latents and tokens as they are.
     part: Part = "all"
     pitch_weight: float = 0.0  # of reading log F0 and voicing from the latents by one linear layer; not published
     pitch_clips: float = 0.3  # share of the train clips whose pitch is measured for that
     latent_dropout: float = 0.0  # share of frames whose latents the transformer does not see; not published
+    scheduled_sampling: float = 0.0  # share of windows that end in latents of the model's own; not published
+    condition_dropout: float = 0.0  # share of windows whose decoder sees no tokens and latents; not published
     spoken_tokens: bool = False  # foretell what the transcripts say instead of what the tokenizer hears; not published
     window_frames: int = 640  # 12.8 s
     batch_size: int = 8  # windows per process and micro-batch
@@ -83,12 +87,29 @@ class ModelRecipe(Config):
             raise ValueError("tokens and latents are both off, nothing is left to model")
         if not self.tokens and self.model.num_tokens != 1:
             raise ValueError(f"without tokens model.num_tokens must be 1, got {self.model.num_tokens}")
+        if self.model.decoder.guidance != 1.0 and not (self.condition_dropout or self.part == "language"):
+            raise ValueError(
+                f"model.decoder.guidance is {self.model.decoder.guidance:g}, which needs condition_dropout, "
+                "for example 0.15"
+            )
         return self
 
     @property
     def reads_pitch(self) -> bool:
         """Whether the latents are asked for the pitch."""
-        return self.pitch_weight > 0 and self.part != "language"
+        return self.pitch_weight > 0 and self.part in ("all", "decoder")
+
+    def trains(self, name: str) -> bool:
+        """Whether this part of the network is trained, by the name of its module."""
+        match self.part:
+            case "all":
+                return True
+            case "decoder":
+                return name not in LANGUAGE
+            case "language":
+                return name in LANGUAGE
+            case "sound":
+                return name in SOUND
 
     def rate(self, progress: float) -> float:
         """Learning rate at a share of the budget."""
@@ -111,8 +132,8 @@ def build_network(recipe: ModelRecipe, start: Path | None = None) -> VAEGSLM:
         network.load_state_dict(load_file(str(start)))
     if not recipe.latents:
         close_latents(network)
-    for name, half in network.named_children():
-        half.requires_grad_(recipe.part == "all" or (name in LANGUAGE) == (recipe.part == "language"))
+    for name, module in network.named_children():
+        module.requires_grad_(recipe.trains(name))
     return network
 
 
@@ -245,6 +266,8 @@ class ModelStage:
                 part=self.recipe.part,
                 posterior=posterior,
                 latent_dropout=self.recipe.latent_dropout,
+                scheduled_sampling=self.recipe.scheduled_sampling,
+                condition_dropout=self.recipe.condition_dropout,
             )
         return forward if on.targets is None else replace(forward, tokens=on.targets)
 
@@ -254,10 +277,11 @@ class ModelStage:
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """The losses on the same windows and the same noise of the dev split at every call, KL per dimension too."""
+        """The losses on the same windows and noise of the dev split at every call, nothing hidden; KL per dimension."""
         network = self.averaged()["model"]
         sums: dict[str, float] = {}
         kl_per_dim = torch.zeros(self.recipe.model.latent_dim)
+        network.eval()
         with torch.random.fork_rng():
             torch.manual_seed(DEV_SEED)
             for number in range(self.recipe.dev_batches):
@@ -266,6 +290,7 @@ class ModelStage:
                 kl_per_dim += (terms.kl_per_dim / terms.num_frames).cpu() / self.recipe.dev_batches
                 for key, value in (per_frame(terms, self.recipe.beta, self.recipe.gamma) | read(reading)).items():
                     sums[key] = sums.get(key, 0.0) + value / self.recipe.dev_batches
+        network.train()
         dims = {f"kl_dim_{dim}": float(value) for dim, value in enumerate(kl_per_dim)}
         return sums | dims | {"active_dims": float((kl_per_dim > ACTIVE_NATS).sum())}
 

@@ -27,6 +27,7 @@ class Diffusion(nn.Module):
         super().__init__()
         self.config = config.decoder
         self.num_mels = config.mel.num_mels
+        self.token_dim = config.token_dim
         self.unet = UNet(config)
         self.schedule = Schedule(config.decoder)
 
@@ -67,6 +68,10 @@ class Diffusion(nn.Module):
         signal, level = self.schedule.signal[t][:, None, None], self.schedule.noise[t][:, None, None]
         return masked(signal * x0 + level * eps, mask)
 
+    def unguided(self, condition: Tensor) -> Tensor:
+        """The condition [B, T, C] of the utterance alone: nothing of tokens and latents."""
+        return torch.cat([torch.zeros_like(condition[..., : self.token_dim]), condition[..., self.token_dim :]], dim=-1)
+
     def scale(self, mel: Tensor) -> Tensor:
         """Normalised mel to x0."""
         return mel / self.config.input_scale
@@ -82,6 +87,7 @@ class Diffusion(nn.Module):
         eta: float = 0.5,
         start: Tensor | None = None,
         before_step: Callable[[], None] | None = None,
+        guidance: float | None = None,
     ) -> Tensor:
         """Normalised mel for a condition.
 
@@ -94,6 +100,7 @@ class Diffusion(nn.Module):
             eta: DDIM's share of fresh noise; 0 is deterministic.
             start: N(0, 1) [B, T, M] to begin with instead of a draw.
             before_step: called before every evaluation of the network; what it raises ends the call.
+            guidance: instead of the configured one; the network is evaluated on twice the batch unless it is 1.
         Returns:
             Normalised mel float32 [B, T, M].
         Raises:
@@ -103,13 +110,22 @@ class Diffusion(nn.Module):
             raise SettingsError(f"solver is {solver!r}; it must be one of {', '.join(get_args(Solver))}")
         batch, frames, _ = condition.shape
         x = masked(noise.normal(batch, frames, self.num_mels) if start is None else start, mask)
-        projected = self.unet.project(condition, mask)
+        guidance = self.config.guidance if guidance is None else guidance
+        guided = guidance != 1.0
+        seen = torch.cat([condition, self.unguided(condition)]) if guided else condition
+        seen_mask = torch.cat([mask, mask]) if guided and mask is not None else mask
+        projected = self.unet.project(seen, seen_mask)
 
         def predict(x: Tensor, t: int) -> tuple[Tensor, Tensor]:
             if before_step is not None:
                 before_step()
             steps_now = torch.full((batch,), t, device=x.device)
-            output = self.unet.denoise(x, steps_now, projected, mask)
+            if guided:
+                pair = self.unet.denoise(torch.cat([x, x]), torch.cat([steps_now, steps_now]), projected, seen_mask)
+                told, free = pair.chunk(2)
+                output = free + guidance * (told - free)
+            else:
+                output = self.unet.denoise(x, steps_now, projected, mask)
             return self.predict_x0(x, steps_now, output, mask), self._noise(x, steps_now, output, mask)
 
         if solver == "ddim":

@@ -11,7 +11,8 @@ from engine.network.gaussian import Gaussian
 from engine.network.prior import Prior
 from engine.noise import Noise
 
-Part = Literal["all", "decoder", "language"]  # of the network, what a training pass computes
+OWN_ROUNDS = 2  # in the first, own draws follow real ones, in the second those of the first, and so drift
+Part = Literal["all", "decoder", "language", "sound"]  # of the network, what a training pass computes
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class TrainingDraws:
     timesteps: Tensor  # int64 [B], one diffusion timestep per item
     diffusion: Tensor  # N(0, 1) [B, T, M]
     hidden: Tensor | None = None  # bool [B, T], frames whose latents the transformer does not see; None: none
+    own: Tensor | None = None  # bool [B, T], frames whose latents the transformer sees as it would draw them itself
+    own_noise: Tensor | None = None  # N(0, 1) [OWN_ROUNDS, B, T, Z], for those draws
+    unguided: Tensor | None = None  # bool [B], items whose decoder is given neither tokens nor latents; None: none
 
     @classmethod
     def draw(
@@ -33,6 +37,8 @@ class TrainingDraws:
         frames: int,
         timesteps: Tensor | None = None,
         latent_dropout: float = 0.0,
+        scheduled_sampling: float = 0.0,
+        condition_dropout: float = 0.0,
     ) -> "TrainingDraws":
         """Draw for a batch; given timesteps are used instead of drawn ones."""
         posterior = noise.normal(batch, frames, config.latent_dim)
@@ -41,7 +47,15 @@ class TrainingDraws:
             timesteps = (noise.uniform(batch) * config.decoder.timesteps).long()
         diffusion = noise.normal(batch, frames, config.mel.num_mels)
         hidden = noise.uniform(batch, frames) < latent_dropout if latent_dropout else None
-        return cls(posterior, initial, timesteps, diffusion, hidden)
+        own = own_noise = None
+        if scheduled_sampling:
+            # As in a continuation: what comes before some frame is real, the rest is the model's own.
+            first = noise.uniform(batch) * frames
+            first = first.masked_fill(noise.uniform(batch) >= scheduled_sampling, frames)
+            own = torch.arange(frames, device=first.device) >= first.unsqueeze(1)
+            own_noise = torch.stack([noise.normal(batch, frames, config.latent_dim) for _ in range(OWN_ROUNDS)])
+        unguided = noise.uniform(batch) < condition_dropout if condition_dropout else None
+        return cls(posterior, initial, timesteps, diffusion, hidden, own, own_noise, unguided)
 
 
 def initial_state(config: ModelConfig, noise: Noise, batch: int, like: Tensor | None = None) -> Tensor:

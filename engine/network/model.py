@@ -96,6 +96,26 @@ class VAEGSLM(nn.Module):
         """Condition of the decoder [B, T, token_dim + S] from [B, T], [B, T, Z] and [B, S]."""
         return self._condition(self.fuse(tokens, latents), utterance)
 
+    def _foretold(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Prior:
+        """Prior of every frame from those before it, as a training pass shows them to the transformer."""
+        if draws.hidden is not None:
+            latents = latents.masked_fill(draws.hidden.unsqueeze(-1), 0.0)
+        fused = self.fuse(tokens, latents)
+        inputs = torch.cat([draws.initial.to(fused.dtype), fused[:, :-1]], dim=1)
+        return self.prior(self.transform(masked(inputs, mask), mask))
+
+    @torch.no_grad()
+    def _with_own_draws(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Tensor:
+        """The latents [B, T, Z] with those of the frames `draws.own` drawn from the prior."""
+        if draws.own is None or draws.own_noise is None:
+            return latents
+        seen = latents
+        for noise in draws.own_noise:
+            prior = self._foretold(tokens, seen, draws, mask)
+            drawn = masked(self.flow.inverse(prior.base.sample(noise), prior.condition), mask)
+            seen = torch.where(draws.own.unsqueeze(-1), drawn.to(latents.dtype), latents)
+        return seen
+
     def _condition(self, fused: Tensor, utterance: Tensor) -> Tensor:
         spread = utterance.to(fused.dtype).unsqueeze(1).expand(-1, fused.shape[1], -1)
         return torch.cat([fused, spread], dim=-1)
@@ -112,6 +132,8 @@ class VAEGSLM(nn.Module):
         part: Part = "all",
         posterior: Gaussian | None = None,
         latent_dropout: float = 0.0,
+        scheduled_sampling: float = 0.0,
+        condition_dropout: float = 0.0,
     ) -> TrainingForward:
         """One training pass.
 
@@ -123,12 +145,18 @@ class VAEGSLM(nn.Module):
             utterance_lengths: int64 [B].
             noise: source of all random draws.
             timesteps: int64 [B] diffusion timesteps instead of drawn ones.
-            part: "all" as published; "decoder" leaves the language model out, its prior is then N(0, I) and all tokens
-                are equally likely; "language" leaves the decoder out, its error is then zero.
+            part: "all" as published; "decoder" and "sound" leave the language model out, its prior is then N(0, I) and
+                all tokens are equally likely; "language" leaves the decoder out, its error is then zero.
             posterior: of every frame where it was computed before, [B, T, Z]; the part "language" then reads no mel.
-            latent_dropout: share of frames whose latents the transformer does not see; 0 as published.
+            latent_dropout: share of frames whose latents the transformer does not see; this and what follows acts in
+                training mode only; 0 as published.
+            scheduled_sampling: share of items in which, from some frame on, the transformer sees latents as it would
+                draw them itself, in parallel (arXiv 1906.07651); 0 as published.
+            condition_dropout: share of items whose decoder is given the utterance alone; 0 as published.
         """
-        draws = TrainingDraws.draw(self.config, noise, tokens.shape[0], tokens.shape[1], timesteps, latent_dropout)
+        batch, frames = tokens.shape
+        shares = (latent_dropout, scheduled_sampling, condition_dropout) if self.training else ()
+        draws = TrainingDraws.draw(self.config, noise, batch, frames, timesteps, *shares)
         return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws, part, posterior)
 
     def training_pass(
@@ -148,21 +176,20 @@ class VAEGSLM(nn.Module):
             posterior = self.posterior(mel, mask)
         latents = masked(posterior.sample(draws.posterior), mask)
         fused = self.fuse(tokens, latents)
-        if part == "decoder":
+        if part in ("decoder", "sound"):
             prior = standard_prior(latents, self.config.num_token_ids)
             base, logdet = latents, latents.new_zeros(*latents.shape[:2], latents.shape[2] // 2)
         else:
-            seen = fused
-            if draws.hidden is not None:
-                seen = self.fuse(tokens, latents.masked_fill(draws.hidden.unsqueeze(-1), 0.0))
-            inputs = torch.cat([draws.initial.to(fused.dtype), seen[:, :-1]], dim=1)
-            prior = self.prior(self.transform(masked(inputs, mask), mask))
+            prior = self._foretold(tokens, self._with_own_draws(tokens, latents, draws, mask), draws, mask)
             base, logdet = self.flow(latents, prior.condition, mask)
         utterance = self.utterance_embedding(utterance_mel, utterance_lengths)
         predicted = target = torch.zeros_like(mel)
         if part != "language":
             noised = self.decoder.q_sample(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
-            predicted = self.decoder.raw(noised, draws.timesteps, self._condition(fused, utterance), mask)
+            condition = self._condition(fused, utterance)
+            if draws.unguided is not None:
+                condition = torch.where(draws.unguided[:, None, None], self.decoder.unguided(condition), condition)
+            predicted = self.decoder.raw(noised, draws.timesteps, condition, mask)
             target = self.decoder.target(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
         return TrainingForward(
             mask=mask,

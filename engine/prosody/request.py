@@ -47,10 +47,11 @@ class Request:
         """What is needed to make it again.
 
         Raises:
-            SettingsError: a seed out of its range, frames of another bundle, or another recording that is missing.
+            SettingsError: a setting out of its range, frames of another bundle, or another recording that is missing.
         """
         speech = speech_of(self.source)
         voice = speech.utterance if self.utterance is None else self.utterance
+        self.engine.check_guidance(self.sampling)
         self.engine.check_frames(speech.tokens, speech.latents, voice)
         if not 0 <= self.seed <= MAX_SEED:
             raise SettingsError(f"seed is {self.seed}; expected 0 to {MAX_SEED}.")

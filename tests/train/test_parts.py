@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from pydantic import ValidationError
 
 from engine.network import VAEGSLM, Part, TrainingDraws, losses
 from engine.noise import SeededNoise
@@ -13,7 +14,7 @@ from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
 from train.corpora.source import CorpusError
 from train.pitch import PitchFile, assign_pitch
 from train.readout import LOG_HZ_MEAN, LOG_HZ_STD, PitchReadout
-from train.vae_gslm import LANGUAGE, ModelStage
+from train.vae_gslm import LANGUAGE, SOUND, ModelRecipe, ModelStage
 from train.windows import WindowSampler
 
 
@@ -71,18 +72,71 @@ def test_hidden_latents_move_nothing_that_is_foretold_and_everything_that_is_hea
     assert torch.equal(first.decoder_output, with_all.decoder_output)
 
 
-@pytest.mark.parametrize("part", ["decoder", "language"])
-def test_training_a_half_leaves_the_other_as_it_was(part: Part, prepared: Path, tokens: Path, tmp_path: Path) -> None:
+def test_own_draws_move_what_is_foretold_behind_them_and_nothing_before(batch: tuple[torch.Tensor, ...]) -> None:
+    torch.manual_seed(0)
+    network = VAEGSLM(MODEL.model)
+    own, real = (
+        TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, scheduled_sampling=share)
+        for share in (1.0, 0.0)
+    )
+    assert own.own is not None
+    assert real.own is None
+    first = (~own.own).sum(1).tolist()  # frames that are real; what follows is the model's to the end
+    assert all(
+        row.tolist() == [False] * real_frames + [True] * (20 - real_frames)
+        for row, real_frames in zip(own.own, first, strict=True)
+    )
+    drawn, told = (network.training_pass(*batch, draws) for draws in (own, real))
+    for row, real_frames in enumerate(first):
+        seen = min(real_frames + 1, int(batch[2][row]))  # a frame is foretold from those before it
+        assert torch.allclose(drawn.prior.mean[row, :seen], told.prior.mean[row, :seen], atol=1e-5)
+    assert not torch.allclose(drawn.prior.mean, told.prior.mean, atol=1e-3)
+    assert torch.equal(drawn.latents, told.latents)  # what is to be foretold stays real, and so does what is heard
+    assert torch.equal(drawn.decoder_output, told.decoder_output)
+
+
+def test_a_decoder_that_is_told_nothing_hears_the_utterance_alone(batch: tuple[torch.Tensor, ...]) -> None:
+    torch.manual_seed(0)
+    network = VAEGSLM(MODEL.model)
+    tokens, *rest = batch
+    untold, told = (
+        TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, condition_dropout=share)
+        for share in (1.0, 0.0)
+    )
+    first, other = (network.training_pass(units, *rest, untold) for units in (tokens, tokens.flip(1)))
+    assert torch.equal(first.decoder_output, other.decoder_output)
+    assert not torch.equal(first.prior.logits, other.prior.logits)
+    whole = network.training_pass(*batch, told)
+    assert torch.equal(first.prior.logits, whole.prior.logits)
+    assert not torch.equal(first.decoder_output, whole.decoder_output)
+
+
+def test_nothing_is_hidden_where_a_run_is_measured(prepared: Path, tokens: Path) -> None:
+    shares = {"latent_dropout": 0.5, "scheduled_sampling": 0.5, "condition_dropout": 0.5}
+    recipes = (MODEL, MODEL.model_copy(update=shares))
+    plain, hiding = (ModelStage(recipe, prepared, tokens, Accelerator(cpu=True)).evaluate(0) for recipe in recipes)
+    assert plain == hiding
+
+
+def test_guidance_asks_for_the_training_that_it_needs() -> None:
+    guided = {"decoder": MODEL.model.decoder.model_copy(update={"guidance": 2.0})}
+    values = MODEL.model_dump() | {"model": MODEL.model.model_copy(update=guided)}
+    with pytest.raises(ValidationError, match=r"guidance is 2, which needs condition_dropout"):
+        ModelRecipe.model_validate(values)
+    assert ModelRecipe.model_validate(values | {"condition_dropout": 0.1}).model.decoder.guidance == 2.0
+    assert ModelRecipe.model_validate(values | {"part": "language"}).condition_dropout == 0.0
+
+
+@pytest.mark.parametrize("part", ["decoder", "language", "sound"])
+def test_training_a_part_leaves_the_rest_as_it_was(part: Part, prepared: Path, tokens: Path, tmp_path: Path) -> None:
     recipe = MODEL.model_copy(update={"part": part, "average_decay": None})
     stage = ModelStage(recipe, prepared, tokens, Accelerator(cpu=True))
     before = {key: value.clone() for key, value in stage.averaged()["model"].state_dict().items()}
     stage.step(0, 0.5)
     after = stage.averaged()["model"].state_dict()
-    for key, value in before.items():
-        is_language = key.split(".")[0] in LANGUAGE
-        if is_language != (part == "language"):
-            assert torch.equal(after[key], value), key
-    assert any(not torch.equal(after[key], before[key]) for key in before)
+    modules = {key.split(".")[0] for key in before}
+    moved = {key.split(".")[0] for key, value in before.items() if not torch.equal(after[key], value)}
+    assert moved == {"decoder": modules - set(LANGUAGE), "language": set(LANGUAGE), "sound": set(SOUND)}[part]
 
 
 def test_a_run_begins_with_the_weights_of_another(prepared: Path, tokens: Path, tmp_path: Path) -> None:
