@@ -47,6 +47,9 @@ def continue_(
     token_temperature: float | None = None,
     latent_temperature: float | None = None,
     top_p: float | None = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="How closely the decoder keeps to tokens and latents; by default the model's.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the diffusion decoder.")] = None,
     replay: Annotated[Path | None, typer.Option(help="Settings JSON of a take to make again, byte for byte.")] = None,
     bundle: BundleOption = DEMO,
@@ -61,6 +64,7 @@ def continue_(
             "token_temperature": token_temperature,
             "latent_temperature": latent_temperature,
             "top_p": top_p,
+            "guidance": guidance,
             "steps": steps,
         }
         sampling = {key: value for key, value in given.items() if value is not None}

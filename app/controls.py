@@ -36,10 +36,12 @@ class Controls:
     token_temperature: gr.Slider
     top_p: gr.Slider
     latent_temperature: gr.Slider
+    guidance: gr.Slider
     steps: gr.Slider
     end: gr.Dropdown
     preset: gr.Radio
     dice: gr.Button
+    own_guidance: float  # the model's
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -49,7 +51,7 @@ class Controls:
     @property
     def sampling(self) -> list[gr.components.Component]:
         """What a preset sets."""
-        return [self.token_temperature, self.top_p, self.latent_temperature, self.steps, self.end]
+        return [self.token_temperature, self.top_p, self.latent_temperature, self.guidance, self.steps, self.end]
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,12 @@ class Settings:
     sampling: Sampling
 
 
-def build_controls(max_seconds: float) -> Controls:
-    """Lay the controls out, inside the current column."""
+def build_controls(max_seconds: float, own_guidance: float) -> Controls:
+    """Lay the controls out, inside the current column.
+
+    Args:
+        own_guidance: of the model; 1 is none, and then there is nothing to choose.
+    """
     with gr.Group():
         preset = gr.Radio(
             choices=[(label, name) for name, label in PRESET_LABELS.items()],
@@ -109,6 +115,11 @@ def build_controls(max_seconds: float) -> Controls:
                 0, 2, value=values.latent_temperature, step=0.05, label="Latent temperature",
                 info="How freely it chooses how to say it.", elem_id="latent-temperature", buttons=[],
             ),
+            guidance=gr.Slider(
+                1, 5, value=own_guidance, step=0.1, label="Guidance",
+                info="How closely the sound keeps to what is said; too much sounds forced.", elem_id="guidance",
+                buttons=[], visible=own_guidance != 1.0,
+            ),
             steps=gr.Slider(
                 1, 100, value=values.steps, step=1, label="Diffusion steps",
                 info="More steps sound cleaner and take longer.", elem_id="steps", buttons=[],
@@ -116,16 +127,24 @@ def build_controls(max_seconds: float) -> Controls:
             end=gr.Dropdown(END_CHOICES, value=values.end, label="A take ends", elem_id="end"),
             preset=preset,
             dice=dice,
+            own_guidance=own_guidance,
         )  # fmt: skip
 
 
-def control_values(sampling: Sampling) -> list[Any]:
-    """What `Controls.sampling` show for these settings."""
-    return [sampling.token_temperature, sampling.top_p, sampling.latent_temperature, sampling.steps, sampling.end]
+def control_values(sampling: Sampling, own_guidance: float) -> list[Any]:
+    """What `Controls.sampling` show for these settings of a model with this guidance."""
+    guidance = own_guidance if sampling.guidance is None else sampling.guidance
+    return [
+        sampling.token_temperature, sampling.top_p, sampling.latent_temperature, guidance, sampling.steps, sampling.end
+    ]  # fmt: skip
 
 
-PRESET_VALUES = json.dumps({name: control_values(sampling) for name, sampling in PRESETS.items()})
-PRESET_JS = f"(preset, ...now) => ({PRESET_VALUES})[preset] ?? now"
+def preset_js(own_guidance: float) -> str:
+    """Script that sets the sliders to a preset's values."""
+    values = {name: control_values(sampling, own_guidance) for name, sampling in PRESETS.items()}
+    return f"(preset, ...now) => ({json.dumps(values)})[preset] ?? now"
+
+
 DICE_JS = "() => [100000 + Math.floor(900000 * Math.random()), false]"
 
 
@@ -134,7 +153,8 @@ def bind_controls(controls: Controls) -> None:
 
     All of it happens in the browser: a click on Continue right behind it must not overtake it.
     """
-    controls.preset.input(None, [controls.preset, *controls.sampling], controls.sampling, js=PRESET_JS)
+    js = preset_js(controls.own_guidance)
+    controls.preset.input(None, [controls.preset, *controls.sampling], controls.sampling, js=js)
     for widget in controls.sampling:
         widget.input(None, None, controls.preset, js=f"() => {json.dumps(CUSTOM)}")
     controls.dice.click(None, None, [controls.seed, controls.new_seed], js=DICE_JS)
@@ -153,6 +173,7 @@ def matching_preset(sampling: Sampling) -> str:
 
 def read_settings(
     saved: Sampling | None,
+    own_guidance: float,
     preset: str,
     seconds: float,
     takes: int,
@@ -160,6 +181,7 @@ def read_settings(
     token_temperature: float,
     top_p: float,
     latent_temperature: float,
+    guidance: float,
     steps: int,
     end: str,
 ) -> Settings:
@@ -167,6 +189,7 @@ def read_settings(
 
     Args:
         saved: of a saved take that was loaded; a custom run takes from it what has no control.
+        own_guidance: of the model.
     Raises:
         SettingsError: naming the setting, its value and its range.
     """
@@ -178,6 +201,7 @@ def read_settings(
         "token_temperature": token_temperature,
         "top_p": top_p,
         "latent_temperature": latent_temperature,
+        "guidance": None if guidance == own_guidance else guidance,
         "steps": steps,
         "end": end,
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.controls import CUSTOM, PRESET_JS, control_values, draw_seed, matching_preset, read_settings
+from app.controls import CUSTOM, control_values, draw_seed, matching_preset, preset_js, read_settings
 from engine import PRESETS, Sampling, SettingsError
 
 GOOD: dict[str, Any] = {
@@ -16,22 +16,32 @@ GOOD: dict[str, Any] = {
     "token_temperature": Sampling().token_temperature,
     "top_p": 1.0,
     "latent_temperature": Sampling().latent_temperature,
+    "guidance": 2,
     "steps": 12,
     "end": "auto",
 }
+OWN = 2.0  # guidance of the model
 
 
 def test_the_controls_become_settings() -> None:
-    settings = read_settings(None, **GOOD)
+    settings = read_settings(None, OWN, **GOOD)
     assert (settings.seconds, settings.num_takes, settings.seed) == (10.0, 2, 7)
     assert settings.sampling == Sampling()
 
 
 def test_what_has_no_control_comes_from_the_saved_take_or_the_preset() -> None:
     saved = Sampling(top_k=5, solver="ddim", eta=0.1)
-    sampling = read_settings(saved, **GOOD).sampling
+    sampling = read_settings(saved, OWN, **GOOD).sampling
     assert (sampling.top_k, sampling.solver, sampling.eta) == (5, "ddim", 0.1)
-    assert read_settings(saved, **{**GOOD, "preset": "balanced"}).sampling == PRESETS["balanced"]
+    assert read_settings(saved, OWN, **{**GOOD, "preset": "balanced"}).sampling == PRESETS["balanced"]
+
+
+def test_the_models_own_guidance_is_not_written_down_and_another_is() -> None:
+    assert read_settings(None, OWN, **GOOD).sampling.guidance is None
+    chosen = read_settings(None, OWN, **{**GOOD, "guidance": 1.5}).sampling
+    assert chosen.guidance == 1.5
+    assert control_values(chosen, OWN)[3] == 1.5
+    assert control_values(Sampling(), OWN)[3] == OWN
 
 
 @pytest.mark.parametrize(
@@ -46,18 +56,20 @@ def test_what_has_no_control_comes_from_the_saved_take_or_the_preset() -> None:
         ("token_temperature", 9.0),
         ("top_p", 0.0),
         ("latent_temperature", float("nan")),
+        ("guidance", 0.5),
+        ("guidance", 50.0),
         ("steps", 100_000),
         ("end", "whenever"),
     ],
 )
 def test_a_setting_out_of_its_range_is_refused_by_name(key: str, value: Any) -> None:
     with pytest.raises(SettingsError, match=key):
-        read_settings(None, **{**GOOD, key: value})
+        read_settings(None, OWN, **{**GOOD, key: value})
 
 
 def test_presets_move_the_sliders_and_are_recognised() -> None:
     for name, sampling in PRESETS.items():
-        assert f'"{name}": {json.dumps(control_values(sampling))}' in PRESET_JS
+        assert f'"{name}": {json.dumps(control_values(sampling, OWN))}' in preset_js(OWN)
         assert matching_preset(sampling) == name
     assert matching_preset(Sampling(token_temperature=0.123)) == CUSTOM
 
