@@ -18,10 +18,10 @@ End = Literal["auto", "learned", "voice", "never"]
 class Sampling(Config):
     """One continuation's settings. Defaults are the demo's; `PUBLISHED` has those of the published script."""
 
-    token_temperature: Temperature = 0.85  # spec section 5; 0 takes the likeliest token
+    token_temperature: Temperature = 0.8  # 0 takes the likeliest token
     top_k: Annotated[int, Field(ge=1)] | None = None  # tokens to choose from at most
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # smallest set of tokens with this probability
-    latent_temperature: Temperature = 0.85  # spec section 5; 0 takes the prior's mean
+    latent_temperature: Temperature = 0.7  # 0 takes the prior's mean
     prompt_temperature: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0  # 0: the prompt's latents are posterior means
     solver: Solver = "dpm++"
     steps: Annotated[int, Field(ge=1, le=999)] = 12  # of the diffusion decoder; "ancestral" always takes all
@@ -46,9 +46,9 @@ class Sampling(Config):
 
 
 PRESETS: dict[str, Sampling] = {
-    "faithful": Sampling(token_temperature=0.6, top_p=0.9, latent_temperature=0.6),
+    "faithful": Sampling(token_temperature=0.7, top_p=0.9, latent_temperature=0.5),
     "balanced": Sampling(),
-    "lively": Sampling(token_temperature=1.0, latent_temperature=1.0),
+    "lively": Sampling(token_temperature=0.9, latent_temperature=0.9),
 }
 
 # The published inference configuration (spec section 5).

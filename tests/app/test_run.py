@@ -139,7 +139,7 @@ def test_a_closed_visit_leaves_no_file_behind(engine: Engine, visit: Visit) -> N
     assert not visit.takes
 
 
-VALUES = ("custom", 15.0, 1, 7, 0.85, 1.0, 0.85, 2, "never")
+VALUES = ("custom", 15.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
 
 
 @pytest.fixture
