@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+import gradio as gr
 import pytest
 
-from app.controls import CUSTOM, control_values, draw_seed, matching_preset, preset_js, read_settings
+from app.controls import CUSTOM, build_controls, control_values, draw_seed, matching_preset, preset_js, read_settings
 from engine import PRESETS, Sampling, SettingsError
 
 GOOD: dict[str, Any] = {
@@ -34,6 +35,13 @@ def test_what_has_no_control_comes_from_the_saved_take_or_the_preset() -> None:
     sampling = read_settings(saved, OWN, **GOOD).sampling
     assert (sampling.top_k, sampling.solver, sampling.eta) == (5, "ddim", 0.1)
     assert read_settings(saved, OWN, **{**GOOD, "preset": "balanced"}).sampling == PRESETS["balanced"]
+
+
+@pytest.mark.parametrize(("own", "shown"), [(1.0, False), (2.5, True)])
+def test_guidance_can_be_chosen_where_the_model_has_it(own: float, shown: bool) -> None:
+    with gr.Blocks():
+        slider = build_controls(10.0, own).guidance
+    assert (slider.visible, slider.value) == (shown, own)
 
 
 def test_the_models_own_guidance_is_not_written_down_and_another_is() -> None:
