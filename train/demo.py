@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.export import Stages, is_exported, write_bundle
+from train.phones import Lexicon
 from train.prepare import prepare
 from train.recipes import load_recipe_of
 from train.runs import run_model, run_tokenizer, run_vocoder
+from train.text.prose import Prose, read_prose
 from train.text.training import train_on_prose
 from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
@@ -109,9 +111,16 @@ def train_demo(
         if not is_exported(folder):
             run_model(recipe, prepared, stages.tokenizer, folder, cpu, start, lexicon)
         start = folder
+    data = corpora(corpus)
     if text is not None and recipes.prose is not None and start is not None:
         train_on_prose(*recipes.prose, start, stages.tokenizer, prepared, text, lexicon, work, cpu)
-    return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, corpora(corpus), LICENCE)
+        data += (written(read_prose(text, Lexicon(lexicon), work)),)
+    return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, data, LICENCE)
+
+
+def written(prose: Prose) -> str:
+    """The prose that a transformer has read, for the model card."""
+    return f"prose of {len(prose.books)} books, {len(prose):,} sentences, read by the transformer alone"
 
 
 def corpora(corpus: Path) -> tuple[str, ...]:

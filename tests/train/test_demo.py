@@ -66,7 +66,9 @@ def test_with_text_the_transformer_learns_from_prose_last(corpus: Path, lexicon_
     with pytest.raises(ValueError, match="need text"):
         train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True)
     out = train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True, text=tmp_path)
-    assert list(load_bundle(out).config.provenance.steps) == [
+    provenance = load_bundle(out).config.provenance
+    assert "prose of " in provenance.data[-1]
+    assert list(provenance.steps) == [
         "tokenizer", "vocoder", "half-decoder", "whole", "phones", "model"
     ]  # fmt: skip
     whole, as_phones, as_frames = (load_file(str(work / name / WEIGHTS)) for name in ("whole", "phones", "frames"))
