@@ -77,6 +77,11 @@ class UtteranceConfig(Config):
     quirk_lengths_doubled: bool = True  # valid length doubles, not halves, after each stride-2 convolution
 
 
+# Classifier-free guidance (arXiv 2207.12598): how far a prediction is taken from the one without tokens and latents
+# towards and past the one with them.
+Guidance = Annotated[float, Field(ge=1.0, le=5.0)]
+
+
 class DecoderConfig(Config):
     """Diffusion U-Net on mel frames (spec section 3.8)."""
 
@@ -98,9 +103,7 @@ class DecoderConfig(Config):
     # at every noise level after far fewer steps.
     prediction: Literal["noise", "velocity"] = "noise"
     solver_power: float = 2.0  # DPM-Solver++ visits t ~ (i / steps) ** power; x0 scaled by 1/5 is decided at low noise
-    # Classifier-free guidance (arXiv 2207.12598): how far a prediction is taken from the one without tokens and latents
-    # towards and past the one with them. 1 is none, as published; more needs training with `condition_dropout`.
-    guidance: float = 1.0
+    guidance: Guidance = 1.0  # 1 is none, as published; more needs training with `condition_dropout`
 
     @model_validator(mode="after")
     def _blocks_agree(self) -> "DecoderConfig":
