@@ -109,7 +109,8 @@ def build_controls(max_seconds: float, own_guidance: float) -> Controls:
             ),
             top_p=gr.Slider(
                 0.01, 1, value=values.top_p, step=0.01, label="Top-p",
-                info="Leaves out the least likely tokens; 1 leaves out none.", elem_id="top-p", buttons=[],
+                info="Leaves out the least likely tokens, and with them the ends of pauses; 1 leaves out none.",
+                elem_id="top-p", buttons=[],
             ),
             latent_temperature=gr.Slider(
                 0, 2, value=values.latent_temperature, step=0.05, label="Latent temperature",

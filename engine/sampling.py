@@ -45,8 +45,10 @@ class Sampling(Config):
         return checked(cls, values, "sampling settings", SettingsError)
 
 
+# None with top-p: a pause goes on from frame to frame with a probability near one, so that leaving out the least likely
+# tokens leaves out its end. At 0.9 four takes of ten of the embedded voice were mostly silence, without it one of 25.
 PRESETS: dict[str, Sampling] = {
-    "faithful": Sampling(token_temperature=0.7, top_p=0.9, latent_temperature=0.5),
+    "faithful": Sampling(token_temperature=0.7, latent_temperature=0.5),
     "balanced": Sampling(),
     "lively": Sampling(token_temperature=0.9, latent_temperature=0.9),
 }

@@ -69,5 +69,6 @@ def test_presets_and_the_published_settings() -> None:
     assert set(PRESETS) == {"faithful", "balanced", "lively"}
     assert PRESETS["faithful"].token_temperature < PRESETS["lively"].token_temperature
     assert PRESETS["balanced"] == Sampling()
+    assert all(preset.top_p == 1.0 for preset in PRESETS.values())  # or pauses do not end
     assert (PUBLISHED.solver, PUBLISHED.steps, PUBLISHED.eta) == ("ddim", 100, 0.5)
     assert (PUBLISHED.token_temperature, PUBLISHED.latent_temperature) == (0.85, 0.85)
