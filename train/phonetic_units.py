@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
+from tqdm import tqdm
 
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from train.hubert_units import unit_statistics
@@ -76,6 +77,7 @@ def _frames(
     """Random clips until there are `num_frames`; parts of phones need those with a transcript."""
     corpus = open_corpus(prepared, "train", tokenizer.config.mel, max_hours)
     found = _Frames([], [])
+    progress = tqdm(total=num_frames, desc="frames for the units", unit="frames", unit_scale=True, mininterval=5.0)
     for index in np.random.default_rng(seed).permutation(len(corpus.clips)):
         clip = corpus.clips[index]
         mel = corpus.mel(clip)
@@ -88,8 +90,10 @@ def _frames(
             found.labels.append(labels)
             hidden = tokenizer.stacked(hidden, lengths)
         found.features.append(hidden[0].numpy())
+        progress.update(len(mel))
         if found.count >= num_frames:
             break
+    progress.close()
     if not found.features:
         raise CorpusError("no clip of the train split has a transcript whose words are in the dictionary")
     return found
