@@ -14,7 +14,7 @@ from tests.train.tiny_recipes import MODEL, TOKENIZER
 from train.demo import DemoRecipes, train_demo
 from train.export import WEIGHTS
 from train.phones import Lexicon
-from train.vae_gslm import LANGUAGE
+from train.vae_gslm import LANGUAGE, SOUND
 from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe
 
 VOCODER = VocoderRecipe(
@@ -55,28 +55,33 @@ def test_with_text_the_transformer_learns_from_prose_last(corpus: Path, lexicon_
     tokenizer = TOKENIZER.model_copy(
         update={"model": TOKENIZER.model.model_copy(update={"phone_parts": PhonePartsConfig(), "num_units": num_parts})}
     )
-    sizes = MODEL.model.model_copy(update={"num_tokens": num_parts})
+    guided = MODEL.model.decoder.model_copy(update={"guidance": 2.0})
+    sizes = MODEL.model.model_copy(update={"num_tokens": num_parts, "decoder": guided})
+    sound = MODELS[0].model_copy(update={"name": "sound", "part": "sound"})
     phones = MODELS[1].model_copy(update={"name": "phones", "window_frames": 16})
     frames = MODELS[1].model_copy(update={"name": "frames"})
     models = tuple(
-        recipe.model_copy(update={"model": sizes, "spoken_tokens": True})
-        for recipe in (MODELS[0], MODELS[2], phones, frames)
+        recipe.model_copy(update={"model": sizes, "spoken_tokens": True, "condition_dropout": 0.2})
+        for recipe in (MODELS[0], MODELS[2], sound, phones, frames)
     )
-    recipes = DemoRecipes(tokenizer, VOCODER, models[:2], (models[2], models[3]))
+    recipes = DemoRecipes(tokenizer, VOCODER, models[:3], (models[3], models[4]))
     with pytest.raises(ValueError, match="need text"):
         train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True)
     out = train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True, text=tmp_path)
     provenance = load_bundle(out).config.provenance
     assert "prose of " in provenance.data[-1]
     assert list(provenance.steps) == [
-        "tokenizer", "vocoder", "half-decoder", "whole", "phones", "model"
+        "tokenizer", "vocoder", "half-decoder", "whole", "sound", "phones", "model"
     ]  # fmt: skip
-    whole, as_phones, as_frames = (load_file(str(work / name / WEIGHTS)) for name in ("whole", "phones", "frames"))
+    whole, heard, as_phones, as_frames = (
+        load_file(str(work / name / WEIGHTS)) for name in ("whole", "sound", "phones", "frames")
+    )
 
     def taught(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
         return {key.split(".")[0] for key, value in before.items() if not torch.equal(value, after[key])}
 
-    assert taught(whole, as_phones) == {"transformer", "prior_head"}
+    assert taught(whole, heard) == set(SOUND)
+    assert taught(heard, as_phones) == {"transformer", "prior_head"}
     assert taught(as_phones, as_frames) == set(LANGUAGE)
     again = train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True, text=tmp_path)
     assert load_bundle(again).fingerprint == load_bundle(out).fingerprint
