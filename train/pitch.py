@@ -38,8 +38,8 @@ class PitchFile:
 def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, workers: int = 2) -> Path:
     """Measure a random share of the train clips and every dev clip; done once for a prepared folder.
 
-    A share is enough: what the latents have to learn is the same for every clip, and CREPE takes a core about as
-    long as a twentieth of the sound.
+    CREPE takes a core about as long as a twentieth of the sound. A share will do, since what the latents have to learn
+    is the same for every clip; with all of nine hours log F0 was read with a fifth of the error.
 
     Raises:
         CorpusError: the folder is in shards, where pitch is not kept.
