@@ -264,7 +264,9 @@ def demo_bundle(
     lexicon: LexiconOption,
     out: Annotated[Path, typer.Option(help="The bundle to write.")] = Path(DEMO),
     work: Annotated[Path, typer.Option(help="Prepared corpus and runs; a second call resumes.")] = Path("work"),
-    budget_minutes: Annotated[float, typer.Option(help="Training time of all stages together.")] = 130.0,
+    budget_minutes: Annotated[
+        float | None, typer.Option(help="Training time of all stages together; by default as long as the recipes say.")
+    ] = None,
     text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the transformer.")] = None,
     evaluate: Annotated[bool, typer.Option(help="Measure a few clips of the test split and write the card.")] = True,
     cpu: CpuOption = False,
@@ -276,7 +278,9 @@ def demo_bundle(
     first = ("demo-decoder",) if text else ("demo-decoder", "demo-language")
     models = (*first, "demo-model", "demo-sound")
     prose = ("demo-phones", "demo-text") if text else None
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, prose).within(budget_minutes)
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, prose)
+    if budget_minutes is not None:
+        recipes = recipes.within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text))
     if evaluate:
         evaluate_(str(out), corpus, quick=True)
