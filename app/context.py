@@ -45,11 +45,6 @@ class Context:
         return max(1.0, float(int(self.engine.max_seconds - DEFAULT_SECONDS)))
 
     @property
-    def own_guidance(self) -> float:
-        """How far the model's decoder is guided unless a visitor says otherwise; 1 is not at all."""
-        return self.engine.bundle.config.model.decoder.guidance
-
-    @property
     def unit_names(self) -> tuple[str, ...]:
         """What the token strip calls each token."""
         config = self.engine.bundle.config

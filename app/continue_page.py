@@ -82,7 +82,7 @@ def build(context: Context) -> None:
             prompt = build_prompt_panel(context.examples, limits.min_seconds)
         with gr.Column(scale=1, min_width=320, elem_classes="card"):
             step_heading(2, "Let it continue")
-            controls = build_controls(context.max_seconds, context.own_guidance)
+            controls = build_controls(context.max_seconds, context.engine.own_guidance)
             run = _build_run_panel()
     tray = build_tray(context)
     figure = _build_figure_panel()
@@ -186,7 +186,7 @@ def run_updates(
         if note.tone == "problem":
             yield _named(panel.outputs, _idle(note))
             return
-        settings = read_settings(visit.saved.sampling if visit.saved else None, context.own_guidance, *values)
+        settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
         for progress in continue_clip(context.engine, visit.clip, start, length, settings, run, broadcast):
             if not progress.takes:
                 yield _named(panel.reports, _report(progress.text, progress.fraction, broadcast))
@@ -230,7 +230,7 @@ def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: Pro
         visit.saved, visit.wanted_cut = saved, (start, length)
         return [
             matching_preset(saved.sampling), False, saved.num_takes, reaching(saved.seconds, context.max_seconds),
-            saved.seed, *control_values(saved.sampling, context.own_guidance),
+            saved.seed, *control_values(saved.sampling, context.engine.own_guidance),
             reaching(start, 10), reaching(length, LONGEST_SECONDS),
             _loaded_note(saved, context).html(),
         ]  # fmt: skip

@@ -197,13 +197,18 @@ class Engine:
         takes = self.takes(speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes)
         return takes[settings.index]
 
+    @property
+    def own_guidance(self) -> float:
+        """How far the model's decoder is guided where settings do not say; 1 is not at all."""
+        return self.bundle.config.model.decoder.guidance
+
     def check_guidance(self, sampling: Sampling) -> None:
         """Whether the decoder can be guided as the settings say.
 
         Raises:
             SettingsError: guidance for a model that was not trained for it, whose sound would only break.
         """
-        if sampling.guidance not in (None, 1.0) and self.bundle.config.model.decoder.guidance == 1.0:
+        if sampling.guidance not in (None, 1.0) and self.own_guidance == 1.0:
             raise SettingsError(
                 f"guidance is {sampling.guidance:g}, but the decoder of bundle {self.bundle.name!r} was trained "
                 "without it. Leave it at None or 1."

@@ -66,7 +66,7 @@ def evaluate(
         )
     engine = bundle if isinstance(bundle, Engine) else Engine.from_pretrained(bundle)
     if sampling.guidance is None:  # written down as the number that was used
-        sampling = sampling.model_copy(update={"guidance": engine.bundle.config.model.decoder.guidance})
+        sampling = sampling.model_copy(update={"guidance": engine.own_guidance})
     workers = (os.cpu_count() or 1) if workers is None else workers
     measuring = Measuring(engine, sampling, seed, Ears.installed(), workers)
     lengths = Seconds(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
