@@ -92,7 +92,7 @@ def bench(
 
 
 def synthetic_voice(seconds: float, sample_rate_hz: int = 16_000) -> Tensor:
-    """Something like a voice, for when only the time matters: harmonics whose pitch and loudness move, [samples]."""
+    """Return a made-up voice [samples] for timing: harmonics whose pitch and loudness move."""
     when = torch.arange(round(seconds * sample_rate_hz)) / sample_rate_hz
     phase = 2 * torch.pi * torch.cumsum(130 + 30 * torch.sin(4 * when), 0) / sample_rate_hz
     buzz = sum((torch.sin(k * phase) / k for k in range(1, 20)), torch.zeros_like(when))
@@ -107,7 +107,7 @@ def copy_bandwidth(engine: Engine) -> float:
 
 
 def _stream_times(engine: Engine, speech: Speech, seconds: float, sampling: Sampling) -> tuple[float, float, float]:
-    """Seconds to the first samples, to the first ones behind the prompt, and to the end."""
+    """Return the seconds to the first samples, to the first ones behind the prompt, and to the end."""
     start = time.perf_counter()
     samples, first, behind = 0, 0.0, 0.0
     prompt_samples = round(speech.seconds * engine.sample_rate_hz)
@@ -121,7 +121,7 @@ def _stream_times(engine: Engine, speech: Speech, seconds: float, sampling: Samp
 
 @torch.inference_mode()
 def _step_seconds(engine: Engine, speech: Speech, seconds: float, sampling: Sampling) -> float:
-    """Mean time of a frame behind the prefill."""
+    """Return the mean time of a frame behind the prefill, in seconds."""
     tokens, latents = speech.tokens[None].to(engine.device), speech.latents[None].to(engine.device)
     num_frames = round(seconds * engine.frame_rate_hz)
     noise = SeededNoise([0], engine.device)

@@ -87,7 +87,7 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """What the bundle calls itself."""
+        """Return the name that the bundle gives itself."""
         return self.config.name
 
 
@@ -157,7 +157,7 @@ def save_bundle(
 
 
 def read_config(folder: Path) -> BundleConfig:
-    """`bundle.json` of a folder; every key must be there and known."""
+    """Return the checked content of a folder's `bundle.json`; every key must be there and known."""
     path = folder / CONFIG_FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -209,7 +209,7 @@ def _check_fit(path: Path, stored: dict[str, list[int]], wanted: dict[str, list[
 
 
 def fingerprint(folder: Path) -> str:
-    """sha256 over what decides the samples, hexadecimal: what a replay must find again.
+    """Return the sha256, hexadecimal, of all that decides the samples: a replay must find the same one.
 
     That is the configurations and the weights; new numbers on the model card leave a bundle what it was.
     """
@@ -223,7 +223,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def _folder(source: str | Path) -> Path:
-    """The bundle's folder on this machine, fetched from the Hub where there is none."""
+    """Return the bundle's folder on this machine, fetched from the Hub where there is none."""
     folder = Path(source).expanduser()
     if folder.is_dir():
         return folder
@@ -255,7 +255,7 @@ def _stored(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
 
 
 def _eight_bit(module: nn.Module, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`stored` with every matrix as int8, and a float32 scale for each of its rows."""
+    """Return `stored` with every matrix as int8, and a float32 scale for each of its rows."""
     packed = dict(stored)
     for key, tensor in module.state_dict().items():
         if tensor.ndim >= 2 and tensor.is_floating_point():

@@ -32,7 +32,7 @@ def checked(
 
 
 def _sentence(model: type[BaseModel], item: Any) -> str:
-    """One validation failure in words."""
+    """Return one validation failure in words."""
     parts = [str(part) for part in item["loc"]]
     path = ".".join(parts)
     if item["type"] == "extra_forbidden":

@@ -18,7 +18,7 @@ WEIGHT_NORM_NAMES = (
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a checkpoint by name; of a Lightning checkpoint those of its `state_dict`."""
+    """Return all tensors of a checkpoint by name; of a Lightning checkpoint those of its `state_dict`."""
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

@@ -32,7 +32,7 @@ class MelConfig(Config):
 
     @property
     def frame_rate_hz(self) -> float:
-        """Frames per second, 50 for the published values."""
+        """Return the frames per second, 50 for the published values."""
         return self.sample_rate_hz / self.hop_samples
 
 
@@ -133,7 +133,7 @@ class ModelConfig(Config):
 
     @property
     def num_token_ids(self) -> int:
-        """Rows of the token embedding: V, and one more where the end is learned."""
+        """Return the rows of the token embedding: V, and one more where the end is learned."""
         return self.num_tokens + int(self.learned_end)
 
     @model_validator(mode="after")

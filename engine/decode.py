@@ -34,13 +34,13 @@ class FrameNoise:
         self.window = slice(first_frame % NOISE_FRAMES, first_frame % NOISE_FRAMES + num_frames)
 
     def normal(self, *shape: int) -> Tensor:
-        """N(0, 1) of shape [1, T, M], T the window's frames."""
+        """Return N(0, 1) noise of shape [1, T, M] for the T frames of the window."""
         runs = [torch.randn(NOISE_FRAMES, shape[2], generator=generator) for generator in self.generators]
         return torch.cat(runs)[None, self.window].to(self.device)
 
 
 def _mixed(seed: int, run: int) -> int:
-    """A generator's seed that shares nothing with those of other takes and runs."""
+    """Return a generator's seed that shares nothing with those of other takes and runs."""
     return int.from_bytes(hashlib.blake2b(f"decoder {seed} {run}".encode(), digest_size=7).digest())
 
 
@@ -100,11 +100,11 @@ class TakeDecoder:
 
     @property
     def mel(self) -> Tensor:
-        """Natural-log mel decoded so far, [T, M]."""
+        """Return the natural-log mel decoded so far, [T, M]."""
         return torch.cat(self._mel)
 
     def feed(self, tokens: Tensor, latents: Tensor, complete: bool) -> Tensor:
-        """All frames of the take so far.
+        """Decode what is ready of all frames of the take so far.
 
         Args:
             tokens: int64 [T].
@@ -149,7 +149,7 @@ class TakeDecoder:
         return mel[0]
 
     def _vocode(self, complete: bool) -> Tensor:
-        """Samples of the frames that have the vocoder's context."""
+        """Return the samples of the frames that have the vocoder's context."""
         context = vocoder_context(self.bundle.vocoder) if self.sampling.blocks else None
         start = self._audio_frames
         end = self._mel_frames if complete else self._mel_frames - (self._mel_frames if context is None else context)
@@ -162,11 +162,11 @@ class TakeDecoder:
         return audio[(start - left) * self.hop_samples : (end - left) * self.hop_samples]
 
     def _window_audio(self, mel: Tensor, first_frame: int) -> Tensor:
-        """Samples of natural-log mel [t, M] from some frame on, on the CPU."""
+        """Return the samples of natural-log mel [t, M] that begins at frame `first_frame`, on the CPU."""
         audio: Tensor = self.bundle.vocoder(mel[None])[0]
         return audio.float().cpu()
 
 
 def vocoder_context(vocoder: nn.Module) -> int | None:
-    """Frames on each side that change a block's samples; None for a vocoder that needs the utterance at once."""
+    """Return the frames on each side that change a block's samples; None where the vocoder needs the whole mel."""
     return getattr(vocoder, "context_frames", None)

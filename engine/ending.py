@@ -43,7 +43,7 @@ class VoiceActivity(nn.Module):
 
     @classmethod
     def load(cls) -> "VoiceActivity":
-        """The network with the weights of the installed package; no network access."""
+        """Return the network with the weights of the installed package; no network access."""
         threads = torch.get_num_threads()
         try:
             import silero_vad
@@ -123,7 +123,7 @@ class VoiceEnd:
         return self._settle()
 
     def finish(self) -> int:
-        """The waveform is complete: where to cut it, in samples."""
+        """Return where to cut the complete waveform, in samples."""
         if self._pending.numel():
             self._listen(F.pad(self._pending, (0, WINDOW_SAMPLES - self._pending.numel())))
             self._pending = self._pending[:0]
@@ -138,7 +138,7 @@ class VoiceEnd:
         self.probabilities += probabilities.tolist()
 
     def _settle(self) -> int:
-        """The cut as heard so far; it never goes back behind what an earlier call has promised."""
+        """Return the cut as heard so far; it never goes back behind what an earlier call has promised."""
         tail = round(TAIL_SECONDS * SAMPLE_RATE_HZ)
         end = min(last_speech_end(_segments(self.probabilities, self.samples)) + tail, self.samples)
         self._cut = max(self._cut, end, min(self.keep_samples, self.samples))

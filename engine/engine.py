@@ -68,12 +68,12 @@ class Engine:
 
     @property
     def sample_rate_hz(self) -> int:
-        """Of every waveform that the engine returns."""
+        """Return the sample rate of every waveform that the engine returns."""
         return self.bundle.config.model.mel.sample_rate_hz
 
     @property
     def frame_rate_hz(self) -> float:
-        """Tokens and latents per second."""
+        """Return the tokens and latents per second."""
         return self.bundle.config.model.mel.frame_rate_hz
 
     @property
@@ -90,7 +90,7 @@ class Engine:
     def analyse(
         self, waveform: Tensor, sample_rate_hz: int, start_seconds: float = 0.0, end_seconds: float | None = None
     ) -> Speech:
-        """A recording, or its part between two times, as the model sees it.
+        """Return a recording, or its part between two times, as the model sees it.
 
         Args:
             waveform: [samples] or [samples, channels], any rate, float or integer.
@@ -110,7 +110,7 @@ class Engine:
         seed: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Take:
-        """One continuation of at most `seconds`; see `takes`."""
+        """Return one continuation of at most `seconds`; see `takes`."""
         return self.takes(speech, seconds, sampling, seed, 1, progress)[0]
 
     def takes(
@@ -146,7 +146,7 @@ class Engine:
         num_takes: int = 1,
         should_stop: Callable[[], bool] | None = None,
     ) -> Iterator[Chunk]:
-        """The same samples as `takes`, in chunks as they are ready; the last chunk has the takes.
+        """Yield the same samples as `takes`, in chunks as they are ready; the last chunk has the takes.
 
         The first chunk is the beginning of the prompt as the model says it, before any frame is drawn.
 
@@ -199,11 +199,11 @@ class Engine:
 
     @property
     def own_guidance(self) -> float:
-        """How far the model's decoder is guided where settings do not say; 1 is not at all."""
+        """Return how far the model's decoder is guided where settings do not say; 1 is not at all."""
         return self.bundle.config.model.decoder.guidance
 
     def check_guidance(self, sampling: Sampling) -> None:
-        """Whether the decoder can be guided as the settings say.
+        """Check that the decoder can be guided as the settings say.
 
         Raises:
             SettingsError: guidance for a model that was not trained for it, whose sound would only break.
@@ -283,7 +283,7 @@ class Engine:
         )
 
     def _frames(self, speech: Speech, seconds: float) -> int:
-        """Frames of continuation for a number of seconds."""
+        """Return the frames of continuation for a number of seconds."""
         room = self.bundle.config.model.transformer.max_positions - speech.num_frames
         most = room / self.frame_rate_hz
         if not 1 / self.frame_rate_hz <= seconds <= most:

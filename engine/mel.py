@@ -29,7 +29,7 @@ class LogMel(nn.Module):
         self.register_buffer("filterbank", filterbank, persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Natural-log mel of a waveform.
+        """Return the natural-log mel of a waveform.
 
         Args:
             waveform: float32 [..., samples] at the configured rate, more than n_fft // 2 samples.
@@ -52,9 +52,9 @@ class LogMel(nn.Module):
         return log_mel.reshape(*waveform.shape[:-1], *log_mel.shape[1:])
 
     def normalise(self, log_mel: Tensor) -> Tensor:
-        """Natural-log mel to the network's units."""
+        """Return the natural-log mel in the network's units."""
         return (log_mel - self.config.mean) / self.config.std
 
     def denormalise(self, mel: Tensor) -> Tensor:
-        """The network's units to natural-log mel."""
+        """Return a mel in the network's units as natural-log mel."""
         return mel * self.config.std + self.config.mean

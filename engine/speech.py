@@ -28,7 +28,7 @@ class Speech:
 
     @property
     def num_frames(self) -> int:
-        """T."""
+        """Return T."""
         return self.tokens.shape[0]
 
     @property
@@ -55,7 +55,7 @@ def analyse(
     limits: AudioLimits,
     device: torch.device,
 ) -> Speech:
-    """A recording, or the part of it between two times, as tokens, latents and the rest (spec sections 1 and 3).
+    """Return a recording, or the part of it between two times, as tokens, latents and the rest (spec sections 1 and 3).
 
     Raises:
         AudioError: the part breaks one of the limits.
@@ -87,7 +87,7 @@ def analyse(
 
 
 def owned(tensor: Tensor) -> Tensor:
-    """An ordinary tensor with its own memory on the CPU: whoever gets it may change it, also in place."""
+    """Return an ordinary tensor with its own memory on the CPU: whoever gets it may change it, also in place."""
     with torch.inference_mode(False):
         return tensor.to("cpu", copy=True)
 

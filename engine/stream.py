@@ -123,7 +123,7 @@ def _chunks(request: Request, watch: Watch) -> Iterator[Chunk]:
 
 
 def _feed(rows: list[_Row], draft: Draft, complete: bool = False) -> list[Tensor]:
-    """Samples of each take that the frames drawn so far make ready."""
+    """Return the samples of each take that the frames drawn so far make ready."""
     return [
         row.feed(draft.tokens[i, :frames], draft.latents[i, :frames], complete or draft.ended[i])
         for i, (row, frames) in enumerate(zip(rows, draft.lengths, strict=True))
@@ -136,7 +136,7 @@ def _chunk(new: list[Tensor], draft: Draft, total: int, takes: tuple[Take, ...] 
 
 
 def _prompt_latents(request: Request, noise: SeededNoise) -> Tensor:
-    """[B, P, Z]: the posterior's mean, or a sample of it for each take."""
+    """Return the prompt's latents [B, P, Z]: the posterior's mean, or a sample of it for each take."""
     batch, temperature = len(request.settings), request.sampling.prompt_temperature
     mean = request.speech.latents.to(request.device).expand(batch, -1, -1)
     logstd = request.speech.latents_logstd
@@ -153,7 +153,7 @@ def _voice_end(request: Request) -> VoiceEnd | None:
 
 
 def _take(request: Request, draft: Draft, row: _Row, index: int) -> Take:
-    """The finished take: everything cut to the samples that were handed out."""
+    """Return the finished take, everything cut to the samples that were handed out."""
     mel = request.bundle.config.model.mel
     frames = row.kept // mel.hop_samples
     ended: Ended = "learned" if draft.ended[index] else "voice" if row.kept < row.decoded else "limit"

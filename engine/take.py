@@ -78,17 +78,17 @@ class Take:
 
     @property
     def prompt_samples(self) -> int:
-        """Where in `audio` the continuation begins."""
+        """Return the sample of `audio` at which the continuation begins."""
         return self.audio.numel() // self.speech.num_frames * self.prompt_frames
 
     @property
     def prompt_audio(self) -> Tensor:
-        """The prompt as the model says it."""
+        """Return the prompt as the model says it."""
         return self.audio[: self.prompt_samples]
 
     @property
     def continuation_audio(self) -> Tensor:
-        """What the model says after it."""
+        """Return what the model says after the prompt."""
         return self.audio[self.prompt_samples :]
 
     def save(self, folder: str | Path, stem: str) -> tuple[Path, Path]:
@@ -102,7 +102,7 @@ class Take:
 
 
 def wav_bytes(waveform: Tensor, sample_rate_hz: int = 16_000) -> bytes:
-    """A 32-bit float wav file of [samples].
+    """Return [samples] as the bytes of a 32-bit float wav file.
 
     Written here because libsndfile puts the time of writing into a float wav: the same samples, other bytes.
     """

@@ -11,7 +11,7 @@ BLOCK_QUERIES = 200  # queries whose keys are cut to those they can see; 100 to 
 
 
 def causal_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """softmax(query key^T / sqrt(Dh) + bias) value.
+    """Return softmax(query key^T / sqrt(Dh) + bias) value.
 
     Args:
         query: [B, H, T, Dh], the last T of the S positions.
@@ -27,7 +27,7 @@ def causal_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) ->
 
 
 def _blocked(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """The same by matrix products over blocks of queries.
+    """Compute the same as `causal_attention` by matrix products over blocks of queries.
 
     Forward + backward for [8, 4, 400, 64] in bfloat16 on one CPU thread: fused kernel 67 ms, this 30 ms.
     """

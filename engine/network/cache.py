@@ -31,7 +31,7 @@ class KeyValueCache:
 
     @property
     def max_positions(self) -> int:
-        """Frames that fit."""
+        """Return how many frames fit."""
         return self.keys.shape[3]
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ class DepthwiseConv(nn.Module):
         self.padding = (0, kernel_size - 1) if anticausal else (kernel_size - 1, 0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, T, C] to [B, T, C]."""
+        """Convolve [B, T, C] over time; returns [B, T, C]."""
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         padded = F.pad(x.to(dtype), (0, 0, *self.padding))

@@ -32,7 +32,7 @@ class Diffusion(nn.Module):
         self.schedule = Schedule(config.decoder)
 
     def raw(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The network's output [B, T, M] for x_t [B, T, M] at t int64 [B]: noise or velocity, as configured."""
+        """Return the network's output [B, T, M] for x_t [B, T, M] at t int64 [B]: noise or velocity, as configured."""
         return self.unet(x, t, condition, mask)
 
     def denoise(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -40,7 +40,7 @@ class Diffusion(nn.Module):
         return self._noise(x, t, self.raw(x, t, condition, mask), mask)
 
     def predict_x0(self, x: Tensor, t: Tensor, output: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x0 [B, T, M] that x_t and the network's output imply, clamped to the range of the scaled mel."""
+        """Return the x0 [B, T, M] that x_t and the network's output imply, clamped to the range of the scaled mel."""
         if self.config.prediction == "velocity":
             x0 = self._table("signal", t) * x - self._table("noise", t) * output
         else:
@@ -48,7 +48,7 @@ class Diffusion(nn.Module):
         return masked(masked(x0, mask).clamp(*self.config.clamp_range), mask)
 
     def target(self, x0: Tensor, t: Tensor, eps: Tensor, mask: Tensor | None = None) -> Tensor:
-        """What the network should output for the clean x0 and the noise mixed into it, [B, T, M]."""
+        """Return what the network should output for the clean x0 and the noise mixed into it, [B, T, M]."""
         if self.config.prediction == "velocity":
             return masked(self._table("signal", t) * eps - self._table("noise", t) * x0, mask)
         return masked(eps, mask)
@@ -59,7 +59,7 @@ class Diffusion(nn.Module):
         return output
 
     def _table(self, name: str, t: Tensor) -> Tensor:
-        """An entry of the schedule for each item, [B, 1, 1]."""
+        """Return one entry of a schedule table for each item, [B, 1, 1]."""
         table: Tensor = getattr(self.schedule, name)
         return table[t][:, None, None]
 
@@ -68,8 +68,8 @@ class Diffusion(nn.Module):
         signal, level = self.schedule.signal[t][:, None, None], self.schedule.noise[t][:, None, None]
         return masked(signal * x0 + level * eps, mask)
 
-    def unguided(self, condition: Tensor) -> Tensor:
-        """The condition [B, T, C] of the utterance alone: nothing of tokens and latents."""
+    def null_condition(self, condition: Tensor) -> Tensor:
+        """Return the null condition [B, T, C] of guidance: the utterance kept, tokens and latents set to zero."""
         return torch.cat([torch.zeros_like(condition[..., : self.token_dim]), condition[..., self.token_dim :]], dim=-1)
 
     def scale(self, mel: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class Diffusion(nn.Module):
         x = masked(noise.normal(batch, frames, self.num_mels) if start is None else start, mask)
         guidance = self.config.guidance if guidance is None else guidance
         guided = guidance != 1.0
-        seen = torch.cat([condition, self.unguided(condition)]) if guided else condition
+        seen = torch.cat([condition, self.null_condition(condition)]) if guided else condition
         seen_mask = torch.cat([mask, mask]) if guided and mask is not None else mask
         projected = self.unet.project(seen, seen_mask)
 
@@ -122,8 +122,8 @@ class Diffusion(nn.Module):
             steps_now = torch.full((batch,), t, device=x.device)
             if guided:
                 pair = self.unet.denoise(torch.cat([x, x]), torch.cat([steps_now, steps_now]), projected, seen_mask)
-                told, free = pair.chunk(2)
-                output = free + guidance * (told - free)
+                conditional, unconditional = pair.chunk(2)
+                output = unconditional + guidance * (conditional - unconditional)
             else:
                 output = self.unet.denoise(x, steps_now, projected, mask)
             return self.predict_x0(x, steps_now, output, mask), self._noise(x, steps_now, output, mask)

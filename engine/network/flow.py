@@ -33,13 +33,13 @@ class CouplingLayer(nn.Module):
         return shift, self.start + (self.end - self.start) * torch.sigmoid(raw)
 
     def forward(self, v: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, T, Z] to [B, T, Z] and the log determinant per transformed dim, [B, T, Z / 2]."""
+        """Transform [B, T, Z]; returns [B, T, Z] and the log determinant per transformed dim, [B, T, Z / 2]."""
         lo, hi = v.chunk(2, dim=-1)
         shift, scale = self.shift_and_scale(hi, condition)
         return torch.cat([hi, lo * scale + shift], dim=-1), scale.log()
 
     def inverse(self, v: Tensor, condition: Tensor) -> Tensor:
-        """[hi, y] back to [lo, hi]."""
+        """Undo `forward`: [hi, y] back to [lo, hi], [B, T, Z]."""
         hi, y = v.chunk(2, dim=-1)
         shift, scale = self.shift_and_scale(hi, condition)
         return torch.cat([(y - shift) / scale, hi], dim=-1)
@@ -53,7 +53,7 @@ class Flow(nn.Module):
         self.layers = nn.ModuleList(CouplingLayer(config) for _ in range(config.flow.num_layers))
 
     def forward(self, latents: Tensor, condition: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Latents [B, T, Z] to base [B, T, Z] and log determinant [B, T, Z / 2], the latter zero at padding."""
+        """Map latents to the base space, both [B, T, Z]; with the log determinant [B, T, Z / 2], zero at padding."""
         with full_precision(latents):
             base, condition = _like_weights(self, latents), _like_weights(self, condition)
             logdet = torch.zeros_like(base[..., : base.shape[-1] // 2])

@@ -11,7 +11,7 @@ from engine.network.gaussian import Gaussian
 from engine.network.prior import Prior
 from engine.noise import Noise
 
-OWN_ROUNDS = 2  # in the first, own draws follow real ones, in the second those of the first, and so drift
+SAMPLING_ROUNDS = 2  # in the first, draws follow recorded latents, in the second those of the first, and so drift
 Part = Literal["all", "decoder", "language", "sound"]  # of the network, what a training pass computes
 
 
@@ -23,10 +23,11 @@ class TrainingDraws:
     initial: Tensor  # [B, 1, token_dim], the transformer's first input
     timesteps: Tensor  # int64 [B], one diffusion timestep per item
     diffusion: Tensor  # N(0, 1) [B, T, M]
-    hidden: Tensor | None = None  # bool [B, T], frames whose latents the transformer does not see; None: none
-    own: Tensor | None = None  # bool [B, T], frames whose latents the transformer sees as it would draw them itself
-    own_noise: Tensor | None = None  # N(0, 1) [OWN_ROUNDS, B, T, Z], for those draws
-    unguided: Tensor | None = None  # bool [B], items whose decoder is given neither tokens nor latents; None: none
+    # Masks of what a training pass hides or replaces; None: nothing.
+    latent_dropout_mask: Tensor | None = None  # bool [B, T], frames whose latents the transformer does not see
+    scheduled_sampling_mask: Tensor | None = None  # bool [B, T], frames whose latents are drawn from the prior
+    scheduled_sampling_noise: Tensor | None = None  # N(0, 1) [SAMPLING_ROUNDS, B, T, Z], for those draws
+    null_condition_mask: Tensor | None = None  # bool [B], items whose decoder is given neither tokens nor latents
 
     @classmethod
     def draw(
@@ -46,16 +47,26 @@ class TrainingDraws:
         if timesteps is None:
             timesteps = (noise.uniform(batch) * config.decoder.timesteps).long()
         diffusion = noise.normal(batch, frames, config.mel.num_mels)
-        hidden = noise.uniform(batch, frames) < latent_dropout if latent_dropout else None
-        own = own_noise = None
+        latent_dropout_mask = noise.uniform(batch, frames) < latent_dropout if latent_dropout else None
+        scheduled_sampling_mask = scheduled_sampling_noise = None
         if scheduled_sampling:
             # As in a continuation: what comes before some frame is real, the rest is the model's own.
             first = noise.uniform(batch) * frames
             first = first.masked_fill(noise.uniform(batch) >= scheduled_sampling, frames)
-            own = torch.arange(frames, device=first.device) >= first.unsqueeze(1)
-            own_noise = torch.stack([noise.normal(batch, frames, config.latent_dim) for _ in range(OWN_ROUNDS)])
-        unguided = noise.uniform(batch) < condition_dropout if condition_dropout else None
-        return cls(posterior, initial, timesteps, diffusion, hidden, own, own_noise, unguided)
+            scheduled_sampling_mask = torch.arange(frames, device=first.device) >= first.unsqueeze(1)
+            rounds = [noise.normal(batch, frames, config.latent_dim) for _ in range(SAMPLING_ROUNDS)]
+            scheduled_sampling_noise = torch.stack(rounds)
+        null_condition_mask = noise.uniform(batch) < condition_dropout if condition_dropout else None
+        return cls(
+            posterior,
+            initial,
+            timesteps,
+            diffusion,
+            latent_dropout_mask,
+            scheduled_sampling_mask,
+            scheduled_sampling_noise,
+            null_condition_mask,
+        )
 
 
 def initial_state(config: ModelConfig, noise: Noise, batch: int, like: Tensor | None = None) -> Tensor:

@@ -22,7 +22,7 @@ class Gaussian:
     logstd: Tensor
 
     def sample(self, normal: Tensor, temperature: float = 1.0) -> Tensor:
-        """mean + temperature * std * normal."""
+        """Return mean + temperature * std * normal, [B, T, Z]."""
         return self.mean + temperature * self.logstd.exp() * normal
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class GaussianHead(nn.Module):
         self.logstd = nn.Linear(in_dim, latent_dim)
 
     def forward(self, x: Tensor) -> Gaussian:
-        """[B, T, in_dim] to a Gaussian over Z dims."""
+        """Return the Gaussian over Z dims that [B, T, in_dim] is mapped to."""
         with full_precision(x):
             x = x.to(self.mean.weight.dtype)
             return Gaussian(self.mean(x).float(), self.logstd(x).float())

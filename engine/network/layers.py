@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 
 def length_mask(lengths: Tensor, num_frames: int) -> Tensor:
-    """True at the real frames: bool [B, T] from int64 [B]."""
+    """Return bool [B, T], True at the real frames, from lengths int64 [B]."""
     return torch.arange(num_frames, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:
-    """[B, T, C] with exact zeros at the frames where the [B, T] mask is False."""
+    """Return [B, T, C] with exact zeros at the frames where the [B, T] mask is False."""
     return x if mask is None else x.masked_fill(~mask.unsqueeze(-1), 0.0)
 
 
@@ -41,7 +41,7 @@ class ChannelNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, T, C] to [B, T, C]."""
+        """Normalise [B, T, C] over C; returns [B, T, C]."""
         return F.layer_norm(x, self.weight.shape, self.weight * self.ratio**0.5, self.bias, self.eps * self.ratio)
 
 
@@ -54,7 +54,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., C] to [..., C], in the input's dtype."""
+        """Normalise [..., C] over C; returns the same shape in the input's dtype."""
         return F.rms_norm(x.float(), self.scale.shape, self.scale.float(), self.eps).to(x.dtype)
 
 

@@ -24,7 +24,7 @@ class Losses:
 
 
 def log_densities(forward: TrainingForward) -> tuple[Tensor, Tensor]:
-    """log p and log q of the posterior sample per dimension, [B, T, Z] each, zero at padding.
+    """Return log p and log q of the posterior sample per dimension, [B, T, Z] each, zero at padding.
 
     log q is minus the analytic entropy, not evaluated at the sample.
     """
@@ -35,7 +35,7 @@ def log_densities(forward: TrainingForward) -> tuple[Tensor, Tensor]:
 
 
 def losses(forward: TrainingForward) -> Losses:
-    """The three terms of a training pass."""
+    """Return the three loss terms of a training pass."""
     log_p, log_q = log_densities(forward)
     kl_per_dim = (log_q - log_p).sum(dim=(0, 1))
     error = (forward.decoder_output - forward.decoder_target).abs().mean(dim=-1)
@@ -50,7 +50,7 @@ def losses(forward: TrainingForward) -> Losses:
 
 
 def total(terms: Losses, kl_weight: float, gamma: float = 0.5) -> Tensor:
-    """reconstruction + w KL + w gamma CE: the warm-up of w scales both (paper, section 3).
+    """Return reconstruction + w KL + w gamma CE: the warm-up of w scales both (paper, section 3).
 
     Args:
         terms: of one batch.

@@ -50,7 +50,7 @@ class VAEGSLM(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Return the device of the weights."""
         return self.token_embedding.weight.device
 
     def posterior(self, mel: Tensor, mask: Tensor | None = None) -> Gaussian:
@@ -84,7 +84,7 @@ class VAEGSLM(nn.Module):
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ) -> KeyValueCache:
-        """An empty cache for `max_positions` frames, by default in the weights' dtype and place."""
+        """Return an empty cache for `max_positions` frames, by default in the weights' dtype and on their device."""
         place = self.device if device is None else device
         return KeyValueCache(self.config.transformer, batch, max_positions, dtype or self.dtype, place)
 
@@ -96,24 +96,24 @@ class VAEGSLM(nn.Module):
         """Condition of the decoder [B, T, token_dim + S] from [B, T], [B, T, Z] and [B, S]."""
         return self._condition(self.fuse(tokens, latents), utterance)
 
-    def _foretold(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Prior:
+    def _teacher_forced_prior(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Prior:
         """Prior of every frame from those before it, as a training pass shows them to the transformer."""
-        if draws.hidden is not None:
-            latents = latents.masked_fill(draws.hidden.unsqueeze(-1), 0.0)
+        if draws.latent_dropout_mask is not None:
+            latents = latents.masked_fill(draws.latent_dropout_mask.unsqueeze(-1), 0.0)
         fused = self.fuse(tokens, latents)
         inputs = torch.cat([draws.initial.to(fused.dtype), fused[:, :-1]], dim=1)
         return self.prior(self.transform(masked(inputs, mask), mask))
 
     @torch.no_grad()
-    def _with_own_draws(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Tensor:
-        """The latents [B, T, Z] with those of the frames `draws.own` drawn from the prior."""
-        if draws.own is None or draws.own_noise is None:
+    def _scheduled_sampling(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Tensor:
+        """Return the latents [B, T, Z], drawn from the prior where `draws.scheduled_sampling_mask` is True."""
+        if draws.scheduled_sampling_mask is None or draws.scheduled_sampling_noise is None:
             return latents
         seen = latents
-        for noise in draws.own_noise:
-            prior = self._foretold(tokens, seen, draws, mask)
+        for noise in draws.scheduled_sampling_noise:
+            prior = self._teacher_forced_prior(tokens, seen, draws, mask)
             drawn = masked(self.flow.inverse(prior.base.sample(noise), prior.condition), mask)
-            seen = torch.where(draws.own.unsqueeze(-1), drawn.to(latents.dtype), latents)
+            seen = torch.where(draws.scheduled_sampling_mask.unsqueeze(-1), drawn.to(latents.dtype), latents)
         return seen
 
     def _condition(self, fused: Tensor, utterance: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class VAEGSLM(nn.Module):
         scheduled_sampling: float = 0.0,
         condition_dropout: float = 0.0,
     ) -> TrainingForward:
-        """One training pass.
+        """Run one training pass.
 
         Args:
             tokens: int64 [B, T], any id at padding.
@@ -170,7 +170,7 @@ class VAEGSLM(nn.Module):
         part: Part = "all",
         posterior: Gaussian | None = None,
     ) -> TrainingForward:
-        """The same with all random numbers given: a pure function of tensors, the part to compile."""
+        """Run one training pass with all random numbers given: a pure function of tensors, the part to compile."""
         mask = length_mask(lengths, tokens.shape[1])
         if posterior is None:
             posterior = self.posterior(mel, mask)
@@ -180,15 +180,17 @@ class VAEGSLM(nn.Module):
             prior = standard_prior(latents, self.config.num_token_ids)
             base, logdet = latents, latents.new_zeros(*latents.shape[:2], latents.shape[2] // 2)
         else:
-            prior = self._foretold(tokens, self._with_own_draws(tokens, latents, draws, mask), draws, mask)
+            seen = self._scheduled_sampling(tokens, latents, draws, mask)
+            prior = self._teacher_forced_prior(tokens, seen, draws, mask)
             base, logdet = self.flow(latents, prior.condition, mask)
         utterance = self.utterance_embedding(utterance_mel, utterance_lengths)
         predicted = target = torch.zeros_like(mel)
         if part != "language":
             noised = self.decoder.q_sample(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
             condition = self._condition(fused, utterance)
-            if draws.unguided is not None:
-                condition = torch.where(draws.unguided[:, None, None], self.decoder.unguided(condition), condition)
+            if draws.null_condition_mask is not None:
+                null = self.decoder.null_condition(condition)
+                condition = torch.where(draws.null_condition_mask[:, None, None], null, condition)
             predicted = self.decoder.raw(noised, draws.timesteps, condition, mask)
             target = self.decoder.target(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
         return TrainingForward(

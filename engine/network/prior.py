@@ -20,7 +20,7 @@ class Prior:
 
     @property
     def mean(self) -> Tensor:
-        """Mean of the base distribution, [B, T, Z]."""
+        """Return the mean of the base distribution, [B, T, Z]."""
         return self.base.mean
 
     @property
@@ -41,14 +41,14 @@ class PriorHead(nn.Module):
         self.base = GaussianHead(dim, config.latent_dim)
 
     def forward(self, hidden: Tensor) -> Prior:
-        """[B, T, D] to the prior of every frame."""
+        """Return the prior of every frame from the hidden states [B, T, D]."""
         condition = F.relu(self.latent_hidden(hidden))
         logits = self.token_logits(F.relu(self.token_hidden(hidden)))
         return Prior(logits.float(), self.base(condition), condition)
 
 
 def standard_prior(latents: Tensor, num_token_ids: int) -> Prior:
-    """N(0, I) and equally likely tokens, for a pass without the language model; float32 like a real prior."""
+    """Return N(0, I) and equally likely tokens, for a pass without the language model; float32 like a real prior."""
     zeros = torch.zeros_like(latents)
     logits = latents.new_zeros(*latents.shape[:2], num_token_ids)
     return Prior(logits, Gaussian(zeros, zeros), latents)

@@ -48,5 +48,5 @@ class Schedule(FixedTables):
         )
 
     def at(self, name: str, t: int) -> float:
-        """One entry of a table as a Python number, rounded to float32, without touching the device."""
+        """Return one entry of a table as a Python number, rounded to float32, without touching the device."""
         return float(np.float32(self.arrays[name][t]))

@@ -16,7 +16,7 @@ Predictor = Callable[[Tensor, int], tuple[Tensor, Tensor]]  # x_t [B, T, M] and 
 
 
 def timesteps(num_steps: int, num_timesteps: int) -> list[int]:
-    """DDIM's timesteps from noisy to clean, evenly spaced and ending at -1, the clean signal.
+    """Return DDIM's timesteps from noisy to clean, evenly spaced and ending at -1, the clean signal.
 
     Raises:
         SettingsError: fewer than 1 or not fewer than `num_timesteps` steps.
@@ -54,7 +54,7 @@ def ddim(
     num_steps: int,
     eta: float,
 ) -> Tensor:
-    """DDIM as published (arXiv 2010.02502, with eta): the noise estimate is kept where x0 was clamped."""
+    """Run DDIM as published (arXiv 2010.02502, with eta): the noise estimate is kept where x0 was clamped."""
     alphas = schedule.arrays["alphas_cumprod"].astype(np.float32)
     times = timesteps(num_steps, len(alphas))
     for t, following in pairwise(times):
@@ -72,7 +72,7 @@ def ddim(
 def ancestral_step(
     x: Tensor, x0: Tensor, t: int, schedule: Schedule, mask: Tensor | None, noise: NormalNoise
 ) -> Tensor:
-    """One DDPM step from t to t - 1 (arXiv 2006.11239); the last one, t = 0, draws nothing."""
+    """Take one DDPM step from t to t - 1 (arXiv 2006.11239); the last one, t = 0, draws nothing."""
     mean = schedule.at("posterior_x0", t) * x0 + schedule.at("posterior_xt", t) * x
     if t == 0:
         return masked(mean, mask)
@@ -81,7 +81,7 @@ def ancestral_step(
 
 
 def ancestral(predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor | None, noise: NormalNoise) -> Tensor:
-    """All timesteps, one at a time."""
+    """Run DDPM through all timesteps, one at a time."""
     for t in reversed(range(len(schedule.arrays["alphas_cumprod"]))):
         x0, _ = predict(x, t)
         x = ancestral_step(x, x0, t, schedule, mask, noise)
@@ -91,7 +91,7 @@ def ancestral(predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor | 
 def dpm_solver(
     predict: Predictor, x: Tensor, schedule: Schedule, mask: Tensor | None, num_steps: int, power: float = 2.0
 ) -> Tensor:
-    """DPM-Solver++ (2M), data prediction with the clamp, no fresh noise (arXiv 2211.01095, algorithm 2).
+    """Run DPM-Solver++ (2M), data prediction with the clamp, no fresh noise (arXiv 2211.01095, algorithm 2).
 
     With lambda = ln(signal / noise) and h the step in lambda, x = (noise' / noise) x - signal' (e^-h - 1) D, where D
     extrapolates the last two predictions of x0; the step to the clean signal is the prediction itself.

@@ -46,7 +46,7 @@ class ConvBlock(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor, condition: Tensor | None = None, time: Tensor | None = None) -> Tensor:
-        """[B, T, C] to [B, T, C], given the condition [B, T, condition_dim] and the time embedding [B, time_dim]."""
+        """Transform [B, T, C], given the condition [B, T, condition_dim] and the time embedding [B, time_dim]."""
         h = self.depthwise(x)
         if self.time is not None and time is not None:
             h = h + self.time(self.activation(time)).unsqueeze(1)
@@ -110,7 +110,7 @@ class ConvStack(nn.Module):
         condition: Tensor | None = None,
         time: Tensor | None = None,
     ) -> Tensor:
-        """[B, T, in_dim] to [B, T, out_dim], zero where the mask is False."""
+        """Map [B, T, in_dim] to [B, T, out_dim], zero where the mask is False."""
         x = masked(self.input(x), mask)
         records = [x]
         for i, block in enumerate(self.blocks):

@@ -23,7 +23,7 @@ class SelfAttention(nn.Module):
         nn.init.uniform_(self.output.weight, -bound, bound)
 
     def forward(self, x: Tensor, bias: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
-        """[B, T, D] to [B, T, D]; bias [1, H, T, keys]."""
+        """Attend over the frames seen so far; x and the result are [B, T, D], bias [1, H, T, keys]."""
         batch, frames, dim = x.shape
         heads = self.input(x).view(batch, frames, 3, self.num_heads, dim // self.num_heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each [B, H, T, Dh]
@@ -45,7 +45,7 @@ class TransformerLayer(nn.Module):
         self.project = nn.Linear(config.feedforward_dim, config.dim)
 
     def forward(self, x: Tensor, bias: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
-        """[B, T, D] to [B, T, D]."""
+        """Apply attention and feed-forward to [B, T, D]; returns [B, T, D]."""
         x = x + self.attention(self.attention_norm(x), bias, layer, cache)
         return x + self.project(F.gelu(self.expand(self.feedforward_norm(x))))
 

@@ -30,7 +30,7 @@ class TimeEmbedding(nn.Module):
         self.output = nn.Linear(dim, dim)
 
     def forward(self, t: Tensor) -> Tensor:
-        """int64 [B] to [B, time_dim]."""
+        """Embed timesteps int64 [B] as [B, time_dim]."""
         row = self.sinusoid.table[t].to(self.input.weight.dtype)
         return self.output(F.silu(self.input(row)))
 
@@ -67,5 +67,5 @@ class UNet(nn.Module):
         return masked(self.condition(condition.to(self.condition.weight.dtype)), mask)
 
     def denoise(self, x: Tensor, t: Tensor, projected: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The same from an already projected condition."""
+        """Predict as `forward` does, from an already projected condition."""
         return self.stack(x.to(self.condition.weight.dtype), mask, projected, self.time(t)).float()

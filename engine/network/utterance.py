@@ -26,7 +26,7 @@ class DownsamplingLayer(nn.Module):
         return (lengths + 2 * padding - kernel_size) // stride + 1
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, T, C_in] to [B, T', C_out], T' = num_frames(T)."""
+        """Convolve [B, T, C_in] to [B, T', C_out], T' = num_frames(T)."""
         return F.relu(self.norm(self.conv(x.transpose(1, 2)).transpose(1, 2)))
 
 

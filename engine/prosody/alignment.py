@@ -30,7 +30,7 @@ class Alignment:
 
 @torch.inference_mode()
 def unit_distances(engine: Engine) -> Tensor:
-    """[V, V] distance of the units' centroids, 1 on average: near units are near sounds."""
+    """Return the distances [V, V] of the units' centroids, 1 on average: near units are near sounds."""
     centroids = getattr(engine.bundle.tokenizer, "centroids", None)
     num_units = engine.bundle.config.model.num_tokens
     if not isinstance(centroids, Tensor):
@@ -59,7 +59,7 @@ def align(first: Tensor, second: Tensor, distances: Tensor | None = None) -> Ali
 
 
 def transfer_latents(source: Speech, target: Speech, distances: Tensor | None = None) -> Tensor:
-    """The source's latents on the target's frames: [B, Z] for a target of B frames.
+    """Return the source's latents on the target's frames: [B, Z] for a target of B frames.
 
     A target frame takes the mean over the source frames that belong to it; a recording gives itself its own bits.
 

@@ -30,7 +30,7 @@ class Kept:
     sounds: dict[Span, tuple[Tensor, Tensor]] = field(default_factory=dict)  # mel, samples
 
     def serves(self, other: "Kept") -> bool:
-        """Whether windows of this decoding may stand in another."""
+        """Return whether windows of this decoding may stand in another."""
         return (
             self.bundle is other.bundle
             and (self.sampling, self.seed, self.threads) == (other.sampling, other.seed, other.threads)
@@ -62,7 +62,7 @@ class BlockDecoder(TakeDecoder):
         self._num_frames = 0
 
     def decode(self, tokens: Tensor, latents: Tensor) -> Tensor:
-        """Samples float32 [T * hop] of all frames.
+        """Return the samples float32 [T * hop] of all frames.
 
         Raises:
             Cancelled: the watch said so.

@@ -23,7 +23,7 @@ def redraw_latents(
     num_draws: int = 1,
     watch: Watch = Watch(),
 ) -> list[Tensor]:
-    """How else the model would say this speech; see `draw_latents`."""
+    """Return other deliveries of the same tokens, as the model would draw them; see `draw_latents`."""
     return draw_latents(engine, speech.tokens, seed, latent_temperature, num_draws, watch)
 
 
@@ -36,7 +36,7 @@ def draw_latents(
     num_draws: int = 1,
     watch: Watch = Watch(),
 ) -> list[Tensor]:
-    """Latents for tokens int64 [T]: every frame is drawn given the tokens and the latents drawn so far, no prompt.
+    """Draw latents for tokens int64 [T], every frame given the tokens and the latents drawn so far, without a prompt.
 
     Args:
         seed: draw i has `seed + i`; the same number of draws gives the same bits.

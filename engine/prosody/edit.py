@@ -50,7 +50,7 @@ class TrackEdit(Config):
 
     @property
     def is_identity(self) -> bool:
-        """Whether nothing would change."""
+        """Return whether nothing would change."""
         return self.shift == 0.0 and self.scale == 1.0 and self.smoothing_seconds == 0.0 and not self.flatten
 
 
@@ -99,7 +99,7 @@ class LatentEdit(Config):
 
     @classmethod
     def of(cls, **values: Any) -> "LatentEdit":
-        """From loose values, for example of a page.
+        """Return the edit that loose values, for example of a page, describe.
 
         Raises:
             SettingsError: naming the setting, its value and its range.
@@ -108,12 +108,12 @@ class LatentEdit(Config):
 
     @classmethod
     def flattened(cls, num_dimensions: int) -> "LatentEdit":
-        """Every dimension held at its mean over the utterance."""
+        """Return the edit that holds every dimension at its mean over the utterance."""
         return cls(edits=tuple(DimensionEdit(dimension=index, flatten=True) for index in range(num_dimensions)))
 
     @property
     def is_identity(self) -> bool:
-        """Whether nothing would change."""
+        """Return whether nothing would change."""
         return all(edit.is_identity for edit in self.edits)
 
     def __add__(self, other: "LatentEdit") -> "LatentEdit":
@@ -169,7 +169,7 @@ def _smoothed(track: Tensor, frames: float) -> Tensor:
 
 
 def _weight(edit: TrackEdit, num_frames: int, frame_rate_hz: float) -> Tensor:
-    """[T] 0 outside of the range, 1 inside, a raised cosine between them; no fade at the ends of the utterance."""
+    """Return the edit's weight [T]: 0 outside of the range, 1 inside, raised cosines between, none at clip ends."""
     start, end = _frames(edit, num_frames, frame_rate_hz)
     fade = min(round(edit.fade_seconds * frame_rate_hz), (end - start) // 2)
     ramp = 0.5 - 0.5 * torch.cos(torch.pi * torch.arange(1, fade + 1) / (fade + 1))

@@ -22,7 +22,7 @@ class Frames:
 
     @classmethod
     def of(cls, speech: Speech) -> "Frames":
-        """A recording's own."""
+        """Return a recording's own frames."""
         return cls(speech.tokens, speech.latents, speech.latents_logstd, speech.utterance)
 
 
@@ -33,7 +33,7 @@ def morph_frames(
     distances: Tensor | None = None,
     timing: Literal["between", "first"] = "between",
 ) -> Frames:
-    """Frames between two recordings.
+    """Return the frames between two recordings.
 
     With timing "between" the ends are the recordings themselves, bit for bit; between them latents, durations and
     the utterance embedding are mixed, and a frame says the token of the recording that is nearer. With "first" only

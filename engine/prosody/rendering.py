@@ -22,7 +22,7 @@ class Rendering:
 
     @property
     def audio(self) -> Tensor:
-        """float32 [samples]."""
+        """Return the waveform, float32 [samples]."""
         return self.speech.audio
 
     def save(self, folder: str | Path, stem: str) -> tuple[Path, Path]:

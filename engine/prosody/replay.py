@@ -62,7 +62,7 @@ def _read(settings: ProsodySettings | str | Path) -> ProsodySettings:
 
 
 def _request(engine: Engine, settings: ProsodySettings, recording: Recording, other: Recording | None) -> Request:
-    """The request that gave these settings."""
+    """Return the request that gave these settings."""
     _check_same("bundle", settings.bundle_sha256, engine.bundle.fingerprint)
     _check_same("engine version", settings.engine_version, ENGINE_VERSION)
     _check_same("torch version", settings.torch_version, torch.__version__)
@@ -84,7 +84,7 @@ def _request(engine: Engine, settings: ProsodySettings, recording: Recording, ot
 
 
 def _source(engine: Engine, saved: RecordingSettings, recording: Recording) -> Source:
-    """The take, or the part of the recording, that the settings name."""
+    """Return the take, or the part of the recording, that the settings name."""
     if saved.take is not None:
         return engine.replay(saved.take, recording.waveform, recording.sample_rate_hz)
     if saved.end_seconds is None:

@@ -44,7 +44,7 @@ class Request:
     seed: int
 
     def settings(self) -> ProsodySettings:
-        """What is needed to make it again.
+        """Return what is needed to make it again.
 
         Raises:
             SettingsError: a setting out of its range, frames of another bundle, or another recording that is missing.
@@ -78,7 +78,7 @@ class Request:
         )
 
     def frames(self, settings: ProsodySettings, watch: Watch) -> Frames:
-        """Tokens, edited latents and voice.
+        """Return tokens, edited latents and the utterance embedding.
 
         Raises:
             SettingsError: frames of another bundle, or an edit that does not fit.
@@ -110,12 +110,12 @@ class Request:
 
 
 def speech_of(source: Source) -> Speech:
-    """A take's speech: the prompt, re-synthesised, and what follows."""
+    """Return a take's speech: the prompt, re-synthesised, and what follows."""
     return source.speech if isinstance(source, Take) else source
 
 
 def reference_statistics(engine: Engine, speech: Speech) -> LatentStatistics:
-    """What one sigma is: measured on much speech where the bundle has been probed, else over this clip."""
+    """Return what one sigma is: measured on much speech where the bundle has been probed, else over this clip."""
     probe = engine.bundle.probe
     return LatentStatistics.of(speech.latents) if probe is None else probe.statistics
 

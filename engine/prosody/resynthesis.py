@@ -21,7 +21,7 @@ DRAFT_STEPS = 4  # of the fast solver: a third of the time, for listening while 
 
 
 def draft(sampling: Sampling = Sampling()) -> Sampling:
-    """The same settings at draft quality."""
+    """Return the same settings at draft quality."""
     return sampling.model_copy(update={"solver": "dpm++", "steps": min(DRAFT_STEPS, sampling.steps)})
 
 
@@ -39,7 +39,7 @@ def resynthesise(
     reuse: Rendering | None = None,
     watch: Watch = Watch(),
 ) -> Rendering:
-    """A recording or a take, said again.
+    """Synthesise a recording or a take again, with edited latents.
 
     Without an edit these are the samples of `engine.synthesise` for the source's frames, bit for bit.
 

@@ -107,7 +107,7 @@ class ProsodySettings(Config):
 
     @classmethod
     def parse(cls, text: str | bytes, source: str = "the settings") -> "ProsodySettings":
-        """The same from the file's text.
+        """Return the settings that a file's text holds.
 
         Raises:
             SettingsError: naming the source and the key.

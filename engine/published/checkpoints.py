@@ -12,7 +12,7 @@ CHECKPOINT_NAMES = ("last-cpt.ckpt", "last.ckpt", "model.safetensors", "generato
 
 
 def find_checkpoint(path: Path) -> Path:
-    """The checkpoint of a folder, or the file itself.
+    """Return the checkpoint of a folder, or the file itself.
 
     Raises:
         BundleError: there is none, or several and none has the usual name.
@@ -34,7 +34,7 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def below(tensors: Mapping[str, Tensor], prefix: str, path: Path) -> dict[str, Tensor]:
-    """The part of a full checkpoint below a prefix, or all of a compact one."""
+    """Return the part of a full checkpoint below a prefix, or all of a compact one."""
     if not any(name.startswith(("model.", "vocoder.model.")) for name in tensors):
         return dict(tensors)
     if foreign := [name for name in tensors if not name.startswith(("model.", "vocoder.model."))]:

@@ -106,7 +106,7 @@ def _encoder(settings: Settings) -> EncoderConfig:
 
 
 def _plain_stack(settings: Settings, section: str) -> None:
-    """A stack without resampling whose channels stay the same."""
+    """Return the configuration of a stack without resampling whose channels stay the same."""
     count = settings.take(f"{section}.num_layers")
     channels = settings.leaves.get(f"{section}.init_channel")
     settings.demand(f"{section}.resample_rates", (1,) * count)

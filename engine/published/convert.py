@@ -38,13 +38,13 @@ class Published:
     centroids: Tensor  # float32 [V, F]
 
     def model(self) -> VAEGSLM:
-        """The network with its weights."""
+        """Return the network with its weights."""
         model = VAEGSLM(self.model_config)
         model.load_state_dict(self.model_state)
         return model.eval()
 
     def vocoder(self) -> HiFiGAN:
-        """The vocoder with its weights."""
+        """Return the vocoder with its weights."""
         vocoder = HiFiGAN(self.vocoder_config)
         vocoder.load_state_dict(self.vocoder_state)
         return vocoder.eval()
@@ -104,7 +104,7 @@ def read_generator(path: Path, config: HiFiGANConfig, hp_path: Path) -> dict[str
 
 
 def read_centroids(path: Path, num_units: int) -> Tensor:
-    """k-means centroids, float32 [V, F]."""
+    """Return the k-means centroids, float32 [V, F]."""
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -155,7 +155,7 @@ def import_bundle(
 
 
 def _tokenizer(config: HubertConfig, hubert: str | Path | None) -> HubertTokenizer:
-    """The tokenizer with its encoder, or without it where nobody named one and the Hub cannot be reached."""
+    """Return the tokenizer with its encoder, or without it where nobody named one and the Hub cannot be reached."""
     try:
         tokenizer = HubertTokenizer(config)
         tokenizer.load_huggingface(HUBERT if hubert is None else hubert)
@@ -168,7 +168,7 @@ def _tokenizer(config: HubertConfig, hubert: str | Path | None) -> HubertTokeniz
 
 
 def _check_schedule(tensors: dict[str, Tensor], config: ModelConfig, path: Path, hp_path: Path) -> None:
-    """The stored noise schedule must be the one that the settings give; we compute it instead of loading it."""
+    """Check that the stored noise schedule is the one that the settings give; we compute it instead of loading it."""
     key = "decoder.alphas_cumprod"
     if key not in tensors:
         return

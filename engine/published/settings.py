@@ -27,14 +27,14 @@ class Settings:
         return default
 
     def demand(self, key: str, only: Any, default: Any = _REQUIRED) -> None:
-        """A key whose value must be the one that this network implements; lists compare as lists."""
+        """Check that a key has the value that this network implements; lists compare as lists."""
         value = self.take(key, default)
         if value != only and not (isinstance(only, tuple) and value == list(only)):
             shown = list(only) if isinstance(only, tuple) else only
             raise BundleError(f"{self.source}: {key} is {value!r}; this network only has {key}: {shown!r}.")
 
     def uniform(self, key: str) -> Any:
-        """The value that all entries of a list share."""
+        """Return the value that all entries of a list share."""
         values = self.take(key)
         if not isinstance(values, list) or len(set(values)) != 1:
             raise BundleError(f"{self.source}: {key} is {values!r}; this network needs one value in all layers.")
@@ -66,7 +66,7 @@ def read_hp(path: Path) -> dict[str, Any]:
 
 
 def section(values: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:
-    """A section that must be there."""
+    """Return a section that must be there."""
     found = values.get(name)
     if not isinstance(found, dict):
         raise BundleError(f"{source}: missing section {name!r}. Give the hp.yaml that lies beside the checkpoint.")
