@@ -32,7 +32,7 @@ class Level:
 
 
 def energy_db(waveform: Tensor) -> Tensor:
-    """[T] root mean square of the two hops around each frame's centre, in dB of full scale, at least -100."""
+    """Return the RMS level [T] of the two hops around each frame's centre, in dB of full scale, at least -100."""
     frames = num_frames(len(waveform))
     padded = F.pad(waveform.float(), (HOP_SAMPLES, frames * HOP_SAMPLES - len(waveform)))
     if frames == 0:

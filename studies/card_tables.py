@@ -95,7 +95,7 @@ def measured_tables(evaluation: Evaluation) -> list[str]:
 
 
 def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    """(name, numbers) of everything that was measured."""
+    """Return (name, numbers) of everything that was measured."""
     for system, numbers in evaluation.systems.items():
         for key, measure in (LIKENESS | UNDERSTOOD).items():
             if key in numbers:
@@ -116,7 +116,7 @@ def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
 
 
 def limits(evaluation: Evaluation | None, of_its_makers: Sequence[str] = ()) -> str:
-    """What the model is not for, and what its makers say that it falls short of."""
+    """Return what the model is not for, and what its makers say that it falls short of."""
     lines = [
         "* English read speech; other languages, singing and noisy rooms are outside what it has heard.",
         "* It continues a voice that it is given. Use recordings of people who agree, and say that the result is "

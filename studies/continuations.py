@@ -27,12 +27,12 @@ class Continuation:
 
     @property
     def seconds(self) -> float:
-        """Of the continuation alone."""
+        """Return the seconds of the continuation alone."""
         return self.take.speech.seconds * (1 - self.take.prompt_frames / self.take.speech.num_frames)
 
 
 def continuations(measuring: Measuring, clips: list[HeldOut], seconds: float) -> Iterator[Continuation]:
-    """A take of at most `seconds` for every clip; clips that cannot be used are noted as skipped."""
+    """Yield a take of at most `seconds` for every clip; clips that cannot be used are noted as skipped."""
     made: list[tuple[HeldOut, Take]] = []
 
     def jobs() -> Iterator[ContinuationJob]:
@@ -50,7 +50,7 @@ def continuations(measuring: Measuring, clips: list[HeldOut], seconds: float) ->
 
 
 def continuation_rows(found: list[Continuation]) -> list[Row]:
-    """One row for each take, once all prompts are known: a voice is near its prompt only if others are further away."""
+    """Return a row for each take, once all prompts are known: nearness to the own prompt is relative to the others."""
     prompts = [(each.clip.speaker, each.report.heard["prompt"].embedding) for each in found]
     return [
         Row(
@@ -104,7 +104,7 @@ def _measures(each: Continuation, prompts: list[tuple[str, Samples | None]]) -> 
 
 
 def _similarities(voice: Samples | None, own: Samples | None, others: list[Samples]) -> dict[str, Share]:
-    """To the own prompt, to those of other speakers, and how often the own one is nearer than another's."""
+    """Return similarities to the own prompt and to other speakers' prompts, and how often the own one is nearer."""
     if voice is None or own is None or not others:
         return {"speaker_similarity": _similarity(voice, own)}
     to_own, to_others = float(voice @ own), np.stack(others) @ voice
@@ -120,7 +120,7 @@ def _similarity(first: Samples | None, second: Samples | None) -> Share:
 
 
 def _shift(voice: Voice, prompt: Voice) -> Share:
-    """How far the middle of the pitch has moved from the prompt's, up or down."""
+    """Return how far the median pitch has moved from the prompt's, up or down."""
     if voice.median_semitones is None or prompt.median_semitones is None:
         return NOTHING
     return Share(abs(voice.median_semitones - prompt.median_semitones), 1)

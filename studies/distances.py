@@ -46,7 +46,7 @@ class Reference:
 
 
 def compare_pitch(reference: Pitch, other: Pitch) -> dict[str, Share]:
-    """F0 error on frames voiced in both, and frames voiced in one only."""
+    """Return the F0 error on frames voiced in both, and the share of frames voiced in one only."""
     both = reference.voiced & other.voiced
     first, second = reference.hz[both], other.hz[both]
     semitones = 12 * torch.log2(second / first)
@@ -70,7 +70,7 @@ def _correlation(first: Tensor, second: Tensor) -> Share:
 
 
 def _decibels(waveform: Tensor, mel: MelConfig) -> Tensor:
-    """[T, K] spectral magnitudes."""
+    """Return spectral magnitudes [T, K] in dB."""
     spectrum = torch.stft(
         waveform,
         mel.window_samples,

@@ -45,7 +45,7 @@ class Word:
 
     @property
     def is_real(self) -> bool:
-        """Whether the sound bears the word out."""
+        """Return whether the sound bears the word out."""
         return self.fit_nats >= MIN_FIT_NATS and self.probability >= MIN_PROBABILITY
 
 
@@ -57,7 +57,7 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The words, lower case."""
+        """Return the words, lower case."""
         return " ".join(word.text for word in self.words)
 
     @property
@@ -113,7 +113,7 @@ def normalised(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _decoder() -> "Decoder":
-    """The recogniser of this process, with the settings it ships with; not for several threads at once."""
+    """Return the recogniser of this process, with the settings it ships with; not for several threads at once."""
     check_installed()
     from pocketsphinx import Decoder
 
@@ -122,7 +122,7 @@ def _decoder() -> "Decoder":
 
 
 def _samples(waveform: Tensor) -> NDArray[np.int16]:
-    """16-bit samples with a rounding noise: in digital silence every word would fit perfectly."""
+    """Return 16-bit samples with a rounding noise: in digital silence every word would fit perfectly."""
     noise = DITHER * np.random.default_rng(0).standard_normal(len(waveform))
     return (32767 * waveform.numpy() + noise).round().clip(-32767, 32767).astype(np.int16)
 

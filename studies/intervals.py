@@ -71,7 +71,7 @@ def estimate(shares: Sequence[Share], clusters: Sequence[Hashable], curve: Curve
 def interval(
     sums: NDArray[np.float64], statistic: Curve, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
-    """(low, value, high) of a statistic of column sums.
+    """Return (low, value, high) of a statistic of column sums.
 
     The percentiles are moved outwards as a t interval is wider than a normal one: plain percentiles of few clusters
     are too narrow (Hesterberg, "What teachers should know about the bootstrap", arXiv 1411.5279, section 4.1).

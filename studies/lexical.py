@@ -51,7 +51,7 @@ class FrameSource(Protocol):
     """Analysed recordings by their id."""
 
     def clip(self, clip_id: str) -> ClipFrames:
-        """All frames of a recording.
+        """Return all frames of a recording.
 
         Raises:
             MeasureError: there is no such recording.
@@ -161,7 +161,7 @@ def score(
 
 
 def spoken_tokens(phones: Sequence[str], runs: Sequence[Stretch], unit_names: Sequence[str]) -> Tensor:
-    """The tokens that phones stand for, as long as their runs: equal parts of each, int64 [T]."""
+    """Return the tokens that phones stand for, as long as their segments: equal parts of each, int64 [T]."""
     found = []
     for phone, (_, start, end) in zip(phones, runs, strict=True):
         first, num_parts = unit_names.index(phone), unit_names.count(phone)

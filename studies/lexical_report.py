@@ -23,7 +23,7 @@ Scores = Annotated[Path | None, typer.Option(help="file for the score of every p
 
 @app.command()
 def bundle(folder: str, pairs: Path, corpus: Path, scores: Scores = None) -> None:
-    """Of a bundle, on recordings of a corpus with manifest.tsv."""
+    """Score the pairs with a bundle, on recordings of a corpus with manifest.tsv."""
     engine = Engine.from_pretrained(folder)
     names = unit_names(engine.bundle.config.tokenizer)
     frames = RecordedFrames(engine, corpus)
@@ -32,13 +32,13 @@ def bundle(folder: str, pairs: Path, corpus: Path, scores: Scores = None) -> Non
 
 @app.command()
 def run(folder: Path, pairs: Path, prepared: Path, tokens: Path, scores: Scores = None) -> None:
-    """Of a training run's exported model, on a prepared folder and its units."""
+    """Score the pairs with a training run's exported model, on a prepared folder and its units."""
     model = exported_model(folder)
     show(lexical_accuracy(model, read_pairs(pairs), PreparedFrames(prepared, tokens, model)), scores)
 
 
 def exported_model(folder: Path) -> VAEGSLM:
-    """The network that a run exported.
+    """Return the network that a run exported.
 
     Raises:
         MeasureError: the run has not exported one.
@@ -51,7 +51,7 @@ def exported_model(folder: Path) -> VAEGSLM:
 
 
 def summary(result: LexicalResult) -> list[str]:
-    """A line for each kind of pair and each way to score it."""
+    """Return a line for each kind of pair and each way to score it."""
     lines = []
     for kind, accuracy in result.accuracies.items():
         for name in ("tokens", "tokens_and_latents", "spoken_tokens", "by_phones"):

@@ -48,7 +48,7 @@ class Likelihood(Config):
 
 @torch.inference_mode()
 def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikelihood:
-    """One teacher-forced pass with a sample of the posterior, the terms as in training (spec section 4).
+    """Run one teacher-forced pass with a sample of the posterior; return the terms as in training (spec section 4).
 
     The flow's log determinant is spread evenly over the dimensions. The token that ends an utterance is not scored.
     """
@@ -98,7 +98,7 @@ def _unigram_entropy(clips: Sequence[ClipLikelihood], clusters: Sequence[Hashabl
 
 
 def _entropy(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the distributions that counts [R, V] describe, in nats, [R]."""
+    """Return the entropies [R], in nats, of the distributions that counts [R, V] describe."""
     shares = counts / counts.sum(1, keepdims=True)
     surprise = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
     return np.asarray(-(shares * surprise).sum(1))

@@ -39,7 +39,7 @@ class Ears:
 
     @classmethod
     def installed(cls) -> "Ears":
-        """By the packages of this environment."""
+        """Return the measures that the packages of this environment allow."""
         missing: dict[str, str] = {}
         for measure, check in (("words", intelligibility.check_installed), ("voices", SpeakerEncoder.load)):
             try:

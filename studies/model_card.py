@@ -49,7 +49,7 @@ def model_card(bundle: Bundle) -> str:
 
 
 def evaluation_of(config: BundleConfig) -> Evaluation | None:
-    """The evaluation that a bundle carries."""
+    """Return the evaluation that a bundle carries."""
     measured = config.measured.get(MEASURED_KEY)
     return None if measured is None else Evaluation.model_validate(measured)
 
@@ -73,7 +73,7 @@ def write_card(folder: Path) -> Path:
 
 
 def summary(evaluation: Evaluation) -> Iterator[str]:
-    """The same numbers as lines for a terminal."""
+    """Return the same numbers as lines for a terminal."""
     for name, numbers in summary_rows(evaluation):
         yield f"{name:58} {numbers}"
 

@@ -116,7 +116,7 @@ def probe_bundle(
 
 
 def stored_report(bundle: Path) -> ProbeReport:
-    """The report in a bundle's folder.
+    """Return the report in a bundle's folder.
 
     Raises:
         MeasureError: there is none, or it was measured on other weights.
@@ -128,7 +128,7 @@ def stored_report(bundle: Path) -> ProbeReport:
 
 
 def summary(report: ProbeReport) -> Iterator[str]:
-    """The dimensions and directions as lines for a terminal, the most important first."""
+    """Return the dimensions and directions as lines for a terminal, the most important first."""
     for dimension in report.by_importance():
         yield f"dimension {dimension.index}: {dimension.name} ({dimension.kl_nats:.2f} nats). {dimension.evidence}."
     for direction in report.directions:

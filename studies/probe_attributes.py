@@ -58,7 +58,7 @@ class Tracks:
 
     @property
     def voiced(self) -> Tensor:
-        """bool [T]."""
+        """Return bool [T], True where the frame is voiced."""
         return ~self.f0.isnan()
 
     @property
@@ -73,7 +73,7 @@ class Tracks:
 
 
 def tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
-    """Of [samples] at 16 kHz."""
+    """Return the tracks of [samples] at 16 kHz."""
     energy = energy_db(waveform)
     decibels = LogMel(mel)(waveform) * DB_PER_NAT
     return Tracks(
@@ -86,7 +86,7 @@ def tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
 
 
 def frame_attributes(waveform: Tensor, tokens: Tensor, mel: MelConfig = MelConfig()) -> dict[str, Tensor]:
-    """Each of FRAME_ATTRIBUTES, float32 [T], NaN where it does not apply; tokens int64 [T]."""
+    """Return each of FRAME_ATTRIBUTES, float32 [T], NaN where it does not apply; tokens int64 [T]."""
     found = tracks(waveform, mel)
     nothing = torch.full_like(found.energy, torch.nan)
     change = F.pad((tokens.diff() != 0).float(), (1, 0))
@@ -102,7 +102,7 @@ def frame_attributes(waveform: Tensor, tokens: Tensor, mel: MelConfig = MelConfi
 
 
 def changes(before: Tracks, after: Tracks) -> dict[str, float]:
-    """What became of a clip, for those of CLIP_ATTRIBUTES that can be told.
+    """Return by how much each of CLIP_ATTRIBUTES changed, for those that can be measured on both clips.
 
     F0 is compared in the frames that are voiced in both, energy and spectrum in the frames that were heard before.
     """
@@ -135,7 +135,7 @@ def _range(f0: Tensor) -> float:
 
 
 def _tilt(decibels: Tensor, mel: MelConfig) -> Tensor:
-    """[T] slope of the spectrum over octaves, by least squares."""
+    """Return the slope [T] of the spectrum over octaves, by least squares."""
     top = 2595 * np.log10(1 + mel.max_hz / 700)
     bottom = 2595 * np.log10(1 + mel.min_hz / 700)
     centres = 700 * (10 ** (np.linspace(bottom, top, mel.num_mels + 2)[1:-1] / 2595) - 1)

@@ -40,16 +40,16 @@ class Material:
 
     @property
     def clusters(self) -> list[str]:
-        """What each clip belongs to when clusters are resampled."""
+        """Return what each clip belongs to when clusters are resampled."""
         return self.speakers if self.cluster == "speaker" else [str(index) for index in range(len(self.speech))]
 
     @property
     def latents(self) -> Tensor:
-        """[N, Z]."""
+        """Return the latents of all clips, [N, Z]."""
         return torch.cat([speech.latents for speech in self.speech])
 
     def frames(self, attribute: str) -> Frames:
-        """Latents beside one attribute of all frames."""
+        """Return the latents beside one attribute of all frames."""
         clips = np.repeat(np.arange(len(self.speech)), [speech.num_frames for speech in self.speech])
         values = torch.cat([tracks[attribute] for tracks in self.tracks]).double().numpy()
         return Frames.where_valid(self.latents.double().numpy(), values, clips, numbered(self.clusters)[clips])
@@ -79,7 +79,7 @@ def clips_of(data: Path, split: str, num_clips: int, seconds: Seconds, seed: int
 
 
 def material_of(engine: Engine, clips: list[HeldOut], longest_seconds: float) -> Material:
-    """The clips' beginnings, prepared as training prepares them, and their tracks.
+    """Return the clips' beginnings, prepared as training prepares them, and their tracks.
 
     Raises:
         MeasureError: fewer than two clips can be used.

@@ -37,7 +37,7 @@ class Candidate:
     direction: Direction
 
     def edit(self, sigma: float) -> LatentEdit:
-        """A shift along it."""
+        """Return the edit that shifts along the direction."""
         name, vectors = TARGETS[self.attribute][1], self.direction
         return LatentEdit(
             edits=(DirectionEdit(name=name, vector=vectors.vector, readout=vectors.readout, shift=sigma),)
@@ -45,14 +45,14 @@ class Candidate:
 
 
 def by_regression(frames: dict[str, Frames], material: Material) -> list[Candidate]:
-    """Where the attributes are written in the latents of speech, as far as speakers that were left out confirm it."""
+    """Return the directions of attributes found by regression, as far as speakers that were left out confirm them."""
     scores = {attribute: linear_probe(frames[attribute].within_clips()) for attribute in TARGETS}
     known = [attribute for attribute, r2 in scores.items() if r2 is not None and r2.value >= MIN_R2]
     return _candidates({attribute: readout(frames[attribute]) for attribute in known}, "regression", material)
 
 
 def by_response(effects: Sequence[Effects], statistics: LatentStatistics, material: Material) -> list[Candidate]:
-    """What the decoder answers to: the slopes of the attributes that some dimension moves surely and noticeably.
+    """Return the directions along which the decoder changes the attributes that some dimension moves.
 
     Args:
         effects: of each dimension.
@@ -70,7 +70,7 @@ def by_response(effects: Sequence[Effects], statistics: LatentStatistics, materi
 def kept(
     candidates: Sequence[Candidate], effects: Sequence[Effects], frames: dict[str, Frames], material: Material
 ) -> tuple[tuple[DirectionProbe, ...], dict[str, str]]:
-    """For each attribute the candidate that moves it most against all others, and why there is none for the rest."""
+    """Return the most selective candidate for each attribute, and why there is none for the rest."""
     found: list[DirectionProbe] = []
     missing: dict[str, str] = {}
     for attribute, (clip_attribute, name) in TARGETS.items():
@@ -92,7 +92,7 @@ def kept(
 def _candidates(
     weights: dict[str, Array], method: Literal["regression", "response"], material: Material
 ) -> list[Candidate]:
-    """A direction for each attribute, the held ones among the others left alone."""
+    """Return a direction for each attribute that leaves the held ones among the others alone."""
     covariance = np.cov(material.latents.double().numpy().T)
     found = []
     for attribute, own in weights.items():
@@ -136,18 +136,18 @@ def _slope(effects: Effects, attribute: str) -> float:
 
 
 def _moves(effects: Effects, attribute: str) -> bool:
-    """Whether an attribute moves all the way, surely, and by at least one noticeable change."""
+    """Return whether an attribute moves monotonically, surely, and by at least one noticeable change."""
     found = effects.get(attribute, ())
     return monotone(found) and abs(reach(found)) >= CLIP_ATTRIBUTES[attribute].noticeable
 
 
 def _swing(effects: Effects, attribute: str) -> float:
-    """From the lowest to the highest sigma, in noticeable changes."""
+    """Return the change from the lowest to the highest sigma, in noticeable changes."""
     found = effects.get(attribute, ())
     return abs(found[-1].value - found[0].value) / CLIP_ATTRIBUTES[attribute].noticeable if found else 0.0
 
 
 def _selectivity(effects: Effects, attribute: str) -> float:
-    """How much of the attribute is moved for the most of another that moves with it."""
+    """Return how much the attribute moves for the most that any other attribute moves with it."""
     others = [_swing(effects, key) for key, _ in TARGETS.values() if key != attribute]
     return _swing(effects, attribute) / (1 + max(others))

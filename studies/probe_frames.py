@@ -43,15 +43,15 @@ class Frames:
 
     @property
     def tell(self) -> bool:
-        """Whether there is anything to explain: frames whose values differ within clips."""
+        """Return whether there is anything to explain: frames whose values differ within clips."""
         return len(self.values) > 0 and float(_centred(self.values, self.clips).std()) > LEAST_SPREAD
 
     def within_clips(self) -> "Frames":
-        """Latents and values less their clip's mean."""
+        """Return latents and values less their clip's mean."""
         return Frames(_centred(self.latents, self.clips), _centred(self.values, self.clips), self.clips, self.groups)
 
     def only(self, dimension: int) -> "Frames":
-        """One dimension's latents."""
+        """Return the latents of one dimension."""
         return Frames(self.latents[:, [dimension]], self.values, self.clips, self.groups)
 
 
@@ -71,7 +71,7 @@ def correlations(frames: Frames) -> list[Measured]:
 
 
 def linear_probe(frames: Frames) -> Measured | None:
-    """R2 of the attribute predicted from latents by ridge regression, every speaker from the others.
+    """Return R2 of the attribute predicted from latents by ridge regression, every speaker from the others.
 
     None where there is one speaker or clip alone, or nothing to explain. Below 0 the prediction is worse than the mean.
     """
@@ -88,7 +88,7 @@ def linear_probe(frames: Frames) -> Measured | None:
 
 
 def readout(frames: Frames) -> Array:
-    """[Z] ridge weights that read the attribute off the latents, within clips."""
+    """Return the ridge weights [Z] that read the attribute off the latents, within clips."""
     centred = frames.within_clips()
     model, _, scale = _fitted(centred.latents, centred.values)
     return np.asarray(model.coef_ / scale)
@@ -130,7 +130,7 @@ def _centred(values: Array, clips: NDArray[np.int64]) -> Array:
 
 
 def _sums(rows: Array, groups: NDArray[np.int64]) -> Array:
-    """[groups, columns]."""
+    """Return sums over groups, [groups, columns]."""
     labels, index = np.unique(groups, return_inverse=True)
     sums = np.zeros((len(labels), rows.shape[1]))
     np.add.at(sums, index, rows)

@@ -19,13 +19,13 @@ SOUND_COLOUR, LITTLE = "sound colour", "little effect"
 
 
 def importance(effects: Effects) -> float:
-    """The largest effect of any attribute at any sigma, in changes that a listener notices."""
+    """Return the largest effect of any attribute at any sigma, in changes that a listener notices."""
     sizes = [abs(e.value) / CLIP_ATTRIBUTES[key].noticeable for key, found in effects.items() for e in found]
     return max(sizes, default=0.0)
 
 
 def named(effects: Effects, correlations: Mapping[str, Measured]) -> tuple[str, str]:
-    """(name, evidence) of one dimension or direction.
+    """Return (name, evidence) of one dimension or direction.
 
     The name is that of the attribute with the largest swing in noticeable changes, out of those that rise or fall all
     the way; "reversed" where more of the dimension is less of it.
@@ -47,14 +47,14 @@ def named(effects: Effects, correlations: Mapping[str, Measured]) -> tuple[str, 
 
 
 def effect_text(key: str, effects: Sequence[Effect]) -> str:
-    """An attribute at the lowest and the highest sigma."""
+    """Format an attribute at the lowest and the highest sigma."""
     attribute = CLIP_ATTRIBUTES[key]
     ends = (effects[0], effects[-1])
     return f"{attribute.label} " + ", ".join(f"{e.text(attribute.unit)} at {e.sigma:+g} σ" for e in ends)
 
 
 def distinct(names: Sequence[str], order: Sequence[int]) -> list[str]:
-    """Names with numbers behind those that occur again, counted in the given order of their indices."""
+    """Number the names that occur again, counted in the given order of their indices."""
     seen: Counter[str] = Counter()
     found = list(names)
     for index in order:
@@ -65,7 +65,7 @@ def distinct(names: Sequence[str], order: Sequence[int]) -> list[str]:
 
 
 def _also(swings: Mapping[str, float], best: str, effects: Effects) -> list[str]:
-    """The second attribute, where it moves noticeably too."""
+    """Name the second attribute, where it moves noticeably too."""
     others = [key for key in swings if key != best and abs(swings[key]) >= 1]
     if not others:
         return []
@@ -74,7 +74,7 @@ def _also(swings: Mapping[str, float], best: str, effects: Effects) -> list[str]
 
 
 def _seen(correlations: Mapping[str, Measured]) -> list[str]:
-    """The strongest correlation with a frame attribute."""
+    """Format the strongest correlation with a frame attribute."""
     if not correlations:
         return []
     key = max(correlations, key=lambda name: abs(correlations[name].value))

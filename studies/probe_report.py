@@ -21,7 +21,7 @@ MIN_CLIP_SHARE = 1 / 3  # of the clips must give an attribute at every sigma, or
 
 
 def dimension_edits(num_dimensions: int) -> list[LatentEdit]:
-    """Every dimension at every sigma, in the order of `grouped`."""
+    """Return the edits of every dimension at every sigma, in the order of `grouped`."""
     return [
         LatentEdit(edits=(DimensionEdit(dimension=index, shift=sigma),))
         for index in range(num_dimensions)
@@ -50,7 +50,7 @@ def dimension_probes(
     effects: Sequence[Effects],
     seed: int,
 ) -> tuple[DimensionProbe, ...]:
-    """Every dimension, named."""
+    """Return every dimension, named."""
     kl = _kl_nats(engine, material, seed)
     related = {key: correlations(of) for key, of in frames.items() if of.tell}
     seen = [{key: found[index] for key, found in related.items()} for index in range(len(effects))]
@@ -79,7 +79,7 @@ def dimension_probes(
 
 
 def _effects(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable]) -> Effects:
-    """By attribute, from [clip][sigma]."""
+    """Return the effects by attribute, from [clip][sigma]."""
     found: Effects = {}
     for attribute in CLIP_ATTRIBUTES:
         made = []
@@ -96,7 +96,7 @@ def _effects(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable])
 
 
 def _kl_nats(engine: Engine, material: Material, seed: int) -> list[float]:
-    """Of each dimension, per frame."""
+    """Return the KL of each dimension, nats per frame."""
     scores = [clip_likelihood(engine, speech, seed + index) for index, speech in enumerate(material.speech)]
     frames = sum(score.cross_entropy.count for score in scores)
     return [float(nats) for nats in np.array([score.kl_per_dim for score in scores]).sum(0) / frames]

@@ -41,7 +41,7 @@ class SharedNoise:
         self.rows = rows
 
     def normal(self, *shape: int) -> Tensor:
-        """N(0, 1) of shape [K, T, M]."""
+        """Return N(0, 1) of shape [K, T, M]."""
         return self.noise.normal(1, *shape[1:]).expand(self.rows, -1, -1)
 
 
@@ -54,7 +54,7 @@ def sweep(
     seed: int,
     workers: int,
 ) -> Iterator[list[Changes]]:
-    """For every clip, what each edit changes against the clip's reconstruction.
+    """Measure, for every clip, what each edit changes against the clip's reconstruction.
 
     Args:
         seed: of the decoder's noise; clip i has seed + i.
@@ -71,7 +71,7 @@ def sweep(
 
 
 def measure(job: SweepJob) -> list[Changes]:
-    """What each variant of a clip changes."""
+    """Return what each variant of a clip changes."""
     before = tracks(torch.from_numpy(job.before), job.mel)
     return [changes(before, tracks(torch.from_numpy(sound), job.mel)) for sound in job.after]
 
@@ -80,7 +80,7 @@ def measure(job: SweepJob) -> list[Changes]:
 def render(
     engine: Engine, speech: Speech, variants: Sequence[Tensor], sampling: Sampling, seed: int, batch: int = BATCH
 ) -> Tensor:
-    """Samples [K, samples] of the clip with each of the latents [T, Z], decoded whole and in batches."""
+    """Return samples [K, samples] of the clip with each of the latents [T, Z], decoded whole and in batches."""
     bundle, mel = engine.bundle, engine.bundle.config.model.mel
     tokens, utterance = speech.tokens.to(engine.device)[None], speech.utterance.to(engine.device)[None]
     sounds = []

@@ -16,7 +16,7 @@ from studies.similarity import speaker_encoder
 def clip_rows(
     measuring: Measuring, clips: list[HeldOut], voices: dict[str, Samples]
 ) -> Iterator[tuple[ClipLikelihood, list[Row]]]:
-    """Every clip's likelihood and its rows, one for each system; clips that cannot be used are noted as skipped.
+    """Return every clip's likelihood and its rows, one for each system; clips that cannot be used are noted as skipped.
 
     Args:
         voices: embedding of another recording of each speaker.

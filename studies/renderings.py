@@ -23,7 +23,7 @@ SYSTEMS = {
 
 
 def renderings(engine: Engine, speech: Speech, sampling: Sampling, seed: int) -> Iterator[tuple[str, Tensor]]:
-    """(system, waveform float32 [samples]) for every system but the ground truth, all of them aligned with it."""
+    """Yield (system, waveform float32 [samples]) for every system but the recording, all aligned with it."""
     yield "copy_synthesis", copy_synthesis(engine, speech)
     mean = speech.latents.mean(0, keepdim=True).expand_as(speech.latents)
     latents = {
@@ -38,6 +38,6 @@ def renderings(engine: Engine, speech: Speech, sampling: Sampling, seed: int) ->
 
 @torch.inference_mode()
 def copy_synthesis(engine: Engine, speech: Speech) -> Tensor:
-    """The vocoder's reading of the recording's own mel: what no model in front of it can improve on."""
+    """Vocode the recording's own mel: what no model in front of the vocoder can improve on."""
     audio: Tensor = engine.bundle.vocoder(speech.mel[None].to(engine.device))[0]
     return audio.float().cpu()

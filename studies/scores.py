@@ -32,7 +32,7 @@ class Row:
     text: str | None = None  # as the recogniser read it
 
     def cluster(self, kind: Cluster) -> str:
-        """What the row belongs to when clusters are resampled."""
+        """Return what the row belongs to when clusters are resampled."""
         return self.speaker if kind == "speaker" else self.clip_id
 
 
@@ -93,6 +93,6 @@ def pooled(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
 
 
 def write_rows(rows: Iterable[Row], path: Path) -> None:
-    """One JSON line for every row; each measure as the sum and the count that it adds to the pooled ratio."""
+    """Write one JSON line for every row; each measure as the sum and the count that it adds to the pooled ratio."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")

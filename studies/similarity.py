@@ -40,7 +40,7 @@ class SpeakerEncoder(nn.Module):
 
     @classmethod
     def load(cls) -> "SpeakerEncoder":
-        """The encoder with the weights of the installed package; no network access.
+        """Return the encoder with the weights of the installed package; no network access.
 
         Raises:
             NotInstalledError: naming the command that installs it.
@@ -88,12 +88,12 @@ class SpeakerEncoder(nn.Module):
 
 @lru_cache(maxsize=1)
 def speaker_encoder() -> SpeakerEncoder:
-    """The encoder of this process."""
+    """Return the encoder of this process."""
     return SpeakerEncoder.load()
 
 
 def spoken(waveform: Tensor) -> Tensor:
-    """The waveform at the encoder's level, without its pauses."""
+    """Return the waveform at the encoder's level, without its pauses."""
     frame = 30 * SAMPLE_RATE_HZ // 1000
     if len(waveform) < frame:
         waveform = nn.functional.pad(waveform, (0, frame - len(waveform)))

@@ -35,7 +35,7 @@ class FrameBatches:
 def frame_batches(
     lengths: np.ndarray, frames_per_batch: int, random: np.random.Generator, jitter: float = 0.1
 ) -> list[np.ndarray]:
-    """Indices of all clips in batches of at most so many padded frames (a longer clip is a batch), shuffled."""
+    """Return the indices of all clips in shuffled batches of at most so many padded frames; a longer clip is alone."""
     keys = lengths * random.uniform(1 - jitter, 1 + jitter, len(lengths))
     batches: list[np.ndarray] = []
     current: list[int] = []

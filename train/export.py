@@ -38,7 +38,7 @@ def export_stage(module: nn.Module, config: Config, clock: Clock, out: Path, num
 
 
 def is_exported(out: Path) -> bool:
-    """Whether the stage of this folder has finished."""
+    """Return whether the stage of this folder has finished."""
     return (out / TRAINED).is_file()
 
 
@@ -51,7 +51,7 @@ def trained_numbers(out: Path) -> dict[str, float]:
 
 
 def load_tokenizer(out: Path) -> Tokenizer:
-    """The tokenizer that the stage in this folder exported."""
+    """Return the tokenizer that the stage in this folder exported."""
     trained_numbers(out)
     tokenizer = build_tokenizer(TypeAdapter[TokenizerConfig](TokenizerConfig).validate_json((out / CONFIG).read_text()))
     tokenizer.load_state_dict(load_file(str(out / WEIGHTS)))
@@ -122,7 +122,7 @@ def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[
 
 
 def machine() -> str:
-    """What trained: the GPU's name, or the processor and the number of threads."""
+    """Return what trained: the GPU's name, or the processor and the number of threads."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

@@ -27,11 +27,11 @@ class ClipFeatures(Protocol):
     centroids: Tensor  # [V, F]
 
     def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
-        """float32 [T, F]; T may be a frame or two less than the clip's mel has."""
+        """Return features float32 [T, F]; T may be a frame or two less than the clip's mel has."""
         ...
 
     def units(self, features: Tensor) -> Tensor:
-        """Of one clip's features: [T, F] to int64 [T]."""
+        """Return the units int64 [T] of one clip's features [T, F]."""
         ...
 
 
@@ -74,7 +74,7 @@ class HubertFeatures:
 
 
 def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
-    """The interface over a tokenizer, where its weights are."""
+    """Return the interface over a tokenizer, on the device of its weights."""
     return PhoneticFeatures(tokenizer) if isinstance(tokenizer, PhoneticTokenizer) else HubertFeatures(tokenizer)
 
 
@@ -84,11 +84,11 @@ def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
 
 
 def units_only(tokenizer: Tokenizer) -> Tokenizer:
-    """The part of a tokenizer that makes units."""
+    """Return the part of a tokenizer that makes units."""
     return tokenizer.without_classifier() if isinstance(tokenizer, PhoneticTokenizer) else tokenizer
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
-    """Names the tokens that this tokenizer assigns; other weights give another name."""
+    """Return the name of the tokens that this tokenizer assigns; other weights give another name."""
     weights = {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
     return hashlib.sha256(save(weights)).hexdigest()[:12]

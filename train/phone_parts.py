@@ -26,7 +26,7 @@ def num_parts_of(num_phones: int) -> int:
 
 
 def with_phones(config: PhoneticConfig, phones: tuple[str, ...]) -> PhoneticConfig:
-    """The configuration of a tokenizer that reads these phones.
+    """Return the configuration of a tokenizer that reads these phones.
 
     Raises:
         CorpusError: units that are parts of phones, and not as many as the phones have.
@@ -43,7 +43,7 @@ def with_phones(config: PhoneticConfig, phones: tuple[str, ...]) -> PhoneticConf
 
 
 def parts_of(symbols: np.ndarray, ends: np.ndarray, num_phones: int) -> np.ndarray:
-    """The part that each frame of some segments is, int64 [T]; UNLABELLED in an unknown word.
+    """Return the part that each frame of some segments is, int64 [T]; UNLABELLED in an unknown word.
 
     Args:
         symbols: of the segments: 0 silence, then the phones, then an unknown word.
@@ -93,7 +93,7 @@ def fit_points(
 
 
 def transition_costs(labels: list[np.ndarray], num_parts: int) -> np.ndarray:
-    """What it costs to go from one part to the next, float32 [V, V]: -2 TRANSITION_WEIGHT log P(next | part).
+    """Return the cost of going from one part to the next, float32 [V, V]: -2 TRANSITION_WEIGHT log P(next | part).
 
     Args:
         labels: int64 [T] of each clip; steps from or to UNLABELLED frames do not count.

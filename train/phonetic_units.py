@@ -1,7 +1,7 @@
 """Units of the phonetic tokenizer: clusters of one layer's features, or parts of phones. T frames, F dims, V units.
 
 CTC alone leaves features in which speakers and neighbours weigh as much as phones, so that clusters of them say more
-than a small model can learn to foretell. Parts of phones say the phone and no more.
+than a small model can learn to predict. Parts of phones say the phone and no more.
 """
 
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def _frames(
 
 
 def phone_parts(tokenizer: PhoneticTokenizer, clip: Clip, mel: Tensor, lexicon: Lexicon) -> np.ndarray | None:
-    """Which third of which phone each frame of a clip is, int64 [T]; None where its transcript does not say."""
+    """Return which third of which phone each frame of a clip is, int64 [T]; None where its transcript does not say."""
     symbols = transcript_symbols(lexicon, clip.transcript) if clip.transcript else None
     aligned = align_clip(tokenizer, clip.clip_id, mel, symbols) if symbols else None
     return parts_of(np.array(aligned.symbols), np.array(aligned.ends), len(lexicon.inventory)) if aligned else None

@@ -29,7 +29,7 @@ class PitchFile:
         self._hz = np.memmap(path, dtype=np.float16, mode="r")
 
     def hz(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
-        """float32 [frames] in Hz, 0 where unvoiced and NaN where the clip was not measured."""
+        """Return F0 float32 [frames] in Hz, 0 where unvoiced and NaN where the clip was not measured."""
         count = clip.num_frames - start if count is None else count
         begin = clip.frame_offset + start
         return torch.from_numpy(self._hz[begin : begin + count].astype(np.float32))
@@ -81,7 +81,7 @@ class _Worker:
 
     @classmethod
     def measure(cls, clip: Clip) -> np.ndarray:
-        """F0 of one clip, as long as its mel."""
+        """Measure F0 of one clip, as long as its mel."""
         hz = pitch(cls.corpora[clip.split].audio(clip)).hz.nan_to_num(UNVOICED_HZ)[: clip.num_frames]
         return np.pad(hz.numpy(), (0, clip.num_frames - len(hz))).astype(np.float16)
 

@@ -25,7 +25,7 @@ class Reading:
 
     @property
     def loss(self) -> Tensor:
-        """What is minimised."""
+        """Return the loss of the readout."""
         return self.log_f0 + 0.5 * self.voicing
 
 

@@ -16,7 +16,7 @@ SAMPLE_SEED = 3
 
 @torch.no_grad()
 def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
-    """The first window as it is, decoded from its tokens and posterior means, and the same with the latents zeroed.
+    """Return the first window as recorded, decoded from tokens and posterior means, and with the latents zeroed.
 
     Sound comes from Griffin-Lim, which needs no training: metallic, but its words are those of the mel.
     """

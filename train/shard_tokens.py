@@ -13,7 +13,7 @@ from train.shards import array_manifest, run_shards, shard_file, unfinished
 
 
 def splits_of(prepared: Path) -> list[str]:
-    """The splits that a folder of shards holds."""
+    """Return the splits that a folder of shards holds."""
     return sorted(path.name for path in prepared.iterdir() if next(path.glob("shard.*.json"), None))
 
 
@@ -32,7 +32,7 @@ class _Worker:
 
     @classmethod
     def write(cls, item: tuple[str, int]) -> None:
-        """The ids of one shard, renamed into place when whole."""
+        """Write the ids of one shard, renamed into place when whole."""
         split, number = item
         features = cls.features
         corpus = load_pool(cls.prepared, split, [number], features.mel, features.needs_audio).corpus

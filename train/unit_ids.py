@@ -19,13 +19,13 @@ class UnitIds:
         self._ids = ids  # uint16 [frames]
 
     def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
-        """int64 [frames] of a clip, or of `count` frames from `start`."""
+        """Return the tokens int64 [frames] of a clip, or of `count` frames from `start`."""
         count = clip.num_frames - start if count is None else count
         begin = clip.frame_offset + start
         return torch.from_numpy(self._ids[begin : begin + count].astype(np.int64))
 
     def count(self, clip: Clip) -> int:
-        """Frames of a clip that have a token; what is missing is missing at its end."""
+        """Return how many frames of a clip have a token; what is missing is missing at its end."""
         end = clip.frame_offset + clip.num_frames
         while end > clip.frame_offset and self._ids[end - 1] == MISSING:
             end -= 1

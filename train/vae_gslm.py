@@ -53,7 +53,7 @@ class ModelRecipe(Config):
     latent_dropout: float = 0.0  # share of frames whose latents the transformer does not see; not published
     scheduled_sampling: float = 0.0  # share of windows that end in latents of the model's own; not published
     condition_dropout: float = 0.0  # share of windows whose decoder sees no tokens and latents; not published
-    spoken_tokens: bool = False  # foretell what the transcripts say instead of what the tokenizer hears; not published
+    spoken_tokens: bool = False  # predict what the transcripts say instead of what the tokenizer hears; not published
     window_frames: int = 640  # 12.8 s
     batch_size: int = 8  # windows per process and micro-batch
     frames_per_batch: int | None = None  # instead of batch_size: windows of similar length within so many frames
@@ -170,7 +170,7 @@ class ModelStage:
     Args:
         token_file: what `assign_tokens` returned; not read by a recipe without tokens.
         start: exported weights to begin with instead of random ones.
-        spoken: what `assign_spoken` returned, to foretell instead of what the tokenizer heard.
+        spoken: what `assign_spoken` returned, to predict instead of what the tokenizer heard.
     """
 
     name = "model"
@@ -253,7 +253,7 @@ class ModelStage:
         return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)
 
     def _forward(self, network: nn.Module, on: Windows, posterior: Gaussian | None = None) -> TrainingForward:
-        """A training pass of windows on the device; its tokens are those to foretell."""
+        """A training pass of windows on the device; its tokens are those to predict."""
         device = self.accelerator.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             forward: TrainingForward = network(

@@ -53,7 +53,7 @@ def window_source(
         tokens: what `assign_tokens` returned, None to train without tokens.
         parts: micro-batches in a step, over all processes.
         pitch: what `assign_pitch` returned for a flat folder, None where no pitch is needed.
-        spoken: what `assign_spoken` returned for a flat folder, None to foretell what the tokenizer heard.
+        spoken: what `assign_spoken` returned for a flat folder, None to predict what the tokenizer heard.
     """
     if is_sharded(prepared):
         return StreamedWindows(recipe, prepared, tokens.name if tokens else None, parts)

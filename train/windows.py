@@ -24,7 +24,7 @@ class Windows:
     utterance_mel: Tensor  # [B, U, M]
     utterance_lengths: Tensor  # int64 [B]
     pitch_hz: Tensor | None = None  # [B, T], 0 where unvoiced, NaN where not measured; None without a pitch file
-    targets: Tensor | None = None  # int64 [B, T], the tokens to foretell, where they are not those that are read
+    targets: Tensor | None = None  # int64 [B, T], the tokens to predict, where they are not those that are read
 
     def to(self, device: torch.device) -> "Windows":
         """The same on a device."""
@@ -68,7 +68,7 @@ class Window:
 class ClipWindows:
     """Windows of clips that lie end to end, on disk or in memory; mels are cut to their tokens (spec section 1.4).
 
-    With `spoken_file`, what the transcripts say (train/text/spoken.py), those are the tokens to foretell, and what is
+    With `spoken_file`, what the transcripts say (train/text/spoken.py), those are the tokens to predict, and what is
     read is `heard_then_spoken`.
     """
 

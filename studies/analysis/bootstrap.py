@@ -77,7 +77,7 @@ def resampled_means(
     rater_weights: NDArray[np.float64],
     prompt_weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """[B] means of one system's ratings; NaN where a resample has none.
+    """Return the means [B] of one system's ratings; NaN where a resample has none.
 
     Args:
         y: [N] ratings.

@@ -42,12 +42,12 @@ class Mean:
 
     @property
     def half_width(self) -> float | None:
-        """Of the interval."""
+        """Return half the width of the interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
 
 def clustered_mean(values: ArrayLike, raters: ArrayLike, prompts: ArrayLike) -> Mean:
-    """Mean with a 95 % interval by a two-way cluster-robust fit, t with min(#raters, #prompts) - 1 degrees of freedom.
+    """Fit a mean and its 95 % interval, two-way cluster-robust, t with min(#raters, #prompts) - 1 degrees of freedom.
 
     The variance is not let fall below the unclustered one of the same fit: with few clusters the difference of its
     parts can come out too small or negative, while ratings that share a rater or a prompt never know more than

@@ -40,7 +40,7 @@ class VarianceComponents:
     def of_deviations(
         cls, rater: float, prompt: float, system_rater: float, system_prompt: float, residual: float
     ) -> "VarianceComponents":
-        """From standard deviations, which are easier to imagine."""
+        """Return the components from standard deviations, which are easier to imagine."""
         return cls(rater**2, prompt**2, system_rater**2, system_prompt**2, residual**2)
 
     @property
@@ -49,7 +49,7 @@ class VarianceComponents:
         return self.rater + self.prompt + self.system_rater + self.system_prompt + self.residual
 
     def named(self) -> dict[str, float]:
-        """In the order of the model."""
+        """Return the components by name, in the order of the model."""
         return {
             "rater": self.rater,
             "prompt": self.prompt,
@@ -68,7 +68,7 @@ class _Layout:
     system: NDArray[np.int64]
 
     def shares(self, column: NDArray[np.int64]) -> Array:
-        """[S, members] share of each system's ratings that each rater or prompt has."""
+        """Return the share [S, members] of each system's ratings that each rater or prompt has."""
         table = np.zeros((int(self.system.max()) + 1, int(column.max()) + 1))
         np.add.at(table, (self.system, column), 1.0)
         return table / table.sum(1, keepdims=True)
@@ -89,7 +89,7 @@ def variance_components(frame: pd.DataFrame, scale: str, screened: bool = True) 
 def estimate_components(
     y: Array, rater: NDArray[np.int64], prompt: NDArray[np.int64], system: NDArray[np.int64]
 ) -> VarianceComponents:
-    """The same from numbers: [N] ratings, and [N] numbers of rater, prompt and system."""
+    """Estimate the components from numbers: [N] ratings, and [N] numbers of rater, prompt and system."""
     layout = _Layout(rater, prompt, system)
     sizes = np.bincount(system)
     residual = y - (np.bincount(system, weights=y) / sizes)[system]
@@ -112,7 +112,7 @@ def estimate_components(
 
 
 def _shared_products(residual: Array, layout: _Layout) -> tuple[dict[str, float], dict[str, int]]:
-    """Mean product of residuals over pairs that share only what the key says, and the number of such pairs."""
+    """Return the mean product of residuals over pairs that share only what the key says, and their number."""
     rater, prompt, system = layout.rater, layout.prompt, layout.system
     rater_prompt = _pairs(residual, rater, prompt)
     same_all = _pairs(residual, rater, prompt, system)
@@ -158,7 +158,7 @@ def _solve(
 
 
 def _lost(found: VarianceComponents, rater: Array, prompt: Array, sizes: NDArray[np.int64]) -> tuple[float, float]:
-    """Mean covariance of two systems' means, and mean variance of one system's mean, from [S, members] shares."""
+    """Return the mean covariance of two systems' means and the mean variance of one's, from shares [S, members]."""
     shared = found.rater * rater @ rater.T + found.prompt * prompt @ prompt.T
     own = found.system_rater * (rater**2).sum(1) + found.system_prompt * (prompt**2).sum(1) + found.residual / sizes
     num_systems = len(sizes)

@@ -39,13 +39,13 @@ class Estimates:
 
     @property
     def half_widths(self) -> Array:
-        """Of 95 % intervals."""
+        """Return half the widths of the 95 % intervals."""
         widths: Array = stats.t.ppf((1 + LEVEL) / 2, self.df) * self.errors
         return widths
 
     @property
     def p(self) -> Array:
-        """Two-sided, of being zero."""
+        """Return the two-sided p values of being zero."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(2 * stats.t.sf(np.abs(self.values) / self.errors, self.df))
 
@@ -125,7 +125,7 @@ def measure_coverage(
 
 
 def mean_fits(y: Array, layout: Layout) -> Estimates:
-    """Mean scores of [B, N] ratings as `clustered_mean` gives them."""
+    """Return mean scores of [B, N] ratings as `clustered_mean` gives them."""
     num_systems = int(layout.system.max()) + 1
     values, errors, df = [], [], []
     for system in range(num_systems):
@@ -168,7 +168,7 @@ class WithinFits:
 
     @classmethod
     def of(cls, layout: Layout) -> "WithinFits":
-        """For every pair of systems, first less second."""
+        """Return the differences of every pair of systems, first less second."""
         num_systems = int(layout.system.max()) + 1
         effects = [np.eye(int(ids.max()) + 1)[ids] for ids in (layout.rater, layout.prompt)]
         basis: Array = np.linalg.qr(np.hstack([effects[0], effects[1][:, 1:]]))[0]
@@ -199,7 +199,7 @@ class WithinFits:
 
 
 def _naive(y: Array, layout: Layout) -> tuple[Array, Array]:
-    """[B, S] errors sd / sqrt(n), and [B, C] p of Welch's test on the ratings."""
+    """Return the errors [B, S], sd / sqrt(n), and the p values [B, C] of Welch's test on the ratings."""
     num_systems = int(layout.system.max()) + 1
     parts = [y[:, layout.system == system] for system in range(num_systems)]
     errors = np.stack([part.std(1, ddof=1) / np.sqrt(part.shape[1]) for part in parts], 1)
@@ -212,12 +212,12 @@ def _pairs(num_systems: int) -> list[tuple[int, int]]:
 
 
 def _indicator(ids: NDArray[np.int64], size: int) -> csr_array:
-    """[N, members], sparse."""
+    """Return the sparse indicator matrix [N, members]."""
     return csr_array((np.ones(len(ids)), (np.arange(len(ids)), ids)), shape=(len(ids), size))
 
 
 def _holm_calls(p: Array) -> Array:
-    """[B] whether any pair is called different: Holm's first step decides that."""
+    """Return [B] whether any pair is called different: Holm's first step decides that."""
     return np.asarray(np.nanmin(p, axis=1) * p.shape[1] <= 1 - LEVEL, dtype=np.float64)
 
 

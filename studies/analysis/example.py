@@ -34,7 +34,7 @@ CARELESS = (5, 17, 23, 30)  # raters who press keys at random; traps catch all b
 
 
 def example_study(seed: int = 7) -> StudyData:
-    """A simulated study, whole with screening, devices and stimuli."""
+    """Return a simulated study, whole with screening, devices and stimuli."""
     layout = allocate(DESIGN, seed)
     random = np.random.default_rng(seed)
     tables = []

@@ -86,7 +86,7 @@ def export(db: Database, study_name: str, out: Path, largest_mixed: int = LARGES
 
 
 def write_export(data: StudyData, out: Path, largest_mixed: int = LARGEST) -> Export:
-    """The same from data in memory."""
+    """Write the export of data in memory."""
     out.mkdir(parents=True, exist_ok=True)
     tables = {"ratings": rating_rows(data), "sessions": session_rows(data), "stimuli": stimulus_rows(data)}
     files = []
@@ -103,7 +103,7 @@ def write_export(data: StudyData, out: Path, largest_mixed: int = LARGEST) -> Ex
 
 
 def rating_rows(data: StudyData) -> pd.DataFrame:
-    """A row for each rating, columns `RATING_COLUMNS`."""
+    """Return a row for each rating, columns `RATING_COLUMNS`."""
     raters, sessions = anonymous_names(data), anonymous_sessions(data)
     began = data.sessions.set_index("session")["started_at"]
     table = data.ratings.assign(
@@ -116,7 +116,7 @@ def rating_rows(data: StudyData) -> pd.DataFrame:
 
 
 def session_rows(data: StudyData) -> pd.DataFrame:
-    """A row for each session, columns `SESSION_COLUMNS` and one for each screening rule."""
+    """Return a row for each session, columns `SESSION_COLUMNS` and one for each screening rule."""
     table = data.sessions.assign(
         minutes=_minutes(data.sessions["started_at"], data.sessions["ended_at"]),
         rater=data.sessions["rater"].map(anonymous_names(data)),
@@ -130,7 +130,7 @@ def session_rows(data: StudyData) -> pd.DataFrame:
 
 
 def stimulus_rows(data: StudyData) -> pd.DataFrame:
-    """A row for each clip, columns `STIMULUS_COLUMNS`."""
+    """Return a row for each clip, columns `STIMULUS_COLUMNS`."""
     return data.stimuli[list(STIMULUS_COLUMNS)].reset_index(drop=True)
 
 
@@ -145,7 +145,7 @@ def safe_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def study_facts(data: StudyData) -> dict[str, Any]:
-    """What was done: definition with paths cut to their last part, roles, seed, state."""
+    """Return what was done: the definition with paths cut to their last part, roles, seed, state."""
     return {
         "name": data.name,
         "title": data.title,
@@ -158,7 +158,7 @@ def study_facts(data: StudyData) -> dict[str, Any]:
 
 
 def result_facts(results: StudyResults) -> dict[str, Any]:
-    """All results as plain values; raters by their names of the export."""
+    """Return all results as plain values; raters by their names of the export."""
     names = anonymous_names(results.data)
     scales = []
     for scale in results.scales:
@@ -179,7 +179,7 @@ def result_facts(results: StudyResults) -> dict[str, Any]:
 
 
 def codebook(data: StudyData, tables: Mapping[str, pd.DataFrame]) -> str:
-    """What every file and column means, as Markdown."""
+    """Return what every file and column means, as Markdown."""
     columns = {"ratings": RATING_COLUMNS, "sessions": SESSION_COLUMNS, "stimuli": STIMULUS_COLUMNS}
     lines = [
         f"# Codebook of the study {data.name}",

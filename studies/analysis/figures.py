@@ -58,7 +58,7 @@ def interval_figure(rows: Sequence[Interval], title: str, low: float, high: floa
 
 
 def distribution_figure(rows: Sequence[tuple[str, dict[float, int]]], title: str) -> str:
-    """A bar for each system, split by answer from the worst to the best."""
+    """Draw a bar for each system, split by answer from the worst to the best."""
     values = sorted({value for _, counts in rows for value in counts})
     parts = []
     for number, (label, counts) in enumerate(rows):
@@ -84,7 +84,7 @@ def distribution_figure(rows: Sequence[tuple[str, dict[float, int]]], title: str
 
 
 def scatter_figure(points: Sequence[tuple[float, float, int, str]], title: str, low: float, high: float) -> str:
-    """A square of clip means.
+    """Draw the clips' means on two scales in a square.
 
     Args:
         points: across, up, number of the group for its colour, what it is.
@@ -114,12 +114,12 @@ def scatter_figure(points: Sequence[tuple[float, float, int, str]], title: str, 
 
 
 def colour(group: int) -> str:
-    """Of a group of points: hues that stay apart for people who see red and green alike."""
+    """Return the colour of a group of points: hues that stay apart for people who see red and green alike."""
     return ("#0f766e", "#d97706", "#4f46e5", "#b3401f", "#0284c7", "#7c3aed", "#65758b")[group % 7]
 
 
 def shade(value: float, values: Sequence[float]) -> str:
-    """Of an answer: from rust at the worst to teal at the best."""
+    """Return the colour of an answer: from rust at the worst to teal at the best."""
     if len(values) < 2:
         return SHADES[2]
     place = (value - values[0]) / (values[-1] - values[0]) * (len(SHADES) - 1)
@@ -170,5 +170,5 @@ def _value(row: Interval) -> str:
 
 
 def two_digits(value: float) -> str:
-    """With a true minus sign, and no minus nought."""
+    """Format a number with two digits, a true minus sign, and no minus nought."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

@@ -53,17 +53,17 @@ class StudyData:
 
     @property
     def scales(self) -> list[str]:
-        """Names in the order of the study file; of the ratings where the file names none."""
+        """Return the scales' names in the order of the study file; of the ratings where the file names none."""
         named = [str(scale["name"]) for scale in self.definition.get("scales", [])]
         return named or list(dict.fromkeys(self.ratings["scale"]))
 
     def wording(self, scale: str) -> dict[str, Any]:
-        """What raters were asked on a scale, as the study file has it; empty where it does not say."""
+        """Return what raters were asked on a scale, as the study file has it; empty where it does not say."""
         return next((dict(known) for known in self.definition.get("scales", []) if known["name"] == scale), {})
 
 
 def select(frame: pd.DataFrame, scale: str, screened: bool = True) -> pd.DataFrame:
-    """The ratings on a scale that statistics are made of.
+    """Return the ratings on a scale that statistics are made of.
 
     Args:
         frame: a row for each rating.
@@ -96,7 +96,7 @@ def select(frame: pd.DataFrame, scale: str, screened: bool = True) -> pd.DataFra
 
 
 def systems_of(ratings: pd.DataFrame) -> list[str]:
-    """Names, sorted, of the systems that have ratings."""
+    """Return the names, sorted, of the systems that have ratings."""
     return sorted({str(name) for name in ratings["system"].dropna()})
 
 

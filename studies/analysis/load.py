@@ -13,7 +13,7 @@ from studies.store.tables import Participant, Prompt, Rating, Session, Stimulus,
 
 
 def load_ratings(db: Database, study_name: str) -> pd.DataFrame:
-    """A row for each rating of a study.
+    """Return a row for each rating of a study.
 
     Raises:
         AnalysisError: there is no study of this name.
@@ -22,7 +22,7 @@ def load_ratings(db: Database, study_name: str) -> pd.DataFrame:
 
 
 def load_study(db: Database, study_name: str) -> StudyData:
-    """Everything that an analysis reads, in one consistent view.
+    """Return everything that an analysis reads, in one consistent view.
 
     Raises:
         AnalysisError: there is no study of this name.
@@ -50,7 +50,7 @@ def load_study(db: Database, study_name: str) -> StudyData:
 
 
 def study_names(db: Database) -> list[str]:
-    """Of all studies, the newest first."""
+    """Return the names of all studies, the newest first."""
     with db.reading() as transaction:
         return list(transaction.scalars(select(Study.name).order_by(Study.created_at.desc(), Study.name)))
 
@@ -64,7 +64,7 @@ def _study(transaction: Transaction, name: str) -> Study:
 
 
 def _ratings(study_id: str) -> Executable:
-    """In the order of `COLUMNS`."""
+    """Return the ratings in the order of `COLUMNS`."""
     return (
         select(
             Session.participant_id,
@@ -94,7 +94,7 @@ def _ratings(study_id: str) -> Executable:
 
 
 def _sessions(study_id: str) -> Executable:
-    """In the order of `SESSION_COLUMNS`."""
+    """Return the sessions in the order of `SESSION_COLUMNS`."""
     return (
         select(
             Session.id,
@@ -114,7 +114,7 @@ def _sessions(study_id: str) -> Executable:
 
 
 def _stimuli(study_id: str) -> Executable:
-    """In the order of `STIMULUS_COLUMNS`."""
+    """Return the stimuli in the order of `STIMULUS_COLUMNS`."""
     return (
         select(
             Stimulus.id,

@@ -37,7 +37,7 @@ def methods(results: StudyResults) -> list[str]:
 
 
 def counts_sentence(counts: Counts) -> str:
-    """Chiang's four counts."""
+    """Say Chiang's four counts in a sentence."""
     return (
         f"{counts.unique_raters} raters gave {counts.ratings} ratings of {counts.stimuli} clips from {counts.prompts} "
         f"prompts: {_spread(counts.ratings_per_rater)} ratings by each rater and "

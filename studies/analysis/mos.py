@@ -53,7 +53,7 @@ class MosTable:
     counts: Counts
 
     def score(self, system: str) -> SystemScore:
-        """Of a system by name."""
+        """Return the score of a system by name."""
         return next(score for score in self.systems if score.system == system)
 
 
@@ -69,7 +69,7 @@ def mos(frame: pd.DataFrame, scale: str, screened: bool = True) -> MosTable:
 
 
 def score_system(system: str, ratings: pd.DataFrame) -> SystemScore:
-    """One row of the table from the ratings of one system."""
+    """Return one row of the table from the ratings of one system."""
     values = ratings["value"].to_numpy()
     naive = NORMAL_95 * float(values.std(ddof=1)) / float(np.sqrt(len(values))) if len(values) > 1 else None
     distribution = {float(value): int(number) for value, number in ratings["value"].value_counts().sort_index().items()}
@@ -78,7 +78,7 @@ def score_system(system: str, ratings: pd.DataFrame) -> SystemScore:
 
 
 def count(ratings: pd.DataFrame) -> Counts:
-    """Chiang's four counts of a table of ratings on one scale."""
+    """Return Chiang's four counts of a table of ratings on one scale."""
     return Counts(
         unique_raters=int(ratings["rater"].nunique()),
         ratings_per_rater=_spread(ratings.groupby("rater").size()),

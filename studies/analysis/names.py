@@ -4,14 +4,14 @@ from studies.analysis.frame import StudyData
 
 
 def anonymous_names(data: StudyData) -> dict[str, str]:
-    """R001, R002 ... in the order of the ids, which are random."""
+    """Name ids R001, R002 ... in their own order, which is random."""
     ids = sorted({str(rater) for table in (data.ratings, data.sessions) for rater in table["rater"]})
     width = max(3, len(str(len(ids))))
     return {rater: f"R{number:0{width}d}" for number, rater in enumerate(ids, 1)}
 
 
 def anonymous_sessions(data: StudyData) -> dict[str, str]:
-    """S001, S002 ... in the order of the ids, which are random."""
+    """Name sessions S001, S002 ... in the order of their ids, which are random."""
     ids = sorted({str(session) for table in (data.ratings, data.sessions) for session in table["session"]})
     width = max(3, len(str(len(ids))))
     return {session: f"S{number:0{width}d}" for number, session in enumerate(ids, 1)}

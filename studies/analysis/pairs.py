@@ -57,7 +57,7 @@ class Difference:
 
     @property
     def different(self) -> bool | None:
-        """At 5 % over all pairs; None where it cannot be told."""
+        """Return whether the pair differs at 5 % over all pairs; None where the data cannot say."""
         return None if self.p_holm is None else self.p_holm <= 1 - LEVEL
 
 
@@ -91,7 +91,7 @@ class Contrasts:
 
 
 def compare(frame: pd.DataFrame, scale: str, screened: bool = True) -> Comparison:
-    """All pairs of systems that were rated on a scale.
+    """Compare all pairs of systems that were rated on a scale.
 
     Raises:
         AnalysisError: there is nothing to compare; the text says why.
@@ -152,7 +152,7 @@ def residualise(columns: Array, groups: NDArray[np.int64]) -> Array:
 def _contrasts(
     fit: sm.regression.linear_model.RegressionResults, groups: NDArray[np.int64], keep: slice, correction: float = 1.0
 ) -> Contrasts:
-    """With `correction` for the parameters that were taken out before the fit."""
+    """Return the contrasts, with `correction` for the parameters that were taken out before the fit."""
     clustered = cov_cluster_2groups(fit, groups)[0]
     unclustered = np.asarray(fit.cov_HC1)
     return Contrasts(fit.params[keep], correction * clustered[keep, keep], correction * unclustered[keep, keep])

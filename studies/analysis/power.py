@@ -62,7 +62,7 @@ def expected_half_width(
     trials_per_rater: int,
     goal: Goal = "mean",
 ) -> float:
-    """Of a 95 % interval in a balanced study, as `mos` and `compare` will report it."""
+    """Return half the width of a 95 % interval in a balanced study, as `mos` and `compare` will report it."""
     df = min(raters, prompts) - 1
     if df < 1:
         raise AnalysisError(f"{raters} raters and {prompts} prompts give no interval; plan at least two of each.")
@@ -84,7 +84,7 @@ def plan(
     goal: Goal = "mean",
     prompts: Sequence[int] = PROMPTS,
 ) -> Plan:
-    """For each number of prompts the fewest raters that reach a half-width.
+    """Return, for each number of prompts, the fewest raters that reach a half-width.
 
     Args:
         components: of a pilot, or `TYPICAL`.
@@ -112,7 +112,7 @@ def plan(
 def _fewest_raters(
     components: VarianceComponents, half_width: float, systems: int, prompts: int, trials_per_rater: int, goal: Goal
 ) -> Option | None:
-    """By bisection, as more raters never widen the interval."""
+    """Find the fewest raters by bisection, as more raters never widen the interval."""
     trials = min(trials_per_rater, prompts)
 
     def width(raters: int) -> float:

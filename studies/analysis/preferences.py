@@ -34,7 +34,7 @@ class Preference:
 
     @property
     def different(self) -> bool | None:
-        """At 5 % over all pairs; None where it cannot be told."""
+        """Return whether the pair differs at 5 % over all pairs; None where the data cannot say."""
         return None if self.p_holm is None else self.p_holm <= 1 - LEVEL
 
 

@@ -59,7 +59,7 @@ class LogEntry:
 
 
 def watch(db: Database, study_name: str, now: datetime | None = None) -> Watch:
-    """How a study is doing now.
+    """Return how a study is doing now.
 
     Raises:
         DesignError: there is no study of this name.
@@ -78,7 +78,7 @@ def watch(db: Database, study_name: str, now: datetime | None = None) -> Watch:
 
 
 def audit_log(db: Database, study_name: str | None = None, most: int = 200) -> tuple[LogEntry, ...]:
-    """What admins and the server did, the newest first: of one study and of no study in particular.
+    """Return what admins and the server did, the newest first: of one study and of no study in particular.
 
     What raters did is left out; their events are counted by `watch`.
 

@@ -37,7 +37,7 @@ class Rater:
 
 
 def rater_table(frame: pd.DataFrame, scale: str, screened: bool = False) -> tuple[Rater, ...]:
-    """Every rater, the least agreeing first; unscreened by default, as the table is for finding whom to look at.
+    """Return every rater, the least agreeing first; unscreened by default, as the table is for finding whom to look at.
 
     Raises:
         AnalysisError: there is nothing on the scale.

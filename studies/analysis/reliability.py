@@ -66,7 +66,7 @@ def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int
 
 
 def _value_counts(ratings: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """[clips, values] counts, the values in order, and the number of each clip's prompt."""
+    """Return counts [clips, values], the values in order, and the number of each clip's prompt."""
     table = ratings.pivot_table(index="stimulus", columns="value", values="rater", aggfunc="count", fill_value=0)
     prompts = ratings.drop_duplicates("stimulus").set_index("stimulus")["prompt"].loc[table.index]
     return table.to_numpy(np.int64), table.columns.to_numpy(np.float64), codes(prompts)

@@ -45,7 +45,7 @@ def report(db: Database, study_name: str, out: Path, largest_mixed: int = LARGES
 
 
 def render(results: StudyResults, at: datetime, banner: str = "") -> str:
-    """The report as HTML.
+    """Return the report as HTML.
 
     Args:
         results: what it tells.
@@ -79,7 +79,7 @@ def render(results: StudyResults, at: datetime, banner: str = "") -> str:
 
 
 def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
-    """The figures of one scale by name."""
+    """Return the figures of one scale by name."""
     low, high = limits(data, scale)
     title = str(data.wording(scale.scale).get("title", scale.scale))
     found = {
@@ -123,7 +123,7 @@ def limits(data: StudyData, scale: ScaleResults) -> tuple[float, float]:
 
 
 def number(value: float | None, digits: int = 2, signed: bool = False) -> str:
-    """With a true minus sign; a dash where there is none."""
+    """Format a number with a true minus sign; a dash where there is none."""
     if value is None:
         return "–"
     value = round(value, digits) + 0.0  # no minus nought
@@ -138,7 +138,7 @@ def p_text(value: float | None) -> str:
 
 
 def interval_text(found: Any) -> str:
-    """In brackets, of anything with `low` and `high`; a dash where there is none."""
+    """Format an interval in brackets, of anything with `low` and `high`; a dash where there is none."""
     return "–" if found.low is None else f"[{number(found.low)}, {number(found.high)}]"
 
 

@@ -98,7 +98,7 @@ def analyse(data: StudyData, seed: int = 0, largest_mixed: int = LARGEST) -> Stu
 
 
 def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int = LARGEST) -> ScaleResults:
-    """Everything on one scale; of accepted sessions, or of all while none is accepted.
+    """Analyse one scale; accepted sessions, or all while none is accepted.
 
     Raises:
         AnalysisError: nothing is rated on it.
@@ -129,7 +129,7 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
 
 
 def versions() -> dict[str, str]:
-    """Of what computed the numbers."""
+    """Return the versions of what computed the numbers."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -51,7 +51,7 @@ class ScreeningEffect:
 
 
 def count_rules(sessions: pd.DataFrame) -> tuple[RuleCount, ...]:
-    """How often each rule passed, in the order of first use.
+    """Count how often each rule passed, in the order of first use.
 
     Args:
         sessions: a row for each session, with `screening`.
@@ -69,7 +69,7 @@ def count_rules(sessions: pd.DataFrame) -> tuple[RuleCount, ...]:
 
 
 def verdict_of(screening: Any) -> dict[str, bool]:
-    """{rule: passed} of a session; a rule that is not judged yet is left out."""
+    """Return {rule: passed} of a session; a rule that is not judged yet is left out."""
     if not isinstance(screening, Mapping):
         return {}
     found = {}

@@ -55,7 +55,7 @@ class Layout:
 
 
 def allocate(design: Design, seed: int = 0) -> Layout:
-    """Least-filled clips first, systems balanced within a rater, ties by chance."""
+    """Allocate the least-filled clips first, systems balanced within a rater, ties by chance."""
     random = np.random.default_rng(seed)
     filled = np.zeros((design.num_prompts, design.num_systems), dtype=np.int64)
     rows = []
@@ -108,7 +108,7 @@ def draw(
 
 
 def true_scores(means: Array, components: VarianceComponents, rounded: bool = True) -> Array:
-    """[S] mean score over all raters and prompts that there could be."""
+    """Return the mean scores [S] over all raters and prompts that there could be."""
     if not rounded:
         return means
     above = stats.norm.sf(CUTS, loc=means[:, None], scale=np.sqrt(components.total))
@@ -119,7 +119,7 @@ def true_scores(means: Array, components: VarianceComponents, rounded: bool = Tr
 def to_frame(
     values: Array, layout: Layout, scale: str = "naturalness", systems: list[str] | None = None
 ) -> pd.DataFrame:
-    """One study's ratings as the table that the analysis reads.
+    """Return one study's ratings as the table that the analysis reads.
 
     Args:
         values: [N] ratings.
@@ -158,7 +158,7 @@ def simulate(
     scale: str = "naturalness",
     systems: list[str] | None = None,
 ) -> pd.DataFrame:
-    """A study's ratings with known truth, as the table that the analysis reads."""
+    """Simulate a study's ratings with known truth, as the table that the analysis reads."""
     layout = allocate(design, seed)
     values = draw(layout, np.asarray(means, dtype=np.float64), components, 1, np.random.default_rng(seed))[0]
     return to_frame(values, layout, scale, systems)

@@ -50,20 +50,20 @@ def test_without_the_language_model_the_kl_is_that_to_a_standard_normal(batch: t
     assert torch.allclose(losses(forward).kl_per_dim, expected, rtol=1e-4, atol=1e-3)
 
 
-def test_hidden_latents_move_nothing_that_is_foretold_and_everything_that_is_heard(
+def test_dropped_latents_move_nothing_that_is_predicted_and_everything_that_is_heard(
     batch: tuple[torch.Tensor, ...],
 ) -> None:
     torch.manual_seed(0)
     network = VAEGSLM(MODEL.model)
     tokens, mel, lengths, *utterance = batch
-    hidden, seen = (
+    dropped, seen = (
         TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, latent_dropout=share) for share in (1.0, 0.0)
     )
-    assert hidden.hidden is not None
-    assert hidden.hidden.all()
-    assert seen.hidden is None
-    assert torch.equal(hidden.diffusion, seen.diffusion)
-    first, other = (network.training_pass(tokens, one, lengths, *utterance, hidden) for one in (mel, mel.flip(1)))
+    assert dropped.latent_dropout_mask is not None
+    assert dropped.latent_dropout_mask.all()
+    assert seen.latent_dropout_mask is None
+    assert torch.equal(dropped.diffusion, seen.diffusion)
+    first, other = (network.training_pass(tokens, one, lengths, *utterance, dropped) for one in (mel, mel.flip(1)))
     assert torch.equal(first.prior.logits, other.prior.logits)
     assert torch.equal(first.prior.base.mean, other.prior.base.mean)
     assert not torch.equal(first.base, other.base)
@@ -72,43 +72,47 @@ def test_hidden_latents_move_nothing_that_is_foretold_and_everything_that_is_hea
     assert torch.equal(first.decoder_output, with_all.decoder_output)
 
 
-def test_own_draws_move_what_is_foretold_behind_them_and_nothing_before(batch: tuple[torch.Tensor, ...]) -> None:
+def test_scheduled_sampling_moves_what_is_predicted_behind_them_and_nothing_before(
+    batch: tuple[torch.Tensor, ...],
+) -> None:
     torch.manual_seed(0)
     network = VAEGSLM(MODEL.model)
-    own, real = (
+    sampled, real = (
         TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, scheduled_sampling=share)
         for share in (1.0, 0.0)
     )
-    assert own.own is not None
-    assert real.own is None
-    first = (~own.own).sum(1).tolist()  # frames that are real; what follows is the model's to the end
+    assert sampled.scheduled_sampling_mask is not None
+    assert real.scheduled_sampling_mask is None
+    first = (
+        (~sampled.scheduled_sampling_mask).sum(1).tolist()
+    )  # frames that are real; what follows is the model's to the end
     assert all(
         row.tolist() == [False] * real_frames + [True] * (20 - real_frames)
-        for row, real_frames in zip(own.own, first, strict=True)
+        for row, real_frames in zip(sampled.scheduled_sampling_mask, first, strict=True)
     )
-    drawn, told = (network.training_pass(*batch, draws) for draws in (own, real))
+    drawn, recorded = (network.training_pass(*batch, draws) for draws in (sampled, real))
     for row, real_frames in enumerate(first):
-        seen = min(real_frames + 1, int(batch[2][row]))  # a frame is foretold from those before it
-        assert torch.allclose(drawn.prior.mean[row, :seen], told.prior.mean[row, :seen], atol=1e-5)
-    assert not torch.allclose(drawn.prior.mean, told.prior.mean, atol=1e-3)
-    assert torch.equal(drawn.latents, told.latents)  # what is to be foretold stays real, and so does what is heard
-    assert torch.equal(drawn.decoder_output, told.decoder_output)
+        seen = min(real_frames + 1, int(batch[2][row]))  # a frame is predicted from those before it
+        assert torch.allclose(drawn.prior.mean[row, :seen], recorded.prior.mean[row, :seen], atol=1e-5)
+    assert not torch.allclose(drawn.prior.mean, recorded.prior.mean, atol=1e-3)
+    assert torch.equal(drawn.latents, recorded.latents)  # what is to be predicted stays real, and so does what is heard
+    assert torch.equal(drawn.decoder_output, recorded.decoder_output)
 
 
-def test_a_decoder_that_is_told_nothing_hears_the_utterance_alone(batch: tuple[torch.Tensor, ...]) -> None:
+def test_a_decoder_with_the_null_condition_reads_the_utterance_alone(batch: tuple[torch.Tensor, ...]) -> None:
     torch.manual_seed(0)
     network = VAEGSLM(MODEL.model)
     tokens, *rest = batch
-    untold, told = (
+    null, whole = (
         TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, condition_dropout=share)
         for share in (1.0, 0.0)
     )
-    first, other = (network.training_pass(units, *rest, untold) for units in (tokens, tokens.flip(1)))
+    first, other = (network.training_pass(units, *rest, null) for units in (tokens, tokens.flip(1)))
     assert torch.equal(first.decoder_output, other.decoder_output)
     assert not torch.equal(first.prior.logits, other.prior.logits)
-    whole = network.training_pass(*batch, told)
-    assert torch.equal(first.prior.logits, whole.prior.logits)
-    assert not torch.equal(first.decoder_output, whole.decoder_output)
+    conditional = network.training_pass(*batch, whole)
+    assert torch.equal(first.prior.logits, conditional.prior.logits)
+    assert not torch.equal(first.decoder_output, conditional.decoder_output)
 
 
 def test_nothing_is_hidden_where_a_run_is_measured(prepared: Path, tokens: Path) -> None:

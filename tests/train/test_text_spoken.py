@@ -1,4 +1,4 @@
-"""What transcripts say as the tokens to foretell."""
+"""What transcripts say as the tokens to predict."""
 
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def test_clips_that_are_not_aligned_keep_what_was_heard(
         assert torch.equal(ids.tokens(clip), heard.tokens(clip)) == (clip.clip_id not in aligned)
 
 
-def test_a_window_is_heard_up_to_a_frame_and_spoken_from_there_and_all_of_it_is_foretold_as_spoken(
+def test_a_window_is_heard_up_to_a_frame_and_spoken_from_there_and_all_of_it_is_predicted_as_spoken(
     spoken: Path, tokens: Path, prepared: Path, num_units: int
 ) -> None:
     sizes = MODEL.model.model_copy(update={"num_tokens": num_units})

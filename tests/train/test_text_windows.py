@@ -112,7 +112,7 @@ def test_rendered_windows_hold_units_and_latents_of_train_frames_alone(folders: 
         assert (windows.posterior.mean[row, length:] == 0).all()
 
 
-def test_spoken_tokens_are_foretold_of_speech_and_prose_and_read_without_mistakes_where_the_text_is_known(
+def test_spoken_tokens_are_predicted_of_speech_and_prose_and_read_without_mistakes_where_the_text_is_known(
     folders: TextFolders, lexicon: Lexicon
 ) -> None:
     sizes = MODEL.model.model_copy(update={"num_tokens": num_parts_of(len(lexicon.inventory)), "learned_end": False})

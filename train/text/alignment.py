@@ -55,7 +55,7 @@ class Alignment:
 
     @classmethod
     def read(cls, path: Path) -> "Alignment":
-        """From a finished file.
+        """Read a finished file.
 
         Raises:
             CorpusError: no such file.
@@ -110,7 +110,7 @@ def align_clip(
 
 
 def _peaks(path: np.ndarray, symbols: list[tuple[int, bool]]) -> list[Peak]:
-    """The stretches of one symbol in a path [T]; a blank lies between two of the same symbol."""
+    """Return the spans of one symbol in a path [T]; a blank lies between two of the same symbol."""
     edges = np.flatnonzero(np.diff(path)) + 1
     stretches = zip([0, *edges.tolist()], [*edges.tolist(), len(path)], strict=True)
     spoken = [(start, end) for start, end in stretches if path[start] != BLANK]
@@ -137,7 +137,7 @@ class _Worker:
 
 
 def phone_reader(run: Path) -> PhoneticTokenizer:
-    """The tokenizer of a finished run, with its phone classifier.
+    """Return the tokenizer of a finished run, with its phone classifier.
 
     Raises:
         CorpusError: not a phonetic tokenizer, or exported without the classifier.

@@ -34,7 +34,7 @@ class Emissions:
 
     @classmethod
     def count(cls, clips: Iterable[tuple[Segments, np.ndarray]], num_symbols: int, num_units: int) -> "Emissions":
-        """From segments and their units."""
+        """Count transitions and units of segments."""
         counts, spoken = np.zeros((num_symbols, num_units)), np.zeros(num_symbols)
         for found, units in clips:
             lengths = np.diff([0, *found.ends])
@@ -54,7 +54,7 @@ class States:
 
     @classmethod
     def of(cls, transcript: list[tuple[int, bool]]) -> "States":
-        """From symbols and whether each begins a word; a pause has as many states as it has frames at least."""
+        """Build the states of (symbol, whether it begins a word); a pause has one for each frame that it must last."""
         pause = [(SILENCE, False)] * MIN_SILENCE_FRAMES
         expanded: list[tuple[int, bool]] = []
         for symbol, first in transcript:
@@ -68,7 +68,7 @@ class States:
 
 
 def best_path(states: States, units: np.ndarray, emissions: Emissions) -> np.ndarray:
-    """The most likely state of every frame, int64 [T] (Viterbi)."""
+    """Return the most likely state of every frame, int64 [T] (Viterbi)."""
     quiet = states.symbols == SILENCE
     end, stay = emissions.log_end[states.symbols], emissions.log_stay[states.symbols]
     inside = quiet & (np.append(states.owner[1:], -1) == states.owner)  # of a pause: its minimum is not yet over
@@ -98,7 +98,7 @@ def best_path(states: States, units: np.ndarray, emissions: Emissions) -> np.nda
 
 
 def segments_of(states: States, path: np.ndarray) -> Segments:
-    """The segments of a path."""
+    """Return the segments of a path."""
     owner = states.owner[path]
     starts = np.concatenate([[0], np.flatnonzero(np.diff(owner)) + 1])
     ends = [*starts[1:].tolist(), len(path)]
@@ -106,7 +106,7 @@ def segments_of(states: States, path: np.ndarray) -> Segments:
 
 
 def support(found: Segments, units: np.ndarray, emissions: Emissions) -> list[float]:
-    """By how many nats a frame the units of each segment speak for its symbol rather than for any."""
+    """Return by how many nats a frame the units of each segment speak for its symbol rather than for any."""
     symbols = np.repeat(found.symbols, np.diff([0, *found.ends]))
     nats = emissions.log_unit[symbols, units] - emissions.log_any[units]
     sums = np.add.reduceat(nats, found.starts)

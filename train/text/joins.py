@@ -40,7 +40,7 @@ class Joins:
 
 
 def following_nats(inventory: Inventory, units: np.ndarray, num_units: int) -> np.ndarray:
-    """-log P(unit | unit before it) in the inventory's recordings, [V, V]."""
+    """Return -log P(unit | unit before it) in the inventory's recordings, [V, V]."""
     runs = inventory.runs
     spoken = np.zeros(len(units), dtype=bool)
     for start, end in zip(runs.start, runs.end, strict=True):

@@ -27,7 +27,7 @@ class LatentFile:
 
     @classmethod
     def read(cls, path: Path, latent_dim: int) -> "LatentFile":
-        """From a finished file.
+        """Read a finished file.
 
         Raises:
             CorpusError: no such file.
@@ -55,7 +55,7 @@ def latents_path(weights: Path, out: Path) -> Path:
 
 @torch.inference_mode()
 def store_latents(weights: Path, config: ModelConfig, prepared: Path, out: Path) -> Path:
-    """The posteriors of all clips, each clip as a whole, done once for the weights of a decoder part.
+    """Store the posteriors of all clips, each clip as a whole, done once for the weights of a decoder part.
 
     Args:
         weights: safetensors of the whole network, as a run exports them.

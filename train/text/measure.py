@@ -13,7 +13,7 @@ STRENGTHS = (5.0, 50.0, 500.0)  # pseudo-counts of the next shorter context, cho
 
 
 def inventory_facts(inventory: Inventory) -> dict[str, float]:
-    """How many runs there are, how long they are, and in how many contexts."""
+    """Return how many runs there are, how long they are, and in how many contexts."""
     runs = inventory.runs
     spoken = runs.usable & (runs.symbol > 0) & (runs.symbol <= len(inventory.phones))
     lengths = (runs.end - runs.start)[spoken]
@@ -34,7 +34,7 @@ def inventory_facts(inventory: Inventory) -> dict[str, float]:
 
 
 def coverage(text: TextFrames, num_utterances: int, seed: int = 0) -> dict[str, float]:
-    """How well runs fit their places in rendered prose, and how often a recording goes on."""
+    """Return how well runs fit their places in rendered prose, and how often a recording goes on."""
     levels, joins, frames, asked = [], [], 0, 0
     for number in range(num_utterances):
         random = np.random.default_rng((seed, number))
@@ -71,7 +71,7 @@ def utterances(source: SpeechFrames | TextFrames, tokens: np.ndarray, frames: in
 def report(
     speech: SpeechFrames, dev: SpeechFrames, text: TextFrames, tokens: np.ndarray, frames: int
 ) -> dict[str, float]:
-    """Everything at once, cross-entropies by trigram, of models that have seen `frames` frames.
+    """Measure everything at once, cross-entropies by trigram, of models that have seen `frames` frames.
 
     Args:
         speech: of the train split.
@@ -108,7 +108,7 @@ class UnitModel:
         self._contexts = [_of_contexts(counts, num_units) for counts in self._counts]
 
     def nats(self, units: np.ndarray, order: int, strength: float) -> np.ndarray:
-        """-log P of every unit but the first longest - 1 ones."""
+        """Return -log P of every unit but the first longest - 1 ones."""
         chance = np.full(max(len(units) - self.longest + 1, 0), 1 / self.num_units)
         for length in range(1, order + 1):
             keys = self._keys(units, length)
@@ -118,7 +118,7 @@ class UnitModel:
         return np.asarray(-np.log(chance))
 
     def _keys(self, units: np.ndarray, length: int) -> np.ndarray:
-        """A number for the `length` units that end at each place that is scored; the last unit counts least."""
+        """Return a number for the `length` units that end at each place that is scored; the last unit counts least."""
         scored = max(len(units) - self.longest + 1, 0)
         keys = np.zeros(scored, dtype=np.int64)
         for offset in range(self.longest - length, self.longest):

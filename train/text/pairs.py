@@ -65,7 +65,7 @@ class PairMaker:
         self.word_of_run = self._words(lexicon)
 
     def _words(self, lexicon: Lexicon) -> np.ndarray:
-        """The word that every run belongs to, str [N]; of a pause the one before it."""
+        """Return the word that every run belongs to, str [N]; of a pause the one before it."""
         runs = self.inventory.runs
         spoken: list[str] = []
         for clip in self.clips:
@@ -73,7 +73,7 @@ class PairMaker:
         return np.array(spoken)[runs.word]
 
     def pairs(self, choices: Sequence[list[Twin]], num_words: int, random: np.random.Generator) -> Iterator[Pair]:
-        """At most so many words alone, then as many that the speakers say, spoken in place of what they said."""
+        """Yield at most so many words alone, then as many in place of a word that the speakers said."""
         order = [choices[index] for index in random.permutation(len(choices))]
         said = set(np.unique(self.word_of_run).tolist())
         places: dict[str, Callable[[str], list[_Place]]] = {
@@ -94,7 +94,7 @@ class PairMaker:
                     break
 
     def _pauses(self, random: np.random.Generator) -> list["_Place"]:
-        """A pause of every voice, and again until there are enough."""
+        """Yield a pause of every voice, and again until there are enough."""
         runs = self.inventory.runs
         length = runs.end - runs.start
         quiet = (runs.symbol == SILENCE) & runs.usable & (length >= PAUSE_FRAMES[0]) & (length <= PAUSE_FRAMES[1])
@@ -106,7 +106,7 @@ class PairMaker:
         return places[: 2 * SPOKEN]
 
     def _occurrences(self, word: str, random: np.random.Generator) -> list["_Place"]:
-        """Where the word is said with enough speech before it in its clip."""
+        """Return where the word is said with enough speech before it in its clip."""
         runs = self.inventory.runs
         begins = np.flatnonzero((self.word_of_run == word) & (np.diff(runs.word, prepend=-1) != 0))
         places = []
@@ -122,7 +122,7 @@ class PairMaker:
         return places
 
     def _spoken(self, kind: str, twin: Twin, place: "_Place", random: np.random.Generator) -> Pair | None:
-        """The best of TRIES choices of runs whose neighbours fit both orders equally well; None where there is none."""
+        """Return the best of TRIES choices of runs whose neighbours fit both orders equally well, or None."""
         order = order_of(twin)
         allowed = self.word_of_run != twin.word
         runs = self.inventory.runs
@@ -157,7 +157,7 @@ class PairMaker:
     def _choose(
         self, twin: Twin, order: np.ndarray, place: "_Place", allowed: np.ndarray, random: np.random.Generator
     ) -> np.ndarray | None:
-        """A run for every phone of the word, likely one whose neighbours fit in both orders."""
+        """Choose a run for every phone of the word, likely one whose neighbours fit in both orders."""
         runs = self.inventory.runs
         contexts = [self._contexts(phones, place.edges) for phones in twin.both]
         of_twin = np.argsort(order)  # where each phone of the word stands in the twin
@@ -201,7 +201,7 @@ class _Place:
 
 
 def order_of(twin: Twin) -> np.ndarray:
-    """Which phone of the word stands at each place of the twin; a phone that both have at one place stays there."""
+    """Return which phone of the word stands at each place of the nonword; a phone that both have at one place stays."""
     left = [index for index, (one, other) in enumerate(zip(*twin.both, strict=True)) if one != other]
     order = np.arange(len(twin.phones))
     for index in [index for index, (one, other) in enumerate(zip(*twin.both, strict=True)) if one != other]:

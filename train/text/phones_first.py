@@ -73,13 +73,13 @@ class PhoneStage:
         return model
 
     def averaged(self) -> dict[str, nn.Module]:
-        """The whole network; all but the transformer and its heads is as it was."""
+        """Return the whole network with the averaged transformer and heads; all else is as it was."""
         model = self.average.module if self.average else self._own
         assert isinstance(model, _NextPhone)
         return {"model": model.network}
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        """One optimiser step; the windows follow from its number."""
+        """Take one optimiser step; the windows follow from its number."""
         recipe, accelerator = self.recipe, self.accelerator
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(progress)
@@ -105,7 +105,7 @@ class PhoneStage:
         return {"nats_per_phone": float(np.mean([float(self._nats(model, self._held_out, draw)) for draw in draws]))}
 
     def samples(self, step: int) -> list[Sample]:
-        """Nothing to be heard yet."""
+        """Return no samples: this stage makes no sound."""
         return []
 
     def _nats(self, model: nn.Module, text: np.ndarray, random: np.random.Generator) -> Tensor:
@@ -138,7 +138,7 @@ class _NextPhone(nn.Module):
 
 
 def running_text(prose: Prose) -> np.ndarray:
-    """All sentences one after the other with a pause behind each, uint8."""
+    """Return all sentences one after the other with a pause behind each, uint8."""
     counts = np.diff(prose.offsets)
     text = np.full(len(prose.symbols) + len(counts), SILENCE, dtype=np.uint8)
     text[np.arange(len(prose.symbols)) + np.repeat(np.arange(len(counts)), counts)] = prose.symbols

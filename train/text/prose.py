@@ -58,7 +58,7 @@ def encode(sentence: str, lexicon: Lexicon) -> list[int] | None:
 
 
 def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) -> Prose:
-    """The sentences of `books.tsv.xz`, encoded once and kept in `out`.
+    """Return the sentences of `books.tsv.xz`, encoded once and kept in `out`.
 
     Args:
         text: folder with books.tsv.xz: book, sentence.
@@ -80,7 +80,7 @@ def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) 
 
 
 def transcribed_prose(clips: Sequence[AlignedClip], num_phones: int) -> Prose:
-    """The sentences of aligned clips as they were spoken: text that holds no word which the speech does not hold."""
+    """Return the sentences of aligned clips as they were spoken: text without words that the speech does not hold."""
     known = [np.array(clip.symbols, dtype=np.uint8) for clip in clips if max(clip.symbols) <= num_phones]
     if not known:
         raise CorpusError("every aligned clip has a word that is not in the dictionary; there is no text to render")

@@ -75,7 +75,7 @@ def _aligned(
 
 
 def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> Path:
-    """The alignment of all clips beside `path`, made once: `segments-NAME.jsonl` for the units of that name."""
+    """Write the alignment of all clips beside `path`, once: `segments-NAME.jsonl` for the units of that name."""
     out = path.with_name(f"{tokens.stem.replace('tokens', 'segments')}.jsonl")
     if out.is_file():
         return out
@@ -93,7 +93,7 @@ def units_of(clips: Sequence[Clip], ids: TokenFile, spoken: Spoken) -> dict[str,
 
 
 def write_alignment(alignment: Alignment, path: Path) -> Path:
-    """The whole file at once, as `Alignment.read` takes it."""
+    """Write the whole file at once, as `Alignment.read` takes it."""
     partial = path.with_suffix(".partial")
     lines = [json.dumps({"phones": alignment.phones}), *(json.dumps(asdict(clip)) for clip in alignment.clips.values())]
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -110,7 +110,7 @@ def align_all(
     workers: int = 2,
     ctc_clips: int | None = CTC_CLIPS,
 ) -> Path:
-    """The frames of every phone of every clip: CTC aligns some clips of each split, and they teach the rest.
+    """Align every phone of every clip with its frames: CTC aligns some clips of each split, and they teach the rest.
 
     Args:
         tokenizer: run of a phonetic tokenizer.

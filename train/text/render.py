@@ -53,7 +53,7 @@ class Renderer:
         self._share = minutes / minutes.sum()
 
     def draw_speaker(self, random: np.random.Generator) -> int | None:
-        """A voice, drawn by how much there is of it; None where voices are mixed."""
+        """Draw a voice by how much there is of it; None where voices are mixed."""
         return int(random.choice(len(self._share), p=self._share)) if self.one_voice else None
 
     def render(
@@ -98,7 +98,7 @@ class Renderer:
     def _best(
         self, candidates: np.ndarray, asked: np.ndarray, context: np.ndarray, place: int, last: int | None
     ) -> tuple[int, int]:
-        """The run to go on with, and how many runs of its recording to take from there."""
+        """Return the run to go on with, and how many runs of its recording to take from there."""
         table = self.inventory.runs
         reach = np.ones(len(candidates), dtype=np.int64)
         going = np.ones(len(candidates), dtype=bool)

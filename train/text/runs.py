@@ -68,14 +68,14 @@ class Inventory:
 
     @property
     def num_symbols(self) -> int:
-        """S."""
+        """Return S."""
         return len(self.phones) + 3
 
     @classmethod
     def build(
         cls, alignment: Alignment, clips: Sequence[Clip], split: str = "train", without: frozenset[str] = frozenset()
     ) -> "Inventory":
-        """The runs of a split.
+        """Build the runs of a split.
 
         Args:
             without: speakers to leave out, for example those of another split.
@@ -193,7 +193,7 @@ class RunIndex:
         return found, NONE
 
     def all_of(self, symbol: int, speaker: int | None = None) -> np.ndarray:
-        """Every usable run of a symbol, whatever its neighbours."""
+        """Return every usable run of a symbol, whatever its neighbours."""
         prefix = ((speaker or 0) * self._base + symbol) * self._base
         return self._by_before.between(prefix * self._base, (prefix + self._base) * self._base)
 

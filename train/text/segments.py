@@ -34,7 +34,7 @@ class Segments:
 
 
 def quiet_frames(log_mel: np.ndarray) -> np.ndarray:
-    """bool [T]: whether the energy is near the clip's floor; log_mel is [T, M], natural log of magnitudes."""
+    """Return bool [T], True where the energy is near the clip's floor; log_mel [T, M] is natural log of magnitudes."""
     level = np.log(np.exp(log_mel.astype(np.float64)).mean(1))
     floor, loud = np.quantile(level, [0.03, 0.95])
     return np.asarray(level < floor + QUIET_SHARE * (loud - floor))
@@ -86,7 +86,7 @@ def phone_evidence(log_probs: np.ndarray) -> np.ndarray:
 
 
 def best_cut(evidence: np.ndarray, before: Peak, after: Peak) -> int:
-    """The frame between two peaks at which the second begins."""
+    """Return the frame between two peaks at which the second begins."""
     gap = evidence[before.end : after.start]
     gain = np.concatenate([[0.0], np.cumsum(gap[:, before.symbol - 1] - gap[:, after.symbol - 1])])
     best = np.flatnonzero(gain == gain.max())
@@ -94,7 +94,7 @@ def best_cut(evidence: np.ndarray, before: Peak, after: Peak) -> int:
 
 
 def quiet_stretch(quiet: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
-    """The longest quiet stretch within [start, end), None where it is too short to be a pause."""
+    """Return the longest quiet stretch within [start, end), None where it is too short to be a pause."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet[start:end].astype(np.int8), [0]])))
     if not len(edges):
         return None

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def spoken_file(tokens: Path) -> Path:
-    """Where the spoken units are kept: `spoken-NAME.u16` beside `tokens-NAME.u16`."""
+    """Return the path of the spoken units: `spoken-NAME.u16` beside `tokens-NAME.u16`."""
     return tokens.with_name(tokens.name.replace("tokens", "spoken"))
 
 

@@ -70,7 +70,7 @@ def text_frames(
 
 
 def spoken_units(recipe: ModelRecipe, folders: TextFolders) -> Path | None:
-    """The file of what the transcripts say, made once, for a recipe that foretells it."""
+    """Return the file of what the transcripts say, made once, for a recipe that predicts it."""
     if not recipe.spoken_tokens:
         return None
     return assign_spoken(folders.prepared, folders.tokens, folders.segments, recipe.model.num_tokens)
@@ -112,7 +112,7 @@ class TextStage(ModelStage):
         self._apart: list[dict[str, float]] = []
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        """One optimiser step; text and speech are logged apart too."""
+        """Take one optimiser step; text and speech are logged apart too."""
         self._apart = []
         metrics = super().step(step, progress)
         for name in {name for values in self._apart for name in values}:
@@ -142,7 +142,7 @@ class TextStage(ModelStage):
 
 
 def weighted(speech: Losses, text: Losses, latent_weight: float) -> Losses:
-    """The sum of both, the latents of rendered frames by their own weight."""
+    """Return the sum of both losses, the latents of rendered frames by their own weight."""
     return Losses(
         reconstruction=speech.reconstruction + text.reconstruction,
         kl=speech.kl + latent_weight * text.kl,

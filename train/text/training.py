@@ -66,7 +66,7 @@ def train_on_prose(
     work: Path,
     cpu: bool = False,
 ) -> None:
-    """The transformer of a finished model on prose as phones, then on prose as frames beside speech; each goes on.
+    """Train the transformer of a finished model on prose as phones, then as frames beside speech; each can be resumed.
 
     Words are learned from phones, fast, and speech alone would wash them out again; posterior and decoder stay as they
     are (TRAINING_LOG.md, 13).

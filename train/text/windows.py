@@ -33,7 +33,7 @@ class LatentWindows(Windows):
     is_text: Tensor  # bool [B]
 
     def to(self, device: torch.device) -> "LatentWindows":
-        """The same on a device."""
+        """Return the same on a device."""
         tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         posterior = Gaussian(self.posterior.mean.to(device), self.posterior.logstd.to(device))
         return LatentWindows(**tensors, posterior=posterior)
@@ -45,11 +45,11 @@ class Frames:
 
     tokens: np.ndarray  # uint16 [frames], as the tokenizer heard them
     latents: LatentFile
-    spoken: np.ndarray | None = None  # uint16 [frames], as the transcripts say, where those are to be foretold
+    spoken: np.ndarray | None = None  # uint16 [frames], as the transcripts say, where those are to be predicted
 
     @classmethod
     def read(cls, tokens: Path, latents: Path, latent_dim: int, spoken: Path | None = None) -> "Frames":
-        """Memory-mapped."""
+        """Open the files, memory-mapped."""
         said = np.memmap(spoken, dtype=np.uint16, mode="r") if spoken else None
         return cls(np.memmap(tokens, dtype=np.uint16, mode="r"), LatentFile.read(latents, latent_dim), said)
 
@@ -64,7 +64,7 @@ class SpeechFrames:
         self._share = weights / weights.sum()
 
     def utterance(self, random: np.random.Generator) -> np.ndarray:
-        """int64 [T] of a clip."""
+        """Return the tokens int64 [T] of a clip."""
         number = int(random.choice(len(self.clips), p=self._share))
         offset = self.clips[number].frame_offset
         return np.arange(offset, offset + self.counts[number])
@@ -102,7 +102,7 @@ class TextFrames:
         return float((runs.end - runs.start).mean())
 
     def utterance(self, random: np.random.Generator) -> np.ndarray:
-        """int64 [T] of the runs that speak some sentences."""
+        """Return the tokens int64 [T] of the runs that speak some sentences."""
         frames = int(random.choice(self.lengths))
         speaker = self.renderer.draw_speaker(random)
         asked = np.concatenate([*self.symbols(random, frames), [SILENCE]])
@@ -140,7 +140,7 @@ class MixedWindows:
         self.text_share, self.parts, self.seed = text_share, parts, seed
 
     def windows(self, step: int, part: int) -> LatentWindows:
-        """The micro-batch `part` of a step; the same at every call."""
+        """Return the micro-batch `part` of a step; the same at every call."""
         first = (step * self.parts + part) * self.batch_size
         rows = range(first, first + self.batch_size)
         text = [int((row + 1) * self.text_share) > int(row * self.text_share) for row in rows]
@@ -149,7 +149,7 @@ class MixedWindows:
         return self._collate([self._cut(frames, random) for frames in utterances], text, random)
 
     def _cut(self, frames: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, bool]:
-        """A random window of an utterance, and whether the utterance ends in it."""
+        """Cut a random window of an utterance; return whether the utterance ends in it too."""
         end = int(self.config.learned_end)
         latest = max(0, len(frames) + end - self.window_frames)
         start = int(random.integers(0, latest + 1))
@@ -157,7 +157,7 @@ class MixedWindows:
         return window, bool(end) and len(window) < self.window_frames
 
     def _units(self, numbers: np.ndarray, is_text: bool, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """What is read of some frames and what is to be foretold, int64 [T] each; prose is read as it is spoken."""
+        """Return what is read of some frames and what is to be predicted, int64 [T] each; prose is read as spoken."""
         heard, spoken = self.frames.tokens, self.frames.spoken
         read = torch.from_numpy(heard[numbers].astype(np.int64))
         if spoken is None:
@@ -168,7 +168,7 @@ class MixedWindows:
     def _collate(
         self, cuts: list[tuple[np.ndarray, bool]], is_text: list[bool], random: np.random.Generator
     ) -> LatentWindows:
-        """Zero-padded; an utterance that ends has one more frame, whose token says so, with the last one's latents."""
+        """Collate with zero padding; an utterance that ends has one more frame: the end token with the last latents."""
         batch, longest, dims = len(cuts), self.window_frames, self.config.latent_dim
         tokens, targets = torch.zeros(2, batch, longest, dtype=torch.int64)
         mean, logstd = torch.zeros(batch, longest, dims), torch.zeros(batch, longest, dims)
@@ -193,5 +193,5 @@ class MixedWindows:
 
 
 def speech_of(prepared: Path, tokens: Path, split: str, window_frames: int) -> SpeechFrames:
-    """The clips of a split, with and without transcript."""
+    """Return the clips of a split, with and without transcript."""
     return SpeechFrames(list(clips_of(read_index(prepared), split)), TokenFile(tokens), window_frames)

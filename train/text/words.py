@@ -27,7 +27,7 @@ Phones = tuple[str, ...]
 
 
 def word_counts(text: Path, lexicon: Lexicon) -> Counter[str]:
-    """How often each word of the dictionary occurs in `books.tsv.xz`."""
+    """Count how often each word of the dictionary occurs in `books.tsv.xz`."""
     counts: Counter[str] = Counter()
     with lzma.open(text / "books.tsv.xz", "rt", encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
@@ -37,7 +37,7 @@ def word_counts(text: Path, lexicon: Lexicon) -> Counter[str]:
 
 
 def all_pronunciations(folder: Path) -> set[Phones]:
-    """Every pronunciation in the dictionary, second ones too, without stress."""
+    """Return every pronunciation in the dictionary, second ones too, without stress."""
     lines = (folder / "cmudict.dict").read_text(encoding="utf-8").splitlines()
     return {tuple(phone.rstrip("012") for phone in line.split("#")[0].split()[1:]) for line in lines}
 
@@ -50,7 +50,7 @@ class Known:
         self._triples = {triple for word in self.words for triple in self._of(word)}
 
     def could_be(self, phones: Phones) -> bool:
-        """No word, but nowhere unlike one."""
+        """Return whether phones that are no word look nowhere unlike one."""
         return phones not in self.words and all(triple in self._triples for triple in self._of(phones))
 
     @staticmethod
@@ -72,7 +72,7 @@ class Bigrams:
         self._num = len({second for _, second in self._pairs})
 
     def log_prob(self, phones: Phones) -> float | None:
-        """In nats, None where a pair of neighbours occurs in no word."""
+        """Return the log probability in nats, None where a pair of neighbours occurs in no word."""
         pairs = self._of(phones)
         if any(pair not in self._pairs for pair in pairs):
             return None
@@ -101,7 +101,7 @@ class Twin:
 
 
 def swapped(phones: Phones) -> set[Phones]:
-    """All orders that one exchange of two vowels or of two consonants makes."""
+    """Return all orders that one exchange of two vowels or of two consonants makes."""
     found: set[Phones] = set()
     for left, right in combinations(range(len(phones)), 2):
         if (phones[left][0] in VOWEL_LETTERS) == (phones[right][0] in VOWEL_LETTERS):
