@@ -2,12 +2,10 @@
 
 import json
 
-import torch
-
 from engine import Engine, SettingsError, Take, TakeSettings
 from engine.checked import checked
 from engine.prosody import ProsodySettings
-from engine.take import ENGINE_VERSION
+from engine.saved import differences as environment_differences
 
 FRAME_SECONDS = 0.02
 MAX_BYTES = 100_000  # the settings of a take have about 1 kB
@@ -38,14 +36,9 @@ def read_saved(data: bytes, max_takes: int) -> TakeSettings:
 
 def differences(saved: TakeSettings | ProsodySettings, engine: Engine) -> list[str]:
     """What differs here from where the sound was made: with any of these the sound may differ too."""
-    here = {
-        f"model ({saved.bundle_name})": (saved.bundle_sha256, engine.bundle.fingerprint),
-        "engine version": (saved.engine_version, ENGINE_VERSION),
-        "torch version": (saved.torch_version, torch.__version__),
-        "number type": (saved.dtype, str(engine.dtype)),
-        "number of threads": (saved.threads, torch.get_num_threads()),
-    }
-    return [name for name, (then, now) in here.items() if then != now]
+    words = {"bundle": f"model ({saved.bundle_name})", "dtype": "number type"}
+    found = environment_differences(saved, engine.bundle, engine.dtype)
+    return [words.get(difference.name, difference.name) for difference in found]
 
 
 def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:

@@ -5,9 +5,10 @@ from engine.bundle import Bundle, BundleConfig, load_bundle, save_bundle
 from engine.engine import Engine
 from engine.errors import AudioError, BundleError, SettingsError, UndertoneError
 from engine.sampling import PRESETS, PUBLISHED, Sampling
+from engine.saved import wav_bytes
 from engine.speech import Speech
 from engine.stream import Chunk
-from engine.take import Take, TakeSettings, wav_bytes
+from engine.take import Take, TakeSettings
 from engine.threads import settle_threads
 
 __all__ = [

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.bundle import Bundle
+from engine.mel import denormalise
 from engine.network import VAEGSLM
 from engine.noise import NormalNoise
 from engine.sampling import Sampling
@@ -136,8 +137,7 @@ class TakeDecoder:
         start, context = self._mel_frames, self.sampling.context_frames
         left, right = max(0, start - context), min(tokens.shape[0], end + context)
         mel = self._window_mel(tokens[left:right], latents[left:right], left)
-        config = self.bundle.config.model.mel
-        self._mel.append(mel[start - left : end - left] * config.std + config.mean)
+        self._mel.append(denormalise(mel[start - left : end - left], self.bundle.config.model.mel))
         self._mel_frames = end
 
     def _window_mel(self, tokens: Tensor, latents: Tensor, first_frame: int) -> Tensor:

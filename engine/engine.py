@@ -20,9 +20,10 @@ from engine.errors import SettingsError
 from engine.mel import LogMel
 from engine.network import favour_single_frames
 from engine.sampling import Sampling
+from engine.saved import check_environment, check_same
 from engine.speech import Speech, analyse, owned
 from engine.stream import Chunk, Request, run
-from engine.take import ENGINE_VERSION, MAX_SEED, MAX_TAKES, Take, TakeSettings
+from engine.take import MAX_SEED, MAX_TAKES, Take, TakeSettings
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
@@ -75,11 +76,6 @@ class Engine:
     def frame_rate_hz(self) -> float:
         """Return the tokens and latents per second."""
         return self.bundle.config.model.mel.frame_rate_hz
-
-    @property
-    def min_prompt_seconds(self) -> float:
-        """Shortest prompt."""
-        return self.limits.min_seconds
 
     @property
     def max_seconds(self) -> float:
@@ -187,13 +183,10 @@ class Engine:
         """
         if not isinstance(settings, TakeSettings):
             settings = TakeSettings.read(settings)
-        self._check_same("bundle", settings.bundle_sha256, self.bundle.fingerprint, settings.bundle_name)
-        self._check_same("engine version", settings.engine_version, ENGINE_VERSION)
-        self._check_same("torch version", settings.torch_version, torch.__version__)
-        self._check_same("dtype", settings.dtype, str(self.dtype))
+        check_environment(settings, self.bundle, self.dtype, "take")
         speech = self.analyse(waveform, sample_rate_hz, settings.prompt_start_seconds, settings.prompt_end_seconds)
-        self._check_same("prompt", settings.prompt_sha256, speech.audio_sha256)
-        self._check_same("analysis of the prompt", settings.frames_sha256, speech.frames_sha256)
+        check_same("prompt", settings.prompt_sha256, speech.audio_sha256, "take")
+        check_same("analysis of the prompt", settings.frames_sha256, speech.frames_sha256, "take")
         takes = self.takes(speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes)
         return takes[settings.index]
 
@@ -292,11 +285,3 @@ class Engine:
                 f"{1 / self.frame_rate_hz:g} to {max(most, 0):.2f} s. Ask for less or cut a shorter prompt."
             )
         return round(seconds * self.frame_rate_hz)
-
-    def _check_same(self, what: str, saved: object, here: object, name: str = "") -> None:
-        if saved != here:
-            of = f" ({name})" if name else ""
-            raise SettingsError(
-                f"this take was made with another {what}{of}: {str(saved)[:16]}, here it is {str(here)[:16]}. "
-                f"Replay needs the same {what}."
-            )

@@ -8,7 +8,7 @@ from engine.config import MelConfig
 
 
 class LogMel(nn.Module):
-    """Waveform to natural-log mel, and to and from the normalised mel that the network sees."""
+    """Waveform to natural-log mel."""
 
     window: Tensor
     filterbank: Tensor
@@ -51,10 +51,12 @@ class LogMel(nn.Module):
         log_mel = mel.clamp_min(config.floor).log()
         return log_mel.reshape(*waveform.shape[:-1], *log_mel.shape[1:])
 
-    def normalise(self, log_mel: Tensor) -> Tensor:
-        """Return the natural-log mel in the network's units."""
-        return (log_mel - self.config.mean) / self.config.std
 
-    def denormalise(self, mel: Tensor) -> Tensor:
-        """Return a mel in the network's units as natural-log mel."""
-        return mel * self.config.std + self.config.mean
+def normalise(log_mel: Tensor, config: MelConfig) -> Tensor:
+    """Return a natural-log mel [..., M] in the network's units."""
+    return (log_mel - config.mean) / config.std
+
+
+def denormalise(mel: Tensor, config: MelConfig) -> Tensor:
+    """Return a mel [..., M] in the network's units as natural-log mel."""
+    return mel * config.std + config.mean

@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.audio import AudioLimits, check_prompt, cut
 from engine.bundle import Bundle
 from engine.loudness import to_loudness
-from engine.mel import LogMel
+from engine.mel import LogMel, normalise
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def analyse(
     log_mel = mel(padded)
     frames = min(tokens.shape[0], log_mel.shape[0])  # HuBERT gives one frame less than the mel, spec section 1.4
     tokens, log_mel = tokens[:frames], log_mel[:frames]
-    normalised = mel.normalise(log_mel)[None]
+    normalised = normalise(log_mel, mel.config)[None]
     posterior = bundle.model.posterior(normalised)
     utterance = bundle.model.utterance_embedding(normalised)
     return Speech(

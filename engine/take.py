@@ -1,12 +1,10 @@
 """A take: one continuation with everything needed to make it again, as a wav and a JSON file."""
 
 import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -14,9 +12,9 @@ from engine.checked import checked
 from engine.config import Config
 from engine.errors import SettingsError
 from engine.sampling import Sampling
+from engine.saved import ENGINE_VERSION, save_sound
 from engine.speech import Speech
 
-ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
 MAX_SEED = 2**31 - 1
 MAX_TAKES = 16
 
@@ -93,23 +91,4 @@ class Take:
 
     def save(self, folder: str | Path, stem: str) -> tuple[Path, Path]:
         """Write `stem`.wav (float32, lossless) and `stem`.json; returns both paths."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        wav, settings = folder / f"{stem}.wav", folder / f"{stem}.json"
-        wav.write_bytes(wav_bytes(self.audio))
-        settings.write_text(self.settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        return wav, settings
-
-
-def wav_bytes(waveform: Tensor, sample_rate_hz: int = 16_000) -> bytes:
-    """Return [samples] as the bytes of a 32-bit float wav file.
-
-    Written here because libsndfile puts the time of writing into a float wav: the same samples, other bytes.
-    """
-    data = waveform.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes()
-    frame_bytes = 4
-    fields = (3, 1, sample_rate_hz, sample_rate_hz * frame_bytes, frame_bytes, 32, 0)  # 3: IEEE float; 1 channel
-    form = b"fmt " + struct.pack("<IHHIIHHH", 18, *fields)
-    fact = b"fact" + struct.pack("<II", 4, waveform.numel())
-    body = b"WAVE" + form + fact + b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+        return save_sound(self.audio, self.settings, folder, stem)

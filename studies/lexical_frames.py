@@ -10,7 +10,7 @@ import torch
 
 from engine import Engine
 from engine.loudness import to_loudness
-from engine.mel import LogMel
+from engine.mel import LogMel, normalise
 from engine.network import VAEGSLM
 from studies.errors import MeasureError
 from studies.heldout import HeldOut, read_trimmed
@@ -43,7 +43,7 @@ class PreparedFrames:
         offset, count = self._where[clip_id]
         config = self.model.config.mel
         mel = torch.from_numpy(self._mel[offset : offset + count].astype(np.float32))
-        posterior = self.model.posterior(((mel - config.mean) / config.std)[None].to(self.model.device))
+        posterior = self.model.posterior(normalise(mel, config)[None].to(self.model.device))
         return ClipFrames(torch.from_numpy(self._tokens[offset : offset + count].astype(np.int64)), posterior)
 
 
@@ -68,6 +68,6 @@ class RecordedFrames:
         if bundle.config.prompt_loudness_lufs is not None:
             waveform = to_loudness(waveform, self.engine.sample_rate_hz, bundle.config.prompt_loudness_lufs)
         waveform = waveform.clamp(-1.0, 1.0)
-        mel = self._mel.normalise(self._mel(waveform))
+        mel = normalise(self._mel(waveform), self._mel.config)
         tokens = bundle.tokenizer.tokens(waveform)[: len(mel)]
         return ClipFrames(tokens, bundle.model.posterior(mel[None].to(self.engine.device)))

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from engine import Engine, Speech
 from engine.config import Config
-from engine.mel import LogMel
+from engine.mel import normalise
 from engine.noise import SeededNoise
 from studies.intervals import Estimate, Share, estimate, interval
 
@@ -54,7 +54,7 @@ def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikeli
     """
     model = engine.bundle.model
     noise = SeededNoise([seed], engine.device)
-    mel = LogMel(model.config.mel).normalise(speech.mel)[None].to(engine.device)
+    mel = normalise(speech.mel, model.config.mel)[None].to(engine.device)
     tokens = speech.tokens[None].to(engine.device)
     posterior = model.posterior(mel)
     latents = posterior.sample(noise.normal(*posterior.mean.shape))

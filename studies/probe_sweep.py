@@ -14,6 +14,7 @@ from torch import Tensor
 from engine import Engine, Sampling, Speech
 from engine.config import MelConfig
 from engine.decode import FrameNoise, decode_mel
+from engine.mel import denormalise
 from engine.noise import NormalNoise
 from engine.probe import LatentStatistics
 from engine.prosody import LatentEdit, apply_edit
@@ -89,5 +90,5 @@ def render(
         rows = latents.shape[0]
         noise = SharedNoise(FrameNoise(seed, 0, speech.num_frames, engine.device), rows)
         frames = decode_mel(bundle.model, tokens.expand(rows, -1), latents, utterance.expand(rows, -1), sampling, noise)
-        sounds.append(bundle.vocoder(frames * mel.std + mel.mean).float().cpu())
+        sounds.append(bundle.vocoder(denormalise(frames, mel)).float().cpu())
     return torch.cat(sounds)

@@ -4,6 +4,7 @@ import torch
 
 from engine.config import GriffinLimConfig
 from engine.decode import decode_mel
+from engine.mel import denormalise
 from engine.network import VAEGSLM
 from engine.noise import BatchNoise
 from engine.sampling import Sampling
@@ -32,6 +33,6 @@ def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
     vocoder = GriffinLim(GriffinLimConfig(mel=config))
     shown = []
     for name, normalised in mels.items():
-        log_mel = (normalised * config.std + config.mean).float().cpu()
+        log_mel = denormalise(normalised, config).float().cpu()
         shown.append(Sample(name, log_mel[0], vocoder(log_mel)[0], config.sample_rate_hz))
     return shown

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from engine.prosody.decoding import Kept
 from engine.prosody.settings import ProsodySettings
+from engine.saved import save_sound
 from engine.speech import Speech
-from engine.take import Take, wav_bytes
+from engine.take import Take
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Rendering:
 
     def save(self, folder: str | Path, stem: str) -> tuple[Path, Path]:
         """Write `stem`.wav (float32, lossless) and `stem`.json; returns both paths."""
-        return _save(self.audio, self.settings, Path(folder), stem)
+        return save_sound(self.audio, self.settings, folder, stem)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +39,4 @@ class EditedTake(Take):
 
     def save(self, folder: str | Path, stem: str) -> tuple[Path, Path]:
         """Write `stem`.wav and `stem`.json for `replay_take`; returns both paths."""
-        return _save(self.audio, self.prosody, Path(folder), stem)
-
-
-def _save(audio: Tensor, settings: ProsodySettings, folder: Path, stem: str) -> tuple[Path, Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    wav, text = folder / f"{stem}.wav", folder / f"{stem}.json"
-    wav.write_bytes(wav_bytes(audio))
-    text.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return wav, text
+        return save_sound(self.audio, self.prosody, folder, stem)

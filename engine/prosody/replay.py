@@ -12,7 +12,7 @@ from engine.prosody.rendering import EditedTake, Rendering
 from engine.prosody.request import Request, Source
 from engine.prosody.resynthesis import continue_request, render
 from engine.prosody.settings import ProsodySettings, RecordingSettings
-from engine.take import ENGINE_VERSION
+from engine.saved import check_environment, check_same
 from engine.watch import Watch
 
 
@@ -63,10 +63,7 @@ def _read(settings: ProsodySettings | str | Path) -> ProsodySettings:
 
 def _request(engine: Engine, settings: ProsodySettings, recording: Recording, other: Recording | None) -> Request:
     """Return the request that gave these settings."""
-    _check_same("bundle", settings.bundle_sha256, engine.bundle.fingerprint)
-    _check_same("engine version", settings.engine_version, ENGINE_VERSION)
-    _check_same("torch version", settings.torch_version, torch.__version__)
-    _check_same("dtype", settings.dtype, str(engine.dtype))
+    check_environment(settings, engine.bundle, engine.dtype, "rendering")
     if settings.other is not None and other is None:
         raise SettingsError(f"{settings.latents.kind} latents need the other recording too; give it as `other`.")
     second = None if settings.other is None or other is None else _source(engine, settings.other, other)
@@ -93,14 +90,6 @@ def _source(engine: Engine, saved: RecordingSettings, recording: Recording) -> S
             "does not give it again. Replay what it was made from, and edit that."
         )
     speech = engine.analyse(recording.waveform, recording.sample_rate_hz, saved.start_seconds, saved.end_seconds)
-    _check_same("recording", saved.audio_sha256, speech.audio_sha256)
-    _check_same("analysis of the recording", saved.frames_sha256, speech.frames_sha256)
+    check_same("recording", saved.audio_sha256, speech.audio_sha256, "rendering")
+    check_same("analysis of the recording", saved.frames_sha256, speech.frames_sha256, "rendering")
     return speech
-
-
-def _check_same(what: str, saved: object, here: object) -> None:
-    if saved != here:
-        raise SettingsError(
-            f"this rendering was made with another {what}: {str(saved)[:16]}, here it is {str(here)[:16]}. "
-            f"Replay needs the same {what}."
-        )

@@ -18,7 +18,7 @@ from engine.audio import SAMPLE_RATE_HZ
 from engine.bundle import fingerprint
 from engine.errors import UndertoneError
 from engine.sampling import PRESETS, PUBLISHED
-from engine.take import wav_bytes
+from engine.saved import wav_bytes
 from studies.design.errors import DesignError
 from studies.design.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
 from studies.design.sources import BundleSource, DegradedSource, FolderSource, System

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine import Engine, Sampling, SettingsError, TakeSettings
-from engine.take import wav_bytes
+from engine.saved import wav_bytes
 from tests.tiny_bundle import make_tiny_bundle
 
 RATE = 16_000

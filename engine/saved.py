@@ -1,0 +1,101 @@
+"""Settings that lie beside a sound: how they are written, and what differs here from where the sound was made."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from engine.bundle import Bundle
+from engine.errors import SettingsError
+
+ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
+
+
+class Environment(Protocol):
+    """What saved settings say of where the sound was made."""
+
+    engine_version: int
+    torch_version: str
+    dtype: str  # of the transformer
+    threads: int
+    bundle_name: str
+    bundle_sha256: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that was otherwise where the sound was made."""
+
+    name: str
+    saved: object
+    here: object
+    decides: bool  # a replay refuses; else the samples may differ by rounding
+
+
+def differences(saved: Environment, bundle: Bundle, dtype: torch.dtype) -> list[Difference]:
+    """Return what differs here from where the sound was made."""
+    compared = (
+        Difference("bundle", saved.bundle_sha256, bundle.fingerprint, decides=True),
+        Difference("engine version", saved.engine_version, ENGINE_VERSION, decides=True),
+        Difference("torch version", saved.torch_version, torch.__version__, decides=True),
+        Difference("dtype", saved.dtype, str(dtype), decides=True),
+        Difference("number of threads", saved.threads, torch.get_num_threads(), decides=False),
+    )
+    return [difference for difference in compared if difference.saved != difference.here]
+
+
+def check_environment(saved: Environment, bundle: Bundle, dtype: torch.dtype, sound: str) -> None:
+    """Check that the same settings give the same samples here.
+
+    Args:
+        sound: what was made, for the error: "take" or "rendering".
+    Raises:
+        SettingsError: another bundle, version or dtype; it says which.
+    """
+    for difference in differences(saved, bundle, dtype):
+        if difference.decides:
+            hint = saved.bundle_name if difference.name == "bundle" else ""
+            refuse_difference(difference.name, difference.saved, difference.here, sound, hint)
+
+
+def check_same(name: str, saved: object, here: object, sound: str) -> None:
+    """Check one value that a replay must find again. Raises SettingsError naming both."""
+    if saved != here:
+        refuse_difference(name, saved, here, sound)
+
+
+def refuse_difference(name: str, saved: object, here: object, sound: str, hint: str = "") -> None:
+    """Raise SettingsError: the sound was made with another value than there is here."""
+    called = f" ({hint})" if hint else ""
+    raise SettingsError(
+        f"this {sound} was made with another {name}{called}: {str(saved)[:16]}, here it is {str(here)[:16]}. "
+        f"Replay needs the same {name}."
+    )
+
+
+def save_sound(audio: Tensor, settings: BaseModel, folder: str | Path, stem: str) -> tuple[Path, Path]:
+    """Write `stem`.wav (float32 [samples], lossless) and `stem`.json; returns both paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    wav, text = folder / f"{stem}.wav", folder / f"{stem}.json"
+    wav.write_bytes(wav_bytes(audio))
+    text.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return wav, text
+
+
+def wav_bytes(waveform: Tensor, sample_rate_hz: int = 16_000) -> bytes:
+    """Return [samples] as the bytes of a 32-bit float wav file.
+
+    Written here because libsndfile puts the time of writing into a float wav: the same samples, other bytes.
+    """
+    data = waveform.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes()
+    frame_bytes = 4
+    fields = (3, 1, sample_rate_hz, sample_rate_hz * frame_bytes, frame_bytes, 32, 0)  # 3: IEEE float; 1 channel
+    form = b"fmt " + struct.pack("<IHHIIHHH", 18, *fields)
+    fact = b"fact" + struct.pack("<II", 4, waveform.numel())
+    body = b"WAVE" + form + fact + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
