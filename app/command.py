@@ -30,6 +30,9 @@ TokenizerOption = Annotated[Path, typer.Option(help="Folder of the finished toke
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting of the recipe, for example model.latent_dim=16.")
 ]
+WorkersOption = Annotated[
+    int, typer.Option(min=1, help="Processes that prepare data on the CPU; 1 for none but this one.")
+]
 CpuOption = Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")]
 
 
@@ -128,7 +131,7 @@ def bench(
 def prepare(
     corpus: CorpusOption,
     out: OutOption,
-    workers: Annotated[int, typer.Option(help="Processes.")] = 2,
+    workers: WorkersOption = 2,
     layout: Annotated[str, typer.Option(help="auto, manifest, librispeech, librilight, ljspeech or folder.")] = "auto",
     split: Annotated[list[str] | None, typer.Option(help="A split to keep; repeat for more.")] = None,
     shards: Annotated[
@@ -180,7 +183,7 @@ def tokenizer(
 def tokens(
     prepared: PreparedOption,
     tokenizer: TokenizerOption,
-    workers: Annotated[int, typer.Option(help="Processes on the CPU.")] = 2,
+    workers: WorkersOption = 2,
     cpu: CpuOption = False,
 ) -> None:
     """Assign the units of a tokenizer to a prepared folder; `undertone train` does it too where it was not done.
@@ -204,6 +207,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
     ] = False,
+    workers: WorkersOption = 2,
     cpu: CpuOption = False,
 ) -> None:
     """Train VAE-GSLM, its ablations or the baseline of tokens alone."""
@@ -221,7 +225,7 @@ def train(
         raise typer.BadParameter("training needs --prepared, --tokenizer and --out; only --dry-run goes without")
     from train.runs import run_model
 
-    run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon)
+    run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon, workers)
 
 
 @app.command()

@@ -4,13 +4,15 @@ T frames at 50 Hz, F feature dims, V units.
 """
 
 import hashlib
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, cast
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
-from engine.config import MelConfig
+from engine.config import MelConfig, TokenizerConfig
+from engine.tokenizers import build_tokenizer
 from engine.tokenizers.hubert import HubertTokenizer
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from engine.tokenizers.units import nearest_centroid
@@ -88,7 +90,29 @@ def units_only(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer.without_classifier() if isinstance(tokenizer, PhoneticTokenizer) else tokenizer
 
 
+@dataclass(frozen=True)
+class PackedTokenizer:
+    """A tokenizer on its way to another process: a module may hold hooks that cannot be pickled."""
+
+    config: TokenizerConfig
+    weights: bytes  # safetensors
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> "PackedTokenizer":
+        """Pack the weights, wherever they are."""
+        return cls(tokenizer.config, save(_weights(tokenizer)))
+
+    def unpacked(self) -> Tokenizer:
+        """Build the same tokenizer on the CPU, in evaluation mode."""
+        tokenizer = build_tokenizer(self.config)
+        tokenizer.load_state_dict(load(self.weights))
+        return cast(Tokenizer, tokenizer.eval())
+
+
+def _weights(tokenizer: Tokenizer) -> dict[str, Tensor]:
+    return {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
+
+
 def fingerprint(tokenizer: Tokenizer) -> str:
     """Names the tokens that this tokenizer assigns; other weights give another name."""
-    weights = {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
-    return hashlib.sha256(save(weights)).hexdigest()[:12]
+    return hashlib.sha256(save(_weights(tokenizer))).hexdigest()[:12]

@@ -13,6 +13,7 @@ from train.launch import share, wait_for
 from train.loop import Clock, run
 from train.phones import Lexicon
 from train.phonetic_units import fit_units
+from train.pitch import assign_pitch
 from train.pool import is_sharded
 from train.prepare import CorpusError
 from train.recipes import AnyRecipe
@@ -97,10 +98,12 @@ def run_model(
     cpu: bool = False,
     start: Path | None = None,
     lexicon: Path | None = None,
+    workers: int = 2,
 ) -> None:
     """Assign tokens, where they are not yet, and train VAE-GSLM.
 
     Args:
+        workers: processes that assign tokens, measure pitch and align transcripts on the CPU; 1 for none but this.
         start: run whose exported weights to begin with.
         lexicon: folder of cmudict.dict, for a recipe with `spoken_tokens`; the alignment is kept beside `out`.
     Raises:
@@ -116,16 +119,20 @@ def run_model(
             f"the recipe {recipe.name!r} has spoken_tokens, which are aligned with --lexicon, the folder of the CMU "
             "dictionary (cmudict.dict); pass it, or --set spoken_tokens=false"
         )
-    tokens = run_tokens(tokenizer, prepared, cpu=cpu) if recipe.tokens else None
+    tokens = run_tokens(tokenizer, prepared, workers, cpu) if recipe.tokens else None
+    if recipe.reads_pitch:
+        assign_pitch(prepared, recipe.pitch_clips, recipe.seed, workers)
     accelerator = Accelerator(cpu=cpu)
     spoken: Path | None = None
     if recipe.spoken_tokens and tokens is not None and lexicon is not None:
-        spoken = run_spoken(tokenizer, tokens, prepared, lexicon, out.parent, recipe.model.num_tokens)
+        spoken = run_spoken(tokenizer, tokens, prepared, lexicon, out.parent, recipe.model.num_tokens, workers)
     weights = start / WEIGHTS if start else None
     train_and_export(ModelStage(recipe, prepared, tokens, accelerator, weights, spoken), prepared, out)
 
 
-def run_spoken(tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, work: Path, num_units: int) -> Path:
+def run_spoken(
+    tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, work: Path, num_units: int, workers: int = 2
+) -> Path:
     """Align the transcripts and write what they say as tokens; the first of several processes does it.
 
     Raises:
@@ -135,7 +142,7 @@ def run_spoken(tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, wor
         raise CorpusError(f"{prepared} is in shards, which hold no spoken tokens; prepare flat files or leave them out")
     path = spoken_file(tokens)
     if share().is_first and not path.is_file():
-        assign_spoken(prepared, tokens, align_all(tokenizer, tokens, prepared, lexicon, work), num_units)
+        assign_spoken(prepared, tokens, align_all(tokenizer, tokens, prepared, lexicon, work, workers), num_units)
     wait_for(path)
     return path
 

@@ -14,9 +14,7 @@ user (webdataset/webdataset#271) just as Shar does, so nothing is lost.
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +28,10 @@ from tqdm import tqdm
 from train.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
 from train.corpora.manifest import DONE, FOLDER, Manifest
 from train.corpora.source import CorpusError
-from train.launch import Share, one_thread, share, wait_for
+from train.launch import Share, share, wait_for
 from train.prepare import SHARD_HOURS, list_corpus
 from train.report import REPORT, write_report
+from train.workers import worker_pool
 
 INDEX = "shards.json"
 POLL_SECONDS = 0.5
@@ -90,7 +89,7 @@ def run_shards(
     work: list[tuple[str, int]],
     workers: int,
     name: str,
-    start: Callable[..., None] = one_thread,
+    start: Callable[..., None] | None = None,
     arguments: tuple[Any, ...] = (),
 ) -> None:
     """Run a task on every (split, number), with progress over the shards of this process.
@@ -108,8 +107,7 @@ def run_shards(
                 task(item)
                 bar.update()
             return
-        context = get_context("spawn")  # a forked process would inherit threads that torch has already started
-        with ProcessPoolExecutor(workers, context, start, arguments) as pool:
+        with worker_pool(workers, start, arguments) as pool:
             for _ in pool.map(task, work):
                 bar.update()
 

@@ -1,5 +1,6 @@
 """HuBERT's units: torchaudio's network against transformers', and the published clustering on flat files and shards."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,22 @@ def test_units_are_the_nearest_centroids_and_the_mel_is_cut_to_them(
     assert torch.equal(ids.tokens(clip, 0, len(features)), nearest_centroid(features, tokenizer.centroids))
     windows = WindowSampler(prepared, "train", path, load_small_model(), 640)
     assert windows.clips[0].num_frames == len(features)
+
+
+def test_worker_processes_assign_the_units_that_one_process_does(
+    run_folder: Path, prepared: Path, corpus: Path, tmp_path: Path
+) -> None:
+    flat, shards = tmp_path / "flat", tmp_path / "shards"
+    shutil.copytree(prepared, flat, ignore=shutil.ignore_patterns("tokens-*"))
+    prepare_shards(corpus, shards, workers=1)
+    tokenizer = load_tokenizer(run_folder)
+    alone, together = (assign_tokens(tokenizer, folder, workers) for folder, workers in ((prepared, 1), (flat, 2)))
+    assert alone.read_bytes() == together.read_bytes()
+    field = assign_tokens(tokenizer, shards, workers=2)
+    pool = load_pool(shards, "dev", shard_numbers(shards, "dev"), load_small_model().mel, tokens=field.name)
+    ids = {clip.clip_id: TokenFile(alone).tokens(clip) for clip in PreparedCorpus(prepared, "dev").clips}
+    assert pool.tokens is not None
+    assert all(torch.equal(pool.tokens.tokens(clip), ids[clip.clip_id]) for clip in pool.corpus.clips)
 
 
 def load_small_model():  # type: ignore[no-untyped-def]

@@ -8,9 +8,7 @@ be used. The file is appended to clip by clip, so that an interrupted run goes o
 import json
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +24,7 @@ from train.features import fingerprint
 from train.phones import Lexicon
 from train.prepare import Clip, PreparedCorpus, clips_of, read_index
 from train.text.segments import Peak, quiet_frames, segments
+from train.workers import worker_pool
 
 log = logging.getLogger(__name__)
 
@@ -211,6 +210,5 @@ def _aligned(
         _Worker.start(tokenizer, prepared)
         yield from map(_Worker.align, jobs)
         return
-    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
-    with ProcessPoolExecutor(workers, context, _Worker.start, (tokenizer, prepared)) as pool:
+    with worker_pool(workers, _Worker.start, (tokenizer, prepared)) as pool:
         yield from pool.map(_Worker.align, jobs, chunksize=16)
