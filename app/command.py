@@ -166,14 +166,17 @@ def tokenizer(
     hubert: Annotated[
         str | None, typer.Option(help="HuBERT weights for its units: a folder, a file, a Hub id.")
     ] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="Whisper weights for the recipe whisper-phones: a folder, a file, a Hub id.")
+    ] = None,
     changes: SetOption = None,
     cpu: CpuOption = False,
 ) -> None:
-    """Train the phonetic tokenizer and its units, or cluster the units of HuBERT (recipe hubert-kmeans-200)."""
+    """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
     from train.recipes import load_recipe
     from train.runs import run_any_tokenizer
 
-    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu)
+    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, whisper)
 
 
 @app.command()

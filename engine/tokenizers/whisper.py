@@ -47,6 +47,10 @@ class WhisperTokenizer(PhoneReader):
             pieces.append(hidden[:, start - left : start - left + kept])
         return torch.cat(pieces, dim=1)
 
+    def forward(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:
+        """CTC logits, see `phone_logits`; `frozen_layers` from below get no gradient."""
+        return self.phone_logits(inputs, lengths, frozen_layers)
+
     def phone_logits(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:
         """CTC logits [B, T, P] of log-mels [B, N, M]; class 0 is the blank."""
         if self.classifier is None:
