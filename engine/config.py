@@ -174,7 +174,7 @@ class VocosConfig(Config):
 
 
 class SourceFilterConfig(Config):
-    """Source-filter generator: pulses at the voice's pitch and noise, each shaped by ConvNeXt blocks (arXiv 1910.06711).
+    """Source-filter generator: pulses at the voice's pitch and noise, shaped by ConvNeXt blocks (arXiv 1910.06711).
 
     The phase from frame to frame is that of the pulses: at 50 frames a second a network cannot find it in the mel.
     """

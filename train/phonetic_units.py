@@ -1,4 +1,6 @@
-"""Units of a tokenizer that was taught phones: clusters of one layer's features, or parts of phones. T frames, F dims, V units.
+"""Units of a tokenizer that was taught phones: clusters of one layer's features, or parts of phones.
+
+T frames, F dims, V units.
 
 CTC alone leaves features in which speakers and neighbours weigh as much as phones, so that clusters of them say more
 than a small model can learn to foretell. Parts of phones say the phone and no more.
@@ -101,9 +103,7 @@ def _frames(
     return found
 
 
-def phone_parts(
-    tokenizer: PhoneReader, clip: Clip, inputs: Tensor, mel: Tensor, lexicon: Lexicon
-) -> np.ndarray | None:
+def phone_parts(tokenizer: PhoneReader, clip: Clip, inputs: Tensor, mel: Tensor, lexicon: Lexicon) -> np.ndarray | None:
     """Which third of which phone each frame of a clip is, int64 [T]; None where its transcript does not say."""
     symbols = transcript_symbols(lexicon, clip.transcript) if clip.transcript else None
     aligned = align_clip(tokenizer, clip.clip_id, inputs, mel, symbols) if symbols else None

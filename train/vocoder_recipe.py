@@ -24,9 +24,7 @@ class VocoderRecipe(Config):
 
     stage: Literal["vocoder"] = "vocoder"
     name: str = "vocoder"
-    generator: Annotated[HiFiGANConfig | VocosConfig | SourceFilterConfig, Field(discriminator="kind")] = (
-        VocosConfig()
-    )
+    generator: Annotated[HiFiGANConfig | VocosConfig | SourceFilterConfig, Field(discriminator="kind")] = VocosConfig()
     start: Path | None = None  # weights to begin with; those of the same name and shape are taken
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
     steps: int | None = None  # a budget in steps, or

@@ -1,4 +1,4 @@
-"""The stage of a tokenizer on Whisper's encoder: CTC on dictionary phones, first a classifier, then the upper layers too.
+"""The stage of a tokenizer on Whisper's encoder: CTC on phones, first a classifier, then the upper layers too.
 
 B batch, N frames of Whisper's log-mel (100 a second), M mel bins, T = N / 2 frames, P phones and the blank.
 """

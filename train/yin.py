@@ -1,7 +1,7 @@
 """Pitch of training segments by YIN (de Cheveigné and Kawahara, 2002): cheap enough for every step.
 
-CREPE (`engine.pitch`) hears better and costs a twentieth of the sound's length; a network that learns the median of many
-segments does not repeat YIN's occasional octave errors.
+CREPE (`engine.pitch`) hears better and costs a twentieth of the sound's length; a network that learns the median of
+many segments does not repeat YIN's occasional octave errors.
 """
 
 import torch
@@ -26,8 +26,10 @@ def yin(waveform: Tensor, hop_samples: int, sample_rate_hz: int) -> tuple[Tensor
     difference = _normalised_difference(waveform, hop_samples, sample_rate_hz)  # [B, T, L]
     shortest = int(sample_rate_hz / MAX_HZ)
     searched = difference[..., shortest:-1]
-    dip = (searched < DIP) & (searched <= difference[..., shortest + 1 :]) & (
-        searched <= difference[..., shortest - 1 : -2]
+    dip = (
+        (searched < DIP)
+        & (searched <= difference[..., shortest + 1 :])
+        & (searched <= difference[..., shortest - 1 : -2])
     )
     first = dip.float().argmax(-1)
     lag = torch.where(dip.any(-1), first, searched.argmin(-1)) + shortest

@@ -17,7 +17,9 @@ from engine.tokenizers.whisper import WhisperTokenizer
 from engine.tokenizers.whisper_encoder import WhisperEncoder, WhisperLogMel
 from engine.tokenizers.whisper_weights import load_whisper, read_whisper, whisper_sizes
 
-SMALL = WhisperConfig(num_units=6, dim=128, num_layers=2, num_heads=2, feedforward_dim=96, max_frames=60, context_frames=10)
+SMALL = WhisperConfig(
+    num_units=6, dim=128, num_layers=2, num_heads=2, feedforward_dim=96, max_frames=60, context_frames=10
+)
 
 
 @pytest.fixture(scope="module")
