@@ -169,14 +169,17 @@ def tokenizer(
     hubert: Annotated[
         str | None, typer.Option(help="HuBERT weights for its units: a folder, a file, a Hub id.")
     ] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="Whisper weights for the recipe whisper-phones: a folder, a file, a Hub id.")
+    ] = None,
     changes: SetOption = None,
     cpu: CpuOption = False,
 ) -> None:
-    """Train the phonetic tokenizer and its units, or cluster the units of HuBERT (recipe hubert-kmeans-200)."""
+    """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
     from train.recipes import load_recipe
     from train.runs import run_any_tokenizer
 
-    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu)
+    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, whisper)
 
 
 @app.command()
@@ -297,11 +300,22 @@ def evaluate_(
     split: Annotated[str, typer.Option(help="Split of the corpus to measure on; never one trained on.")] = "test",
     quick: Annotated[bool, typer.Option("--quick", help="A few clips only.")] = False,
     pairs: Annotated[Path | None, typer.Option(help="Lexical pairs, from `python -m train.text pairs`.")] = None,
+    whisper: Annotated[
+        Path | None, typer.Option(help="Folder of a faster-whisper model, the second recogniser.")
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="Another system's sounds, as NAME=FOLDER; may be given again.")
+    ] = None,
 ) -> None:
-    """Measure a bundle on held-out speech and write the numbers into its model card."""
-    from studies.evaluation import evaluate_bundle
+    """Measure a bundle on held-out speech and write the numbers into its model card.
 
-    for line in evaluate_bundle(bundle, corpus, split=split, quick=quick, pairs=pairs):
+    Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
+    """
+    from studies.evaluation import evaluate_bundle
+    from studies.others import OtherSystem
+
+    others = [OtherSystem.parse(each) for each in also or ()]
+    for line in evaluate_bundle(bundle, corpus, split=split, quick=quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)
 
 

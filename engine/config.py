@@ -173,6 +173,30 @@ class VocosConfig(Config):
     mel: MelConfig = MelConfig()
 
 
+class SourceFilterConfig(Config):
+    """Source-filter generator: pulses at the voice's pitch and noise, shaped by ConvNeXt blocks (arXiv 1910.06711).
+
+    The phase from frame to frame is that of the pulses: at 50 frames a second a network cannot find it in the mel.
+    """
+
+    kind: Literal["source_filter"] = "source_filter"
+    channels: int = 256
+    hidden_channels: int = 768
+    num_layers: int = 8
+    kernel_size: int = 7
+    n_fft: int = 512  # = window of the filters; short, so that a burst stays short
+    frames_per_mel: int = 4  # spectral frames per mel frame: hop = mel.hop_samples / frames_per_mel
+    pitch_channels: int = 96
+    pitch_hidden_channels: int = 256
+    pitch_layers: int = 4
+    min_hz: float = 50.0
+    max_hz: float = 550.0
+    num_pitch_bins: int = 128  # spaced by the same ratio from min_hz to max_hz
+    anchor_frames: int = 24  # pulses start anew where the voice is weakest within so many frames on each side
+    history_frames: int = 128  # mel frames before a block that are read to know where its pulses lie
+    mel: MelConfig = MelConfig()
+
+
 class GriffinLimConfig(Config):
     """Phase reconstruction without any weights: for tests, never for the demo voice."""
 
@@ -181,7 +205,9 @@ class GriffinLimConfig(Config):
     mel: MelConfig = MelConfig()
 
 
-VocoderConfig = Annotated[HiFiGANConfig | VocosConfig | GriffinLimConfig, Field(discriminator="kind")]
+VocoderConfig = Annotated[
+    HiFiGANConfig | VocosConfig | SourceFilterConfig | GriffinLimConfig, Field(discriminator="kind")
+]
 
 
 class HubertConfig(Config):
@@ -222,4 +248,23 @@ class PhoneticConfig(Config):
     mel: MelConfig = MelConfig()
 
 
-TokenizerConfig = Annotated[HubertConfig | PhoneticConfig, Field(discriminator="kind")]
+class WhisperConfig(Config):
+    """Whisper's encoder (arXiv 2212.04356), a phone classifier on it, and units made of its features."""
+
+    kind: Literal["whisper"] = "whisper"
+    num_units: int = 120
+    num_mels: int = 80  # of Whisper's own log-mel, 100 frames a second
+    dim: int = 512
+    num_layers: int = 6
+    num_heads: int = 8
+    feedforward_dim: int = 2048
+    max_frames: int = 1500  # positions, 30 s; longer clips are heard in windows
+    context_frames: int = 150  # heard on each side of such a window, and then left out
+    classifier_dim: int = 256
+    classifier_kernel: int = 3
+    phone_parts: PhonePartsConfig | None = None  # None: units are k-means clusters
+    phones: tuple[str, ...] = ()  # CTC inventory without the blank, which is class 0
+    mel: MelConfig = MelConfig()  # of the model; one unit for each of its frames
+
+
+TokenizerConfig = Annotated[HubertConfig | PhoneticConfig | WhisperConfig, Field(discriminator="kind")]

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +22,7 @@ from studies.likelihood import ClipLikelihood, likelihood
 from studies.listeners import Ears
 from studies.measuring import Measuring
 from studies.model_card import summary, write_measured
+from studies.others import OtherSystem, other_rows
 from studies.reconstruction import clip_rows, embedded_voices
 from studies.renderings import SYSTEMS
 from studies.scores import Evaluation, Row, Speed, cluster_of, pooled, write_rows
@@ -30,7 +31,7 @@ NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
 QUICK_CLIPS, QUICK_CONTINUATIONS = 10, 10
 CLIP_SECONDS = Seconds(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
 CONTINUATION_SECONDS = 10.0
-PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer")
+PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
 
 
 def evaluate(
@@ -45,6 +46,8 @@ def evaluate(
     *,
     sampling: Sampling = Sampling(),
     workers: int | None = None,
+    whisper: Path | None = None,
+    also: Sequence[OtherSystem] = (),
 ) -> Evaluation:
     """Measure a bundle on recordings that it was not trained on.
 
@@ -57,8 +60,10 @@ def evaluate(
         out: folder for clips.jsonl, continuations.jsonl and evaluation.json.
         pairs: lexical pairs of speakers who were not trained on, as `python -m train.text pairs` makes them.
         workers: processes that listen; None takes one for each core, 0 none but this.
+        whisper: folder of a faster-whisper model, the second recogniser; None asks the environment.
+        also: other systems' sounds, measured by the same judges.
     Raises:
-        MeasureError: the corpus cannot be used.
+        MeasureError: the corpus or Whisper's folder cannot be used.
     """
     if num_clips < 1 or num_continuations < 0:
         raise MeasureError(
@@ -68,12 +73,13 @@ def evaluate(
     if sampling.guidance is None:  # written down as the number that was used
         sampling = sampling.model_copy(update={"guidance": engine.own_guidance})
     workers = (os.cpu_count() or 1) if workers is None else workers
-    measuring = Measuring(engine, sampling, seed, Ears.installed(), workers)
+    measuring = Measuring(engine, sampling, seed, Ears.installed(whisper), workers)
     lengths = Seconds(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
     clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
     speed = _speed(engine)
     scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
     takes = continuation_rows(_continuations(measuring, clips[:num_continuations]))
+    also_rows = list(other_rows(measuring, also))
     cluster = cluster_of(rows)
     systems = {system: [row for row in rows if row.system == system] for system in SYSTEMS}
     measured = systems["ground_truth"]
@@ -95,6 +101,8 @@ def evaluate(
         continuation_seconds=_continuation_seconds(engine),
         num_continuations=len(takes),
         continuations=pooled(takes, cluster),
+        others={other.name: pooled([row for row in also_rows if row.system == other.name], "clip") for other in also},
+        whisper=measuring.ears.whisper.name if measuring.ears.whisper else None,
         lexical=_lexical(engine, corpus, pairs) if pairs else {},
         speed=speed,
         not_measured=measuring.ears.missing,
@@ -104,6 +112,8 @@ def evaluate(
     if out is not None:
         write_rows(rows, out / "clips.jsonl")
         write_rows(takes, out / "continuations.jsonl")
+        if also:
+            write_rows(also_rows, out / "others.jsonl")
         (out / "evaluation.json").write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return evaluation
 
@@ -115,13 +125,15 @@ def evaluate_bundle(
     quick: bool = False,
     out: Path = Path("out/evaluation"),
     pairs: Path | None = None,
+    whisper: Path | None = None,
+    also: Sequence[OtherSystem] = (),
 ) -> Iterator[str]:
     """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people."""
     folder = Path(bundle)
     if not (folder / "bundle.json").is_file():
         raise MeasureError(f"{folder} is no bundle folder (it has no bundle.json), so its card cannot be written.")
     size = (QUICK_CLIPS, QUICK_CONTINUATIONS) if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
-    evaluation = evaluate(folder, corpus, split, *size, out=out, pairs=pairs)
+    evaluation = evaluate(folder, corpus, split, *size, out=out, pairs=pairs, whisper=whisper, also=also)
     card = write_measured(folder, evaluation)
     yield from summary(evaluation)
     yield f"Rows of every clip are in {out}, the model card is {card}."

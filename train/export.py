@@ -18,7 +18,7 @@ from engine.loudness import LOUDNESS_LUFS
 from engine.network import VAEGSLM
 from engine.tokenizers import build_tokenizer
 from engine.tokenizers.hubert import HubertTokenizer
-from engine.tokenizers.phonetic import PhoneticTokenizer
+from engine.tokenizers.phone_reader import PhoneReader
 from engine.vocoders import build_vocoder
 from train.clean import SETTINGS, CleanSettings
 from train.features import Tokenizer, units_only
@@ -56,7 +56,7 @@ def load_tokenizer(out: Path) -> Tokenizer:
     tokenizer = build_tokenizer(TypeAdapter[TokenizerConfig](TokenizerConfig).validate_json((out / CONFIG).read_text()))
     tokenizer.load_state_dict(load_file(str(out / WEIGHTS)))
     tokenizer.eval()
-    assert isinstance(tokenizer, PhoneticTokenizer | HubertTokenizer)
+    assert isinstance(tokenizer, PhoneReader | HubertTokenizer)
     return tokenizer
 
 

@@ -14,11 +14,12 @@ from torch import Tensor
 from engine.config import MelConfig, TokenizerConfig
 from engine.tokenizers import build_tokenizer
 from engine.tokenizers.hubert import HubertTokenizer
+from engine.tokenizers.phone_reader import PhoneReader
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from engine.tokenizers.units import nearest_centroid
 from train.prepare import Clip, FlatCorpus
 
-Tokenizer: TypeAlias = PhoneticTokenizer | HubertTokenizer
+Tokenizer: TypeAlias = PhoneReader | HubertTokenizer
 
 
 class ClipFeatures(Protocol):
@@ -37,20 +38,27 @@ class ClipFeatures(Protocol):
         ...
 
 
-class PhoneticFeatures:
-    """One layer of the phonetic tokenizer, from the stored mel."""
+def encoder_inputs(tokenizer: PhoneReader, corpus: FlatCorpus, clip: Clip) -> Tensor:
+    """What a tokenizer's encoder hears of a clip: the stored mel where it is that, else its own of the stored audio."""
+    if isinstance(tokenizer, PhoneticTokenizer):
+        return corpus.mel(clip)
+    return tokenizer.inputs(corpus.audio(clip))
 
-    needs_audio = False
 
-    def __init__(self, tokenizer: PhoneticTokenizer) -> None:
+class PhoneFeatures:
+    """One layer of a tokenizer that was taught phones."""
+
+    def __init__(self, tokenizer: PhoneReader) -> None:
         self.tokenizer = tokenizer.eval()
         self.centroids = tokenizer.centroids
         self.mel = tokenizer.config.mel
+        self.needs_audio = not isinstance(tokenizer, PhoneticTokenizer)
 
     @torch.inference_mode()
     def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
-        mel = corpus.mel(clip).to(self.centroids.device)
-        return self.tokenizer.features_batch(mel[None], torch.tensor([len(mel)], device=mel.device))[0].float()
+        inputs = encoder_inputs(self.tokenizer, corpus, clip).to(self.centroids.device)
+        lengths = torch.tensor([self.tokenizer.num_frames(len(inputs))], device=inputs.device)
+        return self.tokenizer.features_batch(inputs[None], lengths)[0].float()
 
     def units(self, features: Tensor) -> Tensor:
         return self.tokenizer.units(features)
@@ -77,7 +85,7 @@ class HubertFeatures:
 
 def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
     """The interface over a tokenizer, where its weights are."""
-    return PhoneticFeatures(tokenizer) if isinstance(tokenizer, PhoneticTokenizer) else HubertFeatures(tokenizer)
+    return PhoneFeatures(tokenizer) if isinstance(tokenizer, PhoneReader) else HubertFeatures(tokenizer)
 
 
 def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
@@ -87,7 +95,7 @@ def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
 
 def units_only(tokenizer: Tokenizer) -> Tokenizer:
     """The part of a tokenizer that makes units."""
-    return tokenizer.without_classifier() if isinstance(tokenizer, PhoneticTokenizer) else tokenizer
+    return tokenizer.without_classifier() if isinstance(tokenizer, PhoneReader) else tokenizer
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,22 @@ from train.tokenizer import TokenizerRecipe, TokenizerStage
 from train.tokens import assign_tokens
 from train.vae_gslm import ModelRecipe, ModelStage
 from train.vocoder import VocoderRecipe, VocoderStage
+from train.whisper_tokenizer import WhisperRecipe, WhisperStage
 
 log = logging.getLogger(__name__)
 
 
-def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: Path, cpu: bool = False) -> None:
-    """Train the phonetic tokenizer, then cluster its units."""
+def run_tokenizer(
+    recipe: TokenizerRecipe | WhisperRecipe, prepared: Path, lexicon: Path, out: Path, cpu: bool = False
+) -> None:
+    """Train a tokenizer on phones, from nothing or on Whisper's encoder, then fit its units."""
     accelerator = Accelerator(cpu=cpu)
     words = Lexicon(lexicon)
-    stage = TokenizerStage(recipe, prepared, words, accelerator)
+    stage: TokenizerStage | WhisperStage
+    if isinstance(recipe, WhisperRecipe):
+        stage = WhisperStage(recipe, prepared, words, accelerator)
+    else:
+        stage = TokenizerStage(recipe, prepared, words, accelerator)
     clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
     if accelerator.is_main_process:
         tokenizer = stage.tokenizer_on_cpu()
@@ -43,25 +50,34 @@ def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: P
 
 
 def run_any_tokenizer(
-    recipe: AnyRecipe, prepared: Path, lexicon: Path | None, hubert: str | None, out: Path, cpu: bool = False
+    recipe: AnyRecipe,
+    prepared: Path,
+    lexicon: Path | None,
+    hubert: str | None,
+    out: Path,
+    cpu: bool = False,
+    whisper: str | None = None,
 ) -> None:
     """Make the tokenizer of a recipe.
 
     Args:
         lexicon: folder of the CMU dictionary, which a phonetic tokenizer needs.
         hubert: weights of HuBERT instead of those that the recipe names.
+        whisper: weights of Whisper instead of those that the recipe names.
     Raises:
         SettingsError: a recipe of another stage, or no lexicon for a phonetic one.
     """
     if isinstance(recipe, HubertRecipe):
         run_hubert(recipe.model_copy(update={"hubert": hubert}) if hubert else recipe, prepared, out, cpu)
-    elif isinstance(recipe, TokenizerRecipe):
+    elif isinstance(recipe, TokenizerRecipe | WhisperRecipe):
         if lexicon is None:
             raise SettingsError("a phonetic tokenizer needs --lexicon, the folder of the CMU dictionary (cmudict.dict)")
+        if isinstance(recipe, WhisperRecipe) and whisper:
+            recipe = recipe.model_copy(update={"whisper": whisper})
         run_tokenizer(recipe, prepared, lexicon, out, cpu)
     else:
         raise SettingsError(
-            f"{recipe.name} is a recipe of the stage {recipe.stage!r}; expected 'tokenizer' or 'hubert'"
+            f"{recipe.name} is a recipe of the stage {recipe.stage!r}; expected 'tokenizer', 'whisper' or 'hubert'"
         )
 
 

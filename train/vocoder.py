@@ -11,13 +11,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from engine.vocoders import build_vocoder
+from engine.vocoders import SourceFilter, build_vocoder
 from train.discriminators import Discriminators
 from train.gradients import apply_gradients
 from train.loop import Clock, checkpoints, run
 from train.metrics import Sample
 from train.pool import open_corpus
 from train.segments import SegmentBatch, segment_source
+from train.start import start_from
 from train.vocoder_losses import (
     MelLoss,
     SpectralLoss,
@@ -26,6 +27,7 @@ from train.vocoder_losses import (
     feature_matching_loss,
     log_spectral_distance,
 )
+from train.vocoder_pitch import pitch_loss
 from train.vocoder_recipe import VocoderRecipe, load_vocoder_recipe
 
 HELD_OUT_HOURS = 0.5  # of a corpus in shards
@@ -51,6 +53,8 @@ class VocoderStage:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
         generator = build_vocoder(recipe.generator)
+        if recipe.start is not None:
+            start_from(generator, recipe.start)
         judges = recipe.discriminators
         discriminators = Discriminators(judges.periods, judges.period_width, judges.n_ffts, judges.resolution_width)
         self.generator, self.discriminators, self.generator_optimizer, self.discriminator_optimizer = (
@@ -92,8 +96,12 @@ class VocoderStage:
             with nullcontext() if last else self.accelerator.no_sync(self.generator):
                 gradient = balanced_gradient(losses, generated) * self.accelerator.num_processes
                 self.accelerator.backward(generated, gradient=gradient)
-            for key, (_, loss) in losses.items():
-                metrics[key] = metrics.get(key, 0.0) + loss.item() / len(batches)
+                pitch = self._pitch_loss(batch)
+                if pitch is not None:
+                    self.accelerator.backward(self.accelerator.num_processes * recipe.pitch_weight * pitch)
+            values = {key: loss for key, (_, loss) in losses.items()} | ({} if pitch is None else {"pitch": pitch})
+            for key, value in values.items():
+                metrics[key] = metrics.get(key, 0.0) + value.item() / len(batches)
         norm = self._apply(self.generator, self.generator_optimizer, rate, 10.0)
         self.average.update_parameters(self.accelerator.unwrap_model(self.generator))
         frames = float(len(batches) * size * recipe.segment_frames)
@@ -122,6 +130,11 @@ class VocoderStage:
             losses["adversarial"] = (ramp * recipe.adversarial_weight, adversarial)
             losses["features"] = (ramp * recipe.feature_weight, features)
         return losses
+
+    def _pitch_loss(self, batch: SegmentBatch) -> Tensor | None:
+        """How far the pitch that the generator reads is from the one measured; None for one that reads none."""
+        generator = self.accelerator.unwrap_model(self.generator)
+        return pitch_loss(generator, batch) if isinstance(generator, SourceFilter) else None
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field
 
-from engine.config import Config, HiFiGANConfig, VocosConfig
+from engine.config import Config, HiFiGANConfig, SourceFilterConfig, VocosConfig
 from train.clock import Budget
 
 
@@ -24,7 +24,8 @@ class VocoderRecipe(Config):
 
     stage: Literal["vocoder"] = "vocoder"
     name: str = "vocoder"
-    generator: Annotated[HiFiGANConfig | VocosConfig, Field(discriminator="kind")] = VocosConfig()
+    generator: Annotated[HiFiGANConfig | VocosConfig | SourceFilterConfig, Field(discriminator="kind")] = VocosConfig()
+    start: Path | None = None  # weights to begin with; those of the same name and shape are taken
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
     steps: int | None = None  # a budget in steps, or
     minutes: float | None = 60.0  # in minutes of training, or
@@ -43,6 +44,7 @@ class VocoderRecipe(Config):
     spectral_weight: float = 1.0  # weights are shares of the gradient at the waveform, see `balanced_gradient`
     adversarial_weight: float = 0.3
     feature_weight: float = 0.7
+    pitch_weight: float = 1.0  # of reading the pitch from the mel, for a generator that does
     discriminator_rate_factor: float = 2.0  # of the learning rate: they join late and must catch up
     average_decay: float = 0.999  # of the exported, averaged generator
     precision: Literal["bf16", "float32"] = "bf16"

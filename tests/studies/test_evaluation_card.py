@@ -53,6 +53,8 @@ def evaluation(numbers: Numbers) -> Evaluation:
         continuation_seconds=10.0,
         num_continuations=40,
         continuations={name: numbers.next() for name in continued if name and not name.isdigit()},
+        others={name: {key: numbers.next() for key in ("dnsmos", "whisper_cer")} for name in ("authors", "vocoded")},
+        whisper="base",
         lexical={
             kind: LexicalAccuracy(tokens=numbers.next(), tokens_and_latents=numbers.next(), by_phones=numbers.next())
             for kind in ("alone", "carried")
@@ -132,6 +134,16 @@ def test_a_bundle_that_nobody_measured_says_so_and_how_to(folder: Path) -> None:
     card = model_card(load_bundle(folder))
     assert "undertone evaluate" in card
     assert not re.search(r"\d \[\d", card)
+
+
+def test_the_card_says_which_second_recogniser_listened(folder: Path) -> None:
+    _, card = carried(folder, Numbers())
+    assert "faster-whisper with the model base" in card
+    assert "| authors |" in card.split("### Other systems, by the same judges")[1]
+    deaf = evaluation(Numbers()).model_copy(update={"whisper": None, "others": {}})
+    text = write_measured(folder, deaf).read_text(encoding="utf-8")
+    assert "faster-whisper with" not in text
+    assert "### Other systems" not in text
 
 
 def test_a_measure_that_is_missing_is_not_a_column_of_dashes(folder: Path) -> None:

@@ -18,10 +18,11 @@ from train.hubert_units import HubertRecipe
 from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
 from train.vocoder import VocoderRecipe
+from train.whisper_tokenizer import WhisperRecipe
 
-AnyRecipe = TokenizerRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
+AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
 Recipe = Annotated[AnyRecipe, Field(discriminator="stage")]
-StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)
+StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)
 FOLDER = Path(__file__).parent
 BUDGETS = ("steps", "minutes", "frames")
 

@@ -17,10 +17,10 @@ from torch import Tensor
 from torchaudio.functional import forced_align
 from tqdm import tqdm
 
-from engine.tokenizers.phonetic import PhoneticTokenizer
+from engine.tokenizers.phone_reader import PhoneReader
 from train.corpora.source import CorpusError
 from train.export import load_tokenizer
-from train.features import fingerprint
+from train.features import encoder_inputs, fingerprint
 from train.phones import Lexicon
 from train.prepare import Clip, PreparedCorpus, clips_of, read_index
 from train.text.segments import Peak, quiet_frames, segments
@@ -80,18 +80,19 @@ def transcript_symbols(lexicon: Lexicon, transcript: str) -> list[tuple[int, boo
 
 @torch.inference_mode()
 def align_clip(
-    tokenizer: PhoneticTokenizer, clip_id: str, mel: Tensor, symbols: list[tuple[int, bool]]
+    tokenizer: PhoneReader, clip_id: str, inputs: Tensor, mel: Tensor, symbols: list[tuple[int, bool]]
 ) -> AlignedClip | None:
     """Align one clip.
 
     Args:
+        inputs: what the tokenizer's encoder hears of it, as `encoder_inputs` gives it.
         mel: natural-log mel [T, M].
         symbols: of the transcript, with whether each begins a word.
     Returns:
         None where the clip has fewer frames than its symbols need.
     """
-    logits = tokenizer.phone_logits(mel[None], torch.tensor([len(mel)]))
-    log_probs = logits[0].float().log_softmax(-1)
+    logits = tokenizer.phone_logits(inputs[None], torch.tensor([tokenizer.num_frames(len(inputs))]))
+    log_probs = logits[0, : len(mel)].float().log_softmax(-1)
     targets = torch.tensor([symbol for symbol, _ in symbols], dtype=torch.int32)
     repeats = int((targets[1:] == targets[:-1]).sum())
     if len(targets) + repeats > len(mel):
@@ -119,7 +120,7 @@ def _peaks(path: np.ndarray, symbols: list[tuple[int, bool]]) -> list[Peak]:
 class _Worker:
     """One process of `align_corpus`."""
 
-    tokenizer: PhoneticTokenizer
+    tokenizer: PhoneReader
     corpora: dict[str, PreparedCorpus]
 
     @classmethod
@@ -132,17 +133,19 @@ class _Worker:
     @classmethod
     def align(cls, job: tuple[Clip, list[tuple[int, bool]]]) -> AlignedClip | None:
         clip, symbols = job
-        return align_clip(cls.tokenizer, clip.clip_id, cls.corpora[clip.split].mel(clip), symbols)
+        corpus = cls.corpora[clip.split]
+        inputs = encoder_inputs(cls.tokenizer, corpus, clip)
+        return align_clip(cls.tokenizer, clip.clip_id, inputs, corpus.mel(clip), symbols)
 
 
-def phone_reader(run: Path) -> PhoneticTokenizer:
+def phone_reader(run: Path) -> PhoneReader:
     """The tokenizer of a finished run, with its phone classifier.
 
     Raises:
         CorpusError: not a phonetic tokenizer, or exported without the classifier.
     """
     tokenizer = load_tokenizer(run)
-    if not isinstance(tokenizer, PhoneticTokenizer) or tokenizer.classifier is None:
+    if not isinstance(tokenizer, PhoneReader) or tokenizer.classifier is None:
         raise CorpusError(f"{run} reads no phones; aligning needs the run of a phonetic tokenizer, not a bundle's part")
     return tokenizer
 
