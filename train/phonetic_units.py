@@ -22,7 +22,7 @@ from train.phone_parts import fit_points, parts_of, transition_costs
 from train.phones import Lexicon
 from train.pool import open_corpus
 from train.prepare import Clip, CorpusError
-from train.text.alignment import align_clip, transcript_symbols
+from train.text.alignment import align_clip
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,6 @@ def _frames(
 
 def phone_parts(tokenizer: PhoneReader, clip: Clip, inputs: Tensor, mel: Tensor, lexicon: Lexicon) -> np.ndarray | None:
     """Which third of which phone each frame of a clip is, int64 [T]; None where its transcript does not say."""
-    symbols = transcript_symbols(lexicon, clip.transcript) if clip.transcript else None
+    symbols = lexicon.symbols(clip.transcript) if clip.transcript else None
     aligned = align_clip(tokenizer, clip.clip_id, inputs, mel, symbols) if symbols else None
     return parts_of(np.array(aligned.symbols), np.array(aligned.ends), len(lexicon.inventory)) if aligned else None

@@ -22,13 +22,14 @@ from engine.config import Config, PhoneticConfig
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from train.averaging import averaged_model
 from train.batches import FrameBatches
+from train.ctc import ctc_with_unknown
 from train.gradients import apply_gradients
 from train.loop import Budget, step_seed
 from train.metrics import Sample
 from train.phone_parts import with_phones
-from train.phones import Lexicon
+from train.phones import Coverage, Lexicon, no_words_error
 from train.pool import open_corpus
-from train.prepare import Clip, CorpusError
+from train.prepare import Clip
 
 DEV_FRAMES_PER_BATCH = 8000
 
@@ -86,7 +87,7 @@ class TokenizerStage:
     def __init__(self, recipe: TokenizerRecipe, prepared: Path, lexicon: Lexicon, accelerator: Accelerator) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         self.train_set = _Transcribed(prepared, "train", lexicon, recipe)
-        self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe)
+        self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe, known_only=True)
         self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, recipe.seed)
         torch.manual_seed(recipe.seed)
         tokenizer = PhoneticTokenizer(with_phones(recipe.model, lexicon.inventory))
@@ -139,18 +140,10 @@ class TokenizerStage:
         return metrics | {"gradient_norm": norm}
 
     def _loss(self, tokenizer: nn.Module, batch: PhoneBatch) -> Tensor:
-        """CTC loss per phone."""
+        """Return the CTC loss per phone."""
         with torch.autocast(batch.mel.device.type, torch.bfloat16, enabled=self.recipe.bf16):
             logits = tokenizer(batch.mel, batch.lengths)
-        loss = nn.functional.ctc_loss(
-            logits.float().log_softmax(-1).transpose(0, 1),
-            batch.classes,
-            batch.lengths,
-            batch.num_classes,
-            reduction="sum",
-            zero_infinity=True,
-        )
-        return loss / batch.num_classes.sum()
+        return ctc_with_unknown(logits.float().log_softmax(-1), batch.lengths, batch.classes, batch.num_classes)
 
     @torch.inference_mode()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -181,17 +174,25 @@ class TokenizerStage:
 
 
 class _Transcribed:
-    """The clips of a split whose words are all in the dictionary."""
+    """The clips of a split whose words are mostly in the dictionary.
 
-    def __init__(self, prepared: Path, split: str, lexicon: Lexicon, recipe: TokenizerRecipe) -> None:
+    Args:
+        known_only: only clips without unknown words, which phone errors can be counted on.
+    """
+
+    def __init__(
+        self, prepared: Path, split: str, lexicon: Lexicon, recipe: TokenizerRecipe, known_only: bool = False
+    ) -> None:
         self.corpus = open_corpus(prepared, split, recipe.model.mel, recipe.max_hours)
         self.items: list[tuple[Clip, list[int]]] = []
         for clip in self.corpus.clips:
-            classes = lexicon.classes(clip.transcript)
+            classes = [symbol for symbol, _ in lexicon.symbols(clip.transcript) or []]
+            if known_only and lexicon.unknown_class in classes:
+                continue
             if classes and 2 * len(classes) < clip.num_frames:
                 self.items.append((clip, classes))
         if not self.items:
-            raise CorpusError(f"no clip of the split {split!r} has a transcript whose words are all in the dictionary")
+            raise no_words_error(split, Coverage.of((clip.transcript for clip in self.corpus.clips), lexicon))
 
     @property
     def frame_counts(self) -> list[int]:

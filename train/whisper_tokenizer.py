@@ -23,16 +23,15 @@ from engine.tokenizers.whisper_weights import load_whisper, read_whisper, whispe
 from train.augmentation import AugmentationConfig, disturbed
 from train.averaging import averaged_model
 from train.batches import FrameBatches
+from train.ctc import ctc_with_unknown
 from train.gradients import apply_gradients
 from train.loop import Budget, step_seed
 from train.metrics import Sample
 from train.phone_parts import with_phones
-from train.phones import Lexicon
+from train.phones import Coverage, Lexicon, no_words_error
 from train.pool import open_corpus
 from train.prepare import Clip, CorpusError
 from train.tokenizer import warmup_cosine
-
-MAX_UNKNOWN_SHARE = 0.3  # of a clip's words
 
 
 class WhisperRecipe(Config):
@@ -82,39 +81,13 @@ class WhisperBatch:
     classes: Tensor
     num_classes: Tensor
 
+    @property
+    def targets(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the CTC loss takes beside the probabilities: frames, symbols end to end, symbols of each item."""
+        return self.lengths, self.classes, self.num_classes
+
     def to(self, device: torch.device) -> "WhisperBatch":
         return WhisperBatch(*(value.to(device) for value in vars(self).values()))
-
-
-def spoken_classes(lexicon: Lexicon, transcript: str) -> list[int] | None:
-    """CTC classes of a transcript, a word that the dictionary lacks being one class that any phones fit (P + 1).
-
-    Returns:
-        None where nothing is said, or more than MAX_UNKNOWN_SHARE of the words are unknown.
-    """
-    unknown = len(lexicon.inventory) + 1
-    words = [lexicon.classes(word) if lexicon.phones(word) else None for word in lexicon.words(transcript)]
-    if not words or sum(word is None for word in words) > MAX_UNKNOWN_SHARE * len(words):
-        return None
-    return [symbol for word in words for symbol in (word or [unknown])]
-
-
-def ctc_with_unknown(log_probs: Tensor, batch: WhisperBatch) -> Tensor:
-    """CTC loss per symbol, where class P is as likely as all phones together (arXiv 2201.12208).
-
-    Args:
-        log_probs: [B, T, P], P phones and the blank, which is class 0.
-    """
-    anything = log_probs[..., 1:].logsumexp(-1, keepdim=True)
-    loss = nn.functional.ctc_loss(
-        torch.cat([log_probs, anything], dim=-1).transpose(0, 1),
-        batch.classes,
-        batch.lengths,
-        batch.num_classes,
-        reduction="sum",
-        zero_infinity=True,
-    )
-    return loss / batch.num_classes.sum()
 
 
 class WhisperStage:
@@ -157,7 +130,7 @@ class WhisperStage:
             batch = self.train_set.batch(self.batches.batch(step * parts + part), True).to(accelerator.device)
             last = micro_batch == recipe.gradient_accumulation - 1
             with nullcontext() if last else accelerator.no_sync(self.tokenizer):
-                loss = ctc_with_unknown(self._log_probs(self.tokenizer, batch), batch)
+                loss = ctc_with_unknown(self._log_probs(self.tokenizer, batch), *batch.targets)
                 # Processes' gradients are averaged; times their number they are added.
                 accelerator.backward(loss * accelerator.num_processes)
             metrics["loss"] += loss.item() / recipe.gradient_accumulation
@@ -190,7 +163,7 @@ class WhisperStage:
             if int(batch.classes.max()) > len(network.config.phones):
                 continue
             log_probs = self._log_probs(network, batch)
-            losses.append(ctc_with_unknown(log_probs, batch).item())
+            losses.append(ctc_with_unknown(log_probs, *batch.targets).item())
             decoded = torch.unique_consecutive(log_probs[0].argmax(-1))
             errors += Levenshtein.distance(decoded[decoded > 0].tolist(), batch.classes.tolist())
             phones += len(batch.classes)
@@ -238,11 +211,12 @@ class _Transcribed:
         self.corpus = open_corpus(prepared, split, recipe.model.mel, recipe.max_hours, audio=True)
         self.items: list[tuple[Clip, list[int]]] = []
         for clip in self.corpus.clips:
-            classes = spoken_classes(lexicon, clip.transcript)
+            symbols = lexicon.symbols(clip.transcript) or []
+            classes = [symbol for symbol, _ in symbols]
             if classes and 2 * len(classes) < clip.num_frames <= tokenizer.config.max_frames:
                 self.items.append((clip, classes))
         if not self.items:
-            raise CorpusError(f"no clip of the split {split!r} has a transcript whose words are in the dictionary")
+            raise no_words_error(split, Coverage.of((clip.transcript for clip in self.corpus.clips), lexicon))
 
     @property
     def frame_counts(self) -> list[int]:

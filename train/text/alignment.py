@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 BLANK = 0
 UNKNOWN_LOG_PROB = -1.0  # per frame of an unknown word: dearer than the right phone, cheaper than a wrong one
-MAX_UNKNOWN_SHARE = 0.3  # of a clip's words
 
 
 @dataclass(frozen=True)
@@ -64,18 +63,6 @@ class Alignment:
         head, *lines = path.read_text(encoding="utf-8").splitlines()
         clips = (AlignedClip(**json.loads(line)) for line in lines)
         return cls(tuple(json.loads(head)["phones"]), {clip.clip_id: clip for clip in clips})
-
-
-def transcript_symbols(lexicon: Lexicon, transcript: str) -> list[tuple[int, bool]] | None:
-    """Symbols of a transcript and whether each begins a word; None where too few of its words are known."""
-    found: list[tuple[int, bool]] = []
-    words = lexicon.words(transcript)
-    unknown = 0
-    for word in words:
-        classes = lexicon.classes(word) if lexicon.phones(word) else None
-        unknown += classes is None
-        found += [(symbol, not place) for place, symbol in enumerate(classes or [len(lexicon.inventory) + 1])]
-    return found if words and unknown <= MAX_UNKNOWN_SHARE * len(words) else None
 
 
 @torch.inference_mode()
@@ -174,7 +161,7 @@ def align_corpus(
     partial = path.with_suffix(".partial")
     done = _begun(partial, lexicon.inventory)
     clips = [clip for clip in chosen_clips(read_index(prepared), max_clips) if clip.clip_id not in done]
-    jobs = [(clip, symbols) for clip in clips if (symbols := transcript_symbols(lexicon, clip.transcript))]
+    jobs = [(clip, symbols) for clip in clips if (symbols := lexicon.symbols(clip.transcript))]
     log.info("%d clips to align, %d are done", len(jobs), len(done))
     with partial.open("a", encoding="utf-8") as file:
         found = _aligned(tokenizer, prepared, jobs, workers)
