@@ -20,7 +20,9 @@ from tqdm import tqdm
 from engine.config import MelConfig
 from train.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
 from train.corpora import CorpusError, Source, layout_of, read_layout
+from train.corpora.layouts import is_cut_manifest
 from train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
+from train.corpora.source import Notes
 from train.flat_files import JOURNAL, Clip, FlatWriter
 from train.report import write_report
 from train.workers import worker_pool
@@ -41,11 +43,19 @@ def read_corpus(folder: Path) -> list[Source]:
 def list_corpus(
     corpus: Path, out: Path, splits: tuple[str, ...], layout: str = "auto", shard_hours: float = SHARD_HOURS
 ) -> Manifest:
-    """The manifest of a corpus, written once."""
-    if not (out / FOLDER / DONE).is_file():
-        if layout == "auto" and not corpus.is_file():
-            layout = layout_of(corpus)  # before anything is written
-        write_manifest(cuts_of_corpus(corpus, layout), out, str(corpus), splits, shard_hours)
+    """Return the manifest of a corpus, written once.
+
+    Raises:
+        CorpusError: nothing to list, or a folder that was prepared from something else.
+    """
+    if (out / FOLDER / DONE).is_file():
+        manifest = Manifest(out)
+        manifest.check_asked(str(corpus), splits, layout)
+        return manifest
+    notes = Notes()
+    if not is_cut_manifest(corpus):
+        layout_of(corpus)  # before anything is written
+    write_manifest(cuts_of_corpus(corpus, layout, notes), out, str(corpus), splits, shard_hours, notes=notes)
     return Manifest(out)
 
 
@@ -67,6 +77,9 @@ def prepare(
         CorpusError: nothing usable. Files that fail are listed in `rejected.jsonl`, counted in `report.json`, logged.
     """
     if (out / "index.jsonl").is_file():
+        if (out / FOLDER / DONE).is_file():
+            list_corpus(corpus, out, splits, layout)  # the same as then?
+            keep_clean_settings(out, settings)
         return read_index(out)
     manifest = list_corpus(corpus, out, splits, layout)
     keep_clean_settings(out, settings)
@@ -78,7 +91,7 @@ def prepare(
         raise CorpusError(f"no usable recording in {corpus} for the splits {splits}{reason}")
     rate_hz = settings.mel.sample_rate_hz
     kept = ((clip.split, clip.speaker, clip.num_samples / rate_hz, 1) for clip in clips)
-    write_report(out, manifest.corpus, kept, rejected)
+    write_report(out, manifest.corpus, kept, rejected, manifest.facts)
     partial_index = out / "index.jsonl.partial"
     partial_index.write_text("".join(json.dumps(asdict(clip)) + "\n" for clip in clips))
     partial_index.rename(out / "index.jsonl")

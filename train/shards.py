@@ -63,6 +63,8 @@ def prepare_shards(
         CorpusError: nothing usable, or the folder was begun with other settings.
     """
     if (out / INDEX).is_file():
+        list_corpus(corpus, out, splits, layout, shard_hours)  # the same as then?
+        keep_clean_settings(out, settings)
         return dict(json.loads((out / REPORT).read_text()))
     ours = share()
     if ours.is_first:
@@ -189,7 +191,7 @@ def _finish(out: Path, manifest: Manifest, work: list[tuple[str, int]]) -> dict[
         index[split]["frames"].append(facts["frames"])
     if not kept:
         raise CorpusError(f"no usable recording in {manifest.corpus}; see {out / 'rejected.jsonl'} for the reasons")
-    report = write_report(out, manifest.corpus, kept, rejected)
+    report = write_report(out, manifest.corpus, kept, rejected, manifest.facts)
     partial_index = out / f"{INDEX}.partial"
     partial_index.write_text(json.dumps(index) + "\n")
     partial_index.rename(out / INDEX)

@@ -11,7 +11,7 @@ from lhotse.recipes import prepare_librilight, prepare_librispeech, prepare_ljsp
 from tests.speechlike import voice
 from train.corpora import CorpusError, Source, layout_of, read_layout
 from train.corpora.cuts import cut_of, read_cuts, samples_of, speaker_of, split_of, text_of
-from train.corpora.layouts import joined_stretches
+from train.corpora.librivox import joined_stretches
 from train.corpora.manifest import Manifest, cuts_of_corpus, write_manifest
 
 RATE_HZ = 16_000
