@@ -24,6 +24,7 @@ from train.clean import SETTINGS, CleanSettings
 from train.features import Tokenizer, units_only
 from train.loop import Clock
 from train.prepare import CorpusError
+from train.run_recipe import told_changes
 from train.vae_gslm import ModelRecipe
 
 WEIGHTS, CONFIG, TRAINED, PREPARED = "export.safetensors", "export.json", "trained.json", "prepared.json"
@@ -109,7 +110,7 @@ def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[
         tokenizer=tokenizer.config,
         prompt_loudness_lufs=prompt_loudness(stages.model),
         provenance=Provenance(
-            recipe=recipe,
+            recipe="; ".join(filter(None, [recipe, told_changes(stages.model)])),
             data=data,
             steps={stage: int(numbers["steps"]) for stage, numbers in trained.items()},
             minutes={stage: numbers["minutes"] for stage, numbers in trained.items()},
