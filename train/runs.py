@@ -154,7 +154,8 @@ def run_model(
     """Assign tokens, where they are not yet, and train VAE-GSLM.
 
     Args:
-        workers: processes that assign tokens, measure pitch and align transcripts on the CPU; 1 for none but this.
+        workers: processes that assign tokens, measure pitch and align transcripts on the CPU, 1 for none but this; and
+            that build windows for a GPU.
         accept_changes: resume with a recipe that differs from the one the run was begun with.
         start: run whose exported weights to begin with.
         lexicon: folder of cmudict.dict, for a recipe with `spoken_tokens`; the alignment is kept beside `out`.
@@ -181,7 +182,9 @@ def run_model(
     inputs = {"tokens": tokens.name.removesuffix(".u16")} if tokens else {}
     keep_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
     weights = start / WEIGHTS if start else None
-    train_and_export(ModelStage(recipe, prepared, tokens, accelerator, weights, spoken), prepared, out)
+    loader_workers = 0 if accelerator.device.type == "cpu" else workers  # beside a GPU cores have nothing else to do
+    stage = ModelStage(recipe, prepared, tokens, accelerator, weights, spoken, loader_workers)
+    train_and_export(stage, prepared, out)
 
 
 def run_spoken(

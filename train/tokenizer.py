@@ -96,6 +96,8 @@ class TokenizerStage:
         self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, recipe.seed)
         torch.manual_seed(recipe.seed)
         tokenizer = PhoneticTokenizer(with_phones(recipe.model, lexicon.inventory))
+        if tokenizer.projection is not None:  # fitted behind the training; several processes wait for every gradient
+            tokenizer.projection.requires_grad_(False)
         optimizer = torch.optim.AdamW(
             tokenizer.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
         )

@@ -37,7 +37,8 @@ from train.run_settings import (
 )
 from train.samples import reconstruction_samples
 from train.tokenizer import warmup_cosine
-from train.window_sources import held_out_windows, window_source
+from train.window_loader import loaded
+from train.window_sources import WindowSource, held_out_windows, window_source
 from train.windows import Windows
 
 ACTIVE_NATS = 0.02  # a latent dimension with more KL than this per frame carries something
@@ -176,6 +177,7 @@ class ModelStage:
         token_file: what `assign_tokens` returned; not read by a recipe without tokens.
         start: exported weights to begin with instead of random ones.
         spoken: what `assign_spoken` returned, to foretell instead of what the tokenizer heard.
+        loader_workers: processes that build windows ahead of time; the windows are the same.
     """
 
     name = "model"
@@ -188,6 +190,7 @@ class ModelStage:
         accelerator: Accelerator,
         start: Path | None = None,
         spoken: Path | None = None,
+        loader_workers: int = 0,
     ) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
@@ -210,8 +213,15 @@ class ModelStage:
         tokens = token_file if recipe.tokens else None
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
         pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.reads_pitch else None
-        self.train_set = window_source(recipe, prepared, tokens, self.parts, pitch, spoken)
+        self.loader_workers = loader_workers
+        self.train_set = self.loaded(window_source(recipe, prepared, tokens, self.parts, pitch, spoken))
         self.dev_set = held_out_windows(recipe, prepared, tokens, pitch, spoken)
+
+    def loaded(self, source: WindowSource) -> WindowSource:
+        """The source with this stage's workers in front of it."""
+        accelerator, accumulation = self.accelerator, self.recipe.gradient_accumulation
+        processes, process = accelerator.num_processes, accelerator.process_index
+        return loaded(source, accumulation, processes, process, self.loader_workers, accelerator.device)
 
     def averaged(self) -> dict[str, nn.Module]:
         model = self.average.module if self.average else self.accelerator.unwrap_model(self.network)

@@ -104,13 +104,14 @@ class TextStage(ModelStage):
         folders: TextFolders,
         accelerator: Accelerator,
         start: Path,
+        loader_workers: int = 0,
     ) -> None:
         if recipe.part != "language":
             raise ValueError(f"text trains the part 'language' alone, the recipe {recipe.name!r} says {recipe.part!r}")
         spoken = spoken_units(recipe, folders)
-        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, spoken)
+        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, spoken, loader_workers)
         self.settings = settings
-        self.train_set = mixed_windows(recipe, settings, folders, self.parts)
+        self.train_set = self.loaded(mixed_windows(recipe, settings, folders, self.parts))
         self._apart: list[dict[str, float]] = []
         self._told = dict.fromkeys(APART, 0.0)  # the last value stands where a step had no window of the kind
 
