@@ -30,6 +30,10 @@ TokenizerOption = Annotated[Path, typer.Option(help="Folder of the finished toke
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting of the recipe, for example model.latent_dim=16.")
 ]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept-changes", help="Resume with other settings than the run was begun with.")
+]
+LayoutOption = Annotated[str, typer.Option(help="auto, manifest, librispeech, librilight, ljspeech or folder.")]
 WorkersOption = Annotated[
     int, typer.Option(min=1, help="Processes that prepare data on the CPU; 1 for none but this one.")
 ]
@@ -132,7 +136,7 @@ def prepare(
     corpus: CorpusOption,
     out: OutOption,
     workers: WorkersOption = 2,
-    layout: Annotated[str, typer.Option(help="auto, manifest, librispeech, librilight, ljspeech or folder.")] = "auto",
+    layout: LayoutOption = "auto",
     split: Annotated[list[str] | None, typer.Option(help="A split to keep; repeat for more.")] = None,
     shards: Annotated[
         bool, typer.Option("--shards", help="Shards that stream, for hundreds of hours or more.")
@@ -174,12 +178,13 @@ def tokenizer(
     ] = None,
     changes: SetOption = None,
     cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
 ) -> None:
     """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
     from train.recipes import load_recipe
     from train.runs import run_any_tokenizer
 
-    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, whisper)
+    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, accept_changes, whisper)
 
 
 @app.command()
@@ -212,6 +217,7 @@ def train(
     ] = False,
     workers: WorkersOption = 2,
     cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
 ) -> None:
     """Train VAE-GSLM, its ablations or the baseline of tokens alone."""
     from train.recipes import load_recipe_of
@@ -228,7 +234,7 @@ def train(
         raise typer.BadParameter("training needs --prepared, --tokenizer and --out; only --dry-run goes without")
     from train.runs import run_model
 
-    run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon, workers)
+    run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon, workers, accept_changes)
 
 
 @app.command()
@@ -238,13 +244,14 @@ def vocoder(
     out: OutOption,
     changes: SetOption = None,
     cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
 ) -> None:
     """Train the vocoder."""
     from train.recipes import load_recipe_of
     from train.runs import run_vocoder
     from train.vocoder_recipe import VocoderRecipe
 
-    run_vocoder(load_recipe_of(VocoderRecipe, recipe, changes or ()), prepared, out, cpu)
+    run_vocoder(load_recipe_of(VocoderRecipe, recipe, changes or ()), prepared, out, cpu, accept_changes)
 
 
 @app.command()
@@ -258,11 +265,13 @@ def bundle(
     licence: str = "cc-by-4.0",
 ) -> None:
     """Assemble a bundle from finished runs."""
+    from studies.model_card import write_card
     from train.demo import corpora
     from train.export import Stages, write_bundle
 
     data = corpora(corpus) if corpus else ()
     typer.echo(write_bundle(Stages(tokenizer, vocoder, model), out, name, model.name, data, licence))
+    typer.echo(write_card(out))
 
 
 @app.command("demo-bundle")
@@ -275,12 +284,26 @@ def demo_bundle(
         float | None, typer.Option(help="Training time of all stages together; by default as long as the recipes say.")
     ] = None,
     text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the transformer.")] = None,
-    evaluate: Annotated[bool, typer.Option(help="Measure a few clips of the test split and write the card.")] = True,
+    evaluate: Annotated[
+        bool, typer.Option(help="Measure a few clips of the test split, or of dev where there is none.")
+    ] = True,
     cpu: CpuOption = False,
 ) -> None:
     """Train the small recipe from corpus to bundle."""
+    from studies.errors import MeasureError
+    from studies.model_card import write_card
     from train.demo import DemoRecipes, train_demo
 
+    if evaluate:  # what would fail at the end, after hours, fails now
+        from app.corpora import recordings, split_to_measure
+        from studies.evaluation import check_corpus, evaluate_bundle
+
+        listed = recordings(corpus)
+        split = split_to_measure(listed, None)
+        try:
+            check_corpus(listed, split)
+        except MeasureError as error:
+            raise MeasureError(f"{error} Or train without measuring: --no-evaluate.") from error
     # Prose teaches the transformer better than speech alone does, and comes last.
     first = ("demo-decoder",) if text else ("demo-decoder", "demo-language")
     models = (*first, "demo-model", "demo-sound")
@@ -289,15 +312,21 @@ def demo_bundle(
     if budget_minutes is not None:
         recipes = recipes.within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text))
+    typer.echo(write_card(out))
     if evaluate:
-        evaluate_(str(out), corpus, quick=True)
+        for line in evaluate_bundle(out, listed, split, quick=True):
+            typer.echo(line)
 
 
 @app.command("evaluate")
 def evaluate_(
     bundle: Annotated[str, typer.Argument(help="Bundle folder.")],
     corpus: CorpusOption,
-    split: Annotated[str, typer.Option(help="Split of the corpus to measure on; never one trained on.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Never one trained on: test, else dev, if not given; all for a folder of held-out speech."),
+    ] = None,
+    layout: LayoutOption = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="A few clips only.")] = False,
     pairs: Annotated[Path | None, typer.Option(help="Lexical pairs, from `python -m train.text pairs`.")] = None,
     whisper: Annotated[
@@ -311,11 +340,14 @@ def evaluate_(
 
     Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
     """
+    from app.corpora import recordings, split_to_measure
     from studies.evaluation import evaluate_bundle
     from studies.others import OtherSystem
 
     others = [OtherSystem.parse(each) for each in also or ()]
-    for line in evaluate_bundle(bundle, corpus, split=split, quick=quick, pairs=pairs, whisper=whisper, also=others):
+    listed = recordings(corpus, layout)
+    chosen = split_to_measure(listed, split)
+    for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)
 
 

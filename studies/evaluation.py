@@ -15,7 +15,7 @@ from engine.bench import bench
 from engine.tokenizers import unit_names
 from studies.continuations import PROMPT_SECONDS, Continuation, continuation_rows, continuations
 from studies.errors import MeasureError
-from studies.heldout import HeldOut, Seconds, held_out_clips, other_recordings
+from studies.heldout import Corpus, HeldOut, Seconds, folder_of, held_out_clips, other_recordings
 from studies.lexical import LexicalAccuracy, lexical_accuracy, read_pairs
 from studies.lexical_frames import RecordedFrames
 from studies.likelihood import ClipLikelihood, likelihood
@@ -36,7 +36,7 @@ PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer", "fast
 
 def evaluate(
     bundle: str | Path | Engine,
-    corpus: Path,
+    corpus: Corpus,
     split: str = "test",
     num_clips: int = NUM_CLIPS,
     num_continuations: int = NUM_CONTINUATIONS,
@@ -53,7 +53,7 @@ def evaluate(
 
     Args:
         bundle: folder, Hub repository, or an engine that is loaded.
-        corpus: folder with manifest.tsv, whose `split` was never trained on.
+        corpus: folder with manifest.tsv, or listed recordings, whose `split` was never trained on.
         num_clips: to reconstruct and to score.
         num_continuations: prompts of 3 s to go on from; 0 leaves continuations out.
         seed: of the choice of clips and of every draw.
@@ -87,7 +87,7 @@ def evaluate(
         bundle=engine.bundle.name,
         bundle_sha256=engine.bundle.fingerprint,
         created=datetime.now(UTC).date().isoformat(),
-        corpus=corpus.resolve().name,
+        corpus=folder_of(corpus).resolve().name,
         split=split,
         seed=seed,
         num_clips=len(measured),
@@ -103,7 +103,7 @@ def evaluate(
         continuations=pooled(takes, cluster),
         others={other.name: pooled([row for row in also_rows if row.system == other.name], "clip") for other in also},
         whisper=measuring.ears.whisper.name if measuring.ears.whisper else None,
-        lexical=_lexical(engine, corpus, pairs) if pairs else {},
+        lexical=_lexical(engine, folder_of(corpus), pairs) if pairs else {},
         speed=speed,
         not_measured=measuring.ears.missing,
         skipped=measuring.skipped,
@@ -118,9 +118,18 @@ def evaluate(
     return evaluation
 
 
+def check_corpus(corpus: Corpus, split: str) -> None:
+    """Look whether there is something to measure on, before anything is trained for it.
+
+    Raises:
+        MeasureError: no recording of the split has a transcript and a fitting length.
+    """
+    held_out_clips(corpus, split, 1, CLIP_SECONDS)
+
+
 def evaluate_bundle(
     bundle: str | Path,
-    corpus: Path,
+    corpus: Corpus,
     split: str = "test",
     quick: bool = False,
     out: Path = Path("out/evaluation"),

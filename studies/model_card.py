@@ -84,7 +84,7 @@ def _front_matter(config: BundleConfig) -> str:
     fields = {
         "license": licence if known else "other",
         **({} if known else {"license_name": config.licence}),
-        "language": ["en"],
+        "language": list(config.languages),
         "library_name": "undertone",
         "pipeline_tag": "audio-to-audio",
         "tags": ["speech", "speech-language-model", "speech-continuation", "variational-autoencoder"],

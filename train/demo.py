@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import SettingsError
 from train.export import Stages, is_exported, write_bundle
+from train.phone_parts import with_phones
 from train.phones import Lexicon
 from train.prepare import prepare
 from train.recipes import load_recipe_of
+from train.run_recipe import hold_against
 from train.runs import run_model, run_tokenizer, run_vocoder
 from train.text.prose import Prose, read_prose
 from train.text.training import train_on_prose
@@ -97,10 +100,15 @@ def train_demo(
     """
     if (text is None) != (recipes.prose is None):
         raise ValueError("text needs recipes that are trained on it, and those recipes need text")
-    prepared = work / "prepared"
-    prepare(corpus, prepared)
     *earlier, model = (work / recipe.name for recipe in recipes.all_models)
     stages = Stages(work / "tokenizer", work / "vocoder", model, tuple(earlier))
+    data = corpora(corpus)
+    words = Lexicon(lexicon)
+    check_chain(recipes, stages, words)
+    if text is not None:
+        read_prose(text, words, work)
+    prepared = work / "prepared"
+    prepare(corpus, prepared)
     if not is_exported(stages.tokenizer):
         run_tokenizer(recipes.tokenizer, prepared, lexicon, stages.tokenizer, cpu)
     if not is_exported(stages.vocoder):
@@ -111,11 +119,30 @@ def train_demo(
         if not is_exported(folder):
             run_model(recipe, prepared, stages.tokenizer, folder, cpu, start, lexicon)
         start = folder
-    data = corpora(corpus)
     if text is not None and recipes.prose is not None and start is not None:
         train_on_prose(*recipes.prose, start, stages.tokenizer, prepared, text, lexicon, work, cpu)
         data += (written(read_prose(text, Lexicon(lexicon), work)),)
     return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, data, LICENCE)
+
+
+def check_chain(recipes: DemoRecipes, stages: Stages, lexicon: Lexicon) -> None:
+    """Look for what would stop the chain after hours of training.
+
+    Raises:
+        SettingsError: recipes that do not fit together, or not the runs that are there already.
+        CorpusError: units that are not the parts of the dictionary's phones.
+    """
+    with_phones(recipes.tokenizer.model, lexicon.inventory)
+    num_units = recipes.tokenizer.model.num_units
+    for recipe in recipes.all_models:
+        if recipe.tokens and recipe.model.num_tokens != num_units:
+            raise SettingsError(
+                f"the recipe {recipe.name!r} has model.num_tokens {recipe.model.num_tokens}, the tokenizer "
+                f"{recipes.tokenizer.name!r} makes {num_units} units; they must be the same"
+            )
+    folders = (stages.tokenizer, stages.vocoder, *stages.earlier, stages.model)
+    for folder, recipe in zip(folders, (recipes.tokenizer, recipes.vocoder, *recipes.all_models), strict=True):
+        hold_against(folder, recipe)
 
 
 def written(prose: Prose) -> str:

@@ -77,7 +77,12 @@ class HubertFeatures:
 
     @torch.inference_mode()
     def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
-        return self.tokenizer.features(corpus.audio(clip).to(self.centroids.device))
+        return self.of_waveform(corpus.audio(clip))
+
+    @torch.inference_mode()
+    def of_waveform(self, waveform: Tensor) -> Tensor:
+        """Features of float32 [samples] at 16 kHz, [T, F]."""
+        return self.tokenizer.features(waveform.to(self.centroids.device))
 
     def units(self, features: Tensor) -> Tensor:
         return nearest_centroid(features, self.centroids)

@@ -18,52 +18,58 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel
 
-from engine.config import Config, PhoneticConfig
+from engine.config import PhoneticConfig
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from train.averaging import averaged_model
 from train.batches import FrameBatches
 from train.ctc import ctc_with_unknown
 from train.gradients import apply_gradients
-from train.loop import Budget, step_seed
+from train.loop import step_seed
 from train.metrics import Sample
 from train.phone_parts import with_phones
 from train.phones import Coverage, Lexicon, no_words_error
 from train.pool import open_corpus
 from train.prepare import Clip
+from train.run_settings import (
+    Count,
+    CountOrNone,
+    Minutes,
+    Positive,
+    Rate,
+    RunSettings,
+    Seed,
+    Share,
+    ShareBelowOne,
+    TempoRange,
+    Weight,
+)
 
 DEV_FRAMES_PER_BATCH = 8000
 
 
-class TokenizerRecipe(Config):
+class TokenizerRecipe(RunSettings):
     """How the phonetic tokenizer is trained."""
 
     stage: Literal["tokenizer"] = "tokenizer"
     name: str = "phonetic"
-    steps: int | None = None  # a budget in optimiser steps, or
-    minutes: float | None = 40.0  # in minutes of training, or
-    frames: int | None = None  # in frames seen, over all processes
+    minutes: Minutes | None = 40.0  # where neither steps nor frames are given
     model: PhoneticConfig = PhoneticConfig()
-    frames_per_step: int = 5000  # of each micro-batch of each process, padding included
-    gradient_accumulation: int = 1  # gradients are added over micro-batches and processes
-    average_decay: float | None = None  # exponential average of the weights, which is then what is exported
-    max_hours: float = 200.0  # of a corpus in shards: how much is read into memory, 29 MB an hour
-    learning_rate: float = 1.5e-3
-    warmup: float = 0.04  # share of the budget
-    weight_decay: float = 0.01
-    max_gradient_norm: float = 1.0
-    tempo_range: tuple[float, float] = (0.9, 1.15)  # time stretch of the mel
-    frequency_masks: int = 2
-    frequency_mask_bins: int = 18
-    time_masks_per_second: float = 0.6
-    time_mask_frames: int = 8
-    unit_frames: int = 300_000  # that the units are fitted on
+    frames_per_step: Count = 5000  # of each micro-batch of each process, padding included
+    gradient_accumulation: Count = 1  # gradients are added over micro-batches and processes
+    average_decay: ShareBelowOne | None = None  # exponential average of the weights, which is then what is exported
+    max_hours: Positive = 200.0  # of a corpus in shards: how much is read into memory, 29 MB an hour
+    learning_rate: Rate = 1.5e-3
+    warmup: ShareBelowOne = 0.04  # share of the budget
+    weight_decay: Share = 0.01
+    max_gradient_norm: Positive = 1.0
+    tempo_range: TempoRange = (0.9, 1.15)  # time stretch of the mel
+    frequency_masks: CountOrNone = 2
+    frequency_mask_bins: CountOrNone = 18
+    time_masks_per_second: Weight = 0.6
+    time_mask_frames: CountOrNone = 8
+    unit_frames: Count = 300_000  # that the units are fitted on
     bf16: bool = True
-    seed: int = 0
-
-    @property
-    def budget(self) -> Budget:
-        """When the run ends."""
-        return Budget(self.steps, self.minutes, self.frames)
+    seed: Seed = 0
 
 
 @dataclass
@@ -91,6 +97,8 @@ class TokenizerStage:
         self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, recipe.seed)
         torch.manual_seed(recipe.seed)
         tokenizer = PhoneticTokenizer(with_phones(recipe.model, lexicon.inventory))
+        if tokenizer.projection is not None:  # fitted behind the training; several processes wait for every gradient
+            tokenizer.projection.requires_grad_(False)
         optimizer = torch.optim.AdamW(
             tokenizer.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
         )

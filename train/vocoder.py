@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-import yaml
 from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from train.gradients import apply_gradients
 from train.loop import Clock, checkpoints, run
 from train.metrics import Sample
 from train.pool import open_corpus
+from train.run_recipe import RECIPE, keep_recipe
 from train.segments import SegmentBatch, segment_source
 from train.start import start_from
 from train.vocoder_losses import (
@@ -228,11 +228,10 @@ def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool
         out: folder of the run; its `recipe.yaml` is what was run.
         cpu: train on the CPU even where there is an accelerator.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
     accelerator = Accelerator(cpu=cpu)
+    keep_recipe(out, recipe, main=accelerator.is_main_process)
     stage = VocoderStage(recipe, prepared, accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     if accelerator.is_main_process:
         save_file(stage.averaged()["vocoder"].state_dict(), str(out / "vocoder.safetensors"))
     return clock
@@ -241,7 +240,7 @@ def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool
 def newest_vocoder(out: Path) -> tuple[nn.Module, int]:
     """The averaged generator in the newest checkpoint of a run, finished or not, and its step."""
     newest = checkpoints(out)[-1]
-    recipe = load_vocoder_recipe(out / "recipe.yaml")
+    recipe = load_vocoder_recipe(out / RECIPE)
     # The average is the first object that the stage registers with the accelerator.
     state = torch.load(newest / "custom_checkpoint_0.pkl", map_location="cpu", weights_only=True)
     vocoder = build_vocoder(recipe.generator)

@@ -16,58 +16,69 @@ from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from engine.config import Config, PhonePartsConfig, WhisperConfig
+from engine.config import PhonePartsConfig, WhisperConfig
 from engine.tokenizers.whisper import WhisperTokenizer
 from engine.tokenizers.whisper_encoder import WhisperLogMel
 from engine.tokenizers.whisper_weights import load_whisper, read_whisper, whisper_sizes
 from train.augmentation import AugmentationConfig, disturbed
 from train.averaging import averaged_model
 from train.batches import FrameBatches
+from train.clock import Budget
 from train.ctc import ctc_with_unknown
 from train.gradients import apply_gradients
-from train.loop import Budget, step_seed
+from train.loop import step_seed
 from train.metrics import Sample
 from train.phone_parts import with_phones
 from train.phones import Coverage, Lexicon, no_words_error
 from train.pool import open_corpus
 from train.prepare import Clip, CorpusError
+from train.run_settings import (
+    Count,
+    CountOrNone,
+    Minutes,
+    Positive,
+    Rate,
+    RunSettings,
+    Seed,
+    Share,
+    ShareBelowOne,
+    Weight,
+)
 from train.tokenizer import warmup_cosine
 
 
-class WhisperRecipe(Config):
+class WhisperRecipe(RunSettings):
     """How a tokenizer on Whisper's encoder is trained."""
 
     stage: Literal["whisper"] = "whisper"
     name: str = "whisper"
+    minutes: Minutes | None = 60.0  # where neither steps nor frames are given
     whisper: str = "openai/whisper-base"  # weights: a Hub id, a folder or a file; their sizes are the encoder's
     model: WhisperConfig = WhisperConfig(phone_parts=PhonePartsConfig())
-    steps: int | None = None  # a budget in optimiser steps, or
-    minutes: float | None = 60.0  # in minutes of training, or
-    frames: int | None = None  # in frames seen, over all processes
-    frames_per_step: int = 3000  # of each micro-batch of each process, padding included
-    gradient_accumulation: int = 1  # gradients are added over micro-batches and processes
-    trained_layers: int = 2  # of the encoder, from above; those below stay as they are
-    frozen_share: float = 0.15  # of the budget, in which only the classifier is trained
-    learning_rate: float = 1e-3  # of the classifier
-    encoder_learning_rate: float = 1e-4
-    warmup: float = 0.03  # share of the budget
-    weight_decay: float = 0.01
-    max_gradient_norm: float = 5.0
-    average_decay: float = 0.995
-    max_hours: float = 200.0  # of a corpus in shards: how much is read into memory
+    frames_per_step: Count = 3000  # of each micro-batch of each process, padding included
+    gradient_accumulation: Count = 1  # gradients are added over micro-batches and processes
+    trained_layers: CountOrNone = 2  # of the encoder, from above; those below stay as they are
+    frozen_share: Share = 0.15  # of the budget, in which only the classifier is trained
+    learning_rate: Rate = 1e-3  # of the classifier
+    encoder_learning_rate: Rate = 1e-4
+    warmup: Share = 0.03  # share of the budget
+    weight_decay: Weight = 0.01
+    max_gradient_norm: Positive = 5.0
+    average_decay: ShareBelowOne = 0.995
+    max_hours: Positive = 200.0  # of a corpus in shards: how much is read into memory
     augmentation: AugmentationConfig = AugmentationConfig()
-    frequency_masks: int = 2
-    frequency_mask_bins: int = 13
-    time_masks_per_second: float = 0.5
-    time_mask_frames: int = 14  # of the log-mel
-    evaluation_clips: int = 100
-    unit_frames: int = 300_000  # that the units are fitted on
+    frequency_masks: CountOrNone = 2
+    frequency_mask_bins: Count = 13
+    time_masks_per_second: Weight = 0.5
+    time_mask_frames: Count = 14  # of the log-mel
+    evaluation_clips: Count = 100
+    unit_frames: Count = 300_000  # that the units are fitted on
     bf16: bool = True
-    seed: int = 0
+    seed: Seed = 0
 
     @property
     def budget(self) -> Budget:
-        """When the run ends: steps rule where they are given, as the default is in minutes."""
+        """Return when the run ends: steps rule where they are given, as the default is in minutes."""
         minutes = self.minutes if self.steps is None and self.frames is None else None
         return Budget(self.steps, minutes, self.frames)
 

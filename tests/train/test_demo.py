@@ -9,11 +9,13 @@ from safetensors.torch import load_file
 
 from engine.bundle import load_bundle
 from engine.config import PhonePartsConfig, VocosConfig
+from engine.errors import SettingsError
 from engine.tokenizers import PARTS_OF_PHONE
 from tests.train.tiny_recipes import MODEL, TOKENIZER
 from train.demo import DemoRecipes, train_demo
 from train.export import WEIGHTS
 from train.phones import Lexicon
+from train.run_recipe import keep_recipe
 from train.vae_gslm import LANGUAGE, SOUND
 from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe
 
@@ -85,6 +87,22 @@ def test_with_text_the_transformer_learns_from_prose_last(corpus: Path, lexicon_
     assert taught(as_phones, as_frames) == set(LANGUAGE)
     again = train_demo(corpus, lexicon_folder, tmp_path / "bundle", work, recipes, cpu=True, text=tmp_path)
     assert load_bundle(again).fingerprint == load_bundle(out).fingerprint
+
+
+def test_what_would_stop_the_chain_after_hours_stops_it_at_once(
+    corpus: Path, lexicon_folder: Path, tmp_path: Path
+) -> None:
+    sizes = MODEL.model.model_copy(update={"num_tokens": 13})
+    unfit = DemoRecipes(TOKENIZER, VOCODER, (MODELS[0].model_copy(update={"model": sizes}),))
+    with pytest.raises(SettingsError, match="num_tokens 13, the tokenizer 'phonetic' makes 12 units"):
+        train_demo(corpus, lexicon_folder, tmp_path / "bundle", tmp_path / "work", unfit, cpu=True)
+    begun = tmp_path / "begun"
+    keep_recipe(begun / "half-decoder", MODELS[0])
+    (begun / "half-decoder" / "trained.json").write_text('{"steps": 2}')
+    other = DemoRecipes(TOKENIZER, VOCODER, (MODELS[0].model_copy(update={"beta": 0.3}),))
+    with pytest.raises(SettingsError, match=r"half-decoder was begun with other settings: beta was 0\.04 and is 0\.3"):
+        train_demo(corpus, lexicon_folder, tmp_path / "bundle", begun, other, cpu=True)
+    assert not (begun / "prepared").exists()
 
 
 def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:

@@ -125,6 +125,50 @@ def test_an_override_that_fits_nothing_is_refused(override: str, words: str) -> 
         load_recipe("librispeech-960", [override])
 
 
+@pytest.mark.parametrize(
+    ("name", "override"),
+    [
+        ("librispeech-960", "beta=-1"),
+        ("librispeech-960", "beta=.nan"),
+        ("librispeech-960", "minutes=0"),
+        ("librispeech-960", "steps=-5"),
+        ("librispeech-960", "batch_size=-4"),
+        ("librispeech-960", "window_frames=0"),
+        ("librispeech-960", "learning_rate=-1"),
+        ("librispeech-960", "utterance_seconds=[4, 2]"),
+        ("librispeech-960", "checkpoint_minutes=0"),
+        ("librispeech-960", "model.latent_dim=0"),
+        ("librispeech-960", "model.transformer.num_heads=0"),
+        ("demo-tokenizer", "frames_per_step=0"),
+        ("vocoder-cpu", "segment_frames=0"),
+        ("vocoder-cpu", "average_decay=1.5"),
+        ("hubert-kmeans-200", "file_share=0"),
+    ],
+)
+def test_a_value_out_of_range_is_an_error_that_names_file_key_and_value(name: str, override: str) -> None:
+    key, value = override.split("=")
+    with pytest.raises(SettingsError, match=rf"{name}.yaml: {key}") as error:
+        load_recipe(name, [override])
+    assert "pydantic" not in str(error.value)
+    assert value.strip("[].").split(",")[0] in str(error.value)
+
+
+def test_an_unknown_key_is_named_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"unknown key 'bta'; known keys: .*beta, gamma"):
+        load_recipe("librispeech-960", ["bta=1"])
+    with pytest.raises(SettingsError, match=r"unknown key 'model.transformer.layers'; known keys: dim, num_layers"):
+        load_recipe("librispeech-960", ["model.transformer.layers=1"])
+
+
+def test_every_number_of_a_recipe_has_a_range() -> None:
+    for kind in (ModelRecipe, TokenizerRecipe, VocoderRecipe, HubertRecipe):
+        for key, field in kind.model_json_schema()["properties"].items():
+            for choice in field.get("anyOf", [field]):
+                if choice.get("type") in ("integer", "number"):
+                    assert {"minimum", "exclusiveMinimum"} & choice.keys(), (kind.__name__, key)
+                    assert {"maximum", "exclusiveMaximum"} & choice.keys(), (kind.__name__, key)
+
+
 def test_a_recipe_of_another_stage_is_refused() -> None:
     with pytest.raises(SettingsError, match="stage 'vocoder'"):
         load_recipe_of(ModelRecipe, "vocoder-cpu")

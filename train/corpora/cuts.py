@@ -12,6 +12,7 @@ from lhotse.utils import compute_num_samples
 from train.corpora.channels import one_voice
 from train.corpora.headers import has_libsndfile_header, read_header, read_range
 from train.corpora.source import Source, held_out
+from train.corpora.unsupported import check_cuts_file
 
 HELD_OUT_CUTS = 100  # one in so many of a cut manifest that names no splits
 
@@ -49,6 +50,7 @@ def cut_of(source: Source) -> Cut:
 
 def read_cuts(path: Path) -> Iterator[Cut]:
     """Cuts of a manifest that Lhotse wrote, one at a time; `custom.split` names the split, else 1 in 100 is dev."""
+    check_cuts_file(path)
     for cut in CutSet.from_jsonl_lazy(path):
         facts = cut.custom or {}
         cut.custom = facts | {"split": facts.get("split", "dev" if held_out(cut.id, HELD_OUT_CUTS) else "train")}

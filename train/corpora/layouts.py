@@ -22,8 +22,7 @@ from train.corpora.tables import (
     nemo,
     nemo_tables,
 )
-
-UNREAD = {".tar": "a tar archive", ".parquet": "a parquet table", ".zip": "an archive", ".gz": "an archive"}
+from train.corpora.unsupported import check_cuts_file
 
 LAYOUTS: dict[str, Callable[[Path, Notes], Iterator[Source]]] = {
     "manifest": manifest,
@@ -64,7 +63,8 @@ def layout_of(corpus: Path) -> str:
     if corpus.is_file():
         if is_nemo(corpus):
             return "nemo"
-        raise _no_folder(corpus)
+        check_cuts_file(corpus)
+        raise CorpusError(f"{corpus} holds cuts of Lhotse, which have no layout; leave --layout out")
     if not corpus.is_dir():
         raise CorpusError(f"{corpus} is no folder; give a corpus folder, or Lhotse cuts as .jsonl or .jsonl.gz")
     found = next((layout for layout, fits in _FITS.items() if fits(corpus)), None)
@@ -96,10 +96,3 @@ def read_layout(corpus: Path, layout: str = "auto", notes: Notes | None = None) 
 def is_cut_manifest(path: Path) -> bool:
     """Return whether a file may hold Lhotse's cuts."""
     return path.is_file() and path.name.endswith((".jsonl", ".jsonl.gz")) and not is_nemo(path)
-
-
-def _no_folder(path: Path) -> CorpusError:
-    what = UNREAD.get(path.suffix.lower(), "a single recording" if is_audio(path) else "a file")
-    return CorpusError(
-        f"{path} is {what}; give a folder of recordings, Lhotse cuts (.jsonl, .jsonl.gz) or a NeMo manifest (.json)"
-    )

@@ -6,6 +6,7 @@ from accelerate import Accelerator
 
 from train.export import WEIGHTS, is_exported
 from train.phones import Lexicon
+from train.run_recipe import keep_recipe
 from train.runs import run_tokens, train_and_export
 from train.text.latents import store_latents
 from train.text.phones_first import PhoneStage
@@ -34,6 +35,7 @@ def train_phones_first(
         work: where encoded prose is kept.
     """
     accelerator, words = Accelerator(cpu=cpu), Lexicon(lexicon)
+    keep_recipe(out, recipe, main=accelerator.is_main_process)
     prose, held_out = (read_prose(text, words, work, kept_aside) for kept_aside in (False, True))
     stage = PhoneStage(recipe, prose, held_out, len(words.inventory), accelerator, start)
     train_and_export(stage, prepared, out)
@@ -48,6 +50,8 @@ def train_with_text(
         start: exported weights; their posterior and decoder stay as they are.
     """
     accelerator = Accelerator(cpu=cpu)
+    inputs = {"tokens": folders.tokens.stem, "text": settings.model_dump_json()}
+    keep_recipe(out, recipe, main=accelerator.is_main_process, **inputs)
     stage = TextStage(recipe, settings, folders, accelerator, start)
     if accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)
