@@ -33,7 +33,19 @@ SetOption = Annotated[
 AcceptOption = Annotated[
     bool, typer.Option("--accept-changes", help="Resume with other settings than the run was begun with.")
 ]
-LayoutOption = Annotated[str, typer.Option(help="auto, manifest, librispeech, librilight, ljspeech or folder.")]
+LayoutOption = Annotated[
+    str,
+    typer.Option(
+        help="auto (by what lies in the folder), manifest, librispeech, librilight, ljspeech, vctk, commonvoice, "
+        "audiofolder, timit, kaldi, nemo or folder."
+    ),
+]
+LanguageOption = Annotated[
+    list[str] | None, typer.Option("--language", help="Language of the speech, ISO 639 code; may be given again.")
+]
+LicenceOption = Annotated[
+    str | None, typer.Option(help="Licence of the bundle; by default that of the corpus where its manifest says it.")
+]
 WorkersOption = Annotated[
     int, typer.Option(min=1, help="Processes that prepare data on the CPU; 1 for none but this one.")
 ]
@@ -262,15 +274,18 @@ def bundle(
     out: Annotated[Path, typer.Option(help="The bundle to write.")],
     name: str = "undertone",
     corpus: Annotated[Path | None, typer.Option(help="Corpus trained on, for the model card.")] = None,
-    licence: str = "cc-by-4.0",
+    licence: LicenceOption = None,
+    language: LanguageOption = None,
 ) -> None:
     """Assemble a bundle from finished runs."""
     from studies.model_card import write_card
-    from train.demo import corpora
+    from train.demo import corpora, licence_of
     from train.export import Stages, write_bundle
 
     data = corpora(corpus) if corpus else ()
-    typer.echo(write_bundle(Stages(tokenizer, vocoder, model), out, name, model.name, data, licence))
+    stages = Stages(tokenizer, vocoder, model)
+    terms, languages = licence or licence_of(data), tuple(language or ("en",))
+    typer.echo(write_bundle(stages, out, name, model.name, data, terms, languages))
     typer.echo(write_card(out))
 
 
@@ -284,6 +299,8 @@ def demo_bundle(
         float | None, typer.Option(help="Training time of all stages together; by default as long as the recipes say.")
     ] = None,
     text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the transformer.")] = None,
+    licence: LicenceOption = None,
+    language: LanguageOption = None,
     evaluate: Annotated[
         bool, typer.Option(help="Measure a few clips of the test split, or of dev where there is none.")
     ] = True,
@@ -311,7 +328,7 @@ def demo_bundle(
     recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, prose)
     if budget_minutes is not None:
         recipes = recipes.within(budget_minutes)
-    typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text))
+    typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text, licence, tuple(language or ("en",))))
     typer.echo(write_card(out))
     if evaluate:
         for line in evaluate_bundle(out, listed, split, quick=True):

@@ -22,7 +22,9 @@ from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
 from train.vocoder_recipe import VocoderRecipe
 
-LICENCE = "cc-by-4.0"  # the corpora's; see their attribution in the model card
+CC_BY = "cc-by-4.0"
+NOT_STATED = "not stated"  # of recordings whose manifest names no licence: their owner must say it
+OPEN_LICENCES = ("cc-by-4.0", "cc-by 4.0", "public domain", "cc0")  # all may become a bundle under CC BY 4.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def train_demo(
     recipes: DemoRecipes,
     cpu: bool = False,
     text: Path | None = None,
+    licence: str | None = None,
+    languages: tuple[str, ...] = ("en",),
 ) -> Path:
     """Train every part on the corpus' train split and write the bundle.
 
@@ -95,6 +99,8 @@ def train_demo(
         out: the bundle.
         work: prepared corpus and runs; a second call goes on where the first stopped.
         text: folder of books.tsv.xz for `recipes.prose`.
+        licence: of the bundle; None is what the corpus' manifest allows.
+        languages: ISO 639 codes of the speech.
     Raises:
         ValueError: recipes for prose and no text, or the other way round.
     """
@@ -103,6 +109,7 @@ def train_demo(
     *earlier, model = (work / recipe.name for recipe in recipes.all_models)
     stages = Stages(work / "tokenizer", work / "vocoder", model, tuple(earlier))
     data = corpora(corpus)
+    licence = licence or licence_of(data)
     words = Lexicon(lexicon)
     check_chain(recipes, stages, words)
     if text is not None:
@@ -122,7 +129,7 @@ def train_demo(
     if text is not None and recipes.prose is not None and start is not None:
         train_on_prose(*recipes.prose, start, stages.tokenizer, prepared, text, lexicon, work, cpu)
         data += (written(read_prose(text, Lexicon(lexicon), work)),)
-    return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, data, LICENCE)
+    return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, data, licence, languages)
 
 
 def check_chain(recipes: DemoRecipes, stages: Stages, lexicon: Lexicon) -> None:
@@ -148,6 +155,13 @@ def check_chain(recipes: DemoRecipes, stages: Stages, lexicon: Lexicon) -> None:
 def written(prose: Prose) -> str:
     """The prose that a transformer has read, for the model card."""
     return f"prose of {len(prose.books)} books, {len(prose):,} sentences, read by the transformer alone"
+
+
+def licence_of(data: tuple[str, ...]) -> str:
+    """Return the licence of a bundle trained on these corpora, as `corpora` names them: CC BY 4.0, or not stated."""
+    stated = [(*entry.lower().split(", ", 2), "", "")[2] for entry in data]
+    allowed = bool(stated) and all(any(name in entry for name in OPEN_LICENCES) for entry in stated)
+    return CC_BY if allowed else NOT_STATED
 
 
 def corpora(corpus: Path) -> tuple[str, ...]:

@@ -125,14 +125,14 @@ def test_a_manifest_lists_every_clip_once_and_names_what_is_broken(tmp_path: Pat
     assert {cut.id for cut in manifest.cuts()} == {"19-1-0000", *in_shards}
 
 
-NEMO = '{"audio_filepath": "a.wav", "duration": 1.0, "text": "the cat"}\n'
+OTHER = '{"sound": "a.wav", "length": 1.0}\n'
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("manifest.jsonl", NEMO.encode(), "a NeMo manifest: its first line holds audio_filepath"),
-        ("manifest.json", NEMO.encode(), "a JSON file"),
+        ("manifest.jsonl", OTHER.encode(), "a list of something else: its first line holds sound, length"),
+        ("manifest.json", OTHER.encode(), "a JSON file"),
         ("data.parquet", b"PAR1", r"a table \(.parquet\)"),
         ("shard-000.tar", b"", r"an archive \(.tar\).*Unpack it"),
         ("wav.scp", b"a a.wav\n", "a Kaldi list"),

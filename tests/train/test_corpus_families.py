@@ -250,8 +250,8 @@ def test_the_speaker_column_of_ljspeech_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("a.tar", "a tar archive"),
-        ("a.parquet", "a parquet table"),
+        ("a.tar", "an archive"),
+        ("a.parquet", "a table"),
         ("a.wav", "a single recording"),
         ("a.xyz", "a file"),
     ],

@@ -12,7 +12,7 @@ from engine.config import PhonePartsConfig, VocosConfig
 from engine.errors import SettingsError
 from engine.tokenizers import PARTS_OF_PHONE
 from tests.train.tiny_recipes import MODEL, TOKENIZER
-from train.demo import DemoRecipes, train_demo
+from train.demo import DemoRecipes, licence_of, train_demo
 from train.export import WEIGHTS
 from train.phones import Lexicon
 from train.run_recipe import keep_recipe
@@ -113,3 +113,18 @@ def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:
     minutes = [recipe.minutes for recipe in (scaled.tokenizer, scaled.vocoder, *scaled.all_models)]
     assert sum(filter(None, minutes)) == pytest.approx(10.0)
     assert None not in minutes
+
+
+@pytest.mark.parametrize(
+    ("data", "licence"),
+    [
+        (("libri, 4.92 h, CC-BY-4.0 (LibriSpeech, Panayotov et al.)", "lj, 0.69 h, Public domain"), "cc-by-4.0"),
+        (("vctk, 0.43 h, ODC-By / CC-BY-4.0 (CSTR VCTK Corpus)",), "cc-by-4.0"),
+        (("libri, 4.92 h, CC-BY-4.0", "mine, 1.00 h, licence not stated"), "not stated"),
+        (("libri, 4.92 h, CC-BY-NC-4.0",), "not stated"),
+        (("recordings",), "not stated"),
+        ((), "not stated"),
+    ],
+)
+def test_nobodys_recordings_get_a_licence_that_their_owner_did_not_give(data: tuple[str, ...], licence: str) -> None:
+    assert licence_of(data) == licence

@@ -57,7 +57,7 @@ class _Columns:
 
     splits: tuple[str, ...]
     split: array = field(default_factory=lambda: array("B"))  # type: ignore[type-arg]
-    seconds: array = field(default_factory=lambda: array("f"))  # type: ignore[type-arg]
+    seconds: array = field(default_factory=lambda: array("f"))
     length: array = field(default_factory=lambda: array("Q"))  # type: ignore[type-arg]
     name: array = field(default_factory=lambda: array("Q"))
 

@@ -29,8 +29,8 @@ def check_cuts_file(path: Path) -> None:
     if not isinstance(first, dict) or not str(first.get("type", "")).endswith("Cut"):
         keys = ", ".join(list(first)[:6]) if isinstance(first, dict) else "nothing"
         raise CorpusError(
-            f"{path} is a list of something else: its first line holds {keys}, where a cut of Lhotse has a `type` such as MonoCut. "
-            f"{GIVE}; of other lists make a {TABLE}."
+            f"{path} is a list of something else: its first line holds {keys}, where a cut of Lhotse has a `type` "
+            f"such as MonoCut. {GIVE}; of other lists make a {TABLE}."
         )
 
 
