@@ -325,7 +325,7 @@ def demo_bundle(
     first = ("demo-decoder",) if text else ("demo-decoder", "demo-language")
     models = (*first, "demo-model", "demo-sound")
     prose = ("demo-phones", "demo-text") if text else None
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, prose)
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-source-filter", models, prose)
     if budget_minutes is not None:
         recipes = recipes.within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text, licence, tuple(language or ("en",))))

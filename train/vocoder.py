@@ -15,6 +15,7 @@ from train.discriminators import Discriminators
 from train.gradients import apply_gradients
 from train.loop import Clock, checkpoints, run
 from train.metrics import Sample
+from train.phase_losses import PhaseLoss
 from train.pool import open_corpus
 from train.run_recipe import RECIPE, keep_recipe
 from train.segments import SegmentBatch, segment_source
@@ -70,6 +71,7 @@ class VocoderStage:
         mel = recipe.generator.mel
         self.spectral = SpectralLoss().to(accelerator.device)
         self.mel = MelLoss(mel).to(accelerator.device)
+        self.phase = PhaseLoss(weights=recipe.phase_shares).to(accelerator.device)
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
         self.segments = segment_source(recipe, prepared, self.parts)
         self.held_out = open_corpus(prepared, "dev", mel, HELD_OUT_HOURS, audio=True)
@@ -124,6 +126,8 @@ class VocoderStage:
         """Weight and value of every loss of the generator."""
         recipe = self.recipe
         losses = {"spectral": (recipe.spectral_weight, self._spectral(generated, batch.waveform))}
+        if recipe.phase_weight > 0:
+            losses["phase"] = (recipe.phase_weight, self.phase(generated, batch.waveform))
         if adversarial_phase:
             ramp = min(1.0, (progress - recipe.adversarial_from) / max(recipe.adversarial_ramp, 1e-9))
             adversarial, features = self._judge(batch.waveform, generated)

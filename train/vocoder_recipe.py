@@ -52,6 +52,8 @@ class VocoderRecipe(RunSettings):
     adversarial_from: Share = 0.2  # share of the budget after which the discriminators join
     adversarial_ramp: Share = 0.03  # share of the budget over which their weight grows
     spectral_weight: Weight = 1.0  # weights are shares of the gradient at the waveform, see `balanced_gradient`
+    phase_weight: Weight = 0.0  # of phase, group delay and instantaneous frequency (train/phase_losses.py)
+    phase_shares: tuple[Weight, Weight, Weight] = (1.0, 1.0, 1.0)  # of these three
     adversarial_weight: Weight = 0.3
     feature_weight: Weight = 0.7
     pitch_weight: Weight = 1.0  # of reading the pitch from the mel, for a generator that does

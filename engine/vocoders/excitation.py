@@ -59,15 +59,20 @@ def cycles(hz: Tensor, start: Tensor, hop_samples: int, sample_rate_hz: int) -> 
 
 
 def pulses(periods: Tensor, hz: Tensor, sample_rate_hz: int) -> Tensor:
-    """Band-limited pulses: the sum of all harmonics below half the sample rate, root mean square 1.
+    """Band-limited pulses: the sum of all harmonics below half the sample rate, root mean square about 1.
+
+    The last harmonic fades in as the pitch falls, so that a rounding of the pitch never makes a harmonic more.
 
     Args:
         periods: [B, N] fraction of a period at every sample.
         hz: [B, N] pitch at every sample.
     """
-    harmonics = torch.floor(sample_rate_hz / 2 / hz).clamp_min(1)
+    number = (sample_rate_hz / 2 / hz).clamp_min(2)
+    whole = number.floor() - 1
+    share = number - number.floor()
     half = torch.pi * (periods - periods.round())  # in [-pi / 2, pi / 2]: small where the pulse is
     near = half.abs() < 1e-4
     sine = torch.where(near, torch.ones_like(half), half.sin())
-    kernel = torch.where(near, 2 * harmonics + 1, ((2 * harmonics + 1) * half).sin() / sine)
-    return (kernel - 1) / (2 * harmonics).sqrt()  # sum of cosines (kernel - 1) / 2, times sqrt(2 / harmonics)
+    kernel = torch.where(near, 2 * whole + 1, ((2 * whole + 1) * half).sin() / sine)
+    total = (kernel - 1) / 2 + share * (2 * (whole + 1) * half).cos()  # of cosines
+    return total * (2 / (whole + share)).sqrt()

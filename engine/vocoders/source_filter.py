@@ -86,7 +86,7 @@ class SourceFilter(nn.Module):
         """Mel frames after a block, and before it but for the pitch, that can change its samples."""
         config = self.config
         reach = config.kernel_size // 2 * (max(config.num_layers, config.pitch_layers) + 1)
-        return max(reach, config.anchor_frames) + math.ceil(config.n_fft / 2 / config.mel.hop_samples) + 1
+        return max(reach, config.anchor_frames) + math.ceil(config.n_fft / config.mel.hop_samples) + 1
 
     @property
     def history_frames(self) -> int:

@@ -47,6 +47,7 @@ def test_pulses_come_once_a_period_and_have_the_level_of_a_flat_source(hz: float
     periods = cycles(torch.full((1, 100), hz), start, HOP, 16_000)
     sound = pulses(periods, torch.full((1, 100 * HOP), hz), 16_000)[0]
     assert float(sound.square().mean()) == pytest.approx(1.0, rel=0.02)
+    assert float((pulses(periods, torch.full((1, 100 * HOP), hz + 1e-4), 16_000)[0] - sound).abs().max()) < 0.01
     peaks = (periods[0, 1:] < periods[0, :-1]).sum()
     assert int(peaks) == pytest.approx(hz * 2.0, abs=1)
     spectrum = torch.fft.rfft(sound * torch.hann_window(len(sound))).abs()

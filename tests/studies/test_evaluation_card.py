@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from engine import Sampling, load_bundle
 from engine.bundle import Bundle
+from engine.config import WhisperConfig
 from studies.card_tables import CONTINUED, LIKENESS, PREDICTED, UNDERSTOOD, summary_rows
 from studies.intervals import Estimate
 from studies.lexical import LexicalAccuracy
@@ -128,6 +130,14 @@ def test_what_the_makers_say_stands_among_the_limits(folder: Path) -> None:
     path = folder / "bundle.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "limits": ["Its units err once in four phones."]}))
     assert "* Its units err once in four phones.\n\n## Licence" in model_card(load_bundle(folder))
+
+
+def test_weights_that_come_from_whisper_bring_its_licence(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    assert "OpenAI" not in model_card(bundle)
+    tokenizer = WhisperConfig(num_units=bundle.config.tokenizer.num_units)
+    derived = replace(bundle, config=bundle.config.model_copy(update={"tokenizer": tokenizer}))
+    assert "Copyright (c) 2022 OpenAI" in model_card(derived).split("## Licence")[1]
 
 
 def test_a_bundle_that_nobody_measured_says_so_and_how_to(folder: Path) -> None:

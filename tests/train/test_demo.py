@@ -107,7 +107,10 @@ def test_what_would_stop_the_chain_after_hours_stops_it_at_once(
 
 def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:
     recipes = DemoRecipes.load(
-        "demo-tokenizer", "vocoder-cpu", ("demo-decoder", "demo-model", "demo-sound"), ("demo-phones", "demo-text")
+        "demo-tokenizer",
+        "vocoder-source-filter",
+        ("demo-decoder", "demo-model", "demo-sound"),
+        ("demo-phones", "demo-text"),
     )
     scaled = recipes.within(10.0)
     minutes = [recipe.minutes for recipe in (scaled.tokenizer, scaled.vocoder, *scaled.all_models)]
