@@ -139,8 +139,8 @@ def counted(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], 
         parameters by part of the network, how many of all are trained, and the bytes that autograd keeps for one window
         and for two.
     """
-    with FakeTensorMode():
-        network = build_network(recipe).to(device)
+    with FakeTensorMode(), device:
+        network = build_network(recipe)
         trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
         one, two = (kept_for_backward(network, recipe, count, device) for count in (1, 2))
         return parameters_by_part(network), trained, one, two

@@ -32,7 +32,7 @@ def check_cuts_file(path: Path) -> None:
         )
         raise CorpusError(
             f"{path} is {what}: its first line holds {keys}, where a cut of Lhotse has a `type` such as MonoCut. "
-            f"{GIVE}; of other lists make a manifest.tsv (utt_id, file, speaker, split, transcript) beside the recordings."
+            f"{GIVE}; of other lists make a manifest.tsv (utt_id, file, speaker, split, transcript) beside the audio."
         )
 
 
@@ -59,4 +59,4 @@ def _advice(path: Path) -> str:
         return "Give the folder that it lies in; a model needs hours of them."
     if suffix in ARCHIVES:
         return "Unpack it and give the folder."
-    return f"{GIVE}; of a table make a manifest.tsv (utt_id, file, speaker, split, transcript) beside the recordings."
+    return f"{GIVE}; of a table make a manifest.tsv (utt_id, file, speaker, split, transcript) beside the audio."
