@@ -292,11 +292,12 @@ def demo_bundle(
     from train.demo import DemoRecipes, train_demo
 
     if evaluate:  # what would fail at the end, after hours, fails now
-        from app.corpora import recordings, split_to_measure
         from studies.evaluation import check_corpus, evaluate_bundle
+        from studies.heldout import Recordings
+        from train.corpora.listing import listed_sources
 
-        listed = recordings(corpus)
-        split = split_to_measure(listed, None)
+        listed = Recordings.listed(corpus, listed_sources(corpus))
+        split = listed.split_to_measure()
         try:
             check_corpus(listed, split)
         except MeasureError as error:
@@ -328,12 +329,12 @@ def evaluate_(
     pairs: Annotated[Path | None, typer.Option(help="Lexical pairs, from `python -m train.text pairs`.")] = None,
 ) -> None:
     """Measure a bundle on held-out speech and write the numbers into its model card."""
-    from app.corpora import recordings, split_to_measure
     from studies.evaluation import evaluate_bundle
+    from studies.heldout import Recordings
+    from train.corpora.listing import listed_sources
 
-    listed = recordings(corpus, layout)
-    chosen = split_to_measure(listed, split)
-    for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs):
+    listed = Recordings.listed(corpus, listed_sources(corpus, layout))
+    for line in evaluate_bundle(bundle, listed, listed.split_to_measure(split), quick, pairs=pairs):
         typer.echo(line)
 
 
