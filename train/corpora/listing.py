@@ -1,4 +1,4 @@
-"""The recordings of a corpus of any kind, listed and not yet read: a folder of any layout, or cuts that Lhotse wrote."""
+"""The recordings of a corpus of any kind, listed and not read: a folder of any layout, or cuts that Lhotse wrote."""
 
 from collections.abc import Iterator
 from pathlib import Path
