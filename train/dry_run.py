@@ -112,7 +112,7 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> Estimate:
     seconds = None
     if sum(memory.values()) + activations[timed_windows] < available:
         # One micro-batch of that many windows is what a step is timed with; pitch is not measured on noise.
-        change = {"batch_size": timed_windows, "frames_per_batch": None, "gradient_accumulation": 1}
+        change: dict[str, object] = {"batch_size": timed_windows, "frames_per_batch": None, "gradient_accumulation": 1}
         change |= {"pitch_weight": 0.0, "compile": False}
         with tempfile.TemporaryDirectory() as folder:
             tokens = write_made_up_corpus(recipe, Path(folder))

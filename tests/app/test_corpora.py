@@ -7,10 +7,10 @@ import soundfile
 from typer.testing import CliRunner
 
 from app.command import app
-from engine import Engine, load_bundle
+from engine import Engine, Sampling, load_bundle
 from studies import evaluation as module
 from studies.errors import MeasureError
-from studies.evaluation import check_corpus, evaluate_bundle
+from studies.evaluation import check_corpus
 from studies.heldout import Recordings, Seconds, held_out_clips, read_trimmed
 from studies.listeners import Ears
 from tests.speechlike import voice
@@ -48,12 +48,11 @@ def librispeech(folder: Path) -> Path:
 
 def test_a_bundle_is_measured_on_a_plain_folder(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.Ears, "installed", lambda: DEAF)
-    monkeypatch.setattr(module, "CONTINUATION_SECONDS", 1.0)
-    monkeypatch.setattr(module, "QUICK_CLIPS", 1)
-    monkeypatch.setattr(module, "QUICK_CONTINUATIONS", 0)
+    monkeypatch.setattr(module, "CONTINUATION_SECONDS", 0.5)
     bundle = make_tiny_bundle(tmp_path / "tiny")
-    list(evaluate_bundle(bundle, recordings(plain), "all", quick=True, out=tmp_path / "rows"))
-    assert "| " in (bundle / "README.md").read_text()
+    found = module.evaluate(bundle, recordings(plain), "all", 1, 0, sampling=Sampling(steps=2), workers=0)
+    assert not found.skipped
+    assert (found.corpus, found.split, found.num_clips) == (plain.name, "all", 1)
 
 
 def test_librispeech_is_measured_on_its_test_part_alone(tmp_path: Path) -> None:
