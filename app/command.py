@@ -312,11 +312,12 @@ def demo_bundle(
     from train.demo import DemoRecipes, train_demo
 
     if evaluate:  # what would fail at the end, after hours, fails now
-        from app.corpora import recordings, split_to_measure
         from studies.evaluation import check_corpus, evaluate_bundle
+        from studies.heldout import Recordings
+        from train.corpora.listing import listed_sources
 
-        listed = recordings(corpus)
-        split = split_to_measure(listed, None)
+        listed = Recordings.listed(corpus, listed_sources(corpus))
+        split = listed.split_to_measure()
         try:
             check_corpus(listed, split)
         except MeasureError as error:
@@ -357,13 +358,14 @@ def evaluate_(
 
     Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
     """
-    from app.corpora import recordings, split_to_measure
     from studies.evaluation import evaluate_bundle
+    from studies.heldout import Recordings
     from studies.others import OtherSystem
+    from train.corpora.listing import listed_sources
 
     others = [OtherSystem.parse(each) for each in also or ()]
-    listed = recordings(corpus, layout)
-    chosen = split_to_measure(listed, split)
+    listed = Recordings.listed(corpus, listed_sources(corpus, layout))
+    chosen = listed.split_to_measure(split)
     for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)
 

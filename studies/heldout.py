@@ -2,11 +2,11 @@
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import soundfile
 from torch import Tensor
@@ -32,12 +32,44 @@ class HeldOut:
     seconds: float | None = None  # None: to the end of the file
 
 
+class Listed(Protocol):
+    """A recording, or a piece of one, as the reader of a layout lists it."""
+
+    @property
+    def clip_id(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def transcript(self) -> str: ...
+    @property
+    def start_seconds(self) -> float: ...
+    @property
+    def seconds(self) -> float | None: ...
+
+
 @dataclass(frozen=True)
 class Recordings:
     """A corpus of any layout, already listed."""
 
     folder: Path
     splits: dict[str, tuple[HeldOut, ...]]
+
+    @classmethod
+    def listed(cls, folder: Path, recordings: Iterable[Listed]) -> "Recordings":
+        """Sort the recordings of a folder by their splits."""
+        found: dict[str, list[HeldOut]] = {}
+        for one in recordings:
+            clip = HeldOut(one.clip_id, Path(one.path), one.speaker, one.transcript, one.start_seconds, one.seconds)
+            found.setdefault(one.split, []).append(clip)
+        return cls(folder, {split: tuple(clips) for split, clips in found.items()})
+
+    def split_to_measure(self, asked: str | None = None) -> str:
+        """Return the split that was asked for; else test, or dev where the corpus names no test split."""
+        return asked or ("test" if self.splits.get("test") else "dev")
 
     def of(self, split: str) -> list[HeldOut]:
         """The recordings of a split; of all splits for "all"."""

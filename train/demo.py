@@ -148,8 +148,8 @@ def check_chain(recipes: DemoRecipes, stages: Stages, lexicon: Lexicon) -> None:
                 f"{recipes.tokenizer.name!r} makes {num_units} units; they must be the same"
             )
     folders = (stages.tokenizer, stages.vocoder, *stages.earlier, stages.model)
-    for folder, recipe in zip(folders, (recipes.tokenizer, recipes.vocoder, *recipes.all_models), strict=True):
-        hold_against(folder, recipe)
+    for folder, begun in zip(folders, (recipes.tokenizer, recipes.vocoder, *recipes.all_models), strict=True):
+        hold_against(folder, begun)
 
 
 def written(prose: Prose) -> str:

@@ -112,7 +112,7 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> Estimate:
     seconds = None
     if sum(memory.values()) + activations[timed_windows] < available:
         # One micro-batch of that many windows is what a step is timed with; pitch is not measured on noise.
-        change = {"batch_size": timed_windows, "frames_per_batch": None, "gradient_accumulation": 1}
+        change: dict[str, object] = {"batch_size": timed_windows, "frames_per_batch": None, "gradient_accumulation": 1}
         change |= {"pitch_weight": 0.0, "compile": False}
         with tempfile.TemporaryDirectory() as folder:
             tokens = write_made_up_corpus(recipe, Path(folder))
@@ -139,8 +139,8 @@ def counted(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], 
         parameters by part of the network, how many of all are trained, and the bytes that autograd keeps for one window
         and for two.
     """
-    with FakeTensorMode():
-        network = build_network(recipe).to(device)
+    with FakeTensorMode(), device:
+        network = build_network(recipe)
         trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
         one, two = (kept_for_backward(network, recipe, count, device) for count in (1, 2))
         return parameters_by_part(network), trained, one, two

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from train.clean import CleanClip
 
 AUDIO, MEL, JOURNAL = "audio.i16", "mel.f16", "journal.jsonl"
@@ -72,8 +70,8 @@ class FlatWriter:
         rows = []
         for clip in cleaned:
             num_samples, num_frames = len(clip.samples), len(clip.mel)
-            self.audio.write(np.ascontiguousarray(clip.samples))
-            self.mel.write(np.ascontiguousarray(clip.mel))
+            self.audio.write(clip.samples.tobytes())
+            self.mel.write(clip.mel.tobytes())
             named = clip.clip_id, clip.speaker, clip.split, clip.transcript
             rows.append([*named, sample, num_samples, frame, num_frames])
             sample, frame = sample + num_samples, frame + num_frames

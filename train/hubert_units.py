@@ -153,7 +153,7 @@ def sampled_features(features: HubertFeatures, prepared: Path, sample: FrameSamp
         with tqdm(audio, total=len(sample.clips), initial=done, desc="features", unit=" files", mininterval=5.0) as bar:
             for clip, waveform in bar:
                 found = features.of_waveform(waveform).cpu().numpy()[clip.frames]
-                file.write(np.ascontiguousarray(found, dtype=np.float32))
+                file.write(found.astype(np.float32).tobytes())
                 file.flush()
     stored: np.ndarray = np.fromfile(path, dtype=np.float32).reshape(-1, dim)
     order = np.argsort(np.concatenate([clip.keys for clip in sample.clips]), kind="stable")

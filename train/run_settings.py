@@ -10,6 +10,8 @@ from train.clock import Budget
 Minutes = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Frames = Annotated[int, Field(ge=1, le=10**15)]
+Kept = Annotated[int, Field(ge=1, le=1000)]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ShareBelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -37,13 +39,13 @@ GainRange = Annotated[tuple[Decibels, Decibels], AfterValidator(_in_order)]
 class RunSettings(Config):
     """What every recipe of a trained stage begins with."""
 
-    steps: int | None = Field(None, ge=1, le=1_000_000_000)  # a budget in optimiser steps, or
+    steps: Count | None = None  # a budget in optimiser steps, or
     minutes: Minutes | None = None  # in minutes of training, or
-    frames: int | None = Field(None, ge=1, le=10**15)  # in frames seen, over all processes
+    frames: Frames | None = None  # in frames seen, over all processes
     checkpoint_minutes: Minutes = 3.0  # of training between two checkpoints; a run that is stopped writes one too
-    checkpoints_kept: int = Field(2, ge=1, le=1000)
+    checkpoints_kept: Kept = 2
     evaluate_minutes: Minutes = 10.0  # of training between two measurements of the dev split
-    log_steps: int = Field(20, ge=1, le=1_000_000)
+    log_steps: Count = 20
 
     @property
     def budget(self) -> Budget:

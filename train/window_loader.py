@@ -48,6 +48,7 @@ class LoadedWindows:
                     pin_memory=self.pinned,
                     multiprocessing_context="fork",  # memory-mapped files are shared, and nothing is pickled
                     worker_init_fn=_for_its_parent_alone,
+                    generator=torch.Generator(),  # its seed would else be drawn from the run's own random numbers
                 )
             )
         place = self.own_parts.index(part) + 1

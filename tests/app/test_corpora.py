@@ -7,15 +7,20 @@ import soundfile
 from typer.testing import CliRunner
 
 from app.command import app
-from app.corpora import recordings, split_to_measure
-from engine import Engine, load_bundle
+from engine import Engine, Sampling, load_bundle
 from studies import evaluation as module
 from studies.errors import MeasureError
-from studies.evaluation import check_corpus, evaluate_bundle
+from studies.evaluation import check_corpus
 from studies.heldout import Recordings, Seconds, held_out_clips, read_trimmed
 from studies.listeners import Ears
 from tests.speechlike import voice
 from tests.tiny_bundle import make_tiny_bundle
+from train.corpora.listing import listed_sources
+
+
+def recordings(corpus: Path) -> Recordings:
+    return Recordings.listed(corpus, listed_sources(corpus))
+
 
 DEAF = Ears(words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"})
 
@@ -43,17 +48,16 @@ def librispeech(folder: Path) -> Path:
 
 def test_a_bundle_is_measured_on_a_plain_folder(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.Ears, "installed", lambda: DEAF)
-    monkeypatch.setattr(module, "CONTINUATION_SECONDS", 1.0)
-    monkeypatch.setattr(module, "QUICK_CLIPS", 1)
-    monkeypatch.setattr(module, "QUICK_CONTINUATIONS", 0)
+    monkeypatch.setattr(module, "CONTINUATION_SECONDS", 0.5)
     bundle = make_tiny_bundle(tmp_path / "tiny")
-    list(evaluate_bundle(bundle, recordings(plain), "all", quick=True, out=tmp_path / "rows"))
-    assert "| " in (bundle / "README.md").read_text()
+    found = module.evaluate(bundle, recordings(plain), "all", 1, 0, sampling=Sampling(steps=2), workers=0)
+    assert not found.skipped
+    assert (found.corpus, found.split, found.num_clips) == (plain.name, "all", 1)
 
 
 def test_librispeech_is_measured_on_its_test_part_alone(tmp_path: Path) -> None:
     listed = recordings(librispeech(tmp_path))
-    assert split_to_measure(listed, None) == "test"
+    assert listed.split_to_measure() == "test"
     clips = held_out_clips(listed, "test", 9, Seconds(1.0, 9.0))
     assert [clip.speaker for clip in clips] == ["61"]
     assert {clip.speaker for clip in held_out_clips(listed, "all", 9, Seconds(1.0, 9.0))} == {"19", "61"}
@@ -61,7 +65,7 @@ def test_librispeech_is_measured_on_its_test_part_alone(tmp_path: Path) -> None:
 
 def test_a_corpus_without_a_test_split_is_measured_on_dev_and_an_empty_split_names_those_there_are(plain: Path) -> None:
     listed = recordings(plain)
-    assert split_to_measure(listed, None) == "dev"
+    assert listed.split_to_measure() == "dev"
     with pytest.raises(MeasureError, match=r"split 'test'; its splits: train \(4 recordings\).*--split"):
         check_corpus(listed, "test")
 

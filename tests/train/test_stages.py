@@ -130,7 +130,7 @@ def test_a_budget_is_steps_or_minutes() -> None:
 def test_a_tokenizer_that_has_learnt_nothing_says_so_and_is_an_error_though_it_is_written(
     prepared: Path, lexicon_folder: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingError, match=r"learnt nothing: its phone error rate on the dev split is (0\.9|1\.)"):
+    with pytest.raises(TrainingError, match=r"learnt nothing: its phone error rate on the dev split is \d"):
         run_any_tokenizer(TOKENIZER, prepared, lexicon_folder, None, tmp_path, cpu=True)
     assert trained_numbers(tmp_path)["phone_error_rate"] >= 0.95
 

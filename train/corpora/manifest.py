@@ -56,9 +56,9 @@ class _Columns:
     """What is kept in memory of every clip that is written."""
 
     splits: tuple[str, ...]
-    split: array = field(default_factory=lambda: array("B"))  # type: ignore[type-arg]
+    split: array = field(default_factory=lambda: array("B"))
     seconds: array = field(default_factory=lambda: array("f"))
-    length: array = field(default_factory=lambda: array("Q"))  # type: ignore[type-arg]
+    length: array = field(default_factory=lambda: array("Q"))
     name: array = field(default_factory=lambda: array("Q"))
 
     def add(self, cut: Cut, length: int) -> None:
