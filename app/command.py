@@ -30,6 +30,25 @@ TokenizerOption = Annotated[Path, typer.Option(help="Folder of the finished toke
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting of the recipe, for example model.latent_dim=16.")
 ]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept-changes", help="Resume with other settings than the run was begun with.")
+]
+LayoutOption = Annotated[
+    str,
+    typer.Option(
+        help="auto (by what lies in the folder), manifest, librispeech, librilight, ljspeech, vctk, commonvoice, "
+        "audiofolder, timit, kaldi, nemo or folder."
+    ),
+]
+LanguageOption = Annotated[
+    list[str] | None, typer.Option("--language", help="Language of the speech, ISO 639 code; may be given again.")
+]
+LicenceOption = Annotated[
+    str | None, typer.Option(help="Licence of the bundle; by default that of the corpus where its manifest says it.")
+]
+WorkersOption = Annotated[
+    int, typer.Option(min=1, help="Processes that prepare data on the CPU; 1 for none but this one.")
+]
 CpuOption = Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")]
 
 
@@ -128,8 +147,8 @@ def bench(
 def prepare(
     corpus: CorpusOption,
     out: OutOption,
-    workers: Annotated[int, typer.Option(help="Processes.")] = 2,
-    layout: Annotated[str, typer.Option(help="auto, manifest, librispeech, librilight, ljspeech or folder.")] = "auto",
+    workers: WorkersOption = 2,
+    layout: LayoutOption = "auto",
     split: Annotated[list[str] | None, typer.Option(help="A split to keep; repeat for more.")] = None,
     shards: Annotated[
         bool, typer.Option("--shards", help="Shards that stream, for hundreds of hours or more.")
@@ -166,21 +185,25 @@ def tokenizer(
     hubert: Annotated[
         str | None, typer.Option(help="HuBERT weights for its units: a folder, a file, a Hub id.")
     ] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="Whisper weights for the recipe whisper-phones: a folder, a file, a Hub id.")
+    ] = None,
     changes: SetOption = None,
     cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
 ) -> None:
-    """Train the phonetic tokenizer and its units, or cluster the units of HuBERT (recipe hubert-kmeans-200)."""
+    """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
     from train.recipes import load_recipe
     from train.runs import run_any_tokenizer
 
-    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu)
+    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, accept_changes, whisper)
 
 
 @app.command()
 def tokens(
     prepared: PreparedOption,
     tokenizer: TokenizerOption,
-    workers: Annotated[int, typer.Option(help="Processes on the CPU.")] = 2,
+    workers: WorkersOption = 2,
     cpu: CpuOption = False,
 ) -> None:
     """Assign the units of a tokenizer to a prepared folder; `undertone train` does it too where it was not done.
@@ -204,7 +227,9 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
     ] = False,
+    workers: WorkersOption = 2,
     cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
 ) -> None:
     """Train VAE-GSLM, its ablations or the baseline of tokens alone."""
     from train.recipes import load_recipe_of
@@ -221,7 +246,7 @@ def train(
         raise typer.BadParameter("training needs --prepared, --tokenizer and --out; only --dry-run goes without")
     from train.runs import run_model
 
-    run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon)
+    run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon, workers, accept_changes)
 
 
 @app.command()
@@ -231,13 +256,14 @@ def vocoder(
     out: OutOption,
     changes: SetOption = None,
     cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
 ) -> None:
     """Train the vocoder."""
     from train.recipes import load_recipe_of
     from train.runs import run_vocoder
     from train.vocoder_recipe import VocoderRecipe
 
-    run_vocoder(load_recipe_of(VocoderRecipe, recipe, changes or ()), prepared, out, cpu)
+    run_vocoder(load_recipe_of(VocoderRecipe, recipe, changes or ()), prepared, out, cpu, accept_changes)
 
 
 @app.command()
@@ -248,14 +274,19 @@ def bundle(
     out: Annotated[Path, typer.Option(help="The bundle to write.")],
     name: str = "undertone",
     corpus: Annotated[Path | None, typer.Option(help="Corpus trained on, for the model card.")] = None,
-    licence: str = "cc-by-4.0",
+    licence: LicenceOption = None,
+    language: LanguageOption = None,
 ) -> None:
     """Assemble a bundle from finished runs."""
-    from train.demo import corpora
+    from studies.model_card import write_card
+    from train.demo import corpora, licence_of
     from train.export import Stages, write_bundle
 
     data = corpora(corpus) if corpus else ()
-    typer.echo(write_bundle(Stages(tokenizer, vocoder, model), out, name, model.name, data, licence))
+    stages = Stages(tokenizer, vocoder, model)
+    terms, languages = licence or licence_of(data), tuple(language or ("en",))
+    typer.echo(write_bundle(stages, out, name, model.name, data, terms, languages))
+    typer.echo(write_card(out))
 
 
 @app.command("demo-bundle")
@@ -268,36 +299,74 @@ def demo_bundle(
         float | None, typer.Option(help="Training time of all stages together; by default as long as the recipes say.")
     ] = None,
     text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the transformer.")] = None,
-    evaluate: Annotated[bool, typer.Option(help="Measure a few clips of the test split and write the card.")] = True,
+    licence: LicenceOption = None,
+    language: LanguageOption = None,
+    evaluate: Annotated[
+        bool, typer.Option(help="Measure a few clips of the test split, or of dev where there is none.")
+    ] = True,
     cpu: CpuOption = False,
 ) -> None:
     """Train the small recipe from corpus to bundle."""
+    from studies.errors import MeasureError
+    from studies.model_card import write_card
     from train.demo import DemoRecipes, train_demo
 
+    if evaluate:  # what would fail at the end, after hours, fails now
+        from studies.evaluation import check_corpus, evaluate_bundle
+        from studies.heldout import Recordings
+        from train.corpora.listing import listed_sources
+
+        listed = Recordings.listed(corpus, listed_sources(corpus))
+        split = listed.split_to_measure()
+        try:
+            check_corpus(listed, split)
+        except MeasureError as error:
+            raise MeasureError(f"{error} Or train without measuring: --no-evaluate.") from error
     # Prose teaches the transformer better than speech alone does, and comes last.
     first = ("demo-decoder",) if text else ("demo-decoder", "demo-language")
     models = (*first, "demo-model", "demo-sound")
     prose = ("demo-phones", "demo-text") if text else None
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-cpu", models, prose)
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-source-filter", models, prose)
     if budget_minutes is not None:
         recipes = recipes.within(budget_minutes)
-    typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text))
+    typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text, licence, tuple(language or ("en",))))
+    typer.echo(write_card(out))
     if evaluate:
-        evaluate_(str(out), corpus, quick=True)
+        for line in evaluate_bundle(out, listed, split, quick=True):
+            typer.echo(line)
 
 
 @app.command("evaluate")
 def evaluate_(
     bundle: Annotated[str, typer.Argument(help="Bundle folder.")],
     corpus: CorpusOption,
-    split: Annotated[str, typer.Option(help="Split of the corpus to measure on; never one trained on.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Never one trained on: test, else dev, if not given; all for a folder of held-out speech."),
+    ] = None,
+    layout: LayoutOption = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="A few clips only.")] = False,
     pairs: Annotated[Path | None, typer.Option(help="Lexical pairs, from `python -m train.text pairs`.")] = None,
+    whisper: Annotated[
+        Path | None, typer.Option(help="Folder of a faster-whisper model, the second recogniser.")
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="Another system's sounds, as NAME=FOLDER; may be given again.")
+    ] = None,
 ) -> None:
-    """Measure a bundle on held-out speech and write the numbers into its model card."""
-    from studies.evaluation import evaluate_bundle
+    """Measure a bundle on held-out speech and write the numbers into its model card.
 
-    for line in evaluate_bundle(bundle, corpus, split=split, quick=quick, pairs=pairs):
+    Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
+    """
+    from studies.evaluation import evaluate_bundle
+    from studies.heldout import Recordings
+    from studies.others import OtherSystem
+    from train.corpora.listing import listed_sources
+
+    others = [OtherSystem.parse(each) for each in also or ()]
+    listed = Recordings.listed(corpus, listed_sources(corpus, layout))
+    chosen = listed.split_to_measure(split)
+    for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)
 
 

@@ -25,6 +25,7 @@ from engine.tokenizers import build_tokenizer
 from engine.vocoders import build_vocoder
 
 CONFIG_FILE = "bundle.json"
+LANGUAGES_BEFORE = ("en",)  # of bundles written before they said so: all had phones of English
 SCALE = ".int8_scale"  # after the name of a matrix that is stored in 8 bits: what each of its rows is multiplied by
 WEIGHT_FILES = {"model": "model.safetensors", "vocoder": "vocoder.safetensors", "tokenizer": "tokenizer.safetensors"}
 
@@ -46,6 +47,7 @@ class BundleConfig(Config):
     format_version: Literal[1] = 1
     name: str
     licence: str
+    languages: tuple[str, ...] = ("en",)  # ISO 639 codes of the speech that it was trained on
     model: ModelConfig = ModelConfig()
     vocoder: VocoderConfig
     tokenizer: TokenizerConfig
@@ -167,6 +169,7 @@ def read_config(folder: Path) -> BundleConfig:
         raise BundleError(f"{path} is not JSON: {error}.") from error
     if not isinstance(values, dict):
         raise BundleError(f"{path} holds a {type(values).__name__}; expected an object with the keys of a bundle.")
+    values.setdefault("languages", list(LANGUAGES_BEFORE))
     return checked(BundleConfig, values, str(path), BundleError, complete=True)
 
 

@@ -16,6 +16,9 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Size = Annotated[int, Field(ge=1, le=2**24)]  # of a layer, a kernel, an inventory
+
+
 class MelConfig(Config):
     """Log-mel spectrogram (spec section 1.1)."""
 
@@ -39,28 +42,28 @@ class MelConfig(Config):
 class EncoderConfig(Config):
     """Posterior encoder q(z|mel): causal ConvNeXt-like stack (spec sections 2.1, 2.2, 3.1)."""
 
-    channels: int = 512
-    hidden_channels: tuple[int, ...] = (2048, 2048, 2048)  # one entry per block
-    kernel_size: int = 7
+    channels: Size = 512
+    hidden_channels: tuple[Size, ...] = (2048, 2048, 2048)  # one entry per block
+    kernel_size: Size = 7
     norm_eps: float = 1e-6
 
 
 class TransformerConfig(Config):
     """Causal pre-norm transformer with ALiBi (spec section 3.4)."""
 
-    dim: int = 1024
-    num_layers: int = 16
-    num_heads: int = 16
-    feedforward_dim: int = 4096
-    max_positions: int = 1024  # prompt + continuation + 1, 20 s at 50 Hz
+    dim: Size = 1024
+    num_layers: Size = 16
+    num_heads: Size = 16
+    feedforward_dim: Size = 4096
+    max_positions: Size = 1024  # prompt + continuation + 1, 20 s at 50 Hz
     norm_eps: float = 1e-6
 
 
 class FlowConfig(Config):
     """Conditional affine coupling flow from posterior samples to the prior's base space (spec section 3.6)."""
 
-    num_layers: int = 4
-    hidden_dim: int = 64
+    num_layers: Size = 4
+    hidden_dim: Size = 64
     norm_eps: float = 1e-6
     scale_range: tuple[float, float] = (0.5, 2.0)
     quirk_scale_range_reversed: bool = True  # the published code reads the pair as (max, min)
@@ -69,10 +72,10 @@ class FlowConfig(Config):
 class UtteranceConfig(Config):
     """Utterance encoder: strided convolutions, then an average over time (spec section 3.7)."""
 
-    channels: tuple[int, ...] = (64, 128, 256, 512)  # after the input projection, then after each convolution
-    kernel_size: int = 4
-    stride: int = 2
-    dim: int = 128
+    channels: tuple[Size, ...] = (64, 128, 256, 512)  # after the input projection, then after each convolution
+    kernel_size: Size = 4
+    stride: Size = 2
+    dim: Size = 128
     norm_eps: float = 1e-6
     quirk_lengths_doubled: bool = True  # valid length doubles, not halves, after each stride-2 convolution
 
@@ -85,16 +88,16 @@ Guidance = Annotated[float, Field(ge=1.0, le=5.0)]
 class DecoderConfig(Config):
     """Diffusion U-Net on mel frames (spec section 3.8)."""
 
-    channels: int = 512
-    hidden_channels: tuple[int, ...] = (2048,) * 6
+    channels: Size = 512
+    hidden_channels: tuple[Size, ...] = (2048,) * 6
     conditioned: tuple[bool, ...] = (False, True, True, True, True, False)
     skips: tuple[int | None, ...] = (None, None, None, 2, 1, 0)  # record fused after each block
     first_anticausal_block: int = 3  # blocks from here on look ahead instead of back
-    kernel_size: int = 7
-    condition_dim: int = 32
-    time_dim: int = 256
+    kernel_size: Size = 7
+    condition_dim: Size = 32
+    time_dim: Size = 256
     norm_eps: float = 1e-6
-    timesteps: int = 1000
+    timesteps: Size = 1000
     cosine_offset: float = 0.008
     max_beta: float = 0.999
     input_scale: float = 5.0  # x0 = normalised mel / input_scale
@@ -119,9 +122,9 @@ class DecoderConfig(Config):
 class ModelConfig(Config):
     """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1)."""
 
-    latent_dim: int = 4  # Z
-    num_tokens: int = 200  # V
-    token_dim: int = 64
+    latent_dim: Size = 4  # Z
+    num_tokens: Size = 200  # V
+    token_dim: Size = 64
     learned_end: bool = False  # our addition: one more token id, V, that says "the utterance ends here"
     mel: MelConfig = MelConfig()
     encoder: EncoderConfig = EncoderConfig()
@@ -173,6 +176,30 @@ class VocosConfig(Config):
     mel: MelConfig = MelConfig()
 
 
+class SourceFilterConfig(Config):
+    """Source-filter generator: pulses at the voice's pitch and noise, shaped by ConvNeXt blocks (arXiv 1910.06711).
+
+    The phase from frame to frame is that of the pulses: at 50 frames a second a network cannot find it in the mel.
+    """
+
+    kind: Literal["source_filter"] = "source_filter"
+    channels: int = 256
+    hidden_channels: int = 768
+    num_layers: int = 8
+    kernel_size: int = 7
+    n_fft: int = 512  # = window of the filters; short, so that a burst stays short
+    frames_per_mel: int = 4  # spectral frames per mel frame: hop = mel.hop_samples / frames_per_mel
+    pitch_channels: int = 96
+    pitch_hidden_channels: int = 256
+    pitch_layers: int = 4
+    min_hz: float = 50.0
+    max_hz: float = 550.0
+    num_pitch_bins: int = 128  # spaced by the same ratio from min_hz to max_hz
+    anchor_frames: int = 24  # pulses start anew where the voice is weakest within so many frames on each side
+    history_frames: int = 128  # mel frames before a block that are read to know where its pulses lie
+    mel: MelConfig = MelConfig()
+
+
 class GriffinLimConfig(Config):
     """Phase reconstruction without any weights: for tests, never for the demo voice."""
 
@@ -181,7 +208,9 @@ class GriffinLimConfig(Config):
     mel: MelConfig = MelConfig()
 
 
-VocoderConfig = Annotated[HiFiGANConfig | VocosConfig | GriffinLimConfig, Field(discriminator="kind")]
+VocoderConfig = Annotated[
+    HiFiGANConfig | VocosConfig | SourceFilterConfig | GriffinLimConfig, Field(discriminator="kind")
+]
 
 
 class HubertConfig(Config):
@@ -222,4 +251,23 @@ class PhoneticConfig(Config):
     mel: MelConfig = MelConfig()
 
 
-TokenizerConfig = Annotated[HubertConfig | PhoneticConfig, Field(discriminator="kind")]
+class WhisperConfig(Config):
+    """Whisper's encoder (arXiv 2212.04356), a phone classifier on it, and units made of its features."""
+
+    kind: Literal["whisper"] = "whisper"
+    num_units: int = 120
+    num_mels: int = 80  # of Whisper's own log-mel, 100 frames a second
+    dim: int = 512
+    num_layers: int = 6
+    num_heads: int = 8
+    feedforward_dim: int = 2048
+    max_frames: int = 1500  # positions, 30 s; longer clips are heard in windows
+    context_frames: int = 150  # heard on each side of such a window, and then left out
+    classifier_dim: int = 256
+    classifier_kernel: int = 3
+    phone_parts: PhonePartsConfig | None = None  # None: units are k-means clusters
+    phones: tuple[str, ...] = ()  # CTC inventory without the blank, which is class 0
+    mel: MelConfig = MelConfig()  # of the model; one unit for each of its frames
+
+
+TokenizerConfig = Annotated[HubertConfig | PhoneticConfig | WhisperConfig, Field(discriminator="kind")]

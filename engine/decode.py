@@ -155,18 +155,25 @@ class TakeDecoder:
         end = self._mel_frames if complete else self._mel_frames - (self._mel_frames if context is None else context)
         if end <= start:
             return torch.zeros(0)
-        left = 0 if context is None else max(0, start - context)
+        left = 0 if context is None else max(0, start - vocoder_history(self.bundle.vocoder, context))
         right = self._mel_frames if context is None else min(self._mel_frames, end + context)
         audio = self._window_audio(self.mel[left:right], left)
         self._audio_frames = end
         return audio[(start - left) * self.hop_samples : (end - left) * self.hop_samples]
 
     def _window_audio(self, mel: Tensor, first_frame: int) -> Tensor:
-        """Return the samples of natural-log mel [t, M] that begins at frame `first_frame`, on the CPU."""
-        audio: Tensor = self.bundle.vocoder(mel[None])[0]
+        """Samples of natural-log mel [t, M] from some frame on, on the CPU."""
+        vocoder = self.bundle.vocoder
+        placed = {"first_frame": first_frame} if hasattr(vocoder, "history_frames") else {}
+        audio: Tensor = vocoder(mel[None], **placed)[0]
         return audio.float().cpu()
 
 
 def vocoder_context(vocoder: nn.Module) -> int | None:
     """Return the frames on each side that change a block's samples; None where the vocoder needs the whole mel."""
     return getattr(vocoder, "context_frames", None)
+
+
+def vocoder_history(vocoder: nn.Module, context: int) -> int:
+    """Frames before a block that change its samples: its context, or more where the vocoder counts periods."""
+    return max(context, int(getattr(vocoder, "history_frames", context)))

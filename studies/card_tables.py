@@ -38,6 +38,10 @@ UNDERSTOOD = {
     "cer": Measure("CER, %", 1, percent=True),
     "wer": Measure("WER, %", 1, percent=True),
     "real_words": Measure("real words, %", 1, percent=True),
+    "whisper_cer": Measure("CER by Whisper, %", 1, percent=True),
+    "whisper_wer": Measure("WER by Whisper, %", 1, percent=True),
+    "whisper_log_prob": Measure("Whisper's log-probability, nats a token"),
+    "dnsmos": Measure("DNSMOS, 1 to 5"),
     "speaker_similarity": Measure("similarity to the speaker", 3),
     "speaker_similarity_others": Measure("to other speakers", 3),
 }
@@ -53,6 +57,10 @@ CONTINUED = {  # measure, its value for natural speech, its value by chance
     ),
     "speaker_told_apart": (Measure("own prompt nearer than another speaker's, %", 1, True), None, "50"),
     "real_words": (Measure("real words, %", 1, True), "real_words_natural", "real_words_backwards"),
+    "whisper_log_prob": (
+        Measure("Whisper's log-probability, nats a token"), "whisper_log_prob_natural", "whisper_log_prob_backwards",
+    ),
+    "dnsmos": (Measure("DNSMOS, 1 to 5"), "dnsmos_natural", None),
     "f0_range_semitones": (Measure("F0 range, semitones"), "f0_range_semitones_natural", None),
     "f0_shift_semitones": (Measure("F0 median's shift from the prompt, semitones"), "f0_shift_semitones_natural", None),
     "voiced": (Measure("voiced frames, %", 1, True), "voiced_natural", None),
@@ -79,9 +87,11 @@ def measured_tables(evaluation: Evaluation) -> list[str]:
     for heading, measures in (("### Likeness to the recording", LIKENESS), ("### Words and voice", UNDERSTOOD)):
         if table := _systems_table(evaluation, measures):
             blocks += [heading, table]
-    blocks += [_MEANING, "### Prediction", _predicted_table(evaluation)]
+    blocks += [_meaning(evaluation), "### Prediction", _predicted_table(evaluation)]
     if evaluation.continuations:
         blocks += [f"### Continuations of {evaluation.prompt_seconds:g} s prompts", _continued_table(evaluation)]
+    if any(evaluation.others.values()):
+        blocks += ["### Other systems, by the same judges", _others_table(evaluation)]
     if evaluation.lexical:
         blocks += ["### Words told from their twins", _lexical_table(evaluation)]
     speed = evaluation.speed
@@ -107,6 +117,10 @@ def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         for kind, name in (("", key), (" (natural)", natural), (" (chance)", chance)):
             if name in evaluation.continuations:
                 yield f"continuation: {measure.label}{kind}", measure.show(evaluation.continuations[name])
+    for system, numbers in evaluation.others.items():
+        for key, measure in UNDERSTOOD.items():
+            if key in numbers:
+                yield f"{system}: {measure.label}", measure.show(numbers[key])
     for kind, accuracy in evaluation.lexical.items():
         for key, measure in LEXICAL.items():
             if (found := getattr(accuracy, key)) is not None:
@@ -180,6 +194,37 @@ def _continued_table(evaluation: Evaluation) -> str:
         f"\n\nAt most {evaluation.continuation_seconds:g} s each. Natural speech is what the speaker went on to say. "
         "Chance is, for the voice, the prompts of other speakers; for words, natural speech played backwards."
     )
+
+
+def _others_table(evaluation: Evaluation) -> str:
+    """Systems down, measures across; only what was measured."""
+    shown = {
+        key: measure for key, measure in UNDERSTOOD.items() if any(key in row for row in evaluation.others.values())
+    }
+    rows = [
+        [system, *(measure.show(numbers.get(key)) for key, measure in shown.items())]
+        for system, numbers in evaluation.others.items()
+    ]
+    return _table(["", *(measure.label for measure in shown.values())], rows) + (
+        "\n\nSounds that were given to the evaluation, brought to the same loudness; intervals over sounds."
+    )
+
+
+def _meaning(evaluation: Evaluation) -> str:
+    """What the measures of the clips are, of those that were taken."""
+    sentences = [_MEANING]
+    if evaluation.whisper is not None:
+        sentences.append(
+            f"CER, WER and log-probability by Whisper: faster-whisper with the model {evaluation.whisper}, English, "
+            "beam 5, digits suppressed; the log-probability is the mean over the tokens that it wrote, its certainty, "
+            "which needs no transcript."
+        )
+    if any("dnsmos" in numbers for numbers in evaluation.systems.values()):
+        sentences.append(
+            "DNSMOS: overall quality as the networks of the package speechmos hear it, made for noise suppressors; "
+            "it hears buzz and mumbling and knows nothing of words."
+        )
+    return " ".join(sentences)
 
 
 def _lexical_table(evaluation: Evaluation) -> str:

@@ -8,7 +8,15 @@ import numpy as np
 from engine import AudioError, Take
 from studies.heldout import HeldOut, read_trimmed
 from studies.intervals import Share
-from studies.listeners import ContinuationJob, ContinuationReport, Samples, Voice, in_background, report_continuation
+from studies.listeners import (
+    ContinuationJob,
+    ContinuationReport,
+    Heard,
+    Samples,
+    Voice,
+    in_background,
+    report_continuation,
+)
 from studies.measuring import Measuring
 from studies.scores import Row
 
@@ -92,6 +100,7 @@ def _measures(each: Continuation, prompts: list[tuple[str, Samples | None]]) -> 
         "real_words": heard["continuation"].real_words or NOTHING,
         "real_words_natural": heard["real"].real_words or NOTHING,
         "real_words_backwards": heard["backwards"].real_words or NOTHING,
+        **_judged(heard),
         **_similarities(heard["continuation"].embedding, heard["prompt"].embedding, others),
         "speaker_similarity_natural": _similarity(heard["real"].embedding, heard["prompt"].embedding),
         "f0_range_semitones": _once(voices["continuation"].range_semitones),
@@ -100,6 +109,18 @@ def _measures(each: Continuation, prompts: list[tuple[str, Samples | None]]) -> 
         "f0_shift_semitones_natural": _shift(voices["real"], voices["prompt"]),
         "voiced": voices["continuation"].voiced,
         "voiced_natural": voices["real"].voiced,
+    }
+
+
+def _judged(heard: dict[str, Heard]) -> dict[str, Share]:
+    """Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
+    found = {name: stretch.measures() for name, stretch in heard.items()}
+    suffixes = {"": "continuation", "_natural": "real", "_backwards": "backwards"}
+    return {
+        key + suffix: found[name][key]
+        for key in ("whisper_log_prob", "dnsmos")
+        for suffix, name in suffixes.items()
+        if key in found[name]
     }
 
 

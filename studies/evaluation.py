@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,13 +15,14 @@ from engine.bench import bench
 from engine.tokenizers import unit_names
 from studies.continuations import PROMPT_SECONDS, Continuation, continuation_rows, continuations
 from studies.errors import MeasureError
-from studies.heldout import HeldOut, Seconds, held_out_clips, other_recordings
+from studies.heldout import Corpus, HeldOut, Seconds, folder_of, held_out_clips, other_recordings
 from studies.lexical import LexicalAccuracy, lexical_accuracy, read_pairs
 from studies.lexical_frames import RecordedFrames
 from studies.likelihood import ClipLikelihood, likelihood
 from studies.listeners import Ears
 from studies.measuring import Measuring
 from studies.model_card import summary, write_measured
+from studies.others import OtherSystem, other_rows
 from studies.reconstruction import clip_rows, embedded_voices
 from studies.renderings import SYSTEMS
 from studies.scores import Evaluation, Row, Speed, cluster_of, pooled, write_rows
@@ -30,12 +31,12 @@ NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
 QUICK_CLIPS, QUICK_CONTINUATIONS = 10, 10
 CLIP_SECONDS = Seconds(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
 CONTINUATION_SECONDS = 10.0
-PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer")
+PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
 
 
 def evaluate(
     bundle: str | Path | Engine,
-    corpus: Path,
+    corpus: Corpus,
     split: str = "test",
     num_clips: int = NUM_CLIPS,
     num_continuations: int = NUM_CONTINUATIONS,
@@ -45,20 +46,24 @@ def evaluate(
     *,
     sampling: Sampling = Sampling(),
     workers: int | None = None,
+    whisper: Path | None = None,
+    also: Sequence[OtherSystem] = (),
 ) -> Evaluation:
     """Measure a bundle on recordings that it was not trained on.
 
     Args:
         bundle: folder, Hub repository, or an engine that is loaded.
-        corpus: folder with manifest.tsv, whose `split` was never trained on.
+        corpus: folder with manifest.tsv, or listed recordings, whose `split` was never trained on.
         num_clips: to reconstruct and to score.
         num_continuations: prompts of 3 s to go on from; 0 leaves continuations out.
         seed: of the choice of clips and of every draw.
         out: folder for clips.jsonl, continuations.jsonl and evaluation.json.
         pairs: lexical pairs of speakers who were not trained on, as `python -m train.text pairs` makes them.
         workers: processes that listen; None takes one for each core, 0 none but this.
+        whisper: folder of a faster-whisper model, the second recogniser; None asks the environment.
+        also: other systems' sounds, measured by the same judges.
     Raises:
-        MeasureError: the corpus cannot be used.
+        MeasureError: the corpus or Whisper's folder cannot be used.
     """
     if num_clips < 1 or num_continuations < 0:
         raise MeasureError(
@@ -68,12 +73,13 @@ def evaluate(
     if sampling.guidance is None:  # written down as the number that was used
         sampling = sampling.model_copy(update={"guidance": engine.own_guidance})
     workers = (os.cpu_count() or 1) if workers is None else workers
-    measuring = Measuring(engine, sampling, seed, Ears.installed(), workers)
+    measuring = Measuring(engine, sampling, seed, Ears.installed(whisper), workers)
     lengths = Seconds(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
     clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
     speed = _speed(engine)
     scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
     takes = continuation_rows(_continuations(measuring, clips[:num_continuations]))
+    also_rows = list(other_rows(measuring, also))
     cluster = cluster_of(rows)
     systems = {system: [row for row in rows if row.system == system] for system in SYSTEMS}
     measured = systems["ground_truth"]
@@ -81,7 +87,7 @@ def evaluate(
         bundle=engine.bundle.name,
         bundle_sha256=engine.bundle.fingerprint,
         created=datetime.now(UTC).date().isoformat(),
-        corpus=corpus.resolve().name,
+        corpus=folder_of(corpus).resolve().name,
         split=split,
         seed=seed,
         num_clips=len(measured),
@@ -95,7 +101,9 @@ def evaluate(
         continuation_seconds=_continuation_seconds(engine),
         num_continuations=len(takes),
         continuations=pooled(takes, cluster),
-        lexical=_lexical(engine, corpus, pairs) if pairs else {},
+        others={other.name: pooled([row for row in also_rows if row.system == other.name], "clip") for other in also},
+        whisper=measuring.ears.whisper.name if measuring.ears.whisper else None,
+        lexical=_lexical(engine, folder_of(corpus), pairs) if pairs else {},
         speed=speed,
         not_measured=measuring.ears.missing,
         skipped=measuring.skipped,
@@ -104,24 +112,37 @@ def evaluate(
     if out is not None:
         write_rows(rows, out / "clips.jsonl")
         write_rows(takes, out / "continuations.jsonl")
+        if also:
+            write_rows(also_rows, out / "others.jsonl")
         (out / "evaluation.json").write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return evaluation
 
 
+def check_corpus(corpus: Corpus, split: str) -> None:
+    """Look whether there is something to measure on, before anything is trained for it.
+
+    Raises:
+        MeasureError: no recording of the split has a transcript and a fitting length.
+    """
+    held_out_clips(corpus, split, 1, CLIP_SECONDS)
+
+
 def evaluate_bundle(
     bundle: str | Path,
-    corpus: Path,
+    corpus: Corpus,
     split: str = "test",
     quick: bool = False,
     out: Path = Path("out/evaluation"),
     pairs: Path | None = None,
+    whisper: Path | None = None,
+    also: Sequence[OtherSystem] = (),
 ) -> Iterator[str]:
     """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people."""
     folder = Path(bundle)
     if not (folder / "bundle.json").is_file():
         raise MeasureError(f"{folder} is no bundle folder (it has no bundle.json), so its card cannot be written.")
     size = (QUICK_CLIPS, QUICK_CONTINUATIONS) if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
-    evaluation = evaluate(folder, corpus, split, *size, out=out, pairs=pairs)
+    evaluation = evaluate(folder, corpus, split, *size, out=out, pairs=pairs, whisper=whisper, also=also)
     card = write_measured(folder, evaluation)
     yield from summary(evaluation)
     yield f"Rows of every clip are in {out}, the model card is {card}."

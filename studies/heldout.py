@@ -2,10 +2,11 @@
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 import soundfile
 from torch import Tensor
@@ -15,6 +16,7 @@ from engine.audio import resample
 from engine.loudness import trim_silence
 from studies.errors import MeasureError
 
+ALL = "all"  # of the splits
 NEEDED = {"utt_id", "file", "speaker", "split", "transcript"}
 
 
@@ -26,6 +28,56 @@ class HeldOut:
     path: Path
     speaker: str
     transcript: str
+    start_seconds: float = 0.0
+    seconds: float | None = None  # None: to the end of the file
+
+
+class Listed(Protocol):
+    """A recording, or a piece of one, as the reader of a layout lists it."""
+
+    @property
+    def clip_id(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def transcript(self) -> str: ...
+    @property
+    def start_seconds(self) -> float: ...
+    @property
+    def seconds(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """A corpus of any layout, already listed."""
+
+    folder: Path
+    splits: dict[str, tuple[HeldOut, ...]]
+
+    @classmethod
+    def listed(cls, folder: Path, recordings: Iterable[Listed]) -> "Recordings":
+        """Sort the recordings of a folder by their splits."""
+        found: dict[str, list[HeldOut]] = {}
+        for one in recordings:
+            clip = HeldOut(one.clip_id, Path(one.path), one.speaker, one.transcript, one.start_seconds, one.seconds)
+            found.setdefault(one.split, []).append(clip)
+        return cls(folder, {split: tuple(clips) for split, clips in found.items()})
+
+    def split_to_measure(self, asked: str | None = None) -> str:
+        """Return the split that was asked for; else test, or dev where the corpus names no test split."""
+        return asked or ("test" if self.splits.get("test") else "dev")
+
+    def of(self, split: str) -> list[HeldOut]:
+        """The recordings of a split; of all splits for "all"."""
+        chosen = self.splits.values() if split == ALL else [self.splits.get(split, ())]
+        return list(chain.from_iterable(chosen))
+
+
+Corpus: TypeAlias = Path | Recordings
 
 
 @dataclass(frozen=True)
@@ -36,11 +88,12 @@ class Seconds:
     longest: float
 
 
-def held_out_clips(corpus: Path, split: str, num_clips: int, seconds: Seconds, seed: int = 0) -> list[HeldOut]:
+def held_out_clips(corpus: Corpus, split: str, num_clips: int, seconds: Seconds, seed: int = 0) -> list[HeldOut]:
     """Clips of a split in an order that goes round the speakers, so that every speaker weighs about the same.
 
     Args:
-        corpus: folder with manifest.tsv: utt_id, file, speaker, split, transcript.
+        corpus: folder with manifest.tsv (utt_id, file, speaker, split, transcript), or recordings that are listed.
+        split: of the corpus, or "all".
         num_clips: at most; fewer where the split has fewer.
         seconds: of the files; those outside are left out.
         seed: of the choice; the clips depend on nothing else.
@@ -51,13 +104,13 @@ def held_out_clips(corpus: Path, split: str, num_clips: int, seconds: Seconds, s
     chosen = list(islice(in_turn(fitting, seed), num_clips))
     if not chosen:
         raise MeasureError(
-            f"no clip of the split {split!r} in {corpus} is {seconds.shortest:g} to {seconds.longest:g} s long and has "
-            "a transcript; choose another split or add clips to manifest.tsv."
+            f"no clip of the split {split!r} in {folder_of(corpus)} is {seconds.shortest:g} to {seconds.longest:g} s "
+            "long and has a transcript; choose another split with --split, or a corpus with more of them."
         )
     return chosen
 
 
-def other_recordings(corpus: Path, split: str, clips: list[HeldOut], seconds: Seconds) -> dict[str, HeldOut]:
+def other_recordings(corpus: Corpus, split: str, clips: list[HeldOut], seconds: Seconds) -> dict[str, HeldOut]:
     """For every speaker of the clips, one more recording that is none of them; speakers without one are left out."""
     taken, speakers = {clip.clip_id for clip in clips}, {clip.speaker for clip in clips}
     found: dict[str, HeldOut] = {}
@@ -79,10 +132,31 @@ def analyse(engine: Engine, clip: HeldOut) -> Speech:
 def read_trimmed(engine: Engine, clip: HeldOut) -> Tensor:
     """Samples of a clip at the engine's rate without the silence at its ends."""
     waveform, sample_rate_hz = read_audio(clip.path)
-    return trim_silence(resample(waveform, sample_rate_hz, engine.sample_rate_hz), engine.sample_rate_hz)
+    first = round(clip.start_seconds * sample_rate_hz)
+    last = None if clip.seconds is None else first + round(clip.seconds * sample_rate_hz)
+    return trim_silence(resample(waveform[first:last], sample_rate_hz, engine.sample_rate_hz), engine.sample_rate_hz)
 
 
-def _read(corpus: Path, split: str) -> list[HeldOut]:
+def folder_of(corpus: Corpus) -> Path:
+    """Where a corpus lies."""
+    return corpus.folder if isinstance(corpus, Recordings) else corpus
+
+
+def _read(corpus: Corpus, split: str) -> list[HeldOut]:
+    """The clips of a split that have a transcript."""
+    if isinstance(corpus, Path):
+        return _read_manifest(corpus, split)
+    spoken = [clip for clip in corpus.of(split) if _is_spoken(clip.transcript)]
+    if not spoken:
+        found = ", ".join(f"{name} ({len(clips)} recordings)" for name, clips in corpus.splits.items()) or "none"
+        raise MeasureError(
+            f"{corpus.folder} has no recordings with transcripts in the split {split!r}; its splits: {found}. "
+            'Name another with --split, "all" for every one, or add transcripts.'
+        )
+    return spoken
+
+
+def _read_manifest(corpus: Path, split: str) -> list[HeldOut]:
     manifest = corpus / "manifest.tsv"
     if not manifest.is_file():
         raise MeasureError(f"{manifest} does not exist; a corpus to measure on lists its clips there ({_columns()}).")
@@ -93,7 +167,7 @@ def _read(corpus: Path, split: str) -> list[HeldOut]:
     clips = [
         HeldOut(row["utt_id"], corpus / row["file"], row["speaker"], row["transcript"].strip())
         for row in rows
-        if row["split"] == split and _is_spoken(row["transcript"])
+        if split in (ALL, row["split"]) and _is_spoken(row["transcript"])
     ]
     if not clips:
         splits = ", ".join(sorted({row["split"] for row in rows}))
@@ -126,7 +200,8 @@ def fits(clip: HeldOut, seconds: Seconds) -> bool:
         info = soundfile.info(clip.path)
     except (soundfile.LibsndfileError, OSError):
         return False
-    return seconds.shortest <= info.duration <= seconds.longest
+    length = info.duration if clip.seconds is None else clip.seconds
+    return seconds.shortest <= length <= seconds.longest
 
 
 def _columns() -> str:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.config import MelConfig
-from studies import intelligibility
+from studies import intelligibility, quality, whisper
 from studies.acoustics import pitch
 from studies.distances import Reference
 from studies.errors import NotInstalledError
@@ -36,17 +37,36 @@ class Ears:
     words: bool
     voices: bool
     missing: dict[str, str]  # measure to the reason why it is not taken
+    quality: bool = False
+    whisper: Path | None = None  # folder of the second recogniser
 
     @classmethod
-    def installed(cls) -> "Ears":
-        """Return the measures that the packages of this environment allow."""
+    def installed(cls, whisper_folder: Path | None = None) -> "Ears":
+        """By the packages of this environment.
+
+        Args:
+            whisper_folder: of a faster-whisper model; None asks the environment.
+        Raises:
+            MeasureError: a folder without a model.
+        """
         missing: dict[str, str] = {}
-        for measure, check in (("words", intelligibility.check_installed), ("voices", SpeakerEncoder.load)):
+        found: dict[str, Path | None] = {"whisper": None}
+
+        def find_whisper() -> None:
+            found["whisper"] = whisper.whisper_folder(whisper_folder)
+
+        checks: dict[str, Callable[[], object]] = {
+            "words": intelligibility.check_installed,
+            "voices": SpeakerEncoder.load,
+            "quality": quality.check_installed,
+            "whisper": find_whisper,
+        }
+        for measure, check in checks.items():
             try:
                 check()
             except NotInstalledError as error:
                 missing[measure] = str(error)
-        return cls("words" not in missing, "voices" not in missing, missing)
+        return cls("words" not in missing, "voices" not in missing, missing, "quality" not in missing, found["whisper"])
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,8 @@ class Heard:
     text: str | None
     real_words: Share | None
     embedding: Samples | None  # [E]
+    reading: whisper.Reading | None = None  # by Whisper
+    dnsmos: float | None = None
 
     @classmethod
     def of(cls, waveform: Tensor, ears: Ears) -> "Heard":
@@ -64,7 +86,28 @@ class Heard:
             transcript.text if transcript else None,
             transcript.real_words if transcript else None,
             speaker_encoder().embed(waveform).numpy() if ears.voices else None,
+            whisper.read(waveform, ears.whisper) if ears.whisper else None,
+            quality.dnsmos(waveform) if ears.quality else None,
         )
+
+    def measures(self, transcript: str | None = None) -> dict[str, Share]:
+        """What was measured, by name; error rates where it is known what was said."""
+        found: dict[str, Share] = {}
+        if self.text is not None and self.real_words is not None:
+            if transcript is not None:
+                found["cer"] = intelligibility.character_errors(transcript, self.text)
+                found["wer"] = intelligibility.word_errors(transcript, self.text)
+            found["real_words"] = self.real_words
+        if self.reading is not None:
+            if transcript is not None:
+                said = whisper.spelt_out(transcript)
+                found["whisper_cer"] = intelligibility.character_errors(said, self.reading.text)
+                found["whisper_wer"] = intelligibility.word_errors(said, self.reading.text)
+            if self.reading.log_prob is not None:
+                found["whisper_log_prob"] = Share(self.reading.log_prob, 1)
+        if self.dnsmos is not None:
+            found["dnsmos"] = Share(self.dnsmos, 1)
+        return found
 
 
 @dataclass(frozen=True)
@@ -96,13 +139,7 @@ def report_clip(job: ClipJob) -> ClipReport:
     for system, waveform in waveforms.items():
         heard[system] = Heard.of(waveform[: len(ground_truth)], job.ears)
         measures[system] = {} if system == GROUND_TRUTH else reference.compare(waveform)
-        text, real_words = heard[system].text, heard[system].real_words
-        if text is not None and real_words is not None:
-            measures[system] |= {
-                "cer": intelligibility.character_errors(job.transcript, text),
-                "wer": intelligibility.word_errors(job.transcript, text),
-                "real_words": real_words,
-            }
+        measures[system] |= heard[system].measures(job.transcript)
     return ClipReport(measures, heard)
 
 
@@ -137,10 +174,10 @@ def report_continuation(job: ContinuationJob) -> ContinuationReport:
     """Read and measure each stretch."""
     stretches = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
     heard = {
-        "prompt": Heard.of(stretches["prompt"], replace(job.ears, words=False)),
+        "prompt": Heard.of(stretches["prompt"], replace(job.ears, words=False, quality=False, whisper=None)),
         "continuation": Heard.of(stretches["continuation"], job.ears),
         "real": Heard.of(stretches["real"], job.ears),
-        "backwards": Heard.of(stretches["real"].flip(0), replace(job.ears, voices=False)),
+        "backwards": Heard.of(stretches["real"].flip(0), replace(job.ears, voices=False, quality=False)),
     }
     return ContinuationReport(heard, {key: voice(waveform) for key, waveform in stretches.items()})
 

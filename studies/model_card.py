@@ -9,6 +9,7 @@ from torch import nn
 
 from engine.bundle import CONFIG_FILE, Bundle, BundleConfig, load_bundle, read_config
 from studies.card_tables import limits, measured_tables, summary_rows
+from studies.notices import notices
 from studies.scores import Evaluation
 
 CARD_FILE = "README.md"
@@ -44,6 +45,7 @@ def model_card(bundle: Bundle) -> str:
         limits(evaluation, config.limits),
         "## Licence",
         f"{config.licence}.",
+        *notices(config),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -84,7 +86,7 @@ def _front_matter(config: BundleConfig) -> str:
     fields = {
         "license": licence if known else "other",
         **({} if known else {"license_name": config.licence}),
-        "language": ["en"],
+        "language": list(config.languages),
         "library_name": "undertone",
         "pipeline_tag": "audio-to-audio",
         "tags": ["speech", "speech-language-model", "speech-continuation", "variational-autoencoder"],

@@ -66,6 +66,8 @@ class Evaluation(Config):
     continuation_seconds: float  # at most
     num_continuations: int
     continuations: dict[str, Estimate]  # by measure; empty where none were made
+    others: dict[str, dict[str, Estimate]] = Field(default_factory=dict)  # by system and measure, from `--also`
+    whisper: str | None = None  # the second recogniser's folder, where it listened
     lexical: dict[str, LexicalAccuracy] = Field(
         default_factory=dict
     )  # by kind of pair; empty where no pairs were given

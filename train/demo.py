@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import SettingsError
 from train.export import Stages, is_exported, write_bundle
+from train.phone_parts import with_phones
 from train.phones import Lexicon
 from train.prepare import prepare
 from train.recipes import load_recipe_of
+from train.run_recipe import hold_against
 from train.runs import run_model, run_tokenizer, run_vocoder
 from train.text.prose import Prose, read_prose
 from train.text.training import train_on_prose
@@ -19,7 +22,9 @@ from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
 from train.vocoder_recipe import VocoderRecipe
 
-LICENCE = "cc-by-4.0"  # the corpora's; see their attribution in the model card
+CC_BY = "cc-by-4.0"
+NOT_STATED = "not stated"  # of recordings whose manifest names no licence: their owner must say it
+OPEN_LICENCES = ("cc-by-4.0", "cc-by 4.0", "public domain", "cc0")  # all may become a bundle under CC BY 4.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ def train_demo(
     recipes: DemoRecipes,
     cpu: bool = False,
     text: Path | None = None,
+    licence: str | None = None,
+    languages: tuple[str, ...] = ("en",),
 ) -> Path:
     """Train every part on the corpus' train split and write the bundle.
 
@@ -92,15 +99,23 @@ def train_demo(
         out: the bundle.
         work: prepared corpus and runs; a second call goes on where the first stopped.
         text: folder of books.tsv.xz for `recipes.prose`.
+        licence: of the bundle; None is what the corpus' manifest allows.
+        languages: ISO 639 codes of the speech.
     Raises:
         ValueError: recipes for prose and no text, or the other way round.
     """
     if (text is None) != (recipes.prose is None):
         raise ValueError("text needs recipes that are trained on it, and those recipes need text")
-    prepared = work / "prepared"
-    prepare(corpus, prepared)
     *earlier, model = (work / recipe.name for recipe in recipes.all_models)
     stages = Stages(work / "tokenizer", work / "vocoder", model, tuple(earlier))
+    data = corpora(corpus)
+    licence = licence or licence_of(data)
+    words = Lexicon(lexicon)
+    check_chain(recipes, stages, words)
+    if text is not None:
+        read_prose(text, words, work)
+    prepared = work / "prepared"
+    prepare(corpus, prepared)
     if not is_exported(stages.tokenizer):
         run_tokenizer(recipes.tokenizer, prepared, lexicon, stages.tokenizer, cpu)
     if not is_exported(stages.vocoder):
@@ -111,16 +126,42 @@ def train_demo(
         if not is_exported(folder):
             run_model(recipe, prepared, stages.tokenizer, folder, cpu, start, lexicon)
         start = folder
-    data = corpora(corpus)
     if text is not None and recipes.prose is not None and start is not None:
         train_on_prose(*recipes.prose, start, stages.tokenizer, prepared, text, lexicon, work, cpu)
         data += (written(read_prose(text, Lexicon(lexicon), work)),)
-    return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, data, LICENCE)
+    return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, data, licence, languages)
+
+
+def check_chain(recipes: DemoRecipes, stages: Stages, lexicon: Lexicon) -> None:
+    """Look for what would stop the chain after hours of training.
+
+    Raises:
+        SettingsError: recipes that do not fit together, or not the runs that are there already.
+        CorpusError: units that are not the parts of the dictionary's phones.
+    """
+    with_phones(recipes.tokenizer.model, lexicon.inventory)
+    num_units = recipes.tokenizer.model.num_units
+    for recipe in recipes.all_models:
+        if recipe.tokens and recipe.model.num_tokens != num_units:
+            raise SettingsError(
+                f"the recipe {recipe.name!r} has model.num_tokens {recipe.model.num_tokens}, the tokenizer "
+                f"{recipes.tokenizer.name!r} makes {num_units} units; they must be the same"
+            )
+    folders = (stages.tokenizer, stages.vocoder, *stages.earlier, stages.model)
+    for folder, begun in zip(folders, (recipes.tokenizer, recipes.vocoder, *recipes.all_models), strict=True):
+        hold_against(folder, begun)
 
 
 def written(prose: Prose) -> str:
     """The prose that a transformer has read, for the model card."""
     return f"prose of {len(prose.books)} books, {len(prose):,} sentences, read by the transformer alone"
+
+
+def licence_of(data: tuple[str, ...]) -> str:
+    """Return the licence of a bundle trained on these corpora, as `corpora` names them: CC BY 4.0, or not stated."""
+    stated = [(*entry.lower().split(", ", 2), "", "")[2] for entry in data]
+    allowed = bool(stated) and all(any(name in entry for name in OPEN_LICENCES) for entry in stated)
+    return CC_BY if allowed else NOT_STATED
 
 
 def corpora(corpus: Path) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""What a recipe would cost: parameters, memory, frames per step and hours, measured on made-up windows. No data needed.
+"""What a recipe would cost: parameters, memory, frames per step and hours. No data needed.
+
+Parameters and memory are counted on tensors without contents, so that any size is estimated in seconds; a step is timed
+on made-up windows only where it fits into the memory at hand, and never waits for a compiler.
 
 B batch, T frames, M mel bins.
 """
@@ -11,19 +14,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from engine.network import losses
 from train.clock import Budget
 from train.export import machine
 from train.prepare import Clip
-from train.vae_gslm import ModelRecipe, ModelStage
+from train.vae_gslm import ModelRecipe, ModelStage, build_network, forward_pass
+from train.windows import Windows
 
 TIMED_STEPS = 2
 WINDOWS_ON_CPU = 1  # timed and scaled: a whole micro-batch of the published size takes a CPU minutes
 MADE_UP_CLIPS = 4
 GIB = 2**30
+CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,9 @@ class Estimate:
     parameters: dict[str, int]  # by part of the network
     memory_bytes: dict[str, int]  # by use
     frames_per_step: int  # over all processes
-    seconds_per_step: float
-    steps: int
+    seconds_per_step: float | None  # None: a step does not fit into the memory there is
+    steps: int | None  # None: of a budget in minutes, without a speed
+    available_bytes: int
 
     @property
     def total_bytes(self) -> int:
@@ -45,8 +54,10 @@ class Estimate:
         return sum(self.memory_bytes.values())
 
     @property
-    def hours(self) -> float:
-        """Of the whole run on this device."""
+    def hours(self) -> float | None:
+        """Of the whole run on this device, None where no step was timed."""
+        if self.seconds_per_step is None or self.steps is None:
+            return None
         return self.steps * self.seconds_per_step / 3600
 
     def lines(self) -> list[str]:
@@ -54,57 +65,108 @@ class Estimate:
         parts = [f"  {name:20} {count:>13,}" for name, count in self.parameters.items()]
         uses = [f"  {name:20} {count / GIB:>9.3f} GiB" for name, count in self.memory_bytes.items()]
         frames, hz = self.frames_per_step, self.recipe.model.mel.frame_rate_hz
-        seen = self.steps * frames / hz / 3600
         return [
             f"recipe {self.recipe.name} on {self.device}, {self.num_processes} process(es)",
             f"parameters{'':12} {sum(self.parameters.values()):>13,}",
             *parts,
             f"memory a process, estimated {self.total_bytes / GIB:.2f} GiB",
             *uses,
+            f"memory available here {self.available_bytes / GIB:.2f} GiB",
             f"frames per step {frames:,} = {frames / hz:,.0f} s of speech, at most",
-            f"seconds per step, measured {self.seconds_per_step:.3f} ({frames / self.seconds_per_step:,.0f} frames/s)",
-            f"steps {self.steps:,}, {seen:,.0f} h of speech seen, {self.hours:,.1f} h on this device",
+            *self._speed(),
         ]
+
+    def _speed(self) -> list[str]:
+        """Lines on seconds and hours, as far as they are known."""
+        frames, hz = self.frames_per_step, self.recipe.model.mel.frame_rate_hz
+        known = (
+            []
+            if self.steps is None
+            else [f"steps {self.steps:,}, {self.steps * frames / hz / 3600:,.0f} h of speech seen"]
+        )
+        if self.seconds_per_step is None:
+            return ["seconds per step: not timed, a step does not fit into the memory available here", *known]
+        speed = (
+            f"seconds per step, measured {self.seconds_per_step:.3f} ({frames / self.seconds_per_step:,.0f} frames/s)"
+        )
+        if self.recipe.compile:
+            speed += ", not compiled; a compiled run is faster"
+        return [speed, *known, f"{self.hours:,.1f} h on this device"]
 
 
 def dry_run(recipe: ModelRecipe, cpu: bool = False) -> Estimate:
-    """Time a step or two on noise, on the device at hand, and estimate the memory of a whole one.
+    """Estimate the memory of a step, and time one or two on noise, on the device at hand, where they fit.
 
     Memory is weights, gradients, optimiser and average by their counts, and what autograd keeps for the backward pass,
     counted at one window and at two and drawn on as a line.
     """
     accelerator = Accelerator(cpu=cpu)
+    device = accelerator.device
     windows = recipe.batch_size if recipe.frames_per_batch is None else recipe.frames_per_batch // recipe.window_frames
-    timed_windows = windows if accelerator.device.type != "cpu" else min(windows, WINDOWS_ON_CPU)
-    # One micro-batch of that many windows is what a step is timed with; pitch is not measured on noise.
-    change = {"batch_size": timed_windows, "frames_per_batch": None, "gradient_accumulation": 1, "pitch_weight": 0.0}
-    with tempfile.TemporaryDirectory() as folder:
-        tokens = write_made_up_corpus(recipe, Path(folder))
-        stage = ModelStage(recipe.model_copy(update=change), Path(folder), tokens, accelerator)
-        network = accelerator.unwrap_model(stage.network)
-        one, two = (kept_for_backward(stage, count) for count in (1, 2))
-        seconds = timed(stage, accelerator.device) * windows / timed_windows * recipe.gradient_accumulation
+    windows = max(1, windows)
+    timed_windows = windows if device.type != "cpu" else min(windows, WINDOWS_ON_CPU)
+    parameters, trained, one, two = counted(recipe, device)
+    memory = memory_bytes(recipe, sum(parameters.values()), trained, device)
+    available = available_bytes(device)
+    activations = {count: one + (two - one) * (count - 1) for count in (timed_windows, windows)}
+    seconds = None
+    if sum(memory.values()) + activations[timed_windows] < available:
+        # One micro-batch of that many windows is what a step is timed with; pitch is not measured on noise.
+        change: dict[str, object] = {"batch_size": timed_windows, "frames_per_batch": None, "gradient_accumulation": 1}
+        change |= {"pitch_weight": 0.0, "compile": False}
+        with tempfile.TemporaryDirectory() as folder:
+            tokens = write_made_up_corpus(recipe, Path(folder))
+            stage = ModelStage(recipe.model_copy(update=change), Path(folder), tokens, accelerator)
+            seconds = timed(stage, device) * windows / timed_windows * recipe.gradient_accumulation
     frames = windows * recipe.window_frames * recipe.gradient_accumulation * accelerator.num_processes
-    trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-    weights = sum(parameter.numel() for parameter in network.parameters())
     return Estimate(
         recipe=recipe,
-        device=machine() if accelerator.device.type != "cpu" else f"CPU, {torch.get_num_threads()} thread(s)",
+        device=machine() if device.type != "cpu" else f"CPU, {torch.get_num_threads()} thread(s)",
         num_processes=accelerator.num_processes,
-        parameters=parameters_by_part(network),
-        memory_bytes={
-            "weights": 4 * weights,
-            "gradients": 4 * trained,
-            "optimiser": 8 * trained,
-            "average": 4 * weights if recipe.average_decay is not None else 0,
-            # on a GPU AdamW steps over all tensors at once, with temporaries of their size
-            "optimiser's step": 4 * trained if accelerator.device.type == "cuda" else 0,
-            "activations": one + (two - one) * (windows - 1),
-        },
+        parameters=parameters,
+        memory_bytes=memory | {"activations": activations[windows]},
         frames_per_step=frames,
         seconds_per_step=seconds,
         steps=steps_of(recipe.budget, frames, seconds),
+        available_bytes=available,
     )
+
+
+def counted(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], int, int, int]:
+    """Count on tensors that have sizes and no contents, whatever the network's size.
+
+    Returns:
+        parameters by part of the network, how many of all are trained, and the bytes that autograd keeps for one window
+        and for two.
+    """
+    with FakeTensorMode(), device:
+        network = build_network(recipe)
+        trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+        one, two = (kept_for_backward(network, recipe, count, device) for count in (1, 2))
+        return parameters_by_part(network), trained, one, two
+
+
+def memory_bytes(recipe: ModelRecipe, weights: int, trained: int, device: torch.device) -> dict[str, int]:
+    """Bytes by use of all that does not depend on the windows, from the numbers of parameters."""
+    return {
+        "weights": 4 * weights,
+        "gradients": 4 * trained,
+        "optimiser": 8 * trained,
+        "average": 4 * weights if recipe.average_decay is not None else 0,
+        # on a GPU AdamW steps over all tensors at once, with temporaries of their size
+        "optimiser's step": 4 * trained if device.type == "cuda" else 0,
+    }
+
+
+def available_bytes(device: torch.device) -> int:
+    """Memory that this process may still take: of the GPU, or of the machine within its container's limit."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    available = int(psutil.virtual_memory().available)
+    limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
+    if limit.is_file() and used.is_file() and (text := limit.read_text().strip()).isdecimal():
+        available = min(available, int(text) - int(used.read_text()))
+    return available
 
 
 def write_made_up_corpus(recipe: ModelRecipe, folder: Path) -> Path:
@@ -129,22 +191,34 @@ def parameters_by_part(network: nn.Module) -> dict[str, int]:
     return {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
 
 
-def kept_for_backward(stage: ModelStage, num_windows: int) -> int:
+def kept_for_backward(network: nn.Module, recipe: ModelRecipe, num_windows: int, device: torch.device) -> int:
     """Bytes of the tensors that autograd keeps in a forward pass, each storage once and without the weights."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in stage.network.parameters()}
-    kept: dict[int, int] = {}
+    own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
+    kept: dict[int, Tensor] = {}  # held, so that no storage's number is given to another one
 
     def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
+        storage = tensor.untyped_storage()._cdata
+        if storage not in own:
+            kept[storage] = tensor
         return tensor
 
-    windows = stage.dev_set.batch(num_windows, np.random.default_rng(0))
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        kept_alive = stage.losses_of(windows)
+        kept_alive = losses(forward_pass(network, recipe, empty_windows(recipe, num_windows, device), device))
     del kept_alive
-    return sum(kept.values())
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+def empty_windows(recipe: ModelRecipe, count: int, device: torch.device) -> Windows:
+    """Whole windows without contents."""
+    mel, frames = recipe.model.mel, recipe.window_frames
+    utterance = int(recipe.utterance_seconds[1] * mel.frame_rate_hz)
+    return Windows(
+        tokens=torch.zeros(count, frames, dtype=torch.int64, device=device),
+        mel=torch.zeros(count, frames, mel.num_mels, device=device),
+        lengths=torch.full((count,), frames, device=device),
+        utterance_mel=torch.zeros(count, utterance, mel.num_mels, device=device),
+        utterance_lengths=torch.full((count,), utterance, device=device),
+    )
 
 
 def timed(stage: ModelStage, device: torch.device) -> float:
@@ -158,10 +232,10 @@ def timed(stage: ModelStage, device: torch.device) -> float:
     return (time.perf_counter() - started) / TIMED_STEPS
 
 
-def steps_of(budget: Budget, frames_per_step: int, seconds_per_step: float) -> int:
-    """Optimiser steps that a budget is enough for."""
+def steps_of(budget: Budget, frames_per_step: int, seconds_per_step: float | None) -> int | None:
+    """Optimiser steps that a budget is enough for; None for minutes without a speed."""
     if budget.steps is not None:
         return budget.steps
     if budget.frames is not None:
         return math.ceil(budget.frames / frames_per_step)
-    return math.ceil(60 * (budget.minutes or 0.0) / seconds_per_step)
+    return None if seconds_per_step is None else math.ceil(60 * (budget.minutes or 0.0) / seconds_per_step)

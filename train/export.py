@@ -18,12 +18,13 @@ from engine.loudness import LOUDNESS_LUFS
 from engine.network import VAEGSLM
 from engine.tokenizers import build_tokenizer
 from engine.tokenizers.hubert import HubertTokenizer
-from engine.tokenizers.phonetic import PhoneticTokenizer
+from engine.tokenizers.phone_reader import PhoneReader
 from engine.vocoders import build_vocoder
 from train.clean import SETTINGS, CleanSettings
 from train.features import Tokenizer, units_only
 from train.loop import Clock
 from train.prepare import CorpusError
+from train.run_recipe import told_changes
 from train.vae_gslm import ModelRecipe
 
 WEIGHTS, CONFIG, TRAINED, PREPARED = "export.safetensors", "export.json", "trained.json", "prepared.json"
@@ -56,7 +57,7 @@ def load_tokenizer(out: Path) -> Tokenizer:
     tokenizer = build_tokenizer(TypeAdapter[TokenizerConfig](TokenizerConfig).validate_json((out / CONFIG).read_text()))
     tokenizer.load_state_dict(load_file(str(out / WEIGHTS)))
     tokenizer.eval()
-    assert isinstance(tokenizer, PhoneticTokenizer | HubertTokenizer)
+    assert isinstance(tokenizer, PhoneReader | HubertTokenizer)
     return tokenizer
 
 
@@ -83,13 +84,23 @@ class Stages:
     earlier: tuple[Path, ...] = ()  # the runs that the model began with, in their order, for its provenance
 
 
-def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[str, ...], licence: str) -> Path:
+def write_bundle(
+    stages: Stages,
+    out: Path,
+    name: str,
+    recipe: str,
+    data: tuple[str, ...],
+    licence: str,
+    languages: tuple[str, ...] = ("en",),
+) -> Path:
     """Assemble a bundle from finished stages, weights in float16, those of the tokenizer in 8 bits.
 
     Args:
         stages: each holds what `export_stage` wrote.
         name: of the bundle.
         data: the corpora trained on, with their licences.
+        licence: of the bundle.
+        languages: ISO 639 codes of the speech.
     """
     folders = {"tokenizer": stages.tokenizer, "vocoder": stages.vocoder}
     folders |= {run.name: run for run in stages.earlier} | {"model": stages.model}
@@ -104,12 +115,13 @@ def write_bundle(stages: Stages, out: Path, name: str, recipe: str, data: tuple[
     config = BundleConfig(
         name=name,
         licence=licence,
+        languages=languages,
         model=recipe_of_model.model,
         vocoder=vocoder_config,
         tokenizer=tokenizer.config,
         prompt_loudness_lufs=prompt_loudness(stages.model),
         provenance=Provenance(
-            recipe=recipe,
+            recipe="; ".join(filter(None, [recipe, told_changes(stages.model)])),
             data=data,
             steps={stage: int(numbers["steps"]) for stage, numbers in trained.items()},
             minutes={stage: numbers["minutes"] for stage, numbers in trained.items()},

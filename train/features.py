@@ -4,19 +4,22 @@ T frames at 50 Hz, F feature dims, V units.
 """
 
 import hashlib
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, cast
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
-from engine.config import MelConfig
+from engine.config import MelConfig, TokenizerConfig
+from engine.tokenizers import build_tokenizer
 from engine.tokenizers.hubert import HubertTokenizer
+from engine.tokenizers.phone_reader import PhoneReader
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from engine.tokenizers.units import nearest_centroid
 from train.prepare import Clip, FlatCorpus
 
-Tokenizer: TypeAlias = PhoneticTokenizer | HubertTokenizer
+Tokenizer: TypeAlias = PhoneReader | HubertTokenizer
 
 
 class ClipFeatures(Protocol):
@@ -35,20 +38,27 @@ class ClipFeatures(Protocol):
         ...
 
 
-class PhoneticFeatures:
-    """One layer of the phonetic tokenizer, from the stored mel."""
+def encoder_inputs(tokenizer: PhoneReader, corpus: FlatCorpus, clip: Clip) -> Tensor:
+    """What a tokenizer's encoder hears of a clip: the stored mel where it is that, else its own of the stored audio."""
+    if isinstance(tokenizer, PhoneticTokenizer):
+        return corpus.mel(clip)
+    return tokenizer.inputs(corpus.audio(clip))
 
-    needs_audio = False
 
-    def __init__(self, tokenizer: PhoneticTokenizer) -> None:
+class PhoneFeatures:
+    """One layer of a tokenizer that was taught phones."""
+
+    def __init__(self, tokenizer: PhoneReader) -> None:
         self.tokenizer = tokenizer.eval()
         self.centroids = tokenizer.centroids
         self.mel = tokenizer.config.mel
+        self.needs_audio = not isinstance(tokenizer, PhoneticTokenizer)
 
     @torch.inference_mode()
     def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
-        mel = corpus.mel(clip).to(self.centroids.device)
-        return self.tokenizer.features_batch(mel[None], torch.tensor([len(mel)], device=mel.device))[0].float()
+        inputs = encoder_inputs(self.tokenizer, corpus, clip).to(self.centroids.device)
+        lengths = torch.tensor([self.tokenizer.num_frames(len(inputs))], device=inputs.device)
+        return self.tokenizer.features_batch(inputs[None], lengths)[0].float()
 
     def units(self, features: Tensor) -> Tensor:
         return self.tokenizer.units(features)
@@ -67,15 +77,20 @@ class HubertFeatures:
 
     @torch.inference_mode()
     def features(self, corpus: FlatCorpus, clip: Clip) -> Tensor:
-        return self.tokenizer.features(corpus.audio(clip).to(self.centroids.device))
+        return self.of_waveform(corpus.audio(clip))
+
+    @torch.inference_mode()
+    def of_waveform(self, waveform: Tensor) -> Tensor:
+        """Features of float32 [samples] at 16 kHz, [T, F]."""
+        return self.tokenizer.features(waveform.to(self.centroids.device))
 
     def units(self, features: Tensor) -> Tensor:
         return nearest_centroid(features, self.centroids)
 
 
 def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
-    """Return the interface over a tokenizer, on the device of its weights."""
-    return PhoneticFeatures(tokenizer) if isinstance(tokenizer, PhoneticTokenizer) else HubertFeatures(tokenizer)
+    """The interface over a tokenizer, where its weights are."""
+    return PhoneFeatures(tokenizer) if isinstance(tokenizer, PhoneReader) else HubertFeatures(tokenizer)
 
 
 def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
@@ -84,11 +99,33 @@ def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
 
 
 def units_only(tokenizer: Tokenizer) -> Tokenizer:
-    """Return the part of a tokenizer that makes units."""
-    return tokenizer.without_classifier() if isinstance(tokenizer, PhoneticTokenizer) else tokenizer
+    """The part of a tokenizer that makes units."""
+    return tokenizer.without_classifier() if isinstance(tokenizer, PhoneReader) else tokenizer
+
+
+@dataclass(frozen=True)
+class PackedTokenizer:
+    """A tokenizer on its way to another process: a module may hold hooks that cannot be pickled."""
+
+    config: TokenizerConfig
+    weights: bytes  # safetensors
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> "PackedTokenizer":
+        """Pack the weights, wherever they are."""
+        return cls(tokenizer.config, save(_weights(tokenizer)))
+
+    def unpacked(self) -> Tokenizer:
+        """Build the same tokenizer on the CPU, in evaluation mode."""
+        tokenizer = build_tokenizer(self.config)
+        tokenizer.load_state_dict(load(self.weights))
+        return cast(Tokenizer, tokenizer.eval())
+
+
+def _weights(tokenizer: Tokenizer) -> dict[str, Tensor]:
+    return {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
-    """Return the name of the tokens that this tokenizer assigns; other weights give another name."""
-    weights = {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
-    return hashlib.sha256(save(weights)).hexdigest()[:12]
+    """Names the tokens that this tokenizer assigns; other weights give another name."""
+    return hashlib.sha256(save(_weights(tokenizer))).hexdigest()[:12]

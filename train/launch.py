@@ -9,8 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from train.corpora.source import CorpusError
 
 
@@ -43,8 +41,3 @@ def wait_for(path: Path, hours: float = 48.0, every_seconds: float = 0.5) -> Non
         if time.monotonic() > deadline:
             raise CorpusError(f"{path} was not there after {hours:g} h; is the process that writes it still running?")
         time.sleep(every_seconds)
-
-
-def one_thread() -> None:
-    """For worker processes, which share the cores among them."""
-    torch.set_num_threads(1)

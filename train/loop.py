@@ -6,22 +6,24 @@ uninterrupted one and the only position to save is one integer.
 """
 
 import logging
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 from torch import nn
-from tqdm import tqdm
 
-from train.checkpointing import checkpoints, save_checkpoint
+from train.checkpointing import checkpoints, load_newest, save_checkpoint
 from train.clock import Budget, Clock
 from train.guard import DivergenceGuard, TrainingError
 from train.metrics import Metrics, Sample, over_processes
+from train.progress import Progress
+from train.run_settings import RunSettings
+from train.stopping import Stopped, StopSignals
 
 __all__ = ["Budget", "Clock", "DivergenceGuard", "Stage", "TrainingError", "checkpoints", "run", "save_checkpoint"]
 
@@ -66,56 +68,56 @@ def run(
     accelerator: Accelerator,
     *,
     seed: int = 0,
-    log_every: int = 20,
-    checkpoint_minutes: float = 3.0,
-    evaluate_minutes: float = 10.0,
+    settings: RunSettings = RunSettings(),
 ) -> Clock:
-    """Train a stage until its budget is spent; resumes from the newest checkpoint under `out`.
+    """Train a stage until its budget is spent; resumes from the newest checkpoint under `out` that can be read.
 
     Args:
         stage: networks, optimisers and data; its step returns at least `loss`.
         out: folder of the run: checkpoints/, metrics.jsonl, tensorboard/.
         budget: steps, minutes or frames.
+        settings: how often checkpoints are written and the dev split is measured.
     Returns:
         The clock at the end: steps done and seconds of training.
     Raises:
-        TrainingError: divergence; the text names the last good checkpoint.
+        TrainingError: divergence, or a checkpoint that cannot be read or written; the text names the last good one.
+        Stopped: SIGINT or SIGTERM, after a checkpoint was written.
     """
     out.mkdir(parents=True, exist_ok=True)
     clock = Clock()
     accelerator.register_for_checkpointing(clock)
-    existing = checkpoints(out)
-    if existing:
-        accelerator.load_state(str(existing[-1]))
-        log.info("%s resumes at step %d from %s", stage.name, clock.step, existing[-1])
-    last_good = existing[-1] if existing else None
+    last_good = load_newest(accelerator, out)
+    if last_good is not None:
+        log.info("%s resumes at step %d from %s", stage.name, clock.step, last_good)
     guard = DivergenceGuard()
     with ExitStack() as stack:
+        stop = stack.enter_context(StopSignals())
         metrics = Metrics(out, stack) if accelerator.is_main_process else None
-        bar = stack.enter_context(
-            tqdm(total=100.0, desc=stage.name, disable=not accelerator.is_main_process, unit="%", mininterval=5.0)
-        )
+        bar = stack.enter_context(Progress(stage.name, budget, clock, accelerator.is_main_process))
         saved_at = evaluated_at = clock.seconds
         for progress in _progress(budget, clock):
             started = time.perf_counter()
             torch.manual_seed(step_seed(seed, clock.step, accelerator.process_index))
-            values = over_processes(accelerator, stage.step(clock.step, progress))
-            values = guard.check(clock.step, values, last_good)
+            values = stage.step(clock.step, progress)
+            seconds = clock.seconds + time.perf_counter() - started
+            agreed = over_processes(accelerator, values, seconds, stop.received)
+            values = guard.check(clock.step, agreed.values, last_good)
             clock.step += 1
             clock.frames += values.get("frames", 0.0)
-            clock.seconds = _agreed(clock.seconds + time.perf_counter() - started, accelerator)
-            used = budget.progress(clock.step, clock.seconds, clock.frames)
-            bar.update(max(0.0, min(100.0, 100 * used) - bar.n))
+            clock.seconds = agreed.seconds
+            bar.advance(clock)
             if metrics:
                 metrics.add(values)
-                if clock.step % log_every == 0:
-                    bar.set_postfix({key: f"{value:.3f}" for key, value in metrics.flush(clock).items()}, refresh=False)
-            if clock.seconds - saved_at > 60 * checkpoint_minutes:
-                last_good, saved_at = save_checkpoint(accelerator, out, clock), clock.seconds
-            if clock.seconds - evaluated_at > 60 * evaluate_minutes:
+                if clock.step % settings.log_steps == 0:
+                    bar.tell(clock, metrics.flush(clock))
+            if agreed.stop:
+                _stop(accelerator, out, clock, settings, stage.name, agreed.stop)
+            if clock.seconds - saved_at > 60 * settings.checkpoint_minutes:
+                last_good, saved_at = save_checkpoint(accelerator, out, clock, settings.checkpoints_kept), clock.seconds
+            if clock.seconds - evaluated_at > 60 * settings.evaluate_minutes:
                 evaluated_at = clock.seconds
                 _evaluate(stage, clock, metrics)
-        save_checkpoint(accelerator, out, clock)
+        save_checkpoint(accelerator, out, clock, settings.checkpoints_kept)
         _evaluate(stage, clock, metrics)
     return clock
 
@@ -126,9 +128,12 @@ def _progress(budget: Budget, clock: Clock) -> Iterator[float]:
         yield progress
 
 
-def _agreed(seconds: float, accelerator: Accelerator) -> float:
-    """The main process' clock is every process' clock, so that all stop, save and measure at the same step."""
-    return float(broadcast_object_list([seconds])[0]) if accelerator.num_processes > 1 else seconds
+def _stop(accelerator: Accelerator, out: Path, clock: Clock, settings: RunSettings, name: str, number: int) -> NoReturn:
+    """Keep what was done, and end as a process does that got this signal."""
+    folder = save_checkpoint(accelerator, out, clock, settings.checkpoints_kept)
+    what = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
+    log.warning("%s stops at step %d (%s); the same command goes on from %s", name, clock.step, what, folder)
+    raise Stopped(number)
 
 
 def _evaluate(stage: Stage, clock: Clock, metrics: Metrics | None) -> None:

@@ -1,6 +1,7 @@
 """What a run writes down: metrics.jsonl, and TensorBoard with curves, mels and sounds."""
 
 import json
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from train.clock import Clock
+from train.guard import TrainingError
 
 SUMMED = "frames"  # over processes; everything else is their mean
 
@@ -60,12 +62,32 @@ class Metrics:
             self._board.add_audio(f"{sample.name}/audio", audio[None], clock.step, sample.sample_rate_hz)
 
 
-def over_processes(accelerator: Accelerator, values: dict[str, float]) -> dict[str, float]:
-    """The mean of every value over all processes, the sum of the frames; the same on all of them."""
+@dataclass(frozen=True)
+class Agreed:
+    """What all processes know after a step."""
+
+    values: dict[str, float]
+    seconds: float  # the main process' clock, so that all stop, save and measure at the same step
+    stop: int  # number of a signal that any of them got, 0 for none
+
+
+def over_processes(accelerator: Accelerator, values: dict[str, float], seconds: float = 0.0, stop: int = 0) -> Agreed:
+    """The mean of every value over all processes, the sum of the frames: one wait for all of them.
+
+    Values are reduced by position, so their order is that of their names.
+
+    Raises:
+        TrainingError: processes that measured different things.
+    """
     if accelerator.num_processes == 1:
-        return values
-    mean = accelerator.reduce(torch.tensor(list(values.values()), device=accelerator.device), "mean").tolist()
-    reduced = dict(zip(values, mean, strict=True))
+        return Agreed(values, seconds, stop)
+    keys = sorted(values)
+    names = float(zlib.crc32(" ".join(keys).encode()) % 2**20)
+    own = [names, seconds * accelerator.is_main_process, float(stop), *(values[key] for key in keys)]
+    found = accelerator.gather(torch.tensor([own], dtype=torch.float64, device=accelerator.device)).cpu()
+    if (found[:, 0] != names).any():
+        raise TrainingError(f"the processes of this run measure different things; this one {', '.join(keys)}")
+    reduced = dict(zip(keys, found[:, 3:].mean(0).tolist(), strict=True))
     if SUMMED in reduced:
         reduced[SUMMED] *= accelerator.num_processes
-    return reduced
+    return Agreed(reduced, float(found[:, 1].sum()), int(found[:, 2].max()))

@@ -4,14 +4,17 @@ Each third of each phone, and of silence, is a part. The map and the points are 
 is the likelier part: minus half a squared distance is a log likelihood, up to a constant. T frames, F dims, V parts.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.config import PhoneticConfig
+from engine.config import PhoneticConfig, WhisperConfig
 from engine.tokenizers import PARTS_OF_PHONE
 from train.corpora.source import CorpusError
 
+PhonesConfig = TypeVar("PhonesConfig", PhoneticConfig, WhisperConfig)
 UNLABELLED = -1
 STEPS = 1500
 FRAMES_PER_STEP = 4096
@@ -25,8 +28,8 @@ def num_parts_of(num_phones: int) -> int:
     return PARTS_OF_PHONE * (num_phones + 1)
 
 
-def with_phones(config: PhoneticConfig, phones: tuple[str, ...]) -> PhoneticConfig:
-    """Return the configuration of a tokenizer that reads these phones.
+def with_phones(config: PhonesConfig, phones: tuple[str, ...]) -> PhonesConfig:
+    """The configuration of a tokenizer that reads these phones.
 
     Raises:
         CorpusError: units that are parts of phones, and not as many as the phones have.

@@ -1,4 +1,6 @@
-"""Units of the phonetic tokenizer: clusters of one layer's features, or parts of phones. T frames, F dims, V units.
+"""Units of a tokenizer that was taught phones: clusters of one layer's features, or parts of phones.
+
+T frames, F dims, V units.
 
 CTC alone leaves features in which speakers and neighbours weigh as much as phones, so that clusters of them say more
 than a small model can learn to predict. Parts of phones say the phone and no more.
@@ -13,13 +15,14 @@ from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 from tqdm import tqdm
 
-from engine.tokenizers.phonetic import PhoneticTokenizer
+from engine.tokenizers.phone_reader import PhoneReader
+from train.features import clip_features, encoder_inputs
 from train.hubert_units import unit_statistics
 from train.phone_parts import fit_points, parts_of, transition_costs
 from train.phones import Lexicon
 from train.pool import open_corpus
 from train.prepare import Clip, CorpusError
-from train.text.alignment import align_clip, transcript_symbols
+from train.text.alignment import align_clip
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class _Frames:
 
 @torch.inference_mode()
 def fit_units(
-    tokenizer: PhoneticTokenizer,
+    tokenizer: PhoneReader,
     prepared: Path,
     lexicon: Lexicon,
     num_frames: int,
@@ -72,25 +75,26 @@ def fit_units(
 
 
 def _frames(
-    tokenizer: PhoneticTokenizer, prepared: Path, lexicon: Lexicon, num_frames: int, seed: int, max_hours: float
+    tokenizer: PhoneReader, prepared: Path, lexicon: Lexicon, num_frames: int, seed: int, max_hours: float
 ) -> _Frames:
     """Random clips until there are `num_frames`; parts of phones need those with a transcript."""
-    corpus = open_corpus(prepared, "train", tokenizer.config.mel, max_hours)
+    audio = clip_features(tokenizer).needs_audio
+    corpus = open_corpus(prepared, "train", tokenizer.config.mel, max_hours, audio=audio)
     found = _Frames([], [])
     progress = tqdm(total=num_frames, desc="frames for the units", unit="frames", unit_scale=True, mininterval=5.0)
     for index in np.random.default_rng(seed).permutation(len(corpus.clips)):
         clip = corpus.clips[index]
-        mel = corpus.mel(clip)
-        lengths = torch.tensor([len(mel)])
-        hidden = tokenizer.hidden_batch(mel[None], lengths)
+        inputs = encoder_inputs(tokenizer, corpus, clip)
+        lengths = torch.tensor([tokenizer.num_frames(len(inputs))])
+        hidden = tokenizer.hidden_batch(inputs[None], lengths)
         if tokenizer.projection is not None:
-            labels = phone_parts(tokenizer, clip, mel, lexicon)
+            labels = phone_parts(tokenizer, clip, inputs, corpus.mel(clip), lexicon)
             if labels is None:
                 continue
             found.labels.append(labels)
             hidden = tokenizer.stacked(hidden, lengths)
         found.features.append(hidden[0].numpy())
-        progress.update(len(mel))
+        progress.update(int(lengths))
         if found.count >= num_frames:
             break
     progress.close()
@@ -99,8 +103,8 @@ def _frames(
     return found
 
 
-def phone_parts(tokenizer: PhoneticTokenizer, clip: Clip, mel: Tensor, lexicon: Lexicon) -> np.ndarray | None:
-    """Return which third of which phone each frame of a clip is, int64 [T]; None where its transcript does not say."""
-    symbols = transcript_symbols(lexicon, clip.transcript) if clip.transcript else None
-    aligned = align_clip(tokenizer, clip.clip_id, mel, symbols) if symbols else None
+def phone_parts(tokenizer: PhoneReader, clip: Clip, inputs: Tensor, mel: Tensor, lexicon: Lexicon) -> np.ndarray | None:
+    """Which third of which phone each frame of a clip is, int64 [T]; None where its transcript does not say."""
+    symbols = lexicon.symbols(clip.transcript) if clip.transcript else None
+    aligned = align_clip(tokenizer, clip.clip_id, inputs, mel, symbols) if symbols else None
     return parts_of(np.array(aligned.symbols), np.array(aligned.ends), len(lexicon.inventory)) if aligned else None

@@ -1,8 +1,6 @@
 """F0 of prepared clips, a training target for latents: `pitch.f16` beside flat mels, one value per frame."""
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from train.corpora.source import CorpusError
 from train.launch import share, wait_for
 from train.pool import is_sharded
 from train.prepare import Clip, PreparedCorpus, read_index
+from train.workers import worker_pool
 
 FILE = "pitch.f16"
 UNVOICED_HZ = 0.0  # NaN: the clip was not measured
@@ -74,7 +73,6 @@ class _Worker:
 
     @classmethod
     def start(cls, prepared: Path) -> None:
-        torch.set_num_threads(1)
         cls.corpora = {
             split: PreparedCorpus(prepared, split) for split in {clip.split for clip in read_index(prepared)}
         }
@@ -91,6 +89,5 @@ def _pitches(prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.nda
         _Worker.start(prepared)
         yield from map(_Worker.measure, clips)
         return
-    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
-    with ProcessPoolExecutor(workers, context, _Worker.start, (prepared,)) as pool:
+    with worker_pool(workers, _Worker.start, (prepared,)) as pool:
         yield from pool.map(_Worker.measure, clips, chunksize=4)

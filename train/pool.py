@@ -1,5 +1,6 @@
 """A few shards in memory: a small flat corpus, so that whatever samples a prepared folder samples shards too."""
 
+import gzip
 import io
 import json
 from collections.abc import Sequence
@@ -40,6 +41,12 @@ def read_shard(prepared: Path, split: str, number: int, fields: Sequence[str]) -
         if not Path(path).is_file():
             raise CorpusError(f"{path} is missing; run the stage that writes it again, it makes only what is not there")
     return list(CutSet.from_shar(fields=paths))
+
+
+def shard_names(prepared: Path, split: str, number: int) -> list[str]:
+    """Ids of the clips of a shard, in its order, from its manifest alone."""
+    with gzip.open(shard_file(prepared, split, "cuts", number, ".jsonl.gz"), "rt", encoding="utf-8") as lines:
+        return [json.loads(line)["id"] for line in lines]
 
 
 def shard_lengths(prepared: Path, split: str, number: int) -> np.ndarray:

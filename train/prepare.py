@@ -7,8 +7,8 @@ A prepared folder holds `index.jsonl` (one clip a line), `audio.i16` (all clips 
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, closing
+from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,11 +18,14 @@ import torch
 from tqdm import tqdm
 
 from engine.config import MelConfig
-from train.clean import CleanSettings, clean, clean_clips, keep_clean_settings
+from train.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
 from train.corpora import CorpusError, Source, layout_of, read_layout
+from train.corpora.layouts import is_cut_manifest
 from train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
-from train.launch import one_thread
+from train.corpora.source import Notes
+from train.flat_files import JOURNAL, Clip, FlatWriter
 from train.report import write_report
+from train.workers import worker_pool
 
 __all__ = ["Clip", "CorpusError", "FlatCorpus", "PreparedCorpus", "Source", "clean", "prepare", "read_index"]
 
@@ -30,20 +33,6 @@ log = logging.getLogger(__name__)
 
 SHARD_HOURS = 1.0  # 29 MB of mels, about 60 MB of FLAC
 CUTS_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One prepared clip: where its samples and frames lie in the flat files."""
-
-    clip_id: str
-    speaker: str
-    split: str
-    transcript: str
-    sample_offset: int
-    num_samples: int
-    frame_offset: int
-    num_frames: int
 
 
 def read_corpus(folder: Path) -> list[Source]:
@@ -54,11 +43,19 @@ def read_corpus(folder: Path) -> list[Source]:
 def list_corpus(
     corpus: Path, out: Path, splits: tuple[str, ...], layout: str = "auto", shard_hours: float = SHARD_HOURS
 ) -> Manifest:
-    """The manifest of a corpus, written once."""
-    if not (out / FOLDER / DONE).is_file():
-        if layout == "auto" and not corpus.is_file():
-            layout = layout_of(corpus)  # before anything is written
-        write_manifest(cuts_of_corpus(corpus, layout), out, str(corpus), splits, shard_hours)
+    """Return the manifest of a corpus, written once.
+
+    Raises:
+        CorpusError: nothing to list, or a folder that was prepared from something else.
+    """
+    if (out / FOLDER / DONE).is_file():
+        manifest = Manifest(out)
+        manifest.check_asked(str(corpus), splits, layout)
+        return manifest
+    notes = Notes()
+    if not is_cut_manifest(corpus):
+        layout_of(corpus)  # before anything is written
+    write_manifest(cuts_of_corpus(corpus, layout, notes), out, str(corpus), splits, shard_hours, notes=notes)
     return Manifest(out)
 
 
@@ -70,7 +67,7 @@ def prepare(
     settings: CleanSettings = CleanSettings(),
     layout: str = "auto",
 ) -> list[Clip]:
-    """Prepare a corpus once; a finished folder is returned as it is.
+    """Prepare a corpus once; a finished folder is returned as it is, an interrupted one goes on.
 
     Args:
         corpus: folder that one of the layouts fits, or cuts that Lhotse wrote.
@@ -80,46 +77,50 @@ def prepare(
         CorpusError: nothing usable. Files that fail are listed in `rejected.jsonl`, counted in `report.json`, logged.
     """
     if (out / "index.jsonl").is_file():
+        if (out / FOLDER / DONE).is_file():
+            list_corpus(corpus, out, splits, layout)  # the same as then?
+            keep_clean_settings(out, settings)
         return read_index(out)
     manifest = list_corpus(corpus, out, splits, layout)
     keep_clean_settings(out, settings)
-    clips: list[Clip] = []
-    rejected = manifest.rejected()
-    with (
-        (out / "audio.i16").open("wb") as audio_file,
-        (out / "mel.f16").open("wb") as mel_file,
-        ProcessPoolExecutor(workers, initializer=one_thread) as pool,
-        tqdm(total=sum(manifest.clips.values()), desc="prepare", unit=" clips", mininterval=5.0) as bar,
-    ):
-        samples_written = frames_written = 0
-        cuts = manifest.cuts()
-        while block := list(islice(cuts, CUTS_AT_ONCE)):
-            results = pool.map(partial(clean_clips, settings=settings), block, chunksize=8)
-            for cut, (cleaned, reasons) in zip(block, results, strict=True):
-                path = cut.recording.sources[0].source
-                rejected += [{"clip_id": cut.id, "path": path, "reason": reason} for reason in reasons]
-                for clip in cleaned:
-                    audio_file.write(clip.samples.tobytes())
-                    mel_file.write(clip.mel.tobytes())
-                    clips.append(
-                        Clip(
-                            clip.clip_id, clip.speaker, clip.split, clip.transcript,
-                            samples_written, len(clip.samples), frames_written, len(clip.mel),
-                        )
-                    )  # fmt: skip
-                    samples_written += len(clip.samples)
-                    frames_written += len(clip.mel)
-                bar.update()
+    with closing(FlatWriter.open(out, settings.mel.num_mels)) as files:
+        _clean_all(manifest, files, workers, settings)
+    clips, rejected = files.clips, manifest.rejected() + files.rejected
     if not clips:
         reason = f"; the first: {rejected[0]['path']} {rejected[0]['reason']}" if rejected else ""
         raise CorpusError(f"no usable recording in {corpus} for the splits {splits}{reason}")
     rate_hz = settings.mel.sample_rate_hz
     kept = ((clip.split, clip.speaker, clip.num_samples / rate_hz, 1) for clip in clips)
-    write_report(out, manifest.corpus, kept, rejected)
+    write_report(out, manifest.corpus, kept, rejected, manifest.facts)
     partial_index = out / "index.jsonl.partial"
     partial_index.write_text("".join(json.dumps(asdict(clip)) + "\n" for clip in clips))
     partial_index.rename(out / "index.jsonl")
+    (out / JOURNAL).unlink()
     return clips
+
+
+def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: CleanSettings) -> None:
+    """Clean the recordings that are not in the files yet; nobody but this process writes."""
+    task = partial(clean_clips, settings=settings)
+    cuts = islice(manifest.cuts(), files.recordings, None)
+    if files.recordings:
+        log.info("prepare goes on behind %d recordings", files.recordings)
+    with ExitStack() as stack:
+        pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
+        total = sum(manifest.clips.values())
+        bar = stack.enter_context(
+            tqdm(total=total, initial=files.recordings, desc="prepare", unit=" clips", mininterval=5.0)
+        )
+        while block := list(islice(cuts, CUTS_AT_ONCE)):
+            results = pool.map(task, block, chunksize=8) if pool else map(task, block)
+            cleaned: list[CleanClip] = []
+            rejected: list[dict[str, str]] = []
+            for cut, (clips, reasons) in zip(block, results, strict=True):
+                path = cut.recording.sources[0].source
+                rejected += [{"clip_id": cut.id, "path": path, "reason": reason} for reason in reasons]
+                cleaned += clips
+                bar.update()
+            files.add(len(block), cleaned, rejected)
 
 
 def read_index(folder: Path) -> list[Clip]:

@@ -10,12 +10,14 @@ from engine.errors import SettingsError
 from train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
 from train.hubert_units import HubertRecipe, fit_hubert_units
 from train.launch import share, wait_for
-from train.loop import Clock, run
+from train.loop import Clock, TrainingError, run
 from train.phones import Lexicon
 from train.phonetic_units import fit_units
+from train.pitch import assign_pitch
 from train.pool import is_sharded
 from train.prepare import CorpusError
 from train.recipes import AnyRecipe
+from train.run_recipe import keep_recipe
 from train.text.phones_first import PhoneStage
 from train.text.refine import align_all
 from train.text.spoken import assign_spoken, spoken_file
@@ -23,52 +25,107 @@ from train.tokenizer import TokenizerRecipe, TokenizerStage
 from train.tokens import assign_tokens
 from train.vae_gslm import ModelRecipe, ModelStage
 from train.vocoder import VocoderRecipe, VocoderStage
+from train.whisper_tokenizer import WhisperRecipe, WhisperStage
+
+NOTHING_LEARNT = 0.95  # phone error rate from which on a tokenizer reads next to no phone
 
 log = logging.getLogger(__name__)
 
 
-def run_tokenizer(recipe: TokenizerRecipe, prepared: Path, lexicon: Path, out: Path, cpu: bool = False) -> None:
-    """Train the phonetic tokenizer, then cluster its units."""
+def run_tokenizer(
+    recipe: TokenizerRecipe | WhisperRecipe,
+    prepared: Path,
+    lexicon: Path,
+    out: Path,
+    cpu: bool = False,
+    *,
+    accept_changes: bool = False,
+) -> dict[str, float]:
+    """Train a tokenizer on phones, from nothing or on Whisper's encoder, then fit its units.
+
+    Args:
+        accept_changes: resume with a recipe that differs from the one the run was begun with.
+    Returns:
+        what was measured of it, in the main process; nothing in others.
+    """
     accelerator = Accelerator(cpu=cpu)
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)
     words = Lexicon(lexicon)
-    stage = TokenizerStage(recipe, prepared, words, accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    stage: TokenizerStage | WhisperStage
+    if isinstance(recipe, WhisperRecipe):
+        stage = WhisperStage(recipe, prepared, words, accelerator)
+    else:
+        stage = TokenizerStage(recipe, prepared, words, accelerator)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
+    numbers: dict[str, float] = {}
     if accelerator.is_main_process:
         tokenizer = stage.tokenizer_on_cpu()
         numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, words, recipe.unit_frames, recipe.seed)
         log.info("tokenizer: %s", numbers)
         export_stage(tokenizer, tokenizer.config, clock, out, numbers)
+        if told := learnt_nothing(numbers):
+            log.warning("%s: %s", out, told)
     accelerator.wait_for_everyone()
+    return numbers
+
+
+def learnt_nothing(numbers: dict[str, float]) -> str | None:
+    """Say in words that a phonetic tokenizer reads no phones, None where it does."""
+    rate = numbers.get("phone_error_rate", 0.0)
+    if rate < NOTHING_LEARNT:
+        return None
+    return (
+        f"this tokenizer has learnt nothing: its phone error rate on the dev split is {rate:.2f}, and 1 is that of "
+        "silence. Its units say next to nothing of what is spoken. Train longer (the same command with a larger "
+        "budget, for example --set minutes=60, goes on), or on more transcribed speech."
+    )
 
 
 def run_any_tokenizer(
-    recipe: AnyRecipe, prepared: Path, lexicon: Path | None, hubert: str | None, out: Path, cpu: bool = False
+    recipe: AnyRecipe,
+    prepared: Path,
+    lexicon: Path | None,
+    hubert: str | None,
+    out: Path,
+    cpu: bool = False,
+    accept_changes: bool = False,
+    whisper: str | None = None,
 ) -> None:
     """Make the tokenizer of a recipe.
 
     Args:
         lexicon: folder of the CMU dictionary, which a phonetic tokenizer needs.
         hubert: weights of HuBERT instead of those that the recipe names.
+        whisper: weights of Whisper instead of those that the recipe names.
     Raises:
         SettingsError: a recipe of another stage, or no lexicon for a phonetic one.
+        TrainingError: a tokenizer that has learnt nothing; it is written all the same.
     """
     if isinstance(recipe, HubertRecipe):
-        run_hubert(recipe.model_copy(update={"hubert": hubert}) if hubert else recipe, prepared, out, cpu)
-    elif isinstance(recipe, TokenizerRecipe):
+        run_hubert(
+            recipe.model_copy(update={"hubert": hubert}) if hubert else recipe, prepared, out, cpu, accept_changes
+        )
+    elif isinstance(recipe, TokenizerRecipe | WhisperRecipe):
         if lexicon is None:
             raise SettingsError("a phonetic tokenizer needs --lexicon, the folder of the CMU dictionary (cmudict.dict)")
-        run_tokenizer(recipe, prepared, lexicon, out, cpu)
+        if isinstance(recipe, WhisperRecipe) and whisper:
+            recipe = recipe.model_copy(update={"whisper": whisper})
+        numbers = run_tokenizer(recipe, prepared, lexicon, out, cpu, accept_changes=accept_changes)
+        if told := learnt_nothing(numbers):
+            raise TrainingError(f"{out}: {told}")
     else:
         raise SettingsError(
-            f"{recipe.name} is a recipe of the stage {recipe.stage!r}; expected 'tokenizer' or 'hubert'"
+            f"{recipe.name} is a recipe of the stage {recipe.stage!r}; expected 'tokenizer', 'whisper' or 'hubert'"
         )
 
 
-def run_hubert(recipe: HubertRecipe, prepared: Path, out: Path, cpu: bool = False) -> None:
+def run_hubert(
+    recipe: HubertRecipe, prepared: Path, out: Path, cpu: bool = False, accept_changes: bool = False
+) -> None:
     """Cluster the units of HuBERT; one process, on a GPU where there is one."""
-    tokenizer, numbers = fit_hubert_units(recipe, prepared, Accelerator(cpu=cpu).device)
+    keep_recipe(out, recipe, accept_changes)
+    tokenizer, numbers = fit_hubert_units(recipe, prepared, Accelerator(cpu=cpu).device, out)
     log.info("units of HuBERT: %s", numbers)
-    out.mkdir(parents=True, exist_ok=True)
     export_stage(tokenizer, tokenizer.config, Clock(), out, numbers)
 
 
@@ -78,11 +135,14 @@ def run_tokens(tokenizer: Path, prepared: Path, workers: int = 2, cpu: bool = Fa
     return assign_tokens(loaded, prepared, workers)
 
 
-def run_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = False) -> None:
+def run_vocoder(
+    recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = False, accept_changes: bool = False
+) -> None:
     """Train the vocoder."""
     accelerator = Accelerator(cpu=cpu)
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)
     stage = VocoderStage(recipe, prepared, accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     assert not isinstance(recipe.generator, GriffinLimConfig)
     if accelerator.is_main_process:
         export_stage(stage.averaged()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
@@ -97,10 +157,15 @@ def run_model(
     cpu: bool = False,
     start: Path | None = None,
     lexicon: Path | None = None,
+    workers: int = 2,
+    accept_changes: bool = False,
 ) -> None:
     """Assign tokens, where they are not yet, and train VAE-GSLM.
 
     Args:
+        workers: processes that assign tokens, measure pitch and align transcripts on the CPU, 1 for none but this; and
+            that build windows for a GPU.
+        accept_changes: resume with a recipe that differs from the one the run was begun with.
         start: run whose exported weights to begin with.
         lexicon: folder of cmudict.dict, for a recipe with `spoken_tokens`; the alignment is kept beside `out`.
     Raises:
@@ -116,16 +181,24 @@ def run_model(
             f"the recipe {recipe.name!r} has spoken_tokens, which are aligned with --lexicon, the folder of the CMU "
             "dictionary (cmudict.dict); pass it, or --set spoken_tokens=false"
         )
-    tokens = run_tokens(tokenizer, prepared, cpu=cpu) if recipe.tokens else None
+    tokens = run_tokens(tokenizer, prepared, workers, cpu) if recipe.tokens else None
+    if recipe.reads_pitch:
+        assign_pitch(prepared, recipe.pitch_clips, recipe.seed, workers)
     accelerator = Accelerator(cpu=cpu)
     spoken: Path | None = None
     if recipe.spoken_tokens and tokens is not None and lexicon is not None:
-        spoken = run_spoken(tokenizer, tokens, prepared, lexicon, out.parent, recipe.model.num_tokens)
+        spoken = run_spoken(tokenizer, tokens, prepared, lexicon, out.parent, recipe.model.num_tokens, workers)
+    inputs = {"tokens": tokens.name.removesuffix(".u16")} if tokens else {}
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
     weights = start / WEIGHTS if start else None
-    train_and_export(ModelStage(recipe, prepared, tokens, accelerator, weights, spoken), prepared, out)
+    loader_workers = 0 if accelerator.device.type == "cpu" else workers  # beside a GPU cores have nothing else to do
+    stage = ModelStage(recipe, prepared, tokens, accelerator, weights, spoken, loader_workers)
+    train_and_export(stage, prepared, out)
 
 
-def run_spoken(tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, work: Path, num_units: int) -> Path:
+def run_spoken(
+    tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, work: Path, num_units: int, workers: int = 2
+) -> Path:
     """Align the transcripts and write what they say as tokens; the first of several processes does it.
 
     Raises:
@@ -135,7 +208,7 @@ def run_spoken(tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, wor
         raise CorpusError(f"{prepared} is in shards, which hold no spoken tokens; prepare flat files or leave them out")
     path = spoken_file(tokens)
     if share().is_first and not path.is_file():
-        assign_spoken(prepared, tokens, align_all(tokenizer, tokens, prepared, lexicon, work), num_units)
+        assign_spoken(prepared, tokens, align_all(tokenizer, tokens, prepared, lexicon, work, workers), num_units)
     wait_for(path)
     return path
 
@@ -143,7 +216,7 @@ def run_spoken(tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, wor
 def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) -> None:
     """Train to the budget of the stage's recipe and write what it made; an interrupted run goes on."""
     recipe, accelerator = stage.recipe, stage.accelerator
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     if accelerator.is_main_process:
         numbers = stage.evaluate(clock.step)
         keep_settings(prepared, out)

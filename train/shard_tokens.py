@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from lhotse.shar import ArrayTarWriter
 
-from train.features import ClipFeatures, Tokenizer, clip_features, units
+from train.features import ClipFeatures, PackedTokenizer, Tokenizer, clip_features, units
 from train.launch import share, wait_for
 from train.pool import load_pool, shard_numbers
 from train.shards import array_manifest, run_shards, shard_file, unfinished
@@ -25,10 +24,9 @@ class _Worker:
     field: str
 
     @classmethod
-    def start(cls, tokenizer: Tokenizer, prepared: Path, field: str, threads: int | None = 1) -> None:
-        if threads:
-            torch.set_num_threads(threads)
-        cls.features, cls.prepared, cls.field = clip_features(tokenizer), prepared, field
+    def start(cls, tokenizer: PackedTokenizer | Tokenizer, prepared: Path, field: str) -> None:
+        loaded = tokenizer.unpacked() if isinstance(tokenizer, PackedTokenizer) else tokenizer
+        cls.features, cls.prepared, cls.field = clip_features(loaded), prepared, field
 
     @classmethod
     def write(cls, item: tuple[str, int]) -> None:
@@ -56,8 +54,9 @@ def assign_shard_tokens(tokenizer: Tokenizer, prepared: Path, field: str, worker
     if next(tokenizer.buffers()).device.type != "cpu":
         workers = 1
     if own and workers <= 1:
-        _Worker.start(tokenizer, prepared, field, threads=None)
-    run_shards(_Worker.write, own, workers, "tokens", _Worker.start, (tokenizer, prepared, field))
+        _Worker.start(tokenizer, prepared, field)
+    packed = (PackedTokenizer.of(tokenizer), prepared, field) if own and workers > 1 else ()
+    run_shards(_Worker.write, own, workers, "tokens", _Worker.start, packed)
     for split, number in work:
         wait_for(shard_file(prepared, split, field, number, ".tar"))
     return prepared / field

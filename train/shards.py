@@ -14,9 +14,7 @@ user (webdataset/webdataset#271) just as Shar does, so nothing is lost.
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +28,10 @@ from tqdm import tqdm
 from train.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
 from train.corpora.manifest import DONE, FOLDER, Manifest
 from train.corpora.source import CorpusError
-from train.launch import Share, one_thread, share, wait_for
+from train.launch import Share, share, wait_for
 from train.prepare import SHARD_HOURS, list_corpus
 from train.report import REPORT, write_report
+from train.workers import worker_pool
 
 INDEX = "shards.json"
 POLL_SECONDS = 0.5
@@ -64,6 +63,8 @@ def prepare_shards(
         CorpusError: nothing usable, or the folder was begun with other settings.
     """
     if (out / INDEX).is_file():
+        list_corpus(corpus, out, splits, layout, shard_hours)  # the same as then?
+        keep_clean_settings(out, settings)
         return dict(json.loads((out / REPORT).read_text()))
     ours = share()
     if ours.is_first:
@@ -90,7 +91,7 @@ def run_shards(
     work: list[tuple[str, int]],
     workers: int,
     name: str,
-    start: Callable[..., None] = one_thread,
+    start: Callable[..., None] | None = None,
     arguments: tuple[Any, ...] = (),
 ) -> None:
     """Run a task on every (split, number), with progress over the shards of this process.
@@ -108,8 +109,7 @@ def run_shards(
                 task(item)
                 bar.update()
             return
-        context = get_context("spawn")  # a forked process would inherit threads that torch has already started
-        with ProcessPoolExecutor(workers, context, start, arguments) as pool:
+        with worker_pool(workers, start, arguments) as pool:
             for _ in pool.map(task, work):
                 bar.update()
 
@@ -191,7 +191,7 @@ def _finish(out: Path, manifest: Manifest, work: list[tuple[str, int]]) -> dict[
         index[split]["frames"].append(facts["frames"])
     if not kept:
         raise CorpusError(f"no usable recording in {manifest.corpus}; see {out / 'rejected.jsonl'} for the reasons")
-    report = write_report(out, manifest.corpus, kept, rejected)
+    report = write_report(out, manifest.corpus, kept, rejected, manifest.facts)
     partial_index = out / f"{INDEX}.partial"
     partial_index.write_text(json.dumps(index) + "\n")
     partial_index.rename(out / INDEX)

@@ -18,51 +18,58 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel
 
-from engine.config import Config, PhoneticConfig
+from engine.config import PhoneticConfig
 from engine.tokenizers.phonetic import PhoneticTokenizer
 from train.averaging import averaged_model
 from train.batches import FrameBatches
+from train.ctc import ctc_with_unknown
 from train.gradients import apply_gradients
-from train.loop import Budget, step_seed
+from train.loop import step_seed
 from train.metrics import Sample
 from train.phone_parts import with_phones
-from train.phones import Lexicon
+from train.phones import Coverage, Lexicon, no_words_error
 from train.pool import open_corpus
-from train.prepare import Clip, CorpusError
+from train.prepare import Clip
+from train.run_settings import (
+    Count,
+    CountOrNone,
+    Minutes,
+    Positive,
+    Rate,
+    RunSettings,
+    Seed,
+    Share,
+    ShareBelowOne,
+    TempoRange,
+    Weight,
+)
 
 DEV_FRAMES_PER_BATCH = 8000
 
 
-class TokenizerRecipe(Config):
+class TokenizerRecipe(RunSettings):
     """How the phonetic tokenizer is trained."""
 
     stage: Literal["tokenizer"] = "tokenizer"
     name: str = "phonetic"
-    steps: int | None = None  # a budget in optimiser steps, or
-    minutes: float | None = 40.0  # in minutes of training, or
-    frames: int | None = None  # in frames seen, over all processes
+    minutes: Minutes | None = 40.0  # where neither steps nor frames are given
     model: PhoneticConfig = PhoneticConfig()
-    frames_per_step: int = 5000  # of each micro-batch of each process, padding included
-    gradient_accumulation: int = 1  # gradients are added over micro-batches and processes
-    average_decay: float | None = None  # exponential average of the weights, which is then what is exported
-    max_hours: float = 200.0  # of a corpus in shards: how much is read into memory, 29 MB an hour
-    learning_rate: float = 1.5e-3
-    warmup: float = 0.04  # share of the budget
-    weight_decay: float = 0.01
-    max_gradient_norm: float = 1.0
-    tempo_range: tuple[float, float] = (0.9, 1.15)  # time stretch of the mel
-    frequency_masks: int = 2
-    frequency_mask_bins: int = 18
-    time_masks_per_second: float = 0.6
-    time_mask_frames: int = 8
-    unit_frames: int = 300_000  # that the units are fitted on
+    frames_per_step: Count = 5000  # of each micro-batch of each process, padding included
+    gradient_accumulation: Count = 1  # gradients are added over micro-batches and processes
+    average_decay: ShareBelowOne | None = None  # exponential average of the weights, which is then what is exported
+    max_hours: Positive = 200.0  # of a corpus in shards: how much is read into memory, 29 MB an hour
+    learning_rate: Rate = 1.5e-3
+    warmup: ShareBelowOne = 0.04  # share of the budget
+    weight_decay: Share = 0.01
+    max_gradient_norm: Positive = 1.0
+    tempo_range: TempoRange = (0.9, 1.15)  # time stretch of the mel
+    frequency_masks: CountOrNone = 2
+    frequency_mask_bins: CountOrNone = 18
+    time_masks_per_second: Weight = 0.6
+    time_mask_frames: CountOrNone = 8
+    unit_frames: Count = 300_000  # that the units are fitted on
     bf16: bool = True
-    seed: int = 0
-
-    @property
-    def budget(self) -> Budget:
-        """When the run ends."""
-        return Budget(self.steps, self.minutes, self.frames)
+    seed: Seed = 0
 
 
 @dataclass
@@ -86,10 +93,12 @@ class TokenizerStage:
     def __init__(self, recipe: TokenizerRecipe, prepared: Path, lexicon: Lexicon, accelerator: Accelerator) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         self.train_set = _Transcribed(prepared, "train", lexicon, recipe)
-        self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe)
+        self.dev_set = _Transcribed(prepared, "dev", lexicon, recipe, known_only=True)
         self.batches = FrameBatches(self.train_set.frame_counts, recipe.frames_per_step, recipe.seed)
         torch.manual_seed(recipe.seed)
         tokenizer = PhoneticTokenizer(with_phones(recipe.model, lexicon.inventory))
+        if tokenizer.projection is not None:  # fitted behind the training; several processes wait for every gradient
+            tokenizer.projection.requires_grad_(False)
         optimizer = torch.optim.AdamW(
             tokenizer.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
         )
@@ -139,18 +148,10 @@ class TokenizerStage:
         return metrics | {"gradient_norm": norm}
 
     def _loss(self, tokenizer: nn.Module, batch: PhoneBatch) -> Tensor:
-        """CTC loss per phone."""
+        """Return the CTC loss per phone."""
         with torch.autocast(batch.mel.device.type, torch.bfloat16, enabled=self.recipe.bf16):
             logits = tokenizer(batch.mel, batch.lengths)
-        loss = nn.functional.ctc_loss(
-            logits.float().log_softmax(-1).transpose(0, 1),
-            batch.classes,
-            batch.lengths,
-            batch.num_classes,
-            reduction="sum",
-            zero_infinity=True,
-        )
-        return loss / batch.num_classes.sum()
+        return ctc_with_unknown(logits.float().log_softmax(-1), batch.lengths, batch.classes, batch.num_classes)
 
     @torch.inference_mode()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -181,17 +182,25 @@ class TokenizerStage:
 
 
 class _Transcribed:
-    """The clips of a split whose words are all in the dictionary."""
+    """The clips of a split whose words are mostly in the dictionary.
 
-    def __init__(self, prepared: Path, split: str, lexicon: Lexicon, recipe: TokenizerRecipe) -> None:
+    Args:
+        known_only: only clips without unknown words, which phone errors can be counted on.
+    """
+
+    def __init__(
+        self, prepared: Path, split: str, lexicon: Lexicon, recipe: TokenizerRecipe, known_only: bool = False
+    ) -> None:
         self.corpus = open_corpus(prepared, split, recipe.model.mel, recipe.max_hours)
         self.items: list[tuple[Clip, list[int]]] = []
         for clip in self.corpus.clips:
-            classes = lexicon.classes(clip.transcript)
+            classes = [symbol for symbol, _ in lexicon.symbols(clip.transcript) or []]
+            if known_only and lexicon.unknown_class in classes:
+                continue
             if classes and 2 * len(classes) < clip.num_frames:
                 self.items.append((clip, classes))
         if not self.items:
-            raise CorpusError(f"no clip of the split {split!r} has a transcript whose words are all in the dictionary")
+            raise no_words_error(split, Coverage.of((clip.transcript for clip in self.corpus.clips), lexicon))
 
     @property
     def frame_counts(self) -> list[int]:

@@ -1,20 +1,18 @@
 """Unit ids of every prepared clip, one per frame: `tokens-NAME.u16` beside flat mels, or a field of every shard."""
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from train.features import ClipFeatures, Tokenizer, clip_features, fingerprint, units, units_only
+from train.features import ClipFeatures, PackedTokenizer, Tokenizer, clip_features, fingerprint, units, units_only
 from train.launch import share, wait_for
 from train.pool import is_sharded
 from train.prepare import Clip, PreparedCorpus, read_index
 from train.shard_tokens import assign_shard_tokens
 from train.unit_ids import MISSING, TokenFile
+from train.workers import worker_pool
 
 __all__ = ["TokenFile", "assign_tokens"]
 
@@ -26,10 +24,8 @@ class _Worker:
     features: ClipFeatures
 
     @classmethod
-    def start(cls, tokenizer: Tokenizer, prepared: Path, threads: int | None = 1) -> None:
-        if threads:
-            torch.set_num_threads(threads)
-        cls.features = clip_features(tokenizer)
+    def start(cls, tokenizer: PackedTokenizer | Tokenizer, prepared: Path) -> None:
+        cls.features = clip_features(tokenizer.unpacked() if isinstance(tokenizer, PackedTokenizer) else tokenizer)
         splits = {clip.split for clip in read_index(prepared)}
         cls.corpora = {split: PreparedCorpus(prepared, split) for split in splits}
 
@@ -73,9 +69,8 @@ def _assign_flat(tokenizer: Tokenizer, prepared: Path, path: Path, workers: int)
 def _ids_of(tokenizer: Tokenizer, prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.ndarray]:
     """Ids clip by clip: by several processes on the CPU, by this one on a GPU."""
     if workers <= 1 or next(tokenizer.buffers()).device.type != "cpu":
-        _Worker.start(tokenizer, prepared, threads=None)
+        _Worker.start(tokenizer, prepared)
         yield from map(_Worker.assign, clips)
         return
-    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
-    with ProcessPoolExecutor(workers, context, _Worker.start, (tokenizer, prepared)) as pool:
+    with worker_pool(workers, _Worker.start, (PackedTokenizer.of(tokenizer), prepared)) as pool:
         yield from pool.map(_Worker.assign, clips, chunksize=16)

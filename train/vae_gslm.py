@@ -13,18 +13,32 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from engine.config import Config, ModelConfig
+from engine.config import ModelConfig
 from engine.network import VAEGSLM, Gaussian, Losses, Part, TrainingForward, losses, total
 from engine.noise import BatchNoise
 from train.averaging import averaged_model
+from train.compiling import CompiledOrPlain
 from train.gradients import apply_gradients
-from train.loop import Budget, step_seed
+from train.loop import step_seed
 from train.metrics import Sample
 from train.pitch import assign_pitch
 from train.readout import PitchReadout, Reading
+from train.run_settings import (
+    Count,
+    Positive,
+    Rate,
+    RunSettings,
+    SecondsRange,
+    Seed,
+    Share,
+    ShareBelowOne,
+    Weight,
+    WindowFrames,
+)
 from train.samples import reconstruction_samples
 from train.tokenizer import warmup_cosine
-from train.window_sources import held_out_windows, window_source
+from train.window_loader import loaded
+from train.window_sources import WindowSource, held_out_windows, window_source
 from train.windows import Windows
 
 ACTIVE_NATS = 0.02  # a latent dimension with more KL than this per frame carries something
@@ -33,14 +47,11 @@ LANGUAGE = ("transformer", "prior_head", "flow")  # the half of the network that
 SOUND = ("decoder", "utterance_encoder")  # of that, what reads tokens and latents
 
 
-class ModelRecipe(Config):
+class ModelRecipe(RunSettings):
     """How VAE-GSLM is trained; the defaults are the published run's."""
 
     stage: Literal["model"] = "model"
     name: str = "vae-gslm"
-    steps: int | None = None  # a budget in optimiser steps, or
-    minutes: float | None = None  # in minutes of training, or
-    frames: int | None = None  # in frames seen, over all processes
     model: ModelConfig = ModelConfig()
     tokens: bool = True  # False: the ablation without tokens, the latents carry everything
     latents: bool = True  # False: the baseline of tokens alone, no latent reaches the network
@@ -48,38 +59,33 @@ class ModelRecipe(Config):
     # as the prior, "language" the transformer, prior and flow on what the posterior says, "all" the whole as one,
     # "sound" the decoder alone, on latents and tokens as they are.
     part: Part = "all"
-    pitch_weight: float = 0.0  # of reading log F0 and voicing from the latents by one linear layer; not published
-    pitch_clips: float = 0.3  # share of the train clips whose pitch is measured for that
-    latent_dropout: float = 0.0  # share of frames whose latents the transformer does not see; not published
-    scheduled_sampling: float = 0.0  # share of windows that end in latents of the model's own; not published
-    condition_dropout: float = 0.0  # share of windows whose decoder sees no tokens and latents; not published
-    spoken_tokens: bool = False  # predict what the transcripts say instead of what the tokenizer hears; not published
-    window_frames: int = 640  # 12.8 s
-    batch_size: int = 8  # windows per process and micro-batch
-    frames_per_batch: int | None = None  # instead of batch_size: windows of similar length within so many frames
-    gradient_accumulation: int = 2  # gradients are added, not averaged, over micro-batches and processes
-    pool_shards: int = 4  # of a corpus in shards: how many are in memory for each micro-batch of a step
-    utterance_seconds: tuple[float, float] = (2.0, 4.0)
-    beta: float = 0.04  # weight of the KL, and with gamma of the token cross-entropy
-    gamma: float = 0.5
-    kl_warmup: float = 0.025  # share of the budget: 30,000 of 1,200,000 steps
-    learning_rate: float = 5e-4
-    learning_rate_warmup: float = 0.0
-    learning_rate_flat: float = 0.025  # share of the budget before the cosine starts
-    learning_rate_floor: float = 0.1
-    weight_decay: float = 0.1  # not on biases and norms
-    max_gradient_norm: float | None = None
+    pitch_weight: Weight = 0.0  # of reading log F0 and voicing from the latents by one linear layer; not published
+    pitch_clips: Share = 0.3  # share of the train clips whose pitch is measured for that
+    latent_dropout: Share = 0.0  # share of frames whose latents the transformer does not see; not published
+    scheduled_sampling: Share = 0.0  # share of windows that end in latents of the model's own; not published
+    condition_dropout: Share = 0.0  # share of windows whose decoder sees no tokens and latents; not published
+    spoken_tokens: bool = False  # foretell what the transcripts say instead of what the tokenizer hears; not published
+    window_frames: WindowFrames = 640  # 12.8 s
+    batch_size: Count = 8  # windows per process and micro-batch
+    frames_per_batch: Count | None = None  # instead of batch_size: windows of similar length within so many frames
+    gradient_accumulation: Count = 2  # gradients are added, not averaged, over micro-batches and processes
+    pool_shards: Count = 4  # of a corpus in shards: how many are in memory for each micro-batch of a step
+    utterance_seconds: SecondsRange = (2.0, 4.0)
+    beta: Weight = 0.04  # weight of the KL, and with gamma of the token cross-entropy
+    gamma: Weight = 0.5
+    kl_warmup: Share = 0.025  # share of the budget: 30,000 of 1,200,000 steps
+    learning_rate: Rate = 5e-4
+    learning_rate_warmup: Share = 0.0
+    learning_rate_flat: ShareBelowOne = 0.025  # share of the budget before the cosine starts
+    learning_rate_floor: Share = 0.1
+    weight_decay: Share = 0.1  # not on biases and norms
+    max_gradient_norm: Positive | None = None
     loss_per_frame: bool = False  # the published loss is a sum over frames; Adam hides the factor, clipping does not
-    average_decay: float | None = None  # exponential average of the weights, which is then what is exported
+    average_decay: ShareBelowOne | None = None  # exponential average of the weights, which is then what is exported
     precision: Literal["bf16", "float32"] = "bf16"
     compile: bool = False
-    dev_batches: int = 6
-    seed: int = 0
-
-    @property
-    def budget(self) -> Budget:
-        """When the run ends."""
-        return Budget(self.steps, self.minutes, self.frames)
+    dev_batches: Count = 6
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _ablations_fit(self) -> "ModelRecipe":
@@ -170,7 +176,8 @@ class ModelStage:
     Args:
         token_file: what `assign_tokens` returned; not read by a recipe without tokens.
         start: exported weights to begin with instead of random ones.
-        spoken: what `assign_spoken` returned, to predict instead of what the tokenizer heard.
+        spoken: what `assign_spoken` returned, to foretell instead of what the tokenizer heard.
+        loader_workers: processes that build windows ahead of time; the windows are the same.
     """
 
     name = "model"
@@ -183,6 +190,7 @@ class ModelStage:
         accelerator: Accelerator,
         start: Path | None = None,
         spoken: Path | None = None,
+        loader_workers: int = 0,
     ) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
@@ -201,12 +209,19 @@ class ModelStage:
             self.average = averaged_model(network, recipe.average_decay)
             accelerator.register_for_checkpointing(self.average)
         if recipe.compile:  # after the average was copied, which must not run the network's own compiled pass
-            network.__dict__["training_pass"] = torch.compile(network.training_pass)
+            network.__dict__["training_pass"] = CompiledOrPlain(network.training_pass)
         tokens = token_file if recipe.tokens else None
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
         pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.reads_pitch else None
-        self.train_set = window_source(recipe, prepared, tokens, self.parts, pitch, spoken)
+        self.loader_workers = loader_workers
+        self.train_set = self.loaded(window_source(recipe, prepared, tokens, self.parts, pitch, spoken))
         self.dev_set = held_out_windows(recipe, prepared, tokens, pitch, spoken)
+
+    def loaded(self, source: WindowSource) -> WindowSource:
+        """The source with this stage's workers in front of it."""
+        accelerator, accumulation = self.accelerator, self.recipe.gradient_accumulation
+        processes, process = accelerator.num_processes, accelerator.process_index
+        return loaded(source, accumulation, processes, process, self.loader_workers, accelerator.device)
 
     def averaged(self) -> dict[str, nn.Module]:
         model = self.average.module if self.average else self.accelerator.unwrap_model(self.network)
@@ -253,27 +268,8 @@ class ModelStage:
         return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)
 
     def _forward(self, network: nn.Module, on: Windows, posterior: Gaussian | None = None) -> TrainingForward:
-        """A training pass of windows on the device; its tokens are those to predict."""
-        device = self.accelerator.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            forward: TrainingForward = network(
-                on.tokens,
-                on.mel,
-                on.lengths,
-                on.utterance_mel,
-                on.utterance_lengths,
-                BatchNoise(device),
-                part=self.recipe.part,
-                posterior=posterior,
-                latent_dropout=self.recipe.latent_dropout,
-                scheduled_sampling=self.recipe.scheduled_sampling,
-                condition_dropout=self.recipe.condition_dropout,
-            )
-        return forward if on.targets is None else replace(forward, tokens=on.targets)
-
-    def losses_of(self, windows: Windows) -> Losses:
-        """A forward pass of the network that is trained, with its graph."""
-        return self._losses(self.network, windows)[0]
+        """A training pass of windows on the device; its tokens are those to foretell."""
+        return forward_pass(network, self.recipe, on, self.accelerator.device, posterior)
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -299,6 +295,27 @@ class ModelStage:
         network = self.averaged()["model"]
         assert isinstance(network, VAEGSLM)
         return reconstruction_samples(network, self.dev_set.batch(1, np.random.default_rng(DEV_SEED)))
+
+
+def forward_pass(
+    network: nn.Module, recipe: ModelRecipe, on: Windows, device: torch.device, posterior: Gaussian | None = None
+) -> TrainingForward:
+    """Run the training pass of windows on the device; its tokens are those to foretell."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        forward: TrainingForward = network(
+            on.tokens,
+            on.mel,
+            on.lengths,
+            on.utterance_mel,
+            on.utterance_lengths,
+            BatchNoise(device),
+            part=recipe.part,
+            posterior=posterior,
+            latent_dropout=recipe.latent_dropout,
+            scheduled_sampling=recipe.scheduled_sampling,
+            condition_dropout=recipe.condition_dropout,
+        )
+    return forward if on.targets is None else replace(forward, tokens=on.targets)
 
 
 def per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]:

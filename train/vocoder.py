@@ -5,19 +5,21 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-import yaml
 from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from engine.vocoders import build_vocoder
+from engine.vocoders import SourceFilter, build_vocoder
 from train.discriminators import Discriminators
 from train.gradients import apply_gradients
 from train.loop import Clock, checkpoints, run
 from train.metrics import Sample
+from train.phase_losses import PhaseLoss
 from train.pool import open_corpus
+from train.run_recipe import RECIPE, keep_recipe
 from train.segments import SegmentBatch, segment_source
+from train.start import start_from
 from train.vocoder_losses import (
     MelLoss,
     SpectralLoss,
@@ -26,6 +28,7 @@ from train.vocoder_losses import (
     feature_matching_loss,
     log_spectral_distance,
 )
+from train.vocoder_pitch import pitch_loss
 from train.vocoder_recipe import VocoderRecipe, load_vocoder_recipe
 
 HELD_OUT_HOURS = 0.5  # of a corpus in shards
@@ -51,6 +54,8 @@ class VocoderStage:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
         generator = build_vocoder(recipe.generator)
+        if recipe.start is not None:
+            start_from(generator, recipe.start)
         judges = recipe.discriminators
         discriminators = Discriminators(judges.periods, judges.period_width, judges.n_ffts, judges.resolution_width)
         self.generator, self.discriminators, self.generator_optimizer, self.discriminator_optimizer = (
@@ -66,6 +71,7 @@ class VocoderStage:
         mel = recipe.generator.mel
         self.spectral = SpectralLoss().to(accelerator.device)
         self.mel = MelLoss(mel).to(accelerator.device)
+        self.phase = PhaseLoss(weights=recipe.phase_shares).to(accelerator.device)
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
         self.segments = segment_source(recipe, prepared, self.parts)
         self.held_out = open_corpus(prepared, "dev", mel, HELD_OUT_HOURS, audio=True)
@@ -92,8 +98,12 @@ class VocoderStage:
             with nullcontext() if last else self.accelerator.no_sync(self.generator):
                 gradient = balanced_gradient(losses, generated) * self.accelerator.num_processes
                 self.accelerator.backward(generated, gradient=gradient)
-            for key, (_, loss) in losses.items():
-                metrics[key] = metrics.get(key, 0.0) + loss.item() / len(batches)
+                pitch = self._pitch_loss(batch)
+                if pitch is not None:
+                    self.accelerator.backward(self.accelerator.num_processes * recipe.pitch_weight * pitch)
+            values = {key: loss for key, (_, loss) in losses.items()} | ({} if pitch is None else {"pitch": pitch})
+            for key, value in values.items():
+                metrics[key] = metrics.get(key, 0.0) + value.item() / len(batches)
         norm = self._apply(self.generator, self.generator_optimizer, rate, 10.0)
         self.average.update_parameters(self.accelerator.unwrap_model(self.generator))
         frames = float(len(batches) * size * recipe.segment_frames)
@@ -116,12 +126,19 @@ class VocoderStage:
         """Weight and value of every loss of the generator."""
         recipe = self.recipe
         losses = {"spectral": (recipe.spectral_weight, self._spectral(generated, batch.waveform))}
+        if recipe.phase_weight > 0:
+            losses["phase"] = (recipe.phase_weight, self.phase(generated, batch.waveform))
         if adversarial_phase:
             ramp = min(1.0, (progress - recipe.adversarial_from) / max(recipe.adversarial_ramp, 1e-9))
             adversarial, features = self._judge(batch.waveform, generated)
             losses["adversarial"] = (ramp * recipe.adversarial_weight, adversarial)
             losses["features"] = (ramp * recipe.feature_weight, features)
         return losses
+
+    def _pitch_loss(self, batch: SegmentBatch) -> Tensor | None:
+        """How far the pitch that the generator reads is from the one measured; None for one that reads none."""
+        generator = self.accelerator.unwrap_model(self.generator)
+        return pitch_loss(generator, batch) if isinstance(generator, SourceFilter) else None
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -215,11 +232,10 @@ def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool
         out: folder of the run; its `recipe.yaml` is what was run.
         cpu: train on the CPU even where there is an accelerator.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
     accelerator = Accelerator(cpu=cpu)
+    keep_recipe(out, recipe, main=accelerator.is_main_process)
     stage = VocoderStage(recipe, prepared, accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     if accelerator.is_main_process:
         save_file(stage.averaged()["vocoder"].state_dict(), str(out / "vocoder.safetensors"))
     return clock
@@ -228,7 +244,7 @@ def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool
 def newest_vocoder(out: Path) -> tuple[nn.Module, int]:
     """The averaged generator in the newest checkpoint of a run, finished or not, and its step."""
     newest = checkpoints(out)[-1]
-    recipe = load_vocoder_recipe(out / "recipe.yaml")
+    recipe = load_vocoder_recipe(out / RECIPE)
     # The average is the first object that the stage registers with the accelerator.
     state = torch.load(newest / "custom_checkpoint_0.pkl", map_location="cpu", weights_only=True)
     vocoder = build_vocoder(recipe.generator)

@@ -28,8 +28,15 @@ class Windows:
 
     def to(self, device: torch.device) -> "Windows":
         """The same on a device."""
-        tensors = {name: value.to(device) for name, value in vars(self).items() if value is not None}
+        tensors = {name: value.to(device, non_blocking=True) for name, value in vars(self).items() if value is not None}
         return Windows(**tensors)
+
+    def pin_memory(self) -> "Windows":
+        """Move the batch to memory that a GPU reads by itself; returns it."""
+        for name, value in vars(self).items():
+            if value is not None:
+                setattr(self, name, value.pin_memory())
+        return self
 
 
 class Tokens(Protocol):

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from engine.config import HubertConfig, PhoneticConfig
+from engine.config import HubertConfig, PhoneticConfig, TokenizerConfig, WhisperConfig
 from engine.tokenizers.units import cheapest_units, nearest_centroid
 
 __all__ = ["PARTS_OF_PHONE", "build_tokenizer", "cheapest_units", "nearest_centroid", "unit_names"]
@@ -10,19 +10,23 @@ __all__ = ["PARTS_OF_PHONE", "build_tokenizer", "cheapest_units", "nearest_centr
 PARTS_OF_PHONE = 3  # its beginning, middle and end sound different
 
 
-def build_tokenizer(config: HubertConfig | PhoneticConfig) -> nn.Module:
+def build_tokenizer(config: TokenizerConfig) -> nn.Module:
     """The tokenizer a configuration describes, with untrained weights."""
     if isinstance(config, PhoneticConfig):
         from engine.tokenizers.phonetic import PhoneticTokenizer
 
         return PhoneticTokenizer(config)
+    if isinstance(config, WhisperConfig):
+        from engine.tokenizers.whisper import WhisperTokenizer
+
+        return WhisperTokenizer(config)
     from engine.tokenizers.hubert import HubertTokenizer
 
     return HubertTokenizer(config)
 
 
-def unit_names(config: HubertConfig | PhoneticConfig) -> tuple[str, ...]:
+def unit_names(config: TokenizerConfig) -> tuple[str, ...]:
     """What to call each unit: the phone that it is a part of, else its number."""
-    if isinstance(config, PhoneticConfig) and config.phone_parts and config.phone_parts.phones:
+    if not isinstance(config, HubertConfig) and config.phone_parts and config.phone_parts.phones:
         return tuple(name for name in ("silence", *config.phone_parts.phones) for _ in range(PARTS_OF_PHONE))
     return tuple(map(str, range(config.num_units)))

@@ -14,8 +14,11 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 _UNUSED = re.compile(r"^(masked_spec_embed|lm_head\..*|num_batches_tracked)$")  # of pre-training and fine-tuning
 
 
-def read_huggingface(source: str | Path) -> tuple[Path, dict[str, Tensor]]:
+def read_huggingface(source: str | Path, model: str = "HuBERT") -> tuple[Path, dict[str, Tensor]]:
     """Tensors of a folder, a file or a Hub id, and the file they came from.
+
+    Args:
+        model: what is looked for, for messages.
 
     Raises:
         BundleError: nothing there, or it cannot be fetched.
@@ -24,14 +27,14 @@ def read_huggingface(source: str | Path) -> tuple[Path, dict[str, Tensor]]:
     if path.is_dir():
         found = [path / name for name in FILES if (path / name).is_file()]
         if not found:
-            raise BundleError(f"{path} has neither {' nor '.join(FILES)}; expected HuBERT weights as on the Hub.")
+            raise BundleError(f"{path} has neither {' nor '.join(FILES)}; expected {model} weights as on the Hub.")
         path = found[0]
     elif not path.is_file():
-        path = _fetch(str(source))
+        path = _fetch(str(source), model)
     return path, read_tensors(path)
 
 
-def _fetch(repository: str) -> Path:
+def _fetch(repository: str, model: str) -> Path:
     import huggingface_hub  # only reached for a Hub id, and slow to import
 
     try:
@@ -39,7 +42,7 @@ def _fetch(repository: str) -> Path:
     except Exception as error:  # its errors come from several libraries, and offline is the usual one
         raise BundleError(
             f"there is no file or folder {repository!r}, and the Hub repository could not be fetched "
-            f"({type(error).__name__}). Download HuBERT where there is network and give its folder."
+            f"({type(error).__name__}). Download {model} where there is network and give its folder."
         ) from error
     found = [folder / name for name in FILES if (folder / name).is_file()]
     if not found:

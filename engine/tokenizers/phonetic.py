@@ -9,18 +9,16 @@ from torchaudio.models import Conformer
 
 from engine.config import PhoneticConfig
 from engine.mel import LogMel
-from engine.tokenizers.units import cheapest_units, nearest_centroid
+from engine.tokenizers.phone_reader import PhoneReader
 
 
-class PhoneticTokenizer(nn.Module):
-    """Waveform to phonetic units at 50 Hz, and to phone posteriors."""
+class PhoneticTokenizer(PhoneReader):
+    """Hears the model's own mel, so that a prepared corpus need not be read again."""
 
-    centroids: Tensor
-    transition_costs: Tensor | None  # [V, V], where units are phone parts
+    config: PhoneticConfig
 
     def __init__(self, config: PhoneticConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.mel = LogMel(config.mel)
         self.input = nn.Linear(config.mel.num_mels, config.dim)
         self.encoder = Conformer(
@@ -33,10 +31,16 @@ class PhoneticTokenizer(nn.Module):
             convolution_first=True,  # position enters through the convolution, so it comes before attention
         )
         self.classifier = nn.Linear(config.dim, len(config.phones) + 1) if config.phones else None
-        parts = config.phone_parts
-        self.projection = nn.Linear(len(parts.frames) * config.dim, parts.dim) if parts else None
-        self.register_buffer("centroids", torch.zeros(config.num_units, parts.dim if parts else config.dim))
-        self.register_buffer("transition_costs", torch.zeros(config.num_units, config.num_units) if parts else None)
+        self.add_units(config.dim)
+
+    def inputs(self, waveform: Tensor) -> Tensor:
+        """Natural-log mel [T, M] of a waveform."""
+        log_mel: Tensor = self.mel(waveform)
+        return log_mel
+
+    def num_frames(self, num_inputs: int) -> int:
+        """Every frame of the mel is one."""
+        return num_inputs
 
     def normalised(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """Log-mel with each bin's mean over the clip removed: takes out the microphone and most of the voice colour."""
@@ -62,10 +66,6 @@ class PhoneticTokenizer(nn.Module):
             outputs.append(hidden.transpose(0, 1))
         return outputs
 
-    def forward(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """CTC logits, see `phone_logits`."""
-        return self.phone_logits(log_mel, lengths)
-
     def phone_logits(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """CTC logits of natural-log mels: [B, T, M] and int64 [B] to [B, T, P]; class 0 is the blank."""
         if self.classifier is None:
@@ -81,37 +81,6 @@ class PhoneticTokenizer(nn.Module):
         units.load_state_dict({key: value for key, value in self.state_dict().items() if key in kept})
         return units.eval()
 
-    def features_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """Features that units are made of, from natural-log mels: [B, T, M] and int64 [B] to [B, T, F]."""
-        hidden = self.hidden_batch(log_mel, lengths)
-        return hidden if self.projection is None else self.projection(self.stacked(hidden, lengths))
-
     def hidden_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """The layer that becomes units, before the projection: [B, T, M] and int64 [B] to [B, T, dim]."""
         return self.layers(self.normalised(log_mel, lengths), lengths)[self.config.feature_layer - 1]
-
-    def stacked(self, hidden: Tensor, lengths: Tensor) -> Tensor:
-        """Every frame with its neighbours, those beyond a clip's edge being the edge: [B, T, D] to [B, T, N D]."""
-        assert self.config.phone_parts
-        frames = torch.arange(hidden.shape[1], device=hidden.device)
-        seen = [
-            torch.minimum((frames + offset).clamp(min=0)[None], lengths[:, None] - 1)
-            for offset in self.config.phone_parts.frames
-        ]
-        return torch.cat([hidden.gather(1, at[..., None].expand_as(hidden)) for at in seen], dim=-1)
-
-    def features(self, waveform: Tensor) -> Tensor:
-        """Features of one waveform: float32 [samples] at 16 kHz to [T, F] at 50 Hz."""
-        log_mel = self.mel(waveform)
-        lengths = torch.tensor([log_mel.shape[0]], device=log_mel.device)
-        return self.features_batch(log_mel[None], lengths)[0]
-
-    def tokens(self, waveform: Tensor) -> Tensor:
-        """Units of one waveform: float32 [samples] at 16 kHz to int64 [T]."""
-        return self.units(self.features(waveform))
-
-    def units(self, features: Tensor) -> Tensor:
-        """Units of one clip's features: [T, F] to int64 [T]."""
-        if self.transition_costs is None:
-            return nearest_centroid(features, self.centroids)
-        return cheapest_units(features, self.centroids, self.transition_costs)

@@ -2,11 +2,12 @@
 
 from torch import nn
 
-from engine.config import GriffinLimConfig, HiFiGANConfig, VocoderConfig, VocosConfig
+from engine.config import GriffinLimConfig, HiFiGANConfig, SourceFilterConfig, VocoderConfig, VocosConfig
 from engine.vocoders.griffin_lim import GriffinLim
+from engine.vocoders.source_filter import SourceFilter
 from engine.vocoders.vocos import Vocos
 
-__all__ = ["GriffinLim", "Vocos", "build_vocoder"]
+__all__ = ["GriffinLim", "SourceFilter", "Vocos", "build_vocoder"]
 
 
 def build_vocoder(config: VocoderConfig) -> nn.Module:
@@ -14,6 +15,8 @@ def build_vocoder(config: VocoderConfig) -> nn.Module:
     match config:
         case VocosConfig():
             return Vocos(config)
+        case SourceFilterConfig():
+            return SourceFilter(config)
         case HiFiGANConfig():
             from engine.vocoders.hifigan import HiFiGAN  # only bundles of the published system need it
 

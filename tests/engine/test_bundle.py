@@ -199,3 +199,14 @@ def test_a_configuration_survives_json() -> None:
         for tokenizer in (HubertConfig(), PhoneticConfig()):
             config = BundleConfig(name="x", licence="MIT", vocoder=vocoder, tokenizer=tokenizer)
             assert BundleConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_a_bundle_that_names_no_language_is_english(folder: Path) -> None:
+    """Bundles written before they said so all had English phones; they open as before and replay the same."""
+    before = fingerprint(folder)
+    path = folder / "bundle.json"
+    values = json.loads(path.read_text())
+    del values["languages"]
+    path.write_text(json.dumps(values))
+    assert load_bundle(folder).config.languages == ("en",)
+    assert fingerprint(folder) == before

@@ -1,6 +1,7 @@
 """Blockwise decoding: fixed by the frame index alone, early, and close to decoding the whole at once."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from engine import Engine
 from engine.bundle import Bundle, load_bundle
+from engine.config import SourceFilterConfig
 from engine.decode import BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
 from engine.sampling import Sampling
+from engine.vocoders import SourceFilter
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
 
 T = 400
@@ -144,3 +147,25 @@ def test_a_vocoder_without_context_speaks_when_all_is_there(tmp_path: Path) -> N
     fed = decoder(bundle)
     assert fed.feed(tokens, latents, complete=False).numel() == 0
     assert fed.feed(tokens, latents, complete=True).numel() == 150 * 320
+
+
+class _Quiet(SourceFilter):
+    """Brings the mels of random weights, which reach e ** 30, to the level of speech."""
+
+    def forward(self, log_mel: torch.Tensor, first_frame: int = 0) -> torch.Tensor:
+        return super().forward(0.1 * log_mel - 6.0, first_frame)
+
+
+def test_a_vocoder_that_counts_periods_speaks_the_same_in_blocks_and_at_once(tiny_folder: Path) -> None:
+    """The history of its pulses goes with every block, and its noise knows where in the take it is."""
+    loaded = load_bundle(tiny_folder)
+    torch.manual_seed(0)
+    vocoder = _Quiet(SourceFilterConfig(channels=16, hidden_channels=32, num_layers=2, anchor_frames=6)).eval()
+    bundle = replace(loaded, vocoder=vocoder)
+    tokens, latents = frames()
+    at_once, in_pieces = decoder(bundle), decoder(bundle)
+    whole = at_once.feed(tokens, latents, complete=True)
+    pieces = [in_pieces.feed(tokens[:n], latents[:n], complete=False) for n in range(50, T + 1, 50)]
+    pieces.append(in_pieces.feed(tokens, latents, complete=True))
+    assert torch.equal(torch.cat(pieces), whole)
+    torch.testing.assert_close(whole, vocoder(at_once.mel[None])[0], atol=1e-4, rtol=1e-3)

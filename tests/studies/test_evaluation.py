@@ -1,6 +1,7 @@
 """A whole evaluation: tiny random bundle, synthetic voices, no recogniser, no encoder, and every row on disk."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from studies.heldout import Seconds, held_out_clips, other_recordings
 from studies.likelihood import clip_likelihood
 from studies.listeners import Ears, in_background
 from studies.model_card import evaluation_of
+from studies.others import OtherSystem
 from studies.renderings import SYSTEMS
 from studies.scores import Evaluation
 from tests.speechlike import voice
@@ -59,7 +61,7 @@ def engine(tiny_folder: Path) -> Engine:
 
 @pytest.fixture
 def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.Ears, "installed", lambda: DEAF)
+    monkeypatch.setattr(module.Ears, "installed", lambda whisper=None: DEAF)
     monkeypatch.setattr(module, "CONTINUATION_SECONDS", 1.5)
     monkeypatch.setattr(module, "QUICK_CLIPS", 2)
     monkeypatch.setattr(module, "QUICK_CONTINUATIONS", 2)
@@ -87,6 +89,31 @@ def test_an_evaluation_measures_every_system_and_writes_every_row(engine: Engine
     assert found.systems["reconstruction"]["mel_distance_nats"].value == pytest.approx(pooled)
     assert len((tmp_path / "continuations.jsonl").read_text().splitlines()) == 2
     assert Evaluation.model_validate_json((tmp_path / "evaluation.json").read_text()) == found
+
+
+def test_other_systems_are_heard_by_the_same_judges(
+    engine: Engine, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = replace(DEAF, quality=True)
+    monkeypatch.setattr(module.Ears, "installed", lambda whisper=None: listening)
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    soundfile.write(folder / "one.wav", 0.1 * voice(2.0, 120, seed=8), 22_050)
+    soundfile.write(folder / "mute.flac", np.zeros(32_000), 16_000)
+    also = [OtherSystem.parse(f"theirs={folder}")]
+    found = evaluate(
+        engine, corpus, num_clips=1, num_continuations=0, sampling=FAST, workers=0, also=also, out=tmp_path
+    )
+    assert found.others["theirs"]["dnsmos"].clips == 1
+    assert 1 <= found.systems["copy_synthesis"]["dnsmos"].value <= 5
+    assert "silent" in found.skipped["theirs/mute.flac"]
+    assert [json.loads(line)["system"] for line in (tmp_path / "others.jsonl").read_text().splitlines()] == ["theirs"]
+
+
+@pytest.mark.parametrize("text", ["theirs", "=folder", "theirs=", "theirs=/does/not/exist"])
+def test_an_other_system_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(MeasureError):
+        OtherSystem.parse(text)
 
 
 @pytest.mark.usefixtures("deaf")

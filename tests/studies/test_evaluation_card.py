@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from engine import Sampling, load_bundle
 from engine.bundle import Bundle
+from engine.config import WhisperConfig
 from studies.card_tables import CONTINUED, LIKENESS, PREDICTED, UNDERSTOOD, summary_rows
 from studies.intervals import Estimate
 from studies.lexical import LexicalAccuracy
@@ -53,6 +55,8 @@ def evaluation(numbers: Numbers) -> Evaluation:
         continuation_seconds=10.0,
         num_continuations=40,
         continuations={name: numbers.next() for name in continued if name and not name.isdigit()},
+        others={name: {key: numbers.next() for key in ("dnsmos", "whisper_cer")} for name in ("authors", "vocoded")},
+        whisper="base",
         lexical={
             kind: LexicalAccuracy(tokens=numbers.next(), tokens_and_latents=numbers.next(), by_phones=numbers.next())
             for kind in ("alone", "carried")
@@ -128,10 +132,28 @@ def test_what_the_makers_say_stands_among_the_limits(folder: Path) -> None:
     assert "* Its units err once in four phones.\n\n## Licence" in model_card(load_bundle(folder))
 
 
+def test_weights_that_come_from_whisper_bring_its_licence(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    assert "OpenAI" not in model_card(bundle)
+    tokenizer = WhisperConfig(num_units=bundle.config.tokenizer.num_units)
+    derived = replace(bundle, config=bundle.config.model_copy(update={"tokenizer": tokenizer}))
+    assert "Copyright (c) 2022 OpenAI" in model_card(derived).split("## Licence")[1]
+
+
 def test_a_bundle_that_nobody_measured_says_so_and_how_to(folder: Path) -> None:
     card = model_card(load_bundle(folder))
     assert "undertone evaluate" in card
     assert not re.search(r"\d \[\d", card)
+
+
+def test_the_card_says_which_second_recogniser_listened(folder: Path) -> None:
+    _, card = carried(folder, Numbers())
+    assert "faster-whisper with the model base" in card
+    assert "| authors |" in card.split("### Other systems, by the same judges")[1]
+    deaf = evaluation(Numbers()).model_copy(update={"whisper": None, "others": {}})
+    text = write_measured(folder, deaf).read_text(encoding="utf-8")
+    assert "faster-whisper with" not in text
+    assert "### Other systems" not in text
 
 
 def test_a_measure_that_is_missing_is_not_a_column_of_dashes(folder: Path) -> None:

@@ -11,7 +11,7 @@ from lhotse.recipes import prepare_librilight, prepare_librispeech, prepare_ljsp
 from tests.speechlike import voice
 from train.corpora import CorpusError, Source, layout_of, read_layout
 from train.corpora.cuts import cut_of, read_cuts, samples_of, speaker_of, split_of, text_of
-from train.corpora.layouts import joined_stretches
+from train.corpora.librivox import joined_stretches
 from train.corpora.manifest import Manifest, cuts_of_corpus, write_manifest
 
 RATE_HZ = 16_000
@@ -123,3 +123,27 @@ def test_a_manifest_lists_every_clip_once_and_names_what_is_broken(tmp_path: Pat
     in_shards = [cut.id for number in range(2) for cut in manifest.shard("dev", number)]
     assert sorted(in_shards) == ["84-1-0000", "84-1-0001"]
     assert {cut.id for cut in manifest.cuts()} == {"19-1-0000", *in_shards}
+
+
+OTHER = '{"sound": "a.wav", "length": 1.0}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("manifest.jsonl", OTHER.encode(), "a list of something else: its first line holds sound, length"),
+        ("manifest.json", OTHER.encode(), "a JSON file"),
+        ("data.parquet", b"PAR1", r"a table \(.parquet\)"),
+        ("shard-000.tar", b"", r"an archive \(.tar\).*Unpack it"),
+        ("wav.scp", b"a a.wav\n", "a Kaldi list"),
+        ("one.wav", b"RIFF", "a single recording.*the folder that it lies in"),
+        ("list", b"a.wav\n", "unknown kind"),
+        ("broken.jsonl", b"{a cut", "cannot be read as JSON"),
+        ("broken.jsonl.gz", b"not gzip", "cannot be read as JSON"),
+        ("empty.jsonl", b"", "holds nothing"),
+    ],
+)
+def test_a_file_that_is_no_corpus_is_told_as_what_it_is(name: str, content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CorpusError, match=words):
+        next(iter(cuts_of_corpus(tmp_path / name, "auto")))

@@ -9,11 +9,13 @@ from safetensors.torch import load_file
 
 from engine.bundle import load_bundle
 from engine.config import PhonePartsConfig, VocosConfig
+from engine.errors import SettingsError
 from engine.tokenizers import PARTS_OF_PHONE
 from tests.train.tiny_recipes import MODEL, TOKENIZER
-from train.demo import DemoRecipes, train_demo
+from train.demo import DemoRecipes, licence_of, train_demo
 from train.export import WEIGHTS
 from train.phones import Lexicon
+from train.run_recipe import keep_recipe
 from train.vae_gslm import LANGUAGE, SOUND
 from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe
 
@@ -87,11 +89,45 @@ def test_with_text_the_transformer_learns_from_prose_last(corpus: Path, lexicon_
     assert load_bundle(again).fingerprint == load_bundle(out).fingerprint
 
 
+def test_what_would_stop_the_chain_after_hours_stops_it_at_once(
+    corpus: Path, lexicon_folder: Path, tmp_path: Path
+) -> None:
+    sizes = MODEL.model.model_copy(update={"num_tokens": 13})
+    unfit = DemoRecipes(TOKENIZER, VOCODER, (MODELS[0].model_copy(update={"model": sizes}),))
+    with pytest.raises(SettingsError, match="num_tokens 13, the tokenizer 'phonetic' makes 12 units"):
+        train_demo(corpus, lexicon_folder, tmp_path / "bundle", tmp_path / "work", unfit, cpu=True)
+    begun = tmp_path / "begun"
+    keep_recipe(begun / "half-decoder", MODELS[0])
+    (begun / "half-decoder" / "trained.json").write_text('{"steps": 2}')
+    other = DemoRecipes(TOKENIZER, VOCODER, (MODELS[0].model_copy(update={"beta": 0.3}),))
+    with pytest.raises(SettingsError, match=r"half-decoder was begun with other settings: beta was 0\.04 and is 0\.3"):
+        train_demo(corpus, lexicon_folder, tmp_path / "bundle", begun, other, cpu=True)
+    assert not (begun / "prepared").exists()
+
+
 def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:
     recipes = DemoRecipes.load(
-        "demo-tokenizer", "vocoder-cpu", ("demo-decoder", "demo-model", "demo-sound"), ("demo-phones", "demo-text")
+        "demo-tokenizer",
+        "vocoder-source-filter",
+        ("demo-decoder", "demo-model", "demo-sound"),
+        ("demo-phones", "demo-text"),
     )
     scaled = recipes.within(10.0)
     minutes = [recipe.minutes for recipe in (scaled.tokenizer, scaled.vocoder, *scaled.all_models)]
     assert sum(filter(None, minutes)) == pytest.approx(10.0)
     assert None not in minutes
+
+
+@pytest.mark.parametrize(
+    ("data", "licence"),
+    [
+        (("libri, 4.92 h, CC-BY-4.0 (LibriSpeech, Panayotov et al.)", "lj, 0.69 h, Public domain"), "cc-by-4.0"),
+        (("vctk, 0.43 h, ODC-By / CC-BY-4.0 (CSTR VCTK Corpus)",), "cc-by-4.0"),
+        (("libri, 4.92 h, CC-BY-4.0", "mine, 1.00 h, licence not stated"), "not stated"),
+        (("libri, 4.92 h, CC-BY-NC-4.0",), "not stated"),
+        (("recordings",), "not stated"),
+        ((), "not stated"),
+    ],
+)
+def test_nobodys_recordings_get_a_licence_that_their_owner_did_not_give(data: tuple[str, ...], licence: str) -> None:
+    assert licence_of(data) == licence

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from tests.train.peak import peak_bytes
 from tests.train.tiny_recipes import MODEL
 from train.clock import Budget
+from train.compiling import CompiledOrPlain
 from train.dry_run import dry_run, parameters_by_part, steps_of
 from train.recipes import load_recipe_of
 from train.vae_gslm import ModelRecipe, build_network
@@ -66,11 +69,48 @@ def test_counts_and_hours_are_those_of_the_recipe() -> None:
 
 
 def test_the_published_size_has_the_published_parameters() -> None:
-    import torch
-
     with torch.device("meta"):
         parts = parameters_by_part(build_network(ModelRecipe(steps=1)))
     assert sum(parts.values()) == 226_957_564
+
+
+HUGE = ["model.transformer={dim: 16384, num_layers: 4, num_heads: 32, feedforward_dim: 65536}", "batch_size=2"]
+
+
+def test_a_run_that_does_not_fit_is_estimated_without_a_byte_of_it_and_not_timed() -> None:
+    before = peak_bytes()
+    estimate = dry_run(load_recipe_of(ModelRecipe, "librispeech-960", HUGE), cpu=True)
+    assert sum(estimate.parameters.values()) > 8e9
+    assert estimate.seconds_per_step is None
+    assert estimate.hours is None
+    assert peak_bytes() - before < 2**30
+    assert any("not timed" in line for line in estimate.lines())
+    assert any("steps 1,200,000" in line for line in estimate.lines())
+
+
+def test_a_dry_run_does_not_wait_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compiled(*_: object, **__: object) -> None:
+        raise AssertionError("a dry run compiled")
+
+    monkeypatch.setattr("torch.compile", compiled)
+    estimate = dry_run(MODEL.model_copy(update={"compile": True}), cpu=True)
+    assert any("not compiled" in line for line in estimate.lines())
+
+
+def test_a_compiler_that_fails_is_told_of_once_and_the_plain_function_runs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CXX", "/no/such/compiler")
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/no/such/compiler",))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    torch._dynamo.reset()
+    function = CompiledOrPlain(lambda x: (x.sin() * 2 + x.cos()).sum())
+    x = torch.arange(6.0, requires_grad=True)
+    for _ in range(3):
+        function(x).backward()
+    expected = 3 * (2 * x.cos() - x.sin())
+    torch.testing.assert_close(x.grad, expected)
+    assert caplog.text.count("is not compiled") == 1
 
 
 def test_every_budget_becomes_a_number_of_steps() -> None:

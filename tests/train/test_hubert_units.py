@@ -1,5 +1,6 @@
 """HuBERT's units: torchaudio's network against transformers', and the published clustering on flat files and shards."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,16 @@ from engine.tokenizers import nearest_centroid
 from engine.tokenizers.hubert import HubertTokenizer
 from tests.speechlike import voice
 from train.export import load_tokenizer, trained_numbers
-from train.hubert_units import FrameReservoir, HubertRecipe, chosen_clips, lloyd
+from train.features import HubertFeatures
+from train.hubert_units import (
+    HubertRecipe,
+    chosen_files,
+    draw_frames,
+    lloyd,
+    name_hash,
+    sampled_audio,
+    sampled_features,
+)
 from train.pool import load_pool, shard_numbers
 from train.prepare import PreparedCorpus
 from train.runs import run_hubert
@@ -79,25 +89,57 @@ def test_the_recipe_is_the_published_one() -> None:
 
 
 def test_a_random_tenth_of_the_files_is_a_tenth(recipe: HubertRecipe, prepared: Path) -> None:
-    chosen = [clip.clip_id for _, clip in chosen_clips(prepared, recipe)]
+    chosen = [name for _, name, _ in chosen_files(prepared, recipe)]
     everything = PreparedCorpus(prepared, "train").clips
     assert 0 < len(chosen) < len(everything)
-    assert chosen == [clip.clip_id for _, clip in chosen_clips(prepared, recipe)]
+    assert chosen == [name for _, name, _ in chosen_files(prepared, recipe)]
 
 
-def test_a_reservoir_is_a_sample_whatever_the_order_of_the_clips() -> None:
-    clips = [np.full((50, 2), number, dtype=np.float32) for number in range(20)]
+def test_the_sample_is_that_of_all_features_and_its_clips_alone_are_read(
+    recipe: HubertRecipe, weights: Path, prepared: Path, corpus: Path, tmp_path: Path
+) -> None:
+    recipe = recipe.model_copy(update={"frames_per_unit": 1, "file_share": 1.0})
+    tokenizer = HubertTokenizer(OURS)
+    tokenizer.load_huggingface(str(weights))
+    features = HubertFeatures(tokenizer)
+    every, keys = [], []
+    flat = PreparedCorpus(prepared, "train")
+    for clip in flat.clips:
+        every.append(features.features(flat, clip).numpy())
+        keys.append(np.random.default_rng((recipe.seed, name_hash(clip.clip_id))).random(len(every[-1])))
+    smallest = np.argsort(np.concatenate(keys), kind="stable")[: recipe.model.num_units]
+    expected = np.concatenate(every)[smallest]
+    shards = tmp_path / "shards"
+    prepare_shards(corpus, shards, workers=1, shard_hours=6.0 / 3600)
+    for folder in (prepared, shards):
+        sample = draw_frames(folder, recipe)
+        assert 1 < len(sample.clips) < len(flat.clips)
+        assert [clip.clip_id for clip, _ in sampled_audio(folder, sample.clips)] == [c.clip_id for c in sample.clips]
+        found = sampled_features(features, folder, sample, tmp_path / f"{folder.name}.f32")
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
-    def sample(order: list[int]) -> np.ndarray:
-        reservoir = FrameReservoir(100, 2)
-        for number in order:
-            reservoir.add(clips[number], np.random.default_rng(number))
-        return reservoir.frames()
 
-    forwards = sample(list(range(20)))
-    assert forwards.shape == (100, 2)
-    assert len(np.unique(forwards)) > 15
-    assert np.array_equal(forwards, sample(list(range(20))[::-1]))
+def test_interrupted_features_go_on_behind_the_last_whole_clip(
+    recipe: HubertRecipe, weights: Path, prepared: Path, tmp_path: Path
+) -> None:
+    tokenizer = HubertTokenizer(OURS)
+    tokenizer.load_huggingface(str(weights))
+    sample = draw_frames(prepared, recipe)
+
+    class Counted(HubertFeatures):
+        read = 0
+
+        def of_waveform(self, waveform: torch.Tensor) -> torch.Tensor:
+            self.read += 1
+            return super().of_waveform(waveform)
+
+    path = tmp_path / "features.f32"
+    whole = sampled_features(Counted(tokenizer), prepared, sample, path)
+    kept = len(sample.clips[0].frames) + len(sample.clips[1].frames)
+    path.write_bytes(path.read_bytes()[: 4 * OURS.feature_dim * kept + 10])
+    features = Counted(tokenizer)
+    assert np.array_equal(sampled_features(features, prepared, sample, path), whole)
+    assert features.read == len(sample.clips) - 2
 
 
 def test_clustering_ends_where_every_centroid_is_the_mean_of_its_frames() -> None:
@@ -126,6 +168,22 @@ def test_units_are_the_nearest_centroids_and_the_mel_is_cut_to_them(
     assert windows.clips[0].num_frames == len(features)
 
 
+def test_worker_processes_assign_the_units_that_one_process_does(
+    run_folder: Path, prepared: Path, corpus: Path, tmp_path: Path
+) -> None:
+    flat, shards = tmp_path / "flat", tmp_path / "shards"
+    shutil.copytree(prepared, flat, ignore=shutil.ignore_patterns("tokens-*"))
+    prepare_shards(corpus, shards, workers=1)
+    tokenizer = load_tokenizer(run_folder)
+    alone, together = (assign_tokens(tokenizer, folder, workers) for folder, workers in ((prepared, 1), (flat, 2)))
+    assert alone.read_bytes() == together.read_bytes()
+    field = assign_tokens(tokenizer, shards, workers=2)
+    pool = load_pool(shards, "dev", shard_numbers(shards, "dev"), load_small_model().mel, tokens=field.name)
+    ids = {clip.clip_id: TokenFile(alone).tokens(clip) for clip in PreparedCorpus(prepared, "dev").clips}
+    assert pool.tokens is not None
+    assert all(torch.equal(pool.tokens.tokens(clip), ids[clip.clip_id]) for clip in pool.corpus.clips)
+
+
 def load_small_model():  # type: ignore[no-untyped-def]
     from tests.train.tiny_recipes import MODEL
 
@@ -136,8 +194,8 @@ def test_shards_give_the_same_files_and_units_as_flat_files(
     run_folder: Path, recipe: HubertRecipe, prepared: Path, corpus: Path, tmp_path: Path
 ) -> None:
     prepare_shards(corpus, tmp_path, workers=1, shard_hours=6.0 / 3600)
-    flat = {clip.clip_id for _, clip in chosen_clips(prepared, recipe)}
-    assert {clip.clip_id for _, clip in chosen_clips(tmp_path, recipe)} == flat
+    flat = {name for _, name, _ in chosen_files(prepared, recipe)}
+    assert {name for _, name, _ in chosen_files(tmp_path, recipe)} == flat
     tokenizer = load_tokenizer(run_folder)
     field, path = assign_tokens(tokenizer, tmp_path, workers=1), assign_tokens(tokenizer, prepared, workers=1)
     pool = load_pool(tmp_path, "dev", shard_numbers(tmp_path, "dev"), load_small_model().mel, tokens=field.name)

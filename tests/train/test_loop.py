@@ -13,7 +13,8 @@ from torch import nn
 from tests.train.tiny_recipes import MODEL
 from train.gradients import apply_gradients
 from train.loop import Budget, Clock, TrainingError, checkpoints, run
-from train.metrics import Sample
+from train.metrics import Sample, over_processes
+from train.progress import Progress, told
 from train.vae_gslm import ModelStage
 
 
@@ -95,3 +96,38 @@ def test_a_model_shows_a_window_its_reconstruction_and_what_the_latents_carry(pr
     for sample in samples:
         assert len(sample.audio) == len(sample.log_mel) * MODEL.model.mel.hop_samples
         assert torch.isfinite(sample.audio).all()
+
+
+def test_the_bar_says_steps_frames_a_second_and_the_loss() -> None:
+    words = told(Clock(1240, 60.0, 5e5), Budget(steps=20_000), 9310.4, {"loss": 0.51342, "kl": 1.0})
+    assert words == "step 1,240 of 20,000, 9,310 frames/s, loss 0.5134"
+    assert told(Clock(7), Budget(minutes=3), 12.0, {}) == "step 7, 12 frames/s"
+
+
+def test_the_bar_of_a_resumed_run_begins_where_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("model", Budget(steps=8), Clock(step=4)) as bar:
+        bar.advance(Clock(step=6))
+    shown = capsys.readouterr().err
+    assert "50%" in shown
+    assert "to go" in shown
+
+
+class FourProcesses:
+    """An accelerator whose processes all sent the same but for their clocks and signals."""
+
+    num_processes, is_main_process, device = 4, True, torch.device("cpu")
+
+    def gather(self, own: torch.Tensor) -> torch.Tensor:
+        self.sent = own.clone()
+        rows = own.repeat(4, 1)
+        rows[1:, 1] = 0.0
+        rows[2, 2] = 15.0
+        return rows
+
+
+def test_values_are_sent_in_the_order_of_their_names_with_the_clock_and_a_signal_at_once() -> None:
+    forwards, backwards = FourProcesses(), FourProcesses()
+    agreed = over_processes(forwards, {"loss": 2.0, "frames": 10.0}, 7.5, 0)  # type: ignore[arg-type]
+    over_processes(backwards, {"frames": 10.0, "loss": 2.0}, 7.5, 0)  # type: ignore[arg-type]
+    assert torch.equal(forwards.sent, backwards.sent)
+    assert (agreed.values, agreed.seconds, agreed.stop) == ({"frames": 40.0, "loss": 2.0}, 7.5, 15)

@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import pytest
+import torch
+from torch.nn.functional import ctc_loss
 
-from train.phones import Lexicon
-from train.prepare import CorpusError
+from train.corpora.source import CorpusError
+from train.ctc import ctc_with_unknown
+from train.phones import Coverage, Lexicon, no_words_error
 
 
 def test_stress_and_alternatives_are_dropped(lexicon: Lexicon) -> None:
@@ -19,11 +22,71 @@ def test_classes_start_after_the_blank(lexicon: Lexicon) -> None:
     assert max(classes) <= len(lexicon.inventory)
 
 
-@pytest.mark.parametrize("transcript", ["", "the zebra", "cat 9 sat", "..."])
-def test_unknown_words_and_digits_leave_no_transcript(lexicon: Lexicon, transcript: str) -> None:
+@pytest.mark.parametrize("transcript", ["", "the zebra", "cat 9 sat", "...", "the катя sat", "the 猫 sat"])
+def test_unknown_words_and_digits_leave_no_whole_transcript(lexicon: Lexicon, transcript: str) -> None:
     assert lexicon.classes(transcript) is None
+
+
+def test_one_unknown_word_is_one_symbol_among_known_ones(lexicon: Lexicon) -> None:
+    for word in ("zyzzyva", "1984", "катя", "schön"):
+        found = lexicon.symbols(f"the cat {word} sat")
+        assert found is not None
+        assert [symbol for symbol, _ in found].count(lexicon.unknown_class) == 1
+        assert sum(first for _, first in found) == 4
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Lexicon:
+    (tmp_path / "cmudict.dict").write_text("don't D OW1 N T\ncafe K AH0 F EY1\nit's IH1 T S\ndon D AA1 N\nt T IY1\n")
+    return Lexicon(tmp_path)
+
+
+@pytest.mark.parametrize("apostrophe", "'’‘ʼ＇`´")
+def test_every_apostrophe_is_one(small: Lexicon, apostrophe: str) -> None:
+    assert small.classes(f"Don{apostrophe}t") == small.classes("don't")
+    assert small.words(f"don{apostrophe}t it{apostrophe}s") == ["DON'T", "IT'S"]
+
+
+@pytest.mark.parametrize("spelling", ["café", "cafe\u0301", "CAFÉ"])
+def test_an_accent_that_the_dictionary_lacks_is_left_out(small: Lexicon, spelling: str) -> None:
+    assert small.phones(small.words(spelling)[0]) == ("K", "AH", "F", "EY")
+
+
+def test_letters_of_other_scripts_and_accents_do_not_fall_to_pieces(small: Lexicon) -> None:
+    assert small.words("schöne Straße, это д'Артаньян") == ["SCHÖNE", "STRASSE", "ЭТО", "Д'АРТАНЬЯН"]
+
+
+def test_a_split_without_usable_words_says_what_it_holds(small: Lexicon) -> None:
+    coverage = Coverage.of(["это кот", "", "don't"], small)
+    assert (coverage.clips, coverage.with_text, coverage.usable, coverage.words) == (3, 2, 1, 3)
+    error = str(no_words_error("train", Coverage.of(["это кот", "12 30"], small)))
+    assert "0 of 2 clips" in error
+    assert "4 of 4 words are unknown" in error
+    assert "a number (2)" in error
 
 
 def test_a_folder_without_a_dictionary_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"cmudict\.dict"):
         Lexicon(tmp_path)
+
+
+def test_without_unknown_words_the_loss_is_plain_ctc() -> None:
+    log_probs = torch.randn(1, 12, 5).log_softmax(-1)
+    lengths, classes, counts = torch.tensor([12]), torch.tensor([1, 2, 4]), torch.tensor([3])
+    plain = ctc_loss(log_probs.transpose(0, 1), classes, lengths, counts, reduction="sum") / 3
+    assert torch.allclose(ctc_with_unknown(log_probs, lengths, classes, counts), plain, atol=1e-5)
+
+
+def test_an_unknown_word_asks_for_phones_but_not_for_which() -> None:
+    """Any phone there gives the same loss; silence there gives a larger one."""
+    lengths, counts = torch.tensor([6]), torch.tensor([3])
+
+    def loss(path: list[int]) -> float:
+        log_probs = torch.full((1, 6, 5), -8.0)
+        for frame, symbol in enumerate(path):
+            log_probs[0, frame, symbol] = 8.0
+        return ctc_with_unknown(log_probs.log_softmax(-1), lengths, torch.tensor([1, 5, 2]), counts).item()
+
+    one, other, silent = loss([1, 0, 3, 3, 0, 2]), loss([1, 0, 4, 4, 0, 2]), loss([1, 0, 0, 0, 0, 2])
+    assert one == pytest.approx(other, abs=1e-4)
+    assert one < silent - 1

@@ -5,13 +5,14 @@ import pytest
 import soundfile
 import torch
 import torchaudio
+from lhotse.cut import Cut
 
 from engine.config import MelConfig
 from engine.errors import AudioError
 from engine.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
 from engine.mel import LogMel
 from tests.speechlike import voice
-from train.clean import clean
+from train.clean import CleanClip, CleanSettings, clean, clean_clips
 from train.prepare import CorpusError, PreparedCorpus, prepare, read_corpus, read_index
 
 
@@ -69,6 +70,35 @@ def test_a_prepared_folder_is_not_prepared_again(corpus: Path, prepared: Path) -
     before = (prepared / "audio.i16").stat().st_mtime_ns
     prepare(corpus, prepared, workers=1)
     assert (prepared / "audio.i16").stat().st_mtime_ns == before
+
+
+def test_an_interrupted_preparation_goes_on_and_ends_with_the_same_files(
+    corpus: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleaned: list[str] = []
+
+    def interrupted(cut: Cut, settings: CleanSettings) -> tuple[list[CleanClip], list[str]]:
+        if len(cleaned) == 7:
+            raise KeyboardInterrupt
+        cleaned.append(cut.id)
+        return clean_clips(cut, settings)
+
+    monkeypatch.setattr("train.prepare.CUTS_AT_ONCE", 3)
+    monkeypatch.setattr("train.prepare.clean_clips", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(corpus, tmp_path, workers=1)
+    for name in ("audio.i16", "mel.f16", "journal.jsonl"):
+        with (tmp_path / name).open("ab") as file:
+            file.write(b"half a block that a killed process left")
+    cleaned.clear()
+    monkeypatch.setattr(
+        "train.prepare.clean_clips", lambda cut, settings: (cleaned.append(cut.id), clean_clips(cut, settings))[1]
+    )
+    prepare(corpus, tmp_path, workers=1)
+    assert len(cleaned) == 12 - 6  # two blocks of three were whole
+    for name in ("audio.i16", "mel.f16", "index.jsonl", "rejected.jsonl"):
+        assert (tmp_path / name).read_bytes() == (prepared / name).read_bytes(), name
+    assert not (tmp_path / "journal.jsonl").exists()
 
 
 def test_a_plain_folder_of_recordings_is_a_corpus(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Two processes on the CPU, as `accelerate launch` starts them: shared preparation, and the training of one process."""
 
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -21,8 +22,13 @@ CLIPS_PER_MICRO_BATCH = "frames_per_batch=192"
 
 def undertone(num_processes: int, *words: object) -> str:
     """Run a verb in so many processes; returns what they printed."""
+    return in_processes(num_processes, "app.command", *words)
+
+
+def in_processes(num_processes: int, module: str, *words: object) -> str:
+    """Run a module in so many processes; returns what they printed."""
     launch = [*LAUNCH, "--dynamo_backend", "no", "--main_process_port", "0", "--num_processes", str(num_processes)]
-    command = [sys.executable, *(launch if num_processes > 1 else []), "-m", "app.command", *map(str, words)]
+    command = [sys.executable, *(launch if num_processes > 1 else []), "-m", module, *map(str, words)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -61,3 +67,16 @@ def test_two_processes_train_as_one_does_on_the_same_batches(shards: Path, token
     expected, found = load_file(weights_of_one), load_file(weights_of_two)
     for key, value in expected.items():
         assert (value - found[key]).abs().max() < 2e-3, key
+
+
+def test_every_stage_trains_on_two_processes(
+    prepared: Path, lexicon_folder: Path, tokens: Path, tmp_path: Path
+) -> None:
+    with lzma.open(tmp_path / "books.tsv.xz", "wt") as file:
+        file.write("book\tsentence\n" + "emma\tWe saw the sea, the old man ran.\n" * 12)
+    printed = in_processes(2, "tests.train.every_stage", prepared, lexicon_folder, tokens, tmp_path, tmp_path)
+    trained = [line.removeprefix("trained: ") for line in printed.splitlines() if line.startswith("trained: ")]
+    assert trained == [
+        "tokenizer", "tokenizer of parts of phones", "vocoder",
+        "model, all", "model, decoder", "model, language", "model, sound", "phones",
+    ]  # fmt: skip

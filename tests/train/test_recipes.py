@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import save_file
 
+from engine.config import WhisperConfig
 from engine.errors import SettingsError
+from engine.tokenizers.whisper_encoder import WhisperEncoder
 from train.hubert_units import HubertRecipe
 from train.phones import Lexicon
 from train.recipes import load_recipe, load_recipe_of, recipe_names
@@ -14,6 +17,7 @@ from train.tokenizer import TokenizerRecipe, TokenizerStage
 from train.vae_gslm import ModelRecipe, ModelStage
 from train.vocoder import VocoderStage
 from train.vocoder_recipe import VocoderRecipe
+from train.whisper_tokenizer import WhisperRecipe, WhisperStage
 
 # What makes any recipe small enough for a test, as `undertone train RECIPE --set KEY=VALUE` would.
 SMALL = {
@@ -24,12 +28,16 @@ SMALL = {
         model.decoder.channels=16 model.decoder.hidden_channels=[16,16,16,16,16,16] model.decoder.time_dim=16""",
     "tokenizer": """steps=2 frames_per_step=400 model.dim=16 model.num_layers=2 model.num_heads=2
         model.feedforward_dim=16 model.feature_layer=1 model.num_units=12 model.phone_parts=null bf16=false""",
+    "whisper": """steps=2 frames_per_step=400 trained_layers=1 model.num_units=12 model.phone_parts=null
+        model.classifier_dim=16 bf16=false""",
     "vocoder": """steps=2 batch=1 adversarial_batch=1 segment_frames=12 precision=float32
         discriminators.period_width=2 discriminators.resolution_width=2 evaluation_clips=1""",
 }
 SMALL_GENERATOR = {
     "vocos": "generator.channels=16 generator.hidden_channels=16 generator.num_layers=1",
     "hifigan": "generator.channels=64",
+    "source_filter": """generator.channels=16 generator.hidden_channels=16 generator.num_layers=1
+        generator.pitch_channels=16 generator.pitch_hidden_channels=16 generator.pitch_layers=1""",
 }
 
 
@@ -45,19 +53,25 @@ def small(name: str) -> list[str]:
     return words
 
 
-def stage_of(name: str, prepared: Path, tokens: Path, lexicon: Lexicon) -> ModelStage | TokenizerStage | VocoderStage:
+def stage_of(
+    name: str, prepared: Path, tokens: Path, lexicon: Lexicon, weights: Path
+) -> ModelStage | TokenizerStage | WhisperStage | VocoderStage:
     recipe, accelerator = load_recipe(name, small(name)), Accelerator(cpu=True)
     if isinstance(recipe, ModelRecipe):
         return ModelStage(recipe, prepared, tokens, accelerator)
     if isinstance(recipe, TokenizerRecipe):
         return TokenizerStage(recipe, prepared, lexicon, accelerator)
+    if isinstance(recipe, WhisperRecipe):
+        sizes = WhisperConfig(dim=64, num_layers=2, num_heads=1, feedforward_dim=32, max_frames=200)
+        save_file(WhisperEncoder(sizes).state_dict(), str(weights / "model.safetensors"))
+        return WhisperStage(recipe.model_copy(update={"whisper": str(weights)}), prepared, lexicon, accelerator)
     assert isinstance(recipe, VocoderRecipe)
     return VocoderStage(recipe, prepared, accelerator)
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name != "hubert-kmeans-200"])
-def test_every_recipe_runs_two_steps(name: str, prepared: Path, tokens: Path, lexicon: Lexicon) -> None:
-    stage = stage_of(name, prepared, tokens, lexicon)
+def test_every_recipe_runs_two_steps(name: str, prepared: Path, tokens: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    stage = stage_of(name, prepared, tokens, lexicon, tmp_path)
     for step in range(2):
         metrics = stage.step(step, 0.6)
         assert all(torch.isfinite(torch.tensor(value)) for value in metrics.values()), metrics
@@ -123,6 +137,50 @@ def test_recipes_that_extend_each_other_are_refused(tmp_path: Path) -> None:
 def test_an_override_that_fits_nothing_is_refused(override: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         load_recipe("librispeech-960", [override])
+
+
+@pytest.mark.parametrize(
+    ("name", "override"),
+    [
+        ("librispeech-960", "beta=-1"),
+        ("librispeech-960", "beta=.nan"),
+        ("librispeech-960", "minutes=0"),
+        ("librispeech-960", "steps=-5"),
+        ("librispeech-960", "batch_size=-4"),
+        ("librispeech-960", "window_frames=0"),
+        ("librispeech-960", "learning_rate=-1"),
+        ("librispeech-960", "utterance_seconds=[4, 2]"),
+        ("librispeech-960", "checkpoint_minutes=0"),
+        ("librispeech-960", "model.latent_dim=0"),
+        ("librispeech-960", "model.transformer.num_heads=0"),
+        ("demo-tokenizer", "frames_per_step=0"),
+        ("vocoder-cpu", "segment_frames=0"),
+        ("vocoder-cpu", "average_decay=1.5"),
+        ("hubert-kmeans-200", "file_share=0"),
+    ],
+)
+def test_a_value_out_of_range_is_an_error_that_names_file_key_and_value(name: str, override: str) -> None:
+    key, value = override.split("=")
+    with pytest.raises(SettingsError, match=rf"{name}.yaml: {key}") as error:
+        load_recipe(name, [override])
+    assert "pydantic" not in str(error.value)
+    assert value.strip("[].").split(",")[0] in str(error.value)
+
+
+def test_an_unknown_key_is_named_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"unknown key 'bta'; known keys: .*beta, gamma"):
+        load_recipe("librispeech-960", ["bta=1"])
+    with pytest.raises(SettingsError, match=r"unknown key 'model.transformer.layers'; known keys: dim, num_layers"):
+        load_recipe("librispeech-960", ["model.transformer.layers=1"])
+
+
+def test_every_number_of_a_recipe_has_a_range() -> None:
+    for kind in (ModelRecipe, TokenizerRecipe, VocoderRecipe, HubertRecipe):
+        for key, field in kind.model_json_schema()["properties"].items():
+            for choice in field.get("anyOf", [field]):
+                if choice.get("type") in ("integer", "number"):
+                    assert {"minimum", "exclusiveMinimum"} & choice.keys(), (kind.__name__, key)
+                    assert {"maximum", "exclusiveMaximum"} & choice.keys(), (kind.__name__, key)
 
 
 def test_a_recipe_of_another_stage_is_refused() -> None:

@@ -11,9 +11,10 @@ from engine.config import VocosConfig
 from engine.tokenizers import nearest_centroid
 from tests.train.tiny_recipes import MODEL, TOKENIZER, constant_schedule, weights_after
 from train.export import Stages, export_stage, load_tokenizer, trained_numbers, write_bundle
-from train.loop import Budget, Clock, DivergenceGuard, TrainingError
+from train.loop import Budget, Clock, DivergenceGuard, TrainingError, checkpoints
 from train.phones import Lexicon
 from train.prepare import CorpusError
+from train.runs import run_any_tokenizer, train_and_export
 from train.tokenizer import TokenizerStage
 from train.vae_gslm import ModelStage
 from train.windows import WindowSampler
@@ -124,3 +125,19 @@ def test_a_budget_is_steps_or_minutes() -> None:
     for steps, minutes in ((None, None), (1, 1.0)):
         with pytest.raises(TrainingError, match="either steps or minutes"):
             Budget(steps, minutes)
+
+
+def test_a_tokenizer_that_has_learnt_nothing_says_so_and_is_an_error_though_it_is_written(
+    prepared: Path, lexicon_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=r"learnt nothing: its phone error rate on the dev split is \d"):
+        run_any_tokenizer(TOKENIZER, prepared, lexicon_folder, None, tmp_path, cpu=True)
+    assert trained_numbers(tmp_path)["phone_error_rate"] >= 0.95
+
+
+def test_the_settings_of_a_stage_decide_how_often_checkpoints_are_written(
+    prepared: Path, tokens: Path, tmp_path: Path
+) -> None:
+    recipe = MODEL.model_copy(update={"steps": 4, "checkpoint_minutes": 1e-9, "checkpoints_kept": 3})
+    train_and_export(ModelStage(recipe, prepared, tokens, Accelerator(cpu=True)), prepared, tmp_path)
+    assert [folder.name for folder in checkpoints(tmp_path)] == ["step-2", "step-3", "step-4"]

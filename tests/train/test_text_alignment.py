@@ -9,7 +9,7 @@ import pytest
 from train.corpora.source import CorpusError
 from train.phones import Lexicon
 from train.prepare import read_index
-from train.text.alignment import Alignment, align_corpus, phone_reader, transcript_symbols
+from train.text.alignment import Alignment, align_corpus, phone_reader
 from train.text.hmm import Emissions, States, best_path, segments_of, support
 from train.text.refine import refine, refine_file
 from train.text.segments import MIN_SILENCE_FRAMES, SILENCE, Segments
@@ -57,13 +57,13 @@ def test_two_processes_align_as_one_does(tokenizer_run: Path, prepared: Path, le
 
 def test_an_unknown_word_is_one_symbol_and_too_many_are_no_transcript(lexicon: Lexicon) -> None:
     unknown = len(lexicon.inventory) + 1
-    found = transcript_symbols(lexicon, "the zyzzyva sat on the old")
+    found = lexicon.symbols("the zyzzyva sat on the old")
     assert found is None  # two of six
-    found = transcript_symbols(lexicon, "the zyzzyva sat we saw the old man")
+    found = lexicon.symbols("the zyzzyva sat we saw the old man")
     assert found is not None
     assert found[2] == (unknown, True)
     assert sum(first for _, first in found) == 8
-    assert transcript_symbols(lexicon, "") is None
+    assert lexicon.symbols("") is None
 
 
 def test_errors_say_what_to_do(tmp_path: Path, tokenizer_run: Path, prepared: Path) -> None:

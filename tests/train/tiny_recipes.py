@@ -21,6 +21,7 @@ from train.loop import Budget, run
 from train.text.phones_first import PhoneStage
 from train.tokenizer import TokenizerRecipe, TokenizerStage
 from train.vae_gslm import ModelRecipe, ModelStage
+from train.whisper_tokenizer import WhisperStage
 
 TOKENIZER = TokenizerRecipe(
     model=PhoneticConfig(num_units=12, dim=16, num_layers=2, num_heads=2, feedforward_dim=32, feature_layer=1),
@@ -56,7 +57,7 @@ MODEL = ModelRecipe(
 
 
 def weights_after(
-    make: Callable[[Accelerator], TokenizerStage | ModelStage | PhoneStage], out: Path, steps: list[int]
+    make: Callable[[Accelerator], TokenizerStage | WhisperStage | ModelStage | PhoneStage], out: Path, steps: list[int]
 ) -> dict[str, Tensor]:
     """Train to each number of steps in turn, every time with a fresh stage that resumes from the checkpoint."""
     for total in steps:

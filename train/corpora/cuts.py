@@ -4,38 +4,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, SupervisionSegment
 from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.cut import Cut
 from lhotse.utils import compute_num_samples
 
+from train.corpora.channels import one_voice
+from train.corpora.headers import has_libsndfile_header, read_header, read_range
 from train.corpora.source import Source, held_out
+from train.corpora.unsupported import check_cuts_file
 
 HELD_OUT_CUTS = 100  # one in so many of a cut manifest that names no splits
 
 
 def cut_of(source: Source) -> Cut:
-    """The Lhotse cut of a recording, from its file's header.
+    """Return the Lhotse cut of a recording, from its file's header.
 
     Raises:
         soundfile.LibsndfileError, OSError: no audio that can be read.
         ValueError: it holds no samples, or the part lies outside of it.
     """
-    header = soundfile.info(source.path)
-    if not header.frames:
+    header = read_header(source.path)
+    if not header.num_samples:
         raise ValueError("holds no samples")
     channels = list(range(header.channels))
     recording = Recording(
         id=source.clip_id,
         sources=[AudioSource(type="file", channels=channels, source=source.path)],
-        sampling_rate=header.samplerate,
-        num_samples=header.frames,
-        duration=header.frames / header.samplerate,
+        sampling_rate=header.sample_rate_hz,
+        num_samples=header.num_samples,
+        duration=header.num_samples / header.sample_rate_hz,
     )
     start = source.start_seconds
     seconds = recording.duration - start if source.seconds is None else min(source.seconds, recording.duration - start)
-    if compute_num_samples(seconds, header.samplerate) <= 0:
+    if compute_num_samples(seconds, header.sample_rate_hz) <= 0:
         raise ValueError(f"ends after {recording.duration:.1f} s; a part from {start:.1f} s was asked for")
     text = SupervisionSegment(
         source.clip_id, source.clip_id, 0.0, seconds, 0, source.transcript, speaker=source.speaker
@@ -48,6 +50,7 @@ def cut_of(source: Source) -> Cut:
 
 def read_cuts(path: Path) -> Iterator[Cut]:
     """Cuts of a manifest that Lhotse wrote, one at a time; `custom.split` names the split, else 1 in 100 is dev."""
+    check_cuts_file(path)
     for cut in CutSet.from_jsonl_lazy(path):
         facts = cut.custom or {}
         cut.custom = facts | {"split": facts.get("split", "dev" if held_out(cut.id, HELD_OUT_CUTS) else "train")}
@@ -55,10 +58,17 @@ def read_cuts(path: Path) -> Iterator[Cut]:
 
 
 def samples_of(cut: Cut) -> np.ndarray:
-    """float32 [samples] of a cut at its own rate, the mean of its channels."""
+    """Return float32 [samples] of a cut at its own rate, its channels made one.
+
+    Raises:
+        ValueError: the channels hold different sounds.
+    """
+    path = cut.recording.sources[0].source
+    if isinstance(path, str) and not has_libsndfile_header(path):
+        return read_range(path, cut.start, cut.duration)
     set_current_audio_backend(LibsndfileBackend())  # the one that our other stages read with
     audio: np.ndarray = cut.load_audio()
-    return audio.mean(0)
+    return one_voice(audio, cut.sampling_rate)
 
 
 def speaker_of(cut: Cut) -> str:

@@ -1,9 +1,19 @@
-"""One recording as a corpus lists it."""
+"""One recording as a corpus lists it, and what was noticed while listing."""
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
 
 from engine.errors import UndertoneError
+
+HELD_OUT_CLIPS = 20  # one in so many clips of a corpus that names no splits is dev
+SPLIT_NAMES = {
+    "train": ("train", "training", "tr"),
+    "dev": ("dev", "development", "val", "valid", "validation", "cv"),
+    "test": ("test", "testing", "tt", "eval", "evaluation"),
+}
+_SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
 
 
 class CorpusError(UndertoneError):
@@ -23,6 +33,47 @@ class Source:
     seconds: float | None = None  # None: to the end
 
 
+@dataclass
+class Notes:
+    """What was noticed while a corpus was listed, for the report of `prepare`.
+
+    Attributes:
+        layout: the layout that was read.
+        guessed: whether it was chosen by what lies in the folder.
+        ignored: files that were not read, by what they are.
+        without_split: recordings that the corpus gives no split, so that one in HELD_OUT_CLIPS became dev.
+        recoded: text files that are not UTF-8, by the encoding that they were read in.
+    """
+
+    layout: str = ""
+    guessed: bool = False
+    ignored: Counter[str] = field(default_factory=Counter)
+    without_split: int = 0
+    recoded: Counter[str] = field(default_factory=Counter)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the notes as plain values."""
+        return {
+            "layout": self.layout,
+            "layout_guessed": self.guessed,
+            "ignored": dict(self.ignored.most_common()),
+            "without_split": self.without_split,
+            "recoded": dict(self.recoded.most_common()),
+        }
+
+    def split(self, clip_id: str, named: str | None) -> str:
+        """Return the split of a recording: as it is named, else held out by its id, which is counted."""
+        if named:
+            return split_name(named) or named
+        self.without_split += 1
+        return "dev" if held_out(clip_id, HELD_OUT_CLIPS) else "train"
+
+
 def held_out(name: str, one_in: int) -> bool:
-    """Whether this name is among the held-out ones: one in so many, the same ones at every call."""
+    """Return whether this name is among the held-out ones: one in so many, the same ones at every call."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) % one_in == 0
+
+
+def split_name(name: str) -> str | None:
+    """Return "train", "dev" or "test" for the names that corpora give to splits; None for any other."""
+    return _SPLIT_OF.get(name.strip().lower())

@@ -8,20 +8,22 @@ A recipe may extend another, by name or by a path beside its own file, and then 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
 
+from engine.checked import checked
 from engine.errors import SettingsError
+from train.guard import TrainingError
 from train.hubert_units import HubertRecipe
+from train.run_settings import RunSettings
 from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
 from train.vocoder import VocoderRecipe
+from train.whisper_tokenizer import WhisperRecipe
 
-AnyRecipe = TokenizerRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
-Recipe = Annotated[AnyRecipe, Field(discriminator="stage")]
-StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)
+AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
+StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)
 FOLDER = Path(__file__).parent
 BUDGETS = ("steps", "minutes", "frames")
 
@@ -44,9 +46,27 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
         values = _extended(path, ())
         for override in overrides:
             values = merged(values, _nested(override))
-        return TypeAdapter[AnyRecipe](Recipe).validate_python(values)
-    except (ValidationError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
         raise SettingsError(f"{path}: {error}") from error
+    return _checked(values, path)
+
+
+def _checked(values: dict[str, Any], path: Path) -> AnyRecipe:
+    """Values as the recipe of their stage; errors name the file, the key, the value and the keys there are."""
+    stage = values.get("stage")
+    kind = next((kind for kind in get_args(AnyRecipe) if kind.model_fields["stage"].default == stage), None)
+    if kind is None:
+        stages = ", ".join(repr(kind.model_fields["stage"].default) for kind in get_args(AnyRecipe))
+        raise SettingsError(
+            f"{path} is of the stage {stage!r}; a recipe has `stage:` with one of {stages}, or extends one"
+        )
+    recipe: AnyRecipe = checked(kind, values, str(path), SettingsError)
+    if isinstance(recipe, RunSettings):
+        try:
+            recipe.budget.progress(0, 0.0)
+        except TrainingError as error:
+            raise SettingsError(f"{path}: {error}") from error
+    return recipe
 
 
 def load_recipe_of(kind: type[StageRecipe], source: str | Path, overrides: Sequence[str] = ()) -> StageRecipe:

@@ -63,10 +63,13 @@ def phones(
     recipe: str = "demo-phones",
     cpu: bool = False,
     overrides: Overrides = None,
+    accept_changes: Annotated[
+        bool, typer.Option(help="resume with other settings than the run was begun with")
+    ] = False,
 ) -> None:
     """Train the transformer on prose, one position a phone, before it hears frames; an interrupted run goes on."""
     chosen = load_recipe_of(ModelRecipe, recipe, overrides or ())
-    train_phones_first(chosen, start, prepared, text, lexicon, out.parent, out, cpu)
+    train_phones_first(chosen, start, prepared, text, lexicon, out.parent, out, cpu, accept_changes)
 
 
 @app.command()
@@ -86,6 +89,9 @@ def train(
     transcripts: Annotated[bool, typer.Option(help="render the speech's own sentences: the control")] = False,
     cpu: bool = False,
     overrides: Overrides = None,
+    accept_changes: Annotated[
+        bool, typer.Option(help="resume with other settings than the run was begun with")
+    ] = False,
 ) -> None:
     """Train the language part on speech and rendered text, then export it; an interrupted run goes on."""
     chosen = load_recipe_of(ModelRecipe, recipe, overrides or ())
@@ -96,7 +102,7 @@ def train(
         one_voice=one_voice,
     )
     folders = _folders(prepared, tokens, segments, latents, text, lexicon)
-    train_with_text(chosen, settings, folders, start, out, cpu)
+    train_with_text(chosen, settings, folders, start, out, cpu, accept_changes)
 
 
 @app.command()

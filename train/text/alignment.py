@@ -8,9 +8,7 @@ be used. The file is appended to clip by clip, so that an interrupted run goes o
 import json
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +17,19 @@ from torch import Tensor
 from torchaudio.functional import forced_align
 from tqdm import tqdm
 
-from engine.tokenizers.phonetic import PhoneticTokenizer
+from engine.tokenizers.phone_reader import PhoneReader
 from train.corpora.source import CorpusError
 from train.export import load_tokenizer
-from train.features import fingerprint
+from train.features import encoder_inputs, fingerprint
 from train.phones import Lexicon
 from train.prepare import Clip, PreparedCorpus, clips_of, read_index
 from train.text.segments import Peak, quiet_frames, segments
+from train.workers import worker_pool
 
 log = logging.getLogger(__name__)
 
 BLANK = 0
 UNKNOWN_LOG_PROB = -1.0  # per frame of an unknown word: dearer than the right phone, cheaper than a wrong one
-MAX_UNKNOWN_SHARE = 0.3  # of a clip's words
 
 
 @dataclass(frozen=True)
@@ -67,32 +65,21 @@ class Alignment:
         return cls(tuple(json.loads(head)["phones"]), {clip.clip_id: clip for clip in clips})
 
 
-def transcript_symbols(lexicon: Lexicon, transcript: str) -> list[tuple[int, bool]] | None:
-    """Symbols of a transcript and whether each begins a word; None where too few of its words are known."""
-    found: list[tuple[int, bool]] = []
-    words = lexicon.words(transcript)
-    unknown = 0
-    for word in words:
-        classes = lexicon.classes(word) if lexicon.phones(word) else None
-        unknown += classes is None
-        found += [(symbol, not place) for place, symbol in enumerate(classes or [len(lexicon.inventory) + 1])]
-    return found if words and unknown <= MAX_UNKNOWN_SHARE * len(words) else None
-
-
 @torch.inference_mode()
 def align_clip(
-    tokenizer: PhoneticTokenizer, clip_id: str, mel: Tensor, symbols: list[tuple[int, bool]]
+    tokenizer: PhoneReader, clip_id: str, inputs: Tensor, mel: Tensor, symbols: list[tuple[int, bool]]
 ) -> AlignedClip | None:
     """Align one clip.
 
     Args:
+        inputs: what the tokenizer's encoder hears of it, as `encoder_inputs` gives it.
         mel: natural-log mel [T, M].
         symbols: of the transcript, with whether each begins a word.
     Returns:
         None where the clip has fewer frames than its symbols need.
     """
-    logits = tokenizer.phone_logits(mel[None], torch.tensor([len(mel)]))
-    log_probs = logits[0].float().log_softmax(-1)
+    logits = tokenizer.phone_logits(inputs[None], torch.tensor([tokenizer.num_frames(len(inputs))]))
+    log_probs = logits[0, : len(mel)].float().log_softmax(-1)
     targets = torch.tensor([symbol for symbol, _ in symbols], dtype=torch.int32)
     repeats = int((targets[1:] == targets[:-1]).sum())
     if len(targets) + repeats > len(mel):
@@ -120,7 +107,7 @@ def _peaks(path: np.ndarray, symbols: list[tuple[int, bool]]) -> list[Peak]:
 class _Worker:
     """One process of `align_corpus`."""
 
-    tokenizer: PhoneticTokenizer
+    tokenizer: PhoneReader
     corpora: dict[str, PreparedCorpus]
 
     @classmethod
@@ -133,17 +120,19 @@ class _Worker:
     @classmethod
     def align(cls, job: tuple[Clip, list[tuple[int, bool]]]) -> AlignedClip | None:
         clip, symbols = job
-        return align_clip(cls.tokenizer, clip.clip_id, cls.corpora[clip.split].mel(clip), symbols)
+        corpus = cls.corpora[clip.split]
+        inputs = encoder_inputs(cls.tokenizer, corpus, clip)
+        return align_clip(cls.tokenizer, clip.clip_id, inputs, corpus.mel(clip), symbols)
 
 
-def phone_reader(run: Path) -> PhoneticTokenizer:
-    """Return the tokenizer of a finished run, with its phone classifier.
+def phone_reader(run: Path) -> PhoneReader:
+    """The tokenizer of a finished run, with its phone classifier.
 
     Raises:
         CorpusError: not a phonetic tokenizer, or exported without the classifier.
     """
     tokenizer = load_tokenizer(run)
-    if not isinstance(tokenizer, PhoneticTokenizer) or tokenizer.classifier is None:
+    if not isinstance(tokenizer, PhoneReader) or tokenizer.classifier is None:
         raise CorpusError(f"{run} reads no phones; aligning needs the run of a phonetic tokenizer, not a bundle's part")
     return tokenizer
 
@@ -172,7 +161,7 @@ def align_corpus(
     partial = path.with_suffix(".partial")
     done = _begun(partial, lexicon.inventory)
     clips = [clip for clip in chosen_clips(read_index(prepared), max_clips) if clip.clip_id not in done]
-    jobs = [(clip, symbols) for clip in clips if (symbols := transcript_symbols(lexicon, clip.transcript))]
+    jobs = [(clip, symbols) for clip in clips if (symbols := lexicon.symbols(clip.transcript))]
     log.info("%d clips to align, %d are done", len(jobs), len(done))
     with partial.open("a", encoding="utf-8") as file:
         found = _aligned(tokenizer, prepared, jobs, workers)
@@ -211,6 +200,5 @@ def _aligned(
         _Worker.start(tokenizer, prepared)
         yield from map(_Worker.align, jobs)
         return
-    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
-    with ProcessPoolExecutor(workers, context, _Worker.start, (tokenizer, prepared)) as pool:
+    with worker_pool(workers, _Worker.start, (tokenizer, prepared)) as pool:
         yield from pool.map(_Worker.align, jobs, chunksize=16)

@@ -60,6 +60,8 @@ class PhoneStage:
         optimizer = torch.optim.AdamW(
             parameter_groups(network, recipe.weight_decay), recipe.learning_rate, betas=(0.9, 0.98), eps=1e-8
         )
+        for latents_only in (network.flow, network.prior_head.latent_hidden, network.prior_head.base):
+            latents_only.requires_grad_(False)  # no phone asks for it; several processes wait for every gradient
         self.network, self.optimizer = accelerator.prepare(_NextPhone(network), optimizer)
         self.average: AveragedModel | None = None
         if recipe.average_decay is not None:

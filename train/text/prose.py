@@ -69,7 +69,7 @@ def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) 
     source = text / "books.tsv.xz"
     if not source.is_file():
         raise CorpusError(f"{source} does not exist; pass the folder of the prose with --text")
-    facts = (source.stat().st_size, lexicon.inventory, LEFT_OUT, HELD_OUT, held_out, 1)
+    facts = (source.stat().st_size, lexicon.inventory, LEFT_OUT, HELD_OUT, held_out, 2)
     path = out / f"prose-{hashlib.sha256(repr(facts).encode()).hexdigest()[:12]}.npz"
     if not path.is_file():
         out.mkdir(parents=True, exist_ok=True)

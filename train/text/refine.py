@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from train.phones import Lexicon
 from train.prepare import Clip, read_index
-from train.text.alignment import AlignedClip, Alignment, align_corpus, transcript_symbols
+from train.text.alignment import AlignedClip, Alignment, align_corpus
 from train.text.hmm import Emissions, States, best_path, segments_of, support
 from train.text.segments import Segments
 from train.unit_ids import TokenFile
@@ -81,7 +81,7 @@ def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> P
         return out
     ids = TokenFile(tokens)
     clips = read_index(prepared)
-    spoken = {clip.clip_id: found for clip in clips if (found := transcript_symbols(lexicon, clip.transcript))}
+    spoken = {clip.clip_id: found for clip in clips if (found := lexicon.symbols(clip.transcript))}
     units = units_of(clips, ids, spoken)
     num_units = 1 + max(int(found.max()) for found in units.values())
     return write_alignment(refine(Alignment.read(path), spoken, units, num_units), out)

@@ -23,6 +23,8 @@ from train.text.windows import Frames, LatentWindows, MixedWindows, TextFrames, 
 from train.vae_gslm import ModelRecipe, ModelStage
 from train.windows import Windows
 
+APART = ("text_cross_entropy", "text_kl", "speech_cross_entropy", "speech_kl")  # logged beside the sums
+
 
 class TextSettings(Config):
     """How text is mixed into the training of the language part."""
@@ -102,23 +104,25 @@ class TextStage(ModelStage):
         folders: TextFolders,
         accelerator: Accelerator,
         start: Path,
+        loader_workers: int = 0,
     ) -> None:
         if recipe.part != "language":
             raise ValueError(f"text trains the part 'language' alone, the recipe {recipe.name!r} says {recipe.part!r}")
         spoken = spoken_units(recipe, folders)
-        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, spoken)
+        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, spoken, loader_workers)
         self.settings = settings
-        self.train_set = mixed_windows(recipe, settings, folders, self.parts)
+        self.train_set = self.loaded(mixed_windows(recipe, settings, folders, self.parts))
         self._apart: list[dict[str, float]] = []
+        self._told = dict.fromkeys(APART, 0.0)  # the last value stands where a step had no window of the kind
 
     def step(self, step: int, progress: float) -> dict[str, float]:
         """Take one optimiser step; text and speech are logged apart too."""
         self._apart = []
         metrics = super().step(step, progress)
-        for name in {name for values in self._apart for name in values}:
+        for name in APART:  # always all of them: processes compare their values by position
             values = [found[name] for found in self._apart if name in found]
-            metrics[name] = sum(values) / len(values)
-        return metrics
+            self._told[name] = sum(values) / len(values) if values else self._told[name]
+        return metrics | self._told
 
     def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, Reading | None]:
         if not isinstance(windows, LatentWindows):

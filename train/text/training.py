@@ -6,6 +6,7 @@ from accelerate import Accelerator
 
 from train.export import WEIGHTS, is_exported
 from train.phones import Lexicon
+from train.run_recipe import keep_recipe
 from train.runs import run_tokens, train_and_export
 from train.text.latents import store_latents
 from train.text.phones_first import PhoneStage
@@ -24,6 +25,7 @@ def train_phones_first(
     work: Path,
     out: Path,
     cpu: bool = False,
+    accept_changes: bool = False,
 ) -> None:
     """Train the transformer on prose as phones, then export it; an interrupted run goes on.
 
@@ -32,22 +34,33 @@ def train_phones_first(
         text: folder of books.tsv.xz.
         lexicon: folder of cmudict.dict.
         work: where encoded prose is kept.
+        accept_changes: resume with other settings than the run was begun with.
     """
     accelerator, words = Accelerator(cpu=cpu), Lexicon(lexicon)
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)
     prose, held_out = (read_prose(text, words, work, kept_aside) for kept_aside in (False, True))
     stage = PhoneStage(recipe, prose, held_out, len(words.inventory), accelerator, start)
     train_and_export(stage, prepared, out)
 
 
 def train_with_text(
-    recipe: ModelRecipe, settings: TextSettings, folders: TextFolders, start: Path, out: Path, cpu: bool = False
+    recipe: ModelRecipe,
+    settings: TextSettings,
+    folders: TextFolders,
+    start: Path,
+    out: Path,
+    cpu: bool = False,
+    accept_changes: bool = False,
 ) -> None:
     """Train the language part on speech and rendered text, then export it; an interrupted run goes on.
 
     Args:
         start: exported weights; their posterior and decoder stay as they are.
+        accept_changes: resume with other settings than the run was begun with.
     """
     accelerator = Accelerator(cpu=cpu)
+    inputs = {"tokens": folders.tokens.stem, "text": settings.model_dump_json()}
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
     stage = TextStage(recipe, settings, folders, accelerator, start)
     if accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)

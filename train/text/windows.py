@@ -33,10 +33,20 @@ class LatentWindows(Windows):
     is_text: Tensor  # bool [B]
 
     def to(self, device: torch.device) -> "LatentWindows":
-        """Return the same on a device."""
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        posterior = Gaussian(self.posterior.mean.to(device), self.posterior.logstd.to(device))
-        return LatentWindows(**tensors, posterior=posterior)
+        """The same on a device."""
+        tensors = {
+            name: value.to(device, non_blocking=True) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        mean, logstd = (value.to(device, non_blocking=True) for value in (self.posterior.mean, self.posterior.logstd))
+        return LatentWindows(**tensors, posterior=Gaussian(mean, logstd))
+
+    def pin_memory(self) -> "LatentWindows":
+        """Move the batch to memory that a GPU reads by itself; returns it."""
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.pin_memory())
+        self.posterior = Gaussian(self.posterior.mean.pin_memory(), self.posterior.logstd.pin_memory())
+        return self
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,81 @@
+"""Other systems' sounds beside a bundle's: a folder of recordings for each, heard by the same judges."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from engine import AudioError, read_audio
+from engine.audio import resample
+from engine.loudness import LOUDNESS_LUFS, to_loudness
+from studies.errors import MeasureError
+from studies.intervals import Share
+from studies.listeners import Ears, Heard, Samples, in_background
+from studies.measuring import Measuring
+from studies.scores import Row
+
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+
+
+@dataclass(frozen=True)
+class OtherSystem:
+    """A folder of sounds under the name that its row gets; `NAME.txt` beside `NAME.wav` is what is said in it."""
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def parse(cls, text: str) -> "OtherSystem":
+        """From `NAME=FOLDER`.
+
+        Raises:
+            MeasureError: another form, a folder that does not exist or holds no sound.
+        """
+        name, equals, folder = text.partition("=")
+        if not equals or not name.strip() or not folder:
+            raise MeasureError(f"--also takes NAME=FOLDER, got {text!r}.")
+        other = cls(name.strip(), Path(folder))
+        if not other.folder.is_dir() or not other.files():
+            raise MeasureError(f"{folder} holds no sounds ({', '.join(sorted(AUDIO_SUFFIXES))}) for {name.strip()!r}.")
+        return other
+
+    def files(self) -> list[Path]:
+        """Its sounds, by name."""
+        return sorted(path for path in self.folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)
+
+
+@dataclass(frozen=True)
+class _Job:
+    audio: Samples
+    transcript: str | None
+    ears: Ears
+
+
+def other_rows(measuring: Measuring, others: Sequence[OtherSystem]) -> Iterator[Row]:
+    """One row for every sound, at the loudness of the bundle's own; unusable ones are noted as skipped."""
+    read: list[tuple[OtherSystem, Path, float]] = []
+
+    def jobs() -> Iterator[_Job]:
+        rate = measuring.engine.sample_rate_hz
+        loudness = measuring.engine.bundle.config.prompt_loudness_lufs or LOUDNESS_LUFS
+        for other in others:
+            for path in other.files():
+                try:
+                    waveform = to_loudness(resample(*read_audio(path), rate), rate, loudness)
+                except AudioError as error:
+                    measuring.skipped[f"{other.name}/{path.name}"] = str(error)
+                    continue
+                said = path.with_suffix(".txt")
+                transcript = said.read_text(encoding="utf-8").strip() if said.is_file() else None
+                read.append((other, path, len(waveform) / rate))
+                yield _Job(waveform.numpy(), transcript or None, measuring.ears)
+
+    for index, (measures, text) in enumerate(in_background(_hear, jobs(), measuring.workers)):
+        other, path, seconds = read[index]
+        yield Row(path.stem, path.stem, seconds, other.name, measures, text)
+
+
+def _hear(job: _Job) -> tuple[dict[str, Share], str | None]:
+    heard = Heard.of(torch.from_numpy(job.audio), job.ears)
+    return heard.measures(job.transcript), heard.text

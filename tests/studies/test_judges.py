@@ -1,0 +1,69 @@
+"""The second recogniser and DNSMOS: what they need, what they give, and that they hear what they are for."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine import read_audio
+from studies.errors import MeasureError, NotInstalledError
+from studies.intervals import Share
+from studies.listeners import Ears, Heard
+from studies.quality import dnsmos
+from studies.whisper import FOLDER_VARIABLE, NEEDED_FILES, Reading, read, spelt_out, whisper_folder
+
+CLIP = Path(__file__).parents[2] / "assets" / "examples" / "a-storyteller.wav"
+
+with_model = pytest.mark.skipif(FOLDER_VARIABLE not in os.environ, reason=f"{FOLDER_VARIABLE} names no model")
+
+
+def test_without_a_folder_the_evaluation_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    ears = Ears.installed()
+    assert ears.whisper is None
+    assert "--whisper" in ears.missing["whisper"]
+    with pytest.raises(NotInstalledError, match=FOLDER_VARIABLE):
+        whisper_folder(None)
+
+
+def test_a_folder_without_a_model_is_refused_and_one_from_the_environment_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MeasureError, match=r"lacks model\.bin"):
+        Ears.installed(tmp_path)
+    for name in NEEDED_FILES:
+        (tmp_path / name).touch()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    assert Ears.installed().whisper == tmp_path
+
+
+def test_titles_are_spelt_as_they_are_said() -> None:
+    assert spelt_out("Mr. Smith’s wife, Mrs. Smith: DR. WHO?") == "mister smith's wife missus smith doctor who"
+
+
+def test_error_rates_need_a_transcript_and_certainty_does_not() -> None:
+    heard = Heard("a word", Share(1, 2), None, Reading("mister word", -0.25), 3.5)
+    assert set(heard.measures()) == {"real_words", "whisper_log_prob", "dnsmos"}
+    found = heard.measures("Mr. Word")
+    assert found["whisper_cer"] == Share(0, len("mister word"))
+    assert found["whisper_log_prob"] == Share(-0.25, 1)
+    assert "whisper_log_prob" not in Heard(None, None, None, Reading("", None)).measures("words")
+
+
+def test_dnsmos_hears_a_hiss_and_forgets_the_clip_before() -> None:
+    clip, _ = read_audio(CLIP)
+    hiss = 0.02 * torch.randn(len(clip), generator=torch.Generator().manual_seed(0))
+    clean = dnsmos(clip)
+    assert dnsmos(clip + hiss) < clean - 0.3
+    assert dnsmos(clip) == clean
+
+
+@with_model
+def test_whisper_is_surer_of_speech_than_of_the_same_played_backwards() -> None:
+    folder = whisper_folder(None)
+    clip, _ = read_audio(CLIP)
+    forwards, backwards = read(clip, folder), read(clip.flip(0), folder)
+    assert forwards == read(clip, folder)
+    assert forwards.log_prob is not None
+    assert backwards.log_prob is None or forwards.log_prob > backwards.log_prob

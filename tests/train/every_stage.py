@@ -1,0 +1,52 @@
+"""Two steps of every stage in this process; `accelerate launch` runs it in several."""
+
+import sys
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from engine.config import PhonePartsConfig
+from tests.train.test_demo import VOCODER
+from tests.train.tiny_recipes import MODEL, TOKENIZER, untrained_weights
+from train.loop import Budget, run
+from train.phone_parts import num_parts_of
+from train.phones import Lexicon
+from train.text.phones_first import PhoneStage
+from train.text.prose import read_prose
+from train.tokenizer import TokenizerStage
+from train.vae_gslm import ModelStage
+from train.vocoder import VocoderStage
+
+
+def train(prepared: Path, lexicon_folder: Path, tokens: Path, text: Path, out: Path) -> None:
+    """Train each stage for two steps and name it."""
+    accelerator, lexicon = Accelerator(cpu=True), Lexicon(lexicon_folder)
+    num_parts = num_parts_of(len(lexicon.inventory))
+    parts = {"phone_parts": PhonePartsConfig(), "num_units": num_parts}
+    tokenizer = TOKENIZER.model_copy(update={"model": TOKENIZER.model.model_copy(update=parts)})
+    stages = {
+        "tokenizer": TokenizerStage(TOKENIZER, prepared, lexicon, accelerator),
+        "tokenizer of parts of phones": TokenizerStage(tokenizer, prepared, lexicon, accelerator),
+        "vocoder": VocoderStage(VOCODER.model_copy(update={"adversarial_from": 0.5}), prepared, accelerator),
+    }
+    changes = {"pitch_weight": 0.1, "condition_dropout": 0.5, "scheduled_sampling": 0.5, "latent_dropout": 0.2}
+    for part in ("all", "decoder", "language", "sound"):
+        recipe = MODEL.model_copy(update={"part": part, **changes})
+        stages[f"model, {part}"] = ModelStage(recipe, prepared, tokens, accelerator)
+    sizes = MODEL.model.model_copy(update={"num_tokens": num_parts})
+    phones = MODEL.model_copy(update={"part": "language", "window_frames": 16, "model": sizes})
+    if accelerator.is_main_process:
+        untrained_weights(phones, out)
+    accelerator.wait_for_everyone()
+    prose = read_prose(text, lexicon, out / f"prose-{accelerator.process_index}")
+    stages["phones"] = PhoneStage(phones, prose, prose, len(lexicon.inventory), accelerator, out / "export.safetensors")
+    for name, stage in stages.items():
+        accelerator._custom_objects.clear()  # one accelerator for all of them, one checkpoint for each
+        accelerator._models, accelerator._optimizers = accelerator._models[:0], accelerator._optimizers[:0]
+        run(stage, out / name, Budget(steps=2), accelerator)
+        if accelerator.is_main_process:
+            print(f"trained: {name}", flush=True)
+
+
+if __name__ == "__main__":
+    train(*map(Path, sys.argv[1:]))

@@ -1,0 +1,24 @@
+"""The recordings of a corpus of any kind, listed and not read: a folder of any layout, or cuts that Lhotse wrote."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from train.corpora.layouts import is_cut_manifest, read_layout
+from train.corpora.source import Source
+
+
+def listed_sources(corpus: Path, layout: str = "auto") -> Iterator[Source]:
+    """List the recordings of a corpus, one at a time.
+
+    Raises:
+        CorpusError: nothing that any layout knows.
+    """
+    return _sources_of_cuts(corpus) if is_cut_manifest(corpus) else read_layout(corpus, layout)
+
+
+def _sources_of_cuts(path: Path) -> Iterator[Source]:
+    from train.corpora.cuts import read_cuts, speaker_of, split_of, text_of  # needs Lhotse, which layouts do not
+
+    for cut in read_cuts(path):
+        file = str(cut.recording.sources[0].source)
+        yield Source(cut.id, file, speaker_of(cut), split_of(cut), text_of(cut), cut.start, cut.duration)

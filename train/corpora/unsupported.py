@@ -1,0 +1,60 @@
+"""Files that are given as a corpus and are none: what they are, in words, and what to do with them."""
+
+import gzip
+import json
+from pathlib import Path
+
+from train.corpora.source import CorpusError
+
+AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aiff", ".webm", ".mp4"}
+ARCHIVES = {".tar", ".zip", ".tgz", ".gz", ".xz", ".bz2"}
+TABLES = {".parquet", ".arrow", ".csv", ".tsv", ".txt", ".xlsx"}
+GIVE = "Give a corpus folder, cuts as `lhotse` writes them (.jsonl or .jsonl.gz), or a NeMo manifest"
+TABLE = "manifest.tsv (utt_id, file, speaker, split, transcript) beside the recordings"
+
+
+def check_cuts_file(path: Path) -> None:
+    """Look whether a file is a list of Lhotse's cuts, by its name and its first line.
+
+    Raises:
+        CorpusError: something else, with its kind and what to do.
+    """
+    if not path.name.endswith((".jsonl", ".jsonl.gz")):
+        raise CorpusError(f"{path} is {_kind(path)}, not a corpus. {_advice(path)}")
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            first = json.loads(next(iter(lines), "null"))
+    except (OSError, EOFError, ValueError) as error:
+        raise CorpusError(f"{path} cannot be read as JSON, one object a line ({error}). {GIVE}.") from error
+    if not isinstance(first, dict) or not str(first.get("type", "")).endswith("Cut"):
+        keys = ", ".join(list(first)[:6]) if isinstance(first, dict) else "nothing"
+        raise CorpusError(
+            f"{path} is a list of something else: its first line holds {keys}, where a cut of Lhotse has a `type` "
+            f"such as MonoCut. {GIVE}; of other lists make a {TABLE}."
+        )
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if path.name == "wav.scp":
+        return "a Kaldi list of recordings"
+    if suffix in AUDIO:
+        return "a single recording"
+    if suffix in ARCHIVES:
+        return f"an archive ({suffix})"
+    if suffix in TABLES:
+        return f"a table ({suffix})"
+    if suffix == ".json":
+        return "a JSON file"
+    return "a file of an unknown kind"
+
+
+def _advice(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if path.name == "wav.scp":
+        return "Give its folder: wav.scp, text, utt2spk and segments are read there."
+    if suffix in AUDIO:
+        return "Give the folder that it lies in; a model needs hours of them."
+    if suffix in ARCHIVES:
+        return "Unpack it and give the folder."
+    return f"{GIVE}; of a table make a {TABLE}."
