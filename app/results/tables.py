@@ -1,6 +1,6 @@
 """Tables and small parts of the Results page as HTML: for screen readers, phones, and copying into a text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -103,11 +103,7 @@ def scores(found: ScaleResults) -> str:
     ]
     head = ("system", "mean", "95 % interval", "±", "naive ±", "ratings", "raters", "prompts")
     whose = "accepted sessions" if found.screened else "all sessions, as none is accepted yet"
-    notes = "".join(
-        f'<p class="note note-warning">{escape(score.system)}: {escape(score.mean.note)}.</p>'
-        for score in found.mos.systems
-        if score.mean.note
-    )
+    notes = _notes((score.system, score.mean.note) for score in found.mos.systems)
     return table(f"Mean opinion scores of {whose}", head, rows) + notes
 
 
@@ -123,7 +119,8 @@ def preferences(found: Preferences) -> str:
         for pair in found.pairs
     ]
     head = ("pair", "preference for the second", "95 % interval", "p (Holm)")
-    return table("Preferences", head, rows, [bool(pair.different) for pair in found.pairs])
+    notes = _notes((f"{pair.first} or {pair.second}", pair.preference.note) for pair in found.pairs)
+    return table("Preferences", head, rows, [bool(pair.different) for pair in found.pairs]) + notes
 
 
 def differences(found: ScaleResults) -> str:
@@ -138,7 +135,8 @@ def differences(found: ScaleResults) -> str:
     ]
     head = ("pair", "difference", "95 % interval", "p (Holm)")
     strong = [bool(pair.different) for pair in found.comparison.pairs]
-    return table(f"Differences {found.comparison.method}; bold: different at 5 %", head, rows, strong)
+    notes = _notes((f"{pair.first} − {pair.second}", pair.note) for pair in found.comparison.pairs)
+    return table(f"Differences {found.comparison.method}; bold: different at 5 %", head, rows, strong) + notes
 
 
 def agreement(found: ScaleResults) -> str:
@@ -201,6 +199,11 @@ def plan(found: Plan) -> str:
     return table(
         f"Studies with a half-width of {found.half_width:g}; bold: fewest people and prompts", head, rows, strong
     )
+
+
+def _notes(found: Iterable[tuple[str, str]]) -> str:
+    """Return why there is no interval, for each row that has none."""
+    return "".join(f'<p class="note note-warning">{escape(name)}: {escape(note)}.</p>' for name, note in found if note)
 
 
 def _details(payload: dict[str, Any]) -> str:
