@@ -101,11 +101,18 @@ def serve(
     data: Annotated[
         Path | None, typer.Option(help="Folder of the listening studies; by default UNDERTONE_DATA or in your home.")
     ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; repeat for "
+            "more. By default those of UNDERTONE_TRUSTED_PROXIES; without any, nothing forwarded is believed."
+        ),
+    ] = None,
 ) -> None:
     """Open the app in the browser."""
     from app.serve import serve as serve_app
 
-    serve_app(bundle, host, port, data=data)
+    serve_app(bundle, host, port, data=data, trusted_proxies=trusted_proxy or ())
 
 
 @app.command("import")

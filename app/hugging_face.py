@@ -13,7 +13,7 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from app.passphrases import NO_PASSPHRASE
 from app.plain_page import problem_page
-from app.sign_in import PATH, Admin, SignIn, is_https, local_path
+from app.sign_in import PATH, Admin, SignIn, local_path
 from studies.store.tables import AdminUser
 
 _NEEDED = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OPENID_PROVIDER_URL")  # a Space sets all three
@@ -45,18 +45,20 @@ def add_hugging_face(app: FastAPI, sign_in: SignIn, environment: Mapping[str, st
         same_site="lax",
         https_only=True,
     )
-    app.include_router(_router(oauth, sign_in, environment.get("SPACE_AUTHOR_NAME")))
+    app.include_router(_router(oauth, sign_in, environment))
     return oauth
 
 
-def _router(oauth: OAuth, sign_in: SignIn, owner: str | None) -> APIRouter:
+def _router(oauth: OAuth, sign_in: SignIn, environment: Mapping[str, str]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+    owner = environment.get("SPACE_AUTHOR_NAME")
 
     @router.get(f"{PATH}/hugging-face")
     async def leave(request: Request, next: str = "/results") -> Any:
         request.session["next"] = local_path(next)
-        scheme = "https" if is_https(request) else "http"
-        back = request.url_for("come_back_from_hugging_face").replace(scheme=scheme)
+        back = request.url_for("come_back_from_hugging_face")
+        if host := environment.get("SPACE_HOST"):  # what the Space is called outside; no header has to be believed
+            back = back.replace(scheme="https", netloc=host)
         return await oauth.huggingface.authorize_redirect(request, str(back))
 
     @router.get(f"{PATH}/hugging-face/back", name="come_back_from_hugging_face")
@@ -87,7 +89,7 @@ def admit_account(sign_in: SignIn, account: str, owner: str | None) -> Admin | N
             user = AdminUser(name=name, role="admin", passphrase_hash=NO_PASSPHRASE)
             transaction.add(user)
             sign_in.db.log(transaction, "admin.saved", {"name": name, "role": "admin"}, actor="server")
-        if user is None:
-            sign_in.db.log(transaction, "admin.refused", {"name": name, "reason": "unknown account"}, actor="admin")
-            return None
-        return Admin(user.name, user.role)
+        if user is not None:
+            return Admin(user.name, user.role)
+    sign_in.log.refused(None, "unknown account of Hugging Face")
+    return None

@@ -1,6 +1,7 @@
 """Listening studies as a part of the site: the raters' routes, signing in, and what the Results page works on."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from fastapi import FastAPI
 from app.hugging_face import add_hugging_face, is_offered
 from app.rate import rate_router
 from app.results.desk import Desk
+from app.results.routes import results_router
 from app.sign_in import SignIn
 from app.sign_in_page import sign_in_router
 from studies.sessions import Sessions, load_secret
@@ -41,7 +43,7 @@ class Laboratory:
     def db(self) -> Database:
         return self.sessions.db
 
-    @property
+    @cached_property
     def desk(self) -> Desk:
         """What the Results page works on."""
         return Desk(self.sign_in, self.places, self.folder)
@@ -49,6 +51,7 @@ class Laboratory:
     def add_to(self, app: FastAPI) -> None:
         """Routes that are no Gradio pages; before anything is mounted at "/", which would take them."""
         app.include_router(rate_router(self.sessions))
+        app.include_router(results_router(self.desk))
         hugging_face = is_offered()
         app.include_router(sign_in_router(self.sign_in, hugging_face))
         if hugging_face:

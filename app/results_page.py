@@ -9,14 +9,18 @@ from typing import Any
 
 import gradio as gr
 
-from app.results import views
+from app.results import actions, views
+from app.results.clips import build_clips
 from app.results.desk import Desk
+from app.results.making import made_for
 from app.results.manage import build_manage
+from app.results.people import build_people
 from app.widgets import QUIET, Note
 from engine.errors import UndertoneError
 from studies.analysis.power import Goal
 
 LIVE_SECONDS = 15
+SIGN_OUT = '<form method="post" action="/sign-out"><button class="results-leave">Sign out</button></form>'
 STYLE = Path(__file__).parent / "results" / "results.css"
 
 
@@ -25,7 +29,7 @@ class Overview:
     """Widgets of the first tab, which the timer renews."""
 
     summary: gr.HTML
-    cells: gr.Plot
+    cells: gr.HTML
     rules: gr.HTML
     sessions: gr.HTML
 
@@ -46,6 +50,7 @@ def build(desk: Desk, page: gr.Blocks) -> None:
     with gr.Row(elem_classes="results-bar"):
         study = gr.Dropdown([], label="Study", elem_id="results-study", scale=4, min_width=200)
         refresh = gr.Button("Refresh", elem_id="results-refresh", scale=1, min_width=110)
+        gr.HTML(SIGN_OUT, elem_id="results-sign-out", padding=False)
     problem = gr.HTML("", elem_id="results-problem")
     with gr.Tabs(elem_id="results-tabs"):
         with gr.Tab("Progress", id="progress"):
@@ -53,8 +58,15 @@ def build(desk: Desk, page: gr.Blocks) -> None:
         with gr.Tab("Scores", id="scores"):
             scale = gr.Radio([], label="Scale", elem_id="results-scale")
             shown = _build_scores()
+            report = gr.Button("Make the report", elem_id="results-report", scale=0, min_width=180)
+            report_file = gr.HTML("", elem_id="results-report-file")
+            made_for(desk, report, study, report_file, actions.make_report, "reader")
         with gr.Tab("Raters", id="raters"):
             raters = gr.HTML("", elem_id="results-raters")
+        with gr.Tab("Clips", id="clips"):
+            build_clips(desk, study)
+        with gr.Tab("People", id="people", visible=False) as people_tab:  # shown to admins; the server asks anyway
+            build_people(desk, study)
         with gr.Tab("Plan", id="plan"):
             _build_plan(desk, study, scale)
         with gr.Tab("Log", id="log"):
@@ -76,9 +88,10 @@ def build(desk: Desk, page: gr.Blocks) -> None:
                 *views.live(desk, chosen),
                 views.log(desk, chosen),
                 gr.update(visible=who.role == "admin"),
+                gr.update(visible=who.role == "admin"),
             ]
         except UndertoneError as error:
-            return [gr.skip(), gr.skip(), Note("problem", str(error)).html(), *[gr.skip()] * 6]
+            return [gr.skip(), gr.skip(), Note("problem", str(error)).html(), *[gr.skip()] * 7]
 
     def tick(name: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Only the numbers: what is being read or chosen stays as it is."""
@@ -96,10 +109,11 @@ def build(desk: Desk, page: gr.Blocks) -> None:
         except UndertoneError as error:
             return [Note("problem", str(error)).html(), *[gr.skip()] * 7]
 
-    everything = [study, scale, problem, *overview.outputs, log, manage_tab]
+    everything = [study, scale, problem, *overview.outputs, log, people_tab, manage_tab]
     scored = [*shown, raters]
     slow: dict[str, Any] = {"concurrency_id": "results", "concurrency_limit": 1, "show_progress": "minimal"}
     renewed = gr.on([page.load, refresh.click, study.input, manage.changed.change], renew, study, everything, **QUIET)
+    study.change(lambda: "", None, report_file, **QUIET)  # it is of another study
     renewed.then(score, [study, scale], scored, **slow)
     scale.input(score, [study, scale], scored, **slow)
     gr.Timer(LIVE_SECONDS).tick(tick, study, overview.outputs, **QUIET)
@@ -107,9 +121,7 @@ def build(desk: Desk, page: gr.Blocks) -> None:
 
 def _build_overview() -> Overview:
     summary = gr.HTML("", elem_id="results-summary")
-    gr.HTML('<h3 class="results-head">Accepted trials of each clip</h3>')
-    cells = gr.Plot(show_label=False, label="Accepted trials of each clip: systems down, prompts across")
-    gr.HTML('<p class="hint">Rust: none yet. Teal: as many as wanted. Point at a cell to read it.</p>')
+    cells = gr.HTML("", elem_id="results-cells")
     rules = gr.HTML("", elem_id="results-rules")
     sessions = gr.HTML("", elem_id="results-sessions")
     return Overview(summary, cells, rules, sessions)
@@ -118,16 +130,15 @@ def _build_overview() -> Overview:
 def _build_scores() -> list[Any]:
     """Widgets in the order of `ScaleView.outputs`, but for the raters."""
     note = gr.HTML("", elem_id="results-note")
-    scores = gr.Plot(show_label=False, label="Mean scores with 95 % intervals", elem_id="results-scores")
-    gr.HTML(
-        '<p class="hint">Dot: mean. Thin line: 95 % interval over raters and prompts, the one to report. '
-        "Thick: 1.96 sd/√n, as older papers print it; too narrow.</p>"
-    )
+    scores = gr.Plot(show_label=False, label="Mean scores with 95 % intervals", elem_id="results-scores", visible=False)
     score_table = gr.HTML("", elem_id="results-score-table")
-    differences = gr.Plot(show_label=False, label="Differences with 95 % intervals", elem_id="results-differences")
+    differences = gr.Plot(
+        show_label=False, label="Differences with 95 % intervals", elem_id="results-differences", visible=False
+    )
     difference_table = gr.HTML("")
-    gr.HTML('<h3 class="results-head">Answers</h3>')
-    answers = gr.Plot(show_label=False, label="How often each answer was given", elem_id="results-answers")
+    answers = gr.Plot(
+        show_label=False, label="How often each answer was given", elem_id="results-answers", visible=False
+    )
     agreement = gr.HTML("")
     return [note, scores, score_table, differences, difference_table, answers, agreement]
 

@@ -5,7 +5,7 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +25,7 @@ def serve(
     device: str = "auto",
     examples: Path = DEFAULT_EXAMPLES,
     data: Path | None = None,
+    trusted_proxies: Sequence[str] = (),
 ) -> None:
     """Serve the site on a bundle.
 
@@ -35,9 +36,11 @@ def serve(
         device: "auto", "cpu" or "cuda".
         examples: folder of wav files offered as prompts; may be missing.
         data: folder of the listening studies; None is `UNDERTONE_DATA` or its default.
+        trusted_proxies: addresses or networks whose word about a client is believed (`app.client_address`).
     Raises:
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken or the address is not this machine's.
+        ProxyNameError: a proxy is no address.
     """
     with tempfile.TemporaryDirectory(prefix="undertone-", ignore_cleanup_errors=True) as folder:
         # Gradio reads these when it is imported or when widgets are built, so they come first.
@@ -47,19 +50,22 @@ def serve(
         import uvicorn
 
         from app.application import create_app
+        from app.client_address import TrustedProxies, behind_proxies
         from app.context import Context
         from app.laboratory import Laboratory
         from app.prompt_panel import find_examples
         from engine import Engine, settle_threads
         from studies.store import Places, opened
 
+        proxies = TrustedProxies.named(trusted_proxies)
         engine = Engine.from_pretrained(bundle, device=device)
         settle_threads(engine)
         places = Places.at(data) if data else Places.default()
         with _listen(host, port) as listener, opened(places) as db:
             laboratory = Laboratory.on(db, places, Path(folder) / "downloads")
             context = Context(engine, Path(folder) / "visits", tuple(find_examples(examples)), laboratory=laboratory)
-            config = uvicorn.Config(create_app(context), log_level="warning", timeout_graceful_shutdown=3)
+            site = behind_proxies(create_app(context), proxies)
+            config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=3, proxy_headers=False)
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
             with _interrupted_quietly():

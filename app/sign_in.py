@@ -1,24 +1,30 @@
-"""Who may see the results: signed cookies, two roles, limited attempts, and every step in the audit log."""
+"""Who may see the results: signed cookies that end with the session, two roles, and every step in the audit log."""
 
 import hashlib
+import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from fastapi import HTTPException, Request
 from fastapi.responses import Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from limits import parse_many
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Transaction
 
+from app.client_address import address_of, is_https
 from app.passphrases import matches
+from app.sign_in_attempts import Attempts, Turn
+from app.sign_in_log import SIGNED_IN, SIGNED_OUT, SignInLog
 from engine.errors import UndertoneError
-from studies.store import Database
-from studies.store.tables import AdminRole, AdminUser
+from studies.store import Database, StoreError
+from studies.store.tables import AdminRole, AdminUser, Event
 
 COOKIE = "undertone_admin"
+DEVICE_COOKIE = "undertone_device"  # says that this browser has signed in before; it opens nothing
 SIGNED_IN_SECONDS = 12 * 3600
+DEVICE_SECONDS = 180 * 24 * 3600
 PATH = "/sign-in"
 
 
@@ -34,95 +40,133 @@ class Admin:
     role: AdminRole
 
 
+@dataclass(frozen=True)
+class _SignedIn:
+    admin: Admin
+    session: str  # fingerprint
+
+
 class SignIn:
     """Guards the pages of one site.
 
     Args:
-        db: holds the people who may sign in (`app.passphrases.add_admin`) and the audit log.
+        db: holds the people who may sign in (`app.passphrases.add_admin`) and the audit log, which tells which
+            sessions were ended.
         secret: signs the cookies.
-        attempts: of a passphrase, for one name from one address.
+        attempts: makes wrong tries wait.
     """
 
-    def __init__(self, db: Database, secret: str, attempts: str = "5/minute;20/hour") -> None:
+    def __init__(self, db: Database, secret: str, attempts: Attempts | None = None) -> None:
         self.db = db
+        self.log = SignInLog(db)
         self._serializer = URLSafeTimedSerializer(secret, salt="undertone.admin")
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._attempts = parse_many(attempts)
+        self._devices = URLSafeTimedSerializer(secret, salt="undertone.admin.device")
+        self._attempts = attempts or Attempts()
+        self._ended: set[str] = set()  # here too, for a database that takes no events
 
     def who(self, request: Request) -> Admin | None:
-        """Who sent this request; the role is read afresh, so that taking it away works at once."""
-        try:
-            content = self._serializer.loads(request.cookies.get(COOKIE, ""), max_age=SIGNED_IN_SECONDS)
-        except BadSignature:
-            return None
-        with self.db.reading() as transaction:
-            user = transaction.get(AdminUser, content["name"])
-            known = user is not None and content["key"] == _key_of(user)
-            return Admin(user.name, user.role) if user is not None and known else None
+        """Return who sent this request; the role is read afresh, so that taking it away works at once.
+
+        Raises:
+            StoreError: the database cannot say.
+        """
+        found = self._signed_in(request)
+        return found.admin if found else None
 
     def require_admin(self, request: Request) -> str:
-        """The name of whoever is signed in, with either role; for `gr.mount_gradio_app(auth_dependency=...)`.
+        """Return the name of whoever is signed in, with either role; for `mount_gradio_app(auth_dependency=...)`.
 
         Raises:
             HTTPException: nobody is signed in; a person who opens the page is sent to sign in, all else gets 401.
         """
-        admin = self.who(request)
-        if admin is not None:
-            return admin.name
-        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-            raise HTTPException(303, headers={"Location": f"{PATH}?next={quote(_path_of(request))}"})
-        raise HTTPException(401, f"Sign in at {PATH} first.")
+        return self._require(request).name
 
     def require_role(self, request: Request, role: AdminRole = "admin") -> Admin:
-        """Whoever is signed in, if they may do this; call it in every handler that changes something.
+        """Return whoever is signed in, if they may do this; call it in every handler that changes something.
 
         Raises:
             HTTPException: 401 nobody is signed in, 403 a reader asks for what only an admin may do.
         """
-        name = self.require_admin(request)
-        admin = self.who(request)
-        if admin is None or (role == "admin" and admin.role != "admin"):
-            raise HTTPException(403, f"{name} may look but not change anything. Ask an admin.")
+        admin = self._require(request)
+        if role == "admin" and admin.role != "admin":
+            raise HTTPException(403, f"{admin.name} may look but not change anything. Ask an admin.")
         return admin
 
-    def check(self, name: str, passphrase: str, address: str) -> Admin:
-        """Somebody tries a passphrase.
+    def take_turn(self, name: str, request: Request) -> Turn:
+        """Return how long this try waits before it is looked at.
 
         Raises:
-            SignInError: wrong, or tried too often.
+            TooManyTriesError: more tries are waiting than a person makes.
         """
-        if not all(self._limiter.hit(limit, name, address) for limit in self._attempts):
-            self._log("admin.refused", name, reason="too many attempts")
-            raise SignInError("Too many attempts. Wait a few minutes, then try again.")
+        return self._attempts.take_turn(name, address_of(request), self._device_of(name, request))
+
+    def check(self, name: str, passphrase: str, turn: Turn) -> Admin:
+        """Compare a passphrase with the stored one.
+
+        Raises:
+            SignInError: it is wrong, or there is nobody of this name.
+        """
         with self.db.reading() as transaction:
-            user = transaction.get(AdminUser, name)
+            user = transaction.get(AdminUser, name) if name.isprintable() else None  # no database takes a NUL
             stored, role = (user.passphrase_hash, user.role) if user else ("", "reader")
         if not matches(passphrase, stored):
-            self._log("admin.refused", name, reason="wrong name or passphrase")
+            self.log.refused(name if user else None, "wrong passphrase" if user else "unknown name")
             raise SignInError("Name or passphrase is wrong. Capitals count; an admin can set a new passphrase.")
+        self._attempts.was_right(turn)
         return Admin(name, role)
 
     def admit(self, response: Response, admin: Admin, request: Request, how: str) -> None:
-        """Give the cookie to somebody who has shown who they are."""
+        """Give a session to somebody who has shown who they are."""
         with self.db.reading() as transaction:
             key = _key_of(transaction.get_one(AdminUser, admin.name))
-        content = self._serializer.dumps({"name": admin.name, "key": key})
-        secure = is_https(request)
-        response.set_cookie(
-            COOKIE, content, max_age=SIGNED_IN_SECONDS, httponly=True, samesite="lax", secure=secure, path="/"
-        )
-        self._log("admin.signed_in", admin.name, how=how)
+        content = {"name": admin.name, "key": key, "session": secrets.token_urlsafe(16)}
+        common: dict[str, Any] = {"httponly": True, "samesite": "lax", "secure": is_https(request)}
+        response.set_cookie(COOKIE, self._serializer.dumps(content), max_age=SIGNED_IN_SECONDS, path="/", **common)
+        if self._device_of(admin.name, request) is None:
+            device = self._devices.dumps({"name": admin.name, "key": key, "device": secrets.token_urlsafe(16)})
+            response.set_cookie(DEVICE_COOKIE, device, max_age=DEVICE_SECONDS, path=PATH, **common)
+        self.log.write(SIGNED_IN, {"name": admin.name, "how": how})
 
     def dismiss(self, response: Response, request: Request) -> None:
-        """Take the cookie away."""
-        admin = self.who(request)
+        """End the session: its cookie is taken away, and a copy of it opens nothing any more."""
+        found = self._signed_in(request)
         response.delete_cookie(COOKIE, path="/")
-        if admin is not None:
-            self._log("admin.signed_out", admin.name)
+        if found is not None:
+            self._ended.add(found.session)
+            self.log.write(SIGNED_OUT, {"name": found.admin.name, "session": found.session})
 
-    def _log(self, kind: str, name: str, **more: str) -> None:
-        with self.db.session() as transaction:
-            self.db.log(transaction, kind, {"name": name[:80], **more}, actor="admin", at=datetime.now(UTC))
+    def _require(self, request: Request) -> Admin:
+        try:
+            admin = self.who(request)
+        except StoreError as error:
+            raise HTTPException(503, f"Nobody can sign in now: {error}") from error
+        if admin is not None:
+            return admin
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            raise HTTPException(303, headers={"Location": f"{PATH}?next={quote(_path_of(request))}"})
+        raise HTTPException(401, f"Sign in at {PATH} first.")
+
+    def _signed_in(self, request: Request) -> _SignedIn | None:
+        content = _content(self._serializer, request.cookies.get(COOKIE, ""), SIGNED_IN_SECONDS)
+        if "session" not in content:
+            return None
+        session = _fingerprint(content["session"])
+        with self.db.reading() as transaction:
+            user = transaction.get(AdminUser, content["name"])
+            if user is None or content["key"] != _key_of(user):
+                return None
+            if session in self._ended or session in _ended_sessions(transaction):
+                return None
+            return _SignedIn(Admin(user.name, user.role), session)
+
+    def _device_of(self, name: str, request: Request) -> str | None:
+        """Return the browser's own name where it has signed in to this account with the passphrase of today."""
+        content = _content(self._devices, request.cookies.get(DEVICE_COOKIE, ""), DEVICE_SECONDS)
+        if content.get("name") != name:
+            return None
+        with self.db.reading() as transaction:
+            user = transaction.get(AdminUser, name)
+            return str(content["device"]) if user is not None and content["key"] == _key_of(user) else None
 
 
 def refuse_other_sites(request: Request) -> None:
@@ -136,11 +180,6 @@ def refuse_other_sites(request: Request) -> None:
         raise HTTPException(403, "This form was sent from another site. Open the page itself and try again.")
 
 
-def is_https(request: Request) -> bool:
-    """Whether the visitor's side of the connection is encrypted, also behind a proxy."""
-    return request.headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip() == "https"
-
-
 def local_path(path: str) -> str:
     """A path on this site; anything that would lead elsewhere becomes the results page."""
     parts = urlsplit(path)
@@ -150,6 +189,27 @@ def local_path(path: str) -> str:
 
 def _path_of(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _content(serializer: URLSafeTimedSerializer, cookie: str, max_age_seconds: int) -> dict[str, Any]:
+    """Return what a cookie of this server says; nothing of a forged, foreign or old one."""
+    try:
+        content = serializer.loads(cookie, max_age=max_age_seconds)
+    except BadSignature:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _ended_sessions(transaction: Transaction) -> set[str]:
+    """Return the fingerprints of sessions that were ended before their cookies ran out."""
+    since = datetime.now(UTC) - timedelta(seconds=SIGNED_IN_SECONDS)
+    query = select(Event.payload).where(Event.study_id.is_(None), Event.kind == SIGNED_OUT, Event.at > since)
+    return {str(payload.get("session")) for payload in transaction.scalars(query)}
+
+
+def _fingerprint(session: str) -> str:
+    """Return what the log may keep of a session: nobody can make a cookie of it."""
+    return hashlib.sha256(session.encode()).hexdigest()[:32]
 
 
 def _key_of(user: AdminUser) -> str:

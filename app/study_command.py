@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from studies.store import Database, Places
 
 study = typer.Typer(
-    name="study", help="Listening studies: make, build, open, watch, report, withdraw, restore.", no_args_is_help=True
+    name="study",
+    help="Listening studies: make, build, open, watch, report, pay, withdraw, restore.",
+    no_args_is_help=True,
 )
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the study.")]
@@ -145,6 +147,48 @@ def export(
     with _database(data) as (db, _):
         write_export(db, name, folder)
     typer.echo(folder)
+
+
+@study.command()
+def people(
+    name: NameArgument,
+    code: Annotated[str | None, typer.Option(help="Completion code, or panel's id, that somebody handed in.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write people.csv and answers.csv into.")] = None,
+    data: DataOption = None,
+) -> None:
+    """List panel ids and completion codes, check a code, or write them with the questionnaires; never with ratings."""
+    from studies.analysis.people import check_code, people_of
+    from studies.analysis.people_files import write_people
+
+    with _database(data) as (db, _):
+        if out is not None:
+            typer.echo(write_people(db, name, out))
+            return
+        found = people_of(db, name) if code is None else check_code(db, name, code)
+        for own in found:
+            who = own.panel_id or "(plain link)"
+            typer.echo(f"{who:26} {own.code or '(no code yet)':16} {own.began:%Y-%m-%d %H:%M}  {own.ending}")
+        if not found:
+            typer.echo("nobody has taken part yet")
+
+
+@study.command()
+def forget(
+    name: NameArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Delete panel ids, completion codes and questionnaires of a closed study, everywhere; its ratings stay."""
+    from studies.store.forgetting import forget_people
+
+    with _database(data) as (db, places):
+        if not yes:
+            typer.confirm(f"Delete who took part in {name}? Nobody can be paid by it then.", abort=True)
+        done = forget_people(db, name, places.backups)
+    typer.echo(
+        f"{done.people} people of {done.sessions} sessions are forgotten, {done.events} events blanked, "
+        f"{done.lines} lines of the log's copy changed; the ratings stay."
+    )
 
 
 @study.command()

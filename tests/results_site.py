@@ -4,12 +4,15 @@ import sys
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
+import soundfile
 import uvicorn
 from fastapi import FastAPI
 
 from app import results_page
 from app.passphrases import add_admin
 from app.results.desk import Desk
+from app.results.routes import results_router
 from app.sign_in import SignIn
 from app.sign_in_page import sign_in_router
 from app.theme import STYLE_PATH, theme
@@ -31,17 +34,23 @@ def filled_places(folder: Path) -> Places:
     places.data.mkdir(parents=True)
     db = Database(places.url, places.events)
     add_people(db)
-    add_judged_study(db)
+    study = add_judged_study(db)
     db.close()
+    folder = places.media_of(study)
+    folder.mkdir(parents=True)
+    noise = 0.05 * np.random.default_rng(1).standard_normal(16_000)
+    soundfile.write(folder / "x.flac", noise, 16_000, format="FLAC", subtype="PCM_16")  # of every clip
     return places
 
 
 def results_app(db: Database, places: Places) -> FastAPI:
     sign_in = SignIn(db, "a secret of the server")
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    desk = Desk(sign_in, places, places.data / "downloads")
     app.include_router(sign_in_router(sign_in))
+    app.include_router(results_router(desk))
     with gr.Blocks(title="Results", analytics_enabled=False, fill_width=True) as page, gr.Column(elem_id="page"):
-        results_page.build(Desk(sign_in, places, places.data / "downloads"), page)
+        results_page.build(desk, page)
     for event in page.fns.values():
         event.api_visibility = "private"
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)

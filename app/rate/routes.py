@@ -11,6 +11,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.client_address import address_of
 from app.plain_page import SAFE_HEADERS
 from app.rate.errors import RaterRoute
 from app.rate.page import rate_page
@@ -100,13 +101,13 @@ def rate_router(
 
     @router.post(f"{API}/begin")
     def begin(body: Begin, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:
-        hit(of_beginning, "begin", _address(request))
+        hit(of_beginning, "begin", address_of(request))
         token, view = sessions.begin(body.study, visitor_of(body.query, user_agent), clock())
         return _json({"token": token, "view": view})
 
     @router.post(f"{API}/resume")
     def resume(body: Resume, request: Request) -> Response:
-        hit(of_codes, "resume", _address(request))
+        hit(of_codes, "resume", address_of(request))
         token, view = sessions.resume(body.code, clock())
         return _json({"token": token, "view": view})
 
@@ -147,7 +148,3 @@ def rate_router(
 
 def _json(content: Any) -> JSONResponse:
     return JSONResponse(content, headers=SAFE_HEADERS)
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"

@@ -1,7 +1,6 @@
 """What an admin does to a study from the Results page; each step is the command line's, by the name of who does it."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,10 +68,10 @@ def change_status(desk: Desk, admin: Admin, name: str, status: Literal["open", "
 
 
 def make_report(desk: Desk, admin: Admin, name: str) -> Path:
-    """Write the report into a folder of its own; returns the file."""
+    """Write the report into a folder of its own and return the file; readers may have it too."""
     from studies.analysis.report import report
 
-    path = report(desk.db, name, _fresh_folder(desk))
+    path = report(desk.db, name, desk.downloads.new_folder())
     _log(desk.db, "study.reported", admin, None, study=name)
     return path
 
@@ -81,10 +80,35 @@ def make_export(desk: Desk, admin: Admin, name: str) -> Path:
     """Write the export into a folder of its own; returns a zip of it."""
     from studies.analysis.export import export
 
-    folder = _fresh_folder(desk)
+    folder = desk.downloads.new_folder()
     done = export(desk.db, name, folder / f"{name}-export")
     _log(desk.db, "study.exported", admin, None, study=name, ratings=done.ratings)
     return Path(shutil.make_archive(str(done.folder), "zip", done.folder))
+
+
+def make_people(desk: Desk, admin: Admin, name: str) -> Path:
+    """Write who took part into a folder of its own and return a zip of it; it is kept apart from the export."""
+    from studies.analysis.people_files import write_people
+
+    folder = write_people(desk.db, name, desk.downloads.new_folder() / f"{name}-people")
+    _log(desk.db, "study.people_exported", admin, None, study=name)
+    return Path(shutil.make_archive(str(folder), "zip", folder))
+
+
+def forget(desk: Desk, admin: Admin, name: str, sure: bool) -> str:
+    """Delete panel ids, codes and questionnaires of a closed study; its ratings stay.
+
+    Raises:
+        NotAllowedError: the box was not ticked.
+        StoreError: the study is not closed.
+    """
+    from studies.store.forgetting import forget_people
+
+    if not sure:
+        raise NotAllowedError("Tick the box first: nobody can be paid by these lists afterwards.")
+    done = forget_people(desk.db, name, desk.places.backups)
+    _log(desk.db, "study.forgot", admin, None, study=name, people=done.people)
+    return f"{done.people} people of {done.sessions} sessions are forgotten, here and in all copies. The ratings stay."
 
 
 def withdraw(desk: Desk, admin: Admin, name: str, who: str, sure: bool) -> str:
@@ -115,7 +139,7 @@ def take_snapshot(desk: Desk, admin: Admin) -> str:
     return f"Snapshot {path.name} is taken and checked."
 
 
-def restore_copy(desk: Desk, admin: Admin) -> Path:
+def restore_copy(desk: Desk, admin: Admin, _: str = "") -> Path:
     """Everything as it was: the newest snapshot and the log after it, as a database file that is checked and whole.
 
     The running database stays as it is; nobody could be signed in to one that is being replaced. A server that is
@@ -131,7 +155,7 @@ def restore_copy(desk: Desk, admin: Admin) -> Path:
     snapshot = newest_snapshot(desk.places.backups)
     if snapshot is None:
         raise StoreError("there is no snapshot yet. Take one first.")
-    path = _fresh_folder(desk) / "studies.sqlite"
+    path = desk.downloads.new_folder() / "studies.sqlite"
     copy = Database(f"sqlite:///{path}")
     try:
         events = desk.places.events
@@ -140,11 +164,6 @@ def restore_copy(desk: Desk, admin: Admin) -> Path:
         copy.close()
     _log(desk.db, "store.restored_copy", admin, None, snapshot=snapshot.name, lines=restored.lines)
     return path
-
-
-def _fresh_folder(desk: Desk) -> Path:
-    desk.folder.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="results-", dir=desk.folder))
 
 
 def _log(db: Database, kind: str, admin: Admin, study_id: str | None, **more: Any) -> None:

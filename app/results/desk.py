@@ -1,11 +1,13 @@
 """What the Results page works on, and the check that every handler of it begins with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import gradio as gr
 from fastapi import HTTPException
 
+from app.results.downloads import Downloads
 from app.sign_in import Admin, SignIn
 from engine.errors import UndertoneError
 from studies.store import Database, Places
@@ -29,6 +31,11 @@ class Desk:
     sign_in: SignIn
     places: Places
     folder: Path
+
+    @cached_property
+    def downloads(self) -> Downloads:
+        """The files that were made for somebody."""
+        return Downloads(self.folder)
 
     @property
     def db(self) -> Database:

@@ -8,8 +8,9 @@ import gradio as gr
 
 from app.results import actions
 from app.results.desk import Desk
+from app.results.making import made_for
 from app.sign_in import Admin
-from app.widgets import QUIET, Note
+from app.widgets import AWAY, QUIET, Note, shown
 from engine.errors import UndertoneError
 from studies.design.templates import template_names, template_text
 
@@ -45,7 +46,7 @@ def build_manage(desk: Desk, study: gr.Dropdown) -> Manage:
         return Note("good", done).html(), count + 1
 
     _build_steps(desk, study, after, step)
-    _build_files(desk, study, note)
+    _build_files(desk, study)
     _build_new(desk, after, step)
     _build_care(desk, study, after, step)
     return Manage(changed)
@@ -57,17 +58,22 @@ def _build_steps(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callabl
         build = gr.Button("Build its sounds", elem_id="results-build")
         opening = gr.Button("Open", elem_id="results-open")
         pause = gr.Button("Pause", elem_id="results-pause")
-        close = gr.Button("Close", elem_id="results-close")
+        close = gr.Button("Close …", elem_id="results-close")
+    with gr.Column(elem_classes=[AWAY], elem_id="results-closing") as closing:
+        question = gr.HTML("")
+        with gr.Row(elem_classes="results-actions"):
+            really = gr.Button("Yes, close it", variant="stop", elem_id="results-close-yes")
+            keep = gr.Button("Keep it open", elem_id="results-close-no")
 
     def built(name: str | None, count: int, request: gr.Request, progress: Any = gr.Progress()) -> Any:
         def show(done: int, total: int, what: str) -> None:
             progress((done, total), desc=what, unit="clips")
 
-        return step(request, count, lambda admin: actions.build(desk, admin, _chosen(name), show))
+        return step(request, count, lambda admin: actions.build(desk, admin, chosen_study(name), show))
 
     def to(status: Literal["open", "paused", "closed"]) -> Callable[..., Any]:
         def change(name: str | None, count: int, request: gr.Request) -> Any:
-            return step(request, count, lambda admin: actions.change_status(desk, admin, _chosen(name), status))
+            return step(request, count, lambda admin: actions.change_status(desk, admin, chosen_study(name), status))
 
         return change
 
@@ -75,28 +81,35 @@ def _build_steps(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callabl
     build.click(built, inputs, after, concurrency_id=MODEL_QUEUE, show_progress_on=after[0])
     opening.click(to("open"), inputs, after, **QUIET)
     pause.click(to("paused"), inputs, after, **QUIET)
-    close.click(to("closed"), inputs, after, **QUIET)
+    close.click(_asking(desk), study, [closing, question, after[0]], **QUIET)
+    really.click(to("closed"), inputs, after, **QUIET).then(lambda: shown(False), None, closing, **QUIET)
+    keep.click(lambda: shown(False), None, closing, **QUIET)
+    study.change(lambda: shown(False), None, closing, **QUIET)
 
 
-def _build_files(desk: Desk, study: gr.Dropdown, note: gr.HTML) -> None:
+def _asking(desk: Desk) -> Callable[..., Any]:
+    """Return the handler that asks before a study is closed, and says what closing does."""
+
+    def ask(name: str | None, request: gr.Request) -> Any:
+        try:
+            desk.require(request, "admin")
+            text = (
+                f"Close {chosen_study(name)}? Nobody can enter any more; who has begun can finish. "
+                "Opening it again is possible."
+            )
+        except UndertoneError as error:
+            return shown(False), "", Note("problem", str(error)).html()
+        return shown(True), Note("warning", text).html(), ""
+
+    return ask
+
+
+def _build_files(desk: Desk, study: gr.Dropdown) -> None:
     with gr.Row(elem_classes="results-actions"):
-        report = gr.Button("Make the report", elem_id="results-report")
         export = gr.Button("Make the export", elem_id="results-export")
-    file = gr.File(label="To be saved", interactive=False, visible=False, elem_id="results-file")
-
-    def making(make: Callable[..., Any]) -> Callable[..., Any]:
-        def made(name: str | None, request: gr.Request) -> Any:
-            try:
-                path = make(desk, desk.require(request, "admin"), _chosen(name))
-            except UndertoneError as error:
-                return Note("problem", str(error)).html(), gr.update(visible=False)
-            return Note("good", f"{path.name} is ready below.").html(), gr.update(value=str(path), visible=True)
-
-        return made
-
-    slow: dict[str, Any] = {"concurrency_id": "results", "concurrency_limit": 1, "show_progress_on": note}
-    report.click(making(actions.make_report), study, [note, file], **slow)
-    export.click(making(actions.make_export), study, [note, file], **slow)
+    file = gr.HTML("", elem_id="results-export-file")
+    made_for(desk, export, study, file, actions.make_export, "admin")
+    study.change(lambda: "", None, file, **QUIET)  # it is of another study
 
 
 def _build_new(desk: Desk, after: list[Any], step: Callable[..., Any]) -> None:
@@ -129,27 +142,21 @@ def _build_care(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callable
             snapshot = gr.Button("Take a snapshot", elem_id="results-snapshot")
             restore = gr.Button("Restore into a file", elem_id="results-restore")
         gr.HTML(f'<p class="hint">{RESTORE_HINT}</p>')
-        file = gr.File(label="To be saved", interactive=False, visible=False, elem_id="results-restored")
+        file = gr.HTML("", elem_id="results-restored")
+    made_for(desk, restore, None, file, actions.restore_copy, "admin")
 
     def withdrew(name: str | None, person: str, ticked: bool, count: int, request: gr.Request) -> Any:
-        return step(request, count, lambda admin: actions.withdraw(desk, admin, _chosen(name), person, ticked))
+        return step(request, count, lambda admin: actions.withdraw(desk, admin, chosen_study(name), person, ticked))
 
     def copied(count: int, request: gr.Request) -> Any:
         return step(request, count, lambda admin: actions.take_snapshot(desk, admin))
 
-    def restored(request: gr.Request) -> Any:
-        try:
-            path = actions.restore_copy(desk, desk.require(request, "admin"))
-        except UndertoneError as error:
-            return Note("problem", str(error)).html(), gr.update(visible=False)
-        return Note("good", f"{path.name} is whole and ready below.").html(), gr.update(value=str(path), visible=True)
-
     withdraw.click(withdrew, [study, who, sure, after[1]], after, **QUIET)
     snapshot.click(copied, after[1], after, **QUIET)
-    restore.click(restored, None, [after[0], file], concurrency_id="results", concurrency_limit=1)
 
 
-def _chosen(name: str | None) -> str:
+def chosen_study(name: str | None) -> str:
+    """Return the name of the chosen study. Raises UndertoneError where none is chosen."""
     if not name:
         raise UndertoneError("Choose a study first.")
     return name

@@ -8,7 +8,6 @@ from gradio.components.plot import PlotData
 
 from studies.analysis.figures import shade
 from studies.analysis.frame import StudyData
-from studies.analysis.progress import Cells
 from studies.analysis.report import limits
 from studies.analysis.results import ScaleResults
 
@@ -16,7 +15,6 @@ ACCENT = "#0f766e"
 INK = "#536072"
 GRID = "rgba(120,132,148,0.22)"
 ROW_PIXELS = 46
-EMPTY_TO_FULL = [(0.0, "#f3d9cf"), (0.5, "#e5e9ee"), (0.999, "#8fcabf"), (1.0, ACCENT)]
 
 
 def to_plot(figure: go.Figure) -> PlotData:
@@ -24,29 +22,6 @@ def to_plot(figure: go.Figure) -> PlotData:
     config = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
     text = str(figure.to_json()).removesuffix("}") + f',"config":{json.dumps(config)}}}'
     return PlotData(type="plotly", plot=text)
-
-
-def cell_figure(cells: Cells) -> go.Figure:
-    """How full each cell is: systems down, prompts across."""
-    share = cells.accepted / max(1, cells.wanted)
-    text = [
-        [
-            f"{system}, {prompt}: {cells.accepted[row, column]} of {cells.wanted} accepted, "
-            f"{cells.waiting[row, column]} under way"
-            for column, prompt in enumerate(cells.prompts)
-        ]
-        for row, system in enumerate(cells.systems)
-    ]
-    figure = go.Figure(layout=_layout(96 + 34 * len(cells.systems)))
-    figure.add_heatmap(
-        z=share.clip(0, 1), text=text, hovertemplate="%{text}<extra></extra>", zmin=0, zmax=1, xgap=2, ygap=2,
-        colorscale=EMPTY_TO_FULL, showscale=False,
-    )  # fmt: skip
-    figure.update_yaxes(
-        tickvals=list(range(len(cells.systems))), ticktext=list(cells.systems), autorange="reversed", automargin=True
-    )
-    figure.update_xaxes(title={"text": f"{len(cells.prompts)} prompts", "font": {"size": 12}}, showticklabels=False)
-    return figure
 
 
 def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:

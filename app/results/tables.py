@@ -1,13 +1,14 @@
 """Tables and small parts of the Results page as HTML: for screen readers, phones, and copying into a text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
 
+from studies.analysis.people import PersonSession
 from studies.analysis.power import Plan
 from studies.analysis.preferences import Preferences
-from studies.analysis.progress import LogEntry, Watch
+from studies.analysis.progress import Cells, LogEntry, Watch
 from studies.analysis.report import interval_text, number, p_text
 from studies.analysis.results import ScaleResults
 
@@ -19,20 +20,89 @@ STATUS_WORDS = {
     "closed": "Closed.",
 }
 
+LEFT = ("withdrawn", "declined")
+NARROW_COLUMNS = 3  # that a phone has room for
+STATE_WORDS = {"withdrawn": "declined or withdrawn", "timed_out": "ran out of time"}
 
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], strong: Sequence[bool] = ()) -> str:
-    """A table whose first column names the row; wide ones scroll by themselves and can be reached by keyboard."""
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+
+def table(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], strong: Sequence[bool] = (), kind: str = ""
+) -> str:
+    """Return a table whose first column names the row; a phone shows the rows of a wide one as lists.
+
+    Args:
+        strong: rows in bold.
+        kind: style class; "results-words" for cells of words, which are wrapped and begin at the left.
+    """
+    heads = "".join(f'<th scope="col" role="columnheader">{escape(name)}</th>' for name in head)
     lines = []
     for index, (first, *rest) in enumerate(rows):
-        cells = "".join(f"<td>{escape(str(cell))}</td>" for cell in rest)
-        kind = ' class="strong"' if index < len(strong) and strong[index] else ""
-        lines.append(f'<tr{kind}><th scope="row">{escape(str(first))}</th>{cells}</tr>')
+        cells = "".join(
+            f'<td role="cell" data-label="{escape(name)}">{escape(str(cell))}</td>'
+            for name, cell in zip(head[1:], rest, strict=True)
+        )
+        bold = ' class="strong"' if index < len(strong) and strong[index] else ""
+        lines.append(f'<tr role="row"{bold}><th scope="row" role="rowheader">{escape(str(first))}</th>{cells}</tr>')
+    wide = "results-wide" if len(head) > NARROW_COLUMNS or kind else ""
+    # The roles are said in full, as a phone shows each row as a list and would make the table's own roles disappear.
     return (
-        f'<div class="results-scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table class="results-table"><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        f'<div class="results-scroll {kind} {wide}" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="results-table" role="table"><caption>{escape(caption)}</caption>'
+        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
+        f'<tbody role="rowgroup">{"".join(lines)}</tbody></table></div>'
     )
+
+
+def cells(found: Cells) -> str:
+    """Return how full each clip is: prompts down, systems across, each with its numbers."""
+    if not found.systems or not found.prompts:
+        return '<p class="hint">The study has no clips yet. Build its sounds first.</p>'
+    head = "".join(f'<th scope="col">{escape(system)}</th>' for system in found.systems)
+    lines = []
+    for column, prompt in enumerate(found.prompts):
+        row = "".join(_cell(found, number, column) for number in range(len(found.systems)))
+        lines.append(f'<tr><th scope="row">{escape(prompt)}</th>{row}</tr>')
+    caption = f"Accepted ratings of each clip; {found.wanted} are wanted. Behind +: under way or not judged yet."
+    return (
+        f'<div class="results-scroll results-map" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="results-table"><caption>{escape(caption)}</caption>'
+        f'<thead><tr><th scope="col">prompt</th>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    )
+
+
+def _cell(found: Cells, system: int, prompt: int) -> str:
+    accepted, waiting = int(found.accepted[system, prompt]), int(found.waiting[system, prompt])
+    kind = "is-full" if accepted >= found.wanted else "is-part" if accepted else "is-none"
+    return f'<td class="{kind}">{accepted}{f" +{waiting}" if waiting else ""}</td>'
+
+
+def people(found: Sequence[PersonSession], caption: str) -> str:
+    """Return the sessions of people, with what is needed to pay them."""
+    rows = [
+        (
+            own.panel_id or "(plain link)",
+            own.code or "–",
+            own.ending,
+            _when(own.began),
+            _when(own.ended),
+            number(own.minutes, 1),
+        )
+        for own in found
+    ]
+    head = ("panel id", "completion code", "session", "began (UTC)", "ended (UTC)", "minutes")
+    return table(caption, head, rows, kind="results-words")
+
+
+def questionnaires(found: Sequence[PersonSession]) -> str:
+    """Return every answer of a questionnaire."""
+    rows = [
+        (own.panel_id or own.code or "(plain link)", given.text or f"{given.section}: {given.question}", given.answer)
+        for own in found
+        for given in own.answers
+    ]
+    if not rows:
+        return '<p class="hint">Nobody has answered a questionnaire.</p>'
+    return table("Questionnaires", ("who", "question", "answer"), rows, kind="results-words")
 
 
 def overview(seen: Watch) -> str:
@@ -45,7 +115,8 @@ def overview(seen: Watch) -> str:
         ("clips complete", f"{cells.complete} of {clips}"),
         ("under way", status.promised),
         ("sessions accepted", status.accepted),
-        ("sessions rejected", status.rejected),
+        ("failed screening", status.rejected),
+        ("declined or withdrawn", sum(status.sessions.get(state, 0) for state in LEFT)),
         ("last answer (UTC)", _when(seen.last_rating_at)),
     ]
     shown = "".join(f"<div><dt>{name}</dt><dd>{escape(str(value))}</dd></div>" for name, value in facts)
@@ -79,8 +150,9 @@ def rules(seen: Watch) -> str:
 
 
 def sessions(seen: Watch) -> str:
-    """How many sessions are where."""
-    rows = [(state.replace("_", " "), count) for state, count in sorted(seen.status.sessions.items())]
+    """Return how many sessions are where."""
+    counted = sorted(seen.status.sessions.items())
+    rows = [(STATE_WORDS.get(state, state.replace("_", " ")), count) for state, count in counted]
     return table("Sessions by state", ("state", "sessions"), rows) if rows else ""
 
 
@@ -103,11 +175,7 @@ def scores(found: ScaleResults) -> str:
     ]
     head = ("system", "mean", "95 % interval", "±", "naive ±", "ratings", "raters", "prompts")
     whose = "accepted sessions" if found.screened else "all sessions, as none is accepted yet"
-    notes = "".join(
-        f'<p class="note note-warning">{escape(score.system)}: {escape(score.mean.note)}.</p>'
-        for score in found.mos.systems
-        if score.mean.note
-    )
+    notes = _notes((score.system, score.mean.note) for score in found.mos.systems)
     return table(f"Mean opinion scores of {whose}", head, rows) + notes
 
 
@@ -123,7 +191,8 @@ def preferences(found: Preferences) -> str:
         for pair in found.pairs
     ]
     head = ("pair", "preference for the second", "95 % interval", "p (Holm)")
-    return table("Preferences", head, rows, [bool(pair.different) for pair in found.pairs])
+    notes = _notes((f"{pair.first} or {pair.second}", pair.preference.note) for pair in found.pairs)
+    return table("Preferences", head, rows, [bool(pair.different) for pair in found.pairs]) + notes
 
 
 def differences(found: ScaleResults) -> str:
@@ -138,7 +207,8 @@ def differences(found: ScaleResults) -> str:
     ]
     head = ("pair", "difference", "95 % interval", "p (Holm)")
     strong = [bool(pair.different) for pair in found.comparison.pairs]
-    return table(f"Differences {found.comparison.method}; bold: different at 5 %", head, rows, strong)
+    notes = _notes((f"{pair.first} − {pair.second}", pair.note) for pair in found.comparison.pairs)
+    return table(f"Differences {found.comparison.method}; bold: different at 5 %", head, rows, strong) + notes
 
 
 def agreement(found: ScaleResults) -> str:
@@ -201,6 +271,11 @@ def plan(found: Plan) -> str:
     return table(
         f"Studies with a half-width of {found.half_width:g}; bold: fewest people and prompts", head, rows, strong
     )
+
+
+def _notes(found: Iterable[tuple[str, str]]) -> str:
+    """Return why there is no interval, for each row that has none."""
+    return "".join(f'<p class="note note-warning">{escape(name)}: {escape(note)}.</p>' for name, note in found if note)
 
 
 def _details(payload: dict[str, Any]) -> str:

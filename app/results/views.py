@@ -6,6 +6,8 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
+import gradio as gr
+
 from app.results import plots, tables
 from app.results.desk import Desk
 from app.widgets import Note
@@ -19,6 +21,11 @@ from studies.analysis.results import ScaleResults, analyse_scale
 from studies.store import Database
 
 SHOWN = 8  # analyses kept in memory
+SCORES_HINT = (
+    '<p class="hint">Dot: mean. Thin line: 95 % interval over raters and prompts, the one to report. '
+    "Thick: 1.96 sd/√n, as older papers print it; too narrow.</p>"
+)
+ANSWERS_HEAD = '<h3 class="results-head">Answers</h3>'
 
 
 @dataclass(frozen=True)
@@ -36,14 +43,14 @@ class ScaleView:
 
     @property
     def outputs(self) -> list[Any]:
-        """In the order of the widgets."""
+        """In the order of the widgets; a plot without anything to draw leaves no empty box."""
         return [
             self.note,
-            self.scores,
+            _drawn(self.scores),
             self.score_table,
-            self.differences,
+            _drawn(self.differences),
             self.difference_table,
-            self.answers,
+            _drawn(self.answers),
             self.agreement,
             self.raters,
         ]
@@ -55,14 +62,12 @@ def choices(desk: Desk, chosen: str | None) -> tuple[list[str], str | None]:
     return names, chosen if chosen in names else (names[0] if names else None)
 
 
-def live(desk: Desk, name: str | None) -> tuple[str, Any, str, str]:
-    """Overview, cells, rules and sessions, as they are now."""
+def live(desk: Desk, name: str | None) -> tuple[str, str, str, str]:
+    """Return overview, cells, rules and sessions, as they are now."""
     if not name:
-        return '<p class="note note-quiet">There is no study yet. An admin makes one under “Manage”.</p>', None, "", ""
+        return '<p class="note note-quiet">There is no study yet. An admin makes one under “Manage”.</p>', "", "", ""
     seen = watch(desk.db, name)
-    filled = len(seen.cells.systems) and len(seen.cells.prompts)
-    cells = plots.to_plot(plots.cell_figure(seen.cells)) if filled else None
-    return tables.overview(seen), cells, tables.rules(seen), tables.sessions(seen)
+    return tables.overview(seen), tables.cells(seen.cells), tables.rules(seen), tables.sessions(seen)
 
 
 def scale_names(desk: Desk, name: str | None) -> list[str]:
@@ -82,9 +87,9 @@ def scale_view(desk: Desk, name: str | None, scale: str | None) -> ScaleView:
     return ScaleView(
         note="".join(Note("warning", note).html() for note in found.notes),
         scores=plots.to_plot(plots.score_figure(data, found)),
-        score_table=tables.scores(found),
+        score_table=SCORES_HINT + tables.scores(found),
         differences=plots.to_plot(plots.difference_figure(found)) if pairs else None,
-        difference_table=tables.differences(found),
+        difference_table=tables.differences(found) + ANSWERS_HEAD,
         answers=plots.to_plot(plots.answer_figure(found)),
         agreement=tables.agreement(found),
         raters=tables.raters(found, anonymous_names(data)),
@@ -126,6 +131,10 @@ def _analysed(db: Database, name: str, scale: str, _: Any) -> tuple[StudyData, S
     """Without the mixed model, which takes long: the report has it."""
     data = load_study(db, name)
     return data, analyse_scale(data, scale, largest_mixed=0)
+
+
+def _drawn(plot: Any) -> Any:
+    return gr.update(value=plot, visible=plot is not None)
 
 
 def _nothing(reason: str) -> ScaleView:

@@ -6,6 +6,7 @@ began. A spreadsheet runs a cell that begins like a formula; in the CSV such a t
 
 import csv
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from studies.analysis.mixed import LARGEST
 from studies.analysis.names import anonymous_names, anonymous_sessions
 from studies.analysis.results import StudyResults, analyse
 from studies.analysis.screening import verdict_of
+from studies.analysis.whole_files import whole_folder
 from studies.store import Database
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # OWASP, "CSV injection"
@@ -70,7 +72,7 @@ class Export:
 
 
 def export(db: Database, study_name: str, out: Path, largest_mixed: int = LARGEST) -> Export:
-    """Write a study's data into a folder.
+    """Write a study's data into a folder, all of it or nothing.
 
     Args:
         db: holds it.
@@ -86,20 +88,21 @@ def export(db: Database, study_name: str, out: Path, largest_mixed: int = LARGES
 
 
 def write_export(data: StudyData, out: Path, largest_mixed: int = LARGEST) -> Export:
-    """Write the export of data in memory."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Do the same from data in memory."""
     tables = {"ratings": rating_rows(data), "sessions": session_rows(data), "stimuli": stimulus_rows(data)}
-    files = []
-    for name, table in tables.items():
-        files += [out / f"{name}.csv", out / f"{name}.parquet"]
-        safe_csv(table, files[-2])
-        table.to_parquet(files[-1], index=False)
-    files += [out / "study.json", out / "results.json", out / "codebook.md"]
-    _write_json(files[-3], study_facts(data))
-    _write_json(files[-2], result_facts(analyse(data, largest_mixed=largest_mixed)))
-    files[-1].write_text(codebook(data, tables), encoding="utf-8")
+    results = analyse(data, largest_mixed=largest_mixed)
+    with whole_folder(out) as folder:
+        for name, table in tables.items():
+            safe_csv(table, folder / f"{name}.csv")
+            table.to_parquet(folder / f"{name}.parquet", index=False)
+        _write_json(folder / "study.json", study_facts(data))
+        _write_json(folder / "results.json", result_facts(results))
+        (folder / "codebook.md").write_text(codebook(data, tables), encoding="utf-8")
+        names = sorted(path.name for path in folder.iterdir())
     raters = tables["ratings"]["rater"].nunique()
-    return Export(out, tuple(files), len(tables["ratings"]), len(tables["sessions"]), int(raters))
+    return Export(
+        out, tuple(out / name for name in names), len(tables["ratings"]), len(tables["sessions"]), int(raters)
+    )
 
 
 def rating_rows(data: StudyData) -> pd.DataFrame:
@@ -158,14 +161,14 @@ def study_facts(data: StudyData) -> dict[str, Any]:
 
 
 def result_facts(results: StudyResults) -> dict[str, Any]:
-    """Return all results as plain values; raters by their names of the export."""
+    """Return all results as plain values; raters by their names of the export, None for what cannot be told."""
     names = anonymous_names(results.data)
     scales = []
     for scale in results.scales:
         facts = asdict(scale)
         facts["raters"] = [{**rater, "rater": names[rater["rater"]]} for rater in facts["raters"]]
         scales.append(facts)
-    return {
+    facts = {
         "scales": scales,
         "missing": results.missing,
         "two_scales": [asdict(pair) for pair in results.two_scales],
@@ -176,6 +179,8 @@ def result_facts(results: StudyResults) -> dict[str, Any]:
         "seed": results.seed,
         "versions": results.versions,
     }
+    finite: dict[str, Any] = _without_nan(facts)
+    return finite
 
 
 def codebook(data: StudyData, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -188,7 +193,7 @@ def codebook(data: StudyData, tables: Mapping[str, pd.DataFrame]) -> str:
         "",
         "Every table is here twice, as CSV (UTF-8) and as Parquet, which keeps the types.",
         "In the CSV a text that a spreadsheet would take for a formula has an apostrophe before it.",
-        "`study.json` is what was done, `results.json` every number of the report.",
+        "`study.json` is what was done, `results.json` every number of the report; null is what could not be told.",
     ]
     for name, table in tables.items():
         lines += ["", f"## {name} ({len(table)} rows)", "", "| column | meaning |", "|---|---|"]
@@ -219,6 +224,15 @@ def _without_folders(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(("/", "~", "../")):
         return Path(value).name
     return value
+
+
+def _without_nan(value: Any) -> Any:
+    """Return the value with None for what is no number: NaN and infinity are no JSON."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write_json(path: Path, facts: dict[str, Any]) -> None:

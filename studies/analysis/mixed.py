@@ -13,6 +13,8 @@ from studies.analysis.components import VarianceComponents
 from studies.analysis.frame import select, systems_of
 
 LARGEST = 2500  # ratings; the fit takes about 3 s for 600, 12 s for 1200 and grows with their square
+_NOTHING = 1e-9  # share of the variance that is rounding: nothing is left to tell errors by
+_NOT_ESTIMABLE = "the fit gives no intervals: these ratings are too few, or too alike, to tell its effects apart"
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,28 @@ def mixed_model(frame: pd.DataFrame, scale: str, screened: bool = True, largest:
         warnings.simplefilter("ignore")  # a component at zero is at the edge of its space; it is reported as zero
         try:
             fit = model.fit(reml=True, method="lbfgs")
-        except np.linalg.LinAlgError as error:
+            errors = np.asarray(fit.bse_fe)
+        except (np.linalg.LinAlgError, ValueError, ZeroDivisionError) as error:
             return MixedModel(scale, len(ratings), False, (), None, f"the fit failed ({error})")
     found = dict(zip(model.exog_vc.names, (float(value) for value in fit.vcomp), strict=True))
     interplay = (found.get("system_rater", 0.0), found.get("system_prompt", 0.0))
     components = VarianceComponents(found["rater"], found["prompt"], *interplay, float(fit.scale))
     quantile = float(stats.t.ppf((1 + LEVEL) / 2, df))
-    estimates = zip(names, np.asarray(fit.fe_params), np.asarray(fit.bse_fe), strict=True)
+    estimates = zip(names, np.asarray(fit.fe_params), errors, strict=True)
     means = tuple(
         MixedMean(name, float(value), float(value - quantile * error), float(value + quantile * error))
         for name, value, error in estimates
     )
+    explained = components.residual <= _NOTHING * float(np.var(ratings["value"]))
+    if explained or not _is_finite(means, components):
+        return MixedModel(scale, len(ratings), False, (), None, _NOT_ESTIMABLE)
     return MixedModel(scale, len(ratings), bool(fit.converged), means, components)
+
+
+def _is_finite(means: tuple[MixedMean, ...], components: VarianceComponents) -> bool:
+    """Return whether every number was estimated."""
+    numbers = [end for mean in means for end in (mean.value, mean.low, mean.high)]
+    return bool(np.isfinite([*numbers, *components.named().values()]).all())
 
 
 def _why_not(ratings: pd.DataFrame, names: list[str], df: int, largest: int) -> str:

@@ -118,9 +118,9 @@ def fit_contrasts(y: Array, system: NDArray[np.int64], groups: NDArray[np.int64]
         system: [N] numbers from 0.
         groups: [N, 2] numbers of rater and prompt.
     Returns:
-        No contrasts where a single rater or prompt leaves nothing to cluster.
+        No contrasts where a single rater or prompt leaves nothing to cluster, or where no system has two ratings.
     """
-    if min(len(np.unique(column)) for column in groups.T) < 2:
+    if min(len(np.unique(column)) for column in groups.T) < 2 or len(y) <= int(system.max()) + 1:
         return None, BETWEEN
     dummies = np.eye(int(system.max()) + 1)[system][:, 1:]
     within = residualise(np.column_stack([y, dummies]), groups)

@@ -15,6 +15,8 @@ from studies.store import Database
 from studies.store.columns import utc_now
 from studies.store.tables import Event, Prompt, Session, Stimulus, System, Trial
 
+UNNAMED = "saved"  # kind of the event of a transaction that logged nothing by itself
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -80,13 +82,13 @@ def watch(db: Database, study_name: str, now: datetime | None = None) -> Watch:
 def audit_log(db: Database, study_name: str | None = None, most: int = 200) -> tuple[LogEntry, ...]:
     """Return what admins and the server did, the newest first: of one study and of no study in particular.
 
-    What raters did is left out; their events are counted by `watch`.
+    What raters did is left out; their events are counted by `watch`. So is what only says that rows were written.
 
     Raises:
         DesignError: there is no study of this name.
     """
     with db.reading() as transaction:
-        query = select(Event).where(Event.actor != "rater", Event.session_id.is_(None))
+        query = select(Event).where(Event.actor != "rater", Event.session_id.is_(None), Event.kind != UNNAMED)
         if study_name is not None:
             study = find_study(transaction, study_name)
             query = query.where(or_(Event.study_id == study.id, Event.study_id.is_(None)))

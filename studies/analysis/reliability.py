@@ -54,6 +54,9 @@ def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int
         note = f"every rating is {domain[0]:g}: without variation agreement cannot be told from chance"
         return Alpha(scale, None, None, None, *size, 0, seed, note)
     value = _ordinal(counts, domain)
+    if value is None:
+        note = "agreement cannot be told from chance: the clips that two raters share do not vary"
+        return Alpha(scale, None, None, None, *size, 0, seed, note)
     num_prompts = int(prompt_of_clip.max()) + 1
     if num_prompts < 2:
         return Alpha(scale, value, None, None, *size, 0, seed, "only one prompt: there is no interval over prompts")
@@ -61,6 +64,8 @@ def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int
     drawn = random.multinomial(num_prompts, np.full(num_prompts, 1 / num_prompts), size=resamples)
     values = [_ordinal(np.repeat(counts, times[prompt_of_clip], axis=0), domain) for times in drawn]
     finite = [number for number in values if number is not None]
+    if not finite:
+        return Alpha(scale, value, None, None, *size, 0, seed, "no resample of prompts varies: there is no interval")
     low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Alpha(scale, value, float(low), float(high), *size, len(finite), seed)
 
@@ -73,9 +78,10 @@ def _value_counts(ratings: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def _ordinal(counts: NDArray[np.int64], domain: NDArray[np.float64]) -> float | None:
-    """None where a resample holds a single value."""
+    """Return alpha, or None where a resample holds a single value."""
     import krippendorff
 
     if (counts.sum(0) > 0).sum() < 2:
         return None
-    return float(krippendorff.alpha(value_counts=counts, value_domain=domain, level_of_measurement="ordinal"))
+    value = float(krippendorff.alpha(value_counts=counts, value_domain=domain, level_of_measurement="ordinal"))
+    return value if np.isfinite(value) else None

@@ -1,5 +1,6 @@
 """One self-contained HTML file: figures, tables and a methods section; no script, nothing fetched, fit for print."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +19,11 @@ from studies.analysis.names import anonymous_names
 from studies.analysis.power import Plan, plan
 from studies.analysis.results import ScaleResults, StudyResults, analyse
 from studies.analysis.stimuli import TwoScales
+from studies.analysis.whole_files import whole_file
 from studies.store import Database
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+NO_INTERVAL = "cannot be told"
 GOAL = 0.1  # half-width that the planner's sentence is about
 
 
@@ -39,8 +42,9 @@ def report(db: Database, study_name: str, out: Path, largest_mixed: int = LARGES
     """
     results = analyse(load_study(db, study_name), largest_mixed=largest_mixed)
     path = out / f"{study_name}-report.html" if out.is_dir() else out
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(results, datetime.now(UTC)), encoding="utf-8")
+    text = render(results, datetime.now(UTC))
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
     return path
 
 
@@ -123,23 +127,25 @@ def limits(data: StudyData, scale: ScaleResults) -> tuple[float, float]:
 
 
 def number(value: float | None, digits: int = 2, signed: bool = False) -> str:
-    """Format a number with a true minus sign; a dash where there is none."""
-    if value is None:
+    """Return a number with a true minus sign; a dash where there is none."""
+    if value is None or not math.isfinite(value):
         return "–"
     value = round(value, digits) + 0.0  # no minus nought
     return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−")
 
 
 def p_text(value: float | None) -> str:
-    """Never nought."""
-    if value is None:
+    """Return a p value, never nought; a dash where there is none."""
+    if value is None or not math.isfinite(value):
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def interval_text(found: Any) -> str:
-    """Format an interval in brackets, of anything with `low` and `high`; a dash where there is none."""
-    return "–" if found.low is None else f"[{number(found.low)}, {number(found.high)}]"
+    """Return the interval of anything with `low` and `high` in brackets, and words where there is none."""
+    ends = (found.low, found.high)
+    known = all(end is not None and math.isfinite(end) for end in ends)
+    return f"[{number(found.low)}, {number(found.high)}]" if known else NO_INTERVAL
 
 
 def _row(label: str, mean: Mean, strong: bool) -> Interval:

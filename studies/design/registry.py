@@ -21,6 +21,9 @@ ALLOWED: dict[StudyStatus, tuple[StudyStatus, ...]] = {  # the new status: from 
 }
 
 
+NOT_JUDGED = ("withdrawn", "declined", "timed_out")  # who left was neither accepted nor rejected
+
+
 @dataclass(frozen=True)
 class Status:
     """How far a study is."""
@@ -35,7 +38,7 @@ class Status:
     promised: int  # reserved by sessions under way
     sessions: dict[str, int]  # by state
     accepted: int  # sessions
-    rejected: int
+    rejected: int  # sessions that failed screening
 
 
 def make_study(db: Database, study: StudyFile) -> str:
@@ -139,7 +142,9 @@ def status_of(db: Database, name: str, now: datetime | None = None) -> Status:
             select(Session.state, func.count()).where(Session.study_id == row.id).group_by(Session.state)
         )
         judged = session.execute(
-            select(Session.accepted, func.count()).where(Session.study_id == row.id).group_by(Session.accepted)
+            select(Session.accepted, func.count())
+            .where(Session.study_id == row.id, Session.state.not_in(NOT_JUDGED))
+            .group_by(Session.accepted)
         )
         verdicts = {accepted: int(count) for accepted, count in judged}
         trials = select(func.count()).select_from(Trial).where(Trial.study_id == row.id, Trial.kind == "main")

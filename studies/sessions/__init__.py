@@ -5,7 +5,7 @@ from studies.sessions.endings import close_expired
 from studies.sessions.entry import Visitor, visitor_of
 from studies.sessions.errors import SessionError
 from studies.sessions.service import Sessions, Sound
-from studies.sessions.tokens import load_secret
+from studies.sessions.signing_key import SigningKeyError, load_secret
 from studies.sessions.trials import Answer, Playback
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "RuleRate",
     "SessionError",
     "Sessions",
+    "SigningKeyError",
     "Sound",
     "Visitor",
     "close_expired",

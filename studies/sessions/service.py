@@ -45,7 +45,7 @@ class Sessions:
     Args:
         db: where everything is kept.
         media: folder of the studies' sounds, `<study id>/<path of the stimulus>`.
-        secret: signs tokens (`tokens.load_secret`).
+        secret: signs tokens (`signing_key.load_secret`).
         backups: folder of snapshots, which a withdrawal renews.
     """
 

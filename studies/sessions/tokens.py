@@ -1,35 +1,13 @@
-"""Signed, opaque tokens: the only thing that a browser holds of a session; and the key that signs them."""
+"""Signed, opaque tokens: the only thing that a browser holds of a session."""
 
-import os
 import secrets
-from contextlib import suppress
-from pathlib import Path
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from studies.sessions.errors import SessionError
 
-SECRET_VARIABLE = "UNDERTONE_SECRET"  # on a machine whose disk is wiped, such as a Space without storage
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"  # no two that look alike
 _CODE_LETTERS = 12  # 58 bits: nobody finds one within the rate limit
-
-
-def load_secret(data: Path) -> str:
-    """The signing key: from `UNDERTONE_SECRET`, else from a file in the data folder that is made on first use.
-
-    Args:
-        data: the folder of the studies' data.
-    """
-    given = os.environ.get(SECRET_VARIABLE)
-    if given:
-        return given
-    path = data / "secret"
-    data.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):  # another process was first
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
-    return path.read_text(encoding="utf-8").strip()
 
 
 class Tokens:

@@ -1,11 +1,12 @@
 """Connections: SQLite so that a commit survives a power cut, PostgreSQL by URL."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 
 from studies.store.errors import StoreError
@@ -28,6 +29,7 @@ def to_text(value: Any) -> str:
 
 
 COMMON: dict[str, Any] = {"json_serializer": to_text, "hide_parameters": True}  # no answers or ids in error texts
+_FIRST_LINE = re.compile(r"\n.*", re.DOTALL)  # PostgreSQL tells the values of a refused row behind the first line
 
 
 def make_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
@@ -54,7 +56,7 @@ def make_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
 
 def _sqlite(url: URL, busy_seconds: float) -> Engine:
     options: dict[str, Any] = {
-        "json_serializer": to_text,
+        **COMMON,
         "connect_args": {"check_same_thread": False, "timeout": busy_seconds},
     }
     if url.database in (None, "", ":memory:"):
@@ -82,11 +84,22 @@ def _postgresql(url: URL, busy_seconds: float) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     settings = f"-c timezone=UTC -c lock_timeout={int(busy_seconds * 1000)}"
-    return create_engine(
+    engine = create_engine(
         url,
-        json_serializer=to_text,
+        **COMMON,
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=20,
         connect_args={"options": settings},
     )
+    event.listen(engine, "handle_error", _without_values)
+    return engine
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """Cut what PostgreSQL says of a refused row to its first line: `DETAIL` tells the row's values."""
+    said = _FIRST_LINE.sub("", str(context.original_exception))
+    context.original_exception.args = (said,)
+    if context.sqlalchemy_exception is not None:
+        kind = type(context.original_exception)
+        context.sqlalchemy_exception.args = (f"({kind.__module__}.{kind.__name__}) {said}",)

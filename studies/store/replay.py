@@ -14,6 +14,8 @@ from studies.store.tables import Event
 
 TOMBSTONE = {"withdrawn": True}
 WITHDRAWN = "withdrawn"  # kind of the event that a withdrawal leaves
+FORGOTTEN = "people.forgotten"  # of the event that is left when a closed study forgets who took part
+BLANKING = (WITHDRAWN, FORGOTTEN)  # their payload names the events that they blanked
 EVENTS = TABLES[Event.__tablename__]
 
 
@@ -121,7 +123,7 @@ def _apply(connection: Connection, line: Line, done: Replayed) -> None:
 def _append(connection: Connection, events: Iterable[Row]) -> None:
     for event in events:
         connection.execute(insert(EVENTS), from_json(EVENTS, event))
-        if event["kind"] == WITHDRAWN:
+        if event["kind"] in BLANKING:
             blanked = EVENTS.c.id.in_(event["payload"]["events"])
             connection.execute(update(EVENTS).where(blanked).values(payload=TOMBSTONE))
 

@@ -17,7 +17,7 @@ from studies.store.database import Database
 from studies.store.errors import StoreError
 from studies.store.journal import Line
 from studies.store.recording import rows_of
-from studies.store.replay import TOMBSTONE, WITHDRAWN
+from studies.store.replay import BLANKING, TOMBSTONE, WITHDRAWN
 from studies.store.tables import Actor, Event, Participant, Rating, Session, Study, Trial
 
 
@@ -90,19 +90,19 @@ def withdraw(
     lines = blank_copies(db)
     if backups is not None:
         renew_snapshots(db, backups)
-    _forget_pages(db)
+    forget_pages(db)
     return Withdrawn(participant_id, len(ids), ratings, len(events), lines)
 
 
 def blank_copies(db: Database) -> int:
-    """Put the last state of every withdrawn person's rows and events into the log's copy; returns changed lines."""
+    """Put the last state of every deleted person's rows and events into the log's copy; returns changed lines."""
     if db.journal is None:
         return 0
     with db.reading() as session:
-        withdrawals = list(session.scalars(select(Event).where(Event.kind == WITHDRAWN)))
-        keys = {(table, key) for event in withdrawals for table, key in event.touched}
+        deletions = list(session.scalars(select(Event).where(Event.kind.in_(BLANKING))))
+        keys = {(table, key) for event in deletions for table, key in event.touched}
         rows = {(row["table"], row["id"]): row for row in rows_of(session, sorted(keys))}
-    events = {event for withdrawal in withdrawals for event in withdrawal.payload.get("events", [])}
+    events = {event for deletion in deletions for event in deletion.payload.get("events", [])}
 
     def blanked(line: Line) -> Line:
         return {
@@ -144,14 +144,14 @@ def _blank_events(session: Transaction, study_id: str, ids: list[str], private: 
     written = cast(Event.payload, String)
     mentions = [written.contains(word, autoescape=True) for word in private]
     query = select(Event.id).where(
-        or_(Event.session_id.in_(ids), (Event.study_id == study_id) & or_(*mentions)), Event.kind != WITHDRAWN
+        or_(Event.session_id.in_(ids), (Event.study_id == study_id) & or_(*mentions)), Event.kind.not_in(BLANKING)
     )
     events = list(session.scalars(query))
     session.execute(update(Event).where(Event.id.in_(events)).values(payload=TOMBSTONE))
     return events
 
 
-def _forget_pages(db: Database) -> None:
+def forget_pages(db: Database) -> None:
     """Old pages go too: SQLite's write-ahead log, PostgreSQL's dead rows."""
     if db.is_sqlite:
         connection = db.engine.raw_connection()

@@ -12,25 +12,34 @@ from typing import Any
 
 import gradio as gr
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 import yaml
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from app.results import actions, plots, tables, views
+from app.passphrases import add_admin
+from app.results import actions, clips, tables, views
 from app.results.desk import Desk, NotAllowedError
+from app.results.downloads import KEPT_SECONDS, Downloads
+from app.results.making import made_for
+from app.results.routes import results_router
 from app.sign_in import COOKIE, Admin, SignIn
+from app.sign_in_page import sign_in_router
 from engine.errors import UndertoneError
-from studies.analysis.progress import audit_log, watch
+from studies.analysis.people import people_of
+from studies.analysis.progress import Cells, audit_log, watch
 from studies.design.templates import template_text
 from studies.store import Database, Places
-from studies.store.tables import Event, Rating, Study
-from tests.judged_study import DESIGN, NOW, PANEL_ID
+from studies.store.tables import Event, Rating, Stimulus, Study
+from studies.store.withdrawal import find_participant, withdraw
+from tests.judged_study import DESIGN, NOW, PANEL_ID, SECRET_ANSWER
 from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places, results_app
 
 ADA = Admin(ADMIN, "admin")
+SAME_SITE = {"sec-fetch-site": "same-origin"}
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +106,9 @@ def test_the_cells_count_accepted_trials_and_those_that_wait(db: Database) -> No
 def test_the_overview_shows_progress_and_screening(desk: Desk) -> None:
     summary, cells, rules, sessions = views.live(desk, "judged")
     assert "108 of 120 (90%)" in summary
-    assert json.loads(cells.plot)["data"][0]["type"] == "heatmap"
+    assert len(re.findall(r'<th scope="row">p\d</th>', cells)) == DESIGN.num_prompts, "prompts have names"
+    numbers = [int(number) for number in re.findall(r"<td[^>]*>(\d+)", cells)]
+    assert (len(numbers), sum(numbers)) == (3 * DESIGN.num_prompts, 108), "and cells their numbers"
     assert "traps" in rules
     assert "92%" in rules
     assert "screened out" in sessions
@@ -143,7 +154,7 @@ def test_a_plan_uses_the_study_and_says_when_a_number_is_impossible(desk: Desk) 
 
 
 def test_names_are_escaped_in_tables() -> None:
-    assert "<b>" not in tables.table("<b>", ["<b>"], [["<b>", "<b>"]])
+    assert "<b>" not in tables.table("<b>", ["<b>", "<b>"], [["<b>", "<b>"]])
 
 
 def test_every_plot_survives_a_study_without_ratings(desk: Desk, db: Database) -> None:
@@ -151,7 +162,9 @@ def test_every_plot_survives_a_study_without_ratings(desk: Desk, db: Database) -
         for rating in transaction.scalars(select(Rating)):
             transaction.delete(rating)
     assert "Nothing is rated" in views.scale_view(desk, "judged", "naturalness").note
-    assert plots.cell_figure(watch(db, "judged").cells).data
+    updates = views.scale_view(desk, "judged", "naturalness").outputs
+    assert [updates[number]["visible"] for number in (1, 3, 5)] == [False] * 3, "no empty boxes"
+    assert "no clips yet" in tables.cells(Cells((), (), np.zeros((0, 0)), np.zeros((0, 0)), 4))
 
 
 def test_an_admin_opens_and_closes_a_study_in_the_log(db: Database, desk: Desk) -> None:
@@ -191,6 +204,148 @@ def test_a_text_that_is_no_study_file_is_refused_in_words(text: str, desk: Desk)
 def test_a_report_is_a_file_to_save(desk: Desk, db: Database) -> None:
     assert actions.make_report(desk, ADA, "judged").name == "judged-report.html"
     assert "study.reported" in kinds(db)
+
+
+def test_who_declined_or_withdrew_is_not_counted_as_rejected(desk: Desk, db: Database) -> None:
+    before = watch(db, "judged").status
+    assert before.rejected == 2  # one failed the traps, one was screened out
+    withdraw(db, find_participant(db, PANEL_ID, "judged"))
+    after = watch(db, "judged").status
+    assert (after.accepted, after.rejected) == (before.accepted - 1, 2)
+    assert "<dt>declined or withdrawn</dt><dd>1</dd>" in views.live(desk, "judged")[0]
+
+
+def test_the_log_leaves_out_what_only_says_that_rows_were_written(db: Database, desk: Desk) -> None:
+    with db.session() as transaction:
+        transaction.scalars(select(Study)).one().title = "Another title"  # nothing is logged by name
+    with db.reading() as transaction:
+        assert "saved" in list(transaction.scalars(select(Event.kind)))
+    assert "saved" not in {entry.kind for entry in audit_log(db, "judged")}
+    assert "study.open" in views.log(desk, "judged")
+
+
+def test_people_are_shown_and_their_codes_checked(desk: Desk, db: Database) -> None:
+    shown = tables.people(people_of(db, "judged"), "Everybody") + tables.questionnaires(people_of(db, "judged"))
+    assert PANEL_ID in shown
+    assert SECRET_ANSWER in shown
+    assert "finished, not accepted (failed: traps)" in shown
+    archive = actions.make_people(desk, ADA, "judged")
+    assert set(zipfile.ZipFile(archive).namelist()) == {"people.csv", "answers.csv", "about.md"}
+    assert "study.people_exported" in kinds(db)
+
+
+def test_who_took_part_is_forgotten_only_with_the_box_and_in_a_closed_study(desk: Desk, db: Database) -> None:
+    for sure, reason in ((False, "Tick the box"), (True, "close it first")):
+        with pytest.raises(UndertoneError, match=reason):
+            actions.forget(desk, ADA, "judged", sure)
+    actions.change_status(desk, ADA, "judged", "closed")
+    before = ratings_of(db)
+    assert "The ratings stay" in actions.forget(desk, ADA, "judged", sure=True)
+    assert {own.panel_id for own in people_of(db, "judged")} == {None}
+    assert ratings_of(db) == before
+
+
+def test_clips_are_listed_by_prompt_and_heard_by_people_who_are_signed_in(
+    desk: Desk, site: Callable[[str | None], TestClient]
+) -> None:
+    names = clips.prompt_names(desk, "judged")
+    assert names == [*(f"p{number}" for number in range(DESIGN.num_prompts)), clips.OTHERS]
+    addresses = re.findall(r'src="([^"]+)"', clips.clips_html(desk, "judged", "p3"))
+    assert len(addresses) == 3
+    assert "trap" in clips.clips_html(desk, "judged", clips.OTHERS)
+    heard = site(READER).get(addresses[0])
+    assert (heard.status_code, heard.headers["content-type"], heard.content[:4]) == (200, "audio/flac", b"fLaC")
+    assert heard.headers["cache-control"] == "no-store"
+    assert site(None).get(addresses[0]).status_code == 401
+    for wrong in ("nothing", "..%2f..%2fsecret", "%00"):
+        assert site(READER).get(f"/results/clip/{wrong}").status_code == 404
+
+
+def test_a_clip_outside_the_folder_of_its_study_is_not_served(
+    db: Database, places: Places, site: Callable[[str | None], TestClient]
+) -> None:
+    (places.data / "secret").write_text("k" * 43)
+    with db.session() as transaction:
+        stimulus = transaction.scalars(select(Stimulus)).first()
+        assert stimulus is not None
+        stimulus.path = "../../secret"
+    assert site(ADMIN).get(f"/results/clip/{stimulus.id}").status_code == 404
+
+
+def test_a_file_is_served_only_to_who_asked_for_it_while_they_are_signed_in(db: Database, places: Places) -> None:
+    desk = Desk(SignIn(db, "a secret of the server"), places, places.data / "downloads")
+    app = FastAPI()
+    app.include_router(sign_in_router(desk.sign_in))
+    app.include_router(results_router(desk))
+
+    def client(name: str | None) -> TestClient:
+        made = TestClient(app, follow_redirects=False)
+        if name:
+            form = {"name": name, "passphrase": PASSPHRASE, "next": "/results"}
+            assert made.post("/sign-in", data=form, headers=SAME_SITE).status_code == 303
+        return made
+
+    ada, rita, nobody = client(ADMIN), client(READER), client(None)
+    path = desk.downloads.new_folder() / "studies.sqlite"
+    path.write_bytes(b"everything")
+    address = desk.downloads.offer(path, ADA, "admin")
+    served = ada.get(address)
+    assert (served.status_code, served.content) == (200, b"everything")
+    assert "attachment" in served.headers["content-disposition"]
+    assert nobody.get(address).status_code == 401
+    page = nobody.get(address, headers={"accept": "text/html"})
+    assert (page.status_code, page.headers["location"].split("?")[0]) == (303, "/sign-in")
+    assert rita.get(address).status_code == 404
+    for wrong in (address.replace("studies.sqlite", "x"), "/results/download/x/studies.sqlite", f"{address}/.."):
+        assert ada.get(wrong).status_code == 404
+    add_admin(db, ADMIN, "reader", PASSPHRASE)  # no admin any more
+    again = client(ADMIN)
+    assert again.get(address).status_code == 404
+    add_admin(db, ADMIN, "admin", PASSPHRASE)
+    last = client(ADMIN)
+    assert last.get(address).status_code == 200
+    cookie = last.cookies[COOKIE]
+    last.post("/sign-out", headers=SAME_SITE)
+    last.cookies.set(COOKIE, cookie)
+    assert last.get(address).status_code == 401
+
+
+def test_files_are_deleted_after_an_hour(tmp_path: Path) -> None:
+    now = [0.0]
+    downloads = Downloads(tmp_path / "downloads", lambda: now[0])
+    path = downloads.new_folder() / "report.html"
+    path.write_text("x")
+    key = downloads.offer(path, ADA, "reader").split("/")[-2]
+    assert downloads.find(key, ADA) == path
+    now[0] = KEPT_SECONDS
+    assert downloads.find(key, ADA) is None
+    assert not path.parent.exists()
+
+
+def test_a_file_that_cannot_be_made_leaves_no_word_of_an_earlier_one(desk: Desk) -> None:
+    def broken(*_: Any) -> Path:
+        raise RuntimeError("a defect")
+
+    with gr.Blocks() as page:
+        button, study, note = gr.Button(), gr.Dropdown(["judged"]), gr.HTML()
+        made_for(desk, button, study, note, broken, "reader")
+    (event,) = page.fns.values()
+    said = list(event.fn("judged", request_of(desk, READER)))  # type: ignore[misc]
+    assert "Making the file" in said[0]
+    assert "could not be made" in said[-1]
+    assert not [text for text in said if "ready" in text or "a defect" in text]
+    assert "Choose a study first" in list(event.fn(None, request_of(desk, READER)))[-1]  # type: ignore[misc]
+    assert "Sign in" in list(event.fn("judged", request_of(desk, None)))[-1]  # type: ignore[misc]
+
+
+def test_a_report_of_a_study_that_hardly_anybody_rated_is_made(desk: Desk, db: Database) -> None:
+    with db.session() as transaction:
+        for number, rating in enumerate(transaction.scalars(select(Rating))):
+            if number % 9:
+                transaction.delete(rating)
+    text = actions.make_report(desk, ADA, "judged").read_text(encoding="utf-8")
+    assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+    assert "results.json" in zipfile.ZipFile(actions.make_export(desk, ADA, "judged")).namelist()
 
 
 def test_an_export_is_one_file_to_save(desk: Desk, db: Database) -> None:
@@ -290,15 +445,20 @@ def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Datab
         kind_of = {component["id"]: component["type"] for component in config["components"]}
         template = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "results-template")
         events = [event for event in config["dependencies"] if event["backend_fn"]]
-        (renewing,) = [event for event in events if len(event["outputs"]) == 9]
+        (renewing,) = [event for event in events if len(event["outputs"]) == 10]
         answer_of(client, renewing, [None])  # tells the session which studies there are to choose from
         answers = []
         for event in events:
             data = ["paper" if number == template else given.get(kind_of[number]) for number in event["inputs"]]
             answers.append(answer_of(client, event, data))
     refused = [answer for answer in answers if "may look but not change" in answer]
-    assert len(refused) == 10  # build, open, pause, close, report, export, save, withdraw, snapshot, restore
-    assert (ratings_of(db), status_of(db), len(kinds(db))) == before
+    # build, open, pause, close and its question, export, save, withdraw, snapshot, restore;
+    # of people: check, show, list, forget
+    assert len(refused) == 14
+    assert (ratings_of(db), status_of(db)) == before[:2]
+    assert kinds(db)[before[2] :] == ["study.reported"], "a report is all that a reader can make"
     assert not places.backups.exists()
-    assert not (places.data / "downloads").exists()
+    assert [path.name for path in (places.data / "downloads").rglob("*.*")] == ["judged-report.html"]
+    assert not [answer for answer in answers if PANEL_ID in answer.replace(f'"{PANEL_ID}"', "")]
+    assert not any(SECRET_ANSWER in answer for answer in answers)
     assert not any("sections:" in answer for answer in answers), "templates are for admins"

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from app.client_address import TrustedProxies, behind_proxies
 from app.hugging_face import add_hugging_face, admit_account, is_offered
 from app.passphrases import PassphraseError, add_admin, hash_passphrase, matches
-from app.sign_in import COOKIE, Admin, SignIn, local_path
+from app.sign_in import COOKIE, DEVICE_COOKIE, PATH, Admin, SignIn, local_path
+from app.sign_in_attempts import LONGEST_WAIT_SECONDS, MAX_LINES, Attempts, TooManyTriesError
 from app.sign_in_page import sign_in_router
 from studies.store import Database, migrate
 from studies.store.tables import AdminUser, Event
@@ -48,15 +51,35 @@ def db(file: Path, tmp_path: Path) -> Iterator[Database]:
     db.close()
 
 
-@pytest.fixture
-def sign_in(db: Database) -> SignIn:
-    return SignIn(db, "a secret of the server")
+@dataclass
+class Clock:
+    """Time that passes only while a try waits for its turn."""
+
+    now: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
 
 
 @pytest.fixture
-def site(sign_in: SignIn) -> TestClient:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sign_in(db: Database, clock: Clock) -> SignIn:
+    return SignIn(db, "a secret of the server", Attempts(clock))
+
+
+@pytest.fixture
+def app(sign_in: SignIn, clock: Clock) -> FastAPI:
     app = FastAPI()
-    app.include_router(sign_in_router(sign_in))
+    app.include_router(sign_in_router(sign_in, sleep=clock.sleep))
 
     @app.get("/results")
     def results(request: Request) -> dict[str, str]:
@@ -66,6 +89,11 @@ def site(sign_in: SignIn) -> TestClient:
     def close(request: Request) -> dict[str, str]:
         return {"role": sign_in.require_role(request, "admin").role}
 
+    return app
+
+
+@pytest.fixture
+def site(app: FastAPI) -> TestClient:
     return TestClient(app, follow_redirects=False)
 
 
@@ -77,6 +105,12 @@ def enter(site: TestClient, name: str = "alice", passphrase: str = PASSPHRASE, *
 def kinds(db: Database) -> list[str]:
     with db.reading() as transaction:
         return list(transaction.scalars(select(Event.kind).where(Event.actor == "admin").order_by(Event.id)))
+
+
+def refusals(db: Database) -> list[dict[str, Any]]:
+    with db.reading() as transaction:
+        query = select(Event.payload).where(Event.kind == "admin.refused").order_by(Event.id)
+        return [dict(payload) for payload in transaction.scalars(query)]
 
 
 def test_a_stranger_is_sent_to_sign_in_and_a_program_is_refused(site: TestClient) -> None:
@@ -99,8 +133,51 @@ def test_the_right_passphrase_opens_and_leaving_closes(site: TestClient, db: Dat
     assert kinds(db)[2:] == ["admin.signed_in", "admin.signed_out"]
 
 
-def test_over_https_the_cookie_is_secure(site: TestClient) -> None:
-    assert "secure" in enter(site, **{"x-forwarded-proto": "https"}).headers["set-cookie"].lower()
+def test_a_copied_cookie_opens_nothing_after_signing_out_even_for_a_restarted_server(
+    app: FastAPI, db: Database, site: TestClient
+) -> None:
+    enter(site)
+    copied = site.cookies[COOKIE]
+    elsewhere = TestClient(app, follow_redirects=False)
+    enter(elsewhere)
+    site.post("/sign-out", headers=SAME_SITE)
+    site.cookies.set(COOKIE, copied)
+    assert site.get("/results").status_code == 401
+    assert elsewhere.get("/results").json() == {"name": "alice"}, "the other session of the same person goes on"
+    restarted = SignIn(db, "a secret of the server")
+    scope = {"type": "http", "headers": [(b"cookie", f"{COOKIE}={copied}".encode())], "method": "GET", "path": "/"}
+    assert restarted.who(Request(scope)) is None
+
+
+def test_a_session_ends_on_the_server_even_while_studies_are_paused(site: TestClient, db: Database) -> None:
+    db.pause("the disk is gone")
+    assert enter(site).status_code == 303
+    copied = site.cookies[COOKIE]
+    assert site.get("/results").status_code == 200
+    site.post("/sign-out", headers=SAME_SITE)
+    site.cookies.set(COOKIE, copied)
+    assert site.get("/results").status_code == 401
+
+
+def test_a_database_that_cannot_be_read_is_told_on_a_page(site: TestClient, db: Database) -> None:
+    enter(site)
+    path = Path(str(db.engine.url.database))
+    db.close()
+    path.write_bytes(b"this is no database" * 1000)
+    for answer in (enter(site), site.get("/sign-in")):
+        assert answer.status_code == 503
+        assert "Nobody can sign in now" in answer.text
+    assert site.get("/results").status_code == 503
+
+
+def test_the_cookie_is_secure_over_https_and_only_a_named_proxy_can_say_so(app: FastAPI) -> None:
+    forwarded = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
+    believed = TestClient(behind_proxies(app, TrustedProxies.named(["10.0.0.1"], {})), client=("10.0.0.1", 1))
+    refused = TestClient(behind_proxies(app, TrustedProxies()), client=("10.0.0.1", 1))
+    direct = TestClient(app, base_url="https://testserver")
+    for client, secure in ((believed, True), (refused, False), (direct, True)):
+        client.follow_redirects = False
+        assert ("secure" in enter(client, **forwarded).headers["set-cookie"].lower()) is secure
 
 
 def test_a_gradio_page_behind_the_guard_gives_strangers_nothing(sign_in: SignIn) -> None:
@@ -133,14 +210,105 @@ def test_a_wrong_answer_is_refused_without_saying_which_part_was_wrong(
         assert "Name or passphrase is wrong" in answer.text
 
 
-def test_after_five_attempts_even_the_right_passphrase_must_wait(site: TestClient, db: Database) -> None:
-    for _ in range(5):
-        enter(site, passphrase="wrong")
-    answer = enter(site)
-    assert answer.status_code == 401
-    assert "Wait a few minutes" in answer.text
-    assert enter(site, "rita").status_code == 303
-    assert kinds(db).count("admin.refused") == 6
+def test_wrong_tries_wait_longer_and_longer_but_the_right_passphrase_gets_in(site: TestClient, clock: Clock) -> None:
+    for _ in range(20):
+        assert enter(site, passphrase="wrong").status_code == 401
+    assert clock.waits[:9] == [0, 0, 0, 1, 2, 4, 8, 16, 16]
+    assert enter(site).status_code == 303
+    assert clock.waits[-1] <= 16
+    enter(site, passphrase="wrong")
+    assert clock.waits[-1] == 0, "after the right one it begins anew"
+
+
+def test_tries_at_the_same_moment_wait_for_each_other_and_then_no_more_are_taken() -> None:
+    clock = Clock()
+    attempts = Attempts(clock)
+    waits = [attempts.take_turn("alice", "198.51.100.4").wait_seconds for _ in range(8)]
+    assert waits == [0, 0, 0, 1, 3, 7, 15, 31]
+    with pytest.raises(TooManyTriesError) as refused:
+        attempts.take_turn("alice", "198.51.100.4")
+    clock.now += refused.value.wait_seconds
+    assert attempts.take_turn("alice", "198.51.100.4").wait_seconds <= LONGEST_WAIT_SECONDS
+
+
+def test_names_that_are_tried_one_after_the_other_wait_too() -> None:
+    attempts = Attempts(Clock())
+    waits = [attempts.take_turn(f"name-{number}", "198.51.100.4").wait_seconds for number in range(40)]
+    assert waits[:20] == [0] * 20
+    assert waits[-1] == 20
+    assert attempts.take_turn("name-1", "198.51.100.5").wait_seconds == 0
+
+
+def test_many_names_take_no_more_memory_than_is_meant_for_them() -> None:
+    clock = Clock()
+    attempts = Attempts(clock)
+    for number in range(50_000):
+        clock.now += 2
+        attempts.take_turn(f"name-{number}", "198.51.100.4")
+    assert len(attempts._lines) <= MAX_LINES
+
+
+def test_a_stranger_elsewhere_slows_nobody_down(app: FastAPI, clock: Clock) -> None:
+    site = behind_proxies(app, TrustedProxies.named(["10.0.0.1"], {}))
+    stranger, alice = (TestClient(site, client=("10.0.0.1", 1), follow_redirects=False) for _ in range(2))
+    for _ in range(12):
+        enter(stranger, passphrase="wrong", **{"x-forwarded-for": "203.0.113.66"})
+    clock.waits.clear()
+    assert enter(alice, **{"x-forwarded-for": "203.0.113.9"}).status_code == 303
+    assert clock.waits == [0]
+
+
+def test_a_made_up_address_evades_no_delay(app: FastAPI, clock: Clock) -> None:
+    site = TestClient(behind_proxies(app, TrustedProxies()), client=("127.0.0.1", 1), follow_redirects=False)
+    for number in range(10):
+        enter(site, passphrase="wrong", **{"x-forwarded-for": f"203.0.113.{number}"})
+    assert clock.waits[-1] == 16
+
+
+def test_a_browser_that_signed_in_before_is_slowed_by_nobody_else(app: FastAPI, clock: Clock) -> None:
+    alice, stranger = (TestClient(app, follow_redirects=False) for _ in range(2))
+    enter(alice)
+    alice.post("/sign-out", headers=SAME_SITE)
+    assert DEVICE_COOKIE in alice.cookies
+    assert alice.get("/results").status_code == 401, "it opens nothing"
+    for _ in range(12):
+        enter(stranger, passphrase="wrong")
+    clock.waits.clear()
+    assert enter(alice).status_code == 303
+    assert clock.waits == [0]
+    clock.waits.clear()
+    for _ in range(9):
+        enter(alice, passphrase="wrong")
+    assert clock.waits[-1] == 16, "with it guessing is no faster"
+
+
+def test_a_new_passphrase_ends_what_a_known_browser_may(app: FastAPI, sign_in: SignIn, db: Database) -> None:
+    alice = TestClient(app, follow_redirects=False)
+    enter(alice)
+    cookies = f"{DEVICE_COOKIE}={alice.cookies.get(DEVICE_COOKIE, path=PATH)}".encode()
+    request = Request({"type": "http", "headers": [(b"cookie", cookies)], "method": "GET", "path": "/"})
+    assert sign_in._device_of("alice", request) is not None
+    assert sign_in._device_of("rita", request) is None
+    add_admin(db, "alice", "admin", "another good passphrase")
+    assert sign_in._device_of("alice", request) is None
+
+
+def test_refused_tries_are_logged_in_bounded_number_and_without_what_was_typed(site: TestClient, db: Database) -> None:
+    for number in range(15):
+        enter(site, name=f"{PASSPHRASE} {number}", passphrase="alice")
+        enter(site, passphrase=f"wrong {number}")
+    logged = refusals(db)
+    assert len(logged) == 20
+    assert {entry.get("name") for entry in logged} == {None, "alice"}
+    assert {entry["reason"] for entry in logged} == {"unknown name", "wrong passphrase"}
+    assert PASSPHRASE not in str(logged)
+
+
+@pytest.mark.parametrize("name", ["alice\x00", "\u202ealice", "x" * 201])
+def test_odd_names_are_refused_and_never_shown_back(site: TestClient, name: str) -> None:
+    answer = enter(site, name=name)
+    assert answer.status_code in (401, 422)
+    assert name not in answer.text
 
 
 def test_a_reader_looks_but_changes_nothing(site: TestClient) -> None:
@@ -224,7 +392,7 @@ def test_a_hugging_face_account_needs_a_row_unless_it_owns_the_space(sign_in: Si
     assert admit_account(sign_in, "owner", "owner") == Admin("hf:owner", "admin")
     assert admit_account(sign_in, "mallory", "owner") is None
     assert admit_account(sign_in, "mallory", None) is None
-    assert "admin.refused" in kinds(db)
+    assert refusals(db) == [{"reason": "unknown account of Hugging Face"}] * 2
 
 
 def test_signing_in_with_hugging_face_is_offered_only_on_a_space() -> None:
@@ -238,7 +406,7 @@ def space(sign_in: SignIn) -> TestClient:
     """A Space whose provider answers as Hugging Face does, without the network."""
     app = FastAPI()
     app.include_router(sign_in_router(sign_in, hugging_face=True))
-    oauth = add_hugging_face(app, sign_in, SPACE)
+    oauth = add_hugging_face(app, sign_in, {**SPACE, "SPACE_HOST": "space.example"})
     client = oauth.huggingface
     client.server_metadata.update(
         authorization_endpoint="https://huggingface.example/oauth/authorize", _loaded_at=1, issuer="x"
@@ -253,7 +421,8 @@ def space(sign_in: SignIn) -> TestClient:
     def results(request: Request) -> dict[str, str]:
         return {"name": sign_in.require_admin(request)}
 
-    return TestClient(app, base_url="https://space.example", follow_redirects=False)
+    # A Space ends https in front of the server: the request itself says http, the cookie of the state needs https.
+    return TestClient(app, base_url="https://10.1.2.3", follow_redirects=False)
 
 
 def test_hugging_face_leads_back_and_in(space: TestClient) -> None:

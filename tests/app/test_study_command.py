@@ -19,7 +19,7 @@ from studies.design.registry import set_status
 from studies.design.takes import study_from_takes
 from studies.design.templates import template_names
 from studies.store import Database, Places, migrate
-from studies.store.tables import AdminUser, CasualRating, Event, Rating, Stimulus, Study, System
+from studies.store.tables import AdminUser, CasualRating, Event, Rating, Session, Stimulus, Study, System
 from studies.store.withdrawal import find_participant
 from tests.clips import SAMPLE_RATE_HZ, speechlike
 from tests.studies.design.sounds import definition, write_folders
@@ -221,3 +221,25 @@ def test_a_take_is_heard_as_it_was_made(data: Path, takes: list[Take]) -> None:
     kept, _ = read_audio(folder / "systems" / "take-1" / "take-1.wav")
     assert torch.equal(kept, takes[0].audio)
     db.close()
+
+
+def test_people_are_listed_checked_written_and_forgotten(data: Path, tmp_path: Path) -> None:
+    output("build", small_study(tmp_path))
+    assert "nobody has taken part yet" in output("people", "small")
+    db = database(data)
+    with db.session() as session:
+        study = session.scalars(select(Study)).one().id
+    sample = make_rater(db, study, [], "PANEL-A")
+    with db.session() as session:
+        session.get_one(Session, sample.session).completion_code = "CABCDEFGH2"
+    db.close()
+    assert "PANEL-A                    CABCDEFGH2" in output("people", "small")
+    assert "PANEL-A" in output("people", "small", "--code", "cabcdefgh2")
+    assert "no session of study 'small' has the completion code" in error("people", "small", "--code", "CX")
+    assert output("people", "small", "--out", tmp_path / "people").strip() == str(tmp_path / "people")
+    assert "PANEL-A" in (tmp_path / "people" / "people.csv").read_text()
+    assert "close it first" in error("forget", "small", "--yes")
+    output("close", "small")
+    assert run("forget", "small", typed="n\n").exit_code == 1
+    assert "the ratings stay" in output("forget", "small", "--yes")
+    assert "PANEL-A" not in output("people", "small")

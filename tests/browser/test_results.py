@@ -13,10 +13,20 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ROOT, START_SECONDS
+from tests.judged_study import PANEL_ID
 from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places
 
-TABS = ("Scores", "Raters", "Plan", "Log", "Manage")
-SHOWN = {"Scores": "#results-answers .js-plotly-plot", "Raters": "#results-raters table", "Log": "#results-log table"}
+TABS = ("Scores", "Raters", "Clips", "People", "Plan", "Log", "Manage")
+SHOWN = {
+    "Scores": "#results-answers .js-plotly-plot",
+    "Raters": "#results-raters table",
+    "Clips": "#results-clips audio",
+    "Log": "#results-log table",
+}
+CLIPPED = """
+() => [...document.querySelectorAll(".results-wide")]
+    .filter(box => box.offsetParent && box.scrollWidth > box.clientWidth + 1).map(box => box.ariaLabel)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +84,13 @@ def test_every_tab_fits_and_has_no_serious_defect(width: int, browser: Browser, 
     for tab in ("Progress", *TABS):
         to_tab(page, tab)
         if tab in SHOWN:
-            page.locator(SHOWN[tab]).wait_for()
+            page.locator(SHOWN[tab]).first.wait_for()
+        if tab == "People":
+            page.locator("#results-show-people").click()
+            page.locator("#results-people table").first.wait_for()
         page.wait_for_timeout(1500)
+        if width < 600:
+            assert page.evaluate(CLIPPED) == [], "a phone shows wide tables whole"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         serious = [
@@ -94,13 +109,64 @@ def test_an_admin_closes_a_study_and_reads_it_in_the_log(browser: Browser, resul
     to_tab(page, "Manage")
     page.locator("#results-pause").click()
     expect(page.locator("#results-done")).to_contain_text("is paused")
-    page.locator("#results-report").click()
-    expect(page.locator("#results-file")).to_contain_text("judged-report", timeout=120_000)
+    page.locator("#results-close").click()
+    expect(page.locator("#results-closing")).to_contain_text("Close judged?")
+    page.locator("#results-close-no").click()
+    expect(page.locator("#results-closing")).to_be_hidden()
     to_tab(page, "Log")
     page.locator("#results-refresh").click()
     expect(page.locator("#results-log")).to_contain_text("study.paused")
     to_tab(page, "Progress")
     expect(page.locator("#results-summary")).to_contain_text("Paused")
+    to_tab(page, "Manage")
+    page.locator("#results-close").click()
+    page.locator("#results-close-yes").click()
+    expect(page.locator("#results-done")).to_contain_text("is closed")
+    expect(page.locator("#results-closing")).to_be_hidden()
+    page.locator("#results-open").click()
+    page.context.close()
+
+
+def test_an_admin_checks_a_code_and_takes_the_list_along(browser: Browser, results_url: str) -> None:
+    page = enter(browser, results_url)
+    to_tab(page, "People")
+    page.get_by_label("Completion code or panel id").fill("made-up")
+    page.keyboard.press("Enter")
+    expect(page.locator("#results-checked")).to_contain_text("No session of study 'judged'")
+    page.get_by_label("Completion code or panel id").fill(PANEL_ID)
+    page.locator("#results-check").click()
+    expect(page.locator("#results-checked")).to_contain_text("finished and accepted")
+    page.locator("#results-take-people").click()
+    link = page.locator("#results-people-file a")
+    link.wait_for()
+    with page.expect_download() as saved:
+        link.click()
+    assert saved.value.suggested_filename == "judged-people.zip"
+    address = link.get_attribute("href")
+    stranger = browser.new_context()
+    assert stranger.request.get(f"{results_url}{address}").status == 401
+    stranger.close()
+    page.context.close()
+
+
+def test_a_clip_is_heard(browser: Browser, results_url: str) -> None:
+    page = enter(browser, results_url, READER)
+    to_tab(page, "Clips")
+    clip = page.locator("#results-clips audio").first
+    clip.wait_for()
+    clip.evaluate("audio => audio.play()")
+    page.wait_for_function("() => document.querySelector('#results-clips audio').currentTime > 0.1")
+    page.context.close()
+
+
+def test_signing_out_ends_the_session(browser: Browser, results_url: str) -> None:
+    page = enter(browser, results_url)
+    copied = browser.new_context(storage_state=page.context.storage_state())
+    assert copied.request.get(f"{results_url}/results/config").status == 200
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Passphrase").wait_for()
+    assert copied.request.get(f"{results_url}/results/config").status == 401
+    copied.close()
     page.context.close()
 
 
@@ -108,5 +174,12 @@ def test_a_reader_sees_results_but_no_way_to_change_them(browser: Browser, resul
     page = enter(browser, results_url, READER)
     to_tab(page, "Scores")
     expect(page.locator("#results-score-table")).to_contain_text("ground-truth")
-    expect(page.get_by_role("tab", name="Manage", exact=True)).to_have_count(0)
+    for admins_only in ("Manage", "People"):
+        expect(page.get_by_role("tab", name=admins_only, exact=True)).to_have_count(0)
+    page.locator("#results-report").click()
+    link = page.locator("#results-report-file a")
+    link.wait_for()
+    with page.expect_download() as saved:
+        link.click()
+    assert saved.value.suggested_filename == "judged-report.html"
     page.context.close()

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from studies.design.scales import NATURALNESS, PREFERENCE
 from studies.design.sections import Question
-from studies.sessions import SessionError, load_secret, rule_rates
+from studies.sessions import SessionError, rule_rates
 from studies.sessions.entry import device_of
 from studies.sessions.forms import checked_answers, lets_in, shown_questions
 from studies.sessions.headphones import SECONDS, right_answer, tone_audio, tone_orders, volume_audio
@@ -132,16 +131,6 @@ def test_codes_are_long_and_forgive_how_they_are_typed() -> None:
     assert re.fullmatch(r"[2-9a-z]{4}-[2-9a-z]{4}-[2-9a-z]{4}", code)
     assert tidy_resume_code(f" {code.upper().replace('-', ' ')} ") == code
     assert len({new_resume_code() for _ in range(500)}) == 500
-
-
-def test_the_key_is_made_once_and_for_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("UNDERTONE_SECRET", raising=False)
-    key = load_secret(tmp_path / "data")
-    assert len(key) >= 40
-    assert load_secret(tmp_path / "data") == key
-    assert (tmp_path / "data" / "secret").stat().st_mode & 0o077 == 0
-    monkeypatch.setenv("UNDERTONE_SECRET", "from the environment")
-    assert load_secret(tmp_path / "data") == "from the environment"
 
 
 def test_devices_are_known_only_coarsely() -> None:

@@ -1,0 +1,55 @@
+"""A button that makes a file: the note of an earlier one goes at once, and whatever happens is said in words."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.results.desk import Desk
+from app.results.downloads import ready_html
+from app.sign_in import Admin
+from app.widgets import Note
+from engine.errors import UndertoneError
+from studies.store.tables import AdminRole
+
+Make = Callable[[Desk, Admin, str], Path]
+logger = logging.getLogger(__name__)
+
+
+def made_for(
+    desk: Desk, button: gr.Button, study: gr.Dropdown | None, note: gr.HTML, make: Make, role: AdminRole
+) -> None:
+    """Bind a button.
+
+    Args:
+        study: whose file it is; None where it is of the whole installation.
+        note: says what is going on, and in the end holds the link.
+        make: writes the file into a folder of `Downloads`.
+        role: that is needed to make the file and to fetch it.
+    """
+
+    def run(name: str | None, request: gr.Request) -> Iterator[str]:
+        try:
+            admin = desk.require(request, role)
+            if study is not None and not name:
+                raise UndertoneError("Choose a study first.")
+            yield Note("quiet", "Making the file. It may take a minute.").html()
+            path = make(desk, admin, name or "")
+            yield ready_html(path, desk.downloads.offer(path, admin, role))
+        except UndertoneError as error:
+            yield Note("problem", str(error)).html()
+        except Exception:  # a defect of ours: the person is told, and no note of an earlier file stays
+            logger.exception("a file for the Results page could not be made")
+            text = "The file could not be made. That is our mistake; the server's log says more."
+            yield Note("problem", text).html()
+
+    def of_installation(request: gr.Request) -> Iterator[str]:
+        yield from run(None, request)
+
+    slow: dict[str, Any] = {"concurrency_id": "results", "concurrency_limit": 1, "show_progress": "hidden"}
+    if study is None:
+        button.click(of_installation, None, note, **slow)
+    else:
+        button.click(run, study, note, **slow)

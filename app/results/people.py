@@ -1,0 +1,72 @@
+"""The tab in which an admin sees who took part, checks completion codes, and takes the list along."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from app.results import actions, tables
+from app.results.desk import Desk
+from app.results.making import made_for
+from app.results.manage import chosen_study
+from app.sign_in import Admin
+from app.widgets import QUIET, Note
+from engine.errors import UndertoneError
+from studies.analysis.people import check_code, people_of
+
+HINT = (
+    "Personal data, for paying people: it is kept apart from ratings, report and export, and shown to admins only. "
+    "Delete it when everybody is paid."
+)
+
+
+def build_people(desk: Desk, study: gr.Dropdown) -> None:
+    """Lay the tab out and bind its buttons."""
+    gr.HTML(f'<p class="hint">{HINT}</p>')
+    with gr.Row(elem_classes="results-actions"):
+        code = gr.Textbox("", label="Completion code or panel id", elem_id="results-code", scale=3, min_width=200)
+        check = gr.Button("Check", elem_id="results-check", scale=1, min_width=110)
+    checked = gr.HTML("", elem_id="results-checked")
+    with gr.Row(elem_classes="results-actions"):
+        show = gr.Button("Show everybody", elem_id="results-show-people")
+        take = gr.Button("Make the list", elem_id="results-take-people")
+    file = gr.HTML("", elem_id="results-people-file")
+    listed = gr.HTML("", elem_id="results-people")
+    with gr.Accordion("Forget who took part", open=False, elem_id="results-forget-panel"):
+        sure = gr.Checkbox(
+            False, label="Delete panel ids, codes and questionnaires of this closed study. Ratings stay."
+        )
+        forget = gr.Button("Forget", variant="stop", elem_id="results-forget")
+    forgotten = gr.HTML("", elem_id="results-forgotten")
+
+    def answered(request: gr.Request, answer: Callable[[Admin], str]) -> str:
+        try:
+            return answer(desk.require(request, "admin"))
+        except UndertoneError as error:
+            return Note("problem", str(error)).html()
+
+    def checks(name: str | None, typed: str, request: gr.Request) -> str:
+        return answered(request, lambda _: tables.people(check_code(desk.db, chosen_study(name), typed), typed.strip()))
+
+    def shows(name: str | None, request: gr.Request) -> str:
+        return answered(request, lambda _: _everybody(desk, chosen_study(name)))
+
+    def forgets(name: str | None, ticked: bool, request: gr.Request) -> str:
+        def done(admin: Admin) -> str:
+            return Note("good", actions.forget(desk, admin, chosen_study(name), ticked)).html()
+
+        return answered(request, done)
+
+    gr.on([check.click, code.submit], checks, [study, code], checked, **QUIET)
+    show.click(shows, study, listed, **QUIET)
+    forget.click(forgets, [study, sure], forgotten, **QUIET)
+    made_for(desk, take, study, file, actions.make_people, "admin")
+    results: list[Any] = [checked, listed, file, forgotten]
+    study.change(lambda: [""] * len(results), None, results, **QUIET)  # they are of another study
+
+
+def _everybody(desk: Desk, name: str) -> str:
+    found = people_of(desk.db, name)
+    if not found:
+        return Note("quiet", "Nobody has taken part yet.").html()
+    return tables.people(found, f"Everybody who took part in {name}") + tables.questionnaires(found)

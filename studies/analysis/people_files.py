@@ -1,0 +1,95 @@
+"""A study's people as files: a table of sessions and codes, a table of questionnaires, and what they mean."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from studies.analysis.errors import AnalysisError
+from studies.analysis.export import safe_csv
+from studies.analysis.people import PersonSession, people_of
+from studies.analysis.whole_files import whole_folder
+from studies.store import Database
+
+PEOPLE_COLUMNS = {
+    "panel_id": "Id that the panel gave the person; empty for somebody with a plain link.",
+    "source": "How the person came: prolific, mturk or link.",
+    "completion_code": "Code that the person was shown at the end; empty while the session lasts.",
+    "ending": "How the session ended, in words.",
+    "state": "Where the session stands: finished, screened_out, timed_out, or where it still is.",
+    "accepted": "Whether the session passed screening: True, False, or empty while it is not judged.",
+    "failed": "Screening rules that the session failed.",
+    "began": "Beginning, UTC.",
+    "ended": "End, UTC; empty while it lasts.",
+    "minutes": "Minutes from beginning to end.",
+}
+ANSWER_COLUMNS = {
+    "panel_id": PEOPLE_COLUMNS["panel_id"],
+    "completion_code": PEOPLE_COLUMNS["completion_code"],
+    "section": "Questionnaire.",
+    "question": "Name of the question.",
+    "text": "Question as it was asked.",
+    "answer": "Answer; several choices are parted by a semicolon.",
+}
+
+
+def write_people(db: Database, study_name: str, out: Path) -> Path:
+    """Write `people.csv`, `answers.csv` and `about.md` into a folder, all of them or none; returns the folder.
+
+    Raises:
+        AnalysisError: `out` is a file.
+        DesignError: there is no study of this name.
+    """
+    if out.exists() and not out.is_dir():
+        raise AnalysisError(f"{out} is a file; give a folder for the list of people.")
+    sessions = people_of(db, study_name)
+    with whole_folder(out) as folder:
+        safe_csv(people_rows(sessions), folder / "people.csv")
+        safe_csv(answer_rows(sessions), folder / "answers.csv")
+        (folder / "about.md").write_text(_about(study_name, sessions), encoding="utf-8")
+    return out
+
+
+def people_rows(sessions: Sequence[PersonSession]) -> pd.DataFrame:
+    """Return a row for each session, columns `PEOPLE_COLUMNS`."""
+    rows = [
+        (
+            own.panel_id or "",
+            own.source,
+            own.code or "",
+            own.ending,
+            own.state,
+            "" if own.accepted is None else str(own.accepted),
+            " ".join(own.failed),
+            f"{own.began:%Y-%m-%d %H:%M:%S}",
+            "" if own.ended is None else f"{own.ended:%Y-%m-%d %H:%M:%S}",
+            "" if own.minutes is None else f"{own.minutes:.1f}",
+        )
+        for own in sessions
+    ]
+    return pd.DataFrame(rows, columns=list(PEOPLE_COLUMNS))
+
+
+def answer_rows(sessions: Sequence[PersonSession]) -> pd.DataFrame:
+    """Return a row for each answer, columns `ANSWER_COLUMNS`."""
+    rows = [
+        (own.panel_id or "", own.code or "", given.section, given.question, given.text, given.answer)
+        for own in sessions
+        for given in own.answers
+    ]
+    return pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))
+
+
+def _about(study_name: str, sessions: Sequence[PersonSession]) -> str:
+    lines = [
+        f"# People of the study {study_name}",
+        "",
+        "This is personal data: who took part, what they were paid for, and what they said about themselves. Keep it",
+        "apart from the ratings, whose names for raters are left out here on purpose, and delete it when everybody",
+        f"is paid: `undertone study forget {study_name}` deletes it from a closed study, its log, its copies and its",
+        "snapshots, and keeps the ratings. People who have withdrawn are not in it.",
+    ]
+    for name, columns in (("people.csv", PEOPLE_COLUMNS), ("answers.csv", ANSWER_COLUMNS)):
+        lines += ["", f"## {name}", "", "| column | meaning |", "|---|---|"]
+        lines += [f"| {column} | {meaning} |" for column, meaning in columns.items()]
+    return "\n".join([*lines, "", f"{len(sessions)} sessions."]) + "\n"

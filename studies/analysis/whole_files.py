@@ -1,0 +1,46 @@
+"""Files and folders that appear whole or not at all, whatever ends the writing."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; at the end of the block it becomes `path`, after an error nothing is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(path) as folder:
+        unfinished = folder / path.name
+        yield unfinished
+        unfinished.replace(path)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write files into; at the end of the block they lie in `folder`, after an error none does.
+
+    A folder that is there keeps its other files; those of the same names are replaced.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(folder) as room:
+        unfinished = room / folder.name
+        unfinished.mkdir()
+        yield unfinished
+        if not folder.exists():
+            unfinished.rename(folder)
+            return
+        for path in sorted(unfinished.iterdir()):
+            path.replace(folder / path.name)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder on the same disk, where a file can take its name in one step."""
+    room = Path(tempfile.mkdtemp(prefix=f".{path.name}.unfinished-", dir=path.parent))
+    room.chmod(0o755)  # what is written in it is as readable as anything else that this user writes
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
