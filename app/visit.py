@@ -5,7 +5,7 @@ import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from torch import Tensor
 
@@ -36,10 +36,8 @@ class Clip:
         if not DECODERS.acquire(timeout=DECODER_SECONDS):
             raise AudioError("too many clips are being read just now. Choose it again in a minute.")
         try:
-            with open(path, "rb") as file:
+            with _opened(path) as file:
                 return cls(*read_audio(file, UPLOAD_LIMITS))
-        except (OSError, ValueError):
-            raise AudioError("the clip is not here any more. Choose it again.") from None
         finally:
             DECODERS.release()
 
@@ -50,6 +48,13 @@ class Clip:
     def cut(self, start: float, length: float) -> Tensor:
         """[samples] between two times, at the clip's own rate. Raises AudioError."""
         return cut(self.waveform, self.sample_rate_hz, start, start + length)
+
+
+def _opened(path: str) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        raise AudioError("the clip is not here any more. Choose it again.") from None
 
 
 @dataclass

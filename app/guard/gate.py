@@ -94,14 +94,14 @@ class Gate:
         request = Request(scope, receive)
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         found = next(((route, match) for route in ROUTES if (match := route.match(path))), None)
+        if self.admit is not None and (found is None or found[0].name != "asset"):
+            self.admit(request)
         if found is None or request.method not in found[0].methods:
             raise HTTPException(404)
         route, match = found
         try:
             if route.own:
                 check_site(request.headers)
-            if self.admit is not None and route.name != "asset":
-                self.admit(request)
             handle: Callable[..., Awaitable[None]] = getattr(self, f"_{route.name}")
             await handle(request, send, route, *match.groups())
         except RefusedError as refused:
