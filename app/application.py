@@ -12,7 +12,7 @@ from gradio.utils import get_upload_folder
 
 from app import continue_page, prosody, results_page
 from app.context import Context
-from app.guard import Visitors, mount_page
+from app.guard import BodyLimit, Visitors, mount_page
 from app.theme import STYLE_PATH, theme
 
 FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
@@ -47,6 +47,7 @@ def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
         pages: in the order of the navigation; one of them at "/".
     """
     app = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(BodyLimit)
     visitors = Visitors(Path(get_upload_folder()))
     guard = None
     if context.laboratory is not None:

@@ -4,8 +4,9 @@
 Gradio sees it and hands files only to the visitor for whom they were made.
 """
 
+from app.guard.body_limit import BodyLimit
 from app.guard.limits import Limits
 from app.guard.mount import mount_page
 from app.guard.visitors import Visitors
 
-__all__ = ["Limits", "Visitors", "mount_page"]
+__all__ = ["BodyLimit", "Limits", "Visitors", "mount_page"]

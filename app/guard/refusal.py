@@ -1,7 +1,6 @@
 """What the guard says to a request that it refuses: a sentence for people, never a value of the request."""
 
 import secrets
-from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
 
@@ -16,7 +15,7 @@ class RefusedError(Exception):
         sentence: for the visitor; says what was wrong and what to do.
     """
 
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence

@@ -390,6 +390,15 @@ def test_a_huge_body_is_refused_before_it_is_read(target: Target) -> None:
     assert time.monotonic() - began < 10
 
 
+def test_no_route_of_the_site_takes_an_endless_body(target: Target) -> None:
+    client = target.client()
+    form = {"content-type": "application/x-www-form-urlencoded", "origin": "http://testserver"}
+    for path in ("/sign-in", "/rate/api/begin", "/rate/api/answer", "/", "/prosody/", "/nowhere"):
+        for content in (b"x" * 2_000_000, iter([b"name=" + b"x" * 600_000] * 4)):
+            answer = client.post(path, content=content, headers=form)
+            assert answer.status_code in (400, 404, 405, 413), path
+
+
 def test_uploads_are_bounded_in_size_number_and_all(target: Target, cache: Path) -> None:
     client = target.client()
     large = client.post("/gradio_api/upload", files={"files": ("a.wav", b"\0" * 50_200_000)})
