@@ -1,7 +1,7 @@
 """Bodies of requests: read within limits, and as the one meaning that everybody after the guard gets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +17,9 @@ NOT_JSON = "This request could not be read. Reload the page and try again."
 TOO_SLOW = "The connection was too slow. Try again."
 
 
-async def chunks(receive: Receive, most_bytes: int, seconds: float, too_large: str = TOO_LARGE) -> AsyncIterator[bytes]:
+async def chunks(
+    receive: Receive, most_bytes: int, seconds: float, too_large: str = TOO_LARGE
+) -> AsyncGenerator[bytes, None]:
     """Yield the parts of a body as they come.
 
     Raises:

@@ -27,6 +27,8 @@ from app.guard.visitors import Visitors
 
 _log = logging.getLogger(__name__)
 _API = "/gradio_api"
+_OF_GRADIO = ("deep_link", "session_hash")
+_WORD = re.compile(r"[\w .:@+-]{1,300}")
 _READ, _POST = ("GET", "HEAD"), ("POST",)
 
 
@@ -36,21 +38,21 @@ class Route:
 
     Attributes:
         own: asked for by the page's own scripts, never by another site.
-        query: parameters that are passed on.
+        query: parameters that are passed on; None for all whose names and values are plain words.
     """
 
     name: str
     methods: tuple[str, ...]
     pattern: str
     own: bool = True
-    query: tuple[str, ...] = ()
+    query: tuple[str, ...] | None = ()
 
     def match(self, path: str) -> re.Match[str] | None:
         return re.fullmatch(self.pattern, path)
 
 
 ROUTES = (
-    Route("page", _READ, r"/?", own=False, query=("take", "__theme")),
+    Route("page", _READ, r"/?", own=False, query=None),
     Route(
         "asset", _READ, r"/(?:static|assets)(?:/[\w@+-][\w@+.-]*)+|/theme\.css|/favicon\.ico|/robots\.txt", query=("v",)
     ),
@@ -58,7 +60,7 @@ ROUTES = (
     Route("info", _READ, rf"{_API}/app_id/?"),
     Route("heartbeat", _READ, rf"{_API}/heartbeat/([^/]+)"),
     Route("messages", _READ, rf"{_API}/queue/data", query=("session_hash",)),
-    Route("event", _POST, rf"{_API}/(?:queue/join|run/[\w.-]+/?)"),
+    Route("event", _POST, rf"{_API}/(?:queue/join|run/[\w.-]+/?)", query=None),
     Route("cancel", _POST, rf"{_API}/cancel"),
     Route("reset", _POST, rf"{_API}/reset/?"),
     Route("upload", _POST, rf"{_API}/upload"),
@@ -239,7 +241,12 @@ class Gate:
 
 
 def _inner(request: Request, route: Route, accepts_compressed: bool = False) -> Scope:
-    query = urlencode([(name, value) for name, value in request.query_params.items() if name in route.query])
+    given = request.query_params.multi_items()
+    if route.query is None:  # a page's own, such as the ticket of a take; an event has those of its page
+        kept = [(name, value) for name, value in given if name not in _OF_GRADIO and _WORD.fullmatch(name + value)]
+    else:
+        kept = [(name, value) for name, value in given if name in route.query]
+    query = urlencode(kept)
     scope = for_gradio(request.scope, query.encode())
     if accepts_compressed and (accepted := request.headers.get("accept-encoding")):
         scope["headers"].append((b"accept-encoding", accepted.encode("latin-1")))

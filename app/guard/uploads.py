@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -69,7 +69,7 @@ class Uploads:
         await run_in_threadpool(_copy, part, path)
         return f"{HANDED}{str(path)[len(str(self.visitors.root)) :]}"
 
-    async def _counted(self, body: AsyncIterator[bytes], watched: str) -> AsyncIterator[bytes]:
+    async def _counted(self, body: AsyncIterator[bytes], watched: str) -> AsyncGenerator[bytes, None]:
         total, name = 0, ""
         async for part in body:
             found = _FILE_NAME.search(part) if not name else None
@@ -91,9 +91,9 @@ class Uploads:
 
     async def _events(self, watched: str) -> AsyncIterator[str]:
         shown = 0
-        for _ in range(1200):  # five minutes
+        for waited in range(1200):  # five minutes
             state = self.progress.get(watched, ("", 0))
-            if state is None:
+            if state is None or (watched not in self.progress and waited > 20):
                 break
             name, done = state
             if done > shown:
