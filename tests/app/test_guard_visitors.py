@@ -1,9 +1,13 @@
 """Files go with the visit: at once when the page is closed, soon when its connection is lost, and only then."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import Mount
@@ -13,7 +17,8 @@ from app.context import Context
 from app.guard import Limits, Visitors
 from app.guard.gate import Gate
 from app.guard.refusal import RefusedError
-from engine import Engine
+from app.visit import Clip
+from engine import AudioError, Engine
 from tests.clips import speechlike, write_wav16
 
 META = {"_type": "gradio.FileData"}
@@ -161,3 +166,50 @@ def test_nothing_of_a_visit_is_left_when_the_page_is_closed(site: FastAPI, tmp_p
         assert visit.clip is None
         assert "mypage" not in gate.app.state_holder
     assert not [path for path in (tmp_path / "gradio").rglob("*") if path.is_file()]
+
+
+def test_no_more_than_two_clips_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = write_wav16(tmp_path / "clip.wav", speechlike(1.0))
+    running, most = 0, 0
+    lock = threading.Lock()
+
+    def slow(*_: object) -> tuple[torch.Tensor, int]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.05)
+        with lock:
+            running -= 1
+        return torch.zeros(16_000), 16_000
+
+    monkeypatch.setattr("app.visit.read_audio", slow)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(Clip.read, [str(path)] * 8))
+    assert most == 2
+
+
+def test_a_clip_that_is_gone_is_told_without_its_path(tmp_path: Path) -> None:
+    for path in (str(tmp_path / "gone.wav"), "bad\0name", str(tmp_path)):
+        with pytest.raises(AudioError) as caught:
+            Clip.read(path)
+        assert str(tmp_path) not in str(caught.value)
+        assert "bad" not in str(caught.value)
+
+
+def test_a_page_gets_its_own_parameters_and_none_of_gradios(site: FastAPI) -> None:
+    gate = next(route.app for route in site.router.routes if isinstance(route, Mount) and route.path == "")
+    assert isinstance(gate, Gate)
+    asked: list[bytes] = []
+    inner = gate.app
+
+    async def noted(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["query_string"])
+        await inner(scope, receive, send)
+
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(gate, "app", noted)
+    with TestClient(site) as client:
+        client.get("/?take=a-Ticket_1&deep_link=x&path=/etc/passwd&url=..%2f")
+    monkey.undo()
+    assert asked == [b"take=a-Ticket_1"]
