@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import gradio as gr
 import orjson
 from gradio.routes import App
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -27,9 +28,16 @@ from app.guard.visitors import Visitors
 
 _log = logging.getLogger(__name__)
 _API = "/gradio_api"
+_ADMITTED = "undertone.admitted"
 _OF_GRADIO = ("deep_link", "session_hash")
 _WORD = re.compile(r"[\w .:@+-]{1,300}")
 _READ, _POST = ("GET", "HEAD"), ("POST",)
+
+
+def admitted(request: Request) -> str | None:
+    """The name that the gate found for a request; for Gradio, which refuses requests without one."""
+    name = request.scope.get(_ADMITTED)
+    return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True)
@@ -75,14 +83,14 @@ class Gate:
     """An ASGI application in front of a page's Gradio application.
 
     Attributes:
-        admit: raises HTTPException for a request by somebody who may not see the page.
+        admit: returns the name of who may see the page; raises HTTPException for anybody else.
         scripts: hashes of what Gradio adds to the page in the browser.
     """
 
     app: App
     blocks: gr.Blocks
     visitors: Visitors
-    admit: Callable[[Request], Any] | None = None
+    admit: Callable[[Request], str] | None = None
     scripts: tuple[str, ...] = ()
     uploads: Uploads = field(init=False)
 
@@ -93,12 +101,13 @@ class Gate:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})  # Gradio has none
             return
-        request = Request(scope, receive)
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         found = next(((route, match) for route in ROUTES if (match := route.match(path))), None)
         if self.admit is not None and (found is None or found[0].name != "asset"):
-            self.admit(request)
-        if found is None or request.method not in found[0].methods:
+            # It asks the database, for which nobody else has to wait; Gradio is told the answer, see `admitted`.
+            scope = {**scope, _ADMITTED: await run_in_threadpool(self.admit, Request(scope))}
+        request = Request(scope, receive)
+        if found is None or scope["method"] not in found[0].methods:
             raise HTTPException(404)
         route, match = found
         try:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Mount
 
 from app.guard.errors import speak_errors
-from app.guard.gate import Gate
+from app.guard.gate import Gate, admitted
 from app.guard.headers import script_hashes
 from app.guard.visitors import Visitors
 
@@ -19,14 +19,14 @@ def mount_page(
     blocks: gr.Blocks,
     path: str,
     visitors: Visitors,
-    admit: Callable[[Request], Any] | None = None,
+    admit: Callable[[Request], str] | None = None,
     **options: Any,
 ) -> None:
     """Mount a page under its path, with nothing of Gradio reachable but through the gate.
 
     Args:
         visitors: shared by all pages of the site.
-        admit: raises HTTPException for whoever may not see the page.
+        admit: returns the name of who may see the page; raises HTTPException for anybody else.
         options: of `gr.mount_gradio_app`.
     """
     for block in blocks.blocks.values():
@@ -34,8 +34,8 @@ def mount_page(
             block.GRADIO_CACHE = str(visitors.root)  # files that lie there are served as they are, not copied
     speak_errors(blocks)
     gr.mount_gradio_app(
-        app, blocks, path=path, auth_dependency=admit, show_error=False, ssr_mode=False, enable_monitoring=False,
-        mcp_server=False, pwa=False, run_history=False, footer_links=[],
+        app, blocks, path=path, auth_dependency=None if admit is None else admitted, show_error=False, ssr_mode=False,
+        enable_monitoring=False, mcp_server=False, pwa=False, run_history=False, footer_links=[],
         max_file_size=visitors.limits.upload_bytes, **options,
     )  # fmt: skip
     # Gradio looks at the paths in a request only once this is set, and sets it itself only in `launch()`.

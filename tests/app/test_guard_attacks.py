@@ -461,6 +461,20 @@ def test_pages_may_run_only_their_own_scripts_and_lie_only_in_known_frames(targe
         assert client.get(f"{page}/theme.css").headers["x-content-type-options"] == "nosniff"
 
 
+def test_behind_the_gate_gradio_itself_refuses_as_well(target: Target, cache: Path) -> None:
+    """A second layer: what the gate might let through one day is still looked at by Gradio, and quoted by nobody."""
+    gate = target.gates[""]
+    with TestClient(gate.app, raise_server_exceptions=False) as inside:
+        for number, event in gate.blocks.fns.items():
+            if event.fn is None or event.queue:
+                continue
+            data = [{"path": str(target.secret), "meta": META} for _ in event.inputs]
+            answer = inside.post("/gradio_api/run/predict", json=body(number, data))
+            assert SECRET not in answer.text
+            assert str(cache) not in answer.text
+    assert_nothing_was_copied(target, cache)
+
+
 def test_the_servers_folder_is_in_nothing_that_a_page_receives(target: Target, cache: Path) -> None:
     client = target.client()
     for page in target.gates:
