@@ -39,7 +39,7 @@ class MonoBuffer:
         if self._reducer is not None:
             self._append(self._reducer.push(block))
             return
-        self._kept += memoryview(block).cast("B")
+        self._kept += block.tobytes()
         if len(self._kept) > 4 * self._most_samples and self._rate_hz > REDUCED_RATE_HZ:
             self._start_reducing()
 
@@ -57,7 +57,7 @@ class MonoBuffer:
 
     def _append(self, blocks: Iterator[np.ndarray]) -> None:
         for block in blocks:
-            self._kept += memoryview(np.ascontiguousarray(block)).cast("B")
+            self._kept += block.tobytes()
 
 
 class _Reducer:
