@@ -92,12 +92,11 @@ class Visitors:
         """Give a cookie to a visitor who opens a page for the first time."""
         if self.who(request) != NOBODY:
             return
-        secure = request.url.scheme == "https"
-        # Inside another site's frame (a Space on huggingface.co) a browser only sends what is marked "None".
-        response.set_cookie(
-            COOKIE, secrets.token_urlsafe(32), httponly=True, secure=secure, path="/",
-            samesite="none" if secure else "lax", partitioned=secure,
-        )  # fmt: skip
+        # Inside another site's frame (a Space on huggingface.co) a browser only sends what is marked "None". Written by
+        # hand, as Python before 3.14 knows no partitioned cookies.
+        https = request.url.scheme == "https"
+        scope = "SameSite=None; Secure; Partitioned" if https else "SameSite=Lax"
+        response.headers.append("Set-Cookie", f"{COOKIE}={secrets.token_urlsafe(32)}; HttpOnly; Path=/; {scope}")
 
     def session(self, name: object, visitor: str, forget: Callable[[], None]) -> str:
         """Let a request act for an open page, which is its sender's from now on.

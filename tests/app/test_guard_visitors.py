@@ -213,3 +213,14 @@ def test_a_page_gets_its_own_parameters_and_none_of_gradios(site: FastAPI) -> No
         client.get("/?take=a-Ticket_1&deep_link=x&path=/etc/passwd&url=..%2f")
     monkey.undo()
     assert asked == [b"take=a-Ticket_1"]
+
+
+def test_a_visitor_gets_one_cookie_that_scripts_cannot_read_and_a_frame_of_a_space_can_send(site: FastAPI) -> None:
+    plain = TestClient(site).get("/").headers["set-cookie"]
+    assert plain.startswith("undertone_visitor=")
+    assert plain.endswith("; HttpOnly; Path=/; SameSite=Lax")
+    client = TestClient(site, base_url="https://testserver")
+    secure = client.get("/")
+    assert secure.status_code == 200
+    assert secure.headers["set-cookie"].endswith("; HttpOnly; Path=/; SameSite=None; Secure; Partitioned")
+    assert "set-cookie" not in client.get("/prosody/").headers
