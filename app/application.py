@@ -8,12 +8,13 @@ from pathlib import Path
 import gradio as gr
 from fastapi import FastAPI
 from gradio.context import Context as OpenBlocks
+from gradio.utils import get_upload_folder
 
 from app import continue_page, prosody, results_page
 from app.context import Context
+from app.guard import BodyLimit, Visitors, mount_page
 from app.theme import STYLE_PATH, theme
 
-MAX_UPLOAD = "50mb"
 FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
 
 
@@ -46,24 +47,20 @@ def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
         pages: in the order of the navigation; one of them at "/".
     """
     app = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(BodyLimit)
+    visitors = Visitors(Path(get_upload_folder()))
     guard = None
     if context.laboratory is not None:
         context.laboratory.add_to(app)
         guard, pages = context.laboratory.sign_in.require_admin, (*pages, RESULTS)
     for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
-        gr.mount_gradio_app(
+        mount_page(
             app,
             build_page(context, page, pages),
             path=page.path,
-            auth_dependency=guard if page.signed_in else None,
-            footer_links=[],
-            run_history=False,
-            max_file_size=MAX_UPLOAD,
+            visitors=visitors,
+            admit=guard if page.signed_in else None,
             allowed_paths=[str(path.resolve()) for path in context.examples],
-            show_error=True,
-            ssr_mode=False,
-            enable_monitoring=False,
-            mcp_server=False,
             theme=theme(),
             css_paths=STYLE_PATH,
             head=head_html(),

@@ -61,7 +61,7 @@ class Context:
             self._visits[session] = visit
 
     def leave(self, session: str | None) -> None:
-        """The page was closed or reloaded: stop its run. Its takes stay for an hour, in case it was the network."""
+        """The connection to a page ended: stop its run. The guard removes its visit when it does not come back."""
         visit = self._visits.get(session or "")
         if visit is not None:
             visit.cancel()

@@ -3,12 +3,12 @@
 import os
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app.work_folder import work_folder
 from engine.errors import UndertoneError
 
 DEFAULT_EXAMPLES = Path("assets/examples")
@@ -42,10 +42,10 @@ def serve(
         ServeError: the port is taken or the address is not this machine's.
         ProxyNameError: a proxy is no address.
     """
-    with tempfile.TemporaryDirectory(prefix="undertone-", ignore_cleanup_errors=True) as folder:
+    with work_folder() as folder:
         # Gradio reads these when it is imported or when widgets are built, so they come first.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "gradio")
+        os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         import uvicorn
 
@@ -62,8 +62,10 @@ def serve(
         settle_threads(engine)
         places = Places.at(data) if data else Places.default()
         with _listen(host, port) as listener, opened(places) as db:
-            laboratory = Laboratory.on(db, places, Path(folder) / "downloads")
-            context = Context(engine, Path(folder) / "visits", tuple(find_examples(examples)), laboratory=laboratory)
+            laboratory = Laboratory.on(db, places, folder / "gradio" / "downloads")
+            context = Context(
+                engine, folder / "gradio" / "visits", tuple(find_examples(examples)), laboratory=laboratory
+            )
             site = behind_proxies(create_app(context), proxies)
             config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=3, proxy_headers=False)
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host

@@ -5,16 +5,22 @@ import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from torch import Tensor
 
 from app.blind import BlindPair
 from app.handover import HandedTake
-from engine import AudioError, AudioLimits, Take, TakeSettings, read_audio
+from engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError, read_audio
 from engine.audio import cut
 
+DECODERS = threading.BoundedSemaphore(2)  # files being decoded at once: each takes up to 100 MB while it is
+DECODER_SECONDS = 30.0
 UPLOAD_LIMITS = AudioLimits(max_file_seconds=180.0)  # a visitor's clip stays in memory while the page is open
+
+
+class VisitError(UndertoneError):
+    """Something is asked of a visit that is over."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,14 @@ class Clip:
 
     @classmethod
     def read(cls, path: str) -> "Clip":
-        """Read a file that the visitor recorded or uploaded. Raises AudioError."""
-        waveform, sample_rate_hz = read_audio(path, UPLOAD_LIMITS)
-        return cls(waveform, sample_rate_hz)
+        """Read a file that the visitor recorded or uploaded. Raises AudioError, which never names the path."""
+        if not DECODERS.acquire(timeout=DECODER_SECONDS):
+            raise AudioError("too many clips are being read just now. Choose it again in a minute.")
+        try:
+            with _opened(path) as file:
+                return cls(*read_audio(file, UPLOAD_LIMITS))
+        finally:
+            DECODERS.release()
 
     @property
     def seconds(self) -> float:
@@ -37,6 +48,13 @@ class Clip:
     def cut(self, start: float, length: float) -> Tensor:
         """[samples] between two times, at the clip's own rate. Raises AudioError."""
         return cut(self.waveform, self.sample_rate_hz, start, start + length)
+
+
+def _opened(path: str) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        raise AudioError("the clip is not here any more. Choose it again.") from None
 
 
 @dataclass
@@ -96,6 +114,7 @@ class Visitor:
     run: Run | None = None
     blind: BlindPair | None = None
     _folder: Path | None = None
+    _closed: bool = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """gr.State gives each visitor a copy of its initial value: an empty visit of their own."""
@@ -103,7 +122,9 @@ class Visitor:
 
     @property
     def folder(self) -> Path:
-        """This visit's own folder, with a name that nobody can guess."""
+        """This visit's own folder, with a name that nobody can guess. Raises VisitError after the visitor has left."""
+        if self._closed:
+            raise VisitError("this page was left. Reload it to go on.")
         if self._folder is None or not self._folder.is_dir():
             self._folder = self.root / secrets.token_urlsafe(16)
             self._folder.mkdir(parents=True)
@@ -127,7 +148,8 @@ class Visitor:
             self.run = None
 
     def close(self) -> None:
-        """Stop and remove the files: called when the visitor has been gone for an hour."""
+        """Stop and remove the files: called when the visitor has left. A run that is still ending writes no more."""
+        self._closed = True
         self.cancel()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.config import Config
 from engine.errors import AudioError
+from engine.mono_buffer import MonoBuffer
 
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 
@@ -45,7 +46,8 @@ def read_audio(source: Source, limits: AudioLimits = AudioLimits()) -> tuple[Ten
     Args:
         source: a path, the bytes of a file, or an open binary file.
     Returns:
-        (mono waveform float32 [samples], sample rate in Hz).
+        (mono waveform float32 [samples], sample rate in Hz). A file above 48 kHz with more than ten million samples is
+        read at 48 kHz, so that no file takes more than 115 MB.
     Raises:
         AudioError: not a sound file, damaged, empty, or outside the limits.
     """
@@ -194,7 +196,7 @@ def _read_with_soundfile(data: bytes, limits: AudioLimits) -> tuple[Tensor, int]
         mixer = _Mixer(file.samplerate, limits)
         while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
             mixer.add(block.T)
-        return mixer.waveform(), file.samplerate
+        return mixer.waveform()
 
 
 def _read_with_av(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tensor, int]:
@@ -212,7 +214,7 @@ def _read_with_av(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tenso
                 mixer.add(piece.to_ndarray())
         for piece in converter.resample(None):
             mixer.add(piece.to_ndarray())
-        return mixer.waveform(), rate
+        return mixer.waveform()
 
 
 class _LenientBytes(BytesIO):
@@ -231,19 +233,20 @@ class _Mixer:
     def __init__(self, rate_hz: int, limits: AudioLimits) -> None:
         self._max_seconds = limits.max_file_seconds
         self._rate_hz = rate_hz
-        self._blocks: list[np.ndarray] = []
+        self._buffer = MonoBuffer(rate_hz)
         self._samples = 0
 
     def add(self, block: np.ndarray) -> None:
-        self._blocks.append(block.mean(0, dtype=np.float32))
         self._samples += block.shape[1]
         if self._samples > self._max_seconds * self._rate_hz:
             raise AudioError(f"the file is longer than {self._max_seconds:g} s. Cut it first.")
+        self._buffer.add(block.mean(0, dtype=np.float32))
 
-    def waveform(self) -> Tensor:
+    def waveform(self) -> tuple[Tensor, int]:
+        """Everything that was added, and the rate at which it was kept."""
         if self._samples == 0:
             raise AudioError("the file has no samples: its length is 0 s. Record or export it again.")
-        return torch.from_numpy(np.concatenate(self._blocks).astype(np.float32))
+        return self._buffer.waveform(), self._buffer.rate_hz
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ import numpy as np
 import soundfile
 import uvicorn
 from fastapi import FastAPI
+from gradio.utils import get_upload_folder
 
 from app import results_page
+from app.guard import Visitors, mount_page
 from app.passphrases import add_admin
 from app.results.desk import Desk
 from app.results.routes import results_router
@@ -54,20 +56,8 @@ def results_app(db: Database, places: Places) -> FastAPI:
     for event in page.fns.values():
         event.api_visibility = "private"
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
-    gr.mount_gradio_app(
-        app,
-        page,
-        path="/results",
-        auth_dependency=sign_in.require_admin,
-        footer_links=[],
-        run_history=False,
-        show_error=True,
-        ssr_mode=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        theme=theme(),
-        css_paths=STYLE_PATH,
-    )
+    visitors = Visitors(Path(get_upload_folder()))
+    mount_page(app, page, "/results", visitors, sign_in.require_admin, theme=theme(), css_paths=STYLE_PATH)
     return app
 
 

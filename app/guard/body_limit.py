@@ -1,0 +1,45 @@
+"""Bounds the bodies of every request to a site, whichever part of it answers."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.guard.bodies import TOO_LARGE, check_length
+from app.guard.limits import Limits
+from app.guard.refusal import RefusedError, refusal
+
+UPLOAD_ENDING = "/gradio_api/upload"  # has its own, larger bound in the gate
+
+
+class BodyLimit:
+    """ASGI middleware that ends a request whose body is larger than any form or event."""
+
+    def __init__(self, app: ASGIApp, limits: Limits = Limits()) -> None:
+        self.app = app
+        self._most_bytes = limits.json_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].endswith(UPLOAD_ENDING):
+            await self.app(scope, receive, send)
+            return
+        total, begun = 0, False
+
+        async def counted() -> Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > self._most_bytes:
+                raise RefusedError(413, TOO_LARGE)
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            check_length(Headers(scope=scope).get("content-length"), self._most_bytes)
+            await self.app(scope, counted, watched)
+        except RefusedError as refused:
+            if begun:
+                raise
+            await refusal(refused.status, refused.sentence)(scope, receive, send)

@@ -1,0 +1,67 @@
+"""Errors in event functions: those for people reach them in words, all others as a sentence with a number."""
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+from gradio.exceptions import Error as GradioError
+
+from app.guard.refusal import WENT_WRONG, error_number
+from engine.errors import UndertoneError
+
+SPOKEN = "Undertone"  # the title of an error whose words are ours; the guard replaces the words of all others
+_log = logging.getLogger(__name__)
+
+
+class SpokenError(GradioError):
+    """An error whose message is for the visitor."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, title=SPOKEN, print_exception=False)
+
+
+def speak_errors(blocks: gr.Blocks) -> None:
+    """Wrap every event function of a page; call it once, when all events are bound."""
+    for event in blocks.fns.values():
+        if event.fn is not None:
+            event.fn = _speaking(event.fn)
+
+
+def _speaking(function: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def yielding(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with _spoken():
+                yield from function(*args, **kwargs)
+
+        return yielding
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return function  # the pages have none; the guard still puts their errors into words
+
+    @functools.wraps(function)
+    def returning(*args: Any, **kwargs: Any) -> Any:
+        with _spoken():
+            return function(*args, **kwargs)
+
+    return returning
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    try:
+        yield
+    except SpokenError:
+        raise
+    except UndertoneError as error:
+        raise SpokenError(str(error)) from error
+    except GradioError as error:
+        raise SpokenError(str(error.message)) from error
+    except Exception as error:
+        number = error_number()
+        _log.exception("error %s", number)
+        raise SpokenError(WENT_WRONG.format(number=number)) from error

@@ -1,0 +1,105 @@
+"""Headers on the way in, which Gradio is not told, and on the way out, which tell the browser what a page may do."""
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import Scope
+
+from app.guard.refusal import RefusedError
+
+# Gradio builds absolute addresses from the request. It is told this one, which is taken out again on the way to the
+# visitor: the page then uses its own address, whatever proxies stand in between and whatever a request says of itself.
+ORIGIN_HOST = "gradio.invalid"
+ORIGIN = f"http://{ORIGIN_HOST}"
+OTHER_SITE = "This request came from another site's page. Open the page itself and try again."
+_LEAVING = Path(__file__).with_name("leaving.js")
+FRAME_ANCESTORS = "frame-ancestors 'self' https://huggingface.co"
+
+_BELIEVED_BY_GRADIO = ("x-gradio-", "x-forwarded-", "x-direct-", "x-ip-token", "x-zerogpu")
+_NOT_PASSED_ON = frozenset(
+    {b"origin", b"forwarded", b"accept-encoding", b"content-length", b"host", b"range", b"referer"}
+)
+
+# Gradio makes functions of the pages' own scripts (`js=`, `js_on_load`) and, like Plotly, styles in place.
+_POLICY = (
+    "default-src 'self'; script-src 'self' {scripts} 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
+    f"worker-src 'self' blob:; object-src 'none'; form-action 'self'; base-uri 'self'; {FRAME_ANCESTORS}"
+)
+CLOSED_POLICY = f"default-src 'none'; {FRAME_ANCESTORS}"
+FILE_POLICY = f"default-src 'none'; sandbox; {FRAME_ANCESTORS}"
+
+
+def for_gradio(scope: Scope, query: bytes) -> Scope:
+    """The request as Gradio may know it: without what it would believe about proxies, origins and history."""
+    kept = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name not in _NOT_PASSED_ON and not name.decode("latin-1").startswith(_BELIEVED_BY_GRADIO)
+    ]
+    headers = [(b"host", ORIGIN_HOST.encode()), *kept]
+    return {**scope, "scheme": "http", "server": (ORIGIN_HOST, 80), "headers": headers, "query_string": query}
+
+
+def without_origin(content: bytes) -> bytes:
+    """Addresses under the invented origin become addresses on this site."""
+    whole = f'"{ORIGIN}"'.encode()
+    return content.replace(whole, b'"/"').replace(ORIGIN.encode(), b"")
+
+
+def check_site(headers: Headers) -> None:
+    """Refuse what another site's page sends or wants to read. Raises RefusedError."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        same = site in ("same-origin", "none")
+    else:
+        same = origin is None or urlsplit(origin).netloc == headers.get("host")
+    if not same:
+        raise RefusedError(HTTPStatus.FORBIDDEN, OTHER_SITE)
+
+
+def new_nonce() -> str:
+    """A value that nobody can know before the page is made."""
+    return base64.b64encode(secrets.token_bytes(16)).decode()
+
+
+def with_nonce(html: bytes, nonce: str) -> bytes:
+    """The page's own scripts with the mark by which its policy knows them."""
+    return re.sub(rb"<script(?=[\s>])", f'<script nonce="{nonce}"'.encode(), html)
+
+
+def with_leaving(html: bytes) -> bytes:
+    """The page with the script that tells when it is closed, before all others."""
+    return html.replace(b"<head>", b"<head><script>" + _LEAVING.read_bytes() + b"</script>", 1)
+
+
+def script_hashes(head: str) -> tuple[str, ...]:
+    """Hashes of the scripts in HTML that Gradio adds to a page in the browser, where they lose any mark."""
+    texts = re.findall(r"<script>(.*?)</script>", head, re.DOTALL)
+    return tuple(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts)
+
+
+def page_policy(nonce: str, scripts: Iterable[str]) -> str:
+    """What a page may do: run its own scripts, ask its own server, and lie in a frame of its own or of a Space."""
+    return _POLICY.format(scripts=" ".join((f"'nonce-{nonce}'", *scripts)))
+
+
+def secure(headers: MutableHeaders, policy: str = CLOSED_POLICY) -> None:
+    """Set what every answer has, and take away what would let other sites read it."""
+    for name in _cors(headers):
+        del headers[name]
+    headers["Content-Security-Policy"] = policy
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+
+
+def _cors(headers: MutableHeaders) -> Iterable[str]:
+    return [name for name in headers if name.lower().startswith("access-control-")]

@@ -1,0 +1,45 @@
+"""Mounts a page's Blocks behind its gate."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.routing import Mount
+
+from app.guard.errors import speak_errors
+from app.guard.gate import Gate, admitted
+from app.guard.headers import script_hashes
+from app.guard.visitors import Visitors
+
+
+def mount_page(
+    app: FastAPI,
+    blocks: gr.Blocks,
+    path: str,
+    visitors: Visitors,
+    admit: Callable[[Request], str] | None = None,
+    **options: Any,
+) -> None:
+    """Mount a page under its path, with nothing of Gradio reachable but through the gate.
+
+    Args:
+        visitors: shared by all pages of the site.
+        admit: returns the name of who may see the page; raises HTTPException for anybody else.
+        options: of `gr.mount_gradio_app`.
+    """
+    for block in blocks.blocks.values():
+        if hasattr(block, "GRADIO_CACHE"):
+            block.GRADIO_CACHE = str(visitors.root)  # files that lie there are served as they are, not copied
+    speak_errors(blocks)
+    gr.mount_gradio_app(
+        app, blocks, path=path, auth_dependency=None if admit is None else admitted, show_error=False, ssr_mode=False,
+        enable_monitoring=False, mcp_server=False, pwa=False, run_history=False, footer_links=[],
+        max_file_size=visitors.limits.upload_bytes, **options,
+    )  # fmt: skip
+    # Gradio looks at the paths in a request only once this is set, and sets it itself only in `launch()`.
+    blocks.has_launched = True
+    mount = app.router.routes[-1]
+    assert isinstance(mount, Mount)
+    mount.app = Gate(mount.app, blocks, visitors, admit, script_hashes(options.get("head", "")))

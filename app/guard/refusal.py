@@ -1,0 +1,31 @@
+"""What the guard says to a request that it refuses: a sentence for people, never a value of the request."""
+
+import secrets
+
+from starlette.responses import JSONResponse, Response
+
+WENT_WRONG = "Something went wrong on this server. Try again; if it stays, tell its keeper the number {number}."
+
+
+class RefusedError(Exception):
+    """A request that is not let through.
+
+    Args:
+        status: of the answer.
+        sentence: for the visitor; says what was wrong and what to do.
+    """
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+def refusal(status: int, sentence: str) -> Response:
+    """The answer, in the two words by which Gradio's pages know an error."""
+    return JSONResponse({"detail": sentence, "error": sentence}, status, headers={"Cache-Control": "no-store"})
+
+
+def error_number() -> str:
+    """A number that stands in the answer and in the log, and means nothing else."""
+    return secrets.token_hex(4)
