@@ -1,65 +1,19 @@
 """A take: one continuation with everything needed to make it again, as a wav and a JSON file."""
 
-import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from engine.checked import checked
-from engine.config import Config
-from engine.errors import SettingsError
-from engine.sampling import Sampling
 from engine.speech import Speech
+from engine.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
+from engine.wav import float_wav
 
-ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
-MAX_SEED = 2**31 - 1
-MAX_TAKES = 16
+__all__ = ["ENGINE_VERSION", "MAX_SEED", "MAX_TAKES", "Ended", "Take", "TakeSettings", "sample_bytes", "wav_bytes"]
 
 Ended = Literal["learned", "voice", "limit"]
-
-
-class TakeSettings(Config):
-    """What made a take: the JSON beside the wav."""
-
-    format_version: Literal[1] = 1
-    engine_version: int = ENGINE_VERSION
-    torch_version: str
-    device: str  # "cpu" or the GPU's name
-    dtype: str  # of the transformer
-    threads: Annotated[int, Field(ge=1, le=1024)]
-    bundle_name: str
-    bundle_sha256: str
-    prompt_sha256: str  # of the 16 kHz prompt samples
-    frames_sha256: str  # of the prompt's tokens, latents and utterance embedding
-    prompt_start_seconds: float
-    prompt_end_seconds: float | None
-    prompt_frames: int
-    seconds: float  # of continuation at most
-    sampling: Sampling
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]  # of the first take of the batch; take i has seed + i
-    num_takes: Annotated[int, Field(ge=1, le=MAX_TAKES)]  # drawn together: sums are rounded differently in other sizes
-    index: Annotated[int, Field(ge=0)]  # of this take in the batch
-
-    @classmethod
-    def read(cls, source: str | Path) -> "TakeSettings":
-        """Settings from a JSON file.
-
-        Raises:
-            SettingsError: naming the file and the key.
-        """
-        path = Path(source)
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{path} cannot be read as settings of a take: {error}.") from error
-        if not isinstance(values, dict):
-            raise SettingsError(f"{path} holds a {type(values).__name__}; expected the settings of a take.")
-        return checked(cls, values, str(path), SettingsError, complete=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,14 +56,10 @@ class Take:
 
 
 def wav_bytes(waveform: Tensor, sample_rate_hz: int = 16_000) -> bytes:
-    """A 32-bit float wav file of [samples].
+    """Return a 32-bit float wav file of [samples]: the same samples give the same bytes."""
+    return float_wav(sample_bytes(waveform), sample_rate_hz)
 
-    Written here because libsndfile puts the time of writing into a float wav: the same samples, other bytes.
-    """
-    data = waveform.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes()
-    frame_bytes = 4
-    fields = (3, 1, sample_rate_hz, sample_rate_hz * frame_bytes, frame_bytes, 32, 0)  # 3: IEEE float; 1 channel
-    form = b"fmt " + struct.pack("<IHHIIHHH", 18, *fields)
-    fact = b"fact" + struct.pack("<II", 4, waveform.numel())
-    body = b"WAVE" + form + fact + b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+def sample_bytes(waveform: Tensor) -> bytes:
+    """Return [samples] as little-endian float32."""
+    return waveform.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes()
