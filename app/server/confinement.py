@@ -31,7 +31,19 @@ _SETTINGS = (
     "nsswitch.conf", "hosts", "host.conf", "OpenCL", "vulkan",
     "ssl/certs", "ssl/openssl.cnf", "ssl/cert.pem", "ca-certificates", "pki/tls/certs",
 )  # fmt: skip
-_PROC = ("self", "cpuinfo", "meminfo", "stat", "loadavg", "filesystems", "devices", "version", "uptime", "sys", "driver")
+_PROC = (
+    "self",
+    "cpuinfo",
+    "meminfo",
+    "stat",
+    "loadavg",
+    "filesystems",
+    "devices",
+    "version",
+    "uptime",
+    "sys",
+    "driver",
+)
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 

@@ -147,7 +147,8 @@ def test_what_is_protected_is_cut_out_of_what_is_allowed(tmp_path: Path) -> None
 
 def test_keys_tokens_and_urls_of_the_environment_stay_behind(tmp_path: Path) -> None:
     secrets = dict.fromkeys(
-        ("UNDERTONE_SECRET", "UNDERTONE_DATABASE", "UNDERTONE_DATA", "OAUTH_CLIENT_SECRET", "HF_TOKEN", "AWS_ANYTHING"), "x"
+        ("UNDERTONE_SECRET", "UNDERTONE_DATABASE", "UNDERTONE_DATA", "OAUTH_CLIENT_SECRET", "HF_TOKEN", "AWS_ANYTHING"),
+        "x",
     )
     kept = kept_environment(tmp_path, {**secrets, "PATH": "/bin", "OMP_NUM_THREADS": "1"})
     assert not set(secrets) & set(kept)
