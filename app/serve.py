@@ -1,17 +1,24 @@
-"""`undertone serve`: load a bundle, build the site, print one URL, serve until interrupted."""
+"""`undertone serve`: print one URL and serve until interrupted; raters first, the model when it has loaded.
 
+Two processes: this one owns the port and the studies, and starts a second one with the model (`app.server`).
+"""
+
+import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.errors import UndertoneError
+from engine.errors import BundleError, UndertoneError
 
 DEFAULT_EXAMPLES = Path("assets/examples")
+_LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at most
 
 
 class ServeError(UndertoneError):
@@ -39,31 +46,61 @@ def serve(
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken or the address is not this machine's.
     """
-    with tempfile.TemporaryDirectory(prefix="undertone-", ignore_cleanup_errors=True) as folder:
+    with (
+        _interrupted_quietly(),
+        tempfile.TemporaryDirectory(prefix="undertone-", ignore_cleanup_errors=True) as temporary,
+        tempfile.TemporaryDirectory(prefix="undertone-", dir=_socket_parent(), ignore_cleanup_errors=True) as sockets,
+    ):
+        folder = Path(temporary)
         # Gradio reads these when it is imported or when widgets are built, so they come first.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "gradio")
+        os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        import uvicorn
-
-        from app.application import create_app
-        from app.context import Context
         from app.laboratory import Laboratory
-        from app.prompt_panel import find_examples
-        from engine import Engine, settle_threads
+        from app.server.front import run_front
+        from app.server.process import Playground
         from studies.store import Places, opened
 
-        engine = Engine.from_pretrained(bundle, device=device)
-        settle_threads(engine)
         places = Places.at(data) if data else Places.default()
-        with _listen(host, port) as listener, opened(places) as db:
-            laboratory = Laboratory.on(db, places, Path(folder) / "downloads")
-            context = Context(engine, Path(folder) / "visits", tuple(find_examples(examples)), laboratory=laboratory)
-            config = uvicorn.Config(create_app(context), log_level="warning", timeout_graceful_shutdown=3)
-            shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
-            print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-            with _interrupted_quietly():
-                uvicorn.Server(config).run(sockets=[listener])
+        with _listen(host, port) as listener:
+            source = _bundle_folder(bundle)
+            with opened(places) as db:
+                playground = Playground(
+                    bundle=source,
+                    device=device,
+                    examples=examples.absolute(),
+                    folder=folder / "playground",
+                    sockets=Path(sockets),
+                    studies_socket=Path(sockets) / "studies",
+                    protected=places.protected,
+                )
+                shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
+                print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
+                asyncio.run(run_front(listener, Laboratory.on(db, places, folder / "downloads"), playground))
+
+
+def _socket_parent() -> str | None:
+    """Where the folder of the sockets is made: None is the usual place for temporary files, unless its name is long."""
+    return "/tmp" if len(tempfile.gettempdir()) > _LONGEST_SOCKET_FOLDER else None
+
+
+def _bundle_folder(bundle: str | Path) -> Path:
+    """The folder of a bundle. One of the Hub is fetched by a process of its own, as that loads the engine.
+
+    Raises:
+        BundleError: there is neither such a folder nor such a repository.
+    """
+    folder = Path(bundle).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    fetched = subprocess.run(
+        [sys.executable, "-m", "app.server.fetch", str(bundle)], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if fetched.returncode == 2:
+        raise BundleError(fetched.stdout.strip())
+    if fetched.returncode:
+        raise BundleError(f"bundle {str(bundle)!r} cannot be fetched; the lines above say why.")
+    return Path(fetched.stdout.strip())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What made a take, without its sound: the JSON beside the wav. Needs no torch, so that a server of studies can read it."""
+"""What made a take, without its sound: the JSON beside the wav. Needs no torch, so that studies can read it."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,7 @@
 """What the playground's process may open: its code, its model and a temporary folder, and nothing of the studies.
 
-It serves whoever comes, with a large framework. A hole in that must not reach a rater's answer, so the process gives up,
-before it hears anybody, every right that it does not need: on Linux by Landlock, elsewhere as far as Python can tell.
+It serves whoever comes, with a large framework. A hole in that must not reach a rater's answer, so the process gives
+up, before it hears anybody, every right that it does not need: on Linux by Landlock, elsewhere as far as Python can.
 """
 
 import logging
@@ -69,8 +69,8 @@ class Confinement:
             landlock.restrict(self.readable, self.listable, self.writable)
         except landlock.LandlockError as error:
             logger.warning(
-                "the playground is not confined by the system (%s): only Python's own calls that open the studies' files "
-                "are refused. Run it on Linux 5.13 or later, or in a container as a user who cannot read them.",
+                "the playground is not confined by the system (%s): only Python's own calls that open the studies' "
+                "files are refused. Run it on Linux 5.13 or later, or in a container as a user who cannot read them.",
                 error,
             )
             refuse_protected(self.protected)
@@ -127,7 +127,7 @@ def cut_out(allowed: Iterable[Path], protected: Sequence[Path]) -> tuple[Path, .
 
 
 def kept_environment(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment of the playground's process: what it needs of this one's, and its own folder as its home."""
+    """Return the environment of the playground's process: what it needs of this one's, and its folder as its home."""
     kept = {name: value for name, value in environment.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
     home = str(folder)
     return kept | {
