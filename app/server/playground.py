@@ -5,7 +5,6 @@ engine and serves its pages on a socket that it was given. It ends when the fron
 """
 
 import asyncio
-import contextlib
 import ctypes
 import json
 import logging
@@ -14,7 +13,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +58,10 @@ def main() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     reports = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints is no report
+    os.nice(NICENESS)
     settings = PlaygroundSettings.model_validate_json(sys.stdin.readline())
     _end_with(settings.parent)
     confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply()
-    os.nice(NICENESS)
     try:
         _serve(settings, lambda **report: print(json.dumps(report), file=reports, flush=True))
     except UndertoneError as error:
@@ -114,7 +112,6 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         server_header=False,
         forwarded_allow_ips="*",  # only the front process reaches this socket, and it believes nobody
         timeout_keep_alive=60,  # the front process closes first
-        timeout_graceful_shutdown=1,
     )
     listener = socket.socket(fileno=settings.listener)
     listener.setblocking(False)
@@ -122,21 +119,12 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
 
 
 async def _run(server: "uvicorn.Server", listener: socket.socket, ready: Any) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM,):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)
-    server.capture_signals = _no_signals  # type: ignore[method-assign]  # the handler above is all
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
     if server.started:
         ready()
     await serving
-
-
-@contextlib.contextmanager
-def _no_signals() -> Iterator[None]:
-    yield
 
 
 class _Alive:

@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 BACKLOG = 512
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0  # before it is started again; doubled each time
 STEADY_SECONDS = 60.0  # after so long a start counts as a good one
-END_SECONDS = 3.0  # between asking it to end and ending it
 
 
 @dataclass(frozen=True)
@@ -156,13 +155,9 @@ class Playground:
             tasks.cancel_scope.cancel()
 
     async def _end(self) -> None:
-        """Ask the process to end, and end it where it does not."""
+        """End the process at once: all that it has is in the temporary folder, and it may be hanging."""
         process = self._process
         if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        with anyio.move_on_after(END_SECONDS):
-            await process.wait()
             return
         process.kill()
         await process.wait()
