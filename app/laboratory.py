@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from fastapi import FastAPI, HTTPException, Request
 
 from app.hugging_face import add_hugging_face, is_offered
 from app.rate import rate_router
+from app.results.desk import Desk
 from app.sign_in import SignIn
 from app.sign_in_page import sign_in_router
 from engine.errors import UndertoneError
@@ -21,9 +22,6 @@ from studies.design.casual import rate_casually
 from studies.design.takes import TakeSound, study_from_sounds
 from studies.sessions import Sessions, load_secret
 from studies.store import Database, Places
-
-if TYPE_CHECKING:
-    from app.results.desk import Desk
 
 STUDY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -77,10 +75,8 @@ class Laboratory:
         return self.sessions.db
 
     @property
-    def desk(self) -> "Desk":
+    def desk(self) -> Desk:
         """What the Results page works on."""
-        from app.results.desk import Desk  # it needs Gradio
-
         return Desk(self.sign_in, self.places, self.folder)
 
     def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:

@@ -49,7 +49,7 @@ def serve(
     with (
         _interrupted_quietly(),
         tempfile.TemporaryDirectory(prefix="undertone-", ignore_cleanup_errors=True) as temporary,
-        tempfile.TemporaryDirectory(prefix="undertone-", dir=_socket_parent(), ignore_cleanup_errors=True) as sockets,
+        _socket_folder(Path(temporary)) as sockets,
     ):
         folder = Path(temporary)
         # Gradio reads these when it is imported or when widgets are built, so they come first.
@@ -70,18 +70,26 @@ def serve(
                     device=device,
                     examples=examples.absolute(),
                     folder=folder / "playground",
-                    sockets=Path(sockets),
-                    studies_socket=Path(sockets) / "studies",
+                    sockets=sockets,
+                    studies_socket=sockets / "studies",
                     protected=places.protected,
                 )
                 shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
                 print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-                asyncio.run(run_front(listener, Laboratory.on(db, places, folder / "downloads"), playground))
+                laboratory = Laboratory.on(db, places, folder / "results" / "downloads")
+                asyncio.run(run_front(listener, laboratory, playground))
 
 
-def _socket_parent() -> str | None:
-    """Where the folder of the sockets is made: None is the usual place for temporary files, unless its name is long."""
-    return "/tmp" if len(tempfile.gettempdir()) > _LONGEST_SOCKET_FOLDER else None
+@contextmanager
+def _socket_folder(folder: Path) -> Iterator[Path]:
+    """A folder for sockets that only this user can enter: below `folder`, unless the names there are too long."""
+    if len(str(folder)) <= _LONGEST_SOCKET_FOLDER:
+        sockets = folder / "sockets"
+        sockets.mkdir(mode=0o700)
+        yield sockets
+        return
+    with tempfile.TemporaryDirectory(prefix="undertone-", dir="/tmp", ignore_cleanup_errors=True) as short:
+        yield Path(short)
 
 
 def _bundle_folder(bundle: str | Path) -> Path:

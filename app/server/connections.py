@@ -8,6 +8,7 @@ connections of one address and of all; where that is reached, the connection tha
 import asyncio
 import resource
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +25,11 @@ class ConnectionBounds:
 
     Attributes:
         total: of all; less where the system allows the process fewer files.
-        of_one_address: of one address; a proxy in front of the server is one address.
+        of_one_address: of one address.
         head_seconds: from the first moment, or the last answer's next byte, to the end of a request's head.
         body_seconds, body_bytes: in so long a time at least so much of a body must come.
         stalled_seconds: how long an answer may wait for the other side to read.
+        is_proxy: whether an address is a proxy of ours, which may hold as many connections as there may be in all.
     """
 
     total: int = 2000
@@ -36,6 +38,7 @@ class ConnectionBounds:
     body_seconds: float = 20.0
     body_bytes: int = 2048
     stalled_seconds: float = 60.0
+    is_proxy: Callable[[str], bool] = lambda address: False
 
 
 def raise_file_limit(bounds: ConnectionBounds) -> int:
@@ -61,7 +64,8 @@ class _Register:
 
     def admit(self, address: str) -> bool:
         """Whether one more connection may stay; an idle one makes room: of the same address, or of who has most."""
-        crowded = address if self.of[address] >= self.bounds.of_one_address else None
+        is_full = self.of[address] >= self.bounds.of_one_address and not self.bounds.is_proxy(address)
+        crowded = address if is_full else None
         if crowded is None and self.of.total() >= self.total:
             crowded = max((one.address for one in self.idle), key=self.of.__getitem__, default="")
         if crowded is None:

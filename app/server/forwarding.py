@@ -1,4 +1,4 @@
-"""Passes requests on to the playground over its Unix socket, as they come and in both directions, and ends with them."""
+"""Passes requests on to the playground over its Unix socket, as they come, in both directions, and ends with them."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -186,7 +186,7 @@ async def _answer(pool: httpcore2.AsyncConnectionPool, request: httpcore2.Reques
 
 
 def request_headers(scope: Scope, tickets: Tickets) -> Headers:
-    """The headers that the playground gets: the visitor's without the connection's own and without what is not believed."""
+    """The headers that the playground gets: the visitor's, without the connection's own and what is not believed."""
     named = _named_by_connection(scope["headers"])
     headers = [
         (name, value)
@@ -214,7 +214,8 @@ def response_headers(received: Headers) -> Headers:
     return [
         (name, value)
         for name, value in headers
-        if name not in _HOP_BY_HOP | named | {b"date", b"server"} and not (name == b"set-cookie" and sets_sign_in(value))
+        if name not in _HOP_BY_HOP | named | {b"date", b"server"}
+        and not (name == b"set-cookie" and sets_sign_in(value))
     ]
 
 

@@ -6,9 +6,10 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import uvicorn
@@ -43,10 +44,14 @@ class Front:
     forwarding: Forwarding
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give a request to the part that its path belongs to."""
+        """Answer a request."""
+        await self.studies(scope, receive, send)
+
+    async def rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what no route of the studies is for."""
         path = scope["path"] if scope["type"] == "http" else ""
         is_results = path == RESULTS_PATH or path.startswith(f"{RESULTS_PATH}/")
-        await (self.results if is_results else self.studies)(scope, receive, send)
+        await (self.results if is_results else self.forwarding)(scope, receive, send)
 
     def stop_streams(self) -> None:
         """End what would otherwise stay open for as long as a page is shown."""
@@ -58,9 +63,9 @@ def front_app(laboratory: Laboratory, playground: Playground, tickets: Tickets) 
     """Return the application of the port, and its parts."""
     studies = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
     laboratory.add_to(studies)
-    forwarding = Forwarding(playground, tickets)
-    studies.mount("/", forwarding)  # last: it takes whatever none of the routes above is for
-    front = Front(studies, LateApp(lambda: build_results(laboratory), "Results"), forwarding)
+    results = LateApp(lambda: build_results(laboratory), "Results")
+    front = Front(studies, results, Forwarding(playground, tickets))
+    studies.mount("/", front.rest)  # last: it takes whatever none of the routes above is for
     return InWords(Slashes(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))), front
 
 
@@ -100,7 +105,11 @@ class _PrivateServer(uvicorn.Server):
 
 
 async def run_front(
-    listener: socket.socket, laboratory: Laboratory, playground: Playground, bounds: ConnectionBounds | None = None
+    listener: socket.socket,
+    laboratory: Laboratory,
+    playground: Playground,
+    bounds: ConnectionBounds = ConnectionBounds(),
+    behind: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> None:
     """Serve until an interrupt or a termination.
 
@@ -108,14 +117,16 @@ async def run_front(
         listener: the port.
         playground: not yet started.
         bounds: of the connections.
+        behind: put around all of it, to say which address a client has; None leaves that to uvicorn.
     Raises:
         BundleError: the bundle cannot be loaded.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     tickets = Tickets()
     app, front = front_app(laboratory, playground, tickets)
-    server = _Server(_config(app, http=bounded_protocol(bounds or ConnectionBounds())), front)
-    private = _PrivateServer(_config(studies_socket_app(laboratory, tickets), http="h11"))
+    config = _config(app if behind is None else behind(app), bounded_protocol(bounds), proxy_headers=behind is None)
+    server = _Server(config, front)
+    private = _PrivateServer(_config(studies_socket_app(laboratory, tickets), "h11", proxy_headers=False))
     try:
         with _private_listener(playground.studies_socket) as private_listener:
             async with anyio.create_task_group() as tasks:
@@ -129,11 +140,12 @@ async def run_front(
         raise _first(group)  # noqa: B904  # the group says nothing more
 
 
-def _config(app: ASGIApp, http: type | str) -> uvicorn.Config:
+def _config(app: ASGIApp, http: Any, proxy_headers: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=http,
         ws="none",
+        proxy_headers=proxy_headers,
         lifespan="off",
         log_level="warning",
         access_log=False,

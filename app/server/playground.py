@@ -98,7 +98,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     settle_threads(engine)
     context = Context(
         engine,
-        settings.folder / "visits",
+        settings.folder / "gradio" / "visits",
         tuple(find_examples(settings.examples)),
         opinions=StudiesClient(settings.studies_socket),
     )

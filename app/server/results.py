@@ -69,7 +69,9 @@ class LateApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or say that it is loading."""
         if self._app is None:
-            await wait_answer(scope, f"{self.name} is loading", f"{self.name} opens in a moment.", 2)(scope, receive, send)
+            await wait_answer(scope, f"{self.name} is loading", f"{self.name} opens in a moment.", 2)(
+                scope, receive, send
+            )
             return
         with anyio.CancelScope() as request:
             self._requests.add(request)

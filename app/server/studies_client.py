@@ -40,9 +40,7 @@ class StudiesClient:
             raise SignInNeededError("Sign in first.")
         try:
             sent = [
-                DraftTake(
-                    settings=take.settings, samples=b64encode(take.samples), prompt_samples=take.prompt_samples
-                )
+                DraftTake(settings=take.settings, samples=b64encode(take.samples), prompt_samples=take.prompt_samples)
                 for take in takes
             ]
             message = Draft(name=name, ticket=ticket, takes=sent)

@@ -1,4 +1,4 @@
-"""What the playground may say to the process that has the studies: two messages, each checked as if a stranger sent it."""
+"""What the playground may say to the process that has the studies: two messages, checked as if from a stranger."""
 
 from typing import Annotated
 

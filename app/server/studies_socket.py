@@ -1,4 +1,4 @@
-"""The side of the studies: answers the playground's two messages on a private socket. Nothing else can be asked there."""
+"""The side of the studies: answers the playground's two messages on a private socket, where nothing else is asked."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -11,7 +11,7 @@ _CLOSED_COOKIES = (COOKIE, "undertone_oauth")
 
 
 class Tickets:
-    """Encrypts cookies with a key of this process: the playground can hand a ticket back, and do nothing else with it."""
+    """Encrypts cookies with a key of this process: the playground can hand a ticket back, and that is all."""
 
     def __init__(self) -> None:
         self._fernet = Fernet(Fernet.generate_key())

@@ -35,7 +35,7 @@ class HubCopy:
         from huggingface_hub import HfApi  # only loaded where a copy is kept
 
         self._api = api or HfApi()
-        self._scheduler: "CommitScheduler | None" = None
+        self._scheduler: CommitScheduler | None = None
 
     def fetch(self) -> int:
         """Download everything; returns the number of files, 0 for a dataset that is new.

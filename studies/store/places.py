@@ -46,7 +46,7 @@ class Places:
 
     @property
     def protected(self) -> tuple[Path, ...]:
-        """What nobody but the process of the studies may open: the data folder, and a SQLite file that lies elsewhere."""
+        """What only the process of the studies may open: the data folder, and a SQLite file that lies elsewhere."""
         name = make_url(self.url).database if self.url.startswith("sqlite") else None
         if not name or name == ":memory:":
             return (self.data,)

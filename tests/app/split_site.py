@@ -72,7 +72,18 @@ def alive(process: int) -> bool:
 @contextmanager
 def split_site(bundle: Path, data: Path, temporary: Path | None = None, **environment: str) -> Iterator[SplitSite]:
     """Start `undertone serve`; it may still be loading its model."""
-    command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(bundle), "--port", "0", "--data", str(data)]
+    command = [
+        sys.executable,
+        "-m",
+        "app.command",
+        "serve",
+        "--bundle",
+        str(bundle),
+        "--port",
+        "0",
+        "--data",
+        str(data),
+    ]
     variables = {**os.environ, **environment}
     if temporary is not None:
         variables["TMPDIR"] = str(temporary)

@@ -10,6 +10,7 @@ from app.serve import ServeError, serve
 from tests.app.split_site import split_site
 from tests.tiny_bundle import make_tiny_bundle
 
+
 def test_it_prints_one_line_soon(tmp_path: Path) -> None:
     began = time.monotonic()
     with split_site(make_tiny_bundle(tmp_path / "tiny"), tmp_path / "data") as site:
