@@ -221,3 +221,15 @@ def test_a_take_is_heard_as_it_was_made(data: Path, takes: list[Take]) -> None:
     kept, _ = read_audio(folder / "systems" / "take-1" / "take-1.wav")
     assert torch.equal(kept, takes[0].audio)
     db.close()
+
+
+def test_a_build_that_fails_leaves_no_draft_and_an_older_definition_stays(data: Path, tmp_path: Path) -> None:
+    path = small_study(tmp_path)
+    broken = yaml.safe_load(path.read_text(encoding="utf-8"))
+    broken["prompts"]["continuation_seconds"] = 0.001
+    (tmp_path / "broken.yaml").write_text(yaml.safe_dump(broken), encoding="utf-8")
+    error("build", tmp_path / "broken.yaml")
+    assert "no study was made yet" in output("status")
+    output("build", path)
+    error("build", tmp_path / "broken.yaml")
+    assert broken["name"] in output("status")
