@@ -7,15 +7,13 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.errors import BundleError, UndertoneError
+from engine.errors import UndertoneError
 
 DEFAULT_EXAMPLES = Path("assets/examples")
 _LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at most
@@ -62,22 +60,26 @@ def serve(
         from studies.store import Places, opened
 
         places = Places.at(data) if data else Places.default()
-        with _listen(host, port) as listener:
-            source = _bundle_folder(bundle)
-            with opened(places) as db:
-                playground = Playground(
-                    bundle=source,
-                    device=device,
-                    examples=examples.absolute(),
-                    folder=folder / "playground",
-                    sockets=sockets,
-                    studies_socket=sockets / "studies",
-                    protected=places.protected,
-                )
-                shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
-                print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-                laboratory = Laboratory.on(db, places, folder / "results" / "downloads")
-                asyncio.run(run_front(listener, laboratory, playground))
+        playground = Playground(
+            bundle=bundle,
+            device=device,
+            examples=_found(examples),
+            folder=folder / "playground",
+            sockets=sockets,
+            studies_socket=sockets / "studies",
+            protected=places.protected,
+        )
+        with _listen(host, port) as listener, opened(places) as db:
+            shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
+            print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
+            laboratory = Laboratory.on(db, places, folder / "results" / "downloads")
+            asyncio.run(run_front(listener, laboratory, playground))
+
+
+def _found(examples: Path) -> Path:
+    """The folder of examples: from here, else beside the program, so that it is found from any folder."""
+    beside = Path(__file__).parent.parent / examples
+    return (beside if beside.is_dir() and not examples.is_dir() else examples).resolve()
 
 
 @contextmanager
@@ -90,25 +92,6 @@ def _socket_folder(folder: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="undertone-", dir="/tmp", ignore_cleanup_errors=True) as short:
         yield Path(short)
-
-
-def _bundle_folder(bundle: str | Path) -> Path:
-    """The folder of a bundle. One of the Hub is fetched by a process of its own, as that loads the engine.
-
-    Raises:
-        BundleError: there is neither such a folder nor such a repository.
-    """
-    folder = Path(bundle).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    fetched = subprocess.run(
-        [sys.executable, "-m", "app.server.fetch", str(bundle)], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if fetched.returncode == 2:
-        raise BundleError(fetched.stdout.strip())
-    if fetched.returncode:
-        raise BundleError(f"bundle {str(bundle)!r} cannot be fetched; the lines above say why.")
-    return Path(fetched.stdout.strip())
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Playground:
     """Keeps the process running.
 
     Args:
-        bundle: folder of the model.
+        bundle: folder of the model, or its id on the Hub.
         device, examples: as for `app.serve.serve`.
         folder: temporary; the process's own.
         sockets: a private folder whose path is short, as the path of a Unix socket must be.
@@ -50,7 +50,7 @@ class Playground:
         protected: folders and files that the process must not be able to open.
     """
 
-    bundle: Path
+    bundle: str | Path
     device: str
     examples: Path
     folder: Path
@@ -76,9 +76,10 @@ class Playground:
         """
         wait = FIRST_WAIT_SECONDS
         try:
+            bundle = await find_bundle(self.bundle)
             while True:
                 began = anyio.current_time()
-                await self._live()
+                await self._live(bundle)
                 wait = FIRST_WAIT_SECONDS if anyio.current_time() - began > STEADY_SECONDS else wait
                 logger.error("the playground's process ended; it is started again in %.1f s", wait)
                 await anyio.sleep(wait)
@@ -87,9 +88,9 @@ class Playground:
             with anyio.CancelScope(shield=True):
                 await self._end()
 
-    async def _live(self) -> None:
+    async def _live(self, bundle: Path) -> None:
         """One life of the process, from its start to its end."""
-        address = await self._start()
+        address = await self._start(bundle)
         process = self._process
         assert process is not None
         assert process.stdout is not None
@@ -108,7 +109,7 @@ class Playground:
                 await self._end()
             address.unlink(missing_ok=True)
 
-    async def _start(self) -> Path:
+    async def _start(self, bundle: Path) -> Path:
         """Start the process on a listening socket of its own; returns the socket's path."""
         self._starts += 1
         address = self.sockets / f"page-{self._starts}"
@@ -117,7 +118,7 @@ class Playground:
             listener.bind(str(address))
             listener.listen(BACKLOG)
             settings = PlaygroundSettings(
-                bundle=self.bundle,
+                bundle=bundle,
                 device=self.device,
                 examples=self.examples,
                 folder=self.folder,
@@ -161,6 +162,29 @@ class Playground:
             return
         process.kill()
         await process.wait()
+
+
+async def find_bundle(source: str | Path) -> Path:
+    """Return the folder of a bundle. One of the Hub is fetched by a process that has the Hub's token and no visitors.
+
+    Raises:
+        BundleError: there is neither such a folder nor such a repository.
+    """
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    command = [sys.executable, "-m", "app.server.fetch", str(source)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    try:
+        said = (await process.communicate())[0].decode().strip()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode == 2:
+        raise BundleError(said)
+    if process.returncode:
+        raise BundleError(f"bundle {str(source)!r} cannot be fetched; the lines above say why.")
+    return Path(said)
 
 
 async def _answers(address: Path, seconds: float) -> bool:

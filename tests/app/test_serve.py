@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.serve import ServeError, serve
+from app.serve import DEFAULT_EXAMPLES, ServeError, _found, serve
 from tests.app.split_site import split_site
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -24,3 +24,10 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ServeError, match=str(port)):
             serve(tmp_path, port=port, data=tmp_path / "data")
+
+
+def test_the_examples_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sorted(_found(DEFAULT_EXAMPLES).glob("*.wav"))
+    (tmp_path / DEFAULT_EXAMPLES).mkdir(parents=True)
+    assert _found(DEFAULT_EXAMPLES) == tmp_path / DEFAULT_EXAMPLES

@@ -1,12 +1,15 @@
 """The server's two processes: what one may do, and what is left when the other hangs, dies or is told to end."""
 
+import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from app.passphrases import add_admin
 from app.server import landlock
 from studies.store import Database, Places, migrate
 from tests.app.split_site import BROWSER, PATIENCE, ROOT, SplitSite, alive, split_site
+from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
 
 PASSPHRASE = "four words will do"
@@ -168,3 +172,25 @@ def test_the_end_is_quiet_and_leaves_nothing(bundle: Path, tmp_path: Path) -> No
     time.sleep(0.2)
     assert "Traceback" not in "".join(running.log)
     assert not list(temporary.glob("undertone-*"))
+
+
+def test_what_a_rater_is_sending_is_finished_before_the_end(bundle: Path, tmp_path: Path) -> None:
+    places = Places.at(tmp_path / "data")
+    db = Database(places.url, places.events)
+    migrate(db)
+    study = add_study(db, places.media, design())
+    db.close()
+    with split_site(bundle, places.data) as running, ThreadPoolExecutor(1) as pool:
+        running.until("/rate")
+        with contextlib.closing(sqlite3.connect(places.data / "studies.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            body = {"study": study, "query": {}}
+            answer = pool.submit(lambda: httpx.post(f"{running.url}/rate/api/begin", json=body, timeout=60))
+            time.sleep(2)
+            running.server.send_signal(signal.SIGTERM)
+            time.sleep(1)
+            assert not answer.done()
+            other.execute("ROLLBACK")
+            assert answer.result().status_code == 200
+        assert running.server.wait(timeout=30) == 0
+    assert "Traceback" not in "".join(running.log)
