@@ -4,18 +4,41 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gradio as gr
 from fastapi import FastAPI
 from gradio.context import Context as OpenBlocks
 from gradio.utils import get_upload_folder
 
-from app import continue_page, prosody, results_page
-from app.context import Context
-from app.guard import BodyLimit, Visitors, mount_page
+from app.guard.body_limit import BodyLimit
+from app.guard.mount import mount_page
+from app.guard.visitors import Visitors
+from app.laboratory import Laboratory, TakeOpinions
+from app.server.addresses import InWords, Slashes
 from app.theme import STYLE_PATH, theme
 
+if TYPE_CHECKING:
+    from app.context import Context
+
 FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
+
+
+class PageContext(Protocol):
+    """What every page is given, whichever process serves it."""
+
+    @property
+    def laboratory(self) -> Laboratory | None: ...
+    @property
+    def take_opinions(self) -> TakeOpinions | None: ...
+    @property
+    def model_name(self) -> str | None: ...
+    @property
+    def examples(self) -> tuple[Path, ...]: ...
+
+    def leave(self, session: str | None) -> None:
+        """A browser has left the page."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,39 +47,71 @@ class Page:
 
     path: str
     title: str
-    build: Callable[[Context], None]
+    build: Callable[[Any], None]
     signed_in: bool = False  # only for people who have signed in
 
 
-def _build_results(context: Context) -> None:
+# Each page is imported when it is built: the process that serves Results has no model, and none of its packages.
+def _build_continue(context: "Context") -> None:
+    from app import continue_page
+
+    continue_page.build(context)
+
+
+def _build_prosody(context: "Context") -> None:
+    from app import prosody
+
+    prosody.build(context)
+
+
+def _build_results(context: PageContext) -> None:
+    from app import results_page
+
     blocks = OpenBlocks.root_block
     assert context.laboratory is not None
     assert isinstance(blocks, gr.Blocks)
     results_page.build(context.laboratory.desk, blocks)
 
 
-PAGES: tuple[Page, ...] = (Page("/", "Continue", continue_page.build), Page("/prosody", "Prosody", prosody.build))
+PAGES: tuple[Page, ...] = (Page("/", "Continue", _build_continue), Page("/prosody", "Prosody", _build_prosody))
 RESULTS = Page("/results", "Results", _build_results, signed_in=True)
 
 
-def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
-    """The whole site on one engine.
+def create_app(context: PageContext, pages: Sequence[Page] = PAGES) -> FastAPI:
+    """The whole site on one engine, in one process; `undertone serve` spreads it over two.
 
     Args:
         context: what the pages are given; with a laboratory the raters' page and the results are there too.
         pages: in the order of the navigation; one of them at "/".
     """
-    app = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(BodyLimit)
-    visitors = Visitors(Path(get_upload_folder()))
-    guard = None
+    app = new_app()
     if context.laboratory is not None:
         context.laboratory.add_to(app)
-        guard, pages = context.laboratory.sign_in.require_admin, (*pages, RESULTS)
+    shown = navigation_of(context, pages)
+    mount_pages(app, context, shown if context.laboratory is not None else pages, shown)
+    return app
+
+
+def new_app() -> FastAPI:
+    """Return an application without pages, whose requests have bounded bodies."""
+    app = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(BodyLimit)
+    return app
+
+
+def navigation_of(context: PageContext, pages: Sequence[Page] = PAGES) -> tuple[Page, ...]:
+    """What the header leads to: Results too where there are studies, whichever process serves it."""
+    return (*pages, RESULTS) if context.take_opinions is not None else tuple(pages)
+
+
+def mount_pages(app: FastAPI, context: PageContext, pages: Sequence[Page], navigation: Sequence[Page]) -> None:
+    """Mount pages under their paths; every address works with and without a slash, wrong ones are answered in words."""
+    guard = context.laboratory.sign_in.require_admin if context.laboratory is not None else None
+    visitors = Visitors(Path(get_upload_folder()))
     for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
         mount_page(
             app,
-            build_page(context, page, pages),
+            build_page(context, page, navigation),
             path=page.path,
             visitors=visitors,
             admit=guard if page.signed_in else None,
@@ -65,10 +120,11 @@ def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
             css_paths=STYLE_PATH,
             head=head_html(),
         )
-    return app
+    app.add_middleware(Slashes, folders=[page.path for page in pages], plain=("/rate", "/sign-in", "/sign-out"))
+    app.add_middleware(InWords)
 
 
-def build_page(context: Context, page: Page, pages: Sequence[Page]) -> gr.Blocks:
+def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Blocks:
     """The page between the site's header and footer."""
     with gr.Blocks(
         title=f"{page.title} · Undertone",
@@ -107,6 +163,7 @@ def header_html(page: Page, pages: Sequence[Page]) -> str:
     return f'<header class="site"><a class="brand" href="/">Undertone</a>{nav}</header>'
 
 
-def footer_html(context: Context) -> str:
+def footer_html(context: PageContext) -> str:
     """Which model speaks here."""
-    return f'<footer class="site">Model: {escape(context.engine.bundle.name)}. Speech made here is synthetic.</footer>'
+    model = f"Model: {escape(context.model_name)}. " if context.model_name else ""
+    return f'<footer class="site">{model}Speech made here is synthetic.</footer>'

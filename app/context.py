@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.handover import Handovers
-from app.laboratory import Laboratory
+from app.laboratory import Laboratory, TakeOpinions
 from app.prompt_panel import DEFAULT_SECONDS
 from app.visit import Visit, Visitor
 from engine import AudioLimits, Engine
@@ -23,7 +23,8 @@ class Context:
         examples: wav files offered as prompts.
         concurrency: runs of the model at once.
         handovers: takes on their way to the Prosody page.
-        laboratory: listening studies; None where the site has none.
+        laboratory: listening studies, where they are served by this process.
+        opinions: where quick ratings and draft studies go, where the studies are served by another process.
     """
 
     engine: Engine
@@ -32,7 +33,18 @@ class Context:
     concurrency: int = 1
     handovers: Handovers = field(default_factory=Handovers)
     laboratory: Laboratory | None = None
+    opinions: TakeOpinions | None = None
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
+
+    @property
+    def take_opinions(self) -> TakeOpinions | None:
+        """Where opinions of takes go; None where the site has no listening studies."""
+        return self.opinions or self.laboratory
+
+    @property
+    def model_name(self) -> str:
+        """What the bundle calls itself."""
+        return self.engine.bundle.name
 
     @property
     def limits(self) -> AudioLimits:

@@ -3,10 +3,8 @@
 import os
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from authlib.integrations.base_client.errors import OAuthError
-from authlib.integrations.starlette_client import OAuth
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse
 from starlette.middleware.sessions import SessionMiddleware
@@ -16,6 +14,9 @@ from app.plain_page import problem_page
 from app.sign_in import PATH, Admin, SignIn, local_path
 from studies.store.tables import AdminUser
 
+if TYPE_CHECKING:
+    from authlib.integrations.starlette_client import OAuth
+
 _NEEDED = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OPENID_PROVIDER_URL")  # a Space sets all three
 
 
@@ -24,11 +25,13 @@ def is_offered(environment: Mapping[str, str] = os.environ) -> bool:
     return all(environment.get(name) for name in _NEEDED)
 
 
-def add_hugging_face(app: FastAPI, sign_in: SignIn, environment: Mapping[str, str] = os.environ) -> OAuth:
+def add_hugging_face(app: FastAPI, sign_in: SignIn, environment: Mapping[str, str] = os.environ) -> "OAuth":
     """Add the routes and the short-lived cookie that carries the state of one sign-in.
 
     The owner of the Space comes in as admin; anybody else needs a row named `hf:NAME` (`app.passphrases.add_admin`).
     """
+    from authlib.integrations.starlette_client import OAuth  # only loaded on a Space
+
     oauth = OAuth()
     oauth.register(
         name="huggingface",
@@ -49,7 +52,9 @@ def add_hugging_face(app: FastAPI, sign_in: SignIn, environment: Mapping[str, st
     return oauth
 
 
-def _router(oauth: OAuth, sign_in: SignIn, environment: Mapping[str, str]) -> APIRouter:
+def _router(oauth: "OAuth", sign_in: SignIn, environment: Mapping[str, str]) -> APIRouter:
+    from authlib.integrations.base_client.errors import OAuthError
+
     router = APIRouter(include_in_schema=False)
     owner = environment.get("SPACE_AUTHOR_NAME")
 

@@ -1,10 +1,16 @@
-"""Listening studies as a part of the site: the raters' routes, signing in, and what the Results page works on."""
+"""Listening studies as a part of the site: the raters' routes, signing in, and what the Results page works on.
 
+Nothing here needs a model or Gradio: raters are answered before either is loaded.
+"""
+
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
 
 from app.hugging_face import add_hugging_face, is_offered
 from app.rate import rate_router
@@ -12,8 +18,35 @@ from app.results.desk import Desk
 from app.results.routes import results_router
 from app.sign_in import SignIn
 from app.sign_in_page import sign_in_router
+from engine.errors import UndertoneError
+from engine.take_settings import TakeSettings
+from studies.design.casual import rate_casually
+from studies.design.takes import TakeSound, study_from_sounds
 from studies.sessions import Sessions, load_secret
 from studies.store import Database, Places
+
+STUDY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class SignInNeededError(UndertoneError):
+    """Somebody who is not signed in as an admin asked for what only an admin may do."""
+
+
+class TakeOpinions(Protocol):
+    """All that the playground may ask of the studies: to keep a quick rating, and to make a draft study of takes."""
+
+    def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:
+        """Keep one quick rating of the take that these settings make. Raises UndertoneError."""
+        ...
+
+    def draft(self, takes: Sequence[TakeSound], name: str, request: Request | None) -> str:
+        """Make a draft study of takes for the admin who sent the request; returns its name.
+
+        Raises:
+            SignInNeededError: nobody is signed in, or somebody who is no admin.
+            UndertoneError: the name or the takes do not make a study.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +80,28 @@ class Laboratory:
     def desk(self) -> Desk:
         """What the Results page works on."""
         return Desk(self.sign_in, self.places, self.folder)
+
+    def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:
+        """Keep one quick rating; see `TakeOpinions`."""
+        rate_casually(self.db, settings, scale, value, visitor)
+
+    def draft(self, takes: Sequence[TakeSound], name: str, request: Request | None) -> str:
+        """Make a draft study of takes; see `TakeOpinions`."""
+        self._require_admin(request)
+        name = name.strip()
+        if not STUDY_NAME.fullmatch(name):
+            raise UndertoneError(
+                f"{name!r} cannot name a study: use small letters, digits and hyphens, as my-first-study."
+            )
+        return study_from_sounds(self.db, takes, self.places, name).name
+
+    def _require_admin(self, request: Request | None) -> None:
+        if request is None:
+            raise SignInNeededError("Sign in first.")
+        try:
+            self.sign_in.require_role(request, "admin")
+        except HTTPException as error:
+            raise SignInNeededError(str(error.detail or "Sign in first.")) from error
 
     def add_to(self, app: FastAPI) -> None:
         """Routes that are no Gradio pages; before anything is mounted at "/", which would take them."""

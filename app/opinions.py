@@ -1,20 +1,20 @@
 """What a visitor may say of the takes: quick ratings of one, and a blind listening study of all of them."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from app.context import Context
+from app.laboratory import SignInNeededError
 from app.visit import Visit
 from app.widgets import QUIET, Note
 from engine.errors import UndertoneError
 from studies.design.scales import SCALES, Scale
+from studies.design.takes import TakeSound
 
 QUICK_SCALES = ("naturalness", "meaningfulness")
 SIGN_IN = ("Sign in", "/sign-in?next=/results")
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,11 @@ def bind_quick_rating(context: Context, visit: gr.State, rating: QuickRating, in
     """Every answer is saved as it is given, marked as casual."""
 
     def save(visit: Visit, value: float, name: str, request: gr.Request) -> str:
-        from studies.design.casual import rate_casually
-
-        if context.laboratory is None or index >= len(visit.takes):
+        opinions = context.take_opinions
+        if opinions is None or index >= len(visit.takes):
             return Note("warning", "This take is gone. Continue again, then rate.").html()
         try:
-            rate_casually(context.laboratory.db, visit.takes[index].settings, name, value, request.session_hash)
+            opinions.rate_quickly(visit.takes[index].settings, name, value, request.session_hash)
         except UndertoneError as error:
             return Note("problem", str(error)).html()
         return Note("good", f"Saved: {SCALES[name].title.lower()} {value:g}. Quick ratings stay out of studies.").html()
@@ -97,21 +96,14 @@ def bind_study_maker(context: Context, visit: gr.State, maker: StudyMaker) -> No
     """Only for an admin: whoever is not signed in is told where to."""
 
     def make(visit: Visit, name: str, request: gr.Request) -> str:
-        from app.results.desk import NotAllowedError
-        from studies.design.takes import study_from_takes
-
-        assert context.laboratory is not None
+        opinions = context.take_opinions
+        assert opinions is not None
         try:
-            context.laboratory.desk.require(request, "admin")
-            if not NAME.fullmatch(name.strip()):
-                raise UndertoneError(
-                    f"{name.strip()!r} cannot name a study: use small letters, digits and hyphens, as my-first-study."
-                )
-            study = study_from_takes(context.laboratory.db, visit.takes, context.laboratory.places, name.strip())
-        except NotAllowedError as error:
+            made = opinions.draft([TakeSound.of(take) for take in visit.takes], name, request.request)
+        except SignInNeededError as error:
             return Note("warning", f"Studies are made by admins. {error}", link=SIGN_IN).html()
         except UndertoneError as error:
             return Note("problem", str(error)).html()
-        return Note("good", f"{study.name} is a draft now. Build and open it", link=("on Results", "/results")).html()
+        return Note("good", f"{made} is a draft now. Build and open it", link=("on Results", "/results")).html()
 
     maker.make.click(make, [visit, maker.name], maker.note, **QUIET)

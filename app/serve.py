@@ -1,17 +1,25 @@
-"""`undertone serve`: load a bundle, build the site, print one URL, serve until interrupted."""
+"""`undertone serve`: print one URL and serve until interrupted; raters first, the model when it has loaded.
 
+Two processes: this one owns the port and the studies, and starts a second one with the model (`app.server`).
+"""
+
+import asyncio
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
+from app.client_address import TrustedProxies, behind_proxies
 from app.work_folder import work_folder
 from engine.errors import UndertoneError
 
 DEFAULT_EXAMPLES = Path("assets/examples")
+_LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at most
 
 
 class ServeError(UndertoneError):
@@ -42,36 +50,51 @@ def serve(
         ServeError: the port is taken or the address is not this machine's.
         ProxyNameError: a proxy is no address.
     """
-    with work_folder() as folder:
+    proxies = TrustedProxies.named(trusted_proxies)
+    with _interrupted_quietly(), work_folder() as folder, _socket_folder(folder) as sockets:
         # Gradio reads these when it is imported or when widgets are built, so they come first.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
+        os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        import uvicorn
-
-        from app.application import create_app
-        from app.client_address import TrustedProxies, behind_proxies
-        from app.context import Context
         from app.laboratory import Laboratory
-        from app.prompt_panel import find_examples
-        from engine import Engine, settle_threads
+        from app.server.front import run_front
+        from app.server.process import Playground
         from studies.store import Places, opened
 
-        proxies = TrustedProxies.named(trusted_proxies)
-        engine = Engine.from_pretrained(bundle, device=device)
-        settle_threads(engine)
         places = Places.at(data) if data else Places.default()
+        playground = Playground(
+            bundle=bundle,
+            device=device,
+            examples=_found(examples),
+            folder=folder / "playground",
+            sockets=sockets,
+            studies_socket=sockets / "studies",
+            protected=places.protected,
+        )
         with _listen(host, port) as listener, opened(places) as db:
-            laboratory = Laboratory.on(db, places, folder / "gradio" / "downloads")
-            context = Context(
-                engine, folder / "gradio" / "visits", tuple(find_examples(examples)), laboratory=laboratory
-            )
-            site = behind_proxies(create_app(context), proxies)
-            config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=3, proxy_headers=False)
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-            with _interrupted_quietly():
-                uvicorn.Server(config).run(sockets=[listener])
+            laboratory = Laboratory.on(db, places, folder / "results" / "downloads")
+            behind = partial(behind_proxies, proxies=proxies)
+            asyncio.run(run_front(listener, laboratory, playground, behind=behind))
+
+
+def _found(examples: Path) -> Path:
+    """The folder of examples: from here, else beside the program, so that it is found from any folder."""
+    beside = Path(__file__).parent.parent / examples
+    return (beside if beside.is_dir() and not examples.is_dir() else examples).resolve()
+
+
+@contextmanager
+def _socket_folder(folder: Path) -> Iterator[Path]:
+    """A folder for sockets that only this user can enter: below `folder`, unless the names there are too long."""
+    if len(str(folder)) <= _LONGEST_SOCKET_FOLDER:
+        sockets = folder / "sockets"
+        sockets.mkdir(mode=0o700)
+        yield sockets
+        return
+    with tempfile.TemporaryDirectory(prefix="undertone-", dir="/tmp", ignore_cleanup_errors=True) as short:
+        yield Path(short)
 
 
 @contextmanager

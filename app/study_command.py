@@ -1,7 +1,7 @@
 """`undertone study`: make a listening study, build its sounds, open it, watch it, report, export, withdraw, restore."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,13 +51,15 @@ def build(
 
     from studies.design import load_study_file
     from studies.design.build import build_study
-    from studies.design.registry import make_study
+    from studies.design.registry import discard_draft, make_study, study_names
 
-    with _database(data) as (db, places):
+    with _database(data) as (db, places), ExitStack() as undo:
         name = source
         if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
             definition = load_study_file(Path(source))
             name = definition.name
+            if name not in study_names(db):  # a build that fails leaves nothing that was not there before
+                undo.callback(discard_draft, db, name)
             make_study(db, definition)
         with tqdm(desc="build", unit="clip") as bar:
 
@@ -67,6 +69,7 @@ def build(
                 bar.update(done - bar.n)
 
             made = build_study(db, name, places, show, device="cpu" if cpu else "auto")
+        undo.pop_all()
     sounds = ", ".join(f"{count} {kind}" for kind, count in sorted(made.stimuli.items()))
     typer.echo(f"{name}: {sounds}; {made.seconds / 60:.1f} min at {made.loudness_lufs:.1f} LUFS")
     if made.lowered_db:

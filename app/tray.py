@@ -66,7 +66,7 @@ class Tray:
 
 def build_tray(context: Context) -> Tray:
     """Lay the tray out; it stays hidden until there are takes. Opinions are asked where there is a laboratory."""
-    asks = context.laboratory is not None
+    asks = context.take_opinions is not None
     with gr.Column(elem_id="tray", elem_classes=AWAY) as section:
         step_heading(3, "Listen")
         with gr.Row(elem_classes="take-grid"):

@@ -103,7 +103,7 @@ def load_bundle(source: str | Path, device: torch.device | str = "cpu") -> Bundl
     Raises:
         BundleError: naming the file, the key and what was expected.
     """
-    folder = _folder(source)
+    folder = bundle_folder(source)
     config = read_config(folder)
     modules: dict[str, Any] = {
         "model": VAEGSLM(config.model),
@@ -225,7 +225,7 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _folder(source: str | Path) -> Path:
+def bundle_folder(source: str | Path) -> Path:
     """Return the bundle's folder on this machine, fetched from the Hub where there is none."""
     folder = Path(source).expanduser()
     if folder.is_dir():

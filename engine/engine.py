@@ -23,7 +23,8 @@ from engine.sampling import Sampling
 from engine.saved import check_environment, check_same
 from engine.speech import Speech, analyse, owned
 from engine.stream import Chunk, Request, run
-from engine.take import MAX_SEED, MAX_TAKES, Take, TakeSettings
+from engine.take import Take
+from engine.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 

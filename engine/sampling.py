@@ -1,14 +1,15 @@
 """How a continuation is drawn: the settings, their ranges and presets, and the draw of one token."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from engine.checked import checked
 from engine.config import Config, Guidance
 from engine.errors import SettingsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Temperature = Annotated[float, Field(ge=0.0, le=2.0)]
 Solver = Literal["dpm++", "ddim", "ancestral"]
@@ -67,7 +68,7 @@ PUBLISHED = Sampling(
 )
 
 
-def token_probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
+def token_probabilities(logits: "Tensor", sampling: Sampling) -> "Tensor":
     """Distribution from which the next token is drawn.
 
     Args:
@@ -75,6 +76,8 @@ def token_probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
     Returns:
         [..., V], zero for tokens that top-k or top-p leave out.
     """
+    import torch  # here, as the settings are also read where no model is: a server of studies starts without torch
+
     if sampling.token_temperature == 0.0:
         return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
     logits = logits / sampling.token_temperature

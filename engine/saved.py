@@ -1,6 +1,5 @@
 """Settings that lie beside a sound: how they are written, and what differs here from where the sound was made."""
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +10,8 @@ from torch import Tensor
 
 from engine.bundle import Bundle
 from engine.errors import SettingsError
-
-ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
+from engine.take_settings import ENGINE_VERSION
+from engine.wav import SAMPLE_RATE_HZ, float_wav
 
 
 class Environment(Protocol):
@@ -87,15 +86,11 @@ def save_sound(audio: Tensor, settings: BaseModel, folder: str | Path, stem: str
     return wav, text
 
 
-def wav_bytes(waveform: Tensor, sample_rate_hz: int = 16_000) -> bytes:
-    """Return [samples] as the bytes of a 32-bit float wav file.
+def wav_bytes(waveform: Tensor, sample_rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
+    """Return [samples] as the bytes of a 32-bit float wav file: the same samples give the same bytes."""
+    return float_wav(sample_bytes(waveform), sample_rate_hz)
 
-    Written here because libsndfile puts the time of writing into a float wav: the same samples, other bytes.
-    """
-    data = waveform.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes()
-    frame_bytes = 4
-    fields = (3, 1, sample_rate_hz, sample_rate_hz * frame_bytes, frame_bytes, 32, 0)  # 3: IEEE float; 1 channel
-    form = b"fmt " + struct.pack("<IHHIIHHH", 18, *fields)
-    fact = b"fact" + struct.pack("<II", 4, waveform.numel())
-    body = b"WAVE" + form + fact + b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+def sample_bytes(waveform: Tensor) -> bytes:
+    """Return [samples] as little-endian float32."""
+    return waveform.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes()

@@ -13,7 +13,8 @@ from engine.generate import Draft, generate
 from engine.noise import SeededNoise
 from engine.sampling import Sampling
 from engine.speech import Speech, owned
-from engine.take import Ended, Take, TakeSettings
+from engine.take import Ended, Take
+from engine.take_settings import TakeSettings
 from engine.watch import Cancelled, Watch
 
 HEARTBEAT_FRAMES = 10  # a chunk comes at least this often, so that progress moves and a stop is heard

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from gradio.utils import get_upload_folder
 
 from app import results_page
-from app.guard import Visitors, mount_page
+from app.guard.mount import mount_page
+from app.guard.visitors import Visitors
 from app.passphrases import add_admin
 from app.results.desk import Desk
 from app.results.routes import results_router

@@ -4,9 +4,4 @@
 Gradio sees it and hands files only to the visitor for whom they were made.
 """
 
-from app.guard.body_limit import BodyLimit
-from app.guard.limits import Limits
-from app.guard.mount import mount_page
-from app.guard.visitors import Visitors
-
-__all__ = ["BodyLimit", "Limits", "Visitors", "mount_page"]
+# Nothing is imported here: `body_limit` is needed where Gradio, which `mount` imports, is not.

@@ -104,5 +104,5 @@ def build_keeping(context: Context) -> Keeping:
                         "Save the settings", size="sm", elem_id="continued-json", min_width=140
                     )
             with gr.Column(visible=False, elem_id="study-box") as study_box:
-                study = build_study_maker() if context.laboratory is not None else None
+                study = build_study_maker() if context.take_opinions is not None else None
     return Keeping(section, wav, settings, blind, seconds, go, continued, player, take_wav, take_json, study_box, study)

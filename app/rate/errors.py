@@ -6,16 +6,16 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 
 from app.plain_page import SAFE_HEADERS
+from app.server.threads import OwnThreads
 from studies.sessions import SessionError
 from studies.store import StoreError
 
 MAX_BODY_BYTES = 64 * 1024
 
 
-class RaterRoute(APIRoute):
+class RaterRoute(OwnThreads):
     """A route whose refusals are answers of one form: `{"error": {"word", "text", "wait_seconds"}}`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -87,7 +87,7 @@ def rate_router(
         if not all(limiter.hit(limit, *key) for limit in limits):
             raise SessionError("too_many_requests", wait_seconds=10.0)
 
-    def token_of(authorization: Annotated[str, Header(max_length=400)] = "") -> str:
+    async def token_of(authorization: Annotated[str, Header(max_length=400)] = "") -> str:
         token = authorization.removeprefix("Bearer ")
         hit(of_session, "session", sessions.tokens.read(token))
         return token
@@ -96,7 +96,7 @@ def rate_router(
 
     @router.get("/rate")
     @router.get("/rate/{study}")
-    def page() -> HTMLResponse:
+    async def page() -> HTMLResponse:  # needs no thread: it comes also where all of them wait for the database
         return rate_page()
 
     @router.post(f"{API}/begin")

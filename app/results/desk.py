@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import gradio as gr
 from fastapi import HTTPException
 
 from app.results.downloads import Downloads
@@ -12,6 +12,9 @@ from app.sign_in import Admin, SignIn
 from engine.errors import UndertoneError
 from studies.store import Database, Places
 from studies.store.tables import AdminRole
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 
 class NotAllowedError(UndertoneError):
@@ -41,7 +44,7 @@ class Desk:
     def db(self) -> Database:
         return self.sign_in.db
 
-    def require(self, request: gr.Request, role: AdminRole) -> Admin:
+    def require(self, request: "gr.Request", role: AdminRole) -> Admin:
         """Whoever sent the request, if they may do this; hidden buttons protect nothing, so every handler asks.
 
         Raises:

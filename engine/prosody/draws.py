@@ -11,7 +11,7 @@ from engine.errors import SettingsError
 from engine.noise import SeededNoise
 from engine.sampling import Sampling
 from engine.speech import Speech, owned
-from engine.take import MAX_SEED, MAX_TAKES
+from engine.take_settings import MAX_SEED, MAX_TAKES
 from engine.watch import Watch
 
 

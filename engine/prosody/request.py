@@ -23,7 +23,8 @@ from engine.prosody.settings import (
 )
 from engine.sampling import Sampling
 from engine.speech import Speech
-from engine.take import MAX_SEED, Take
+from engine.take import Take
+from engine.take_settings import MAX_SEED
 from engine.watch import Watch
 
 Source = Speech | Take

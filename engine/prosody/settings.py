@@ -12,8 +12,7 @@ from engine.errors import SettingsError
 from engine.probe import Finite, LatentStatistics
 from engine.prosody.edit import LatentEdit
 from engine.sampling import Sampling, Temperature
-from engine.saved import ENGINE_VERSION
-from engine.take import MAX_SEED, MAX_TAKES, TakeSettings
+from engine.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 

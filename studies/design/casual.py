@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from engine import TakeSettings
+from engine.take_settings import TakeSettings
 from studies.design.errors import DesignError
 from studies.design.scales import SCALES
 from studies.store import Database

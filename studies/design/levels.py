@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pyloudnorm
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from studies.design.errors import DesignError
 
@@ -40,6 +38,9 @@ def measure(samples: Samples, sample_rate_hz: int) -> Level:
     Raises:
         DesignError: shorter than one measuring block.
     """
+    import pyloudnorm  # here, as a server of studies that only plays sounds should not wait for it
+    from scipy.signal import resample_poly
+
     if len(samples) < BLOCK_SECONDS * sample_rate_hz:
         raise DesignError(f"{len(samples) / sample_rate_hz:.2f} s is too short; loudness needs {BLOCK_SECONDS} s.")
     with warnings.catch_warnings():

@@ -62,6 +62,15 @@ def make_study(db: Database, study: StudyFile) -> str:
         return row.id
 
 
+def discard_draft(db: Database, name: str) -> None:
+    """Remove a study that is no more than a definition; one that was built or opened stays."""
+    with db.session() as session:
+        row = session.scalar(select(Study).where(Study.name == name))
+        if row is not None and row.status == "draft":
+            session.delete(row)
+            db.log(session, "study.discarded", {"hash": row.definition_hash}, study_id=row.id, actor="admin")
+
+
 def find_study(session: Transaction, name: str) -> Study:
     """The study of a name.
 

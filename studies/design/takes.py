@@ -1,11 +1,12 @@
 """Takes of the Continue page as a blind study: one click, and what made each take stays with the study."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine import Take, wav_bytes
-from engine.audio import SAMPLE_RATE_HZ
+from engine.take_settings import TakeSettings
+from engine.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ, float_wav
 from studies.design.errors import DesignError
 from studies.design.registry import make_study
 from studies.design.rules import Allocation
@@ -14,6 +15,9 @@ from studies.design.sources import FolderSource, PromptItem, Prompts, System
 from studies.design.study_file import StudyFile
 from studies.store import Database, Places
 
+if TYPE_CHECKING:
+    from engine import Take
+
 CONSENT = (
     "You will listen to short clips of speech and answer questions about each. We store your answers, their times, "
     "whether you use a phone or a computer, and the family of your browser. You may stop at any time and may ask for "
@@ -21,9 +25,44 @@ CONSENT = (
 )
 
 
-def study_from_takes(
+@dataclass(frozen=True)
+class TakeSound:
+    """A take as a study keeps it: what a process without a model can receive and write down.
+
+    Attributes:
+        samples: prompt and continuation, little-endian float32 at 16 kHz.
+        prompt_samples: how many of them are the prompt, as the model says it.
+    """
+
+    settings: TakeSettings
+    samples: bytes
+    prompt_samples: int
+
+    @classmethod
+    def of(cls, take: "Take") -> "TakeSound":
+        """Return the sound and the settings of a take."""
+        from engine.saved import sample_bytes
+
+        return cls(take.settings, sample_bytes(take.audio), take.prompt_samples)
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.samples) // SAMPLE_BYTES
+
+    @property
+    def prompt(self) -> bytes:
+        """The samples of the prompt."""
+        return self.samples[: self.prompt_samples * SAMPLE_BYTES]
+
+
+def study_from_takes(db: Database, takes: Sequence["Take"], places: Places, name: str, **more: Any) -> StudyFile:
+    """Write takes of the engine down as a draft study; arguments and errors are those of `study_from_sounds`."""
+    return study_from_sounds(db, [TakeSound.of(take) for take in takes], places, name, **more)
+
+
+def study_from_sounds(
     db: Database,
-    takes: Sequence[Take],
+    takes: Sequence[TakeSound],
     places: Places,
     name: str,
     title: str = "How does this speech sound?",
@@ -46,7 +85,7 @@ def study_from_takes(
     if len(takes) < 2:
         raise DesignError(f"a study needs two takes at least, got {len(takes)}. Make another take first.")
     by_system = _systems(takes)
-    shortest = min(take.audio.numel() for take in takes) / SAMPLE_RATE_HZ
+    shortest = min(take.num_samples for take in takes) / SAMPLE_RATE_HZ
     prompt_seconds = min(take.prompt_samples for take in takes) / SAMPLE_RATE_HZ
     study = StudyFile(
         name=name,
@@ -75,7 +114,7 @@ def study_from_takes(
     return study
 
 
-def _systems(takes: Sequence[Take]) -> dict[str, list[int]]:
+def _systems(takes: Sequence[TakeSound]) -> dict[str, list[int]]:
     """Indices of the takes of each system."""
     groups: dict[tuple[str, str], list[int]] = {}
     for index, take in enumerate(takes):
@@ -95,7 +134,7 @@ def _sections() -> tuple[Section, ...]:
     return Consent(text=CONSENT), Volume(), Rating(), Debrief(text=debrief)
 
 
-def _provenance(by_system: dict[str, list[int]], takes: Sequence[Take]) -> dict[str, Any]:
+def _provenance(by_system: dict[str, list[int]], takes: Sequence[TakeSound]) -> dict[str, Any]:
     return {
         _label(index): {"system": system, "settings": takes[index].settings.model_dump(mode="json")}
         for system, indices in by_system.items()
@@ -103,11 +142,11 @@ def _provenance(by_system: dict[str, list[int]], takes: Sequence[Take]) -> dict[
     }
 
 
-def _write(study: StudyFile, by_system: dict[str, list[int]], takes: Sequence[Take]) -> None:
+def _write(study: StudyFile, by_system: dict[str, list[int]], takes: Sequence[TakeSound]) -> None:
     for system, indices in by_system.items():
         for index in indices:
             sound = study.resolved(Path("systems") / system / f"{_label(index)}.wav")
             prompt = study.resolved(Path("prompts") / f"{_label(index)}.wav")
-            for path, samples in ((sound, takes[index].audio), (prompt, takes[index].prompt_audio)):
+            for path, samples in ((sound, takes[index].samples), (prompt, takes[index].prompt)):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(wav_bytes(samples))
+                path.write_bytes(float_wav(samples))

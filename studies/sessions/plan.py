@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from engine.errors import UndertoneError
 from studies.sessions.williams import williams_orders
@@ -127,6 +126,8 @@ def _assign_prompts(
     cells: Sequence[Cell], systems: Sequence[str], counts: Counts, rules: PlanRules, rng: np.random.Generator
 ) -> list[str]:
     """The stimulus of each place: every prompt at most once, the emptiest cells first, ties at random."""
+    from scipy.optimize import linear_sum_assignment  # half a second to load, in which raters are answered already
+
     by_pair = {(cell.system, cell.prompt): cell.stimulus for cell in cells}
     prompts = sorted({cell.prompt for cell in cells})
     rows = {

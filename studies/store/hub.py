@@ -5,12 +5,14 @@ every upload, so that what a person withdrew does not live on in an old commit.
 """
 
 import logging
-
-from huggingface_hub import CommitScheduler, HfApi
+from typing import TYPE_CHECKING
 
 from studies.store.backup import LATEST
 from studies.store.errors import StoreError
 from studies.store.places import Places
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitScheduler, HfApi
 
 logger = logging.getLogger(__name__)
 REPOSITORY_VARIABLE = "UNDERTONE_BACKUP_REPO"  # owner/name of a dataset; without it nothing leaves the machine
@@ -27,9 +29,11 @@ class HubCopy:
     """
 
     def __init__(
-        self, repository: str, places: Places, every_minutes: float = EVERY_MINUTES, api: HfApi | None = None
+        self, repository: str, places: Places, every_minutes: float = EVERY_MINUTES, api: "HfApi | None" = None
     ) -> None:
         self._repository, self._places, self._every = repository, places, every_minutes
+        from huggingface_hub import HfApi  # only loaded where a copy is kept
+
         self._api = api or HfApi()
         self._scheduler: CommitScheduler | None = None
 
@@ -59,6 +63,8 @@ class HubCopy:
         """Upload what is there and what comes, from a thread of its own; call it again where the Hub was down."""
         if self._scheduler is not None:
             return
+        from huggingface_hub import CommitScheduler
+
         try:
             self._scheduler = CommitScheduler(
                 repo_id=self._repository,

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 DATA_VARIABLE = "UNDERTONE_DATA"
 URL_VARIABLE = "UNDERTONE_DATABASE"
 
@@ -41,6 +43,16 @@ class Places:
     def backups(self) -> Path:
         """Snapshots of the database."""
         return self.data / "backups"
+
+    @property
+    def protected(self) -> tuple[Path, ...]:
+        """What only the process of the studies may open: the data folder, and a SQLite file that lies elsewhere."""
+        name = make_url(self.url).database if self.url.startswith("sqlite") else None
+        if not name or name == ":memory:":
+            return (self.data,)
+        file = Path(name).resolve()
+        beside = [file.with_name(file.name + ending) for ending in ("-wal", "-shm", "-journal")]
+        return (self.data, file, *beside)
 
     def media_of(self, study_id: str) -> Path:
         """The folder of one study's sounds."""

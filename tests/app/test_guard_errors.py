@@ -10,7 +10,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.guard import Visitors, mount_page
+from app.guard.mount import mount_page
+from app.guard.visitors import Visitors
 from engine import AudioError
 
 LEAK = "/srv/undertone/secret of 1234"

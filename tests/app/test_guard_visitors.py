@@ -14,9 +14,10 @@ from starlette.routing import Mount
 
 from app.application import create_app
 from app.context import Context
-from app.guard import Limits, Visitors
 from app.guard.gate import Gate
+from app.guard.limits import Limits
 from app.guard.refusal import RefusedError
+from app.guard.visitors import Visitors
 from app.visit import Clip
 from engine import AudioError, Engine
 from tests.clips import speechlike, write_wav16

@@ -1,48 +1,33 @@
-"""`undertone serve` as a process: one line, soon; and nothing left behind."""
+"""`undertone serve` as a command: one line, soon; `test_split` looks at what it serves and how it ends."""
 
-import os
-import re
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from app.serve import ServeError, serve
-from engine import Engine
+from app.serve import DEFAULT_EXAMPLES, ServeError, _found, serve
+from tests.app.split_site import split_site
 from tests.tiny_bundle import make_tiny_bundle
 
-ROOT = Path(__file__).parent.parent.parent
 
-
-def test_it_prints_one_line_serves_and_cleans_up(tmp_path: Path) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    bundle = make_tiny_bundle(tmp_path / "tiny")
-    command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(bundle), "--port", "0"]
-    environment = {**os.environ, "TMPDIR": str(temporary)}
+def test_it_prints_one_line_soon(tmp_path: Path) -> None:
     began = time.monotonic()
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        line = server.stdout.readline()
+    with split_site(make_tiny_bundle(tmp_path / "tiny"), tmp_path / "data") as site:
         seconds = time.monotonic() - began
-        address = re.fullmatch(r"Undertone is at (http://localhost:\d+)\n", line)
-        assert address, line
-        with urllib.request.urlopen(address[1], timeout=30) as page:
-            assert b"Undertone" in page.read()
-        server.terminate()
-        assert server.stdout.read() == ""
-        assert server.wait(timeout=20) == 0
-    assert not list(temporary.glob("undertone-*"))
-    assert seconds < 60  # 6 s on an idle machine; tests may share it
+        site.until("/rate")
+    assert seconds < 60  # 1 s on an idle machine; tests may share it
 
 
-def test_a_taken_port_is_named(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.Engine.from_pretrained", lambda *args, **kwargs: engine)
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServeError, match=str(port)):
-            serve(tmp_path, port=port)
+            serve(tmp_path, port=port, data=tmp_path / "data")
+
+
+def test_the_examples_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sorted(_found(DEFAULT_EXAMPLES).glob("*.wav"))
+    (tmp_path / DEFAULT_EXAMPLES).mkdir(parents=True)
+    assert _found(DEFAULT_EXAMPLES) == tmp_path / DEFAULT_EXAMPLES

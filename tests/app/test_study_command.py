@@ -243,3 +243,15 @@ def test_people_are_listed_checked_written_and_forgotten(data: Path, tmp_path: P
     assert run("forget", "small", typed="n\n").exit_code == 1
     assert "the ratings stay" in output("forget", "small", "--yes")
     assert "PANEL-A" not in output("people", "small")
+
+
+def test_a_build_that_fails_leaves_no_draft_and_an_older_definition_stays(data: Path, tmp_path: Path) -> None:
+    path = small_study(tmp_path)
+    broken = yaml.safe_load(path.read_text(encoding="utf-8"))
+    broken["prompts"]["continuation_seconds"] = 0.001
+    (tmp_path / "broken.yaml").write_text(yaml.safe_dump(broken), encoding="utf-8")
+    error("build", tmp_path / "broken.yaml")
+    assert "no study was made yet" in output("status")
+    output("build", path)
+    error("build", tmp_path / "broken.yaml")
+    assert broken["name"] in output("status")

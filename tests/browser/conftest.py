@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
@@ -54,13 +56,15 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address that `undertone serve` prints, on a free port."""
+    """The address that `undertone serve` prints, on a free port, once the model and the results are there."""
     data = tmp_path_factory.mktemp("studies")
     command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(bundle), "--port", "0"]
     command += ["--data", str(data)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
-            yield _address(server)
+            address = _address(server)
+            _wait_for_pages(address)
+            yield address
         finally:
             server.terminate()
 
@@ -73,6 +77,15 @@ def _address(server: subprocess.Popen[str]) -> str:
     found = re.search(r"http://\S+", line)
     assert found, f"the server printed {line!r} instead of its address"
     return found.group()
+
+
+def _wait_for_pages(address: str) -> None:
+    """Raters are answered at once, the other pages when they have loaded."""
+    end = time.monotonic() + START_SECONDS
+    for path in ("/", "/results/"):
+        while httpx.get(address + path, timeout=30).status_code == 503:
+            assert time.monotonic() < end, f"{path} still loads"
+            time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,239 @@
+"""Passes requests on to the playground over its Unix socket, as they come, in both directions, and ends with them."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import httpcore2
+from starlette.types import Message, Receive, Scope, Send
+
+from app.server.addresses import wait_answer
+from app.server.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
+
+logger = logging.getLogger(__name__)
+MOST_STREAMS = 400  # at once; a page that is open holds one or two
+SILENT_SECONDS = 90.0  # without a byte from the playground; the streams of its pages have a beat of 15 s
+TIMEOUTS = {"connect": 5.0, "read": SILENT_SECONDS, "write": 60.0, "pool": 10.0}
+
+# Of one connection, not of the message (RFC 9110, section 7.6.1), and what this process says itself.
+_HOP_BY_HOP = {
+    b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
+    b"transfer-encoding", b"upgrade", b"expect",
+}  # fmt: skip
+# Nothing that a visitor says of where they come from is believed: what is true is added below. Authorization is for
+# the raters' routes.
+_NOT_BELIEVED = {b"forwarded", b"x-real-ip", b"authorization", b"cookie", TICKET_HEADER}
+_NOT_BELIEVED_PREFIX = b"x-forwarded-"
+_BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Upstream(Protocol):
+    """Where requests go."""
+
+    @property
+    def address(self) -> Path | None:
+        """The Unix socket; None while nobody answers there."""
+        ...
+
+
+@dataclass
+class Forwarding:
+    """The ASGI application that passes requests on.
+
+    Args:
+        upstream: the playground.
+        tickets: stand for the sign-in of a visitor, whose cookie is not passed on.
+    """
+
+    upstream: Upstream
+    tickets: Tickets
+    _pools: dict[Path, httpcore2.AsyncConnectionPool] = field(default_factory=dict)
+    _streams: set[anyio.CancelScope] = field(default_factory=set)
+    _ending: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request with the playground's answer, or say why there is none."""
+        if scope["type"] != "http":
+            return
+        address = self.upstream.address
+        if address is None or self._ending:
+            text = "The model is being loaded. This page opens in a moment."
+            await wait_answer(scope, "The model is loading", text, 3)(scope, receive, send)
+        elif len(self._streams) >= MOST_STREAMS:
+            text = "Too many people are here at the moment. Try again in a minute."
+            await wait_answer(scope, "Very busy", text, 20)(scope, receive, send)
+        else:
+            await self._pass(address, scope, _Exchange(receive, send))
+
+    def stop(self) -> None:
+        """End every stream that is still open, as the server is to end."""
+        self._ending = True
+        for stream in list(self._streams):
+            stream.cancel()
+
+    def _pool(self, address: Path) -> httpcore2.AsyncConnectionPool:
+        """Connections to the playground that runs now; it has a new socket after each start."""
+        if address not in self._pools:
+            self._pools.clear()  # of a process that is gone, and its sockets with it
+            self._pools[address] = httpcore2.AsyncConnectionPool(
+                uds=str(address), max_connections=MOST_STREAMS, max_keepalive_connections=20, keepalive_expiry=10.0
+            )
+        return self._pools[address]
+
+    async def _pass(self, address: Path, scope: Scope, exchange: "_Exchange") -> None:
+        request = httpcore2.Request(
+            method=scope["method"].encode(),
+            url=httpcore2.URL(scheme=b"http", host=b"playground", target=_target(scope)),
+            headers=request_headers(scope, self.tickets),
+            content=exchange.body() if _has_body(scope) else None,
+            extensions={"timeout": TIMEOUTS},
+        )
+        if not _has_body(scope):
+            exchange.read.set()
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._streams.add(tasks.cancel_scope)
+                exchange.scope = tasks.cancel_scope
+                tasks.start_soon(exchange.end_when_the_visitor_goes)
+                await _answer(self._pool(address), request, exchange)
+                tasks.cancel_scope.cancel()
+        except* _BROKEN as broken:
+            logger.info("the playground broke off: %r", broken.exceptions)
+        finally:
+            self._streams.discard(exchange.scope)
+        await self._close(scope, exchange)
+
+    async def _close(self, scope: Scope, exchange: "_Exchange") -> None:
+        """Say something where the playground has said nothing; end a stream of events that was cut off here."""
+        if exchange.ended or exchange.gone:
+            return
+        if not exchange.begun:
+            text = "The model's process does not answer. If it stays like this, it is started again."
+            await wait_answer(scope, "One moment", text, 5)(scope, exchange.receive, exchange.send)
+        elif self._ending and exchange.is_stream:
+            await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@dataclass
+class _Exchange:
+    """One request of a visitor and its answer. The body is read first; then only whether the visitor has gone.
+
+    Attributes:
+        read: set when nothing of the body is left.
+        begun, ended: the answer has begun, has been sent whole.
+        gone: the visitor has closed the connection.
+        is_stream: the answer has no length, so it may end anywhere.
+    """
+
+    receive: Receive
+    send_on: Send
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    read: anyio.Event = field(default_factory=anyio.Event)
+    begun: bool = False
+    ended: bool = False
+    gone: bool = False
+    is_stream: bool = False
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The body as it comes; nothing more is read until the playground has taken what was."""
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                self._leave()
+                await anyio.sleep_forever()  # cancelled now: half a body is never sent as a whole one
+            if chunk := message.get("body"):
+                yield chunk
+            if not message.get("more_body"):
+                self.read.set()
+                return
+
+    async def end_when_the_visitor_goes(self) -> None:
+        """Cancel all of it when the connection is closed on the visitor's side."""
+        await self.read.wait()
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self._leave()
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer; waits while the visitor does not read."""
+        self.begun = True
+        await self.send_on(message)
+        self.ended = message["type"] == "http.response.body" and not message.get("more_body")
+
+    def _leave(self) -> None:
+        self.gone = not self.ended
+        self.scope.cancel()
+
+
+async def _answer(pool: httpcore2.AsyncConnectionPool, request: httpcore2.Request, exchange: _Exchange) -> None:
+    """Pass one answer back, chunk by chunk."""
+    response = await pool.handle_async_request(request)
+    try:
+        headers = response_headers(response.headers)
+        exchange.is_stream = not any(name == b"content-length" for name, _ in headers)
+        await exchange.send({"type": "http.response.start", "status": response.status, "headers": headers})
+        async for chunk in response.aiter_stream():
+            await exchange.send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        with anyio.CancelScope(shield=True):
+            await response.aclose()
+
+
+def request_headers(scope: Scope, tickets: Tickets) -> Headers:
+    """The headers that the playground gets: the visitor's, without the connection's own and what is not believed."""
+    named = _named_by_connection(scope["headers"])
+    headers = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name not in _HOP_BY_HOP | _NOT_BELIEVED | named and not name.startswith(_NOT_BELIEVED_PREFIX)
+    ]
+    cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
+    if kept := without_sign_in(cookies):
+        headers.append((b"cookie", kept))
+    if ticket := tickets.of(cookies):
+        headers.append((TICKET_HEADER, ticket))
+    if scope.get("client"):
+        headers.append((b"x-forwarded-for", str(scope["client"][0]).encode()))
+    headers.append((b"x-forwarded-proto", scope["scheme"].encode()))
+    if _is_chunked(scope):
+        headers = [(name, value) for name, value in headers if name != b"content-length"]
+        headers.append((b"transfer-encoding", b"chunked"))
+    return headers
+
+
+def response_headers(received: Headers) -> Headers:
+    """The headers that the visitor gets."""
+    headers = [(name.lower(), value) for name, value in received]
+    named = _named_by_connection(headers)
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in _HOP_BY_HOP | named | {b"date", b"server"}
+        and not (name == b"set-cookie" and sets_sign_in(value))
+    ]
+
+
+def _named_by_connection(headers: Headers) -> set[bytes]:
+    """Further headers that are of one connection only."""
+    listed = b",".join(value for name, value in headers if name == b"connection")
+    return {part.strip().lower() for part in listed.split(b",")} - {b"content-length", b"host"}
+
+
+def _target(scope: Scope) -> bytes:
+    query = scope.get("query_string", b"")
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return path + (b"?" + query if query else b"")
+
+
+def _is_chunked(scope: Scope) -> bool:
+    return any(name == b"transfer-encoding" for name, _ in scope["headers"])
+
+
+def _has_body(scope: Scope) -> bool:
+    return _is_chunked(scope) or any(name == b"content-length" and value != b"0" for name, value in scope["headers"])

@@ -1,0 +1,176 @@
+"""The front process: what raters and admins need is answered here, everything else is passed on to the playground."""
+
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.guard.body_limit import BodyLimit
+from app.laboratory import Laboratory
+from app.server.addresses import InWords, Slashes
+from app.server.connections import ConnectionBounds, bounded_protocol
+from app.server.forwarding import Forwarding
+from app.server.process import Playground
+from app.server.results import LateApp, build_results
+from app.server.studies_socket import studies_socket_app
+from app.server.tickets import Tickets
+
+logger = logging.getLogger(__name__)
+RESULTS_PATH = "/results"
+FINISH_SECONDS = 25  # for what raters are sending when the server is to end; a locked database is waited for 20 s
+SWITCH_SECONDS = 0.0005  # a page of Results that computes must not hold up an answer: threads take turns this often
+
+
+@dataclass
+class Front:
+    """The parts of the front process.
+
+    Attributes:
+        studies: raters' routes and sign-in; what they are not for goes on to the playground.
+    """
+
+    studies: FastAPI
+    results: LateApp
+    forwarding: Forwarding
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self.studies(scope, receive, send)
+
+    async def rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what no route of the studies is for."""
+        path = scope["path"] if scope["type"] == "http" else ""
+        is_results = path == RESULTS_PATH or path.startswith(f"{RESULTS_PATH}/")
+        await (self.results if is_results else self.forwarding)(scope, receive, send)
+
+    def stop_streams(self) -> None:
+        """End what would otherwise stay open for as long as a page is shown."""
+        self.forwarding.stop()
+        self.results.stop()
+
+
+def front_app(laboratory: Laboratory, playground: Playground, tickets: Tickets) -> tuple[ASGIApp, Front]:
+    """Return the application of the port, and its parts."""
+    studies = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
+    laboratory.add_to(studies)
+    results = LateApp(lambda: build_results(laboratory), "Results")
+    front = Front(studies, results, Forwarding(playground, tickets))
+    studies.mount("/", front.rest)  # last: it takes whatever none of the routes above is for
+    pages = Slashes(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
+    return BodyLimit(InWords(pages)), front
+
+
+class _Server(uvicorn.Server):
+    """A server that first ends the streams of pages, then lets raters finish."""
+
+    def __init__(self, config: uvicorn.Config, front: Front) -> None:
+        super().__init__(config)
+        self._front = front
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End: no new connections, no streams; requests of raters are answered."""
+        self._front.stop_streams()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End quietly at an interrupt or a termination; the signal is not raised again, as all is cleaned up here."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _PrivateServer(uvicorn.Server):
+    """The server of the private socket; signals are not its business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+async def run_front(
+    listener: socket.socket,
+    laboratory: Laboratory,
+    playground: Playground,
+    bounds: ConnectionBounds = ConnectionBounds(),
+    behind: Callable[[ASGIApp], ASGIApp] | None = None,
+) -> None:
+    """Serve until an interrupt or a termination.
+
+    Args:
+        listener: the port.
+        playground: not yet started.
+        bounds: of the connections.
+        behind: put around all of it, to say which address a client has; None leaves that to uvicorn.
+    Raises:
+        BundleError: the bundle cannot be loaded.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    tickets = Tickets()
+    app, front = front_app(laboratory, playground, tickets)
+    config = _config(app if behind is None else behind(app), bounded_protocol(bounds), proxy_headers=behind is None)
+    server = _Server(config, front)
+    private = _PrivateServer(_config(studies_socket_app(laboratory, tickets), "h11", proxy_headers=False))
+    try:
+        with _private_listener(playground.studies_socket) as private_listener:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(private.serve, [private_listener])
+                tasks.start_soon(playground.run)
+                tasks.start_soon(front.results.run)
+                await server.serve(sockets=[listener])
+                private.should_exit = True
+                tasks.cancel_scope.cancel()
+    except* Exception as group:
+        raise _first(group)  # noqa: B904  # the group says nothing more
+
+
+def _config(app: ASGIApp, http: Any, proxy_headers: bool) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=http,
+        ws="none",
+        proxy_headers=proxy_headers,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=FINISH_SECONDS,
+    )
+
+
+@contextlib.contextmanager
+def _private_listener(path: Path) -> Iterator[socket.socket]:
+    """A listening Unix socket; its folder lets nobody else in."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(64)
+        listener.setblocking(False)
+        yield listener
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    """The first error of a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)
+    return error

@@ -1,0 +1,145 @@
+"""The playground's process: `python -m app.server.playground`, started and watched by the front process.
+
+It reads one line of JSON, `PlaygroundSettings`, gives up every right that it does not need, and only then loads the
+engine and serves its pages on a socket that it was given. It ends when the front process ends, however that happens.
+"""
+
+import asyncio
+import ctypes
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from app.server.confinement import confinement_of
+from engine.errors import UndertoneError
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+ALIVE_PATH = "/.undertone/alive"  # asked by the front process alone, to see whether anybody is at home
+NICENESS = 5  # where a core is short, raters come first
+_DIE_WITH_PARENT = 1  # prctl
+
+
+class PlaygroundSettings(BaseModel):
+    """What the front process says.
+
+    Attributes:
+        listener: number of the listening socket that was handed over.
+        studies_socket: where opinions of takes go.
+        folder: temporary, this process's own.
+        protected: what it must not be able to open.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bundle: Path
+    device: str
+    examples: Path
+    folder: Path
+    listener: int
+    studies_socket: Path
+    protected: tuple[Path, ...]
+    parent: int
+
+
+def main() -> None:
+    """Serve until the front process says or ends; exit status 2 where the bundle cannot be loaded."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s playground %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    reports = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints is no report
+    os.nice(NICENESS)
+    settings = PlaygroundSettings.model_validate_json(sys.stdin.readline())
+    _end_with(settings.parent)
+    confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply()
+    try:
+        _serve(settings, lambda **report: print(json.dumps(report), file=reports, flush=True))
+    except UndertoneError as error:
+        print(json.dumps({"problem": str(error)}), file=reports, flush=True)
+        raise SystemExit(2) from error
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the front process does, also where that was killed: by the kernel, and by a closed pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's interrupt is for the front process
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the line above
+        os._exit(1)
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1024):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _serve(settings: PlaygroundSettings, report: Any) -> None:
+    import uvicorn
+
+    from app.application import create_app
+    from app.context import Context
+    from app.prompt_panel import find_examples
+    from app.server.studies_client import StudiesClient
+    from engine import Engine, settle_threads
+
+    engine = Engine.from_pretrained(settings.bundle, device=settings.device)
+    settle_threads(engine)
+    context = Context(
+        engine,
+        settings.folder / "gradio" / "visits",
+        tuple(find_examples(settings.examples)),
+        opinions=StudiesClient(settings.studies_socket),
+    )
+    app = _Alive(create_app(context))
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips="*",  # only the front process reaches this socket, and it believes nobody
+        timeout_keep_alive=60,  # the front process closes first
+    )
+    listener = socket.socket(fileno=settings.listener)
+    listener.setblocking(False)
+    asyncio.run(_run(uvicorn.Server(config), listener, lambda: report(ready=engine.bundle.name)))
+
+
+async def _run(server: "uvicorn.Server", listener: socket.socket, ready: Any) -> None:
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.02)
+    if server.started:
+        ready()
+    await serving
+
+
+class _Alive:
+    """Answers the front process's question before anything else does."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self.app = app
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] == "http" and scope["path"] == ALIVE_PATH:
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await self.app(scope, receive, send)
+
+
+if __name__ == "__main__":
+    main()

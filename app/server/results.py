@@ -1,0 +1,86 @@
+"""The Results page in the front process: built behind the raters' pages, as Gradio takes seconds to load."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.laboratory import Laboratory, TakeOpinions
+from app.server.addresses import wait_answer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ResultsContext:
+    """What the page is given: no engine, as this process has none."""
+
+    laboratory: Laboratory
+    model_name: str | None = None
+    examples: tuple[Path, ...] = ()
+
+    @property
+    def take_opinions(self) -> TakeOpinions:
+        return self.laboratory
+
+    def leave(self, session: str | None) -> None:
+        """Nothing of a visit is kept here."""
+
+
+def build_results(laboratory: Laboratory) -> FastAPI:
+    """Return the application with the Results page; takes seconds, as it loads Gradio."""
+    from app.application import RESULTS, mount_pages, navigation_of, new_app
+
+    app = new_app()
+    context = ResultsContext(laboratory)
+    mount_pages(app, context, (RESULTS,), navigation_of(context))
+    return app
+
+
+@dataclass
+class LateApp:
+    """An application that is built in a thread; who comes earlier is asked to wait.
+
+    Args:
+        build: makes it.
+        name: for the page that says that it is loading.
+    """
+
+    build: Callable[[], FastAPI]
+    name: str
+    _app: ASGIApp | None = None
+    _requests: set[anyio.CancelScope] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Build it, and keep it running until this is cancelled."""
+        try:
+            app = await anyio.to_thread.run_sync(self.build)
+        except Exception:  # of whatever it is made of: raters must be served on
+            logger.exception("%s cannot be shown", self.name)
+            return
+        async with app.router.lifespan_context(app):
+            self._app = app
+            await anyio.sleep_forever()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or say that it is loading."""
+        if self._app is None:
+            await wait_answer(scope, f"{self.name} is loading", f"{self.name} opens in a moment.", 2)(
+                scope, receive, send
+            )
+            return
+        with anyio.CancelScope() as request:
+            self._requests.add(request)
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._requests.discard(request)
+
+    def stop(self) -> None:
+        """End what is still open: a page keeps a stream of events for as long as it is shown."""
+        for request in list(self._requests):
+            request.cancel()

@@ -1,0 +1,72 @@
+"""What the playground may say to the process that has the studies: two messages, checked as if from a stranger."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, field_validator
+
+from engine.take_settings import MAX_TAKES, TakeSettings
+from engine.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ
+from studies.design.takes import TakeSound
+
+QUICK_RATING_PATH = "/quick-rating"
+DRAFT_PATH = "/draft"
+LONGEST_SECONDS = 300  # of a take
+LONGEST_DRAFT_SECONDS = 900  # of all takes of a draft together
+MOST_BYTES = 4 * LONGEST_DRAFT_SECONDS * SAMPLE_RATE_HZ * SAMPLE_BYTES // 3 + 2_000_000  # as base64, with settings
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QuickRating(_Message):
+    """One quick rating of a take."""
+
+    settings: TakeSettings
+    scale: Annotated[str, Field(max_length=64)]
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    visitor: Annotated[str, Field(max_length=200)] | None = None
+
+
+class DraftTake(_Message):
+    """A take for a study: its settings and samples, little-endian float32 at 16 kHz."""
+
+    settings: TakeSettings
+    samples: Base64Bytes
+    prompt_samples: Annotated[int, Field(ge=1)]
+
+    @field_validator("samples")
+    @classmethod
+    def _are_samples(cls, samples: bytes) -> bytes:
+        count = len(samples) // SAMPLE_BYTES
+        if len(samples) % SAMPLE_BYTES or not 0 < count <= LONGEST_SECONDS * SAMPLE_RATE_HZ:
+            raise ValueError(f"{len(samples)} bytes; expected whole float32 samples of {LONGEST_SECONDS} s at most")
+        if not np.isfinite(np.frombuffer(samples, "<f4")).all():
+            raise ValueError("samples are not finite")
+        return samples
+
+    @property
+    def sound(self) -> TakeSound:
+        return TakeSound(self.settings, self.samples, min(self.prompt_samples, len(self.samples) // SAMPLE_BYTES))
+
+
+class Draft(_Message):
+    """Takes that an admin wants as a draft study; the ticket stands for the admin's sign-in."""
+
+    name: Annotated[str, Field(max_length=200)]
+    ticket: Annotated[str, Field(max_length=8000)]
+    takes: Annotated[list[DraftTake], Field(max_length=MAX_TAKES)]
+
+
+class Refusal(_Message):
+    """Why something was refused, in words for the visitor."""
+
+    text: str
+    sign_in: bool = False
+
+
+class Drafted(_Message):
+    """The name of the study that was made."""
+
+    name: str

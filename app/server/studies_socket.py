@@ -1,0 +1,77 @@
+"""The side of the studies: answers the playground's two messages on a private socket, where nothing else is asked."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from pydantic import BaseModel, ValidationError
+
+from app.laboratory import SignInNeededError, TakeOpinions
+from app.server.studies_messages import DRAFT_PATH, MOST_BYTES, QUICK_RATING_PATH, Draft, Drafted, QuickRating, Refusal
+from app.server.tickets import Tickets
+from engine.errors import UndertoneError
+
+LIMIT = parse("300/minute")  # of all visitors together: people press these buttons
+M = TypeVar("M", bound=BaseModel)
+
+
+def studies_socket_app(opinions: TakeOpinions, tickets: Tickets) -> FastAPI:
+    """Return the application for the private socket.
+
+    Args:
+        opinions: the studies.
+        tickets: those that were issued to the playground's visitors.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    limiter = MovingWindowRateLimiter(MemoryStorage())
+    threads = anyio.CapacityLimiter(2)  # of its own, so that raters never wait for a thread that works here
+
+    async def answered(request: Request, kind: type[M], act: Callable[[M], BaseModel | None]) -> Response:
+        if not limiter.hit(LIMIT):
+            return _refused(429, "Too many opinions at once. Try again in a minute.")
+        try:
+            body = await _small_body(request)
+            done = await anyio.to_thread.run_sync(lambda: act(kind.model_validate_json(body)), limiter=threads)
+        except ValidationError as error:
+            return _refused(422, f"The take cannot be used: {error.errors()[0]['msg']}.")
+        except SignInNeededError as error:
+            return _refused(403, str(error), sign_in=True)
+        except UndertoneError as error:
+            return _refused(409, str(error))
+        return JSONResponse(None if done is None else done.model_dump(mode="json"))
+
+    @app.post(QUICK_RATING_PATH)
+    async def quick_rating(request: Request) -> Response:
+        def keep(given: QuickRating) -> None:
+            opinions.rate_quickly(given.settings, given.scale, given.value, given.visitor)
+
+        return await answered(request, QuickRating, keep)
+
+    @app.post(DRAFT_PATH)
+    async def draft(request: Request) -> Response:
+        def make(given: Draft) -> Drafted:
+            takes = [take.sound for take in given.takes]
+            return Drafted(name=opinions.draft(takes, given.name, tickets.request(given.ticket)))
+
+        return await answered(request, Draft, make)
+
+    return app
+
+
+async def _small_body(request: Request) -> bytes:
+    """The body, no further than its limit. Raises UndertoneError."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise UndertoneError("These takes are too long for one study. Make shorter ones.")
+    return bytes(body)
+
+
+def _refused(status: int, text: str, **more: Any) -> JSONResponse:
+    return JSONResponse(Refusal(text=text, **more).model_dump(mode="json"), status)

@@ -1,0 +1,107 @@
+"""`undertone serve` as its two processes, on a free port, for tests that look at both."""
+
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 120.0  # seconds on a busy machine
+BROWSER = {"accept": "text/html"}
+
+
+@dataclass(frozen=True)
+class SplitSite:
+    """A server that runs."""
+
+    server: subprocess.Popen[str]
+    url: str
+    data: Path
+    log: list[str]
+
+    def get(self, path: str, **more: object) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=30, **more)  # type: ignore[arg-type]
+
+    def until(self, path: str, status: int = 200, seconds: float = PATIENCE) -> httpx.Response:
+        """Ask until an answer has this status."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                answer = self.get(path, headers=BROWSER)
+                if answer.status_code == status:
+                    return answer
+            except httpx.HTTPError as error:
+                answer = error  # type: ignore[assignment]
+            assert time.monotonic() < end, f"{path}: {answer!r}; {''.join(self.log)}"
+            time.sleep(0.1)
+
+    def playground(self) -> int:
+        """Process id of the playground."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            for folder in Path("/proc").glob("[0-9]*"):
+                try:
+                    words = (folder / "cmdline").read_bytes().split(b"\0")
+                    parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                except OSError:
+                    continue
+                if parent == self.server.pid and b"app.server.playground" in words:
+                    return int(folder.name)
+            time.sleep(0.1)
+        raise AssertionError("there is no playground")
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs, and is no remains of one."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@contextmanager
+def split_site(bundle: Path, data: Path, temporary: Path | None = None, **environment: str) -> Iterator[SplitSite]:
+    """Start `undertone serve`; it may still be loading its model."""
+    command = [
+        sys.executable,
+        "-m",
+        "app.command",
+        "serve",
+        "--bundle",
+        str(bundle),
+        "--port",
+        "0",
+        "--data",
+        str(data),
+    ]
+    variables = {**os.environ, **environment}
+    if temporary is not None:
+        variables["TMPDIR"] = str(temporary)
+    log: list[str] = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            lines: queue.Queue[str] = queue.Queue()
+            threading.Thread(target=lambda: [lines.put(line) for line in server.stdout or ()], daemon=True).start()
+            threading.Thread(target=lambda: [log.append(line) for line in server.stderr or ()], daemon=True).start()
+            found = re.fullmatch(r"Undertone is at (http://\S+)\n", lines.get(timeout=PATIENCE))
+            assert found
+            yield SplitSite(server, found[1].replace("localhost", "127.0.0.1"), data, log)
+        finally:
+            if server.poll() is None:
+                server.terminate()
+                try:
+                    server.wait(timeout=40)
+                except subprocess.TimeoutExpired:
+                    server.kill()
