@@ -27,10 +27,11 @@ class _Body(BaseModel):
 
 
 class Begin(_Body):
-    """The link that somebody followed: `query` may hold the panel's id."""
+    """The link that somebody followed: `query` may hold the panel's id; a retry repeats the `nonce`."""
 
     study: str = Field(max_length=64)
     query: dict[str, str] = Field(default_factory=dict, max_length=20)
+    nonce: str = Field(default="", pattern=r"^[A-Za-z0-9-]{16,64}$|^$")
 
 
 class Resume(_Body):
@@ -100,8 +101,10 @@ def rate_router(
 
     @router.post(f"{API}/begin")
     def begin(body: Begin, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:
-        hit(of_beginning, "begin", _address(request))
-        token, view = sessions.begin(body.study, visitor_of(body.query, user_agent), clock())
+        address = _address(request)
+        hit(of_beginning, "begin", address)
+        visitor = visitor_of(body.query, user_agent, body.nonce, address)
+        token, view = sessions.begin(body.study, visitor, clock())
         return _json({"token": token, "view": view})
 
     @router.post(f"{API}/resume")

@@ -57,7 +57,11 @@ class Sessions:
         self._backups = backups
 
     def begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
-        """Start a session; returns its token and the first view. Raises SessionError, StoreError."""
+        """Return the token and the view of a new session, or of the one that this beginning has already made.
+
+        Raises:
+            SessionError, StoreError: nobody can begin here now.
+        """
         try:
             return self._begin(study_id, visitor, now)
         except IntegrityError:  # the same person came in twice in the same moment: the other request was first
@@ -131,7 +135,7 @@ class Sessions:
 
     def _begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
         with self.db.session() as transaction:
-            session = begin(self.db, transaction, study_id, visitor, now)
+            session = begin(self.db, transaction, study_id, visitor, now, self._secret)
             sitting = Sitting.load(self.db, transaction, session.id, now)
             return self.tokens.make(session.id), view_of(sitting, self._secret)
 

@@ -255,8 +255,10 @@ def test_the_panels_id_is_kept_once_and_a_preview_begins_nothing(
     preview = {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE", "workerId": "A1"}
     assert Client(site, clock).post("begin", study=study, query=preview).status_code == 403
     client = rater(site, clock, study, PROLIFIC_PID="5f00", SESSION_ID="s")
-    again = Client(site, clock).post("begin", study=study, query={"PROLIFIC_PID": "5f00"})
-    assert again.json()["error"]["word"] == "already_started"
+    again = Client(site, clock).post("begin", study=study, query={"PROLIFIC_PID": "5f00", "SESSION_ID": "t"})
+    assert again.json()["error"]["word"] == "already_started"  # of another submission than the one that began
+    same = Client(site, clock).post("begin", study=study, query={"PROLIFIC_PID": "5f00", "SESSION_ID": "s"})
+    assert same.json()["token"] == client.token
     bad = Client(site, clock).post("begin", study=study, query={"PROLIFIC_PID": "{{%PROLIFIC_PID%}}"})
     assert bad.status_code == 422
     client.answer(agree=True)

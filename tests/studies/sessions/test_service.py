@@ -282,14 +282,57 @@ def test_a_session_goes_on_in_another_tab_and_on_another_device(sessions: Sessio
 
 def test_a_person_takes_part_once(sessions: Sessions, make_study: MakeStudy) -> None:
     study = make_study()
-    rater = Rater.begin(sessions, study, "PID1")
+    rater = Rater.begin(sessions, study, "PID1", submission="s1")
     with refused("already_started"):
-        Rater.begin(sessions, study, "PID1")
+        Rater.begin(sessions, study, "PID1", submission="s2")
     rater.go_through()
     assert rater.state == "finished"
     with refused("already_completed"):
         Rater.begin(sessions, study, "PID1")
     Rater.begin(sessions, study, "PID2")
+
+
+@pytest.mark.parametrize(
+    "who", [{"external_id": "PID1"}, {"external_id": "PID1", "submission": "s1"}, {"nonce": "0123456789abcdef"}]
+)
+def test_a_retry_of_the_same_beginning_gets_the_same_session(
+    sessions: Sessions, make_study: MakeStudy, db: Database, who: dict[str, str]
+) -> None:
+    study = make_study()
+    lost = Rater.begin(sessions, study, **who)  # its answer never arrived
+    later = lost.now + timedelta(minutes=20)
+    again = Rater.begin(sessions, study, now=later, **who)
+    assert again.session_id == lost.session_id
+    assert count(db, Session) == 1
+    again.go_through()
+    assert again.state == "finished"
+
+
+@pytest.mark.parametrize("who", [{"external_id": "PID1"}, {"nonce": "0123456789abcdef"}])
+def test_a_beginning_that_was_never_acknowledged_does_not_lock_the_person_out_later(
+    sessions: Sessions, make_study: MakeStudy, who: dict[str, str]
+) -> None:
+    study = make_study()
+    lost = Rater.begin(sessions, study, **who)
+    again = Rater.begin(sessions, study, now=lost.now + timedelta(minutes=31), **who)
+    assert again.session_id != lost.session_id
+    again.go_through()
+    assert again.state == "finished"
+
+
+def test_a_session_in_which_something_was_given_counts_even_when_its_time_is_up(
+    sessions: Sessions, make_study: MakeStudy
+) -> None:
+    study = make_study()
+    Rater.begin(sessions, study, "PID1").answer(agree=True)
+    with refused("already_completed"):
+        Rater.begin(sessions, study, "PID1", now=NOW + timedelta(minutes=31))
+
+
+def test_two_people_behind_one_link_without_ids_are_two_people(sessions: Sessions, make_study: MakeStudy) -> None:
+    study = make_study()
+    nonces = ("", "", "0123456789abcdef", "0123456789abcdeg")
+    assert len({Rater.begin(sessions, study, nonce=nonce).session_id for nonce in nonces}) == 4
 
 
 def test_a_second_session_has_other_prompts(sessions: Sessions, make_study: MakeStudy, db: Database) -> None:
