@@ -1,5 +1,6 @@
 """What went wrong, as JSON that the page can act on and a person can read."""
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -7,11 +8,14 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.plain_page import SAFE_HEADERS
+from studies.design import DesignError
 from studies.sessions import SessionError
 from studies.store import StoreError
 
+logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024
 
 
@@ -31,7 +35,8 @@ class RaterRoute(APIRoute):
                 return problem(error)
             except RequestValidationError:
                 return problem(SessionError("bad_answer", "The page sent something that we do not know. Reload it."))
-            except StoreError:
+            except (StoreError, DesignError, SQLAlchemyError):
+                logger.exception("a rater's request could not be answered")
                 return problem(SessionError("read_only"))
 
         return translated

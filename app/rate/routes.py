@@ -79,7 +79,14 @@ def rate_router(
         clock: gives the time, with its zone.
         limit_of_session: how often the page of one session may ask, far more than a person makes it.
     """
+
+    def while_whole() -> None:
+        """Answer nothing from a paused database: what is not in it now may be there again in a minute."""
+        if sessions.db.read_only:
+            raise SessionError("read_only")
+
     router = APIRouter(include_in_schema=False, route_class=RaterRoute)
+    api = APIRouter(include_in_schema=False, route_class=RaterRoute, dependencies=[Depends(while_whole)])
     limiter = MovingWindowRateLimiter(MemoryStorage())
     of_session, of_beginning, of_codes = map(parse_many, (limit_of_session, LIMIT_OF_BEGINNING, LIMIT_OF_CODES))
 
@@ -99,7 +106,7 @@ def rate_router(
     def page() -> HTMLResponse:
         return rate_page()
 
-    @router.post(f"{API}/begin")
+    @api.post("/begin")
     def begin(body: Begin, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:
         address = _address(request)
         hit(of_beginning, "begin", address)
@@ -107,44 +114,45 @@ def rate_router(
         token, view = sessions.begin(body.study, visitor, clock())
         return _json({"token": token, "view": view})
 
-    @router.post(f"{API}/resume")
+    @api.post("/resume")
     def resume(body: Resume, request: Request) -> Response:
         hit(of_codes, "resume", _address(request))
         token, view = sessions.resume(body.code, clock())
         return _json({"token": token, "view": view})
 
-    @router.get(f"{API}/view")
+    @api.get("/view")
     def view(token: Token) -> Response:
         return _json(sessions.view(token, clock()))
 
-    @router.post(f"{API}/answer")
+    @api.post("/answer")
     def answer(token: Token, body: dict[str, Any]) -> Response:
         return _json(sessions.answer(token, body, clock()))
 
-    @router.post(f"{API}/heard")
+    @api.post("/heard")
     def heard(token: Token, body: Heard) -> Response:
         sessions.heard(token, body.trial, body.playback, clock())
         return _json({"noted": True})
 
-    @router.post(f"{API}/rating")
+    @api.post("/rating")
     def rating(token: Token, body: Rated) -> Response:
         given = Answer(body.trial, body.scale, body.value, body.nonce, body.playback)
         return _json(sessions.rate(token, given, clock()))
 
-    @router.post(f"{API}/finish")
+    @api.post("/finish")
     def finish(token: Token, body: Finish) -> Response:
         return _json(sessions.finish_trial(token, body.trial, clock()))
 
-    @router.get(f"{API}/audio/{{sound}}")
+    @api.get("/audio/{sound}")
     def audio(token: Token, sound: str) -> Response:
         made = sessions.sound(token, sound, clock())
         return Response(made.content, media_type=made.media_type, headers=SAFE_HEADERS)
 
-    @router.post(f"{API}/withdraw")
+    @api.post("/withdraw")
     def withdraw(token: Token) -> Response:
         sessions.withdraw(token, clock())
         return _json({"deleted": True})
 
+    router.include_router(api, prefix=API)
     return router
 
 

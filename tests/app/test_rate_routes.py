@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from app.rate import rate_router
 from studies.sessions import Sessions
 from studies.sessions.headphones import right_answer, tone_orders
-from studies.store import Database, migrate
+from studies.store import Database, Places, migrate, opened
 from studies.store.tables import Participant, Rating, Session, Stimulus, Study, Trial
 from tests.app.rate_site import Client, Clock, make_site
 from tests.rating_study import FULL_FLOW, SECRET_NAMES, add_study, design
@@ -293,6 +293,45 @@ def test_a_study_that_is_paused_for_repair_says_so_and_loses_nothing(
     rating = {**heard, "scale": "naturalness", "value": 5, "nonce": "12345678"}
     response = client.post("rating", **rating)
     assert (response.status_code, response.json()["error"]["word"]) == (503, "read_only")
+
+
+@pytest.mark.parametrize("what", ["damaged", "sounds", "events"])
+def test_a_paused_start_answers_503_to_everything_and_goes_on_when_it_is_mended(
+    tmp_path: Path, clock: Clock, what: str
+) -> None:
+    places = Places(tmp_path / "data", f"sqlite:///{tmp_path / 'data' / 'studies.sqlite'}")
+    with opened(places) as db:
+        study = add_study(db, places.media, design())
+        client = rater(make_site(db, places.media, clock), clock, study, PROLIFIC_PID="5f00")
+        client.answer(agree=True)
+        heard = client.hear()
+        code = client.view["resume_code"]
+    thing = {"damaged": tmp_path / "data" / "studies.sqlite", "sounds": places.media, "events": places.events}[what]
+    thing.rename(tmp_path / "away")
+    if what != "sounds":
+        thing.write_text("nothing that was stored here")
+    rating = {**heard, "scale": "naturalness", "value": 5, "nonce": "12345678"}
+    with opened(places, retry_seconds=0.05) as db:
+        client.site = make_site(db, places.media, clock)
+        for response in (
+            client.send("GET", "view"),
+            client.send("GET", f"audio/{heard['trial']}"),
+            client.post("rating", **rating),
+            client.post("finish", trial=heard["trial"]),
+            client.post("withdraw"),
+            client.post("resume", code=code),
+            client.post("begin", study=study, query={"PROLIFIC_PID": "5f00"}),
+            Client(client.site, clock, "forged").send("GET", "view"),
+        ):
+            assert (response.status_code, response.json()["error"]["word"]) == (503, "read_only")
+            assert "Nothing is lost" in response.json()["error"]["text"]
+        thing.unlink(missing_ok=True)
+        (tmp_path / "away").rename(thing)
+        for _ in range(400):
+            if client.post("rating", **rating).status_code == 200:
+                break
+            time.sleep(0.05)
+        assert client.send("GET", "view").json()["trial"]["answers"] == {"naturalness": 5}
 
 
 def test_fifty_raters_at_once_finish_and_share_the_clips_evenly(
