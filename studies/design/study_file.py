@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from engine.checked import checked
 from engine.config import Config
+from engine.yaml_text import YamlError, read_yaml
 from studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
 from studies.design.errors import DesignError
 from studies.design.rules import Allocation, Completion, Limits, Screening
@@ -90,9 +90,9 @@ def load_study_file(path: Path) -> StudyFile:
         DesignError: naming the file, the key and the known keys.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DesignError(f"{path} cannot be read as a study file: {error}.") from error
+        values = read_yaml(path)
+    except YamlError as error:
+        raise DesignError(f"{path} cannot be read as a study file: {error}") from error
     if not isinstance(values, dict):
         raise DesignError(f"{path} holds a {type(values).__name__}; expected the keys of a study.")
     return checked(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)

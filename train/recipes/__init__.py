@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from engine.errors import SettingsError
+from engine.yaml_text import parse_yaml, read_yaml
 from train.hubert_units import HubertRecipe
 from train.tokenizer import TokenizerRecipe
 from train.vae_gslm import ModelRecipe
@@ -45,7 +45,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
         for override in overrides:
             values = merged(values, _nested(override))
         return TypeAdapter[AnyRecipe](Recipe).validate_python(values)
-    except (ValidationError, yaml.YAMLError) as error:
+    except ValidationError as error:
         raise SettingsError(f"{path}: {error}") from error
 
 
@@ -88,7 +88,7 @@ def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     """The values of a file over those of the recipe that it extends; its name is its own, the file's if not given."""
     if path in below:
         raise SettingsError(f"{path} extends itself through {' -> '.join(str(step) for step in below)}")
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    values = read_yaml(path) or {}
     if not isinstance(values, dict):
         raise SettingsError(f"{path} holds no settings; expected `key: value` lines")
     if "extends" not in values:
@@ -102,7 +102,7 @@ def _nested(override: str) -> dict[str, Any]:
     keys, equals, value = override.partition("=")
     if not equals or not keys:
         raise SettingsError(f"--set takes key=value, for example model.transformer.num_layers=2; got {override!r}")
-    nested: Any = yaml.safe_load(value)
+    nested: Any = parse_yaml(value, f"--set {keys}")
     for key in reversed(keys.split(".")):
         nested = {key: nested}
     return dict(nested)
