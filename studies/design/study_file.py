@@ -16,6 +16,7 @@ from studies.design.rules import Allocation, Completion, Limits, Screening
 from studies.design.scales import SCALES, Scale, Slug
 from studies.design.sections import Section
 from studies.design.sources import KnownItem, Preparation, Prompts, System, Trap
+from studies.storable import unstorable
 
 
 class StudyFile(Config):
@@ -53,6 +54,9 @@ class StudyFile(Config):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        found = unstorable(self.model_dump(mode="json")) or unstorable(self.provenance)
+        if found is not None:
+            raise ValueError(f"the study has {found}, which no database keeps")
         for check in (check_names, check_systems, check_sections, check_known_answers):
             check(self)
         return self
