@@ -147,6 +147,10 @@ def rate_router(
         made = sessions.sound(token, sound, clock())
         return Response(made.content, media_type=made.media_type, headers=SAFE_HEADERS)
 
+    @api.post("/decline")
+    def decline(token: Token) -> Response:
+        return _json({"ending": sessions.decline(token, clock())})
+
     @api.post("/withdraw")
     def withdraw(token: Token) -> Response:
         sessions.withdraw(token, clock())

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from studies.design.sections import Headphones
 from studies.sessions import headphones
+from studies.sessions.declining import decline
 from studies.sessions.endings import end
 from studies.sessions.entry import Visitor, begin
 from studies.sessions.errors import SessionError
@@ -123,6 +124,10 @@ class Sessions:
         """The bytes of a sound that this session may hear now; the first sending is stamped by the server's clock."""
         make = self._step(token, now, lambda sitting: self._sound(sitting, opaque))
         return make()  # outside of the transaction: nobody waits for a file
+
+    def decline(self, token: str, now: datetime) -> dict[str, Any]:
+        """Forget a person who does not agree; returns what they are shown."""
+        return decline(self.db, self.tokens.read(token), now, self._backups)
 
     def withdraw(self, token: str, now: datetime) -> None:
         """Delete everything that this person has given, in all their sessions of the study."""

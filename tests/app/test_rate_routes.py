@@ -21,7 +21,7 @@ from studies.sessions.headphones import right_answer, tone_orders
 from studies.store import Database, Places, migrate, opened
 from studies.store.tables import Participant, Rating, Session, Stimulus, Study, Trial
 from tests.app.rate_site import Client, Clock, make_site
-from tests.rating_study import FULL_FLOW, SECRET_NAMES, add_study, design
+from tests.rating_study import ABOUT, FULL_FLOW, SECRET_NAMES, add_study, design
 
 Make = Callable[..., str]
 
@@ -218,6 +218,60 @@ def test_a_huge_body_is_not_read(site: TestClient, clock: Clock, make: Make) -> 
     client = rater(site, clock, make())
     assert client.post("answer", section=1, agree=True, more="x" * 100_000).status_code == 413
     assert client.send("GET", "view").json()["state"] == "consent"
+
+
+UNSTORABLE = ("1" + 400 * "0", "-1e400", 5000 * "9", '"\\ud800"', '"a\\u0000b"', 40 * "[" + 40 * "]", 9000 * "[")
+
+
+@pytest.mark.parametrize("value", UNSTORABLE)
+@pytest.mark.parametrize("path", ["begin", "resume", "answer", "heard", "rating", "finish", "decline", "withdraw"])
+def test_what_no_database_keeps_is_refused_in_words_wherever_it_is_sent(
+    site: TestClient, clock: Clock, make: Make, path: str, value: str
+) -> None:
+    client = rater(site, clock, make((ABOUT, {"kind": "rating"})))
+    headers = {"Authorization": f"Bearer {client.token}", "content-type": "application/json"}
+    for body in (
+        value,
+        f'{{"section": 1, "answers": {{"age": {value}, "remarks": {value}}}}}',
+        f'{{"trial": {value}}}',
+    ):
+        response = site.post(f"/rate/api/{path}", content=body, headers=headers)
+        assert (response.status_code, response.json()["error"]["word"]) == (422, "bad_answer"), response.text
+    assert client.send("GET", "view").json()["state"] == "questionnaire"
+
+
+def test_a_rating_is_kept_as_the_scale_has_it(site: TestClient, clock: Clock, make: Make, db: Database) -> None:
+    client = rater(site, clock, make())
+    client.answer(agree=True)
+    client.post("rating", **client.hear(), scale="naturalness", value=2.9999999999, nonce="12345678")
+    with db.reading() as transaction:
+        assert transaction.scalars(select(Rating.value)).one() == 3.0
+
+
+def test_declining_keeps_nothing_and_counts_nobody(site: TestClient, clock: Clock, make: Make, db: Database) -> None:
+    study = make()
+    client = rater(site, clock, study, PROLIFIC_PID="5f00")
+    assert client.view["length"] == {"clips": 3, "minutes": 5}
+    assert "return the task" in client.post("decline").json()["ending"]["text"]
+    assert client.send("GET", "view").status_code == 401
+    with db.reading() as transaction:
+        assert transaction.scalars(select(Participant.external_id)).all() == [None]
+        assert transaction.scalars(select(Session.device)).all() == [{}]
+    again = rater(site, clock, study, PROLIFIC_PID="5f00")  # a changed mind
+    again.answer(agree=True)
+    assert again.post("decline").json()["error"]["word"] == "wrong_section"
+
+
+def test_declining_a_second_session_leaves_the_first(site: TestClient, clock: Clock, make: Make, db: Database) -> None:
+    study = make(limits={"max_sessions_per_participant": 2}, prompts=6)
+    first = rater(site, clock, study, PROLIFIC_PID="5f00")
+    first.answer(agree=True)
+    first.rate_all()
+    second = rater(site, clock, study, PROLIFIC_PID="5f00")
+    assert second.post("decline").status_code == 200
+    with db.reading() as transaction:
+        assert transaction.scalar(select(func.count()).select_from(Rating)) == 6
+    assert first.send("GET", "view").json()["state"] == "finished"
 
 
 def test_not_a_number_is_no_rating(site: TestClient, clock: Clock, make: Make) -> None:

@@ -37,7 +37,16 @@ def test_a_question_mark_in_a_flow_is_told_to_need_quotes(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a: [", "a: b: c", "a: \0", "a: 2026-13-45", "a: " + 5000 * "9", 5000 * "[", "!!python/object:os.system {}", "? [a]\n: b"],
+    [
+        "a: [",
+        "a: b: c",
+        "a: \0",
+        "a: 2026-13-45",
+        "a: " + 5000 * "9",
+        5000 * "[",
+        "!!python/object:os.system {}",
+        "? [a]\n: b",
+    ],
 )
 def test_what_cannot_be_read_is_refused_by_the_name_of_its_source(text: str) -> None:
     with pytest.raises(YamlError, match="the text"):
