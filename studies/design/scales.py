@@ -33,7 +33,7 @@ class Scale(Config):
         steps = (self.maximum - self.minimum) / self.increment
         if steps > MOST_STEPS:
             raise ValueError(
-                f"{self.minimum:g} to {self.maximum:g} in steps of {self.increment:g} are more than {MOST_STEPS} answers"
+                f"{self.minimum:g} to {self.maximum:g} by {self.increment:g} are more than {MOST_STEPS} answers"
             )
         if self.minimum >= self.maximum or not math.isclose(steps, round(steps), abs_tol=1e-9):
             raise ValueError(
