@@ -90,6 +90,7 @@ async function enter() {
   } catch (refusal) {
     if (refusal.word === "already_started") showCodeForm(refusal.message);
     else { show("Listening study"); note(refusal.message, "warning"); }
+    if (refusal.word === "full_for_now") setTimeout(enter, 1000 * (refusal.wait ?? 15));  // a place may have come free
   }
 }
 

@@ -15,6 +15,7 @@ from studies.sessions.allocation import check_places, session_seed
 from studies.sessions.endings import close_expired
 from studies.sessions.errors import SessionError
 from studies.sessions.flow import enter
+from studies.sessions.presence import Addresses, Newcomer
 from studies.sessions.sitting import Sitting, design_of
 from studies.sessions.tokens import new_resume_code
 from studies.store import Database
@@ -80,12 +81,19 @@ def device_of(user_agent: str) -> dict[str, str]:
 
 
 def begin(
-    db: Database, transaction: Transaction, study_id: str, visitor: Visitor, now: datetime, secret: str
+    db: Database,
+    transaction: Transaction,
+    study_id: str,
+    visitor: Visitor,
+    now: datetime,
+    secret: str,
+    addresses: Addresses,
 ) -> Session:
     """Return the session of this beginning: the one under way where it is a retry, else a new one in an open study.
 
     Args:
         secret: of the server; a session's id follows from it and from the beginning.
+        addresses: where sessions began; this one's is noted.
     Raises:
         SessionError: no such study, not open, no places, or this person has been here before.
     """
@@ -94,6 +102,7 @@ def begin(
         raise SessionError("unknown_study")
     ids = _ids(study_id, visitor, secret)
     begun, session_id = _found(transaction, ids, now)
+    addresses.note(session_id, visitor.address)
     if begun is not None:
         return begun
     if study.status != "open":
@@ -105,7 +114,7 @@ def begin(
         raise SessionError("already_started")
     if sum(_took_part(transaction, session) for session in earlier) >= design.limits.max_sessions_per_participant:
         raise SessionError("already_completed")
-    check_places(transaction, study, design, now)
+    check_places(transaction, study, design, now, Newcomer(addresses.hashed(visitor.address), addresses))
     session = Session(
         id=session_id,
         study_id=study.id,
@@ -119,7 +128,7 @@ def begin(
     )
     transaction.add(session)
     transaction.flush()
-    sitting = Sitting(db, transaction, session, study, design, now)
+    sitting = Sitting(db, transaction, session, study, design, now, addresses)
     sitting.touch()
     sitting.log("began", {"source": visitor.source, "device": visitor.device})
     enter(sitting)

@@ -17,6 +17,7 @@ from studies.sessions.endings import end
 from studies.sessions.entry import Visitor, begin
 from studies.sessions.errors import SessionError
 from studies.sessions.flow import TONES, answer_section, tones_progress
+from studies.sessions.presence import Addresses
 from studies.sessions.sitting import Sitting
 from studies.sessions.tokens import Tokens, tidy_resume_code
 from studies.sessions.trials import Answer, Playback, finish_trial, note_playback, own_trial, rate
@@ -56,6 +57,7 @@ class Sessions:
         self.tokens = Tokens(secret)
         self._secret = secret
         self._backups = backups
+        self._addresses = Addresses()
 
     def begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
         """Return the token and the view of a new session, or of the one that this beginning has already made.
@@ -140,7 +142,7 @@ class Sessions:
 
     def _begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
         with self.db.session() as transaction:
-            session = begin(self.db, transaction, study_id, visitor, now, self._secret)
+            session = begin(self.db, transaction, study_id, visitor, now, self._secret, self._addresses)
             sitting = Sitting.load(self.db, transaction, session.id, now)
             return self.tokens.make(session.id), view_of(sitting, self._secret)
 
@@ -149,7 +151,7 @@ class Sessions:
         session_id = self.tokens.read(token)
         refused: SessionError | None = None
         with self.db.session() as transaction:
-            sitting = Sitting.load(self.db, transaction, session_id, now, lock=True)
+            sitting = Sitting.load(self.db, transaction, session_id, now, lock=True, addresses=self._addresses)
             if not sitting.ended and now >= sitting.session.expires_at:
                 end(sitting, "timed_out")
             if not sitting.ended:

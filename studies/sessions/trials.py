@@ -119,7 +119,7 @@ def finish_trial(sitting: Sitting, trial_id: str) -> dict[str, Any] | None:
         raise SessionError("bad_answer", f"Please answer first: {', '.join(missing)}.")
     trial.state, trial.completed_at = "done", sitting.now
     sitting.transaction.flush()
-    extend_reservation(sitting, sitting.trials())
+    extend_reservation(sitting)
     sitting.log("trial.done", {"trial": trial.id})
     if all(other.state == "done" for other in sitting.stage_trials()):
         advance(sitting)

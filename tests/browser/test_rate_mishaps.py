@@ -1,4 +1,4 @@
-"""What happens to raters beside the plan: lost answers, other networks, shared computers, and people who do not agree."""
+"""What happens to raters beside the plan: lost answers, other networks, shared computers, no consent."""
 
 import json
 
