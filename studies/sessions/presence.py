@@ -110,4 +110,5 @@ def _unproven(transaction: Transaction, study: Study, now: datetime) -> Mapping[
         )
         .group_by(Trial.session_id)
     )
-    return {session: expires - FIRST_HOLD for session, expires in transaction.execute(query)}
+    rows = transaction.execute(query)
+    return {session: expires - FIRST_HOLD for session, expires in rows if expires is not None}
