@@ -42,7 +42,7 @@ def build_quick_rating(number: int) -> QuickRating:
 
 
 def _question(scale: Scale, name: str) -> gr.Radio:
-    choices = [(f"{value:g} {scale.labels[value].split(':')[0]}", value) for value in reversed(scale.values)]
+    choices = [(f"{value:g} {scale.labels[value].split(':')[0]}", value) for value in scale.values]
     return gr.Radio(choices, value=None, label=scale.title, info=scale.question, elem_id=name)
 
 

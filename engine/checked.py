@@ -1,6 +1,7 @@
 """JSON or keyword values to a configuration; what does not fit becomes one sentence naming the file and the key."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -41,6 +42,8 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
         return f"missing key {path!r}; known keys: {_known(model, parts)}"
     if item["type"] == "value_error" and isinstance(item["input"], dict | list):  # parts that do not fit together
         return f"{path}: {item['ctx']['error']}" if path else str(item["ctx"]["error"])
+    if item["type"] == "string_type" and isinstance(item["input"], bool | int | float | date):
+        return f"{path} is {item['input']!r}, not a text; put the text in quotes"
     return f"{path or 'value'} is {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
 
 

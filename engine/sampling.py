@@ -20,7 +20,7 @@ class Sampling(Config):
     """One continuation's settings. Defaults are the demo's; `PUBLISHED` has those of the published script."""
 
     token_temperature: Temperature = 0.8  # 0 takes the likeliest token
-    top_k: Annotated[int, Field(ge=1)] | None = None  # tokens to choose from at most
+    top_k: Annotated[int, Field(ge=1, le=1_000_000)] | None = None  # tokens to choose from at most
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # smallest set of tokens with this probability
     latent_temperature: Temperature = 0.7  # 0 takes the prior's mean
     prompt_temperature: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0  # 0: the prompt's latents are posterior means

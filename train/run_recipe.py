@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from engine.config import Config
 from engine.errors import SettingsError
+from engine.yaml_text import YamlError, read_yaml
 from train.checkpointing import checkpoints
 
 RECIPE, INPUTS, CHANGES = "recipe.yaml", "inputs.json", "recipe_changes.jsonl"
@@ -83,8 +84,8 @@ def changes_of(out: Path, recipe: Config, inputs: dict[str, str]) -> dict[str, l
         log.info("%s was begun by a version that kept no recipe; its settings cannot be compared", out)
         return {}
     try:
-        begun = type(recipe).model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as error:
+        begun = type(recipe).model_validate(read_yaml(path))
+    except (ValidationError, YamlError) as error:
         raise SettingsError(
             f"{path} is no recipe of this stage ({type(recipe).__name__}); give another --out"
         ) from error

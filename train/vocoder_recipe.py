@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field
 
 from engine.config import Config, HiFiGANConfig, SourceFilterConfig, VocosConfig
+from engine.yaml_text import read_yaml
 from train.clock import Budget
 from train.run_settings import (
     Count,
@@ -72,4 +72,4 @@ class VocoderRecipe(RunSettings):
 
 def load_vocoder_recipe(path: Path) -> VocoderRecipe:
     """Read and check a recipe file."""
-    return VocoderRecipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return VocoderRecipe.model_validate(read_yaml(path))

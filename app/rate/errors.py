@@ -1,17 +1,23 @@
 """What went wrong, as JSON that the page can act on and a person can read."""
 
+import json
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.plain_page import SAFE_HEADERS
 from app.server.threads import OwnThreads
+from studies.design import DesignError
 from studies.sessions import SessionError
+from studies.storable import unstorable
 from studies.store import StoreError
 
+logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024
 
 
@@ -26,12 +32,15 @@ class RaterRoute(OwnThreads):
             if request.method == "POST" and not _is_small(request):
                 return problem(SessionError("bad_answer", "This is too much at once. Shorten your answers."), 413)
             try:
+                if request.method == "POST":
+                    _check(await request.body())
                 return await handler(request)
             except SessionError as error:
                 return problem(error)
             except RequestValidationError:
                 return problem(SessionError("bad_answer", "The page sent something that we do not know. Reload it."))
-            except StoreError:
+            except (StoreError, DesignError, SQLAlchemyError):
+                logger.exception("a rater's request could not be answered")
                 return problem(SessionError("read_only"))
 
         return translated
@@ -41,6 +50,16 @@ def problem(error: SessionError, status: int | None = None) -> JSONResponse:
     """The answer to a refused request."""
     content = {"error": {"word": error.word, "text": str(error), "wait_seconds": error.wait_seconds}}
     return JSONResponse(content, status or error.status, headers=SAFE_HEADERS)
+
+
+def _check(body: bytes) -> None:
+    """Refuse what no database keeps, before anything of it is read. Raises SessionError."""
+    try:
+        found = unstorable(json.loads(body))
+    except (ValueError, RecursionError):
+        found = "something that is no JSON"
+    if found is not None:
+        raise SessionError("bad_answer", f"The page sent {found}, which cannot be kept. Change your answer or reload.")
 
 
 def _is_small(request: Request) -> bool:

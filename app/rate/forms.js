@@ -1,9 +1,40 @@
 // Consent, questionnaires, volume, headphone test, the end: everything but the clips.
 function showConsent(view) {
   const agree = button("I agree and take part", () => go({ agree: true }, agree));
-  const decline = button("I do not agree", withdraw, "");
+  const decline = button("I do not agree", () => declined(decline), "");
   const started = make("button", { type: "button", className: "link", onclick: () => showCodeForm("Enter the code from the foot of the page where you began.") }, "I have begun before: enter my code");
-  show(view.title, paragraphs(view.text), make("p", { className: "row" }, agree, decline), started);
+  const { clips, minutes } = view.length;
+  const length = make("p", { className: "soft", id: "length" }, `About ${minutes} minutes, ${clips} short ${clips === 1 ? "clip" : "clips"} to listen to.`);
+  show(view.title, length, paragraphs(view.text), make("p", { className: "row" }, agree, decline), started);
+}
+
+// Nothing was given yet, so there is nothing to ask about.
+async function declined(pressed) {
+  if (pressed.disabled) return;
+  pressed.disabled = true;
+  clearNote();
+  let ending = { text: "You have not taken part, and nothing about you is kept." };
+  try {
+    ({ ending } = await askUntilDone("POST", "decline", {}));
+  } catch (refusal) {
+    if (refusal.word !== "unknown_session") { pressed.disabled = false; await refused(refusal); return; }
+  }
+  leave();
+  show("You have not taken part", paragraphs(ending.text), endingActions(ending),
+    make("p", { className: "soft small" }, "You can close this page. If you change your mind, open the link again."));
+}
+
+const isWebAddress = (url) => /^https?:\/\//i.test(url || "");
+
+function endingActions({ code, url }) {
+  const copy = code && button("Copy the code", async () => {
+    try { await navigator.clipboard.writeText(code); say("Copied."); copy.textContent = "Copied"; } catch { note("Copying is not allowed here: select the code instead.", "quiet"); }
+  }, "");
+  const back = isWebAddress(url) && make("a", { className: "button primary", href: url, rel: "noreferrer" }, "Return to where you came from");
+  return [
+    code && make("p", {}, "Your completion code: ", make("strong", { className: "code", id: "completion" }, code)),
+    (back || copy) && make("p", { className: "row" }, back || null, copy || null),
+  ];
 }
 
 function showForm(view) {
@@ -85,16 +116,21 @@ function showDebrief(view) {
 }
 
 function showEnd(view) {
-  const { text, code, url, debrief } = view.ending;
+  const { text, debrief } = view.ending;
   const headings = { finished: "You have finished", screened_out: "Thank you for your time", timed_out: "Your time is up" };
-  const copy = code && button("Copy the code", async () => {
-    try { await navigator.clipboard.writeText(code); say("Copied."); copy.textContent = "Copied"; } catch { note("Copying is not allowed here: select the code instead.", "quiet"); }
-  }, "");
   show(headings[view.state] || "The end",
     paragraphs(text || ""),
-    code && make("p", {}, "Your completion code: ", make("strong", { className: "code", id: "completion" }, code)),
-    make("p", { className: "row" }, url && make("a", { className: "button primary", href: url, rel: "noreferrer" }, "Return to where you came from"), copy),
-    debrief && [make("h2", {}, "About this study"), ...paragraphs(debrief)]);
+    endingActions(view.ending),
+    debrief && [make("h2", {}, "About this study"), ...paragraphs(debrief)],
+    who || !study ? null : make("p", {}, button("Somebody else takes part on this device", anotherPerson, "")));
+}
+
+// On a plain link nothing tells who has come back: the one who finished, or the next person at a shared computer.
+function showWhoIsThere(view) {
+  byId("foot").hidden = true;
+  show("This study was finished on this device",
+    make("p", {}, "Was it you who took part here, or do you want to begin?"),
+    make("p", { className: "row" }, button("I want to begin", anotherPerson), button("It was me: show my end page", () => render(view), "")));
 }
 
 function showCodeForm(text) {
@@ -102,7 +138,7 @@ function showCodeForm(text) {
   const form = make("form", { onsubmit: async (event) => {
     event.preventDefault();
     clearNote();
-    try { entered(await ask("POST", "resume", { code: field.value })); } catch (refusal) { note(refusal.message); field.focus(); }
+    try { await entered(await ask("POST", "resume", { code: field.value })); } catch (refusal) { note(refusal.message); field.focus(); }
   } }, make("label", { htmlFor: "resume" }, "Your code"), field, make("button", { type: "submit", className: "button primary" }, "Go on"));
   show("Go on with your session", make("p", {}, text), form);
 }

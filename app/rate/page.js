@@ -20,9 +20,11 @@ function render(view) {
   Object.assign(keys, { answer: null, next: null });
   current = view;
   document.title = view.title;
-  byId("code").textContent = view.resume_code || "";
+  byId("code").textContent = byId("handover-code").textContent = view.resume_code || "";
   byId("foot").hidden = false;
   byId("foot").firstElementChild.hidden = view.ended;
+  byId("withdraw").hidden = view.state === "consent";  // nothing was given yet
+  byId("another").hidden = Boolean(who) || !study || view.ended;
   if (view.ended) { forgetSounds([]); showEnd(view); }
   else if (view.break) showBreak(view);
   else if (view.trial) showClip(view);
@@ -56,9 +58,14 @@ async function go(given, pressed) {
   }
 }
 
-function entered({ token: fresh, view }) {
+async function entered({ token: fresh, view }) {
   token = fresh;
   kept.set(TOKEN, { token, who });
+  kept.remove(BEGINNING);
+  if (outbox.waiting.length) {  // answered before a code was needed; the server refuses what is of another session
+    await outbox.flush();
+    view = await askUntilDone("GET", "view");
+  }
   render(view);
 }
 
@@ -68,7 +75,8 @@ async function enter() {
     token = known.token;
     try {
       await outbox.flush(); // what was chosen just before a crash
-      render(await askUntilDone("GET", "view"));
+      const view = await askUntilDone("GET", "view");
+      if (view.ended && !who && study) showWhoIsThere(view); else render(view);
       return;
     } catch (refusal) {
       if (refusal.word !== "unknown_session") { show("This did not work"); note(refusal.message); return; }
@@ -76,16 +84,37 @@ async function enter() {
       token = null;
     }
   }
-  outbox.waiting = [];
-  kept.remove(OUTBOX);
   if (!study) { showCodeForm("Enter the code that was shown at the foot of your study's page."); return; }
   try {
-    entered(await askUntilDone("POST", "begin", { study, query }));
+    await entered(await askUntilDone("POST", "begin", { study, query, nonce: beginning() }));
   } catch (refusal) {
     if (refusal.word === "already_started") showCodeForm(refusal.message);
     else { show("Listening study"); note(refusal.message, "warning"); }
+    if (refusal.word === "full_for_now") setTimeout(enter, 1000 * (refusal.wait ?? 15));  // a place may have come free
   }
 }
+
+// Ends what is on the page and forgets the person.
+function leave() {
+  for (const close of closing) close();
+  closing = [];
+  Object.assign(keys, { answer: null, next: null });
+  current = null;
+  forgetSounds([]);
+  forget();
+  byId("foot").hidden = true;
+}
+
+async function anotherPerson() {
+  if (outbox.waiting.length) await outbox.flush();
+  leave();
+  await enter();
+}
+byId("another").addEventListener("click", () => byId("handover").showModal());
+byId("handover").addEventListener("click", ({ target }) => {
+  if (target.value) byId("handover").close();
+  if (target.value === "yes") anotherPerson();
+});
 
 function withdraw() { byId("sure").showModal(); }
 byId("withdraw").addEventListener("click", withdraw);
@@ -97,18 +126,13 @@ byId("sure").addEventListener("click", async ({ target }) => {
   try {
     await askUntilDone("POST", "withdraw", {});
   } catch (refusal) { if (refusal.word !== "unknown_session") { note(refusal.message); return; } }
-  for (const close of closing) close();
-  closing = [];
-  kept.remove(TOKEN);
-  kept.remove(OUTBOX);
-  outbox.waiting = [];
-  byId("foot").hidden = true;
+  leave();
   show("Your data has been deleted", make("p", {}, "Nothing that you answered is kept. You can close this page."));
 });
 
 // Space plays wherever it would not type or press something; digits answer; Enter goes on.
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || byId("sure").open || !(keys.next || player)) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || byId("sure").open || byId("handover").open || !(keys.next || player)) return;
   const on = document.activeElement;
   const typing = on.matches("textarea, select, input:not([type=radio], [type=checkbox], [type=range])");
   const pressing = on.matches("button, a, summary");

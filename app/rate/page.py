@@ -35,9 +35,16 @@ _BODY = """
 </main>
 <footer id="foot" class="soft small" hidden>
   <p>To go on later or on another device, open this page there and enter your code: <b id="code"></b></p>
-  <p><button type="button" class="link" id="withdraw">Stop and delete my data</button></p>
+  <p><button type="button" class="link" id="withdraw">Stop and delete my data</button>
+  <button type="button" class="link" id="another" hidden>I am another person</button></p>
 </footer>
 <div id="said" class="unseen" role="status" aria-live="polite"></div>
+<dialog id="handover" aria-labelledby="handover-heading">
+  <h2 id="handover-heading">Begin as another person?</h2>
+  <p>Whoever took part here can go on later with this code: <b class="code" id="handover-code"></b></p>
+  <p class="row"><button type="button" class="button" value="no">Go on here</button>
+  <button type="button" class="button primary" value="yes">Begin as another person</button></p>
+</dialog>
 <dialog id="sure" aria-labelledby="sure-heading">
   <h2 id="sure-heading">Delete everything you have given?</h2>
   <p>Your answers in this study are deleted and you get no completion code. This cannot be undone.</p>

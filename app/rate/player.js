@@ -33,14 +33,28 @@ class Player {
     this.element = make("div", { className: "player" }, this.toggle, this.bar, this.seek);
     this.listen();
     this.update();
-    this.loading = fetchSound(sound).then((url) => { this.audio.src = url; this.update(); }).catch((refusal) => note(refusal.message));
+    this.load();
+  }
+
+  load() {
+    this.failed = false;
+    this.loading = fetchSound(this.sound).then((url) => { this.audio.src = url; this.update(); }).catch((refusal) => this.fail(refusal.message));
+  }
+
+  // What came is no sound, or none came: it is fetched afresh when asked, not taken again from this page's memory.
+  fail(text) {
+    sounds.delete(this.sound);
+    this.audio.removeAttribute("src");
+    this.failed = true;
+    note(text);
+    this.update();
   }
 
   listen() {
     const on = (name, action) => this.audio.addEventListener(name, () => { action?.(); this.update(); });
     on("play"); on("pause"); on("timeupdate"); on("loadedmetadata");
     on("ended", () => this.end());
-    on("error", () => { if (this.audio.src) note("This clip cannot be played. Load the page again; your answers are kept."); });
+    on("error", () => { if (this.audio.getAttribute("src")) this.fail("This clip did not arrive whole. Press “Load again”; your answers are kept."); });
     this.watch = () => {
       if (document.hidden && this.playing) this.hiddenSince = performance.now();
       else this.countHidden();
@@ -61,6 +75,7 @@ class Player {
 
   async press() {
     if (isDisabled(this.toggle)) return;
+    if (this.failed) { clearNote(); this.load(); this.update(); return; }
     if (this.playing) { this.audio.pause(); return; }
     await this.loading;
     const fresh = this.audio.ended || this.audio.currentTime === 0;
@@ -86,8 +101,8 @@ class Player {
     const { audio, toggle } = this;
     const ready = Boolean(audio.src);
     const done = this.heard && this.spent && !this.playing && (audio.ended || audio.currentTime === 0);
-    setDisabled(toggle, !ready || done);
-    toggle.textContent = !ready ? "Loading …" : this.playing ? "❚❚ Pause" : done ? "Played" : this.heard ? "▶ Play again" : "▶ Play";
+    setDisabled(toggle, (!ready && !this.failed) || done);
+    toggle.textContent = this.failed ? "Load again" : !ready ? "Loading …" : this.playing ? "❚❚ Pause" : done ? "Played" : this.heard ? "▶ Play again" : "▶ Play";
     const share = audio.duration ? audio.currentTime / audio.duration : 0;
     this.bar.value = share;
     this.seek.hidden = !this.heard || this.spent || !audio.duration;

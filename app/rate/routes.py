@@ -28,10 +28,11 @@ class _Body(BaseModel):
 
 
 class Begin(_Body):
-    """The link that somebody followed: `query` may hold the panel's id."""
+    """The link that somebody followed: `query` may hold the panel's id; a retry repeats the `nonce`."""
 
     study: str = Field(max_length=64)
     query: dict[str, str] = Field(default_factory=dict, max_length=20)
+    nonce: str = Field(default="", pattern=r"^[A-Za-z0-9-]{16,64}$|^$")
 
 
 class Resume(_Body):
@@ -79,7 +80,14 @@ def rate_router(
         clock: gives the time, with its zone.
         limit_of_session: how often the page of one session may ask, far more than a person makes it.
     """
+
+    def while_whole() -> None:
+        """Answer nothing from a paused database: what is not in it now may be there again in a minute."""
+        if sessions.db.read_only:
+            raise SessionError("read_only")
+
     router = APIRouter(include_in_schema=False, route_class=RaterRoute)
+    api = APIRouter(include_in_schema=False, route_class=RaterRoute, dependencies=[Depends(while_whole)])
     limiter = MovingWindowRateLimiter(MemoryStorage())
     of_session, of_beginning, of_codes = map(parse_many, (limit_of_session, LIMIT_OF_BEGINNING, LIMIT_OF_CODES))
 
@@ -99,50 +107,57 @@ def rate_router(
     async def page() -> HTMLResponse:  # needs no thread: it comes also where all of them wait for the database
         return rate_page()
 
-    @router.post(f"{API}/begin")
+    @api.post("/begin")
     def begin(body: Begin, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:
-        hit(of_beginning, "begin", address_of(request))
-        token, view = sessions.begin(body.study, visitor_of(body.query, user_agent), clock())
+        address = address_of(request)
+        hit(of_beginning, "begin", address)
+        visitor = visitor_of(body.query, user_agent, body.nonce, address)
+        token, view = sessions.begin(body.study, visitor, clock())
         return _json({"token": token, "view": view})
 
-    @router.post(f"{API}/resume")
+    @api.post("/resume")
     def resume(body: Resume, request: Request) -> Response:
         hit(of_codes, "resume", address_of(request))
         token, view = sessions.resume(body.code, clock())
         return _json({"token": token, "view": view})
 
-    @router.get(f"{API}/view")
+    @api.get("/view")
     def view(token: Token) -> Response:
         return _json(sessions.view(token, clock()))
 
-    @router.post(f"{API}/answer")
+    @api.post("/answer")
     def answer(token: Token, body: dict[str, Any]) -> Response:
         return _json(sessions.answer(token, body, clock()))
 
-    @router.post(f"{API}/heard")
+    @api.post("/heard")
     def heard(token: Token, body: Heard) -> Response:
         sessions.heard(token, body.trial, body.playback, clock())
         return _json({"noted": True})
 
-    @router.post(f"{API}/rating")
+    @api.post("/rating")
     def rating(token: Token, body: Rated) -> Response:
         given = Answer(body.trial, body.scale, body.value, body.nonce, body.playback)
         return _json(sessions.rate(token, given, clock()))
 
-    @router.post(f"{API}/finish")
+    @api.post("/finish")
     def finish(token: Token, body: Finish) -> Response:
         return _json(sessions.finish_trial(token, body.trial, clock()))
 
-    @router.get(f"{API}/audio/{{sound}}")
+    @api.get("/audio/{sound}")
     def audio(token: Token, sound: str) -> Response:
         made = sessions.sound(token, sound, clock())
         return Response(made.content, media_type=made.media_type, headers=SAFE_HEADERS)
 
-    @router.post(f"{API}/withdraw")
+    @api.post("/decline")
+    def decline(token: Token) -> Response:
+        return _json({"ending": sessions.decline(token, clock())})
+
+    @api.post("/withdraw")
     def withdraw(token: Token) -> Response:
         sessions.withdraw(token, clock())
         return _json({"deleted": True})
 
+    router.include_router(api, prefix=API)
     return router
 
 

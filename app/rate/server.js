@@ -10,8 +10,24 @@ const kept = {
 const study = decodeURIComponent(location.pathname.split("/")[2] || "");
 const query = Object.fromEntries([...new URLSearchParams(location.search)].slice(0, 20));
 const who = query.PROLIFIC_PID || query.workerId || "";
-const TOKEN = `undertone.rate.${study}`, OUTBOX = `undertone.rate.outbox.${study}`;
+const TOKEN = `undertone.rate.${study}`, OUTBOX = `undertone.rate.outbox.${study}`, BEGINNING = `undertone.rate.beginning.${study}`;
 let token = null;
+
+const drawn = () => (crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36).padStart(7, "0")).join("-"));
+
+// Tells this beginning from others: sent again with every retry, also after a reload, so that a lost answer begins nothing twice.
+function beginning() {
+  const nonce = kept.get(BEGINNING) || drawn();
+  kept.set(BEGINNING, nonce);
+  return nonce;
+}
+
+// Forgets who was here; the next begin is another person's.
+function forget() {
+  for (const key of [TOKEN, OUTBOX, BEGINNING]) kept.remove(key);
+  token = null;
+  outbox.waiting = [];
+}
 
 class Refusal extends Error {
   constructor({ word, text, wait_seconds: wait }) { super(text); this.word = word; this.wait = wait; }
@@ -27,12 +43,16 @@ async function ask(method, path, body) {
       body: body ? JSON.stringify(body) : undefined,
       signal: AbortSignal.timeout?.(30000),
     });
-    if (answer.ok) return await (path.startsWith("audio/") ? answer.blob() : answer.json());
+    // A network that asks for a sign-in first answers everything with a page of its own.
+    const kind = answer.headers.get("Content-Type") || "";
+    if (answer.ok && path.startsWith("audio/") && kind.startsWith("audio/")) return await answer.blob();
+    if (answer.ok && !path.startsWith("audio/") && kind.startsWith("application/json")) return await answer.json();
   } catch {
     throw new Refusal(OFFLINE);
   }
   const said = await answer.json().catch(() => null);
-  if (said?.error) throw new Refusal(said.error);
+  if (said?.error?.word) throw new Refusal(said.error);
+  if (answer.ok) throw new Refusal({ ...OFFLINE, text: "The network answered instead of the study. Sign in to the network if it asks for that; this page keeps trying and loses nothing." });
   throw new Refusal({ ...OFFLINE, text: `The server did not answer as expected (${answer.status}). This page keeps trying.` });
 }
 
@@ -63,7 +83,7 @@ const outbox = {
   sending: null,
   put(rating) {
     this.waiting = this.waiting.filter((other) => other.trial !== rating.trial || other.scale !== rating.scale);
-    this.waiting.push({ ...rating, nonce: crypto.randomUUID ? crypto.randomUUID() : `${Math.random()}${Date.now()}` });
+    this.waiting.push({ ...rating, nonce: drawn() });
     kept.set(OUTBOX, this.waiting);
     return this.flush();
   },
@@ -74,6 +94,10 @@ const outbox = {
       const rating = this.waiting[0];
       let refusal = null;
       try { await askUntilDone("POST", "rating", rating); } catch (error) { refusal = error; }
+      if (refusal?.word === "unknown_session") {  // the answer stays: a code may bring the session back
+        document.dispatchEvent(new CustomEvent("rated", { detail: { ...rating, refusal } }));
+        return;
+      }
       this.waiting = this.waiting.filter((other) => other.nonce !== rating.nonce);
       kept.set(OUTBOX, this.waiting);
       document.dispatchEvent(new CustomEvent("rated", { detail: { ...rating, refusal } }));

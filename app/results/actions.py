@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from app.results.desk import Desk, NotAllowedError
 from app.sign_in import Admin
 from engine.checked import checked
+from engine.yaml_text import YamlError, parse_yaml
 from studies.design import DesignError, StudyFile
 from studies.design.registry import make_study, set_status, status_of
 from studies.store import Database
@@ -26,9 +25,9 @@ def save_draft(desk: Desk, admin: Admin, text: str) -> str:
         DesignError: not a study file, or it asks for files outside the folder for sources.
     """
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DesignError(f"the text cannot be read as YAML: {error}.") from error
+        values = parse_yaml(text, "the study file")
+    except YamlError as error:
+        raise DesignError(str(error)) from error
     if not isinstance(values, dict):
         raise DesignError("the text is empty or no list of keys. Begin with a template.")
     sources = sources_folder(desk)

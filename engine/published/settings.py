@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from engine.errors import BundleError
+from engine.yaml_text import YamlError, read_yaml
 
 _REQUIRED = object()
 
@@ -55,11 +54,9 @@ class Settings:
 def read_hp(path: Path) -> dict[str, Any]:
     """Parse an hp.yaml."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror}); hp.yaml lies beside the checkpoint.") from error
-    except yaml.YAMLError as error:
-        raise BundleError(f"{path} is not YAML: {error}") from error
+        values = read_yaml(path)
+    except YamlError as error:
+        raise BundleError(f"{error} An hp.yaml lies beside its checkpoint.") from error
     if not isinstance(values, dict):
         raise BundleError(f"{path} holds no settings; expected the sections of a published hp.yaml.")
     return values

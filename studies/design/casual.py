@@ -29,7 +29,8 @@ def rate_casually(
     """
     if scale not in SCALES:
         raise DesignError(f"unknown scale {scale!r}; known scales: {', '.join(SCALES)}.")
-    if not SCALES[scale].allows(value):
+    answer = SCALES[scale].snapped(value)
+    if answer is None:
         raise DesignError(f"{value:g} is not an answer on {scale!r}; expected one of {SCALES[scale].values}.")
     with db.session() as session:
         rating = CasualRating(
@@ -38,9 +39,9 @@ def rate_casually(
             settings=take.model_dump(mode="json"),
             scale=scale,
             scale_hash=SCALES[scale].hash,
-            value=float(value),
+            value=answer,
             visitor_hash=None if visitor is None else hashlib.sha256(_SALT + visitor.encode()).hexdigest()[:16],
             rated_at=now or utc_now(),
         )
         session.add(rating)
-        db.log(session, "rated.casually", {"scale": scale, "value": float(value)}, actor="rater", at=now)
+        db.log(session, "rated.casually", {"scale": scale, "value": answer}, actor="rater", at=now)

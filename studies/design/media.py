@@ -1,6 +1,7 @@
 """Sound files that say nothing but the sound: FLAC or WAV, 16 bit, without any tag."""
 
 import io
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,9 @@ from studies.design.levels import Samples
 
 FULL_SCALE = 32_768
 STREAM_INFO = 0  # the one block of a FLAC file that decoding needs
+PADDING = 1
+BLOCK_HEAD_BYTES = 4
+LARGEST_BLOCK_BYTES = 2**24 - 1
 
 
 def encode(samples: Samples, sample_rate_hz: int, kind: Literal["flac", "wav"]) -> bytes:
@@ -27,6 +31,34 @@ def encode(samples: Samples, sample_rate_hz: int, kind: Literal["flac", "wav"]) 
     return _bare_flac(buffer.getvalue()) if kind == "flac" else buffer.getvalue()
 
 
+def padded_alike(files: Sequence[bytes]) -> list[bytes]:
+    """Bring FLAC files to one size with empty blocks, as the size of a compressed file tells what it sounds like.
+
+    Files of other kinds are returned as they are: the size of a WAV file tells its length only.
+    """
+    if not all(data.startswith(b"fLaC") for data in files):
+        return list(files)
+    size = max((len(data) for data in files), default=0) + BLOCK_HEAD_BYTES
+    return [_padded(data, size - len(data)) for data in files]
+
+
+def _padded(data: bytes, more: int) -> bytes:
+    """Return the bare file with `more` bytes of padding, heads of the blocks included."""
+    info_end = BLOCK_HEAD_BYTES + BLOCK_HEAD_BYTES + len(_flac_blocks(data)[0][0][1])
+    head = data[:4] + bytes([STREAM_INFO]) + data[5:info_end]
+    blocks = b""
+    while more:
+        content = min(more - BLOCK_HEAD_BYTES, LARGEST_BLOCK_BYTES)
+        left = more - BLOCK_HEAD_BYTES - content
+        if 0 < left < BLOCK_HEAD_BYTES:  # too little for the head of another block
+            content -= BLOCK_HEAD_BYTES
+            left += BLOCK_HEAD_BYTES
+        last = 0x80 if not left else 0
+        blocks += bytes([last | PADDING]) + content.to_bytes(3, "big") + bytes(content)
+        more = left
+    return head + blocks + data[info_end:]
+
+
 def decode(data: bytes) -> tuple[Samples, int]:
     """Samples and rate of a file."""
     samples, sample_rate_hz = soundfile.read(io.BytesIO(data), dtype="float64")
@@ -36,7 +68,9 @@ def decode(data: bytes) -> tuple[Samples, int]:
 def metadata_blocks(data: bytes) -> list[str]:
     """Blocks of a FLAC or WAV file beside those that the sound needs; none in a file of a study."""
     if data.startswith(b"fLaC"):
-        return [f"FLAC block {kind}" for kind, _ in _flac_blocks(data)[0] if kind != STREAM_INFO]
+        blocks = _flac_blocks(data)[0]
+        empty = [kind == PADDING and not any(content) for kind, content in blocks]
+        return [f"FLAC block {b[0]}" for b, is_empty in zip(blocks, empty, strict=True) if b[0] and not is_empty]
     found, position = [], 12
     while position + 8 <= len(data):
         name = data[position : position + 4]

@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.audio import SAMPLE_RATE_HZ
 from studies.design.errors import DesignError
 from studies.design.levels import Level, Samples, Target, common_target, measure, to_level
-from studies.design.media import decode, encode, metadata_blocks
+from studies.design.media import decode, encode, metadata_blocks, padded_alike
 from studies.design.sources import Preparation
 from studies.store.columns import new_id
 from studies.store.tables import StimulusKind
@@ -94,10 +94,16 @@ def prepare(clips: list[Clip], preparation: Preparation) -> tuple[list[Prepared]
     levels = [_measured(clip, samples) for clip, samples in zip(clips, faded, strict=True)]
     by_label = {clip.label: level for clip, level in zip(clips, levels, strict=True)}
     target = common_target(by_label, preparation.loudness_lufs, preparation.true_peak_dbtp, preparation.on_peak)
-    made = []
-    for clip, samples, level in zip(clips, faded, levels, strict=True):
-        data = encode(to_level(samples, level, target.loudness_lufs), SAMPLE_RATE_HZ, preparation.format)
-        made.append(_checked(clip, data, len(samples), target, preparation))
+    files = padded_alike(
+        [
+            encode(to_level(samples, level, target.loudness_lufs), SAMPLE_RATE_HZ, preparation.format)
+            for samples, level in zip(faded, levels, strict=True)
+        ]
+    )
+    made = [
+        _checked(clip, data, len(samples), target, preparation)
+        for clip, data, samples in zip(clips, files, faded, strict=True)
+    ]
     return made, target
 
 

@@ -1,8 +1,12 @@
 """The prompts' recordings, read at 16 kHz, and where each prompt lies in its own."""
 
+import hashlib
+import logging
 import random
 import re
+import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from torch import Tensor
@@ -14,6 +18,9 @@ from studies.design.sources import Prompts
 from studies.design.study_file import StudyFile
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aiff")
+SUFFIXES += (".aif", ".aifc", ".oga", ".webm", ".mka", ".mp4", ".mov", ".3gp", ".aac", ".amr", ".caf", ".w64", ".rf64")
+_TEXTS = (".txt", ".lab", ".md", ".csv", ".tsv", ".json", ".yaml", ".yml", ".textgrid")  # lie beside recordings
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +71,21 @@ def sound_files(folder: Path) -> list[Path]:
     Raises:
         DesignError: there is no such folder, or no sound in it.
     """
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
+    found = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not found:
         raise DesignError(f"{folder} has no sound files ({', '.join(SUFFIXES)}), or is no folder.")
+    _tell_of_others(folder, tuple(path.name for path in files if path not in found))
     return found
+
+
+@lru_cache(maxsize=256)  # once for a folder as it is
+def _tell_of_others(folder: Path, names: tuple[str, ...]) -> None:
+    unknown = [name for name in names if not name.startswith(".") and Path(name).suffix.lower() not in _TEXTS]
+    if unknown:
+        logger.warning(
+            "%s: %d files are no sound files by their names and are left out: %s", folder, len(unknown), unknown[:5]
+        )
 
 
 def read_sound(path: Path) -> Tensor:
@@ -80,8 +98,12 @@ def read_sound(path: Path) -> Tensor:
 
 
 def slug(text: str) -> str:
-    """A file's name as a prompt's name."""
-    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")[:64] or "prompt"
+    """Return a file's name as a prompt's name; letters beyond a to z are told apart by a hash of the whole name."""
+    whole = unicodedata.normalize("NFC", text)  # some file systems take letters apart
+    name = re.sub(r"[^a-z0-9_-]+", "-", whole.lower()).strip("-")[:64] or "prompt"
+    if any(letter.isalnum() and not letter.isascii() for letter in whole):
+        return f"{name[:55]}-{hashlib.sha256(whole.encode(errors='surrogateescape')).hexdigest()[:8]}"
+    return name
 
 
 def _drawn(study: StudyFile) -> list[Path]:

@@ -12,21 +12,29 @@ from engine.config import Config
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
+Value = Annotated[float, Field(ge=-1e6, le=1e6)]  # of an answer
+MOST_STEPS = 1000  # each is a button on the page
+
+
 class Scale(Config):
     """One question and its answers. Whoever changes a word changes the hash; count the version up too."""
 
     name: Slug
-    version: Annotated[int, Field(ge=1)] = 1
+    version: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     title: str  # short, above the question: "Naturalness"
     question: str
-    labels: dict[float, str]  # of some values, the ends at least
-    minimum: float = 1.0
-    maximum: float = 5.0
-    increment: Annotated[float, Field(gt=0.0)] = 1.0
+    labels: dict[Value, str]  # of some values, the ends at least
+    minimum: Value = 1.0
+    maximum: Value = 5.0
+    increment: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
 
     @model_validator(mode="after")
     def _labels_lie_on_the_scale(self) -> Self:
         steps = (self.maximum - self.minimum) / self.increment
+        if steps > MOST_STEPS:
+            raise ValueError(
+                f"{self.minimum:g} to {self.maximum:g} by {self.increment:g} are more than {MOST_STEPS} answers"
+            )
         if self.minimum >= self.maximum or not math.isclose(steps, round(steps), abs_tol=1e-9):
             raise ValueError(
                 f"{self.minimum:g} to {self.maximum:g} is not a whole number of steps of {self.increment:g}"
@@ -43,7 +51,7 @@ class Scale(Config):
     def values(self) -> tuple[float, ...]:
         """Every answer there is, rising."""
         count = round((self.maximum - self.minimum) / self.increment) + 1
-        return tuple(self.minimum + index * self.increment for index in range(count))
+        return tuple(round(self.minimum + index * self.increment, 9) for index in range(count))
 
     @property
     def hash(self) -> str:
@@ -55,7 +63,11 @@ class Scale(Config):
 
     def allows(self, value: float) -> bool:
         """Whether the value is one of the answers."""
-        return any(math.isclose(value, known, abs_tol=1e-9) for known in self.values)
+        return self.snapped(value) is not None
+
+    def snapped(self, value: float) -> float | None:
+        """Return the answer that a value stands for, exactly as the scale has it; None where it is none."""
+        return next((known for known in self.values if math.isclose(value, known, abs_tol=1e-9)), None)
 
 
 _QUALITY = {5.0: "Excellent", 4.0: "Good", 3.0: "Fair", 2.0: "Poor", 1.0: "Bad"}  # ITU-T P.800

@@ -17,8 +17,8 @@ class Question(Config):
     text: str
     kind: Literal["choice", "several", "number", "text"] = "choice"
     options: tuple[str, ...] = ()  # of "choice" and "several"
-    minimum: float | None = None  # of "number"
-    maximum: float | None = None
+    minimum: Annotated[float, Field(ge=-1e12, le=1e12)] | None = None  # of "number"
+    maximum: Annotated[float, Field(ge=-1e12, le=1e12)] | None = None
     required: bool = True
     prefer_not_to_say: bool = False  # offers it as one more option, which counts as an answer
     accept: tuple[str, ...] | None = None  # eligibility: any of these lets the person in; None: every answer does
@@ -27,6 +27,8 @@ class Question(Config):
     def _options_fit(self) -> Self:
         if (self.kind in ("choice", "several")) != bool(self.options):
             raise ValueError(f"question {self.name!r} of kind {self.kind!r} needs {'no ' * bool(self.options)}options")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"question {self.name!r} wants a number from {self.minimum:g} to {self.maximum:g}")
         if self.accept is not None and not set(self.accept) <= set(self.options):
             raise ValueError(f"question {self.name!r} accepts {sorted(self.accept)}, not all of which are options")
         return self
@@ -68,7 +70,7 @@ class Headphones(Config):
 
     kind: Literal["headphones"] = "headphones"
     trials: Annotated[int, Field(ge=1, le=12)] = 6  # Woods et al. 2017; fewer let loudspeakers pass
-    pass_at_least: Annotated[int, Field(ge=1)] = 5
+    pass_at_least: Annotated[int, Field(ge=1, le=12)] = 5
     required: bool = True  # failing screens out; False: it is only noted
 
     @model_validator(mode="after")
@@ -96,8 +98,8 @@ class Break(Config):
     """A rest in the middle of the trials; the person may go on earlier."""
 
     kind: Literal["break"] = "break"
-    after_trials: Annotated[int, Field(ge=1)]
-    seconds: Annotated[float, Field(ge=0.0)] = 60.0
+    after_trials: Annotated[int, Field(ge=1, le=10_000)]
+    seconds: Annotated[float, Field(ge=0.0, le=24 * 3600.0)] = 60.0
     text: str = "Time for a short break."
 
 

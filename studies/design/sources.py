@@ -7,7 +7,7 @@ from pydantic import Field
 
 from engine.config import Config
 from engine.sampling import Sampling
-from studies.design.scales import Slug
+from studies.design.scales import Slug, Value
 
 Preset = Literal["faithful", "balanced", "lively", "published"]
 
@@ -18,7 +18,9 @@ class BundleSource(Config):
     kind: Literal["bundle"] = "bundle"
     bundle: str  # folder or Hub id
     sampling: Sampling | Preset = "published"
-    seed: Annotated[int, Field(ge=0)] | None = None  # of the first prompt; prompt i has seed + i; None: the study's
+    seed: Annotated[int, Field(ge=0, le=2**53)] | None = (
+        None  # of the first prompt; prompt i has seed + i; None: the study's
+    )
 
 
 class FolderSource(Config):
@@ -40,8 +42,8 @@ class DegradedSource(Config):
 
     kind: Literal["degraded"] = "degraded"
     of: str  # name of a system of this study
-    lowpass_hz: Annotated[float, Field(gt=0.0)] = 1500.0
-    noise_snr_db: float | None = 10.0  # of white noise; None adds none
+    lowpass_hz: Annotated[float, Field(ge=20.0, le=48_000.0)] = 1500.0
+    noise_snr_db: Annotated[float, Field(ge=-60.0, le=150.0)] | None = 10.0  # of white noise; None adds none
 
 
 class System(Config):
@@ -57,24 +59,24 @@ class PromptItem(Config):
 
     name: Slug
     audio: Path
-    start_seconds: Annotated[float, Field(ge=0.0)] = 0.0
+    start_seconds: Annotated[float, Field(ge=0.0, le=24 * 3600.0)] = 0.0
 
 
 class Prompts(Config):
     """The beginnings that every system goes on from."""
 
     folder: Path | None = None  # every sound file in it, or `count` of them drawn by the study's seed
-    count: Annotated[int, Field(ge=1)] | None = None
+    count: Annotated[int, Field(ge=1, le=100_000)] | None = None
     items: tuple[PromptItem, ...] = ()
-    prompt_seconds: Annotated[float, Field(gt=0.0)] = 3.0  # paper: 3 s prompts
-    continuation_seconds: Annotated[float, Field(gt=0.0)] = 10.0  # paper: 10 s continuations
+    prompt_seconds: Annotated[float, Field(gt=0.0, le=600.0)] = 3.0  # paper: 3 s prompts
+    continuation_seconds: Annotated[float, Field(gt=0.0, le=600.0)] = 10.0  # paper: 10 s continuations
 
 
 class Answer(Config):
     """What counts as right on one scale."""
 
-    value: float
-    tolerance: Annotated[float, Field(ge=0.0)] = 0.0
+    value: Value
+    tolerance: Annotated[float, Field(ge=0.0, le=2e6)] = 0.0
 
 
 class KnownItem(Config):
@@ -99,7 +101,7 @@ class Trap(Config):
 
     audio: Path | None = None
     instruction: Path | None = None
-    after_seconds: Annotated[float, Field(ge=0.0)] = 2.0  # of the study's clip before the instruction
+    after_seconds: Annotated[float, Field(ge=0.0, le=600.0)] = 2.0  # of the study's clip before the instruction
     expected: Annotated[dict[str, Answer], Field(min_length=1)]
 
 
@@ -111,7 +113,7 @@ class Preparation(Config):
     true_peak_dbtp: Annotated[float, Field(ge=-20.0, le=0.0)] = -1.0  # ceiling; EBU R128's production limit
     on_peak: Literal["refuse", "lower_all"] = "lower_all"  # a clip that would pass the ceiling at the study's loudness
     equal_length: bool = True  # all systems of a prompt are cut to the shortest of them
-    min_seconds: Annotated[float, Field(gt=0.0)] = 2.0  # a clip cut shorter than this stops the build
-    fade_seconds: Annotated[float, Field(ge=0.0)] = 0.01  # at both ends
-    pause_seconds: Annotated[float, Field(ge=0.0)] = 0.8  # A/B: between the two versions
+    min_seconds: Annotated[float, Field(gt=0.0, le=600.0)] = 2.0  # a clip cut shorter than this stops the build
+    fade_seconds: Annotated[float, Field(ge=0.0, le=60.0)] = 0.01  # at both ends
+    pause_seconds: Annotated[float, Field(ge=0.0, le=60.0)] = 0.8  # A/B: between the two versions
     format: Literal["flac", "wav"] = "flac"

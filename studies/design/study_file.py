@@ -5,17 +5,18 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from engine.checked import checked
 from engine.config import Config
+from engine.yaml_text import YamlError, read_yaml
 from studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
 from studies.design.errors import DesignError
 from studies.design.rules import Allocation, Completion, Limits, Screening
 from studies.design.scales import SCALES, Scale, Slug
 from studies.design.sections import Section
 from studies.design.sources import KnownItem, Preparation, Prompts, System, Trap
+from studies.storable import unstorable
 
 
 class StudyFile(Config):
@@ -53,6 +54,9 @@ class StudyFile(Config):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        found = unstorable(self.model_dump(mode="json")) or unstorable(self.provenance)
+        if found is not None:
+            raise ValueError(f"the study has {found}, which no database keeps")
         for check in (check_names, check_systems, check_sections, check_known_answers):
             check(self)
         return self
@@ -90,9 +94,9 @@ def load_study_file(path: Path) -> StudyFile:
         DesignError: naming the file, the key and the known keys.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DesignError(f"{path} cannot be read as a study file: {error}.") from error
+        values = read_yaml(path)
+    except YamlError as error:
+        raise DesignError(f"{path} cannot be read as a study file: {error}") from error
     if not isinstance(values, dict):
         raise DesignError(f"{path} holds a {type(values).__name__}; expected the keys of a study.")
     return checked(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)

@@ -2,18 +2,21 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from studies.design import StudyFile
 from studies.sessions.errors import SessionError
 from studies.sessions.plan import Cell, Counts, PlanRules, open_cells, plan_session
+from studies.sessions.presence import Newcomer, give_way, holding_time, yielding
 from studies.sessions.sitting import ENDS, Sitting
 from studies.store.tables import Prompt, Session, Stimulus, Study, System, Trial
+
+RETRY_SECONDS = 15.0  # after which a page asks again for a place
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,19 @@ def rules_of(design: StudyFile) -> PlanRules:
     return PlanRules(rules.trials_per_session, rules.raters_per_stimulus, rules.traps, rules.golds)
 
 
-def holdings(transaction: Transaction, study: Study, design: StudyFile, now: datetime) -> Holdings:
-    """Count the study's cells and places."""
+def holdings(
+    transaction: Transaction, study: Study, design: StudyFile, now: datetime, without: Collection[str] = ()
+) -> Holdings:
+    """Count the study's cells and places.
+
+    Args:
+        without: live sessions whose places are not counted.
+    """
     cells = _cells(transaction, study, design)
     kept = and_(Session.accepted.is_(True), Trial.state == "done")
     live = and_(
         Session.ended_at.is_(None),
+        Session.id.not_in(without),
         Session.expires_at > now,
         Trial.state.in_(("reserved", "done")),
         Trial.reservation_expires_at > now,
@@ -67,14 +77,19 @@ def holdings(transaction: Transaction, study: Study, design: StudyFile, now: dat
     )
 
 
-def check_places(transaction: Transaction, study: Study, design: StudyFile, now: datetime) -> None:
-    """Raises SessionError when nobody can begin: for good, or until somebody drops out."""
-    taken = holdings(transaction, study, design, now)
+def check_places(transaction: Transaction, study: Study, design: StudyFile, now: datetime, newcomer: Newcomer) -> None:
+    """Raises SessionError when this newcomer cannot begin: for good, or until somebody drops out."""
     rules = rules_of(design)
+    taken = holdings(transaction, study, design, now)
     if not open_cells(taken.cells, taken.kept, rules):
         raise SessionError("full")
-    if not open_cells(taken.cells, taken.held, rules) or _crowded(transaction, study, design, now):
-        raise SessionError("full_for_now")
+    gone: list[str] = []
+    for other in (None, *yielding(transaction, study, newcomer, now)):
+        gone += [other] if other else []
+        taken = holdings(transaction, study, design, now, gone)
+        if open_cells(taken.cells, taken.held, rules) and not _crowded(transaction, study, design, now, gone):
+            return
+    raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS)
 
 
 def reserve_plan(sitting: Sitting) -> None:
@@ -85,10 +100,11 @@ def reserve_plan(sitting: Sitting) -> None:
     """
     transaction, study, now = sitting.transaction, sitting.study, sitting.now
     transaction.get(Study, study.id, with_for_update=True, populate_existing=True)  # SQLite has one writer anyway
-    taken = holdings(transaction, study, sitting.design, now)
     rules = rules_of(sitting.design)
+    taken = _make_room(sitting, rules)
     if not open_cells(taken.cells, taken.held, rules):
-        raise SessionError("full_for_now" if open_cells(taken.cells, taken.kept, rules) else "full")
+        kept = open_cells(taken.cells, taken.kept, rules)
+        raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS) if kept else SessionError("full")
     plan = plan_session(
         taken.cells,
         taken.held,
@@ -101,7 +117,7 @@ def reserve_plan(sitting: Sitting) -> None:
     if not plan:
         raise SessionError("already_completed")
     training = [(stimulus, "training") for stimulus in _stimuli(sitting, "training")]
-    expires = now + timedelta(minutes=sitting.design.allocation.reservation_minutes)
+    expires = now + holding_time(sitting.design.allocation, done=0)
     for position, (stimulus, kind) in enumerate([*training, *((trial.stimulus, trial.kind) for trial in plan)]):
         transaction.add(
             Trial(
@@ -118,13 +134,34 @@ def reserve_plan(sitting: Sitting) -> None:
     sitting.log("planned", {"seed": sitting.session.seed, "trials": len(plan)}, actor="server")
 
 
-def extend_reservation(sitting: Sitting, trials: Sequence[Trial]) -> None:
-    """Keep the places of somebody who is here; written only when half of the time has passed."""
-    length = timedelta(minutes=sitting.design.allocation.reservation_minutes)
+def extend_reservation(sitting: Sitting) -> None:
+    """Keep the places of somebody who has done something.
+
+    Written only when half of the time has passed; at once for people who have done little, whom others may replace.
+    """
+    trials = sitting.trials()
+    done = sum(trial.state == "done" for trial in trials)
+    length = holding_time(sitting.design.allocation, done)
+    shortest = length / 2 if done else length - timedelta(seconds=1)
     for trial in trials:
         expires = trial.reservation_expires_at
-        if expires is not None and not length / 2 <= expires - sitting.now <= length:
+        if expires is not None and not shortest <= expires - sitting.now <= length:
             trial.reservation_expires_at = sitting.now + length
+
+
+def _make_room(sitting: Sitting, rules: PlanRules) -> Holdings:
+    """Count the places; where none is open, let those go who give way to this person."""
+    transaction, study, design, now = sitting.transaction, sitting.study, sitting.design, sitting.now
+    newcomer = Newcomer(sitting.addresses.of(sitting.session.id), sitting.addresses)
+    taken = holdings(transaction, study, design, now)
+    if open_cells(taken.cells, taken.held, rules) or not open_cells(taken.cells, taken.kept, rules):
+        return taken
+    for other in yielding(transaction, study, newcomer, now):
+        give_way(transaction, other, now)
+        taken = holdings(transaction, study, design, now)
+        if open_cells(taken.cells, taken.held, rules):
+            break
+    return taken
 
 
 def _cells(transaction: Transaction, study: Study, design: StudyFile) -> list[Cell]:
@@ -177,12 +214,15 @@ def _stimuli(sitting: Sitting, kind: str) -> list[str]:
     return list(sitting.transaction.scalars(query.order_by(Stimulus.path)))
 
 
-def _crowded(transaction: Transaction, study: Study, design: StudyFile, now: datetime) -> bool:
+def _crowded(
+    transaction: Transaction, study: Study, design: StudyFile, now: datetime, without: Collection[str]
+) -> bool:
     """Whether as many people as wanted take part or have taken part."""
     most = design.limits.max_participants
     if most is None:
         return False
-    taking_part = and_(Session.state.not_in(ENDS), Session.expires_at > now, Session.section_index > 0)
+    holding = exists().where(Trial.session_id == Session.id, Trial.reservation_expires_at > now)
+    taking_part = and_(Session.state.not_in(ENDS), Session.expires_at > now, Session.id.not_in(without), holding)
     counted = or_(Session.accepted.is_(True), taking_part)
     query = select(func.count(func.distinct(Session.participant_id))).where(Session.study_id == study.id, counted)
     return (transaction.scalar(query) or 0) >= most

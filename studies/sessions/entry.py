@@ -1,7 +1,10 @@
 """Coming in: who somebody is by the link they followed, whether they may take part, and their new session."""
 
+import hashlib
+import hmac
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +15,15 @@ from studies.sessions.allocation import check_places, session_seed
 from studies.sessions.endings import close_expired
 from studies.sessions.errors import SessionError
 from studies.sessions.flow import enter
+from studies.sessions.presence import Addresses, Newcomer
 from studies.sessions.sitting import Sitting, design_of
 from studies.sessions.tokens import new_resume_code
 from studies.store import Database
-from studies.store.tables import Participant, Session, Source, Study
+from studies.store.columns import new_id
+from studies.store.tables import Participant, Rating, Session, Source, Study
 
 _PANEL_KEYS: dict[str, Source] = {"PROLIFIC_PID": "prolific", "workerId": "mturk"}
+_SUBMISSION_KEYS = ("SESSION_ID", "assignmentId")  # of the panels, in the same order
 _PANEL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # what MTurk sends before somebody has accepted the task
 
@@ -30,27 +36,40 @@ class Visitor:
         source: where they come from.
         external_id: the panel's id; None for somebody with a plain link.
         device: "phone" or "desktop", and the browser's family; nothing finer is kept.
+        beginning: tells one beginning from another, so that a retry gets the same session: the link of a panel (its id
+            and the submission's), else what the page has drawn; empty where the page has drawn nothing.
+        address: where the request comes from; bounds who holds places, and is never stored.
     """
 
     source: Source
     external_id: str | None
     device: dict[str, str]
+    beginning: str = ""
+    address: str = ""
 
 
-def visitor_of(query: Mapping[str, str], user_agent: str) -> Visitor:
+def visitor_of(query: Mapping[str, str], user_agent: str, nonce: str = "", address: str = "") -> Visitor:
     """Read the link's query and the browser's name.
 
+    Whoever follows a panel's link again, in whichever browser, is the person of this link: the panel's ids in it are
+    all that a person who was never shown a code has.
+
+    Args:
+        nonce: drawn by the page for this beginning and sent again with every retry.
+        address: of the request.
     Raises:
         SessionError: the panel's id is missing or damaged, or this is only a preview.
     """
     if query.get("assignmentId") == _PREVIEW:
         raise SessionError("not_open", "This is a preview. Accept the task first, then open it again.")
-    for key, source in _PANEL_KEYS.items():
+    device = device_of(user_agent)
+    for (key, source), submission in zip(_PANEL_KEYS.items(), _SUBMISSION_KEYS, strict=True):
         if key in query:
             if not _PANEL_ID.fullmatch(query[key]):
                 raise SessionError("bad_answer", "The link lacks your panel's id. Open it from the panel's page again.")
-            return Visitor(source, query[key], device_of(user_agent))
-    return Visitor("link", None, device_of(user_agent))
+            beginning = f"{source} {query[key]} {query.get(submission, '')}"
+            return Visitor(source, query[key], device, beginning, address)
+    return Visitor("link", None, device, f"link {nonce}" if nonce else "", address)
 
 
 def device_of(user_agent: str) -> dict[str, str]:
@@ -61,15 +80,31 @@ def device_of(user_agent: str) -> dict[str, str]:
     return {"kind": "phone" if phone else "desktop", "browser": family}
 
 
-def begin(db: Database, transaction: Transaction, study_id: str, visitor: Visitor, now: datetime) -> Session:
-    """A new session in a study that is open.
+def begin(
+    db: Database,
+    transaction: Transaction,
+    study_id: str,
+    visitor: Visitor,
+    now: datetime,
+    secret: str,
+    addresses: Addresses,
+) -> Session:
+    """Return the session of this beginning: the one under way where it is a retry, else a new one in an open study.
 
+    Args:
+        secret: of the server; a session's id follows from it and from the beginning.
+        addresses: where sessions began; this one's is noted.
     Raises:
         SessionError: no such study, not open, no places, or this person has been here before.
     """
     study = transaction.get(Study, study_id)
     if study is None:
         raise SessionError("unknown_study")
+    ids = _ids(study_id, visitor, secret)
+    begun, session_id = _found(transaction, ids, now)
+    addresses.note(session_id, visitor.address)
+    if begun is not None:
+        return begun
     if study.status != "open":
         raise SessionError("not_open")
     design = design_of(study)
@@ -77,10 +112,11 @@ def begin(db: Database, transaction: Transaction, study_id: str, visitor: Visito
     participant, earlier = _participant(transaction, study, visitor, now)
     if any(session.ended_at is None for session in earlier):
         raise SessionError("already_started")
-    if len(earlier) >= design.limits.max_sessions_per_participant:
+    if sum(_took_part(transaction, session) for session in earlier) >= design.limits.max_sessions_per_participant:
         raise SessionError("already_completed")
-    check_places(transaction, study, design, now)
+    check_places(transaction, study, design, now, Newcomer(addresses.hashed(visitor.address), addresses))
     session = Session(
+        id=session_id,
         study_id=study.id,
         participant_id=participant.id,
         started_at=now,
@@ -92,11 +128,38 @@ def begin(db: Database, transaction: Transaction, study_id: str, visitor: Visito
     )
     transaction.add(session)
     transaction.flush()
-    sitting = Sitting(db, transaction, session, study, design, now)
+    sitting = Sitting(db, transaction, session, study, design, now, addresses)
     sitting.touch()
     sitting.log("began", {"source": visitor.source, "device": visitor.device})
     enter(sitting)
     return session
+
+
+def _ids(study_id: str, visitor: Visitor, secret: str) -> Iterator[str]:
+    """Yield the ids that sessions of this beginning have, one after the other; random ones where it cannot be told."""
+    for attempt in itertools.count():
+        if not visitor.beginning:
+            yield new_id()
+        text = f"{study_id}:{visitor.beginning}:{attempt}"
+        yield hmac.new(secret.encode(), f"beginning:{text}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _found(transaction: Transaction, ids: Iterator[str], now: datetime) -> tuple[Session | None, str]:
+    """Return the session of the beginning that goes on, if there is one, and the first id that is free."""
+    for session_id in ids:
+        session = transaction.get(Session, session_id)
+        if session is None:
+            return None, session_id
+        if session.ended_at is None and now < session.expires_at:
+            return session, session_id
+    raise AssertionError("ids never end")
+
+
+def _took_part(transaction: Transaction, session: Session) -> bool:
+    """Whether a session counts: one that ran out of time before anything was given in it does not."""
+    if session.state != "timed_out" or session.section_index or session.answers:
+        return True
+    return transaction.scalar(select(Rating.id).where(Rating.session_id == session.id).limit(1)) is not None
 
 
 def _participant(

@@ -11,7 +11,7 @@ _MEANINGS: dict[str, tuple[int, str]] = {
     ),
     "read_only": (503, "The study is paused for a moment. Nothing is lost: keep this page open and try again later."),
     "full": (403, "All places of this study are taken. Thank you for your interest; there is nothing more to do."),
-    "full_for_now": (409, "All places are taken at the moment. A place may come free: try again in some minutes."),
+    "full_for_now": (409, "All places are taken at the moment. Keep this page open: it asks again by itself."),
     "already_completed": (
         403,
         "You have already taken part in this study; nobody can take part more often than was announced.",

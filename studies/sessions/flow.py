@@ -6,7 +6,7 @@ from typing import Any
 
 from studies.design.sections import Break, Consent, Eligibility, Headphones, Questionnaire
 from studies.sessions import headphones
-from studies.sessions.allocation import reserve_plan
+from studies.sessions.allocation import extend_reservation, reserve_plan
 from studies.sessions.endings import end
 from studies.sessions.errors import SessionError
 from studies.sessions.forms import checked_answers, lets_in
@@ -30,6 +30,8 @@ def answer_section(sitting: Sitting, given: dict[str, Any]) -> None:
     if step is None:
         raise SessionError("wrong_section")
     step(sitting, given)
+    if not sitting.ended:
+        extend_reservation(sitting)
 
 
 def advance(sitting: Sitting) -> None:

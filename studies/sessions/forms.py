@@ -70,8 +70,8 @@ def _several(question: Question, answer: Any) -> list[str]:
 
 def _number(question: Question, answer: Any) -> float:
     try:
-        number = float(answer)
-    except (TypeError, ValueError):
+        number = float("nan") if isinstance(answer, bool) else float(answer)
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     low = float("-inf") if question.minimum is None else question.minimum
     high = float("inf") if question.maximum is None else question.maximum

@@ -12,10 +12,12 @@ from sqlalchemy.exc import IntegrityError
 
 from studies.design.sections import Headphones
 from studies.sessions import headphones
+from studies.sessions.declining import decline
 from studies.sessions.endings import end
 from studies.sessions.entry import Visitor, begin
 from studies.sessions.errors import SessionError
 from studies.sessions.flow import TONES, answer_section, tones_progress
+from studies.sessions.presence import Addresses
 from studies.sessions.sitting import Sitting
 from studies.sessions.tokens import Tokens, tidy_resume_code
 from studies.sessions.trials import Answer, Playback, finish_trial, note_playback, own_trial, rate
@@ -55,9 +57,14 @@ class Sessions:
         self.tokens = Tokens(secret)
         self._secret = secret
         self._backups = backups
+        self._addresses = Addresses()
 
     def begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
-        """Start a session; returns its token and the first view. Raises SessionError, StoreError."""
+        """Return the token and the view of a new session, or of the one that this beginning has already made.
+
+        Raises:
+            SessionError, StoreError: nobody can begin here now.
+        """
         try:
             return self._begin(study_id, visitor, now)
         except IntegrityError:  # the same person came in twice in the same moment: the other request was first
@@ -120,6 +127,10 @@ class Sessions:
         make = self._step(token, now, lambda sitting: self._sound(sitting, opaque))
         return make()  # outside of the transaction: nobody waits for a file
 
+    def decline(self, token: str, now: datetime) -> dict[str, Any]:
+        """Forget a person who does not agree; returns what they are shown."""
+        return decline(self.db, self.tokens.read(token), now, self._backups)
+
     def withdraw(self, token: str, now: datetime) -> None:
         """Delete everything that this person has given, in all their sessions of the study."""
         session_id = self.tokens.read(token)
@@ -131,7 +142,7 @@ class Sessions:
 
     def _begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
         with self.db.session() as transaction:
-            session = begin(self.db, transaction, study_id, visitor, now)
+            session = begin(self.db, transaction, study_id, visitor, now, self._secret, self._addresses)
             sitting = Sitting.load(self.db, transaction, session.id, now)
             return self.tokens.make(session.id), view_of(sitting, self._secret)
 
@@ -140,7 +151,7 @@ class Sessions:
         session_id = self.tokens.read(token)
         refused: SessionError | None = None
         with self.db.session() as transaction:
-            sitting = Sitting.load(self.db, transaction, session_id, now, lock=True)
+            sitting = Sitting.load(self.db, transaction, session_id, now, lock=True, addresses=self._addresses)
             if not sitting.ended and now >= sitting.session.expires_at:
                 end(sitting, "timed_out")
             if not sitting.ended:

@@ -1,7 +1,7 @@
 """A session with its study inside one transaction: what every step of the session works on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session as Transaction
 from studies.design import StudyFile, study_from_json
 from studies.design.sections import Break, Section
 from studies.sessions.errors import SessionError
+from studies.sessions.presence import Addresses
 from studies.store import Database
 from studies.store.tables import Actor, Rating, Session, Stimulus, Study, Trial
 
@@ -26,6 +27,7 @@ class Sitting:
         db: for the log.
         transaction: in which everything is read and written.
         now: by the caller's clock.
+        addresses: where sessions began, which decides who gives way when all places are taken.
     """
 
     db: Database
@@ -34,10 +36,17 @@ class Sitting:
     study: Study
     design: StudyFile
     now: datetime
+    addresses: Addresses = field(default_factory=Addresses)
 
     @classmethod
     def load(
-        cls, db: Database, transaction: Transaction, session_id: str, now: datetime, lock: bool = False
+        cls,
+        db: Database,
+        transaction: Transaction,
+        session_id: str,
+        now: datetime,
+        lock: bool = False,
+        addresses: Addresses | None = None,
     ) -> "Sitting":
         """The session of an id; `lock` makes other requests of the same session wait (PostgreSQL).
 
@@ -48,7 +57,7 @@ class Sitting:
         if session is None or session.state == "withdrawn":
             raise SessionError("unknown_session")
         study = transaction.get_one(Study, session.study_id)
-        return cls(db, transaction, session, study, design_of(study), now)
+        return cls(db, transaction, session, study, design_of(study), now, addresses or Addresses())
 
     @property
     def ended(self) -> bool:

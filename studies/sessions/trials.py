@@ -80,7 +80,8 @@ def rate(sitting: Sitting, answer: Answer) -> Rating:
     """
     trial = own_trial(sitting, answer.trial)
     scale = next((scale for scale in sitting.design.scales if scale.name == answer.scale), None)
-    if scale is None or not scale.allows(answer.value):
+    value = None if scale is None else scale.snapped(answer.value)
+    if scale is None or value is None:
         raise SessionError("bad_answer")
     known = sitting.ratings([trial])[trial.id].get(scale.name)
     if known is not None and known.nonce == answer.nonce:
@@ -93,9 +94,9 @@ def rate(sitting: Sitting, answer: Answer) -> Rating:
         sitting.transaction.add(known)
     else:
         known.revision += 1
-    known.scale_hash, known.value, known.nonce = scale.hash, answer.value, answer.nonce
+    known.scale_hash, known.value, known.nonce = scale.hash, value, answer.nonce
     known.rated_at = sitting.now
-    facts = {"scale": scale.name, "value": answer.value, "nonce": answer.nonce, "revision": known.revision}
+    facts = {"scale": scale.name, "value": value, "nonce": answer.nonce, "revision": known.revision}
     sitting.log("rated", {"trial": trial.id, **facts})
     return known
 
@@ -118,7 +119,7 @@ def finish_trial(sitting: Sitting, trial_id: str) -> dict[str, Any] | None:
         raise SessionError("bad_answer", f"Please answer first: {', '.join(missing)}.")
     trial.state, trial.completed_at = "done", sitting.now
     sitting.transaction.flush()
-    extend_reservation(sitting, sitting.trials())
+    extend_reservation(sitting)
     sitting.log("trial.done", {"trial": trial.id})
     if all(other.state == "done" for other in sitting.stage_trials()):
         advance(sitting)

@@ -7,6 +7,7 @@ from typing import Any
 from studies.design.scales import Scale
 from studies.design.sections import Consent, Debrief, Eligibility, Headphones, Questionnaire, Rating, Training, Volume
 from studies.sessions.endings import shown_ending
+from studies.sessions.estimate import expected_length
 from studies.sessions.flow import current_trial, due_break, tones_progress
 from studies.sessions.forms import shown_questions
 from studies.sessions.headphones import SECONDS as TONES_SECONDS
@@ -52,7 +53,8 @@ def _section(sitting: Sitting, secret: str) -> View:
     section, session = sitting.section, sitting.session
     match section:
         case Consent():
-            return {"text": section.text}
+            length = expected_length(sitting)
+            return {"text": section.text, "length": {"clips": length.clips, "minutes": length.minutes}}
         case Eligibility():
             return {"heading": "First, a few questions", "questions": shown_questions(section.questions)}
         case Questionnaire():

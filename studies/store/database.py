@@ -42,6 +42,8 @@ class Database:
         self._busy_seconds = busy_seconds
         self.journal = Journal(events_folder) if events_folder is not None else None
         self._paused: str | None = None
+        self._unreadable = False
+        self._repairing = threading.local()
         # SQLite lets a waiting writer sleep and try again; a queue of threads is fairer and wakes at once.
         self._turn = threading.Lock() if self.is_sqlite else None
         self._writing = threading.local()
@@ -52,18 +54,38 @@ class Database:
 
     @property
     def read_only(self) -> bool:
-        """Whether writes are refused."""
-        return self._paused is not None
+        """Whether writes are refused, to this thread."""
+        return self._paused is not None and not getattr(self._repairing, "now", False)
 
     @property
     def paused_because(self) -> str | None:
         """Why writes are refused."""
         return self._paused
 
-    def pause(self, reason: str) -> None:
-        """Refuse every write from now on, and upload nothing: what is stored may not be the whole."""
-        logger.error("studies are paused: %s", reason)
-        self._paused = reason
+    def pause(self, reason: str, unreadable: bool = False) -> None:
+        """Refuse every write from now on, and upload nothing: what is stored may not be the whole.
+
+        Args:
+            unreadable: refuse to read too: nothing may be concluded from what is or is not there.
+        """
+        if reason != self._paused:
+            logger.error("studies are paused: %s", reason)
+        self._paused, self._unreadable = reason, unreadable
+
+    @contextmanager
+    def repairing(self) -> Iterator[None]:
+        """Let this thread read and write a paused database, to bring back what is missing."""
+        self._repairing.now = True
+        try:
+            yield
+        finally:
+            self._repairing.now = False
+
+    def resume(self) -> None:
+        """Take writes again."""
+        if self._paused is not None:
+            logger.warning("studies go on")
+        self._paused, self._unreadable = None, False
 
     @contextmanager
     def session(self) -> Iterator[Transaction]:
@@ -76,8 +98,9 @@ class Database:
             StoreError: read-only, locked for too long, or the disk is full; nothing of the block was saved.
             IntegrityError: a constraint was broken, for example the same row written by another request.
         """
+        self._refuse_reading()
         with self._my_turn(), Transaction(self.engine, expire_on_commit=False) as transaction, translated(self.url):
-            if self._paused is not None:
+            if self.read_only and self._paused is not None:
                 _refuse_writes(transaction, self._paused)
             watch(transaction)
             yield transaction
@@ -89,7 +112,12 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """A consistent view for queries; waits for nobody and writes nothing."""
+        """A consistent view for queries; waits for nobody and writes nothing.
+
+        Raises:
+            StoreError: what is stored cannot be read now.
+        """
+        self._refuse_reading()
         engine = self.engine.execution_options(**(READING if self.is_sqlite else READING_POSTGRESQL))
         with Transaction(engine, expire_on_commit=False) as transaction, translated(self.url):
             _refuse_writes(transaction, "this is a view for reading; use Database.session() to write")
@@ -123,6 +151,10 @@ class Database:
         self.engine.dispose()
 
     # -----------------------------------------------------------------------------------------------------------
+
+    def _refuse_reading(self) -> None:
+        if self._unreadable and self.read_only:
+            raise StoreError(f"study paused, nothing can be read: {self._paused}")
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:

@@ -17,7 +17,18 @@ SENTENCES = (
     (("readonly database", "read-only transaction"), "is read-only"),
     (("not a database", "malformed", "file is encrypted"), "is damaged; restore it with `undertone study restore`"),
     (("no such table", "UndefinedTable"), "has no tables yet; run `undertone study new` or migrate() first"),
-    (("Connection refused", "connection failed", "server closed", "terminating connection"), "cannot be reached"),
+    (
+        (
+            "Connection refused",
+            "connection failed",
+            "connection to server",
+            "server closed",
+            "terminating connection",
+            "database system is starting up",
+            "database system is shutting down",
+        ),
+        "cannot be reached",
+    ),
     (("unable to open database file",), "cannot be opened; check the folder and its permissions"),
 )
 

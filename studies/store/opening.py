@@ -1,16 +1,16 @@
 """Open the studies' database as a server does: bring it back if it is gone, check it, copy it from then on, close it.
 
-If anything suggests that what is here may not be the whole, the database is read-only and nothing is uploaded.
+If anything suggests that what is here may not be the whole, the database is paused and nothing is uploaded; what was
+wrong is looked at again and again, and when it is mended the studies go on without a new start.
 """
 
 import logging
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from sqlalchemy import func, inspect, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from studies.store.backup import Schedule, newest_snapshot
 from studies.store.database import Database
@@ -20,9 +20,11 @@ from studies.store.hub import REPOSITORY_VARIABLE, HubCopy
 from studies.store.journal import Journal
 from studies.store.migrate import migrate
 from studies.store.places import Places
+from studies.store.recovery import Recovery
 from studies.store.replay import ship_missing
 from studies.store.restore import restore
 from studies.store.tables import Event
+from studies.store.wholeness import check_file_in_use, check_log, check_sounds
 
 logger = logging.getLogger(__name__)
 SNAPSHOT_MINUTES = 15.0
@@ -30,50 +32,67 @@ SNAPSHOT_MINUTES = 15.0
 
 @contextmanager
 def opened(
-    places: Places | None = None, hub: HubCopy | None = None, snapshot_minutes: float = SNAPSHOT_MINUTES
+    places: Places | None = None,
+    hub: HubCopy | None = None,
+    snapshot_minutes: float = SNAPSHOT_MINUTES,
+    retry_seconds: float = 2.0,
 ) -> Iterator[Database]:
     """The database for as long as a server runs, with snapshots at intervals and on shutdown.
 
     Args:
         places: None is the default.
         hub: where a copy is kept; None takes the dataset that `UNDERTONE_BACKUP_REPO` names, if it names one.
+        retry_seconds: after which a paused start is tried again; the wait doubles up to half a minute.
     """
     places = places or Places.default()
     if hub is None and (repository := os.environ.get(REPOSITORY_VARIABLE)):
         hub = HubCopy(repository, places)
-    db = start(places, hub)
-    uploads = hub is not None and not db.read_only
-    schedule = Schedule(db, places.backups, snapshot_minutes, after=hub.start if hub and uploads else None).start()
+    db = Database(places.url, places.events)
+    schedule = Schedule(db, places.backups, snapshot_minutes, after=hub.start if hub else None).start()
+    recovery = Recovery(lambda: make_ready(db, places, hub), retry_seconds)
     try:
-        if hub is not None and uploads:
-            hub.start()
+        if not make_ready(db, places, hub):
+            recovery.start()
         yield db
     finally:
+        recovery.stop()
         schedule.stop()
-        if hub is not None and uploads:
+        if hub is not None:
             hub.stop()
         db.close()
 
 
-def start(places: Places, hub: HubCopy | None = None) -> Database:
-    """A database that can be used; paused, and without what was stored, where it cannot be brought back."""
-    try:
-        db = Database(places.url, places.events)
-        if _is_new(db):
-            _bring_back(db, places, hub)
-        migrate(db)
-        ship_missing(db)
-    except (StoreError, OSError) as error:
-        empty = Database("sqlite://")
-        migrate(empty)
-        empty.pause(str(error))
-        return empty
-    return db
+def make_ready(db: Database, places: Places, hub: HubCopy | None = None) -> bool:
+    """Check a database, bring back what is missing, and let it take answers; safe to repeat.
+
+    Returns:
+        False where it is paused, which says why: without reading where what is stored is not there or is damaged, and
+        for reading only where other things that belong to the studies are missing.
+    """
+    with db.repairing():
+        try:
+            check_file_in_use(db)
+            if _is_new(db):
+                _bring_back(db, places, hub)
+            migrate(db)
+        except (StoreError, OSError, SQLAlchemyError) as error:
+            db.pause(str(error), unreadable=True)
+            return False
+        try:
+            check_log(db)
+            check_sounds(db, places)
+            ship_missing(db)
+        except (StoreError, OSError, SQLAlchemyError) as error:
+            db.pause(str(error))
+            return False
+    db.resume()
+    if hub is not None:
+        hub.start()
+    return True
 
 
 def _is_new(db: Database) -> bool:
     """Whether nothing was ever stored: every transaction leaves an event."""
-    _check(db)
     with translated(db.url), db.engine.connect() as connection:
         if not inspect(connection).has_table(Event.__tablename__):
             return True
@@ -88,17 +107,3 @@ def _bring_back(db: Database, places: Places, hub: HubCopy | None) -> None:
         return  # a first start
     restored = restore(db, snapshot, places.events)
     logger.info("restored %s and %d lines of the log: %s", snapshot, restored.lines, restored.rows)
-
-
-def _check(db: Database) -> None:
-    """SQLite's quick check of the file in use."""
-    name = make_url(db.url).database
-    if not db.is_sqlite or not name or name == ":memory:":
-        return
-    try:
-        with closing(sqlite3.connect(name)) as connection:
-            found = [row[0] for row in connection.execute("PRAGMA quick_check")]
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"{name} is damaged: {error}. Restore it with `undertone study restore`.") from error
-    if found != ["ok"]:
-        raise StoreError(f"{name} is damaged: {'; '.join(found[:3])}. Restore it with `undertone study restore`.")

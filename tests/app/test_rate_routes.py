@@ -18,10 +18,10 @@ from sqlalchemy import func, select
 from app.rate import rate_router
 from studies.sessions import Sessions
 from studies.sessions.headphones import right_answer, tone_orders
-from studies.store import Database, migrate
+from studies.store import Database, Places, migrate, opened
 from studies.store.tables import Participant, Rating, Session, Stimulus, Study, Trial
 from tests.app.rate_site import Client, Clock, make_site
-from tests.rating_study import FULL_FLOW, SECRET_NAMES, add_study, design
+from tests.rating_study import ABOUT, FULL_FLOW, SECRET_NAMES, add_study, design
 
 Make = Callable[..., str]
 
@@ -220,6 +220,60 @@ def test_a_huge_body_is_not_read(site: TestClient, clock: Clock, make: Make) -> 
     assert client.send("GET", "view").json()["state"] == "consent"
 
 
+UNSTORABLE = ("1" + 400 * "0", "-1e400", 5000 * "9", '"\\ud800"', '"a\\u0000b"', 40 * "[" + 40 * "]", 9000 * "[")
+
+
+@pytest.mark.parametrize("value", UNSTORABLE)
+@pytest.mark.parametrize("path", ["begin", "resume", "answer", "heard", "rating", "finish", "decline", "withdraw"])
+def test_what_no_database_keeps_is_refused_in_words_wherever_it_is_sent(
+    site: TestClient, clock: Clock, make: Make, path: str, value: str
+) -> None:
+    client = rater(site, clock, make((ABOUT, {"kind": "rating"})))
+    headers = {"Authorization": f"Bearer {client.token}", "content-type": "application/json"}
+    for body in (
+        value,
+        f'{{"section": 1, "answers": {{"age": {value}, "remarks": {value}}}}}',
+        f'{{"trial": {value}}}',
+    ):
+        response = site.post(f"/rate/api/{path}", content=body, headers=headers)
+        assert (response.status_code, response.json()["error"]["word"]) == (422, "bad_answer"), response.text
+    assert client.send("GET", "view").json()["state"] == "questionnaire"
+
+
+def test_a_rating_is_kept_as_the_scale_has_it(site: TestClient, clock: Clock, make: Make, db: Database) -> None:
+    client = rater(site, clock, make())
+    client.answer(agree=True)
+    client.post("rating", **client.hear(), scale="naturalness", value=2.9999999999, nonce="12345678")
+    with db.reading() as transaction:
+        assert transaction.scalars(select(Rating.value)).one() == 3.0
+
+
+def test_declining_keeps_nothing_and_counts_nobody(site: TestClient, clock: Clock, make: Make, db: Database) -> None:
+    study = make()
+    client = rater(site, clock, study, PROLIFIC_PID="5f00")
+    assert client.view["length"] == {"clips": 3, "minutes": 5}
+    assert "return the task" in client.post("decline").json()["ending"]["text"]
+    assert client.send("GET", "view").status_code == 401
+    with db.reading() as transaction:
+        assert transaction.scalars(select(Participant.external_id)).all() == [None]
+        assert transaction.scalars(select(Session.device)).all() == [{}]
+    again = rater(site, clock, study, PROLIFIC_PID="5f00")  # a changed mind
+    again.answer(agree=True)
+    assert again.post("decline").json()["error"]["word"] == "wrong_section"
+
+
+def test_declining_a_second_session_leaves_the_first(site: TestClient, clock: Clock, make: Make, db: Database) -> None:
+    study = make(limits={"max_sessions_per_participant": 2}, prompts=6)
+    first = rater(site, clock, study, PROLIFIC_PID="5f00")
+    first.answer(agree=True)
+    first.rate_all()
+    second = rater(site, clock, study, PROLIFIC_PID="5f00")
+    assert second.post("decline").status_code == 200
+    with db.reading() as transaction:
+        assert transaction.scalar(select(func.count()).select_from(Rating)) == 6
+    assert first.send("GET", "view").json()["state"] == "finished"
+
+
 def test_not_a_number_is_no_rating(site: TestClient, clock: Clock, make: Make) -> None:
     client = rater(site, clock, make())
     client.answer(agree=True)
@@ -255,8 +309,10 @@ def test_the_panels_id_is_kept_once_and_a_preview_begins_nothing(
     preview = {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE", "workerId": "A1"}
     assert Client(site, clock).post("begin", study=study, query=preview).status_code == 403
     client = rater(site, clock, study, PROLIFIC_PID="5f00", SESSION_ID="s")
-    again = Client(site, clock).post("begin", study=study, query={"PROLIFIC_PID": "5f00"})
-    assert again.json()["error"]["word"] == "already_started"
+    again = Client(site, clock).post("begin", study=study, query={"PROLIFIC_PID": "5f00", "SESSION_ID": "t"})
+    assert again.json()["error"]["word"] == "already_started"  # of another submission than the one that began
+    same = Client(site, clock).post("begin", study=study, query={"PROLIFIC_PID": "5f00", "SESSION_ID": "s"})
+    assert same.json()["token"] == client.token
     bad = Client(site, clock).post("begin", study=study, query={"PROLIFIC_PID": "{{%PROLIFIC_PID%}}"})
     assert bad.status_code == 422
     client.answer(agree=True)
@@ -291,6 +347,45 @@ def test_a_study_that_is_paused_for_repair_says_so_and_loses_nothing(
     rating = {**heard, "scale": "naturalness", "value": 5, "nonce": "12345678"}
     response = client.post("rating", **rating)
     assert (response.status_code, response.json()["error"]["word"]) == (503, "read_only")
+
+
+@pytest.mark.parametrize("what", ["damaged", "sounds", "events"])
+def test_a_paused_start_answers_503_to_everything_and_goes_on_when_it_is_mended(
+    tmp_path: Path, clock: Clock, what: str
+) -> None:
+    places = Places(tmp_path / "data", f"sqlite:///{tmp_path / 'data' / 'studies.sqlite'}")
+    with opened(places) as db:
+        study = add_study(db, places.media, design())
+        client = rater(make_site(db, places.media, clock), clock, study, PROLIFIC_PID="5f00")
+        client.answer(agree=True)
+        heard = client.hear()
+        code = client.view["resume_code"]
+    thing = {"damaged": tmp_path / "data" / "studies.sqlite", "sounds": places.media, "events": places.events}[what]
+    thing.rename(tmp_path / "away")
+    if what != "sounds":
+        thing.write_text("nothing that was stored here")
+    rating = {**heard, "scale": "naturalness", "value": 5, "nonce": "12345678"}
+    with opened(places, retry_seconds=0.05) as db:
+        client.site = make_site(db, places.media, clock)
+        for response in (
+            client.send("GET", "view"),
+            client.send("GET", f"audio/{heard['trial']}"),
+            client.post("rating", **rating),
+            client.post("finish", trial=heard["trial"]),
+            client.post("withdraw"),
+            client.post("resume", code=code),
+            client.post("begin", study=study, query={"PROLIFIC_PID": "5f00"}),
+            Client(client.site, clock, "forged").send("GET", "view"),
+        ):
+            assert (response.status_code, response.json()["error"]["word"]) == (503, "read_only")
+            assert "Nothing is lost" in response.json()["error"]["text"]
+        thing.unlink(missing_ok=True)
+        (tmp_path / "away").rename(thing)
+        for _ in range(400):
+            if client.post("rating", **rating).status_code == 200:
+                break
+            time.sleep(0.05)
+        assert client.send("GET", "view").json()["trial"]["answers"] == {"naturalness": 5}
 
 
 def test_fifty_raters_at_once_finish_and_share_the_clips_evenly(

@@ -201,3 +201,10 @@ def test_with_tokens_only_the_latents_change_nothing(prepared: Path, tokens: Pat
     network = stage.averaged()["model"]
     ids = torch.arange(6)[None]
     assert torch.equal(network.fuse(ids, torch.randn(1, 6, 4)), network.fuse(ids, torch.zeros(1, 6, 4)))  # type: ignore[operator]
+
+
+def test_a_recipe_with_a_key_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text("extends: librispeech-960\nbeta: 0.03\nbeta: 0.3\n")
+    with pytest.raises(SettingsError, match="line 2 and on line 3"):
+        load_recipe(path)

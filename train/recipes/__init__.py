@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
-
 from engine.checked import checked
 from engine.errors import SettingsError
+from engine.yaml_text import parse_yaml, read_yaml
 from train.guard import TrainingError
 from train.hubert_units import HubertRecipe
 from train.run_settings import RunSettings
@@ -42,12 +41,9 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
         SettingsError: no such recipe, a key that its stage does not know, or an override without a value.
     """
     path = _path_of(str(source), Path())
-    try:
-        values = _extended(path, ())
-        for override in overrides:
-            values = merged(values, _nested(override))
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: {error}") from error
+    values = _extended(path, ())
+    for override in overrides:
+        values = merged(values, _nested(override))
     return _checked(values, path)
 
 
@@ -108,7 +104,7 @@ def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     """The values of a file over those of the recipe that it extends; its name is its own, the file's if not given."""
     if path in below:
         raise SettingsError(f"{path} extends itself through {' -> '.join(str(step) for step in below)}")
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    values = read_yaml(path) or {}
     if not isinstance(values, dict):
         raise SettingsError(f"{path} holds no settings; expected `key: value` lines")
     if "extends" not in values:
@@ -122,7 +118,7 @@ def _nested(override: str) -> dict[str, Any]:
     keys, equals, value = override.partition("=")
     if not equals or not keys:
         raise SettingsError(f"--set takes key=value, for example model.transformer.num_layers=2; got {override!r}")
-    nested: Any = yaml.safe_load(value)
+    nested: Any = parse_yaml(value, f"--set {keys}")
     for key in reversed(keys.split(".")):
         nested = {key: nested}
     return dict(nested)

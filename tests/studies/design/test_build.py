@@ -15,7 +15,8 @@ from studies.design import DesignError
 from studies.design import render as render_module
 from studies.design.build import Built, build_study
 from studies.design.levels import measure
-from studies.design.media import metadata_blocks
+from studies.design.media import decode, encode, metadata_blocks, padded_alike
+from studies.design.recordings import slug, sound_files
 from studies.design.registry import make_study, set_status
 from studies.store import Database, Places, migrate
 from studies.store.tables import Participant, Prompt, Stimulus, Study, System
@@ -92,6 +93,44 @@ def test_files_are_lossless_without_a_tag_and_named_by_ids_that_tell_nothing(
             assert len(stimulus.id) == 22
             for word in (b"good", b"loud", b"truth", b"anchor", b"libFLAC", b"Lavf"):
                 assert word not in data
+
+
+def test_the_size_of_a_file_says_nothing_about_the_system(db: Database, places: Places, tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    built(db, places, tmp_path)
+    folder = places.media_of(stimuli(db)[0].study_id)
+    assert len({path.stat().st_size for path in folder.iterdir()}) == 1
+
+
+@pytest.mark.parametrize("more", [0, 1, 3, 4, 5, 2**24 - 1, 2**24, 2**24 + 2, 2**24 + 3, 2**24 + 4, 2**25 + 9])
+def test_padding_fills_up_to_any_size_and_changes_no_sample(more: int) -> None:
+    rng = np.random.default_rng(0)
+    short, long = (encode(0.1 * rng.standard_normal(size), RATE_HZ, "flac") for size in (8000, 9000))
+    wanted = short + bytes(len(long) - len(short) + more)  # only its size and its first bytes count
+    padded = padded_alike([short, wanted])[0]
+    assert len(padded) == len(wanted) + 4
+    assert metadata_blocks(padded) == []
+    np.testing.assert_array_equal(decode(padded)[0], decode(short)[0])
+
+
+def test_prompts_with_names_in_any_script_are_told_apart(db: Database, places: Places, tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    for folder in ("prompts", "good", "loud"):
+        for old, new in (("p0", "你好"), ("p1", "再见"), ("p2", "привет мир")):
+            (tmp_path / folder / f"{old}.wav").rename(tmp_path / folder / f"{new}.wav")
+    assert built(db, places, tmp_path).stimuli == {"main": 12}
+    assert slug("p0 Take-2") == "p0-take-2"
+    assert slug("cafe\u0301") == slug("caf\u00e9") != slug("cafè")
+
+
+def test_what_browsers_and_phones_record_is_a_prompt_and_what_is_none_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.webm", "b.MP4", "c.3gp", "d.caf", "e.wav", "notes.txt", "f.xyz"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in sound_files(tmp_path)] == ["a.webm", "b.MP4", "c.3gp", "d.caf", "e.wav"]
+    assert "f.xyz" in caplog.text
+    assert "notes.txt" not in caplog.text
 
 
 def test_the_order_of_ids_says_nothing_about_the_system(db: Database, places: Places, tmp_path: Path) -> None:

@@ -2,15 +2,17 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from studies.design import SCALES, DesignError, Scale, load_study_file, study_from_json
+from studies.design import SCALES, DesignError, Scale, StudyFile, load_study_file, study_from_json
 from studies.design.templates import load_template, template_names, template_text
+from tests.studies.design.sounds import definition
 
 
 def paper() -> dict[str, Any]:
@@ -129,6 +131,76 @@ def test_the_wording_in_use_does_not_change_unnoticed() -> None:
         "overall": (1, "48e7065dab43ab77"),
         "preference": (1, "466351369fb8c69b"),
     }
+
+
+def numbers_of(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """Every number of a model and of the models inside it, with the bounds that its annotation has."""
+    for name, field in model.model_fields.items():
+        yield from _numbers_in(field.annotation, list(field.metadata), f"{path}.{name}")
+
+
+def _numbers_in(kind: Any, metadata: list[Any], path: str) -> Iterator[tuple[str, list[Any]]]:
+    if get_origin(kind) is Annotated:
+        kind, *more = get_args(kind)
+        metadata = [*metadata, *more]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield from numbers_of(kind, path)
+    elif kind in (int, float):
+        bounds = [part for item in metadata for part in (getattr(item, "metadata", None) or [item])]
+        yield path, [name for name in ("ge", "gt", "le", "lt") for part in bounds if hasattr(part, name)]
+    else:
+        for inner in get_args(kind):
+            yield from _numbers_in(inner, metadata if type(None) in get_args(kind) else [], path)
+
+
+def test_every_number_of_a_study_file_has_a_range() -> None:
+    found = dict(numbers_of(StudyFile))
+    assert len(found) > 50
+    for path, bounds in found.items():
+        assert {bound[0] for bound in bounds} == {"g", "l"}, f"{path} has the bounds {bounds}"
+
+
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "1.0e+300", "10000000000", "-1"])
+@pytest.mark.parametrize("key", ["session_minutes", "idle_minutes", "max_participants"])
+def test_a_number_beyond_its_range_is_refused_with_the_key(tmp_path: Path, key: str, value: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(definition()) + f"limits: {{{key}: {value}}}\n")
+    with pytest.raises(DesignError, match=key):
+        load_study_file(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("provenance: {x: .inf}", "a number beyond"),
+        ('recruitment: "a\\0b"', "NUL"),
+        ('recruitment: "\\ud800"', "half of a character"),
+        ("sections: []", "given twice"),
+        ("completion: {finished: {url: 'javascript:alert(1)'}}", "address of a web page"),
+        ("completion: {finished: {url: 'data:text/html,x'}}", "address of a web page"),
+        ("completion: {finished: {url: /local}}", "address of a web page"),
+        ("training: [{audio: 3}]", "training"),
+        ("pay: 3", "put the text in quotes"),
+    ],
+)
+def test_what_no_study_can_bear_is_refused_in_words(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(definition()) + text + "\n")
+    with pytest.raises(DesignError, match=said):
+        load_study_file(path)
+
+
+def test_a_scale_of_a_thousand_million_steps_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than 1000 answers"):
+        Scale(name="x", title="x", question="x", labels={1.0: "a", 5.0: "b"}, increment=1e-9)
+
+
+def test_an_answer_is_kept_as_the_scale_has_it() -> None:
+    tenths = Scale(name="x", title="x", question="x", labels={0.0: "a", 1.0: "b"}, minimum=0, maximum=1, increment=0.1)
+    assert tenths.values[3] == 0.3
+    assert tenths.snapped(0.30000000000000004) == 0.3
+    assert SCALES["naturalness"].snapped(2.9999999999) == 3.0
+    assert SCALES["naturalness"].snapped(2.99) is None
 
 
 def test_a_scale_allows_its_steps_only() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from studies.sessions import Answer, Playback, Sessions, Visitor
+from studies.sessions import Answer, Playback, Sessions, Visitor, visitor_of
 from studies.sessions.headphones import right_answer, tone_orders
 from studies.sessions.views import View
 from studies.store import Database
@@ -16,8 +16,9 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _nonces = itertools.count()
 
 
-def visitor(external_id: str | None = None) -> Visitor:
-    return Visitor("prolific" if external_id else "link", external_id, {"kind": "desktop", "browser": "Firefox"})
+def visitor(external_id: str | None = None, submission: str = "", nonce: str = "", address: str = "") -> Visitor:
+    query = {"PROLIFIC_PID": external_id, "SESSION_ID": submission} if external_id else {}
+    return visitor_of(query, "Mozilla/5.0 (X11) Firefox/140.0", nonce, address)
 
 
 @dataclass
@@ -31,9 +32,11 @@ class Rater:
     now: datetime = NOW
 
     @classmethod
-    def begin(cls, sessions: Sessions, study: str, external_id: str | None = None, now: datetime = NOW) -> "Rater":
+    def begin(
+        cls, sessions: Sessions, study: str, external_id: str | None = None, now: datetime = NOW, **more: str
+    ) -> "Rater":
         rater = cls(sessions, sessions.db, now=now)
-        rater.token, rater.view = sessions.begin(study, visitor(external_id), rater.now)
+        rater.token, rater.view = sessions.begin(study, visitor(external_id, **more), rater.now)
         return rater
 
     @property

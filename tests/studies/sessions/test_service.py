@@ -282,14 +282,57 @@ def test_a_session_goes_on_in_another_tab_and_on_another_device(sessions: Sessio
 
 def test_a_person_takes_part_once(sessions: Sessions, make_study: MakeStudy) -> None:
     study = make_study()
-    rater = Rater.begin(sessions, study, "PID1")
+    rater = Rater.begin(sessions, study, "PID1", submission="s1")
     with refused("already_started"):
-        Rater.begin(sessions, study, "PID1")
+        Rater.begin(sessions, study, "PID1", submission="s2")
     rater.go_through()
     assert rater.state == "finished"
     with refused("already_completed"):
         Rater.begin(sessions, study, "PID1")
     Rater.begin(sessions, study, "PID2")
+
+
+@pytest.mark.parametrize(
+    "who", [{"external_id": "PID1"}, {"external_id": "PID1", "submission": "s1"}, {"nonce": "0123456789abcdef"}]
+)
+def test_a_retry_of_the_same_beginning_gets_the_same_session(
+    sessions: Sessions, make_study: MakeStudy, db: Database, who: dict[str, str]
+) -> None:
+    study = make_study()
+    lost = Rater.begin(sessions, study, **who)  # its answer never arrived
+    later = lost.now + timedelta(minutes=20)
+    again = Rater.begin(sessions, study, now=later, **who)
+    assert again.session_id == lost.session_id
+    assert count(db, Session) == 1
+    again.go_through()
+    assert again.state == "finished"
+
+
+@pytest.mark.parametrize("who", [{"external_id": "PID1"}, {"nonce": "0123456789abcdef"}])
+def test_a_beginning_that_was_never_acknowledged_does_not_lock_the_person_out_later(
+    sessions: Sessions, make_study: MakeStudy, who: dict[str, str]
+) -> None:
+    study = make_study()
+    lost = Rater.begin(sessions, study, **who)
+    again = Rater.begin(sessions, study, now=lost.now + timedelta(minutes=31), **who)
+    assert again.session_id != lost.session_id
+    again.go_through()
+    assert again.state == "finished"
+
+
+def test_a_session_in_which_something_was_given_counts_even_when_its_time_is_up(
+    sessions: Sessions, make_study: MakeStudy
+) -> None:
+    study = make_study()
+    Rater.begin(sessions, study, "PID1").answer(agree=True)
+    with refused("already_completed"):
+        Rater.begin(sessions, study, "PID1", now=NOW + timedelta(minutes=31))
+
+
+def test_two_people_behind_one_link_without_ids_are_two_people(sessions: Sessions, make_study: MakeStudy) -> None:
+    study = make_study()
+    nonces = ("", "", "0123456789abcdef", "0123456789abcdeg")
+    assert len({Rater.begin(sessions, study, nonce=nonce).session_id for nonce in nonces}) == 4
 
 
 def test_a_second_session_has_other_prompts(sessions: Sessions, make_study: MakeStudy, db: Database) -> None:
@@ -347,6 +390,67 @@ def test_places_are_held_while_somebody_is_here_and_come_free_when_they_leave(
     with refused("full"):
         Rater.begin(sessions, study, now=later)
     assert first[0].row().state == "timed_out"
+
+
+def test_one_client_cannot_fill_a_study(sessions: Sessions, make_study: MakeStudy) -> None:
+    study = make_study(prompts=1, allocation={"trials_per_session": 1, "raters_per_stimulus": 4})
+    for number in range(40):  # as one program does: begin, consent, and never come again
+        try:
+            Rater.begin(sessions, study, address="203.0.113.9", now=NOW + timedelta(seconds=number / 4)).answer(
+                agree=True
+            )
+        except SessionError as error:
+            assert error.word == "full_for_now"  # noqa: PT017
+    later = NOW + timedelta(seconds=40)
+    with refused("full_for_now"):
+        Rater.begin(sessions, study, address="203.0.113.9", now=later)
+    for number in range(6):
+        honest = Rater.begin(sessions, study, f"PID{number}", address=f"198.51.100.{number}", now=later)
+        honest.go_through()
+        assert honest.state == "finished"
+
+
+def test_places_of_people_who_do_nothing_come_free_in_minutes(sessions: Sessions, make_study: MakeStudy) -> None:
+    study = make_study(prompts=1, allocation={"trials_per_session": 1, "raters_per_stimulus": 1})
+    for _ in range(3):
+        Rater.begin(sessions, study, address="203.0.113.9").answer(agree=True)
+    with refused("full_for_now"):
+        Rater.begin(sessions, study, address="203.0.113.9", now=NOW + timedelta(minutes=2))
+    Rater.begin(sessions, study, address="203.0.113.9", now=NOW + timedelta(minutes=4)).go_through()
+
+
+def test_many_raters_behind_one_address_all_take_part(sessions: Sessions, make_study: MakeStudy) -> None:
+    study = make_study(prompts=10, allocation={"trials_per_session": 3, "raters_per_stimulus": 4})
+    laboratory = [Rater.begin(sessions, study, address="198.51.100.1") for _ in range(20)]
+    for rater in laboratory:
+        rater.answer(agree=True)
+    for rater in laboratory:
+        rater.rate_all()
+    assert {rater.state for rater in laboratory} == {"finished"}
+
+
+def test_who_gave_way_may_still_go_on(sessions: Sessions, make_study: MakeStudy) -> None:
+    study = make_study(prompts=1, allocation={"trials_per_session": 1, "raters_per_stimulus": 1})
+    slow = [Rater.begin(sessions, study, address="198.51.100.1") for _ in range(3)]
+    for rater in slow:
+        rater.answer(agree=True)
+    other = Rater.begin(sessions, study, address="198.51.100.2", now=NOW + timedelta(seconds=30))
+    other.go_through()
+    for rater in slow:
+        rater.rate_all()
+    assert {rater.state for rater in (*slow, other)} == {"finished"}
+
+
+def test_the_more_was_done_the_longer_a_place_is_held(sessions: Sessions, make_study: MakeStudy, db: Database) -> None:
+    rater = Rater.begin(sessions, make_study(prompts=6, allocation={"trials_per_session": 6, "raters_per_stimulus": 4}))
+    rater.answer(agree=True)
+    held = []
+    for _ in range(4):
+        with db.reading() as transaction:
+            held.append(min(transaction.scalars(select(Trial.reservation_expires_at)).all()) - rater.now)
+        rater.rate_clip()
+    assert held[0] == timedelta(minutes=3)
+    assert held[-1] > timedelta(minutes=10)
 
 
 def test_cells_of_a_rejected_rater_open_again(sessions: Sessions, make_study: MakeStudy) -> None:

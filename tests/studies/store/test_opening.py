@@ -1,9 +1,12 @@
 """A server starts with everything that was stored, or paused; it never starts empty over a copy."""
 
 import shutil
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from huggingface_hub import HfApi
 from sqlalchemy import select
@@ -12,6 +15,8 @@ from studies.store import Database, Places, StoreError, opened
 from studies.store.backup import snapshots
 from studies.store.hub import HubCopy
 from studies.store.tables import Rating, Study
+from tests.postgresql import SUPERUSER, url_of
+from tests.rating_study import add_study, design
 from tests.studies.store.samples import Sample, make_rater, make_study, rate
 
 
@@ -163,8 +168,72 @@ def test_a_damaged_database_in_use_is_paused_and_not_touched(tmp_path: Path) -> 
     content = bytearray(path.read_bytes())
     content[4096:20480] = bytes(16384)
     path.write_bytes(content)
-    with opened(places) as db:
+    with opened(places, retry_seconds=0.05) as db:
         assert db.read_only
         assert "damaged" in str(db.paused_because)
-    assert path.read_bytes() == bytes(content)
-    assert len(snapshots(places.backups)) == 1
+        with pytest.raises(StoreError, match="nothing can be read"), db.reading():
+            pass
+        time.sleep(0.3)
+        assert path.read_bytes() == bytes(content)
+        assert len(snapshots(places.backups)) == 1
+        path.unlink()  # put away: what was stored comes back from the copies
+        wait_until_ready(db)
+        assert rated(db) == 1
+
+
+def wait_until_ready(db: Database) -> None:
+    for _ in range(600):
+        if not db.read_only:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"still paused: {db.paused_because}")
+
+
+def test_postgresql_that_is_not_up_yet_pauses_the_start_until_it_is(postgresql: Path, tmp_path: Path) -> None:
+    with psycopg.connect(host=str(postgresql), user=SUPERUSER, dbname="postgres", autocommit=True) as connection:
+        connection.execute("CREATE DATABASE late TEMPLATE template0")
+    link = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp")) / "s"  # the server is there when the link is
+    places = Places(tmp_path / "data", url_of(link, "late"))
+    with opened(places, retry_seconds=0.05) as db:
+        assert db.read_only
+        assert "cannot be reached" in str(db.paused_because)
+        link.symlink_to(postgresql)
+        wait_until_ready(db)
+        a_session(db)
+        assert rated(db) == 1
+
+
+def test_missing_sounds_of_an_open_study_pause_it_until_they_are_back(tmp_path: Path) -> None:
+    places = places_in(tmp_path / "data")
+    with opened(places) as db:
+        add_study(db, places.media, design())
+    places.media.rename(tmp_path / "away")
+    with opened(places, retry_seconds=0.05) as db:
+        assert "sounds are missing" in str(db.paused_because)
+        with db.reading() as session:  # what is stored is whole
+            assert session.scalars(select(Study)).all()
+        (tmp_path / "away").rename(places.media)
+        wait_until_ready(db)
+
+
+@pytest.mark.parametrize("how", ["another database's", "a file", "newer than the database"])
+def test_a_log_that_does_not_belong_to_the_database_pauses_the_start(tmp_path: Path, how: str) -> None:
+    places, other = places_in(tmp_path / "data"), places_in(tmp_path / "other")
+    for one in (other, places):
+        with opened(one) as db:
+            sample = a_session(db)
+    old = (places.data / "studies.sqlite").read_bytes()
+    with opened(places) as db:
+        rate(db, sample, sample.trials[1], 4) if how.startswith("newer") else None
+    if how == "newer than the database":
+        (places.data / "studies.sqlite").write_bytes(old)
+    else:
+        places.events.rename(tmp_path / "away")
+        other.events.rename(places.events) if how.startswith("another") else places.events.write_text("")
+    with opened(places, retry_seconds=0.05) as db:
+        assert db.read_only
+        assert "log's copy" in str(db.paused_because)
+        if how != "newer than the database":
+            places.events.rename(tmp_path / "wrong")
+            (tmp_path / "away").rename(places.events)
+            wait_until_ready(db)

@@ -1,0 +1,55 @@
+"""Somebody who does not agree: nothing was given, so nothing is kept and nothing counts."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from studies.design.sections import Consent
+from studies.sessions.errors import SessionError
+from studies.sessions.sitting import Sitting
+from studies.store import Database
+from studies.store.columns import new_id
+from studies.store.tables import Participant, Session
+from studies.store.withdrawal import withdraw
+
+_TEXT = "You have not taken part, and nothing about you is kept."
+_OF_A_PANEL = " Please return the task on your panel's page, so that somebody else can take it."
+
+
+def decline(db: Database, session_id: str, now: datetime, backups: Path | None = None) -> dict[str, Any]:
+    """Forget a session that has got no further than the question for consent; returns what the page shows.
+
+    Raises:
+        SessionError: the person has agreed already; they may still withdraw.
+    """
+    with db.reading() as transaction:
+        sitting = Sitting.load(db, transaction, session_id, now)
+        session = sitting.session
+        if sitting.ended or not isinstance(sitting.section, Consent) or session.answers:
+            raise SessionError("wrong_section")
+        shown = _shown(sitting, transaction.get_one(Participant, session.participant_id).source != "link")
+        mine = select(func.count()).where(Session.participant_id == session.participant_id)
+        only = transaction.scalar(mine) == 1
+    if only:
+        withdraw(db, session.participant_id, backups, actor="rater", now=now)
+    else:
+        _forget_session(db, session_id, now)  # what the person gave in an earlier session stays
+    return shown
+
+
+def _forget_session(db: Database, session_id: str, now: datetime) -> None:
+    with db.session() as transaction:
+        session = transaction.get_one(Session, session_id)
+        session.state, session.accepted, session.device = "withdrawn", False, {}
+        session.resume_code = new_id()
+        session.last_seen_at = session.expires_at = session.ended_at = now
+        db.log(transaction, "declined", study_id=session.study_id, session_id=session_id, actor="rater", at=now)
+
+
+def _shown(sitting: Sitting, of_a_panel: bool) -> dict[str, Any]:
+    ending = sitting.design.completion.declined
+    text = ending.text if ending and ending.text else _TEXT + (_OF_A_PANEL if of_a_panel else "")
+    code, url = (ending.code, ending.url) if ending else (None, None)
+    return {"text": text, "code": code, "url": url and url.replace("{code}", code or ""), "debrief": None}

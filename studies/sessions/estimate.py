@@ -1,0 +1,52 @@
+"""How long a session takes: what a person wants to know before they agree."""
+
+import math
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from studies.design.sections import Break, Eligibility, Headphones, Questionnaire, Training, Volume
+from studies.sessions.headphones import SECONDS as TONES_SECONDS
+from studies.sessions.sitting import Sitting
+from studies.store.tables import Stimulus
+
+ANSWER_SECONDS = 4.0  # to answer one question about a clip
+QUESTION_SECONDS = 10.0  # to read and answer one question of a form
+PAGE_SECONDS = 15.0  # to read a page and go on
+ROUNDED_TO_MINUTES = 5
+
+
+@dataclass(frozen=True)
+class Length:
+    """What lies before somebody who takes part."""
+
+    clips: int
+    minutes: int  # rounded up
+
+
+def expected_length(sitting: Sitting) -> Length:
+    """Return the number of clips of a session and about how long it takes, from the lengths of the study's sounds."""
+    rules = sitting.design.allocation
+    of_study = Stimulus.study_id == sitting.study.id
+    main = select(func.count(func.distinct(Stimulus.prompt_id))).where(of_study, Stimulus.kind == "main")
+    rated = min(rules.trials_per_session, sitting.transaction.scalar(main) or 0) + rules.traps + rules.golds
+    clips = rated + len(sitting.design.training)
+    heard = select(func.avg(Stimulus.seconds)).where(of_study, Stimulus.kind.in_(("main", "training")))
+    each = (sitting.transaction.scalar(heard) or 0.0) + ANSWER_SECONDS * len(sitting.design.scales)
+    seconds = clips * each + sum(_seconds_of(section) for section in sitting.design.sections)
+    return Length(clips, ROUNDED_TO_MINUTES * math.ceil(max(seconds, 1.0) / 60 / ROUNDED_TO_MINUTES))
+
+
+def _seconds_of(section: object) -> float:
+    """Return the time of a section beside its clips."""
+    match section:
+        case Eligibility() | Questionnaire():
+            return QUESTION_SECONDS * len(section.questions)
+        case Headphones():
+            return section.trials * (TONES_SECONDS + ANSWER_SECONDS)
+        case Break():
+            return section.seconds
+        case Volume() | Training():
+            return PAGE_SECONDS
+        case _:
+            return 0.0
