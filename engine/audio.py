@@ -304,7 +304,8 @@ def _mixed(blocks: Callable[[], Iterator[np.ndarray]], rate_hz: int, limits: Aud
 
 def _means(blocks: Iterator[np.ndarray], power: ChannelPower) -> Iterator[np.ndarray]:
     for block in blocks:
-        mixed = block.mean(0, dtype=np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):  # huge or infinite samples are refused later, by name
+            mixed = block.mean(0, dtype=np.float32)
         power.add(block, mixed)
         yield mixed
 

@@ -26,6 +26,10 @@ class ChannelPower:
 
     def add(self, block: np.ndarray, mixed: np.ndarray) -> None:
         """Add a block [channels, samples] and its mean [samples]."""
+        with np.errstate(invalid="ignore", over="ignore"):  # huge or infinite samples are refused later, by name
+            self._add(block, mixed)
+
+    def _add(self, block: np.ndarray, mixed: np.ndarray) -> None:
         sums = np.append(block.sum(1, dtype=np.float64), mixed.sum(dtype=np.float64))
         squares = np.append(*(np.einsum("...i,...i->...", x, x, dtype=np.float64) for x in (block, mixed)))
         if self._sums is None or self._squares is None:
