@@ -7,13 +7,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from engine.audio import SAMPLE_RATE_HZ, read_audio, resample
+from engine.audio import SAMPLE_RATE_HZ, SUFFIXES, read_audio, resample
 from engine.errors import AudioError
 from studies.design.errors import DesignError
 from studies.design.sources import Prompts
 from studies.design.study_file import StudyFile
-
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aiff")
 
 
 @dataclass(frozen=True, eq=False)
