@@ -199,3 +199,13 @@ def test_a_configuration_survives_json() -> None:
         for tokenizer in (HubertConfig(), PhoneticConfig()):
             config = BundleConfig(name="x", licence="MIT", vocoder=vocoder, tokenizer=tokenizer)
             assert BundleConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize("missing", ["assets/demo", Path("some/bundle"), "../bundle"])
+def test_a_missing_folder_is_never_fetched_from_the_hub(missing: str | Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *args, **kwargs: pytest.fail("asked the Hub"))
+    monkeypatch.chdir("/")
+    with pytest.raises(BundleError, match="there is no bundle folder"):
+        load_bundle(missing)
