@@ -22,7 +22,9 @@ def crowdmos_half_width(table: np.ndarray) -> float | None:
 
 def _variance_of_mean(table: np.ndarray) -> float:
     given = ~np.isnan(table)
-    total = given.sum()
+    total = int(given.sum())
+    if not total:
+        return math.nan
     stimulus = _mean_variance(table)  # within a rater: of stimuli and the rest
     rater = _mean_variance(table.T)  # within a stimulus: of raters and the rest
     whole = float(np.nanvar(table)) if total > 1 else math.nan
