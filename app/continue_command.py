@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from engine import AudioError, Engine, Sampling, SettingsError, Take, TakeSettings, read_audio, settle_threads
+from engine.saved import wav_bytes
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,22 @@ def _read(path: Path) -> tuple[Tensor, int]:
 
 
 def _save(take: Take, out: Path) -> list[Path]:
-    return list(take.save(out, f"take-{take.settings.seed + take.settings.index}"))
+    """Write a take as `take-SEED`, or `take-SEED-2` and so on where another take has that name."""
+    stem = f"take-{take.settings.seed + take.settings.index}"
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    return list(take.save(out, next(name for name in names if _is_free(out, name, take))))
+
+
+def _is_free(out: Path, name: str, take: Take) -> bool:
+    """Whether nothing has this name, or this very take made before."""
+    wav, settings = out / f"{name}.wav", out / f"{name}.json"
+    if not settings.exists():
+        return not wav.exists()
+    try:
+        same = TakeSettings.read(settings) == take.settings
+    except SettingsError:
+        return False
+    return same and (not wav.exists() or wav.read_bytes() == wav_bytes(take.audio))
 
 
 def _bar() -> tqdm:

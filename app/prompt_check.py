@@ -1,8 +1,10 @@
 """Says before anything runs whether a cut will do as a prompt: its level, clipping and silence, in words."""
 
+from app.background import background
 from app.visit import Clip
 from app.widgets import Note
 from engine import AudioError, AudioLimits, check_prompt
+from engine.repairs import remove_offset
 from studies.acoustics import level
 
 QUIET_DB = -38.0  # of the frames with speech; the model was trained near -26 dB
@@ -17,6 +19,7 @@ def check_cut(clip: Clip, start: float, length: float, limits: AudioLimits) -> N
         check_prompt(part, clip.sample_rate_hz, limits)
     except AudioError as error:
         return Note("problem", str(error))
+    part = remove_offset(part)
     measured = level(part, clip.sample_rate_hz)
     if measured.clipped_fraction > CLIPPED_FRACTION:
         share = 100 * measured.clipped_fraction
@@ -26,5 +29,18 @@ def check_cut(clip: Clip, start: float, length: float, limits: AudioLimits) -> N
         return Note("warning", f"{share:.0f} % of this part is silence. Move the cut to where you speak.")
     if measured.rms_db < QUIET_DB:
         return Note("warning", f"Quiet: speech at {measured.rms_db:.0f} dB. A closer microphone is better.")
+    heard = background(part, clip.sample_rate_hz)
+    if heard.hum_db is not None:
+        return Note(
+            "warning",
+            f"Hum of {heard.hum_hz:.0f} Hz at {heard.hum_db:.0f} dB, from the mains. The model may take it for a part "
+            "of the voice: move cables and power supplies away, or use another microphone.",
+        )
+    if heard.noise_db is not None:
+        return Note(
+            "warning",
+            f"Noise at {heard.noise_db:.0f} dB under the speech. The model may take it for a part of the voice: a "
+            "quieter room or a closer microphone is better.",
+        )
     clipping = ", no clipping" if measured.clipped_fraction == 0 else ""
     return Note("good", f"Good level: speech at {measured.rms_db:.0f} dB, peak {measured.peak_db:.0f} dB{clipping}.")

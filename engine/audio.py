@@ -1,6 +1,7 @@
 """Sound files to samples: whatever a person has, read within limits; each refusal says which limit and what to do."""
 
 import math
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,12 +16,19 @@ from torch import Tensor
 from engine.config import Config
 from engine.errors import AudioError
 from engine.mono_buffer import MonoBuffer
+from engine.repairs import ChannelPower, mixed_down, remove_offset, to_full_scale
 
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 
 SAMPLE_RATE_HZ = 16_000
 # PyAV before 19 stops at a tag that is not UTF-8 unless told otherwise; from 19 on it no longer takes the word.
 LENIENT_METADATA: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+# By the names of files: what a page offers to choose and what a folder is searched for. Others are read too, by their
+# first bytes, where somebody names the file.
+SUFFIXES = (
+    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".caf", ".w64",
+    ".m4a", ".mp4", ".mov", ".3gp", ".aac", ".webm", ".mka", ".mkv", ".amr",
+)  # fmt: skip
 BLOCK_FRAMES = 65_536  # read and mixed down at a time, so that a long multi-channel file never lies in memory whole
 RATE_STEP_HZ = 25  # odd rates are read as the nearest multiple: the resampler's filter bank grows with rate / gcd
 
@@ -43,6 +51,9 @@ class AudioLimits(Config):
 def read_audio(source: Source, limits: AudioLimits = AudioLimits()) -> tuple[Tensor, int]:
     """Read a sound file: wav, flac, ogg, mp3, aiff, and the m4a or webm that browsers and phones record.
 
+    Channels are averaged, or the loudest is taken where the average loses it; samples at another scale are brought
+    to [-1, 1], and a constant offset is removed.
+
     Args:
         source: a path, the bytes of a file, or an open binary file.
     Returns:
@@ -54,14 +65,19 @@ def read_audio(source: Source, limits: AudioLimits = AudioLimits()) -> tuple[Ten
     data = _bytes_of(source, limits)
     demuxer = _container(data)
     if demuxer is None:
-        raise AudioError(
-            "this is not a sound file that can be read. Use wav, flac, ogg, opus, mp3, aiff, m4a, aac or webm."
-        )
+        raise AudioError(f"this is not a sound file that can be read. Use {named_formats()}.")
+    waveform, sample_rate_hz = _decode(data, demuxer, limits)
+    return remove_offset(to_full_scale(waveform)), sample_rate_hz
+
+
+def _decode(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tensor, int]:
+    """Samples of a file as its decoder gives them, mixed down."""
     # Two foreign decoders on bytes from anywhere: whatever they throw means that the file cannot be read.
     try:
         if demuxer in _SOUNDFILE_KINDS:
             try:
-                return _read_with_soundfile(data, limits)
+                if (read := _read_with_soundfile(data, limits)) is not None:
+                    return read
             except soundfile.SoundFileError:
                 pass  # a codec that libsndfile lacks, for example ADPCM or speex
         return _read_with_av(data, demuxer, limits)
@@ -71,6 +87,12 @@ def read_audio(source: Source, limits: AudioLimits = AudioLimits()) -> tuple[Ten
         raise AudioError(
             f"the {demuxer} file is damaged or holds no sound ({type(error).__name__}). Export or record it again."
         ) from error
+
+
+def named_formats() -> str:
+    """Return the formats that can be read, as a sentence lists them."""
+    names = [suffix.removeprefix(".") for suffix in SUFFIXES]
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def check_prompt(samples: Tensor | np.ndarray, sample_rate_hz: int, limits: AudioLimits = AudioLimits()) -> Tensor:
@@ -92,11 +114,14 @@ def check_prompt(samples: Tensor | np.ndarray, sample_rate_hz: int, limits: Audi
         raise AudioError("the recording has samples that are not numbers (NaN or infinite). Export it again.")
     _check_seconds(waveform.numel() / sample_rate_hz, limits)
     _check_level(waveform, sample_rate_hz, limits)
-    return resample(waveform.clamp(-1.0, 1.0), sample_rate_hz)
+    return resample(remove_offset(waveform.clamp(-1.0, 1.0)).clamp(-1.0, 1.0), sample_rate_hz)
 
 
 def to_mono(samples: Tensor | np.ndarray, limits: AudioLimits = AudioLimits()) -> Tensor:
-    """Samples of any type, [samples] or [samples, channels], as float32 mono [samples]."""
+    """Samples of any type, [samples] or [samples, channels], as float32 mono [samples].
+
+    Channels are averaged; where that loses the loudest, as with channels of opposite phase, it alone is taken.
+    """
     if samples.ndim not in (1, 2) or (isinstance(samples, np.ndarray) and samples.dtype.kind not in "iuf"):
         raise AudioError(
             f"samples have shape {tuple(samples.shape)} and type {samples.dtype}; expected [samples] or "
@@ -112,7 +137,7 @@ def to_mono(samples: Tensor | np.ndarray, limits: AudioLimits = AudioLimits()) -
         middle = 128.0 if array.dtype == torch.uint8 else 0.0
         array = (array.double() - middle) / (info.max - middle + 1)
     array = array.detach().cpu().float()
-    return array.mean(1) if array.dim() == 2 else array.clone()
+    return mixed_down(array) if array.dim() == 2 else array.clone()
 
 
 def resample(waveform: Tensor, sample_rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> Tensor:
@@ -189,14 +214,39 @@ def _bytes_of(source: Source, limits: AudioLimits) -> bytes:
     return data
 
 
-def _read_with_soundfile(data: bytes, limits: AudioLimits) -> tuple[Tensor, int]:
-    with soundfile.SoundFile(_LenientBytes(data)) as file:
+def _read_with_soundfile(data: bytes, limits: AudioLimits) -> tuple[Tensor, int] | None:
+    """Samples and their rate; None where libsndfile finds no samples, as in a wav whose header says 0 bytes."""
+    with _ForwardFile(_LenientBytes(data)) as file:
         _check_rate(file.samplerate, limits)
         _check_channels(file.channels, limits)
-        mixer = _Mixer(file.samplerate, limits)
-        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            mixer.add(block.T)
-        return mixer.waveform()
+
+        def blocks() -> Iterator[np.ndarray]:
+            _to_first_sample(file)
+            while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                yield block.T
+
+        return _mixed(blocks, file.samplerate, limits)
+
+
+def _to_first_sample(file: soundfile.SoundFile) -> None:
+    """Go to the beginning, also of a file just opened.
+
+    libsndfile leaves the pre-skip of an Ogg Opus file as FFmpeg writes it in the first block unless it has sought
+    once: the sound would come 6.5 ms late, and jump at the next block.
+    """
+    if file.tell() or (file.format, file.subtype) == ("OGG", "OPUS"):
+        file.seek(0)
+
+
+class _ForwardFile(soundfile.SoundFile):
+    """A sound file read from its beginning to its end.
+
+    python-soundfile seeks after each block of a file that can seek, to where the file is anyway. In an MP3 file of
+    variable bit rate that loses the bits which frames keep in earlier ones: a click at each block.
+    """
+
+    def seekable(self) -> bool:
+        return False
 
 
 def _read_with_av(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tensor, int]:
@@ -207,14 +257,21 @@ def _read_with_av(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tenso
         rate, channels = int(stream.rate or 0), int(stream.channels or 0)
         _check_rate(rate, limits)
         _check_channels(channels, limits)
-        converter = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
-        mixer = _Mixer(rate, limits)
-        for frame in container.decode(stream):
-            for piece in converter.resample(frame):
-                mixer.add(piece.to_ndarray())
-        for piece in converter.resample(None):
-            mixer.add(piece.to_ndarray())
-        return mixer.waveform()
+
+    def blocks() -> Iterator[np.ndarray]:
+        with av.open(BytesIO(data), mode="r", format=demuxer, **LENIENT_METADATA) as container:
+            stream = container.streams.audio[0]
+            converter = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
+            for frame in container.decode(stream):
+                for piece in converter.resample(frame):
+                    yield piece.to_ndarray()
+            for piece in converter.resample(None):
+                yield piece.to_ndarray()
+
+    mixed = _mixed(blocks, rate, limits)
+    if mixed is None:
+        raise AudioError("the file has no samples: its length is 0 s. Record or export it again.")
+    return mixed
 
 
 class _LenientBytes(BytesIO):
@@ -227,26 +284,42 @@ class _LenientBytes(BytesIO):
             return self.tell()
 
 
-class _Mixer:
-    """Collects blocks [channels, samples] as mono and stops at the longest allowed file."""
+def _mixed(blocks: Callable[[], Iterator[np.ndarray]], rate_hz: int, limits: AudioLimits) -> tuple[Tensor, int] | None:
+    """Mix a recording down to one channel: the mean, or in a second pass the channel that the mean loses.
 
-    def __init__(self, rate_hz: int, limits: AudioLimits) -> None:
-        self._max_seconds = limits.max_file_seconds
-        self._rate_hz = rate_hz
-        self._buffer = MonoBuffer(rate_hz)
-        self._samples = 0
+    Args:
+        blocks: decodes the recording from its beginning, in blocks [channels, samples].
+    Returns:
+        float32 [samples] and the rate at which they were kept, or None where there are none.
+    Raises:
+        AudioError: longer than the longest file allowed.
+    """
+    power = ChannelPower()
+    mixed = _collected(_means(blocks(), power), rate_hz, limits)
+    channel = power.cancelling()
+    if channel is None:
+        return mixed
+    del mixed  # so that there is one waveform in memory
+    return _collected((block[channel].copy() for block in blocks()), rate_hz, limits)
 
-    def add(self, block: np.ndarray) -> None:
-        self._samples += block.shape[1]
-        if self._samples > self._max_seconds * self._rate_hz:
-            raise AudioError(f"the file is longer than {self._max_seconds:g} s. Cut it first.")
-        self._buffer.add(block.mean(0, dtype=np.float32))
 
-    def waveform(self) -> tuple[Tensor, int]:
-        """Everything that was added, and the rate at which it was kept."""
-        if self._samples == 0:
-            raise AudioError("the file has no samples: its length is 0 s. Record or export it again.")
-        return self._buffer.waveform(), self._buffer.rate_hz
+def _means(blocks: Iterator[np.ndarray], power: ChannelPower) -> Iterator[np.ndarray]:
+    for block in blocks:
+        with np.errstate(invalid="ignore", over="ignore"):  # huge or infinite samples are refused later, by name
+            mixed = block.mean(0, dtype=np.float32)
+        power.add(block, mixed)
+        yield mixed
+
+
+def _collected(parts: Iterator[np.ndarray], rate_hz: int, limits: AudioLimits) -> tuple[Tensor, int] | None:
+    """Return blocks [samples] as one waveform with its rate; stops at the longest allowed file."""
+    buffer, samples = MonoBuffer(rate_hz), 0
+    for part in parts:
+        samples += len(part)
+        if samples > limits.max_file_seconds * rate_hz:
+            raise AudioError(f"the file is longer than {limits.max_file_seconds:g} s. Cut it first.")
+        buffer.add(part)
+    return (buffer.waveform(), buffer.rate_hz) if samples else None
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from engine.vocoders import build_vocoder
 
 CONFIG_FILE = "bundle.json"
 LANGUAGES_BEFORE = ("en",)  # of bundles written before they said so: all had phones of English
+LOCAL_FOLDERS = ("assets", ".", "..")  # where a missing bundle is never taken for somebody's Hub repository
 SCALE = ".int8_scale"  # after the name of a matrix that is stored in 8 bits: what each of its rows is multiplied by
 WEIGHT_FILES = {"model": "model.safetensors", "vocoder": "vocoder.safetensors", "tokenizer": "tokenizer.safetensors"}
 
@@ -234,6 +235,11 @@ def bundle_folder(source: str | Path) -> Path:
         raise BundleError(f"{folder} is a file; a bundle is a folder with {_expected_files()}.")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", str(source)):
         raise BundleError(f"there is no bundle folder {str(source)!r}, and this is no Hub repository (owner/name).")
+    if isinstance(source, Path) or str(source).partition("/")[0] in LOCAL_FOLDERS:
+        raise BundleError(
+            f"there is no bundle folder {str(source)!r} here ({Path.cwd()}). Give the folder of a bundle, or a Hub "
+            "repository as owner/name, with --bundle."
+        )
     import huggingface_hub  # only reached for a Hub id, and slow to import
 
     repository, _, revision = str(source).partition("@")

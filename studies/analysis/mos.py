@@ -1,12 +1,12 @@
 """Mean opinion scores: for each system the mean, its interval, and what older papers would have printed beside it."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from studies.analysis.clustered import Mean, clustered_mean
+from studies.analysis.crowdmos import crowdmos_half_width
 from studies.analysis.frame import select, systems_of
 
 NORMAL_95 = 1.96
@@ -94,16 +94,7 @@ def _spread(sizes: pd.Series) -> tuple[int, float, int]:
 
 
 def _crowdmos(ratings: pd.DataFrame) -> float | None:
-    """Half-width by the `mean-opinion-score` package; None where its table has a single row or column."""
-    from mean_opinion_score import get_ci95
-
-    table = ratings.pivot_table(index="rater", columns="stimulus", values="value", aggfunc="mean").to_numpy()
-    if min(table.shape) < 2:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # raters or clips with a single rating have no variance
-        try:
-            half_width = float(get_ci95(table))
-        except (ValueError, ZeroDivisionError, FloatingPointError):
-            return None
-    return half_width if np.isfinite(half_width) else None
+    """Half-width of CrowdMOS; None where the table has a single row or column."""
+    return crowdmos_half_width(
+        ratings.pivot_table(index="rater", columns="stimulus", values="value", aggfunc="mean").to_numpy()
+    )

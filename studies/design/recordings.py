@@ -11,14 +11,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from engine.audio import SAMPLE_RATE_HZ, read_audio, resample
+from engine.audio import SAMPLE_RATE_HZ, SUFFIXES, read_audio, resample
 from engine.errors import AudioError
 from studies.design.errors import DesignError
 from studies.design.sources import Prompts
 from studies.design.study_file import StudyFile
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aiff")
-SUFFIXES += (".aif", ".aifc", ".oga", ".webm", ".mka", ".mp4", ".mov", ".3gp", ".aac", ".amr", ".caf", ".w64", ".rf64")
 _TEXTS = (".txt", ".lab", ".md", ".csv", ".tsv", ".json", ".yaml", ".yml", ".textgrid")  # lie beside recordings
 logger = logging.getLogger(__name__)
 

@@ -59,6 +59,19 @@ def test_takes_are_written_and_replayed_to_the_same_bytes(bundle: Path, prompt: 
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_another_take_of_the_same_name_is_never_overwritten(bundle: Path, prompt: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    soundfile.write(other, voice(4.0, 180, 1), 16_000)
+    settings = ("--seconds", 1, "--seed", 7, "--out", tmp_path / "out", "--bundle", bundle)
+    undertone("continue", prompt, *settings)
+    first = (tmp_path / "out" / "take-7.wav").read_bytes()
+    made = undertone("continue", other, *settings)
+    assert "take-7-2.wav" in made.stdout
+    undertone("continue", prompt, *settings)
+    assert (tmp_path / "out" / "take-7.wav").read_bytes() == first
+    assert len(list((tmp_path / "out").glob("*.wav"))) == 2
+
+
 def test_replay_of_another_recording_is_refused(bundle: Path, prompt: Path, tmp_path: Path) -> None:
     undertone("continue", prompt, "--seconds", 1, "--seed", 1, "--out", tmp_path, "--bundle", bundle)
     other = tmp_path / "other.wav"

@@ -26,10 +26,12 @@ def encoded(samples: np.ndarray, rate_hz: int, kind: str, subtype: str | None = 
     return buffer.getvalue()
 
 
-def encoded_with_av(samples: np.ndarray, rate_hz: int, container: str, codec: str) -> bytes:
+def encoded_with_av(
+    samples: np.ndarray, rate_hz: int, container: str, codec: str, options: dict[str, str] | None = None
+) -> bytes:
     buffer = BytesIO()
     with av.open(buffer, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate_hz, layout="mono")
+        stream = output.add_stream(codec, rate=rate_hz, layout="mono", options=options or {})
         frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
         frame.sample_rate = rate_hz
         converter = av.AudioResampler(format=stream.format, layout="mono", rate=rate_hz, frame_size=stream.frame_size)

@@ -210,3 +210,13 @@ def test_a_bundle_that_names_no_language_is_english(folder: Path) -> None:
     path.write_text(json.dumps(values))
     assert load_bundle(folder).config.languages == ("en",)
     assert fingerprint(folder) == before
+
+
+@pytest.mark.parametrize("missing", ["assets/demo", Path("some/bundle"), "../bundle"])
+def test_a_missing_folder_is_never_fetched_from_the_hub(missing: str | Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *args, **kwargs: pytest.fail("asked the Hub"))
+    monkeypatch.chdir("/")
+    with pytest.raises(BundleError, match="there is no bundle folder"):
+        load_bundle(missing)

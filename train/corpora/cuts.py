@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
+import soundfile
 from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, SupervisionSegment
 from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.cut import Cut
@@ -57,6 +59,27 @@ def read_cuts(path: Path) -> Iterator[Cut]:
         yield cut
 
 
+class ExactBackend(LibsndfileBackend):
+    """libsndfile where it reads the same samples by every way, see `engine.audio`.
+
+    Ogg Opus as FFmpeg writes it must be sought once before the first samples; MP3 must be read from its beginning.
+    """
+
+    def read_audio(
+        self, path_or_fd: Any, offset: float = 0.0, duration: float | None = None, *args: Any, **kwargs: Any
+    ) -> tuple[np.ndarray, int]:
+        """Return samples float32 [channels, samples] and their rate."""
+        if not isinstance(path_or_fd, str | Path) or ".tar/" in str(path_or_fd):
+            return cast(tuple[np.ndarray, int], super().read_audio(path_or_fd, offset, duration, *args, **kwargs))
+        with soundfile.SoundFile(path_or_fd) as file:
+            first = compute_num_samples(offset, file.samplerate) if offset > 0 else 0
+            count = file.frames if duration is None else compute_num_samples(duration, file.samplerate)
+            decoded_first = 0 if file.format in ("MP3", "MPEG") else first
+            file.seek(decoded_first)
+            samples = file.read(first - decoded_first + count, dtype="float32", always_2d=True)
+            return samples[first - decoded_first :].T, int(file.samplerate)
+
+
 def samples_of(cut: Cut) -> np.ndarray:
     """Return float32 [samples] of a cut at its own rate, its channels made one.
 
@@ -66,7 +89,7 @@ def samples_of(cut: Cut) -> np.ndarray:
     path = cut.recording.sources[0].source
     if isinstance(path, str) and not has_libsndfile_header(path):
         return read_range(path, cut.start, cut.duration)
-    set_current_audio_backend(LibsndfileBackend())  # the one that our other stages read with
+    set_current_audio_backend(ExactBackend())  # libsndfile, which our other stages read with
     audio: np.ndarray = cut.load_audio()
     return one_voice(audio, cut.sampling_rate)
 

@@ -4,13 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.audio import SUFFIXES
 from train.corpora.source import Notes, Source, split_name
 from train.corpora.text_files import read_text
 
-AUDIO_SUFFIXES = (
-    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf",
-    ".m4a", ".mp4", ".aac", ".webm", ".mov", ".3gp", ".mka", ".wma",
-)  # fmt: skip
 TEXT_SUFFIXES = (".txt", ".lab", ".normalized.txt", ".original.txt")
 UNREAD_AUDIO = (".sph", ".nist", ".shn", ".amr", ".ape", ".wv", ".dss", ".ds2", ".raw", ".pcm")
 SIDE_FILES = {".txt", ".lab", ".json", ".jsonl", ".csv", ".tsv", ".md", ".textgrid", ".phn", ".wrd", ".pdf", ".html"}
@@ -36,7 +33,7 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
 
 def is_audio(path: Path) -> bool:
     """Return whether a file's name says that it holds sound which can be read."""
-    return path.suffix.lower() in AUDIO_SUFFIXES
+    return path.suffix.lower() in SUFFIXES
 
 
 def audio_files(folder: Path, notes: Notes) -> Iterator[Path]:

@@ -8,7 +8,8 @@ read from the cuts that `lhotse prepare` and `lhotse cut simple` write.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from train.corpora.folders import AUDIO_SUFFIXES, folder, is_audio, walk
+from engine.audio import SUFFIXES
+from train.corpora.folders import folder, is_audio, walk
 from train.corpora.laboratory import is_timit, kaldi, kaldi_folders, timit, vctk, vctk_audio
 from train.corpora.librivox import is_librilight, librilight, librispeech, librispeech_parts
 from train.corpora.source import CorpusError, Notes, Source
@@ -69,7 +70,7 @@ def layout_of(corpus: Path) -> str:
         raise CorpusError(f"{corpus} is no folder; give a corpus folder, or Lhotse cuts as .jsonl or .jsonl.gz")
     found = next((layout for layout, fits in _FITS.items() if fits(corpus)), None)
     if found is None:
-        raise CorpusError(f"{corpus} has no manifest.tsv and no audio files ({', '.join(AUDIO_SUFFIXES)})")
+        raise CorpusError(f"{corpus} has no manifest.tsv and no audio files ({', '.join(SUFFIXES)})")
     return found
 
 
