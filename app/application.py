@@ -11,6 +11,7 @@ from gradio.context import Context as OpenBlocks
 
 from app import continue_page, prosody, results_page
 from app.context import Context
+from app.events import guard_events
 from app.theme import STYLE_PATH, theme
 
 MAX_UPLOAD = "50mb"
@@ -90,6 +91,7 @@ def build_page(context: Context, page: Page, pages: Sequence[Page]) -> gr.Blocks
         blocks.unload(leave)
     for event in blocks.fns.values():
         event.api_visibility = "private"  # a page is for people; what it does is offered by the engine's own interface
+    guard_events(blocks)
     blocks.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     return blocks
 

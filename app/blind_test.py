@@ -90,8 +90,7 @@ def start_blind_test(first: int, second: int, visit: Visitor, sounds: Sequence[t
     """Draw the order and show the two players."""
     numbers = range(len(sounds))
     if first not in numbers or second not in numbers or first == second:
-        hidden = shown(False)
-        return [hidden, None, None, hidden, Note("problem", "Choose two different sounds to compare.").html()]
+        return [*[gr.skip()] * 4, Note("problem", "Choose two different sounds to compare.").html()]
     visit.blind = BlindPair.draw(visit.folder, sounds[first], sounds[second])
     x, y = visit.blind.paths
     note = Note("quiet", "Listen to both, then choose. Which is which stays hidden until then.")

@@ -209,7 +209,8 @@ def run_updates(
 
 def _bind_figure(context: Context, visit: gr.State, figure: FigurePanel) -> None:
     def show(index: int, visit: Visit) -> list[Any]:
-        return [take_plot(visit, index, context.unit_names), _prosody_link(context, visit, index)]
+        plot = take_plot(visit, index, context.unit_names)
+        return [gr.skip() if plot is None else plot, _prosody_link(context, visit, index)]
 
     figure.choice.input(show, [figure.choice, visit], [figure.plot, figure.prosody], show_progress="minimal")
 
