@@ -85,6 +85,14 @@ class History:
     def redo(self) -> None:
         self.place = min(len(self.states) - 1, self.place + 1)
 
+    def return_to(self, arrangement: Arrangement) -> None:
+        """Show an arrangement that is shown already: the nearest place that has it, else a new one."""
+        places = [place for place, state in enumerate(self.states) if state == arrangement]
+        if places:
+            self.place = min(places, key=lambda place: abs(place - self.place))
+        else:
+            self.push(arrangement)
+
     @property
     def can_undo(self) -> bool:
         return self.place > 0

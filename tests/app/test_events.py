@@ -16,7 +16,7 @@ from app.context import Context
 from app.events import guarded
 from app.laboratory import Laboratory
 from app.prosody.visit import ProsodyVisit
-from app.visit import Visit, Visitor
+from app.visit import Visitor
 from engine import Engine
 from studies.store import Database, Places, migrate
 
