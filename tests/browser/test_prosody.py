@@ -223,3 +223,33 @@ def serious(page: Page) -> list[str]:
     return [
         f"{item['id']}: {item['nodes'][0]['html'][:160]}" for item in found if item["impact"] in ("serious", "critical")
     ]
+
+
+def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
+    visit_prosody: Visit, clips: dict[str, Path]
+) -> None:
+    """Three Shift values 150 ms apart said "Speaking" for ever; a refused range wiped figure, numbers and buttons."""
+    site = visit_prosody()
+    site.analyse(clips["low"], steps=12)
+    field = site.card("z1").locator("[data-part='0'] .desk-number")
+    for value in ("0.5", "1", "1.5"):
+        field.fill(value)
+        field.press("Enter")
+        site.page.wait_for_timeout(150)
+    site.page.locator("#undo").click()
+    site.page.locator("#redo").click()
+    site.page.wait_for_function("(window.undertoneSaid?.edited?.serial || 0) > 0", timeout=PATIENCE_MS)
+    expect(site.page.locator("#cancel")).not_to_be_visible(timeout=PATIENCE_MS)
+    site.settled()
+    shown = float(site.shift("z1").input_value())
+    assert [edit["shift"] for edit in json.loads(site.saved("json"))["edit"]["edits"]] == [shown]
+    sound = site.saved()
+    site.page.locator("#range-apply").click()
+    expect(site.note).to_contain_text("time range first", timeout=PATIENCE_MS)
+    site.settled()
+    expect(site.page.locator("#undo")).to_have_text("Undo")
+    expect(site.page.locator("#prosody-numbers")).to_contain_text("Duration")
+    expect(site.page.locator("#prosody-figure .js-plotly-plot")).to_be_visible()
+    expect(site.page.get_by_role("button", name="Recording", exact=True)).to_be_visible()
+    assert site.saved() == sound
+    expect(site.shift("z1")).to_have_value(f"{shown:g}")
