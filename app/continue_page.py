@@ -1,5 +1,6 @@
 """The Continue page: a prompt in, takes out. Layout and bindings; what they do is in run, tray and prompt_panel."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -29,6 +30,10 @@ from app.widgets import QUIET, Note, progress_bar, reaching, step_heading
 from engine import TakeSettings, UndertoneError
 
 PROSODY_NOTE = "Move its pitch, loudness and rhythm there, and hear what changes."
+FAULT = Note(
+    "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
+)
+log = logging.getLogger(__name__)
 CANCELLED = Note("quiet", "Cancelled. Your clip and your settings are still here.")
 
 
@@ -203,6 +208,9 @@ def run_updates(
             yield _named(panel.outputs, _idle(CANCELLED, broadcast))
     except UndertoneError as error:
         yield _named(panel.outputs, _idle(Note("problem", str(error)), broadcast))
+    except Exception:
+        log.exception("a run of the Continue page failed")
+        yield _named(panel.outputs, _idle(FAULT, broadcast))
     finally:
         visit.finish(run)
 
