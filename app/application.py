@@ -98,7 +98,8 @@ def build_page(context: Context, page: Page, pages: Sequence[Page]) -> gr.Blocks
 
 def head_html() -> str:
     """What every page has in its head."""
-    script = Path(__file__).with_name("radio_groups.js").read_text(encoding="utf-8")
+    names = ("radio_groups.js", "focus.js", "recording.js")
+    script = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
     return f'<meta name="description" content="A playground for spoken language models"><script>{script}</script>'
 
 

@@ -34,6 +34,7 @@ FAULT = Note(
     "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
 )
 log = logging.getLogger(__name__)
+NO_CLIP = Note("warning", "There is no clip yet. Record, upload or choose an example first.")
 CANCELLED = Note("quiet", "Cancelled. Your clip and your settings are still here.")
 
 
@@ -187,6 +188,9 @@ def run_updates(
         return
     broadcast = Broadcast()
     try:
+        if visit.clip is None and visit.clip_error is None:
+            yield _named(panel.outputs, _idle(NO_CLIP))
+            return
         note = judge_cut(start, length, visit, context.limits)
         if note.tone == "problem":
             yield _named(panel.outputs, _idle(note))

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.live_player import HUSH_JS
 from app.prompt_panel import bind_prompt_panel, judge_cut
-from app.prosody.arrangement import Arrangement
+from app.prosody.arrangement import Arrangement, NotYetError
 from app.prosody.bench import Bench, Original
 from app.prosody.files import heard
 from app.prosody.otherwise import DRAW, NUM_DRAWS, SECOND
@@ -75,7 +75,7 @@ def borrowed(bench: Bench, whose: str, timing: str, voice: str) -> Arrangement:
     }.get(whose, now.latents)
     needed = voice == "other" or isinstance(latents, TransferredLatents | MorphedLatents)
     if needed and not bench.others:
-        raise SettingsError("choose a second recording and press Use it first.")
+        raise NotYetError("choose a second recording and press Use it first.")
     return replace(
         now,
         latents=latents,
@@ -88,7 +88,7 @@ def _use_draw(index: int) -> Any:
     def change(visit: ProsodyVisit) -> Change:
         def use(bench: Bench) -> Arrangement:
             if bench.tray is None:
-                raise SettingsError("there are no draws of this recording; press Draw first.")
+                raise NotYetError("there are no draws of this recording; press Draw first.")
             latents = bench.tray.model_copy(update={"index": index})
             return replace(bench.now, latents=latents, other=bench.now.other if bench.now.other_voice else None)
 

@@ -8,9 +8,10 @@
 // sliders they are. What the server shows is taken over unless something was moved here that it has not heard of yet.
 const PARTS = [
   { name: "Shift", unit: "σ", step: 0.1 },
-  { name: "Variation", unit: "×", step: 0.05, low: 0, high: 2.5 },
+  { name: "Movement", unit: "×", step: 0.05, low: 0, high: 2.5 },
   { name: "Smoothing", unit: "s", step: 0.02, low: 0, high: 0.6 },
 ];
+const WORDS = { "σ": "sigma", "×": "times as much", "s": "seconds" };
 const REST = [0, 1, 0], SIGMAS = [-2, 0, 2], DRAFT_PATIENCE_MS = 6000, KEYBOARD_PAUSE_MS = 450, ANSWER_PATIENCE_MS = 15000;
 const list = element.querySelector(".desk-cards"), chips = element.querySelector(".desk-strokes");
 const state = {
@@ -57,7 +58,7 @@ const letGo = () => { if (state.moved && !state.timer) settle(); };
 
 function row(card, part) {
   const { name, unit, step } = PARTS[part], [low, high] = limits(card, part);
-  const label = `${name} of ${text(card.name)}, ${unit}`;
+  const label = `${name} of ${text(card.title)}, ${WORDS[unit]}`;
   const made = html(`<div class="desk-row">
     <span class="desk-part" aria-hidden="true">${name}</span>
     <span class="desk-track"><input type="range" min="${low}" max="${high}" step="${step}" aria-label="${label}"></span>
@@ -91,30 +92,33 @@ function row(card, part) {
 }
 
 function build(card) {
-  const name = text(card.name);
-  const made = html(`<section class="desk-card" aria-label="${name}">
+  const name = text(card.name), title = text(card.title);
+  const made = html(`<section class="desk-card" aria-label="${title}">
     <div class="desk-head">
       <h3>${name}</h3><span class="desk-tag">${text(card.tag)}</span>
-      <button type="button" class="desk-lock" aria-pressed="false" aria-label="Lock ${name}">Lock</button>
-      <button type="button" class="desk-reset" aria-label="Reset ${name}">Reset</button>
+      <button type="button" class="desk-lock" aria-pressed="false" aria-label="Lock ${title}">Lock</button>
+      <button type="button" class="desk-reset" aria-label="Reset ${title}">Reset</button>
     </div>
-    <p class="desk-evidence">${text(card.evidence)}</p>
+    <p class="desk-plain">${text(card.plain)}</p>
     <div class="desk-rows"></div>
-    <div class="desk-listen" role="group" aria-label="Listen to ${name} at">
+    <div class="desk-listen" role="group" aria-label="Listen to ${title} at">
       ${SIGMAS.map((sigma, i) => `<button type="button" data-place="${i}">▶ ${sigma > 0 ? "+" : ""}${String(sigma).replace("-", "−")} σ</button>`).join("")}
       <span class="desk-busy" role="status"></span>
-      <button type="button" class="desk-open" aria-expanded="false" aria-label="More about ${name}">More</button>
+      <button type="button" class="desk-open" aria-expanded="false" aria-label="More about ${title}">More</button>
     </div>
+    <p class="desk-effect" role="status"></p>
     <div class="desk-more" hidden><div class="desk-rows"></div>
+    <p class="desk-evidence">${card.expected ? `Expected: ${text(card.expected)}. Play it to measure your clip.` : ""}</p>
     <p class="desk-evidence">${text(card.evidence)}</p><p class="desk-evidence">${text(card.basis)}.</p></div></section>`);
   made.dataset.card = card.id;
   const [main, more] = made.querySelectorAll(".desk-rows");
-  main.append(row(card, 0), row(card, 1));
-  more.append(row(card, 2));
+  main.append(row(card, 0));
+  more.append(row(card, 1), row(card, 2));
   const open = made.querySelector(".desk-open");
   open.addEventListener("click", () => {
     const hidden = made.querySelector(".desk-more").toggleAttribute("hidden");
     open.setAttribute("aria-expanded", String(!hidden));
+    open.textContent = hidden ? "More" : "Less";
   });
   made.querySelector(".desk-reset").addEventListener("click", () => { reset([card.id]); });
   made.querySelector(".desk-lock").addEventListener("click", () => {
@@ -132,7 +136,7 @@ function build(card) {
 }
 
 function play(card, clips, place) {
-  const label = `${card.name} at ${SIGMAS[place] > 0 ? "+" : ""}${SIGMAS[place]} σ`;
+  const label = `${card.title} at ${SIGMAS[place] > 0 ? "+" : ""}${SIGMAS[place]} σ`;
   document.dispatchEvent(new CustomEvent("undertone:play", { detail: { samples: clips[place], label } }));
   list.querySelectorAll("[data-place]").forEach((button) => button.classList.remove("is-on"));
   find(card.id).querySelector(`[data-place="${place}"]`).classList.add("is-on");
@@ -145,6 +149,7 @@ document.addEventListener("undertone:audition", (event) => {
   const card = cards().find((other) => other.id === found.card);
   if (!card || !found.clips) return;
   state.clips.set(card.id, found.clips);
+  find(card.id).querySelector(".desk-effect").textContent = found.effect || "";
   find(card.id).dataset.heard = found.clips.map((clip) => clip.length).join(" ");
   if (wish && wish.card === card.id) play(card, found.clips, wish.place);
 });
@@ -212,6 +217,7 @@ function update() {
   const other = value.bench !== state.bench;
   if (other) { clearTimeout(state.timer); Object.assign(state, { timer: null, moved: false, released: 0, bench: value.bench }); }
   if (other || value.arrangement !== state.arrangement) state.clips.clear();
+  if (other) list.querySelectorAll(".desk-effect").forEach((effect) => { effect.textContent = ""; });
   state.arrangement = value.arrangement;
   if (value.idle) quiet();
   const unheard = value.sequence < state.released && Date.now() - state.releasedAt < ANSWER_PATIENCE_MS;

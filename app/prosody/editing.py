@@ -9,6 +9,8 @@ import gradio as gr
 from app.live_player import samples_text
 from app.prosody.arrangement import Arrangement, read_moves, stroke_text
 from app.prosody.bench import Bench
+from app.prosody.card_words import own_effect
+from app.prosody.cards import Card
 from app.prosody.parts import Change, Parts
 from app.prosody.range_tool import TYPED_JS, show_amount, stroke
 from app.prosody.status import NOTHING, Updates
@@ -153,21 +155,32 @@ def _bind_audition(parts: Parts) -> None:
         bench = visit.bench
         if bench is None or task.arrangement is None:
             return
-        clips = []
+        card = find_card(bench, task.card)
+        clips, measured = [], []
         for sigma in SIGMAS:
-            wanted = _at(bench, task.arrangement, task.card, sigma)
-            rendering = yield from parts.make(task, bench, wanted, f"Making {task.card} at {sigma:+g}")
+            wanted = _at(bench, task.arrangement, card, sigma)
+            rendering = yield from parts.make(task, bench, wanted, f"Making {card.title} at {sigma:+g} σ")
             clips.append(samples_text(rendering.audio))
-        played = {"token": task.token, "card": task.card, "clips": clips}
+            measured.append(bench.measures(wanted))
+        played = {"token": task.token, "card": task.card, "clips": clips, "effect": own_effect(card.expected, measured)}
         yield parts.done(visit, task, None) | {view.audition: played}
 
     parts.work(view.desk.select(begin, parts.visit, status.outputs, **EVERY), "audition", work, outputs=[view.audition])
 
 
-def _at(bench: Bench, arrangement: Arrangement, card_id: str, sigma: float) -> Arrangement:
-    """With one card's shift elsewhere and everything else as it is."""
+def find_card(bench: Bench, card_id: str) -> Card:
+    """The card that a browser speaks of.
+
+    Raises:
+        SettingsError: there is none.
+    """
     card = next((card for card in bench.cards if card.id == card_id), None)
     if card is None:
-        raise SettingsError(f"there is no card {card_id!r}; load the page again.")
-    moves = {**dict(arrangement.moves), card_id: replace(arrangement.move(card), shift=sigma)}
+        raise SettingsError("there is no such card; load the page again.")
+    return card
+
+
+def _at(bench: Bench, arrangement: Arrangement, card: Card, sigma: float) -> Arrangement:
+    """With one card's shift elsewhere and everything else as it is."""
+    moves = {**dict(arrangement.moves), card.id: replace(arrangement.move(card), shift=sigma)}
     return arrangement.with_moves(moves, bench.cards)

@@ -11,6 +11,8 @@ from studies.acoustics import energy_db, level, pitch
 
 SAMPLE_RATE_HZ = 16_000
 NO_CHANGE = "±0"
+LEAST_VOICED_FRAMES, LEAST_VOICED_SHARE = 15, 0.15  # fewer say nothing of a clip's pitch
+TOO_FEW = "too few voiced frames"
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,7 @@ class Measures:
     Attributes:
         pitch_hz: [T], NaN where unvoiced.
         energy: [T] dB of full scale.
-        f0_hz: mean over the voiced frames on the musical scale; None for a sound without voice.
+        f0_hz: mean over the voiced frames on the musical scale; None where they are too few.
         f0_range: semitones between the 5th and the 95th percentile of the voiced frames.
         speech_db: root mean square of the frames that are not silent.
     """
@@ -39,7 +41,7 @@ def measure(audio: Tensor) -> Measures:
     hz = pitch(audio).hz
     voiced = hz[~hz.isnan()]
     f0_hz = f0_range = None
-    if len(voiced) > 1:
+    if len(voiced) >= max(LEAST_VOICED_FRAMES, LEAST_VOICED_SHARE * len(hz)):
         semitones = 12 * voiced.log2()
         low, high = semitones.quantile(torch.tensor([0.05, 0.95])).tolist()
         f0_hz, f0_range = 2 ** (float(semitones.mean()) / 12), high - low
@@ -54,13 +56,26 @@ def measure(audio: Tensor) -> Measures:
     )
 
 
+def change_in(attribute: str, before: Measures, after: Measures) -> float | None:
+    """How much an attribute of a probe report changed, in its unit; None where it is not, or cannot be, measured."""
+    if attribute == "energy":
+        return after.speech_db - before.speech_db
+    if attribute == "voicing":
+        return 100 * (after.voiced - before.voiced)
+    if attribute == "f0_mean" and before.f0_hz is not None and after.f0_hz is not None:
+        return 12 * math.log2(after.f0_hz / before.f0_hz)
+    if attribute == "f0_range" and before.f0_range is not None and after.f0_range is not None:
+        return after.f0_range - before.f0_range
+    return None
+
+
 def changes(before: Measures, after: Measures) -> list[tuple[str, str, str, str]]:
     """Rows of what is measured, before, after, and the change; pitch in semitones."""
     return [
-        ("F0 mean", _hz(before.f0_hz), _hz(after.f0_hz), _semitones(before.f0_hz, after.f0_hz)),
-        ("F0 range, 5 to 95 %", _plain(before.f0_range, "st"), _plain(after.f0_range, "st"),
+        ("Pitch (mean F0)", _hz(before.f0_hz), _hz(after.f0_hz), _semitones(before.f0_hz, after.f0_hz)),
+        ("Pitch range", _plain(before.f0_range, "st"), _plain(after.f0_range, "st"),
          _difference(before.f0_range, after.f0_range, "st")),
-        ("Energy of speech", _plain(before.speech_db, "dB"), _plain(after.speech_db, "dB"),
+        ("Loudness of speech", _plain(before.speech_db, "dB"), _plain(after.speech_db, "dB"),
          _difference(before.speech_db, after.speech_db, "dB")),
         ("Duration", _plain(before.seconds, "s", 2), _plain(after.seconds, "s", 2),
          _difference(before.seconds, after.seconds, "s", 2)),
@@ -80,7 +95,7 @@ def changes_html(before: Measures, after: Measures) -> str:
 
 
 def _hz(value: float | None) -> str:
-    return "no voice" if value is None else f"{value:.0f} Hz"
+    return TOO_FEW if value is None else f"{value:.0f} Hz"
 
 
 def _plain(value: float | None, unit: str, digits: int = 1) -> str:
@@ -96,6 +111,6 @@ def _difference(before: float | None, after: float | None, unit: str, digits: in
 
 def _semitones(before: float | None, after: float | None) -> str:
     if before is None or after is None:
-        return "–"
+        return TOO_FEW
     change = 12 * math.log2(after / before)
     return NO_CHANGE if abs(change) < 0.05 else f"{change:+.1f} st".replace("-", "−")

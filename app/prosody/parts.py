@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.context import MODEL_QUEUE, Context
 from app.prosody import runs
-from app.prosody.arrangement import Arrangement
+from app.prosody.arrangement import Arrangement, NotYetError
 from app.prosody.bench import Bench
 from app.prosody.keeping import Keeping
 from app.prosody.otherwise import Otherwise
@@ -113,7 +113,7 @@ class Parts:
     def refused(self, visit: ProsodyVisit, error: UndertoneError) -> Updates:
         """What a person can mend, and the page as it was; a run that is under way goes on."""
         with visit.lock:
-            visit.said = Note("problem", str(error))
+            visit.said = Note("warning" if isinstance(error, NotYetError) else "problem", str(error))
             said = self.status.say(visit.said) if visit.under_way else self.status.idle(visit.said)
             return said | self.controls(visit)
 

@@ -40,6 +40,8 @@ _LISTEN = """
 """
 _DESK = """
 <div class="tools desk">
+  <p class="hint">Each card moves one part of how it is said. Shift is in σ: 1 σ is how much that usually varies in
+  speech, and most speech stays inside the shaded part.</p>
   <div class="desk-bar">
     <button type="button" class="desk-reset-all">Reset all</button>
     <button type="button" class="desk-surprise">Surprise me</button>
@@ -145,9 +147,9 @@ def build_workbench() -> Workbench:
     with gr.Column(elem_id="workbench", elem_classes=AWAY) as section:  # its scripts run from the start
         step_heading(2, "Move it, hear it, see it")
         _script_widget(_LISTEN, "listen")
-        numbers = gr.HTML(elem_id="prosody-numbers")
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=6, min_width=320, elem_id="figure-side"):
+                numbers = gr.HTML(elem_id="prosody-numbers")
                 range_bar = _script_widget(_RANGE, "range")
                 plot = gr.Plot(show_label=False, label="Before and after", elem_id="prosody-figure")
                 range_tool = build_range_tool()
@@ -182,8 +184,10 @@ def desk_value(bench: Bench, revision: int, sequence: int = 0, idle: bool = True
 
 
 def _card_value(card: Card) -> dict[str, Any]:
-    names = ("id", "name", "tag", "evidence", "basis", "low", "high")
-    return {name: getattr(card, name) for name in names} | {"band": [round(edge, 2) for edge in card.band]}
+    names = ("id", "name", "title", "tag", "plain", "evidence", "basis", "low", "high")
+    expected = None if card.expected is None else card.expected.text
+    band = [round(edge, 2) for edge in card.band]
+    return {name: getattr(card, name) for name in names} | {"expected": expected, "band": band}
 
 
 def _values(move: Move) -> list[float]:

@@ -103,7 +103,7 @@ def test_cards_come_from_the_report_where_there_is_one(bench: Bench) -> None:
     report = probe_report(bench.original.speech.latents.shape[1])
     shown = sorted_cards(cards_of_report(report))
     assert [card.name for card in shown] == ["Pitch height", "Loudness", "Dimension 1", "Dimension 0", "Dimension 3"]
-    assert [card.tag for card in shown] == ["direction", "z3", "z2", "z1", "z4"]
+    assert [card.tag for card in shown] == ["all z together", "z3", "z2", "z1", "z4"]
     assert all("40 clips of 8 speakers" in card.basis for card in shown)
     assert shown[0].edit(bench.now.move(shown[0])).kind == "direction"
 

@@ -67,7 +67,7 @@ def test_a_draft_is_heard_while_the_slider_moves_and_full_quality_follows(
     for version in ("Before", "Recording", "After"):
         site.page.get_by_role("button", name=version, exact=True).click()
         expect(site.player).to_have_attribute("data-version", version.lower())
-    expect(site.page.locator("#prosody-numbers")).to_contain_text("Energy of speech")
+    expect(site.page.locator("#prosody-numbers")).to_contain_text("Loudness of speech")
 
 
 def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
