@@ -9,9 +9,11 @@ from typing import Any
 from app.prosody.card_words import Expectation, expectation, readable_evidence, readable_name
 from app.prosody.clip_evidence import ClipEvidence
 from engine.prosody import DimensionEdit, DirectionEdit, DirectionProbe, LatentEdit, LatentStatistics, ProbeReport
+from studies.probe_names import NAMES
 
 TOGETHER = "all z together"
 PREFERRED = {"f0": "f0_mean", "energy": "energy", "tilt": "tilt", "voicing": "voicing"}  # a direction's own attribute
+ATTRIBUTES = {name: attribute for attribute, name in NAMES.items()}
 LEAST_REACH = 2.0  # every slider goes to -2 and +2 sigma, which the cards play side by side
 OUTER_PERCENTILES = (0.5, 99.5)  # where the sliders end
 INNER_PERCENTILES = (2.5, 97.5)  # where most real speech lies: shown on the slider
@@ -107,7 +109,7 @@ def cards_of_report(report: ProbeReport) -> tuple[Card, ...]:
     dimensions = [
         _dimension_card(
             probe.index, probe.name, probe.evidence, basis, probe.importance, report.statistics,
-            expectation(probe.effects),
+            expectation(probe.effects, ATTRIBUTES.get(readable_name(probe.name).lower())),
         )
         for probe in sorted(report.dimensions, key=lambda probe: probe.index)
     ]  # fmt: skip
