@@ -12,6 +12,7 @@ from gradio.context import Context as OpenBlocks
 from app import continue_page, prosody, results_page
 from app.context import Context
 from app.events import guard_events
+from app.share_preview import use_own_preview
 from app.theme import STYLE_PATH, theme
 
 MAX_UPLOAD = "50mb"
@@ -46,6 +47,7 @@ def create_app(context: Context, pages: Sequence[Page] = PAGES) -> FastAPI:
         context: what the pages are given; with a laboratory the raters' page and the results are there too.
         pages: in the order of the navigation; one of them at "/".
     """
+    use_own_preview()
     app = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
     guard = None
     if context.laboratory is not None:

@@ -154,6 +154,9 @@ document.addEventListener("undertone:audition", (event) => {
   if (wish && wish.card === card.id) play(card, found.clips, wish.place);
 });
 
+// A phone shows the four cards that matter most, and those that were moved, until all are asked for.
+const all = element.querySelector(".desk-all");
+all.addEventListener("click", () => { list.classList.remove("is-folded"); all.hidden = true; list.children[4]?.querySelector("input").focus(); });
 const find = (id) => [...list.children].find((child) => child.dataset.card === id);
 
 function show(id) {
@@ -226,6 +229,8 @@ function update() {
     state.cards = layout;
     state.locked.clear();
     list.replaceChildren(...value.cards.map(build));
+    all.textContent = `Show all ${value.cards.length} cards`;
+    all.hidden = value.cards.length < 5 || !list.classList.contains("is-folded");
   }
   if (!state.moved && !unheard) {
     state.values = JSON.parse(JSON.stringify(value.values));

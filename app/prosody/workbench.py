@@ -52,7 +52,8 @@ _DESK = """
     <input type="range" min="0" max="1" step="0.05" aria-label="Morph from this recording to the second one">
     <output></output>
   </div>
-  <div class="desk-cards"></div>
+  <div class="desk-cards is-folded"></div>
+  <button type="button" class="desk-all" hidden></button>
 </div>
 """
 _RANGE = """
