@@ -16,14 +16,20 @@ const NO_MICROPHONE = {
   NotReadableError: "The microphone is used by another program. Close it there, or upload a file.",
   insecure: "Browsers record only on https:// and on this computer itself. Open the page with https://, or upload a file.",
 };
-document.addEventListener("click", async ({ target }) => {
-  const clip = target.closest?.(".record-button") && target.closest(".clip");
+document.addEventListener("click", async (event) => {
+  const { target } = event;
+  const button = target.closest?.(".record-button"), clip = button?.closest(".clip");
   if (!clip) return;
+  if (button.dataset.heard) { delete button.dataset.heard; return; } // pressed again below: the recorder's turn
+  event.preventDefault();
+  event.stopImmediatePropagation();
   sayUnderClip(clip, "");
   if (!navigator.mediaDevices?.getUserMedia) { sayUnderClip(clip, NO_MICROPHONE.insecure); return; }
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     stream.getTracks().forEach((track) => track.stop());
+    button.dataset.heard = "yes";
+    button.click();
   } catch (error) { sayUnderClip(clip, NO_MICROPHONE[error.name] || `Recording failed: ${error.message}`); }
 }, true);
 

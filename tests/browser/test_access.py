@@ -118,8 +118,8 @@ def test_the_focus_is_seen_on_every_control_that_the_keyboard_reaches(visit_site
         tab_to(site.page, selector)
         shown = site.page.evaluate("""() => {
             const active = document.activeElement;
-            return [active, active.closest("label")].filter(Boolean)
-                .some((e) => getComputedStyle(e).outlineStyle !== "none" && parseFloat(getComputedStyle(e).outlineWidth) >= 2);
+            return [active, active.closest("label")].filter(Boolean).map((e) => getComputedStyle(e))
+                .some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
         }""")
         assert shown, f"the focus on {selector} is not seen"
 
