@@ -86,7 +86,10 @@ function row(card, part) {
   range.addEventListener("input", () => { move(range.valueAsNumber); wantDraft(); });
   range.addEventListener("change", () => settle(state.pointer ? 0 : KEYBOARD_PAUSE_MS));
   range.addEventListener("dblclick", () => { move(REST[part]); settle(); });
-  number.addEventListener("change", () => { move(number.valueAsNumber); settle(); });
+  // What is being typed is not overwritten by the answer to an earlier step.
+  number.addEventListener("input", () => { number.dataset.typing = "yes"; });
+  number.addEventListener("blur", () => { delete number.dataset.typing; show(card.id); });
+  number.addEventListener("change", () => { delete number.dataset.typing; move(number.valueAsNumber); settle(); });
   made.dataset.part = part;
   return made;
 }
@@ -166,7 +169,7 @@ function show(id) {
     const value = values[Number(line.dataset.part)];
     line.querySelectorAll("input").forEach((input) => {
       input.disabled = locked;
-      if (input.valueAsNumber !== value) input.value = value;
+      if (input.valueAsNumber !== value && !input.dataset.typing) input.value = value;
     });
   });
   card.classList.toggle("is-moved", values.some((value, part) => value !== REST[part]));
