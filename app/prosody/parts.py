@@ -117,16 +117,21 @@ class Parts:
             said = self.status.say(visit.said) if visit.under_way else self.status.idle(visit.said)
             return said | self.controls(visit)
 
-    def settled(self, visit: ProsodyVisit) -> Updates:
-        """The whole page as it is when nothing is under way: what it has not got yet is sent."""
+    def settled(self, visit: ProsodyVisit, whole: bool = True) -> Updates:
+        """The page as it is when nothing is under way: what it has not got yet is sent.
+
+        Args:
+            whole: sound, picture and files too. Only work says it, whose reports come in the order in which they were
+                made; the answer to a press may come after a newer one.
+        """
         with visit.lock:
             bench, updates = visit.bench, self.status.idle(visit.said)
             if bench is None or not visit.is_shown:
                 return updates
             updates |= self.controls(visit)
-            if visit.heard != bench.shown:
+            if whole and visit.heard != bench.shown:
                 updates |= self.workbench.show_sound(visit, bench)
-            if visit.seen != bench.shown:
+            if whole and visit.seen != bench.shown:
                 updates |= self.picture(visit, bench)
             return updates
 

@@ -77,11 +77,6 @@ def bind_cancel(parts: "Parts") -> None:
             if visit.under_way:
                 visit.cancel()
                 visit.rest(CANCELLED)
-            return parts.settled(visit)
+            return parts.settled(visit, whole=False)
 
-    def look(visit: ProsodyVisit) -> Iterator[Updates]:
-        if not visit.under_way:
-            yield parts.settled(visit)
-
-    stopped = parts.status.cancel.click(stop, parts.visit, parts.outputs, **EVERY)
-    stopped.then(look, parts.visit, parts.outputs, **EVERY)  # its answer may be shown after one that came later
+    parts.work(parts.status.cancel.click(stop, parts.visit, parts.outputs, **EVERY), "render", parts.render)
