@@ -11,11 +11,13 @@ from fastapi import FastAPI
 from gradio.context import Context as OpenBlocks
 from gradio.utils import get_upload_folder
 
+from app.events import guard_events
 from app.guard.body_limit import BodyLimit
 from app.guard.mount import mount_page
 from app.guard.visitors import Visitors
 from app.laboratory import Laboratory, TakeOpinions
 from app.server.addresses import InWords, Slashes
+from app.share_preview import use_own_preview
 from app.theme import STYLE_PATH, theme
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ def navigation_of(context: PageContext, pages: Sequence[Page] = PAGES) -> tuple[
 
 def mount_pages(app: FastAPI, context: PageContext, pages: Sequence[Page], navigation: Sequence[Page]) -> None:
     """Mount pages under their paths; every address works with and without a slash, wrong ones are answered in words."""
+    use_own_preview()
     guard = context.laboratory.sign_in.require_admin if context.laboratory is not None else None
     visitors = Visitors(Path(get_upload_folder()))
     for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
@@ -143,13 +146,15 @@ def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Bl
         blocks.unload(leave)
     for event in blocks.fns.values():
         event.api_visibility = "private"  # a page is for people; what it does is offered by the engine's own interface
+    guard_events(blocks)
     blocks.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     return blocks
 
 
 def head_html() -> str:
     """What every page has in its head."""
-    script = Path(__file__).with_name("radio_groups.js").read_text(encoding="utf-8")
+    names = ("radio_groups.js", "focus.js", "recording.js")
+    script = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
     return f'<meta name="description" content="A playground for spoken language models"><script>{script}</script>'
 
 

@@ -2,10 +2,14 @@
 
 import random
 import secrets
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import soundfile
+import torch
+
+from app.live_player import samples_text
 
 Choice = Literal["X", "Y", "none"]
 
@@ -16,23 +20,25 @@ class BlindPair:
 
     Attributes:
         names: of what plays as X and as Y.
-        paths: their sound files, named without a clue.
+        paths: their sound files, which stay on the server.
+        round: tells this comparison from the one before.
     """
 
     names: tuple[str, str]
     paths: tuple[Path, Path]
+    round: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @classmethod
-    def draw(cls, folder: Path, first: tuple[str, Path], second: tuple[str, Path]) -> "BlindPair":
-        """Shuffle two sounds, given as (name, wav path), and copy them to files that tell nothing."""
+    def draw(cls, first: tuple[str, Path], second: tuple[str, Path]) -> "BlindPair":
+        """Shuffle two sounds, given as name and 16-bit wav file at 16 kHz."""
         pair = [first, second]
         random.SystemRandom().shuffle(pair)
-        target = folder / f"blind-{secrets.token_hex(4)}"
-        target.mkdir(parents=True)
-        copies = target / "x.wav", target / "y.wav"
-        for (_, source), copy in zip(pair, copies, strict=True):
-            shutil.copyfile(source, copy)
-        return cls((pair[0][0], pair[1][0]), copies)
+        return cls((pair[0][0], pair[1][0]), (pair[0][1], pair[1][1]))
+
+    def value(self) -> dict[str, Any]:
+        """What the browser is given: samples, which say neither a name nor a length to whoever listens."""
+        sounds = [torch.from_numpy(soundfile.read(path, dtype="float32")[0]) for path in self.paths]
+        return {"round": self.round, "sounds": [samples_text(sound) for sound in sounds]}
 
     def reveal(self, choice: Choice) -> str:
         """One sentence that says which was which and what was chosen."""

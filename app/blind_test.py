@@ -8,10 +8,15 @@ from typing import Any
 import gradio as gr
 
 from app.blind import BlindPair, Choice
-from app.live_player import HUSH_JS
 from app.visit import Visitor
-from app.widgets import AWAY, QUIET, WAVEFORM, Note, shown
+from app.widgets import AWAY, QUIET, Note, shown
 
+_TEMPLATE = """
+<div class="tools blind-sounds" role="group" aria-label="The two sounds">
+  <button type="button" data-sound="x" aria-pressed="false">Play X</button>
+  <button type="button" data-sound="y" aria-pressed="false">Play Y</button>
+</div>
+"""
 Sounds = Callable[[Any], Sequence[tuple[str, Path]]]  # what a visit has to compare: names and 16-bit wav files
 
 
@@ -24,8 +29,7 @@ class BlindTest:
     second: gr.Dropdown
     start: gr.Button
     players: gr.Row
-    x: gr.Audio
-    y: gr.Audio
+    sounds: gr.HTML
     answers: gr.Row
     prefer_x: gr.Button
     no_difference: gr.Button
@@ -34,7 +38,7 @@ class BlindTest:
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.drawer, self.first, self.second, self.players, self.x, self.y, self.answers, self.note]
+        return [self.drawer, self.first, self.second, self.players, self.sounds, self.answers, self.note]
 
 
 def build_blind_test(names: Sequence[str], label: str) -> BlindTest:
@@ -50,26 +54,23 @@ def build_blind_test(names: Sequence[str], label: str) -> BlindTest:
             second = gr.Dropdown(choices, value=1, label="The other", min_width=120, elem_id="blind-second")
             start = gr.Button("Shuffle and listen", elem_id="blind-start", min_width=160, size="md")
         with gr.Row(elem_classes=AWAY) as players:
-            x, y = (
-                gr.Audio(
-                    interactive=False,
-                    label=name,
-                    buttons=[],
-                    elem_id=f"blind-{name.lower()}",
-                    waveform_options=WAVEFORM,
-                )
-                for name in ("X", "Y")
+            sounds = gr.HTML(
+                value=None,
+                html_template=_TEMPLATE,
+                js_on_load=Path(__file__).with_name("blind_player.js").read_text(encoding="utf-8"),
+                apply_default_css=False,
+                elem_id="blind-sounds",
             )
         with gr.Row(elem_classes=AWAY) as answers:
             prefer_x = gr.Button("X is better", elem_id="prefer-x", min_width=80, size="md")
             no_difference = gr.Button("No difference", elem_id="prefer-none", min_width=80, size="md")
             prefer_y = gr.Button("Y is better", elem_id="prefer-y", min_width=80, size="md")
         note = gr.HTML(elem_id="blind-note")
-    return BlindTest(drawer, first, second, start, players, x, y, answers, prefer_x, no_difference, prefer_y, note)
+    return BlindTest(drawer, first, second, start, players, sounds, answers, prefer_x, no_difference, prefer_y, note)
 
 
 def bind_blind_test(blind: BlindTest, visit: gr.State, sounds: Sounds) -> None:
-    """Its buttons; starting a player hushes the others of the page."""
+    """Its buttons."""
 
     def begin(first: int, second: int, visit: Visitor) -> list[Any]:
         return start_blind_test(first, second, visit, sounds(visit))
@@ -77,25 +78,21 @@ def bind_blind_test(blind: BlindTest, visit: gr.State, sounds: Sounds) -> None:
     blind.start.click(
         begin,
         [blind.first, blind.second, visit],
-        [blind.players, blind.x, blind.y, blind.answers, blind.note],
+        [blind.players, blind.sounds, blind.answers, blind.note],
         **QUIET,
     )
     for button, choice in ((blind.prefer_x, "X"), (blind.no_difference, "none"), (blind.prefer_y, "Y")):
         button.click(_answer(choice), visit, [blind.answers, blind.note], **QUIET)  # type: ignore[arg-type]
-    for player in (blind.x, blind.y):
-        player.play(None, None, None, js=HUSH_JS)
 
 
 def start_blind_test(first: int, second: int, visit: Visitor, sounds: Sequence[tuple[str, Path]]) -> list[Any]:
     """Draw the order and show the two players."""
     numbers = range(len(sounds))
     if first not in numbers or second not in numbers or first == second:
-        hidden = shown(False)
-        return [hidden, None, None, hidden, Note("problem", "Choose two different sounds to compare.").html()]
-    visit.blind = BlindPair.draw(visit.folder, sounds[first], sounds[second])
-    x, y = visit.blind.paths
+        return [*[gr.skip()] * 3, Note("problem", "Choose two different sounds to compare.").html()]
+    visit.blind = BlindPair.draw(sounds[first], sounds[second])
     note = Note("quiet", "Listen to both, then choose. Which is which stays hidden until then.")
-    return [shown(True), str(x), str(y), shown(True), note.html()]
+    return [shown(True), visit.blind.value(), shown(True), note.html()]
 
 
 def answer_blind_test(choice: Choice, visit: Visitor) -> list[Any]:
@@ -115,7 +112,6 @@ def blind_updates(names: Sequence[str]) -> list[Any]:
         gr.update(choices=choices, value=0),
         gr.update(choices=choices, value=min(1, max(0, len(names) - 1))),
         hidden,
-        None,
         None,
         hidden,
         "",

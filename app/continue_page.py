@@ -1,5 +1,6 @@
 """The Continue page: a prompt in, takes out. Layout and bindings; what they do is in run, tray and prompt_panel."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -29,6 +30,12 @@ from app.widgets import QUIET, Note, progress_bar, reaching, step_heading
 from engine import TakeSettings, UndertoneError
 
 PROSODY_NOTE = "Move its pitch, loudness and rhythm there, and hear what changes."
+FAULT = Note(
+    "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
+)
+log = logging.getLogger(__name__)
+SEED = 3  # its place among `Controls.inputs`
+NO_CLIP = Note("warning", "There is no clip yet. Record, upload or choose an example first.")
 CANCELLED = Note("quiet", "Cancelled. Your clip and your settings are still here.")
 
 
@@ -133,12 +140,22 @@ def _bind_run(
 ) -> None:
     """Continue, its progress and its Cancel."""
 
-    def begin(visit: Visit, seed: float | None, new_seed: bool, request: gr.Request) -> list[Any]:
+    def begin(
+        visit: Visit, new_seed: bool, path: str | None, start: float, length: float, request: gr.Request, *values: Any
+    ) -> list[Any]:
         context.remember(request.session_hash, visit)
-        visit.begin()
-        return [draw_seed() if new_seed else seed, *_busy("Waiting for the model")]
+        settings = list(values)
+        if new_seed:
+            settings[SEED] = draw_seed()
+        # Kept with the run: where another one is asked for while this waits, the page has moved on.
+        visit.begin().inputs = (path, start, length, tuple(settings))
+        return [settings[SEED], *_busy("Waiting for the model")]
 
-    def work(visit: Visit, path: str | None, start: float, length: float, *values: Any) -> Iterator[Any]:
+    def work(visit: Visit) -> Iterator[Any]:
+        run = visit.run
+        if run is None or not run.inputs:
+            return
+        path, start, length, values = run.inputs
         visit.ensure_loaded(path)
         yield from run_updates(context, visit, start, length, values, panel, tray, figure)
 
@@ -149,14 +166,18 @@ def _bind_run(
         return [go, cancel, note if going else gr.skip(), gr.skip()]
 
     started = panel.go.click(
-        begin, [visit, controls.seed, controls.new_seed], [controls.seed, *panel.outputs], js=ARM_JS, **QUIET
+        begin,
+        [visit, controls.new_seed, prompt.clip, prompt.start, prompt.length, *controls.inputs],
+        [controls.seed, *panel.outputs],
+        js=ARM_JS,
+        **QUIET,
     )
     # Not `cancels=`: reports on their way when it cuts a run off arrive after the answer to the press, and stay. A run
     # that is told to stop ends by saying so, after its last report. The press is answered with the very same words, as
     # its answer may be shown after them.
     started.then(
         work,
-        [visit, prompt.clip, prompt.start, prompt.length, *controls.inputs],
+        visit,
         [*panel.outputs, *tray.outputs, *figure.outputs],
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=context.concurrency,
@@ -182,6 +203,9 @@ def run_updates(
         return
     broadcast = Broadcast()
     try:
+        if visit.clip is None and visit.clip_error is None:
+            yield _named(panel.outputs, _idle(NO_CLIP))
+            return
         note = judge_cut(start, length, visit, context.limits)
         if note.tone == "problem":
             yield _named(panel.outputs, _idle(note))
@@ -203,13 +227,17 @@ def run_updates(
             yield _named(panel.outputs, _idle(CANCELLED, broadcast))
     except UndertoneError as error:
         yield _named(panel.outputs, _idle(Note("problem", str(error)), broadcast))
+    except Exception:
+        log.exception("a run of the Continue page failed")
+        yield _named(panel.outputs, _idle(FAULT, broadcast))
     finally:
         visit.finish(run)
 
 
 def _bind_figure(context: Context, visit: gr.State, figure: FigurePanel) -> None:
     def show(index: int, visit: Visit) -> list[Any]:
-        return [take_plot(visit, index, context.unit_names), _prosody_link(context, visit, index)]
+        plot = take_plot(visit, index, context.unit_names)
+        return [gr.skip() if plot is None else plot, _prosody_link(context, visit, index)]
 
     figure.choice.input(show, [figure.choice, visit], [figure.plot, figure.prosody], show_progress="minimal")
 

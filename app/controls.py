@@ -109,7 +109,7 @@ def build_controls(max_seconds: float, own_guidance: float) -> Controls:
             ),
             top_p=gr.Slider(
                 0.01, 1, value=values.top_p, step=0.01, label="Top-p",
-                info="Leaves out the least likely tokens, and with them the ends of pauses; 1 leaves out none.",
+                info="Below 1, unlikely sounds are left out: safer, but a pause may never end. 1 leaves out none.",
                 elem_id="top-p", buttons=[],
             ),
             latent_temperature=gr.Slider(

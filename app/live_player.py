@@ -12,7 +12,8 @@ from torch import Tensor
 _TEMPLATE = """
 <div class="live-player">
   <span class="live-dot" aria-hidden="true"></span>
-  <span class="live-label"></span>
+  <span class="live-label" role="status"></span>
+  <button type="button" class="live-skip" hidden>Skip to the continuation</button>
   <button type="button" class="live-toggle">Mute</button>
 </div>
 """
@@ -41,10 +42,15 @@ def samples_text(audio: Tensor) -> str:
 
 @dataclass
 class Broadcast:
-    """What one run has sent so far. Values only grow, so that Gradio sends each chunk once and none can be lost."""
+    """What one run has sent so far. Values only grow, so that Gradio sends each chunk once and none can be lost.
+
+    Attributes:
+        prompt_samples: at the beginning of the sound, which are the prompt as the model says it.
+    """
 
     run: str = field(default_factory=lambda: secrets.token_hex(8))
     chunks: list[str] = field(default_factory=list)
+    prompt_samples: int = 0
 
     def add(self, audio: Tensor) -> None:
         """Append [samples] in [-1, 1]."""
@@ -52,4 +58,4 @@ class Broadcast:
 
     def value(self, done: bool = False) -> dict[str, Any]:
         """The widget's value."""
-        return {"run": self.run, "chunks": list(self.chunks), "done": done}
+        return {"run": self.run, "chunks": list(self.chunks), "done": done, "prompt": self.prompt_samples}

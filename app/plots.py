@@ -156,7 +156,7 @@ def curve_colour(dim: int) -> str:
 def _latents_title(num_dims: int) -> str:
     """The panel's title with the dimensions' names in their colours, which is its legend."""
     names = " ".join(f'<span style="color:{curve_colour(dim)}">z{dim + 1}</span>' for dim in range(num_dims))
-    return f"Latents (how it is said): {names}"
+    return f"Latents: {names}"  # eight of them fit on a phone
 
 
 def base_layout(panels: Sequence[Panel], seconds: float, height: int) -> go.Layout:

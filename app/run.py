@@ -35,6 +35,7 @@ def continue_clip(
         raise AudioError("there is no clip yet. Record, upload or choose an example first.")
     yield Progress("Listening to the prompt")
     speech = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
+    broadcast.prompt_samples = round(speech.num_frames * engine.sample_rate_hz / engine.frame_rate_hz)
     yield Progress("Starting to speak", 0.0)
     began = time.monotonic()
     for chunk in engine.stream(

@@ -156,7 +156,7 @@ def _card_updates(takes: Sequence[Take], index: int, files: Sequence[TakeFiles])
 def _title_html(take: Take, number: int) -> str:
     prompt, total = (samples / 16_000 for samples in (take.prompt_samples, len(take.audio)))
     ended = escape(ENDED.get(take.ended, take.ended))
-    seed = take.settings.seed
+    seed = take.settings.seed + take.settings.index  # the first take of a run with this seed sounds the same
     return (
         f"<h3>Take {number}</h3>"
         f'<p class="take-facts">{prompt:.1f} s prompt and {total - prompt:.1f} s after it, {ended} '

@@ -64,6 +64,7 @@ class Run:
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     stop: threading.Event = field(default_factory=threading.Event)
     started: bool = False
+    inputs: tuple[Any, ...] = ()  # what the page said when the button was pressed
 
     def start(self) -> bool:
         """Whether the work begins now: not if it was stopped, or begun, while it waited for its turn."""

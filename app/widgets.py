@@ -8,6 +8,8 @@ import gradio as gr
 
 # Events that answer at once: they pass the model's queue by and show no spinner.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+# The same where every press counts: Gradio drops the others while an answer is on its way.
+EVERY: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
 
 WAVEFORM = gr.WaveformOptions(waveform_color="#b6bfca", waveform_progress_color="#0f766e")
 

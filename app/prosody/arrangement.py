@@ -12,6 +12,10 @@ MAX_STROKES = 40
 Edit = DimensionEdit | DirectionEdit
 
 
+class NotYetError(SettingsError):
+    """Something has to be chosen first: a hint, and nothing that went wrong."""
+
+
 @dataclass(frozen=True)
 class Arrangement:
     """Everything that decides the sound beside the recording, the sampling and the seed.
@@ -85,6 +89,14 @@ class History:
     def redo(self) -> None:
         self.place = min(len(self.states) - 1, self.place + 1)
 
+    def return_to(self, arrangement: Arrangement) -> None:
+        """Show an arrangement that is shown already: the nearest place that has it, else a new one."""
+        places = [place for place, state in enumerate(self.states) if state == arrangement]
+        if places:
+            self.place = min(places, key=lambda place: abs(place - self.place))
+        else:
+            self.push(arrangement)
+
     @property
     def can_undo(self) -> bool:
         return self.place > 0
@@ -132,7 +144,7 @@ def read_edit(edit: LatentEdit, cards: Sequence[Card]) -> tuple[dict[str, Move],
 def stroke_text(stroke: Edit, cards: Sequence[Card]) -> str:
     """In words: "Loudness (z3): +1.0 σ, 0.8 to 1.4 s"."""
     card = next((card for card in cards if card.made(stroke)), None)
-    name = card.title if card is not None else "a direction"
+    name = card.title if card is not None else "several z together"
     done = [f"{stroke.shift:+.1f} σ"] if stroke.shift else []
     done += [f"× {stroke.scale:g}"] if stroke.scale != 1 else []
     done += [f"smoothed over {stroke.smoothing_seconds:g} s"] if stroke.smoothing_seconds else []

@@ -54,6 +54,8 @@ class Bench:
         others: second recordings, for transfer, morph and voice.
         rendered: sounds at full quality; the newest last.
         tray: the latents that were drawn last.
+        shown: the arrangement that is heard, seen and saved; its rendering is there.
+        number: tells the benches of a visitor apart.
     """
 
     original: Original
@@ -69,6 +71,8 @@ class Bench:
     draws: dict[RedrawnLatents, list[Tensor]] = field(default_factory=dict)
     tray: RedrawnLatents | None = None
     last_draft: Rendering | None = None
+    shown: Arrangement = field(default_factory=Arrangement)
+    number: int = 0
 
     @classmethod
     def open(
@@ -95,13 +99,13 @@ class Bench:
 
     @property
     def now(self) -> Arrangement:
-        """What the page shows."""
+        """What the visitor wants, and the page shows as soon as it has been made."""
         return self.history.now
 
     @property
     def after(self) -> Rendering:
-        """Its sound; the reconstruction until it has been made."""
-        return self.rendered.get(self.now, self.before)
+        """Its sound; until it has been made, the one that is shown."""
+        return self.rendered.get(self.now) or self.rendered[self.shown]
 
     def render(self, engine: Engine, arrangement: Arrangement, watch: Watch = Watch()) -> Rendering:
         """An arrangement at full quality, taken over where it was made before.
@@ -181,6 +185,6 @@ class Bench:
         self.rendered[arrangement] = rendering
         self.rendered.move_to_end(arrangement)
         while len(self.rendered) > KEPT_RENDERINGS:
-            oldest = next(key for key in self.rendered if key not in (Arrangement(), self.now))
+            oldest = next(key for key in self.rendered if key not in (Arrangement(), self.now, self.shown, arrangement))
             del self.rendered[oldest]
             self.measured.pop(oldest, None)

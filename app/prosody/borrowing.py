@@ -7,7 +7,7 @@ from typing import Any
 
 from app.live_player import HUSH_JS
 from app.prompt_panel import bind_prompt_panel, judge_cut
-from app.prosody.arrangement import Arrangement
+from app.prosody.arrangement import Arrangement, NotYetError
 from app.prosody.bench import Bench, Original
 from app.prosody.files import heard
 from app.prosody.otherwise import DRAW, NUM_DRAWS, SECOND
@@ -16,9 +16,9 @@ from app.prosody.saved import applied
 from app.prosody.status import Updates
 from app.prosody.visit import Kind, ProsodyVisit, Task
 from app.prosody.working import reported
-from app.widgets import QUIET, Note, shown
+from app.widgets import EVERY, Note, shown
 from engine import SettingsError
-from engine.prosody import LatentSource, MorphedLatents, OwnLatents, RedrawnLatents, TransferredLatents
+from engine.prosody import Cancelled, LatentSource, MorphedLatents, OwnLatents, RedrawnLatents, TransferredLatents
 
 
 def bind_otherwise(parts: Parts) -> None:
@@ -38,8 +38,8 @@ def bind_otherwise(parts: Parts) -> None:
     def start(kind: Kind) -> Any:
         def begin(visit: ProsodyVisit) -> Updates:
             if visit.bench is None:
-                return parts.status.idle(NO_BENCH)
-            visit.start(kind)
+                return parts.idle(visit, NO_BENCH)
+            visit.start(kind, visit.bench.now)
             return parts.status.busy("Waiting for the model")
 
         return begin
@@ -50,9 +50,9 @@ def bind_otherwise(parts: Parts) -> None:
     def use_second(visit: ProsodyVisit, task: Task, *values: Any) -> Iterator[Updates]:
         yield from _use_second(parts, visit, task, *values)
 
-    drawing = step.draw.click(start("draw"), parts.visit, parts.status.outputs, **QUIET)
+    drawing = step.draw.click(start("draw"), parts.visit, parts.status.outputs, **EVERY)
     parts.work(drawing, "draw", draw_tray, [step.temperature])
-    second = step.use_second.click(start("second"), parts.visit, parts.status.outputs, **QUIET)
+    second = step.use_second.click(start("second"), parts.visit, parts.status.outputs, **EVERY)
     panel = step.panel
     parts.work(second, "second", use_second, [panel.clip, panel.start, panel.length])
 
@@ -75,7 +75,7 @@ def borrowed(bench: Bench, whose: str, timing: str, voice: str) -> Arrangement:
     }.get(whose, now.latents)
     needed = voice == "other" or isinstance(latents, TransferredLatents | MorphedLatents)
     if needed and not bench.others:
-        raise SettingsError("choose a second recording and press Use it first.")
+        raise NotYetError("choose a second recording and press Use it first.")
     return replace(
         now,
         latents=latents,
@@ -88,7 +88,7 @@ def _use_draw(index: int) -> Any:
     def change(visit: ProsodyVisit) -> Change:
         def use(bench: Bench) -> Arrangement:
             if bench.tray is None:
-                raise SettingsError("there are no draws of this recording; press Draw first.")
+                raise NotYetError("there are no draws of this recording; press Draw first.")
             latents = bench.tray.model_copy(update={"index": index})
             return replace(bench.now, latents=latents, other=bench.now.other if bench.now.other_voice else None)
 
@@ -108,14 +108,14 @@ def _draw_tray(parts: Parts, visit: ProsodyVisit, task: Task, temperature: float
     drawing = reported(task.run, lambda watch: bench.draw(engine, tray, watch))
     yield from parts.progress(drawing, f"Drawing {NUM_DRAWS} ways to say it")
     bench.tray = tray
-    now = bench.now
+    now = task.arrangement or bench.now
     for index, place in enumerate(parts.otherwise.draws):
         latents = tray.model_copy(update={"index": index})
         wanted = replace(now, latents=latents, other=now.other if now.other_voice else None)
         rendering = yield from parts.make(task, bench, wanted, f"Speaking draw {index + 1} of {NUM_DRAWS}")
         yield {place.box: shown(True, DRAW), place.player: str(heard(visit, rendering.audio))}
-    yield parts.status.idle(
-        Note("good", f"{NUM_DRAWS} draws with seed {tray.seed}. Use one, and its cards move on from it.")
+    yield parts.done(
+        visit, task, Note("good", f"{NUM_DRAWS} draws with seed {tray.seed}. Use one, and its cards move on from it.")
     )
 
 
@@ -129,18 +129,21 @@ def _use_second(
     visit.second.ensure_loaded(path)
     note, clip = judge_cut(start, length, visit.second, parts.context.limits, SECOND), visit.second.clip
     if note.tone == "problem" or clip is None:
-        yield parts.status.idle(note if note.tone == "problem" else Note("problem", "Choose a second recording first."))
+        missing = Note("warning", "Choose a second recording first.")
+        yield parts.done(visit, task, note if note.tone == "problem" else missing)
         return
     yield parts.status.progress("Listening to the second recording")
     speech = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
-    if task.run.stop.is_set():
-        return
-    bench.others.append(Original("The second recording", speech))
-    if visit.wanted is None or applied(bench, visit.wanted) is not None:
+    with visit.lock:
+        if task.run.stop.is_set():
+            raise Cancelled
+        bench.others.append(Original("The second recording", speech))
+        complete = visit.wanted is not None and applied(bench, visit.wanted) is None
+        wanted = bench.now
+    if not complete:
         note = Note("good", "The second recording is there. Choose above whose prosody and whose voice it shall be.")
-        yield parts.otherwise.show(bench) | parts.status.idle(note)
+        yield parts.otherwise.show(bench) | parts.done(visit, task, note)
         return
+    yield from parts.make(task, bench, wanted, "Speaking")
     visit.wanted = None
-    yield from parts.make(task, bench, bench.now, "Speaking")
-    yield parts.workbench.show_controls(visit, bench) | parts.otherwise.show(bench)
-    yield from parts.show(visit, bench, Note("good", "These are the saved settings again."))
+    yield from parts.show(visit, task, bench, wanted, Note("good", "These are the saved settings again."))

@@ -6,9 +6,14 @@ Z latent dims, T frames at 50 Hz.
 from dataclasses import dataclass
 from typing import Any
 
+from app.prosody.card_words import Expectation, expectation, readable_evidence, readable_name
 from app.prosody.clip_evidence import ClipEvidence
 from engine.prosody import DimensionEdit, DirectionEdit, DirectionProbe, LatentEdit, LatentStatistics, ProbeReport
+from studies.probe_names import NAMES
 
+TOGETHER = "all z together"
+PREFERRED = {"f0": "f0_mean", "energy": "energy", "tilt": "tilt", "voicing": "voicing"}  # a direction's own attribute
+ATTRIBUTES = {name: attribute for attribute, name in NAMES.items()}
 LEAST_REACH = 2.0  # every slider goes to -2 and +2 sigma, which the cards play side by side
 OUTER_PERCENTILES = (0.5, 99.5)  # where the sliders end
 INNER_PERCENTILES = (2.5, 97.5)  # where most real speech lies: shown on the slider
@@ -33,7 +38,9 @@ class Card:
 
     Attributes:
         id: "z3", or "pitch height" of a direction.
-        tag: the dimension in short, or "direction".
+        tag: the dimension in short, or that all of them move together.
+        plain: one line for everybody.
+        expected: what other clips showed; None where nothing was measured.
         basis: what the evidence was measured on.
         importance: cards are sorted by it, within their kind.
         low, high: ends of the slider in sigmas.
@@ -51,6 +58,8 @@ class Card:
     band: tuple[float, float]
     dimension: int | None = None
     direction: DirectionProbe | None = None
+    plain: str = ""
+    expected: Expectation | None = None
 
     @property
     def title(self) -> str:
@@ -100,15 +109,18 @@ def cards_of_report(report: ProbeReport) -> tuple[Card, ...]:
     dimensions = [
         _dimension_card(
             probe.index, probe.name, probe.evidence, basis, probe.importance, report.statistics,
+            expectation(probe.effects, ATTRIBUTES.get(readable_name(probe.name).lower())),
         )
         for probe in sorted(report.dimensions, key=lambda probe: probe.index)
     ]  # fmt: skip
     directions = [
         Card(
             id=probe.name,
-            name=_capital(probe.name),
-            tag="direction",
-            evidence=probe.evidence,
+            name=readable_name(probe.name),
+            tag=TOGETHER,
+            evidence=readable_evidence(probe.evidence),
+            plain=_plain(expectation(probe.effects, PREFERRED.get(probe.attribute))),
+            expected=expectation(probe.effects, PREFERRED.get(probe.attribute)),
             basis=basis,
             importance=probe.importance,
             low=_tenth_below(min(1.4 * probe.slider_low, -LEAST_REACH)),
@@ -125,7 +137,7 @@ def cards_of_clip(evidence: tuple[ClipEvidence, ...], statistics: LatentStatisti
     """The same for a bundle that was never probed: what this clip shows."""
     basis = "Measured on this clip alone; `undertone probe` measures on many"
     return tuple(
-        _dimension_card(index, item.name, item.text, basis, item.importance, statistics)
+        _dimension_card(index, item.name, item.text, basis, item.importance, statistics, None)
         for index, item in enumerate(evidence)
     )
 
@@ -136,14 +148,22 @@ def sorted_cards(cards: tuple[Card, ...]) -> list[Card]:
 
 
 def _dimension_card(
-    index: int, name: str, evidence: str, basis: str, importance: float, statistics: LatentStatistics
+    index: int,
+    name: str,
+    evidence: str,
+    basis: str,
+    importance: float,
+    statistics: LatentStatistics,
+    expected: Expectation | None,
 ) -> Card:
     low, high = statistics.slider_range(index, *OUTER_PERCENTILES)
     return Card(
         id=f"z{index + 1}",
-        name=_capital(name) or f"z{index + 1}",
+        name=readable_name(name) or f"z{index + 1}",
         tag=f"z{index + 1}",
-        evidence=evidence,
+        evidence=readable_evidence(evidence),
+        plain=_plain(expected),
+        expected=expected,
         basis=basis,
         importance=importance,
         low=_tenth_below(min(low, -LEAST_REACH)),
@@ -153,8 +173,8 @@ def _dimension_card(
     )
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _plain(expected: Expectation | None) -> str:
+    return "Hear what it does: play it at both ends." if expected is None else expected.plain
 
 
 def _tenth_below(value: float) -> float:

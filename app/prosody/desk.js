@@ -3,21 +3,25 @@
 //   input    {values, morph, token}    while a slider moves: a draft is wanted
 //   release  {values, morph}           it stands: full quality
 //   select   {audition, token}         the card at -2, 0 and +2 sigma
-//   delete   {stroke}                  an edit drawn on a curve is taken back
-// Locks and resets live here; the server hears only where the sliders stand.
+//   delete   {label}                   an edit drawn on a curve is taken back
+// Locks and resets live here; the server hears only where the sliders stand. Every step says its number and whose
+// sliders they are. What the server shows is taken over unless something was moved here that it has not heard of yet.
 const PARTS = [
   { name: "Shift", unit: "σ", step: 0.1 },
-  { name: "Variation", unit: "×", step: 0.05, low: 0, high: 2.5 },
+  { name: "Movement", unit: "×", step: 0.05, low: 0, high: 2.5 },
   { name: "Smoothing", unit: "s", step: 0.02, low: 0, high: 0.6 },
 ];
-const REST = [0, 1, 0], SIGMAS = [-2, 0, 2], DRAFT_PATIENCE_MS = 6000, KEYBOARD_PAUSE_MS = 450;
+const WORDS = { "σ": "sigma", "×": "times as much", "s": "seconds" };
+const REST = [0, 1, 0], SIGMAS = [-2, 0, 2], DRAFT_PATIENCE_MS = 6000, KEYBOARD_PAUSE_MS = 450, ANSWER_PATIENCE_MS = 15000;
 const list = element.querySelector(".desk-cards"), chips = element.querySelector(".desk-strokes");
 const state = {
   cards: "", values: {}, morph: null, locked: new Set(), token: 0, waiting: null, dirty: false, timer: null,
-  pointer: false, clips: new Map(), wish: null, revision: null,
+  pointer: false, clips: new Map(), wish: null, revision: 0, arrangement: null,
+  bench: null, sequence: 0, moved: false, released: 0, releasedAt: 0,
 };
 
-const send = (event, data) => trigger(event, data);
+const send = (event, data) => trigger(event, { ...data, bench: state.bench, sequence: ++state.sequence });
+const quiet = () => { state.wish = null; list.querySelectorAll(".desk-busy").forEach((busy) => { busy.textContent = ""; }); };
 const current = () => ({ values: state.values, morph: state.morph });
 const html = (text) => { const t = document.createElement("template"); t.innerHTML = text.trim(); return t.content.firstChild; };
 const text = (value) => { const span = document.createElement("span"); span.textContent = value; return span.innerHTML.replaceAll('"', "&quot;"); };
@@ -40,17 +44,21 @@ document.addEventListener("undertone:draft", (event) => {
 
 function settle(pause = 0) {
   clearTimeout(state.timer);
+  state.moved = true;
   state.timer = setTimeout(() => {
-    state.waiting = null;
-    state.dirty = false;
+    Object.assign(state, { waiting: null, dirty: false, timer: null, moved: false });
     state.clips.clear();
+    quiet();
     send("release", current());
+    Object.assign(state, { released: state.sequence, releasedAt: Date.now() });
   }, pause);
 }
+// A slider that was dragged away and back says no change when it is let go, but its draft was heard.
+const letGo = () => { if (state.moved && !state.timer) settle(); };
 
 function row(card, part) {
   const { name, unit, step } = PARTS[part], [low, high] = limits(card, part);
-  const label = `${name} of ${text(card.name)}, ${unit}`;
+  const label = `${name} of ${text(card.title)}, ${WORDS[unit]}`;
   const made = html(`<div class="desk-row">
     <span class="desk-part" aria-hidden="true">${name}</span>
     <span class="desk-track"><input type="range" min="${low}" max="${high}" step="${step}" aria-label="${label}"></span>
@@ -69,43 +77,51 @@ function row(card, part) {
     if (!Number.isFinite(value)) return;
     state.values[card.id] = state.values[card.id] || [...REST];
     state.values[card.id][part] = Math.min(high, Math.max(low, value));
+    state.moved = true;
     show(card.id);
   };
+  ["pointerup", "pointercancel", "blur"].forEach((name) => range.addEventListener(name, letGo));
   range.addEventListener("pointerdown", () => { state.pointer = true; });
   range.addEventListener("keydown", () => { state.pointer = false; });
   range.addEventListener("input", () => { move(range.valueAsNumber); wantDraft(); });
   range.addEventListener("change", () => settle(state.pointer ? 0 : KEYBOARD_PAUSE_MS));
   range.addEventListener("dblclick", () => { move(REST[part]); settle(); });
-  number.addEventListener("change", () => { move(number.valueAsNumber); settle(); });
+  // What is being typed is not overwritten by the answer to an earlier step.
+  number.addEventListener("input", () => { number.dataset.typing = "yes"; });
+  number.addEventListener("blur", () => { delete number.dataset.typing; show(card.id); });
+  number.addEventListener("change", () => { delete number.dataset.typing; move(number.valueAsNumber); settle(); });
   made.dataset.part = part;
   return made;
 }
 
 function build(card) {
-  const name = text(card.name);
-  const made = html(`<section class="desk-card" aria-label="${name}">
+  const name = text(card.name), title = text(card.title);
+  const made = html(`<section class="desk-card" aria-label="${title}">
     <div class="desk-head">
       <h3>${name}</h3><span class="desk-tag">${text(card.tag)}</span>
-      <button type="button" class="desk-lock" aria-pressed="false" aria-label="Lock ${name}">Lock</button>
-      <button type="button" class="desk-reset" aria-label="Reset ${name}">Reset</button>
+      <button type="button" class="desk-lock" aria-pressed="false" aria-label="Lock ${title}">Lock</button>
+      <button type="button" class="desk-reset" aria-label="Reset ${title}">Reset</button>
     </div>
-    <p class="desk-evidence">${text(card.evidence)}</p>
+    <p class="desk-plain">${text(card.plain)}</p>
     <div class="desk-rows"></div>
-    <div class="desk-listen" role="group" aria-label="Listen to ${name} at">
+    <div class="desk-listen" role="group" aria-label="Listen to ${title} at">
       ${SIGMAS.map((sigma, i) => `<button type="button" data-place="${i}">▶ ${sigma > 0 ? "+" : ""}${String(sigma).replace("-", "−")} σ</button>`).join("")}
       <span class="desk-busy" role="status"></span>
-      <button type="button" class="desk-open" aria-expanded="false" aria-label="More about ${name}">More</button>
+      <button type="button" class="desk-open" aria-expanded="false" aria-label="More about ${title}">More</button>
     </div>
+    <p class="desk-effect" role="status"></p>
     <div class="desk-more" hidden><div class="desk-rows"></div>
+    <p class="desk-evidence">${card.expected ? `Expected: ${text(card.expected)}. Play it to measure your clip.` : ""}</p>
     <p class="desk-evidence">${text(card.evidence)}</p><p class="desk-evidence">${text(card.basis)}.</p></div></section>`);
   made.dataset.card = card.id;
   const [main, more] = made.querySelectorAll(".desk-rows");
-  main.append(row(card, 0), row(card, 1));
-  more.append(row(card, 2));
+  main.append(row(card, 0));
+  more.append(row(card, 1), row(card, 2));
   const open = made.querySelector(".desk-open");
   open.addEventListener("click", () => {
     const hidden = made.querySelector(".desk-more").toggleAttribute("hidden");
     open.setAttribute("aria-expanded", String(!hidden));
+    open.textContent = hidden ? "More" : "Less";
   });
   made.querySelector(".desk-reset").addEventListener("click", () => { reset([card.id]); });
   made.querySelector(".desk-lock").addEventListener("click", () => {
@@ -116,14 +132,14 @@ function build(card) {
     const place = Number(button.dataset.place), clips = state.clips.get(card.id);
     if (clips) { play(card, clips, place); return; }
     state.wish = { card: card.id, place };
-    made.querySelector(".desk-busy").textContent = "making three";
+    made.querySelector(".desk-busy").textContent = "Making all three";
     send("select", { audition: card.id, token: ++state.token });
   }));
   return made;
 }
 
 function play(card, clips, place) {
-  const label = `${card.name} at ${SIGMAS[place] > 0 ? "+" : ""}${SIGMAS[place]} σ`;
+  const label = `${card.title} at ${SIGMAS[place] > 0 ? "+" : ""}${SIGMAS[place]} σ`;
   document.dispatchEvent(new CustomEvent("undertone:play", { detail: { samples: clips[place], label } }));
   list.querySelectorAll("[data-place]").forEach((button) => button.classList.remove("is-on"));
   find(card.id).querySelector(`[data-place="${place}"]`).classList.add("is-on");
@@ -131,14 +147,19 @@ function play(card, clips, place) {
 document.addEventListener("undertone:audition", (event) => {
   const found = event.detail;
   if (!found) return;
-  list.querySelectorAll(".desk-busy").forEach((busy) => { busy.textContent = ""; });
+  const wish = state.wish;
+  quiet();
   const card = cards().find((other) => other.id === found.card);
   if (!card || !found.clips) return;
   state.clips.set(card.id, found.clips);
+  find(card.id).querySelector(".desk-effect").textContent = found.effect || "";
   find(card.id).dataset.heard = found.clips.map((clip) => clip.length).join(" ");
-  if (state.wish && state.wish.card === card.id) play(card, found.clips, state.wish.place);
+  if (wish && wish.card === card.id) play(card, found.clips, wish.place);
 });
 
+// A phone shows the four cards that matter most, and those that were moved, until all are asked for.
+const all = element.querySelector(".desk-all");
+all.addEventListener("click", () => { list.classList.remove("is-folded"); all.hidden = true; list.children[4]?.querySelector("input").focus(); });
 const find = (id) => [...list.children].find((child) => child.dataset.card === id);
 
 function show(id) {
@@ -148,7 +169,7 @@ function show(id) {
     const value = values[Number(line.dataset.part)];
     line.querySelectorAll("input").forEach((input) => {
       input.disabled = locked;
-      if (input.valueAsNumber !== value) input.value = value;
+      if (input.valueAsNumber !== value && !input.dataset.typing) input.value = value;
     });
   });
   card.classList.toggle("is-moved", values.some((value, part) => value !== REST[part]));
@@ -182,7 +203,8 @@ const showMorph = () => {
 };
 amount.addEventListener("pointerdown", () => { state.pointer = true; });
 amount.addEventListener("keydown", () => { state.pointer = false; });
-amount.addEventListener("input", () => { state.morph = amount.valueAsNumber; showMorph(); wantDraft(); });
+["pointerup", "pointercancel", "blur"].forEach((name) => amount.addEventListener(name, letGo));
+amount.addEventListener("input", () => { state.morph = amount.valueAsNumber; state.moved = true; showMorph(); wantDraft(); });
 amount.addEventListener("change", () => settle(state.pointer ? 0 : KEYBOARD_PAUSE_MS));
 
 // Control-Z and its opposite press the page's own buttons, unless a text field has the focus.
@@ -196,23 +218,32 @@ document.addEventListener("keydown", (event) => {
 
 function update() {
   const value = props.value;
-  if (!value || value.revision === state.revision) return;
+  if (!value || value.revision <= state.revision) return; // answers may come in another order
   state.revision = value.revision;
-  state.clips.clear();
-  clearTimeout(state.timer);
+  const other = value.bench !== state.bench;
+  if (other) { clearTimeout(state.timer); Object.assign(state, { timer: null, moved: false, released: 0, bench: value.bench }); }
+  if (other || value.arrangement !== state.arrangement) state.clips.clear();
+  if (other) list.querySelectorAll(".desk-effect").forEach((effect) => { effect.textContent = ""; });
+  state.arrangement = value.arrangement;
+  if (value.idle) quiet();
+  const unheard = value.sequence < state.released && Date.now() - state.releasedAt < ANSWER_PATIENCE_MS;
   const layout = JSON.stringify(value.cards);
   if (layout !== state.cards) {
     state.cards = layout;
     state.locked.clear();
     list.replaceChildren(...value.cards.map(build));
+    all.textContent = `Show all ${value.cards.length} cards`;
+    all.hidden = value.cards.length < 5 || !list.classList.contains("is-folded");
   }
-  state.values = JSON.parse(JSON.stringify(value.values));
-  state.morph = value.morph;
+  if (!state.moved && !unheard) {
+    state.values = JSON.parse(JSON.stringify(value.values));
+    state.morph = value.morph;
+  } else if (value.morph === null || state.morph === null) state.morph = value.morph;
   value.cards.forEach((card) => show(card.id));
   showMorph();
-  chips.replaceChildren(...value.strokes.map((label, index) => {
+  chips.replaceChildren(...value.strokes.map((label) => {
     const chip = html(`<button type="button" class="desk-chip" aria-label="Remove ${text(label)}">${text(label)} ✕</button>`);
-    chip.addEventListener("click", () => send("delete", { stroke: index }));
+    chip.addEventListener("click", () => send("delete", { label }));
     return chip;
   }));
   element.dataset.revision = value.revision;

@@ -7,16 +7,18 @@ from typing import Any
 import gradio as gr
 
 from app.live_player import samples_text
-from app.prosody.arrangement import Arrangement, read_moves
+from app.prosody.arrangement import Arrangement, read_moves, stroke_text
 from app.prosody.bench import Bench
+from app.prosody.card_words import own_effect
+from app.prosody.cards import Card
 from app.prosody.parts import Change, Parts
 from app.prosody.range_tool import TYPED_JS, show_amount, stroke
-from app.prosody.status import Updates
+from app.prosody.status import NOTHING, Updates
 from app.prosody.visit import ProsodyVisit, Task
 from app.prosody.working import reported
-from app.widgets import QUIET
+from app.widgets import EVERY, QUIET
 from engine import SettingsError, UndertoneError
-from engine.prosody import MorphedLatents
+from engine.prosody import Cancelled, MorphedLatents
 
 SIGMAS = (-2.0, 0.0, 2.0)  # what a card plays side by side
 
@@ -45,17 +47,18 @@ def moved(bench: Bench, values: Any, morph: Any) -> Arrangement:
 
 
 def _bind_sliders(parts: Parts) -> None:
-    bench_view, status = parts.workbench, parts.status
+    view, status = parts.workbench, parts.status
 
     def try_out(visit: ProsodyVisit, event: gr.EventData) -> Updates:
-        if visit.bench is None:
-            return status.idle()
-        try:
-            wanted = moved(visit.bench, event.values, event.morph)
-        except UndertoneError as error:
-            return status.problem(error)
-        visit.start("draft", wanted, token=int(event.token))
-        return status.busy("Draft")
+        with visit.lock:
+            if visit.bench is None or not is_newest(visit, event):
+                return NOTHING
+            try:
+                wanted = moved(visit.bench, event.values, event.morph)
+            except UndertoneError as error:
+                return parts.refused(visit, error)
+            visit.start("draft", wanted, token=int(event.token))
+            return status.busy("Draft")
 
     def draft(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
         bench = visit.bench
@@ -65,14 +68,33 @@ def _bind_sliders(parts: Parts) -> None:
         rendering = yield from parts.progress(
             reported(task.run, lambda watch: bench.draft(engine, wanted, watch)), "Draft"
         )
-        yield status.idle() | {bench_view.draft: {"token": task.token, "samples": samples_text(rendering.audio)}}
+        with visit.lock:
+            if task.run.stop.is_set():
+                raise Cancelled
+            updates = view.show_draft(visit, task.token, rendering) | parts.done(visit, task, None)
+        yield updates
 
     def settle(visit: ProsodyVisit, event: gr.EventData) -> Updates:
-        return parts.commit(visit, lambda bench: moved(bench, event.values, event.morph), sliders=False)
+        with visit.lock:
+            if not is_newest(visit, event):
+                return parts.controls(visit) or NOTHING
+            return parts.commit(visit, lambda bench: moved(bench, event.values, event.morph))
 
-    desk = bench_view.desk
-    parts.work(desk.input(try_out, parts.visit, status.outputs, **QUIET), "draft", draft, outputs=[bench_view.draft])
-    parts.work(desk.release(settle, parts.visit, parts.outputs, **QUIET), "render", parts.render)
+    desk = view.desk
+    parts.work(desk.input(try_out, parts.visit, parts.outputs, **EVERY), "draft", draft, outputs=[view.draft])
+    parts.work(desk.release(settle, parts.visit, parts.outputs, **EVERY), "render", parts.render)
+
+
+def is_newest(visit: ProsodyVisit, event: gr.EventData) -> bool:
+    """Whether a step of the sliders belongs to this bench and was not overtaken by a later one; it is newest then."""
+    try:
+        number, sequence = int(event.bench), int(event.sequence)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return False
+    if visit.bench is None or number != visit.bench.number or not visit.sequence < sequence < 2**53:
+        return False
+    visit.sequence = sequence
+    return True
 
 
 def _bind_history(parts: Parts) -> None:
@@ -94,9 +116,14 @@ def _bind_history(parts: Parts) -> None:
     parts.render_after(parts.workbench.redo.click, forth)
 
     def remove(visit: ProsodyVisit, event: gr.EventData) -> Updates:
-        return parts.commit(visit, lambda bench: bench.now.without_stroke(int(event.stroke)))
+        def change(bench: Bench) -> Arrangement:
+            texts = [stroke_text(stroke, bench.cards) for stroke in bench.now.strokes]
+            found = [index for index, text in enumerate(texts) if text == event.label]
+            return bench.now.without_stroke(found[-1]) if found else bench.now  # else it has been removed already
 
-    parts.work(parts.workbench.desk.delete(remove, parts.visit, parts.outputs, **QUIET), "render", parts.render)
+        return parts.commit(visit, change)
+
+    parts.work(parts.workbench.desk.delete(remove, parts.visit, parts.outputs, **EVERY), "render", parts.render)
 
 
 def _bind_range(parts: Parts) -> None:
@@ -118,29 +145,42 @@ def _bind_audition(parts: Parts) -> None:
     status, view = parts.status, parts.workbench
 
     def begin(visit: ProsodyVisit, event: gr.EventData) -> Updates:
-        if visit.bench is None:
-            return status.idle()
-        visit.start("audition", visit.bench.now, token=int(event.token), card=str(event.audition))
-        return status.busy("Waiting for the model")
+        with visit.lock:
+            if visit.bench is None:
+                return NOTHING
+            visit.start("audition", visit.bench.now, token=int(event.token), card=str(event.audition))
+            return status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
         bench = visit.bench
         if bench is None or task.arrangement is None:
             return
-        clips = []
+        card = find_card(bench, task.card)
+        clips, measured = [], []
         for sigma in SIGMAS:
-            wanted = _at(bench, task.arrangement, task.card, sigma)
-            rendering = yield from parts.make(task, bench, wanted, f"{task.card} at {sigma:+g} σ")
+            wanted = _at(bench, task.arrangement, card, sigma)
+            rendering = yield from parts.make(task, bench, wanted, f"Making {card.title} at {sigma:+g} σ")
             clips.append(samples_text(rendering.audio))
-        yield status.idle() | {view.audition: {"token": task.token, "card": task.card, "clips": clips}}
+            measured.append(bench.measures(wanted))
+        played = {"token": task.token, "card": task.card, "clips": clips, "effect": own_effect(card.expected, measured)}
+        yield parts.done(visit, task, None) | {view.audition: played}
 
-    parts.work(view.desk.select(begin, parts.visit, status.outputs, **QUIET), "audition", work, outputs=[view.audition])
+    parts.work(view.desk.select(begin, parts.visit, status.outputs, **EVERY), "audition", work, outputs=[view.audition])
 
 
-def _at(bench: Bench, arrangement: Arrangement, card_id: str, sigma: float) -> Arrangement:
-    """With one card's shift elsewhere and everything else as it is."""
+def find_card(bench: Bench, card_id: str) -> Card:
+    """The card that a browser speaks of.
+
+    Raises:
+        SettingsError: there is none.
+    """
     card = next((card for card in bench.cards if card.id == card_id), None)
     if card is None:
-        raise SettingsError(f"there is no card {card_id!r}; load the page again.")
-    moves = {**dict(arrangement.moves), card_id: replace(arrangement.move(card), shift=sigma)}
+        raise SettingsError("there is no such card; load the page again.")
+    return card
+
+
+def _at(bench: Bench, arrangement: Arrangement, card: Card, sigma: float) -> Arrangement:
+    """With one card's shift elsewhere and everything else as it is."""
+    moves = {**dict(arrangement.moves), card.id: replace(arrangement.move(card), shift=sigma)}
     return arrangement.with_moves(moves, bench.cards)

@@ -10,7 +10,7 @@ from app.prosody.parts import NO_BENCH, Parts
 from app.prosody.status import Updates
 from app.prosody.visit import ProsodyVisit, Task
 from app.prosody.working import reported
-from app.widgets import QUIET, Note
+from app.widgets import EVERY, Note
 from engine.prosody import EditedTake, Watch, continue_from_edited
 
 
@@ -24,14 +24,15 @@ def bind_keeping(parts: Parts) -> None:
 
     def begin(visit: ProsodyVisit) -> Updates:
         if visit.bench is None:
-            return parts.status.idle(NO_BENCH)
+            return parts.idle(visit, NO_BENCH)
         visit.start("continue", visit.bench.now)
         return parts.status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
         yield from go_on(parts, visit, task, seconds)
 
-    parts.work(keeping.go.click(begin, parts.visit, parts.status.outputs, **QUIET), "continue", work, [keeping.seconds])
+    begun = keeping.go.click(begin, parts.visit, parts.status.outputs, **EVERY)
+    parts.work(begun, "continue", work, [keeping.seconds])
 
 
 def go_on(parts: Parts, visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
@@ -61,4 +62,4 @@ def go_on(parts: Parts, visit: ProsodyVisit, task: Task, seconds: float) -> Iter
     visit.keep(take)
     made = len(take.continuation_audio) / engine.sample_rate_hz
     note = Note("good", f"{made:.1f} s follow the edited speech.", link=("Listen below", "#continued"))
-    yield parts.keeping.show_continued(visit) | parts.status.idle(note)
+    yield parts.keeping.show_continued(visit) | parts.done(visit, task, note)

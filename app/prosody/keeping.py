@@ -43,7 +43,7 @@ class Keeping:
 
     def show(self, visit: ProsodyVisit, bench: Bench) -> Updates:
         """The files of what can be heard now."""
-        wav, settings = saved(visit, bench.after)
+        wav, settings = saved(visit, bench.rendered[bench.shown])
         names = [name for name, _ in bench.named_sounds()]
         return {
             self.section: shown(True, "card"),

@@ -5,7 +5,7 @@ const RATE = 16000;
 const toggle = element.querySelector(".listen-play"), clock = element.querySelector(".listen-time");
 const caption = element.querySelector(".listen-caption"), loop = element.querySelector(".listen-loop input");
 const follow = element.querySelector(".listen-follow input"), choices = [...element.querySelectorAll("[data-version]")];
-const state = { sounds: {}, version: "after", place: 0, node: null, started: 0, context: null, range: null, once: null };
+const state = { sounds: {}, version: "after", place: 0, node: null, started: 0, context: null, range: null, once: null, serial: 0 };
 
 function context() {
   if (!state.context) state.context = new (window.AudioContext || window.webkitAudioContext)();
@@ -94,20 +94,27 @@ function replaceAfter(samples, isDraft) {
 
 toggle.addEventListener("click", () => { if (playing()) { halt(false); state.once = null; show(); } else start(state.place); });
 choices.forEach((button) => button.addEventListener("click", () => choose(button.dataset.version)));
+// Answers may come in another order than they were given in: an older sound does not replace a newer one.
+const newer = (detail) => {
+  if (!detail || !(detail.serial > state.serial)) return false;
+  state.serial = detail.serial;
+  return true;
+};
 const heard = { source: (detail) => {
+  if (detail && !newer(detail)) return;
   halt(false);
   Object.assign(state, { sounds: {}, once: null, version: "after", place: 0, range: null });
   if (!detail) { show(); return; }
   state.sounds.recording = decoded(detail.recording);
   state.sounds.before = decoded(detail.before);
   show();
-}, edited: (detail) => { if (detail) replaceAfter(detail.after, false); } };
+}, edited: (detail) => { if (newer(detail)) replaceAfter(detail.after, false); } };
 Object.entries(heard).forEach(([name, hear]) => {
   document.addEventListener(`undertone:${name}`, ({ detail }) => hear(detail));
   if (window.undertoneSaid && window.undertoneSaid[name]) hear(window.undertoneSaid[name]);
 });
 document.addEventListener("undertone:draft", ({ detail }) => {
-  if (!detail || !detail.samples) return;
+  if (!detail || !detail.samples || !newer(detail)) return;
   const was = playing() && !state.once && state.version === "after";
   replaceAfter(detail.samples, true);
   if (follow.checked && !was) { state.once = null; state.version = "after"; start(ends()[0]); }

@@ -1,6 +1,5 @@
 """What an edit changed, in numbers: pitch, its range, energy, duration, voicing. T frames at 50 Hz."""
 
-import math
 from dataclasses import dataclass
 from html import escape
 
@@ -11,6 +10,8 @@ from studies.acoustics import energy_db, level, pitch
 
 SAMPLE_RATE_HZ = 16_000
 NO_CHANGE = "±0"
+LEAST_VOICED_FRAMES, LEAST_VOICED_SHARE = 15, 0.1  # fewer say nothing of a clip's pitch
+TOO_FEW = "too few voiced frames"
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,16 +21,12 @@ class Measures:
     Attributes:
         pitch_hz: [T], NaN where unvoiced.
         energy: [T] dB of full scale.
-        f0_hz: mean over the voiced frames on the musical scale; None for a sound without voice.
-        f0_range: semitones between the 5th and the 95th percentile of the voiced frames.
         speech_db: root mean square of the frames that are not silent.
     """
 
     pitch_hz: Tensor
     energy: Tensor
     seconds: float
-    f0_hz: float | None
-    f0_range: float | None
     speech_db: float
     voiced: float
 
@@ -38,29 +35,82 @@ def measure(audio: Tensor) -> Measures:
     """Of [samples] at 16 kHz."""
     hz = pitch(audio).hz
     voiced = hz[~hz.isnan()]
-    f0_hz = f0_range = None
-    if len(voiced) > 1:
-        semitones = 12 * voiced.log2()
-        low, high = semitones.quantile(torch.tensor([0.05, 0.95])).tolist()
-        f0_hz, f0_range = 2 ** (float(semitones.mean()) / 12), high - low
     return Measures(
         pitch_hz=hz,
         energy=energy_db(audio),
         seconds=len(audio) / SAMPLE_RATE_HZ,
-        f0_hz=f0_hz,
-        f0_range=f0_range,
         speech_db=level(audio).rms_db,
         voiced=len(voiced) / max(1, len(hz)),
     )
 
 
+@dataclass(frozen=True)
+class Pitch:
+    """Of the frames that are compared.
+
+    Attributes:
+        semitones: mean on the musical scale, above 1 Hz.
+        range: semitones between the 5th and the 95th percentile.
+    """
+
+    semitones: float
+    range: float
+
+    @property
+    def hz(self) -> float:
+        return float(2 ** (self.semitones / 12))
+
+
+def compared_pitch(before: Measures, after: Measures) -> tuple[Pitch, Pitch] | None:
+    """Both sounds' pitch over the frames that are voiced in both, else the mean moves with what has lost its voice.
+
+    None where these frames are too few. Sounds of two lengths are compared over all of their voiced frames.
+    """
+    hz = before.pitch_hz, after.pitch_hz
+    least = max(LEAST_VOICED_FRAMES, LEAST_VOICED_SHARE * max(len(track) for track in hz))
+    voiced = [~track.isnan() for track in hz]
+    if len(hz[0]) == len(hz[1]):
+        voiced = [voiced[0] & voiced[1]] * 2
+    if any(int(where.sum()) < least for where in voiced):
+        return None
+    first, second = (_pitch(track[where]) for track, where in zip(hz, voiced, strict=True))
+    return first, second
+
+
+def _pitch(hz: Tensor) -> Pitch:
+    semitones = 12 * hz.log2()
+    low, high = semitones.quantile(torch.tensor([0.05, 0.95])).tolist()
+    return Pitch(float(semitones.mean()), high - low)
+
+
+def change_in(attribute: str, before: Measures, after: Measures) -> float | None:
+    """How much an attribute of a probe report changed, in its unit; None where it is not, or cannot be, measured."""
+    if attribute == "energy":
+        return after.speech_db - before.speech_db
+    if attribute == "voicing":
+        return 100 * (after.voiced - before.voiced)
+    pair = compared_pitch(before, after)
+    if pair is None or attribute not in ("f0_mean", "f0_range"):
+        return None
+    was, now = pair
+    return now.semitones - was.semitones if attribute == "f0_mean" else now.range - was.range
+
+
 def changes(before: Measures, after: Measures) -> list[tuple[str, str, str, str]]:
     """Rows of what is measured, before, after, and the change; pitch in semitones."""
+    pair = compared_pitch(before, after)
     return [
-        ("F0 mean", _hz(before.f0_hz), _hz(after.f0_hz), _semitones(before.f0_hz, after.f0_hz)),
-        ("F0 range, 5 to 95 %", _plain(before.f0_range, "st"), _plain(after.f0_range, "st"),
-         _difference(before.f0_range, after.f0_range, "st")),
-        ("Energy of speech", _plain(before.speech_db, "dB"), _plain(after.speech_db, "dB"),
+        ("Pitch (mean F0)", *(
+            (TOO_FEW, TOO_FEW, "–") if pair is None
+            else (f"{pair[0].hz:.0f} Hz", f"{pair[1].hz:.0f} Hz",
+                  _difference(pair[0].semitones, pair[1].semitones, "st"))
+        )),
+        ("Pitch range", *(
+            (TOO_FEW, TOO_FEW, "–") if pair is None
+            else (_plain(pair[0].range, "st"), _plain(pair[1].range, "st"),
+                  _difference(pair[0].range, pair[1].range, "st"))
+        )),
+        ("Loudness of speech", _plain(before.speech_db, "dB"), _plain(after.speech_db, "dB"),
          _difference(before.speech_db, after.speech_db, "dB")),
         ("Duration", _plain(before.seconds, "s", 2), _plain(after.seconds, "s", 2),
          _difference(before.seconds, after.seconds, "s", 2)),
@@ -79,23 +129,10 @@ def changes_html(before: Measures, after: Measures) -> str:
     return f'<dl class="numbers" aria-label="What changed">{tiles}</dl>'
 
 
-def _hz(value: float | None) -> str:
-    return "no voice" if value is None else f"{value:.0f} Hz"
+def _plain(value: float, unit: str, digits: int = 1) -> str:
+    return f"{value:.{digits}f} {unit}".replace("-", "−")
 
 
-def _plain(value: float | None, unit: str, digits: int = 1) -> str:
-    return "–" if value is None else f"{value:.{digits}f} {unit}".replace("-", "−")
-
-
-def _difference(before: float | None, after: float | None, unit: str, digits: int = 1) -> str:
-    if before is None or after is None:
-        return "–"
+def _difference(before: float, after: float, unit: str, digits: int = 1) -> str:
     change = after - before
     return NO_CHANGE if abs(change) < 0.5 * 10**-digits else f"{change:+.{digits}f} {unit}".replace("-", "−")
-
-
-def _semitones(before: float | None, after: float | None) -> str:
-    if before is None or after is None:
-        return "–"
-    change = 12 * math.log2(after / before)
-    return NO_CHANGE if abs(change) < 0.05 else f"{change:+.1f} st".replace("-", "−")

@@ -84,7 +84,7 @@ def build_otherwise(context: Context) -> Otherwise:
             timing = gr.Radio(
                 [("These words and their timing stay", "first"), ("Words, timing and voice go over too", "between")],
                 value="first", label="Between the two", visible=False, elem_id="timing",
-                info="How far is said by the slider “Morph” above the cards.",
+                info="The slider “Morph” above the cards sets how far to go.",
             )  # fmt: skip
             voice = gr.Radio(
                 [("This one", "own"), ("The second recording's", "other")],
@@ -96,7 +96,7 @@ def build_otherwise(context: Context) -> Otherwise:
                     "<h3>As the model would say it</h3><p class=hint>The words stay, the prosody is drawn anew.</p>"
                 )
                 temperature = gr.Slider(
-                    0, 2, value=Sampling().latent_temperature, step=0.05, label="Latent temperature",
+                    0, 2, value=Sampling().latent_temperature, step=0.05, label="How freely (latent temperature)",
                     elem_id="draw-temperature", buttons=[],
                 )  # fmt: skip
                 draw = gr.Button(f"Draw {NUM_DRAWS}", elem_id="draw")

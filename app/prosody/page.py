@@ -10,14 +10,27 @@ from app.prosody.going_on import bind_keeping
 from app.prosody.keeping import build_keeping
 from app.prosody.otherwise import build_otherwise
 from app.prosody.parts import Parts
-from app.prosody.source_step import bind_arrival, bind_source_step, build_source_step
-from app.prosody.status import bind_status, build_status
+from app.prosody.runs import bind_cancel
+from app.prosody.source_step import SourceStep, bind_arrival, bind_source_step, build_source_step
+from app.prosody.status import build_status
 from app.prosody.visit import ProsodyVisit
 from app.prosody.workbench import build_workbench
 
 
 def build(context: Context) -> None:
     """Everything below the page's header, inside an open Blocks."""
+    source, parts = lay_out(context)
+    bind_cancel(parts)
+    bind_source_step(source, parts)
+    bind_editing(parts)
+    bind_otherwise(parts)
+    bind_keeping(parts)
+    if GradioContext.root_block is not None:
+        bind_arrival(parts, GradioContext.root_block)
+
+
+def lay_out(context: Context) -> tuple[SourceStep, Parts]:
+    """The page's widgets, without what they do."""
     visit = gr.State(ProsodyVisit(context.folder), delete_callback=ProsodyVisit.close)
     gr.HTML(
         '<div class="hero"><h1>The same words, said another way.</h1>'
@@ -29,11 +42,4 @@ def build(context: Context) -> None:
     workbench = build_workbench()
     otherwise = build_otherwise(context)
     keeping = build_keeping(context)
-    parts = Parts(context, visit, build_status(), workbench, workbench.range_tool, otherwise, keeping)
-    bind_status(parts.status, visit)
-    bind_source_step(source, parts)
-    bind_editing(parts)
-    bind_otherwise(parts)
-    bind_keeping(parts)
-    if GradioContext.root_block is not None:
-        bind_arrival(parts, GradioContext.root_block)
+    return source, Parts(context, visit, build_status(), workbench, workbench.range_tool, otherwise, keeping)

@@ -5,17 +5,17 @@ from typing import Any
 
 import gradio as gr
 
-from app.prosody.arrangement import Edit
+from app.prosody.arrangement import Edit, NotYetError
 from app.prosody.bench import Bench
 from app.prosody.cards import Card, Move, sorted_cards
 from app.prosody.status import Updates
 from engine import SettingsError
 
 KINDS = {
-    "shift": ("Shift", "By, σ", (-4.0, 4.0, 0.1, 1.0)),
-    "scale": ("Scale", "Times, around the mean", (-1.0, 3.0, 0.05, 1.5)),
+    "shift": ("Shift", "Shift by, σ", (-4.0, 4.0, 0.1, 1.0)),
+    "scale": ("Scale", "Movement, times as much", (-1.0, 3.0, 0.05, 1.5)),
     "flatten": ("Flatten", "", (0.0, 1.0, 1.0, 0.0)),
-    "smooth": ("Smooth", "Over, s", (0.04, 0.6, 0.02, 0.2)),
+    "smooth": ("Smooth", "Averaged over, s", (0.04, 0.6, 0.02, 0.2)),
 }
 TYPED_JS = """(start, end) => {
   document.dispatchEvent(new CustomEvent("undertone:typed-range", { detail: [start, end] }));
@@ -82,9 +82,9 @@ def stroke(bench: Bench, target: str, start: float | None, end: float | None, ki
     """
     card: Card | None = next((card for card in bench.cards if card.id == target), None)
     if card is None:
-        raise SettingsError("choose what to change in the range first.")
+        raise NotYetError("choose what to change in the range first.")
     if end is None or end <= (start or 0.0):
-        raise SettingsError("choose a time range first: drag over the figure, or type From and To.")
+        raise NotYetError("choose a time range first: drag over the figure, or type From and To.")
     if kind not in KINDS:
         raise SettingsError(f"{kind!r} is nothing that can be done to a curve; expected one of {', '.join(KINDS)}.")
     seconds = bench.after.speech.seconds

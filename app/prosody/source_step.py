@@ -22,9 +22,9 @@ from app.prosody.saved import applied, read_saved, saved_cut, saved_note, take_a
 from app.prosody.status import Updates
 from app.prosody.visit import ProsodyVisit, Task
 from app.prosody.working import reported
-from app.widgets import QUIET, Note, reaching, step_heading
+from app.widgets import EVERY, Note, reaching, step_heading
 from engine import Sampling, SettingsError, Speech, Take, UndertoneError
-from engine.prosody import Watch
+from engine.prosody import Cancelled, Watch
 
 DEFAULT_STEPS = Sampling().steps
 SOURCE = ClipUse(
@@ -81,22 +81,22 @@ def bind_source_step(step: SourceStep, parts: Parts) -> None:
     def work(visit: ProsodyVisit, task: Task, *values: Any) -> Iterator[Updates]:
         yield from analyse(parts, visit, task, *values)
 
-    started = step.analyse.click(begin, parts.visit, parts.status.outputs, **QUIET)
+    started = step.analyse.click(begin, parts.visit, parts.status.outputs, **EVERY)
     parts.work(started, "analyse", work, [panel.clip, panel.start, panel.length, step.seed, step.steps])
 
     def load(data: bytes | None, visit: ProsodyVisit) -> Updates:
         try:
             saved = read_saved(data or b"")
         except UndertoneError as error:
-            return parts.status.problem(error)
-        visit.wanted = saved
-        if visit.bench is not None and applied(visit.bench, saved) is None:
-            visit.wanted = None
-            visit.start("render")
-            controls = parts.workbench.show_controls(visit, visit.bench) | parts.otherwise.show(visit.bench)
-            return parts.status.busy("Waiting for the model") | controls
+            return parts.refused(visit, error)
+        with visit.lock:
+            visit.wanted = saved
+            if visit.bench is not None and applied(visit.bench, saved) is None:
+                visit.wanted = None
+                visit.start("render", visit.bench.now)
+                return parts.status.busy("Waiting for the model") | parts.controls(visit)
         start, length = visit.source.wanted_cut = saved_cut(saved)
-        return parts.status.idle(saved_note(saved, context.engine)) | {
+        return parts.idle(visit, saved_note(saved, context.engine)) | {
             panel.start: reaching(start, 10),
             panel.length: reaching(length, LONGEST_SECONDS),
             step.seed: saved.seed,
@@ -104,7 +104,7 @@ def bind_source_step(step: SourceStep, parts: Parts) -> None:
         }
 
     outputs = [*parts.outputs, panel.start, panel.length, step.seed, step.steps]
-    parts.work(step.saved.upload(load, [step.saved, parts.visit], outputs, **QUIET), "render", parts.render)
+    parts.work(step.saved.upload(load, [step.saved, parts.visit], outputs, **EVERY), "render", parts.render)
 
 
 def bind_arrival(parts: Parts, page: gr.Blocks) -> None:
@@ -119,14 +119,14 @@ def bind_arrival(parts: Parts, page: gr.Blocks) -> None:
         visit.handed = context.handovers.pick_up(str(ticket))
         if visit.handed is None:
             gone = "This take is gone, as its page was left a while ago. Open it again from the Continue page."
-            return parts.status.idle(Note("problem", gone))
+            return parts.idle(visit, Note("problem", gone))
         visit.start("analyse")
         return parts.status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
         yield from analyse(parts, visit, task, None, 0.0, 0.0, 0, DEFAULT_STEPS)
 
-    parts.work(page.load(arrive, parts.visit, parts.status.outputs, **QUIET), "analyse", work)
+    parts.work(page.load(arrive, parts.visit, parts.status.outputs, **EVERY), "analyse", work)
 
 
 def analyse(
@@ -152,7 +152,8 @@ def analyse(
         note = judge_cut(start, length, visit.source, parts.context.limits, SOURCE)
         clip = visit.source.clip
         if note.tone == "problem" or clip is None:
-            yield parts.status.idle(note if note.tone == "problem" else Note("problem", SOURCE.empty.text))
+            missing = Note("warning", "There is no speech yet. Record, upload or choose an example first.")
+            yield parts.done(visit, task, note if note.tone == "problem" else missing)
             return
         if wanted is not None and wanted.source.take is not None:
             source: Speech | Take = yield from take_again(engine, parts.status, task.run, clip, wanted.source.take)
@@ -167,25 +168,27 @@ def analyse(
         return Bench.open(engine, original, sampling, number, watch, statistics)
 
     bench = yield from parts.progress(reported(task.run, open_bench), "Saying it again")
-    visit.put(bench)
     note = _source_note(original)
     if wanted is not None:
         problem = applied(bench, wanted)
+        note = problem or Note("good", "These are the saved settings again.")
         if problem is None:
-            visit.wanted = None
-            note = Note("good", "These are the saved settings again.")
             yield from parts.make(task, bench, bench.now, "Speaking")
-        else:
-            note = problem
-    yield (
-        parts.workbench.show_source(visit, bench)
-        | parts.workbench.show_controls(visit, bench)
-        | parts.range_tool.show(bench)
-        | parts.otherwise.show(bench)
-        | parts.otherwise.no_draws()
-        | parts.keeping.show_continued(visit)
-    )
-    yield from parts.show(visit, bench, note)
+            visit.wanted = None
+    with visit.lock:
+        if task.run.stop.is_set():
+            raise Cancelled
+        visit.put(bench)
+        bench.shown = bench.now
+        shown = (
+            parts.workbench.show_source(visit, bench)
+            | parts.controls(visit)
+            | parts.range_tool.show(bench)
+            | parts.otherwise.no_draws()
+            | parts.keeping.show_continued(visit)
+        )
+    yield shown
+    yield from parts.show(visit, task, bench, bench.shown, note)
 
 
 def _settings(seed: float | None, steps: float) -> tuple[Sampling, int]:

@@ -1,5 +1,6 @@
 """What one visitor has on the Prosody page. Held by gr.State, never shared."""
 
+import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -7,6 +8,7 @@ from app.handover import HandedTake
 from app.prosody.arrangement import Arrangement
 from app.prosody.bench import Bench
 from app.visit import ClipHolder, Run, Visitor
+from app.widgets import Note
 from engine.prosody import EditedTake, ProsodySettings
 
 MOST_TAKES = 8
@@ -38,6 +40,12 @@ class ProsodyVisit(Visitor):
         handed: a take that came from the Continue page.
         wanted: saved settings, until the recordings they need are there.
         takes: that go on from edited speech, the newest last.
+        sequence: of the newest step of the sliders that has been heard of; older ones come too late.
+        said: the last note, which stays until the next run.
+        is_shown: whether the browser has the sounds of the bench.
+        heard: the arrangement that the browser's player has at full quality; None after a draft.
+        seen: the arrangement that the browser's figure, numbers and files belong to.
+        lock: held while an answer is made, as quick steps are answered side by side.
     """
 
     source: ClipHolder = field(default_factory=ClipHolder)
@@ -48,15 +56,38 @@ class ProsodyVisit(Visitor):
     wanted: ProsodySettings | None = None
     takes: list[EditedTake] = field(default_factory=list)
     serial: int = 0  # of what was sent to the browser, which leaves out what it has
+    sequence: int = 0
+    said: Note | None = None
+    is_shown: bool = False
+    heard: Arrangement | None = None
+    seen: Arrangement | None = None
+
+    def __post_init__(self) -> None:
+        self.lock = threading.RLock()  # no field: Gradio copies the fields of a state's first value
 
     def start(self, kind: Kind, arrangement: Arrangement | None = None, token: int = 0, card: str = "") -> None:
         """Begin a run; the one before is told to stop."""
-        self.task = Task(kind, self.begin(), arrangement, token, card)
+        with self.lock:
+            self.said = None
+            self.task = Task(kind, self.begin(), arrangement, token, card)
 
     def taken(self, kind: Kind) -> Task | None:
         """The task, if it is still the one that is wanted."""
         task = self.task
         return task if task is not None and task.kind == kind and not task.run.stop.is_set() else None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a task waits or works."""
+        task = self.task
+        return task is not None and not task.run.stop.is_set()
+
+    def rest(self, note: Note | None) -> None:
+        """The task is given up: the arrangement goes back to what is heard and seen."""
+        with self.lock:
+            self.said = note
+            if self.bench is not None:
+                self.bench.history.return_to(self.bench.shown)
 
     def next_serial(self) -> int:
         """Counts up."""
@@ -65,7 +96,9 @@ class ProsodyVisit(Visitor):
 
     def put(self, bench: Bench) -> None:
         """Work on something else."""
+        bench.number = self.next_serial()
         self.bench, self.takes, self.blind = bench, [], None
+        self.is_shown, self.heard, self.seen = False, None, None
 
     def keep(self, take: EditedTake) -> None:
         """One more take; the oldest goes when there are too many."""

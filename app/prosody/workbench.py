@@ -40,6 +40,8 @@ _LISTEN = """
 """
 _DESK = """
 <div class="tools desk">
+  <p class="hint">Each card moves one part of how it is said. Shift is in σ: 1 σ is how much that usually varies in
+  speech, and most speech stays inside the shaded part.</p>
   <div class="desk-bar">
     <button type="button" class="desk-reset-all">Reset all</button>
     <button type="button" class="desk-surprise">Surprise me</button>
@@ -50,7 +52,8 @@ _DESK = """
     <input type="range" min="0" max="1" step="0.05" aria-label="Morph from this recording to the second one">
     <output></output>
   </div>
-  <div class="desk-cards"></div>
+  <div class="desk-cards is-folded"></div>
+  <button type="button" class="desk-all" hidden></button>
 </div>
 """
 _RANGE = """
@@ -98,13 +101,14 @@ class Workbench:
             "recording": None if recording is None else samples_text(recording),
             "before": samples_text(bench.before.audio),
         }
+        visit.is_shown, visit.heard = True, None
         return {self.section: shown(True), self.source: sounds}
 
     def show_controls(self, visit: ProsodyVisit, bench: Bench) -> Updates:
-        """Where the sliders stand, after something else than a slider has moved them."""
+        """Where the sliders stand; the browser keeps what has been moved there since."""
         history = bench.history
         return {
-            self.desk: desk_value(bench, visit.next_serial()),
+            self.desk: desk_value(bench, visit.next_serial(), visit.sequence, not visit.under_way),
             # Their words too: Gradio drops them where the button was never shown before its first update.
             self.undo: gr.update(value="Undo", interactive=history.can_undo),
             self.redo: gr.update(value="Redo", interactive=history.can_redo),
@@ -112,15 +116,23 @@ class Workbench:
 
     def show_sound(self, visit: ProsodyVisit, bench: Bench) -> Updates:
         """What can be heard."""
-        return {self.edited: {"serial": visit.next_serial(), "after": samples_text(bench.after.audio)}}
+        visit.heard = bench.shown
+        samples = samples_text(bench.rendered[bench.shown].audio)
+        return {self.edited: {"serial": visit.next_serial(), "after": samples}}
+
+    def show_draft(self, visit: ProsodyVisit, token: int, rendering: Rendering) -> Updates:
+        """What can be heard while a slider moves."""
+        visit.heard = None
+        samples = samples_text(rendering.audio)
+        return {self.draft: {"serial": visit.next_serial(), "token": token, "samples": samples}}
 
     def show_picture(self, bench: Bench, unit_names: Sequence[str]) -> Updates:
         """What can be seen and read; measures both sounds where that has not been done."""
-        before, after = bench.measures(Arrangement()), bench.measures(bench.now)
+        before, after = bench.measures(Arrangement()), bench.measures(bench.shown)
         shown = [
             (card.dimension, card.id, card.title) for card in sorted_cards(bench.cards) if card.dimension is not None
         ]
-        sides = _side(bench.before, before), _side(bench.after, after)
+        sides = _side(bench.before, before), _side(bench.rendered[bench.shown], after)
         figure, axes = overlay_figure(*sides, shown, unit_names)
         known = {card.id for card in bench.cards}
         return {
@@ -136,9 +148,9 @@ def build_workbench() -> Workbench:
     with gr.Column(elem_id="workbench", elem_classes=AWAY) as section:  # its scripts run from the start
         step_heading(2, "Move it, hear it, see it")
         _script_widget(_LISTEN, "listen")
-        numbers = gr.HTML(elem_id="prosody-numbers")
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=6, min_width=320, elem_id="figure-side"):
+                numbers = gr.HTML(elem_id="prosody-numbers")
                 range_bar = _script_widget(_RANGE, "range")
                 plot = gr.Plot(show_label=False, label="Before and after", elem_id="prosody-figure")
                 range_tool = build_range_tool()
@@ -150,11 +162,21 @@ def build_workbench() -> Workbench:
     return Workbench(section, undo, redo, source, edited, draft, audition, desk, range_bar, plot, numbers, range_tool)
 
 
-def desk_value(bench: Bench, revision: int) -> dict[str, Any]:
-    """What the cards show."""
+def desk_value(bench: Bench, revision: int, sequence: int = 0, idle: bool = True) -> dict[str, Any]:
+    """What the cards show.
+
+    Args:
+        revision: counts up; the browser leaves out what it has.
+        sequence: of the browser's newest step that is in it.
+        idle: whether nothing is under way.
+    """
     now = bench.now
     return {
         "revision": revision,
+        "bench": bench.number,
+        "sequence": sequence,
+        "idle": idle,
+        "arrangement": str(hash(now)),
         "cards": [_card_value(card) for card in sorted_cards(bench.cards)],
         "values": {card.id: _values(now.move(card)) for card in bench.cards},
         "strokes": [stroke_text(stroke, bench.cards) for stroke in now.strokes],
@@ -163,8 +185,10 @@ def desk_value(bench: Bench, revision: int) -> dict[str, Any]:
 
 
 def _card_value(card: Card) -> dict[str, Any]:
-    names = ("id", "name", "tag", "evidence", "basis", "low", "high")
-    return {name: getattr(card, name) for name in names} | {"band": [round(edge, 2) for edge in card.band]}
+    names = ("id", "name", "title", "tag", "plain", "evidence", "basis", "low", "high")
+    expected = None if card.expected is None else card.expected.text
+    band = [round(edge, 2) for edge in card.band]
+    return {name: getattr(card, name) for name in names} | {"expected": expected, "band": band}
 
 
 def _values(move: Move) -> list[float]:

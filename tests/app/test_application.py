@@ -21,6 +21,15 @@ def test_the_page_is_served_with_its_title(client: TestClient) -> None:
     assert "Undertone" in response.text
 
 
+def test_a_shared_link_shows_the_pages_own_name_and_words(client: TestClient) -> None:
+    for path, title in (("/", "Continue · Undertone"), ("/prosody/", "Prosody · Undertone")):
+        page = client.get(path).text
+        tags = re.findall(r'<meta (?:property|name)="(?:og|twitter):[^>]*>', page)
+        assert f'<meta property="og:title" content="{title}" />' in tags
+        assert len(tags) == len(set(tags)) == 7
+        assert not any("radio" in tag or "{" in tag or "http" in tag for tag in tags)
+
+
 def test_neither_theme_nor_style_fetch_anything_from_elsewhere(client: TestClient) -> None:
     config = client.get("/config").json()
     assert config["stylesheets"] == []

@@ -12,7 +12,7 @@ from app.prosody.bench import KEPT_RENDERINGS, Bench, Original
 from app.prosody.cards import Move
 from app.prosody.clip_evidence import clip_evidence
 from app.prosody.files import heard, saved
-from app.prosody.measures import NO_CHANGE, changes, measure
+from app.prosody.measures import NO_CHANGE, TOO_FEW, changes, measure
 from app.prosody.saved import applied, read_saved
 from app.prosody.visit import ProsodyVisit
 from app.prosody.working import reported
@@ -199,17 +199,17 @@ def test_a_dimension_that_follows_the_energy_is_named_after_it(speech: Speech) -
 def test_numbers_tell_an_octave_and_six_decibels() -> None:
     low = speechlike(2.0, hz=110)
     rows = {row[0]: row[3] for row in changes(measure(low), measure(0.5 * speechlike(2.0, hz=220)))}
-    assert rows["F0 mean"].startswith(("+11.", "+12."))
+    assert rows["Pitch (mean F0)"].startswith(("+11.", "+12."))
     assert rows["Duration"] == NO_CHANGE
     same = [row[3] for row in changes(measure(low), measure(low))]
     assert set(same) == {NO_CHANGE}
     halved = {row[0]: row[3] for row in changes(measure(low), measure(0.5 * low))}
-    assert halved["Energy of speech"] == "−6.0 dB"
+    assert halved["Loudness of speech"] == "−6.0 dB"
 
 
 def test_silence_has_no_pitch_to_compare() -> None:
     rows = changes(measure(torch.zeros(16_000)), measure(speechlike(1.0)))
-    assert rows[0][1] == "no voice"
+    assert rows[0][1] == TOO_FEW
     assert rows[0][3] == "–"
 
 

@@ -10,13 +10,14 @@ import pytest
 
 from app.application import PAGES, build_page
 from app.context import MODEL_QUEUE, Context
+from app.prosody import runs
 from app.prosody.bench import Bench, Original
 from app.prosody.borrowing import borrowed
 from app.prosody.cards import cards_of_report, sorted_cards
 from app.prosody.overlay import overlay_figure
-from app.prosody.page import build
+from app.prosody.page import build, lay_out
+from app.prosody.parts import Parts
 from app.prosody.range_tool import stroke
-from app.prosody.status import Status
 from app.prosody.visit import ProsodyVisit
 from app.prosody.workbench import desk_value
 from app.visit import Run
@@ -102,7 +103,7 @@ def test_cards_come_from_the_report_where_there_is_one(bench: Bench) -> None:
     report = probe_report(bench.original.speech.latents.shape[1])
     shown = sorted_cards(cards_of_report(report))
     assert [card.name for card in shown] == ["Pitch height", "Loudness", "Dimension 1", "Dimension 0", "Dimension 3"]
-    assert [card.tag for card in shown] == ["direction", "z3", "z2", "z1", "z4"]
+    assert [card.tag for card in shown] == ["all z together", "z3", "z2", "z1", "z4"]
     assert all("40 clips of 8 speakers" in card.basis for card in shown)
     assert shown[0].edit(bench.now.move(shown[0])).kind == "direction"
 
@@ -156,45 +157,62 @@ def test_the_figure_draws_each_latent_in_a_panel_of_its_own(bench: Bench) -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "words"), [(Cancelled(), "Cancelled"), (SettingsError("seed is 3; expected 4."), "Seed is 3")]
+    ("error", "words"),
+    [
+        (Cancelled(), "Cancelled"),
+        (SettingsError("seed is 3; expected 4."), "Seed is 3"),
+        (ZeroDivisionError("/a/path/of/the/server"), "went wrong on the server"),
+    ],
 )
-def test_work_that_fails_ends_the_run_and_says_why(context: Context, error: Exception, words: str) -> None:
-    status, visit = a_status(), ProsodyVisit(context.folder)
+def test_work_that_fails_ends_the_run_and_says_why(parts: Parts, error: Exception, words: str) -> None:
+    visit = ProsodyVisit(parts.context.folder)
     visit.start("render")
     task = visit.taken("render")
     assert task is not None
-    shown = list(status.guarded(visit, task, failing(error)))
+    shown = list(runs.guarded(parts, visit, task, failing(error)))
     assert task.run.stop.is_set()
     assert visit.run is None
-    assert [words in update[status.note] for update in shown] == [True]
+    assert [words in update[parts.status.note] for update in shown] == [True]
+    assert "/a/path" not in str(shown)
 
 
-def test_work_that_was_replaced_says_nothing(context: Context) -> None:
-    status, visit = a_status(), ProsodyVisit(context.folder)
+def test_work_that_was_replaced_says_nothing(parts: Parts) -> None:
+    visit = ProsodyVisit(parts.context.folder)
     visit.start("render")
     task = visit.taken("render")
     assert task is not None
-    work = status.guarded(visit, task, waiting(task.run))
+    work = runs.guarded(parts, visit, task, waiting(task.run))
     next(work)
     visit.start("draft")
     assert list(work) == []
     assert visit.taken("draft") is not None
 
 
-def test_work_that_comes_too_late_leaves_the_newer_task_alone(context: Context) -> None:
+def test_work_that_comes_too_late_leaves_the_newer_task_alone(parts: Parts) -> None:
     """A draft that waited for the model while the slider was let go must not end the rendering that followed."""
-    status, visit = a_status(), ProsodyVisit(context.folder)
+    visit = ProsodyVisit(parts.context.folder)
     visit.start("draft")
     visit.start("render")
-    assert list(status.run(visit, "draft", lambda visit, task: failing(SettingsError("never")))) == []
+    assert list(runs.run(parts, visit, "draft", lambda visit, task: failing(SettingsError("never")))) == []
     assert visit.taken("render") is not None
-    assert list(status.run(visit, "render", lambda visit, task: iter([{}]))) == [{}]
+    assert list(runs.run(parts, visit, "render", lambda visit, task: iter([{}]))) == [{}]
     assert visit.taken("render") is None
 
 
-def a_status() -> Status:
+def test_work_that_finds_nothing_to_do_says_that_nothing_is_under_way(parts: Parts) -> None:
+    """Else "Speaking" would stay, where the answer that says so came after the work had ended."""
+    visit = ProsodyVisit(parts.context.folder)
+    visit.start("render")
+    visit.cancel()
+    (update,) = runs.run(parts, visit, "render", lambda visit, task: failing(SettingsError("never")))
+    assert update[parts.status.note] == ""
+    assert update[parts.status.cancel]["visible"] is False
+
+
+@pytest.fixture
+def parts(context: Context) -> Parts:
     with gr.Blocks():
-        return Status(gr.HTML(), gr.Button())
+        return lay_out(context)[1]
 
 
 def failing(error: Exception) -> Iterator[dict[Any, Any]]:

@@ -49,6 +49,25 @@ def test_what_was_heard_live_is_the_first_take(engine: Engine, visit: Visit) -> 
     np.testing.assert_array_equal(heard, expected)
 
 
+def test_the_browser_is_told_where_the_prompt_ends(engine: Engine, visit: Visit) -> None:
+    reports, broadcast = finish(engine, visit)
+    assert broadcast.value()["prompt"] == reports[-1].takes[0].prompt_samples
+
+
+def test_a_fault_of_the_server_ends_the_run_and_keeps_its_words_to_itself(
+    context: Context, visit: Visit, parts: tuple[Any, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise OSError("/a/path/of/the/server")
+
+    monkeypatch.setattr(type(context.engine), "analyse", fail)
+    visit.begin()
+    *_, last = run_updates(context, visit, 0.5, 1.5, VALUES, *parts)
+    assert "went wrong" in last[parts[0].note]
+    assert "/a/path" not in str(last)
+    assert visit.run is None
+
+
 def test_the_same_seed_gives_the_same_takes(engine: Engine, visit: Visit) -> None:
     first, second = (finish(engine, visit)[0][-1].takes for _ in range(2))
     for one, other in zip(first, second, strict=True):

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.continue_site import Site
+from tests.browser.prosody_site import ProsodySite
 
 Visit = Callable[..., Site]
 PHONE = {"width": 390, "height": 844}
@@ -89,3 +90,82 @@ def test_buttons_are_large_enough_for_a_thumb(visit_site: Visit, clips: dict[str
         box = site.page.locator(selector).bounding_box()
         assert box is not None
         assert box["height"] >= 34, f"{selector} is {box['height']} px high"
+
+
+NARROW = {"width": 320, "height": 700}
+
+
+def test_the_narrowest_phone_shows_everything_without_scrolling_sideways(
+    visit_site: Visit, visit_prosody: Callable[..., ProsodySite], clips: dict[str, Path]
+) -> None:
+    site = visit_site(**NARROW)
+    assert site.width() <= NARROW["width"]
+    site.upload(clips["low"])
+    expect(site.prompt_note).to_contain_text("Good level")
+    site.settings(seconds=1, takes=2)
+    site.go.click()
+    site.finish()
+    assert site.width() <= NARROW["width"]
+    prosody = visit_prosody(**NARROW)
+    assert prosody.width() <= NARROW["width"]
+    prosody.analyse(clips["low"])
+    assert prosody.width() <= NARROW["width"]
+
+
+def test_the_focus_is_seen_on_every_control_that_the_keyboard_reaches(visit_site: Visit) -> None:
+    site = visit_site()
+    for selector in ("#preset input", "#seconds input[type=range]", "#takes input", "#new-seed input", "#go"):
+        tab_to(site.page, selector)
+        shown = site.page.evaluate("""() => {
+            const active = document.activeElement;
+            return [active, active.closest("label")].filter(Boolean).map((e) => getComputedStyle(e))
+                .some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
+        }""")
+        assert shown, f"the focus on {selector} is not seen"
+
+
+def test_the_focus_stays_when_a_run_begins_and_ends(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    site.upload(clips["low"])
+    expect(site.prompt_note).to_contain_text("Good level")
+    site.settings(seconds=17, takes=4, steps=60)
+    site.go.focus()
+    site.page.keyboard.press("Enter")
+    expect(site.cancel).to_be_focused()
+    site.page.keyboard.press("Enter")
+    expect(site.run_note).to_contain_text("Cancelled")
+    expect(site.go).to_be_focused()
+
+
+def test_a_page_with_a_clip_asks_before_it_is_left(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    site.page.on("dialog", stay)
+    site.page.reload()
+    site.go.wait_for()
+    assert asked == []
+    site.upload(clips["low"])
+    expect(site.prompt_note).to_contain_text("Good level")
+    site.page.reload()
+    assert asked == ["beforeunload"]
+
+
+def test_a_recording_shows_how_long_it_is(visit_site: Visit) -> None:
+    site = visit_site()
+    site.page.locator("#clip .record-button").click()
+    expect(site.page.locator(".clip-clock")).to_have_text("2 s")
+    site.page.locator("#clip .stop-button").click()
+    expect(site.page.locator(".clip-clock")).to_have_count(0)
+
+
+def test_record_without_a_microphone_says_what_to_do(visit_site: Visit) -> None:
+    site = visit_site()
+    site.page.evaluate("""() => { navigator.mediaDevices.getUserMedia =
+        () => Promise.reject(new DOMException("none", "NotFoundError")); }""")
+    site.page.locator("#clip .record-button").click()
+    expect(site.page.locator(".clip-said")).to_contain_text("There is no microphone")

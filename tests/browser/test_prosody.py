@@ -67,7 +67,7 @@ def test_a_draft_is_heard_while_the_slider_moves_and_full_quality_follows(
     for version in ("Before", "Recording", "After"):
         site.page.get_by_role("button", name=version, exact=True).click()
         expect(site.player).to_have_attribute("data-version", version.lower())
-    expect(site.page.locator("#prosody-numbers")).to_contain_text("Energy of speech")
+    expect(site.page.locator("#prosody-numbers")).to_contain_text("Loudness of speech")
 
 
 def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
@@ -223,3 +223,34 @@ def serious(page: Page) -> list[str]:
     return [
         f"{item['id']}: {item['nodes'][0]['html'][:160]}" for item in found if item["impact"] in ("serious", "critical")
     ]
+
+
+def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
+    visit_prosody: Visit, clips: dict[str, Path]
+) -> None:
+    """Three Shift values 150 ms apart said "Speaking" for ever; a refused range wiped figure, numbers and buttons."""
+    site = visit_prosody()
+    site.analyse(clips["low"], steps=12)
+    field = site.card("z1").locator("[data-part='0'] .desk-number")
+    for value in ("0.5", "1", "1.5"):
+        field.fill(value)
+        field.press("Enter")
+        site.page.wait_for_timeout(150)
+    expect(site.shift("z1")).to_have_value("1.5", timeout=PATIENCE_MS)
+    for expected, press in ((1.5, ()), (1.0, ("undo",)), (1.5, ("redo",)), (0.5, ("undo", "undo"))):
+        for button in press:
+            site.page.locator(f"#{button}").click()
+        expect(site.shift("z1")).to_have_value(f"{expected:g}", timeout=PATIENCE_MS)
+        expect(site.page.locator("#cancel")).not_to_be_visible(timeout=PATIENCE_MS)
+        site.settled()
+        assert [edit["shift"] for edit in json.loads(site.saved("json"))["edit"]["edits"]] == [expected]
+    sound = site.saved()
+    site.page.locator("#range-apply").click()
+    expect(site.note).to_contain_text("time range first", timeout=PATIENCE_MS)
+    site.settled()
+    expect(site.page.locator("#undo")).to_have_text("Undo")
+    expect(site.page.locator("#prosody-numbers")).to_contain_text("Duration")
+    expect(site.page.locator("#prosody-figure .js-plotly-plot")).to_be_visible()
+    expect(site.page.get_by_role("button", name="Recording", exact=True)).to_be_visible()
+    assert site.saved() == sound
+    expect(site.shift("z1")).to_have_value("0.5")
