@@ -69,7 +69,7 @@ def behind_proxies(app: ASGIApp, proxies: TrustedProxies) -> ASGIApp:
         nonlocal warned
         if scope["type"] in ("http", "websocket"):
             scope = {**scope, "client": _plain(scope.get("client"))}
-            if not warned and _is_forwarded(scope) and not _is_named(scope["client"], proxies):
+            if not warned and _is_forwarded(scope) and not is_named(scope["client"], proxies):
                 warned = True
                 logger.warning("%s", _unnamed(scope["client"]))
         await believing(scope, receive, send)  # type: ignore[arg-type]
@@ -133,7 +133,8 @@ def _is_forwarded(scope: Scope) -> bool:
     return any(name == b"x-forwarded-for" for name, _ in scope["headers"])
 
 
-def _is_named(client: Any, proxies: TrustedProxies) -> bool:
+def is_named(client: Any, proxies: TrustedProxies) -> bool:
+    """Return whether a connection, (address, port), comes from a proxy that was named."""
     try:
         address = ipaddress.ip_address(client[0])
     except (TypeError, ValueError):

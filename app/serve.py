@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from app.client_address import TrustedProxies, behind_proxies
+from app.client_address import TrustedProxies, behind_proxies, is_named
 from app.work_folder import work_folder
 from engine.errors import UndertoneError
 
@@ -57,6 +57,7 @@ def serve(
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         from app.laboratory import Laboratory
+        from app.server.connections import ConnectionBounds
         from app.server.front import run_front
         from app.server.process import Playground
         from studies.store import Places, opened
@@ -76,7 +77,8 @@ def serve(
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
             laboratory = Laboratory.on(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)
-            asyncio.run(run_front(listener, laboratory, playground, behind=behind))
+            bounds = ConnectionBounds(is_proxy=lambda address: is_named((address, 0), proxies))
+            asyncio.run(run_front(listener, laboratory, playground, bounds, behind))
 
 
 def _found(examples: Path) -> Path:
