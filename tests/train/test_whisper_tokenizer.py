@@ -17,13 +17,14 @@ from engine.tokenizers.whisper_encoder import WhisperEncoder
 from tests.clips import speechlike
 from tests.train.tiny_recipes import weights_after
 from train.augmentation import AugmentationConfig, band_limited, coloured_noise, disturbed, hum, reverberant
+from train.ctc import ctc_with_unknown
 from train.export import load_tokenizer, trained_numbers
 from train.phones import Lexicon
 from train.prepare import read_index
 from train.runs import run_any_tokenizer
 from train.text.alignment import align_corpus
 from train.tokens import TokenFile, assign_tokens
-from train.whisper_tokenizer import WhisperBatch, WhisperRecipe, WhisperStage, ctc_with_unknown, spoken_classes
+from train.whisper_tokenizer import WhisperRecipe, WhisperStage
 
 SIZES = WhisperConfig(dim=64, num_layers=2, num_heads=1, feedforward_dim=32, max_frames=200)
 
@@ -54,16 +55,6 @@ def recipe(weights: Path, lexicon: Lexicon) -> WhisperRecipe:
     )
 
 
-def test_a_word_that_the_dictionary_lacks_is_one_class_that_fits_anything(lexicon: Lexicon) -> None:
-    unknown = len(lexicon.inventory) + 1
-    known = lexicon.classes("the cat sat")
-    assert known is not None
-    assert spoken_classes(lexicon, "The cat sat.") == known
-    assert spoken_classes(lexicon, "the cat zyzzyva sat") == [*known[:5], unknown, *known[5:]]
-    assert spoken_classes(lexicon, "zyzzyva") is None
-    assert spoken_classes(lexicon, "") is None
-
-
 def test_what_is_said_in_an_unknown_word_costs_nothing_and_what_is_around_it_does() -> None:
     """Phones 1 and 2 are known, then comes an unknown word in which 3 and 1 are heard."""
     heard = torch.tensor([1, 1, 0, 2, 2, 0, 3, 3, 1, 1])
@@ -71,8 +62,7 @@ def test_what_is_said_in_an_unknown_word_costs_nothing_and_what_is_around_it_doe
 
     def loss(*classes: int) -> float:
         one = torch.tensor
-        batch = WhisperBatch(torch.zeros(1, 20, 80), one([10]), one(list(classes)), one([len(classes)]))
-        return float(ctc_with_unknown(log_probs, batch))
+        return float(ctc_with_unknown(log_probs, one([10]), one(list(classes)), one([len(classes)])))
 
     assert loss(1, 2, 4) < 0.05
     assert loss(1, 2, 3, 1) < 0.05
