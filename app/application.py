@@ -128,7 +128,7 @@ def mount_pages(app: FastAPI, context: PageContext, pages: Sequence[Page], navig
 
 
 def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Blocks:
-    """The page between the site's header and footer."""
+    """Build the page between the site's header and footer."""
     with gr.Blocks(
         title=f"{page.title} · Undertone",
         analytics_enabled=False,
@@ -152,14 +152,14 @@ def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Bl
 
 
 def head_html() -> str:
-    """What every page has in its head."""
+    """Return what every page has in its head."""
     names = ("radio_groups.js", "focus.js", "recording.js")
     script = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
     return f'<meta name="description" content="A playground for spoken language models"><script>{script}</script>'
 
 
 def header_html(page: Page, pages: Sequence[Page]) -> str:
-    """Name and navigation; a lone page needs no navigation."""
+    """Return the site's name and navigation as HTML; a lone page needs no navigation."""
     links = "".join(
         f'<a href="{escape(other.path)}"{" aria-current=page" if other is page else ""}>{escape(other.title)}</a>'
         for other in pages
@@ -169,6 +169,6 @@ def header_html(page: Page, pages: Sequence[Page]) -> str:
 
 
 def footer_html(context: PageContext) -> str:
-    """Which model speaks here."""
+    """Return the footer, which names the model, as HTML."""
     model = f"Model: {escape(context.model_name)}. " if context.model_name else ""
     return f'<footer class="site">{model}Speech made here is synthetic.</footer>'

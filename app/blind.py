@@ -41,7 +41,7 @@ class BlindPair:
         return {"round": self.round, "sounds": [samples_text(sound) for sound in sounds]}
 
     def reveal(self, choice: Choice) -> str:
-        """One sentence that says which was which and what was chosen."""
+        """Return one sentence that says which was which and what was chosen."""
         x, y = self.names
         which = f"X was {x}, Y was {y}."
         if choice == "none":

@@ -48,7 +48,7 @@ class Context:
 
     @property
     def limits(self) -> AudioLimits:
-        """Of a prompt."""
+        """Return the limits of a prompt."""
         return self.engine.limits
 
     @property
@@ -58,7 +58,7 @@ class Context:
 
     @property
     def unit_names(self) -> tuple[str, ...]:
-        """What the token strip calls each token."""
+        """Return the names that the token strip gives to each token."""
         config = self.engine.bundle.config
         names = unit_names(config.tokenizer)
         return names + ("end",) * (config.model.num_token_ids - len(names))

@@ -51,12 +51,12 @@ class RunPanel:
 
     @property
     def outputs(self) -> list[Any]:
-        """What the beginning and the end of a run change."""
+        """Return the widgets that the beginning and the end of a run change."""
         return [self.go, self.cancel, *self.reports]
 
     @property
     def reports(self) -> list[Any]:
-        """What changes in between; a button that is drawn anew at every report would lose clicks."""
+        """Return the widgets that change in between; a button drawn anew at every report would lose clicks."""
         return [self.note, self.live]
 
 
@@ -75,7 +75,7 @@ class FigurePanel:
 
 
 def build(context: Context) -> None:
-    """Everything below the page's header, inside an open Blocks."""
+    """Build everything below the page's header, inside an open Blocks."""
     limits = context.limits
     visit = gr.State(context.new_visit(), delete_callback=Visit.close)
     gr.HTML(
@@ -197,7 +197,7 @@ def run_updates(
     tray: Tray,
     figure: FigurePanel,
 ) -> Iterator[dict[Any, Any]]:
-    """What the page shows while the model works, and at the end; an error changes only the note."""
+    """Yield what the page shows while the model works, and at the end; an error changes only the note."""
     run = visit.run
     if run is None or not run.start():
         return

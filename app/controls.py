@@ -45,12 +45,12 @@ class Controls:
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """What a run reads."""
+        """Return the widgets that a run reads."""
         return [self.preset, self.seconds, self.takes, self.seed, *self.sampling]
 
     @property
     def sampling(self) -> list[gr.components.Component]:
-        """What a preset sets."""
+        """Return the widgets that a preset sets."""
         return [self.token_temperature, self.top_p, self.latent_temperature, self.guidance, self.steps, self.end]
 
 
@@ -133,7 +133,7 @@ def build_controls(max_seconds: float, own_guidance: float) -> Controls:
 
 
 def control_values(sampling: Sampling, own_guidance: float) -> list[Any]:
-    """What `Controls.sampling` show for these settings of a model with this guidance."""
+    """Return the values of `Controls.sampling` for these settings of a model with this guidance."""
     guidance = own_guidance if sampling.guidance is None else sampling.guidance
     return [
         sampling.token_temperature, sampling.top_p, sampling.latent_temperature, guidance, sampling.steps, sampling.end
@@ -168,7 +168,7 @@ def draw_seed() -> int:
 
 
 def matching_preset(sampling: Sampling) -> str:
-    """Name of the preset with these settings, else custom."""
+    """Return the name of the preset with these settings, else custom."""
     return next((name for name, values in PRESETS.items() if values == sampling), CUSTOM)
 
 

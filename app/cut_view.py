@@ -31,7 +31,7 @@ def follow_sliders_js(view_id: str) -> str:
 
 
 def cut_view(view_id: str) -> gr.HTML:
-    """The widget; its value is what `cut_value` makes, its `select` event carries `start` and `length` in seconds."""
+    """Build the widget; its value is from `cut_value`, its `select` event carries `start` and `length` in seconds."""
     return gr.HTML(
         value=None,
         html_template=_TEMPLATE,
@@ -44,7 +44,7 @@ def cut_view(view_id: str) -> gr.HTML:
 def cut_value(
     waveform: Tensor, seconds: float, url: str, start: float, length: float, limits: tuple[float, float], noun: str
 ) -> dict[str, Any]:
-    """What the browser draws: peaks of the waveform, where the sound can be heard, and the first cut.
+    """Return what the browser draws: the waveform's peaks, where the sound can be heard, and the first cut.
 
     Args:
         waveform: [samples] at any rate.

@@ -27,7 +27,7 @@ class Handovers:
     _offers: weakref.WeakValueDictionary[str, HandedTake] = field(default_factory=weakref.WeakValueDictionary)
 
     def offer(self, offers: dict[str, HandedTake], take: Take, name: str) -> str:
-        """The ticket of a take; the same one when it is offered again.
+        """Return the ticket of a take; the same one when it is offered again.
 
         Args:
             offers: of the visitor, who keeps them alive.
@@ -42,5 +42,5 @@ class Handovers:
         return ticket
 
     def pick_up(self, ticket: str) -> HandedTake | None:
-        """What was offered; None where its visitor has gone or the ticket is wrong."""
+        """Return what was offered; None where its visitor has gone or the ticket is wrong."""
         return self._offers.get(ticket)

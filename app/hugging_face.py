@@ -21,7 +21,7 @@ _NEEDED = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OPENID_PROVIDER_URL")  # a
 
 
 def is_offered(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this machine is a Space with sign-in switched on."""
+    """Return whether this machine is a Space with sign-in switched on."""
     return all(environment.get(name) for name in _NEEDED)
 
 
@@ -86,7 +86,7 @@ def _router(oauth: "OAuth", sign_in: SignIn, environment: Mapping[str, str]) -> 
 
 
 def admit_account(sign_in: SignIn, account: str, owner: str | None) -> Admin | None:
-    """Who this Hugging Face account is here, if anybody; the owner of the Space is entered as an admin."""
+    """Return who this account is here, if anybody; the owner of the Space is entered as an admin."""
     name = f"hf:{account}"
     with sign_in.db.session() as transaction:
         user = transaction.get(AdminUser, name)

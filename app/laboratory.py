@@ -67,7 +67,7 @@ class Laboratory:
 
     @classmethod
     def on(cls, db: Database, places: Places, folder: Path) -> "Laboratory":
-        """The laboratory on an open database."""
+        """Return the laboratory on an open database."""
         secret = load_secret(places.data)
         sessions = Sessions(db, places.media, secret, places.backups)
         return cls(places, sessions, SignIn(db, secret), folder)
@@ -78,7 +78,7 @@ class Laboratory:
 
     @cached_property
     def desk(self) -> Desk:
-        """What the Results page works on."""
+        """Return what the Results page works on."""
         return Desk(self.sign_in, self.places, self.folder)
 
     def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:

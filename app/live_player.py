@@ -24,7 +24,7 @@ HUSH_JS = "(...inputs) => { document.dispatchEvent(new CustomEvent('undertone:hu
 
 
 def live_player() -> gr.HTML:
-    """The widget; its value is `Broadcast.value()`."""
+    """Build the widget; its value is `Broadcast.value()`."""
     return gr.HTML(
         value=None,
         html_template=_TEMPLATE,
@@ -35,7 +35,7 @@ def live_player() -> gr.HTML:
 
 
 def samples_text(audio: Tensor) -> str:
-    """[samples] in [-1, 1] as base64 of 16-bit integers, which a browser plays without a codec."""
+    """Return [samples] in [-1, 1] as base64 of 16-bit integers, which a browser plays without a codec."""
     ints = (audio.detach().cpu().clamp(-1, 1) * 32767).round().short().numpy().astype("<i2")
     return base64.b64encode(ints.tobytes()).decode("ascii")
 
@@ -57,5 +57,5 @@ class Broadcast:
         self.chunks.append(samples_text(audio))
 
     def value(self, done: bool = False) -> dict[str, Any]:
-        """The widget's value."""
+        """Return the widget's value."""
         return {"run": self.run, "chunks": list(self.chunks), "done": done, "prompt": self.prompt_samples}

@@ -47,7 +47,7 @@ def _question(scale: Scale, name: str) -> gr.Radio:
 
 
 def bind_quick_rating(context: Context, visit: gr.State, rating: QuickRating, index: int) -> None:
-    """Every answer is saved as it is given, marked as casual."""
+    """Bind the rating's buttons; every answer is saved as it is given, marked as casual."""
 
     def save(visit: Visit, value: float, name: str, request: gr.Request) -> str:
         opinions = context.take_opinions

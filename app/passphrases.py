@@ -21,7 +21,7 @@ class PassphraseError(UndertoneError):
 
 
 def hash_passphrase(passphrase: str) -> str:
-    """scrypt with a salt of its own, as `scrypt$cost$block$lanes$salt$hash`."""
+    """Return scrypt with a salt of its own, as `scrypt$cost$block$lanes$salt$hash`."""
     if len(passphrase) < MIN_LETTERS:
         raise PassphraseError(
             f"the passphrase has {len(passphrase)} characters; it needs at least {MIN_LETTERS}. Four words will do."
@@ -31,7 +31,7 @@ def hash_passphrase(passphrase: str) -> str:
 
 
 def matches(passphrase: str, stored: str) -> bool:
-    """Whether this is the passphrase of a stored hash; takes as long when there is none to compare with."""
+    """Return whether this is the passphrase of a stored hash; takes as long when there is none to compare with."""
     known = stored.startswith("scrypt$")
     _, cost, block, lanes, salt, digest = (stored if known else _decoy()).split("$")
     tried = _digest(passphrase, bytes.fromhex(salt), int(cost), int(block), int(lanes))

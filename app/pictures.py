@@ -28,7 +28,7 @@ def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
 
 
 def take_plot(visit: Visit, index: int, unit_names: Sequence[str]) -> PlotData | None:
-    """The figure of one of the visit's takes, computed once."""
+    """Return the figure of one of the visit's takes, computed once."""
     if index not in range(len(visit.takes)):
         return None
     if index not in visit.figures:
@@ -37,6 +37,6 @@ def take_plot(visit: Visit, index: int, unit_names: Sequence[str]) -> PlotData |
 
 
 def build_plot() -> gr.Plot:
-    """The widget."""
+    """Build the widget."""
     label = "Waveform, mel spectrogram, pitch, energy, tokens and latents"
     return gr.Plot(show_label=False, label=label, elem_id="figure")

@@ -20,12 +20,12 @@ SAFE_HEADERS = {
 
 @cache
 def plain_style() -> str:
-    """The style sheet of these pages."""
+    """Return the style sheet of these pages."""
     return _STYLE_PATH.read_text(encoding="utf-8")
 
 
 def plain_page(title: str, body: str, status: int = 200, script: str = "", style: str = "") -> HTMLResponse:
-    """A whole page.
+    """Return a whole page.
 
     Args:
         title: shown in the browser's tab.
@@ -58,12 +58,12 @@ def plain_page(title: str, body: str, status: int = 200, script: str = "", style
 
 
 def _source(text: str) -> str:
-    """The hash by which a policy allows an inline text."""
+    """Return the hash by which a policy allows an inline text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" if text else "'none'"
 
 
 def problem_page(title: str, text: str, back: str, status: int = 400) -> HTMLResponse:
-    """What went wrong and a way back."""
+    """Return a page that says what went wrong and offers a way back."""
     body = f"""
 <main id="main" class="card narrow">
   <h1>{escape(title)}</h1>

@@ -84,7 +84,7 @@ HEIGHT_PIXELS = 780
 
 
 def utterance_figure(picture: Picture) -> go.Figure:
-    """The linked figure; about 150 kB of JSON for 13 s."""
+    """Draw the linked figure; about 150 kB of JSON for 13 s."""
     panels = (*PANELS[:-1], replace(PANELS[-1], title=_latents_title(picture.latents.shape[1])))
     figure = go.Figure(layout=base_layout(panels, picture.seconds, HEIGHT_PIXELS))
     _add_waveform(figure, picture)
@@ -100,7 +100,7 @@ def utterance_figure(picture: Picture) -> go.Figure:
 
 
 def figure_json(figure: go.Figure) -> str:
-    """The figure as the browser gets it, with the mode bar off: zoom by dragging, double click to reset."""
+    """Return the figure as the browser gets it, without the mode bar: zoom by dragging, double click to reset."""
     config = {"displayModeBar": False, "doubleClick": "reset", "scrollZoom": False}
     return str(figure.to_json()).removesuffix("}") + f',"config":{json.dumps(config)}}}'
 
@@ -114,7 +114,7 @@ def envelope(audio: Array, num_points: int = ENVELOPE_POINTS) -> tuple[Array, fl
 
 
 def axis_key(axis: str) -> str:
-    """The layout's key of an axis: "yaxis3" of "y3"."""
+    """Return the layout's key of an axis: "yaxis3" of "y3"."""
     return axis.replace("y", "yaxis")
 
 
@@ -127,7 +127,7 @@ def mel_decibels(mel: Array, loudest: float | None = None) -> NDArray[np.int8]:
 
 
 def token_colours(unit_names: Sequence[str]) -> list[tuple[float, str]]:
-    """A stepped colour scale: one colour for tokens of one name, neighbouring names a golden ratio of hues apart."""
+    """Return a stepped colour scale: a colour for each name, neighbouring names a golden ratio of hues apart."""
     number = {name: place for place, name in enumerate(dict.fromkeys(unit_names))}
     scale = []
     for token, name in enumerate(unit_names):
@@ -149,12 +149,12 @@ def _mel_of_hz(hz: float) -> float:
 
 
 def curve_colour(dim: int) -> str:
-    """Of a latent dimension, counted from 0."""
+    """Return the colour of a latent dimension, counted from 0."""
     return CURVE_COLOURS[dim % len(CURVE_COLOURS)]
 
 
 def _latents_title(num_dims: int) -> str:
-    """The panel's title with the dimensions' names in their colours, which is its legend."""
+    """Return the panel's title with the dimensions' names in their colours, which is its legend."""
     names = " ".join(f'<span style="color:{curve_colour(dim)}">z{dim + 1}</span>' for dim in range(num_dims))
     return f"Latents: {names}"  # eight of them fit on a phone
 
@@ -208,7 +208,7 @@ def base_layout(panels: Sequence[Panel], seconds: float, height: int) -> go.Layo
 
 
 def _add_waveform(figure: go.Figure, picture: Picture) -> None:
-    """The envelope in two colours: prompt and continuation."""
+    """Draw the envelope in two colours: prompt and continuation."""
     values, step = envelope(picture.audio)
     split = min(len(values), round(picture.prompt_seconds / step) // 2 * 2)
     peak = float(np.abs(values).max(initial=1e-3))
@@ -222,7 +222,7 @@ def _add_waveform(figure: go.Figure, picture: Picture) -> None:
 
 
 def add_mel(figure: go.Figure, mel: Array, axis: str = "y2", name: str = "mel", loudest: float | None = None) -> None:
-    """A spectrogram [T, M] in decibels below the loudest cell."""
+    """Draw a spectrogram [T, M] in decibels below the loudest cell."""
     colours = [(index / (len(MEL_COLOURS) - 1), colour) for index, colour in enumerate(MEL_COLOURS)]
     figure.add_heatmap(
         z=mel_decibels(mel, loudest),
@@ -260,7 +260,7 @@ def fit_pitch_axis(figure: go.Figure, axis: str, *curves: Array) -> None:
 
 
 def add_curve(figure: go.Figure, curve: Array, axis: str, name: str, colour: str, hover: str) -> None:
-    """A line over the frames [T]; NaN leaves a gap."""
+    """Draw a line over the frames [T]; NaN leaves a gap."""
     figure.add_scatter(
         y=curve.astype(np.float32),
         x0=0,
@@ -275,7 +275,7 @@ def add_curve(figure: go.Figure, curve: Array, axis: str, name: str, colour: str
 
 
 def add_tokens(figure: go.Figure, tokens: NDArray[np.int64], unit_names: Sequence[str], axis: str = "y5") -> None:
-    """A strip with a colour for each name of a unit, which the pointer shows; tokens [T]."""
+    """Draw a strip with a colour for each name of a unit, which the pointer shows; tokens [T]."""
     figure.add_heatmap(
         z=tokens.astype(np.uint16)[None],
         x0=0,

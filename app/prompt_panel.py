@@ -54,7 +54,7 @@ class PromptPanel:
 
     @property
     def outputs(self) -> list[Any]:
-        """What a new clip changes."""
+        """Return the widgets that a new clip changes."""
         return [self.cut, self.view, self.start, self.length, self.note]
 
 
@@ -97,7 +97,7 @@ def build_prompt_panel(examples: Sequence[Path], min_seconds: float, use: ClipUs
 def bind_prompt_panel(
     panel: PromptPanel, visit: gr.State, examples: Sequence[Path], limits: AudioLimits, use: ClipUse = PROMPT
 ) -> None:
-    """A new clip is read and judged; a moved cut is judged again."""
+    """Bind the panel: a new clip is read and judged; a moved cut is judged again."""
     cut = [panel.start, panel.length]
 
     def load(path: str | None, visit: Any) -> list[Any]:
@@ -154,7 +154,7 @@ def _tenths(seconds: float) -> float:
 
 
 def judge_cut(start: float, length: float, holder: ClipHolder, limits: AudioLimits, use: ClipUse = PROMPT) -> Note:
-    """What to say of the chosen part."""
+    """Return what to say of the chosen part."""
     if holder.clip_error is not None:
         return Note("problem", holder.clip_error)
     if holder.clip is None:
@@ -163,10 +163,10 @@ def judge_cut(start: float, length: float, holder: ClipHolder, limits: AudioLimi
 
 
 def example_name(path: Path) -> str:
-    """`two-friends.wav` is shown as "Two friends"."""
+    """Return a file's name for people: `two-friends.wav` is "Two friends"."""
     return path.stem.replace("-", " ").replace("_", " ").capitalize()
 
 
 def find_examples(folder: Path) -> list[Path]:
-    """The example clips of a folder, which may be missing."""
+    """Return the example clips of a folder, which may be missing."""
     return sorted(folder.glob("*.wav")) if folder.is_dir() else []

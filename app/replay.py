@@ -12,7 +12,7 @@ MAX_BYTES = 100_000  # the settings of a take have about 1 kB
 
 
 def read_saved(data: bytes, max_takes: int) -> TakeSettings:
-    """The JSON that "Save the settings" gave.
+    """Read the JSON that "Save the settings" gave.
 
     Raises:
         SettingsError: it is something else.
@@ -35,14 +35,14 @@ def read_saved(data: bytes, max_takes: int) -> TakeSettings:
 
 
 def differences(saved: TakeSettings | ProsodySettings, engine: Engine) -> list[str]:
-    """What differs here from where the sound was made: with any of these the sound may differ too."""
+    """Return what differs here from where the sound was made: with any of these the sound may differ too."""
     words = {"bundle": f"model ({saved.bundle_name})", "dtype": "number type"}
     found = environment_differences(saved, engine.bundle, engine.dtype)
     return [words.get(difference.name, difference.name) for difference in found]
 
 
 def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
-    """One sentence after a run that began from saved settings; None where the visitor has changed them since."""
+    """Return one sentence after a run that began from saved settings; None where the visitor has changed them since."""
     made = next((take for take in takes if take.settings.index == saved.index), None)
     if made is None:
         return None

@@ -39,7 +39,7 @@ class Overview:
 
 
 def build(desk: Desk, page: gr.Blocks) -> None:
-    """Everything below the page's header.
+    """Build everything below the page's header.
 
     Args:
         desk: what the page works on.
@@ -75,7 +75,7 @@ def build(desk: Desk, page: gr.Blocks) -> None:
             manage = build_manage(desk, study)
 
     def renew(name: str | None, request: gr.Request) -> list[Any]:
-        """The list of studies and everything live about the chosen one."""
+        """Return the list of studies and everything live about the chosen one."""
         try:
             who = desk.require(request, "reader")
             names, chosen = views.choices(desk, name)
@@ -102,7 +102,7 @@ def build(desk: Desk, page: gr.Blocks) -> None:
             return (Note("problem", str(error)).html(), gr.skip(), gr.skip(), gr.skip())
 
     def score(name: str | None, chosen: str | None, request: gr.Request) -> list[Any]:
-        """Everything on the chosen scale."""
+        """Return everything on the chosen scale."""
         try:
             desk.require(request, "reader")
             return views.scale_view(desk, name, chosen).outputs
@@ -144,7 +144,7 @@ def _build_scores() -> list[Any]:
 
 
 def _build_plan(desk: Desk, study: gr.Dropdown, scale: gr.Radio) -> None:
-    """How many raters and prompts the next study needs."""
+    """Build the step that says how many raters and prompts the next study needs."""
     with gr.Row(elem_classes="results-plan"):
         half_width = gr.Number(0.1, label="Half-width wanted", minimum=0.01, maximum=2, step=0.01, min_width=140)
         systems = gr.Number(4, label="Systems", minimum=1, maximum=50, precision=0, min_width=140)

@@ -109,7 +109,7 @@ def _interrupted_quietly() -> Iterator[None]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; taken before the site is announced, so that the printed URL is true."""
+    """Return a listening socket, taken before the site is announced, so that the printed URL is true."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

@@ -181,7 +181,7 @@ def refuse_other_sites(request: Request) -> None:
 
 
 def local_path(path: str) -> str:
-    """A path on this site; anything that would lead elsewhere becomes the results page."""
+    """Return a path on this site; anything that would lead elsewhere becomes the results page."""
     parts = urlsplit(path)
     safe = path.startswith("/") and not path.startswith("//") and "\\" not in path and not parts.scheme
     return path if safe and path.isprintable() else "/results"

@@ -107,7 +107,7 @@ def status(
     name: Annotated[str | None, typer.Argument(help="Name of the study; all of them when not given.")] = None,
     data: DataOption = None,
 ) -> None:
-    """How far studies are."""
+    """Print how far studies are."""
     from studies.design.registry import status_of, study_names
 
     with _database(data) as (db, _):
@@ -274,7 +274,7 @@ def _places(data: Path | None) -> "Places":
 
 @contextmanager
 def _database(data: Path | None) -> Iterator[tuple["Database", "Places"]]:
-    """The database, up to date, beside a server that may be running on it."""
+    """Open the database, up to date, beside a server that may be running on it."""
     from studies.store import Database, migrate
 
     places = _places(data)

@@ -16,7 +16,7 @@ _TEAL = gr.themes.Color(
 
 
 def theme() -> gr.themes.Base:
-    """One accent (teal) on slate greys, soft corners, no shadows; follows the browser's light or dark preference."""
+    """Return the theme: one accent (teal) on slate greys, soft corners, no shadows; light or dark as the browser is."""
     base = gr.themes.Base(
         primary_hue=_TEAL,
         secondary_hue=_TEAL,

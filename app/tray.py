@@ -77,7 +77,7 @@ def build_tray(context: Context) -> Tray:
 
 
 def bind_tray(context: Context, tray: Tray, visit: gr.State) -> None:
-    """The blind test and the opinions; starting any player hushes the live one."""
+    """Bind the blind test and the quick rating; starting any player pauses the live one."""
     bind_blind_test(tray.blind, visit, blind_sounds)
     for index, card in enumerate(tray.cards):
         card.player.play(None, None, None, js=HUSH_JS)
@@ -88,7 +88,7 @@ def bind_tray(context: Context, tray: Tray, visit: gr.State) -> None:
 
 
 def blind_sounds(visit: Visit) -> list[tuple[str, Path]]:
-    """What can be compared."""
+    """Return what can be compared."""
     return [(name, take_files(visit, index).heard) for index, name in enumerate(_names(len(visit.takes)))]
 
 
@@ -112,7 +112,7 @@ class TakeFiles:
 
 
 def take_files(visit: Visit, index: int) -> TakeFiles:
-    """The take's files, written on first use."""
+    """Return the take's files, written on first use."""
     take = visit.takes[index]
     stem = f"undertone-seed{take.settings.seed}-take{index + 1}"
     files = TakeFiles(*(visit.folder / f"{stem}{ending}" for ending in (".wav", ".json", "-heard.wav")))

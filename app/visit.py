@@ -46,7 +46,7 @@ class Clip:
         return len(self.waveform) / self.sample_rate_hz
 
     def cut(self, start: float, length: float) -> Tensor:
-        """[samples] between two times, at the clip's own rate. Raises AudioError."""
+        """Return [samples] between two times, at the clip's own rate. Raises AudioError."""
         return cut(self.waveform, self.sample_rate_hz, start, start + length)
 
 
@@ -67,7 +67,7 @@ class Run:
     inputs: tuple[Any, ...] = ()  # what the page said when the button was pressed
 
     def start(self) -> bool:
-        """Whether the work begins now: not if it was stopped, or begun, while it waited for its turn."""
+        """Return whether the work begins now: not if it was stopped, or begun, while it waited for its turn."""
         if self.started or self.stop.is_set():
             return False
         self.started = True
@@ -118,7 +118,7 @@ class Visitor:
     _closed: bool = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """gr.State gives each visitor a copy of its initial value: an empty visit of their own."""
+        """Return an empty visit: gr.State gives each visitor a copy of its initial value."""
         return type(self)(self.root)
 
     @property
@@ -143,7 +143,7 @@ class Visitor:
             self.run.stop.set()
 
     def finish(self, run: Run) -> None:
-        """The run is over, however it ended."""
+        """End a run, however it ended."""
         run.stop.set()
         if self.run is run:
             self.run = None

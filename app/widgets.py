@@ -27,19 +27,19 @@ class Note:
     link: tuple[str, str] | None = None  # words and address, shown behind the text
 
     def html(self) -> str:
-        """As shown on the page; a screen reader announces problems at once."""
+        """Return the note as the page shows it; a screen reader announces problems at once."""
         role = "alert" if self.tone == "problem" else "status"
         link = f' <a href="{escape(self.link[1])}">{escape(self.link[0])}</a>' if self.link else ""
         return f'<p class="note note-{self.tone}" role="{role}">{escape(sentence(self.text))}{link}</p>'
 
 
 def sentence(text: str) -> str:
-    """The text with a capital first letter: errors begin small, as they follow a name on the command line."""
+    """Return the text with a capital first letter: errors begin small, as they follow a name on the command line."""
     return text[:1].upper() + text[1:]
 
 
 def step_heading(number: int, text: str) -> gr.HTML:
-    """The heading of one of the page's numbered steps."""
+    """Build the heading of one of the page's numbered steps."""
     return gr.HTML(f'<h2 class="step"><span aria-hidden="true">{number}</span>{escape(text)}</h2>')
 
 
@@ -54,7 +54,7 @@ def shown(visible: bool, *classes: str) -> Any:
 
 
 def progress_bar(text: str, fraction: float | None = None) -> str:
-    """What is going on and how far it is; without a fraction the bar says only that something is."""
+    """Return what is going on and how far it is; without a fraction the bar says only that something is."""
     value = "" if fraction is None else f' value="{fraction:.3f}"'
     return (
         f'<div class="progress"><label for="run-progress">{escape(text)}</label>'

@@ -162,7 +162,7 @@ class TakeDecoder:
         return audio[(start - left) * self.hop_samples : (end - left) * self.hop_samples]
 
     def _window_audio(self, mel: Tensor, first_frame: int) -> Tensor:
-        """Samples of natural-log mel [t, M] from some frame on, on the CPU."""
+        """Return the samples of natural-log mel [t, M] that begins at frame `first_frame`, on the CPU."""
         vocoder = self.bundle.vocoder
         placed = {"first_frame": first_frame} if hasattr(vocoder, "history_frames") else {}
         audio: Tensor = vocoder(mel[None], **placed)[0]

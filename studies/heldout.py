@@ -111,7 +111,7 @@ def held_out_clips(corpus: Corpus, split: str, num_clips: int, seconds: Seconds,
 
 
 def other_recordings(corpus: Corpus, split: str, clips: list[HeldOut], seconds: Seconds) -> dict[str, HeldOut]:
-    """For every speaker of the clips, one more recording that is none of them; speakers without one are left out."""
+    """Return, for every speaker of the clips, one more recording that is none of them, where there is one."""
     taken, speakers = {clip.clip_id for clip in clips}, {clip.speaker for clip in clips}
     found: dict[str, HeldOut] = {}
     for clip in _read(corpus, split):
@@ -121,7 +121,7 @@ def other_recordings(corpus: Corpus, split: str, clips: list[HeldOut], seconds: 
 
 
 def analyse(engine: Engine, clip: HeldOut) -> Speech:
-    """A clip prepared as training prepares it: its ends trimmed, at the bundle's loudness.
+    """Analyse a clip prepared as training prepares it: its ends trimmed, at the bundle's loudness.
 
     Raises:
         AudioError: the recording cannot be used.
@@ -130,7 +130,7 @@ def analyse(engine: Engine, clip: HeldOut) -> Speech:
 
 
 def read_trimmed(engine: Engine, clip: HeldOut) -> Tensor:
-    """Samples of a clip at the engine's rate without the silence at its ends."""
+    """Return the samples of a clip at the engine's rate without the silence at its ends."""
     waveform, sample_rate_hz = read_audio(clip.path)
     first = round(clip.start_seconds * sample_rate_hz)
     last = None if clip.seconds is None else first + round(clip.seconds * sample_rate_hz)
@@ -176,7 +176,7 @@ def _read_manifest(corpus: Path, split: str) -> list[HeldOut]:
 
 
 def in_turn(clips: list[HeldOut], seed: int) -> Iterator[HeldOut]:
-    """One clip of every speaker, then a second of every speaker, and so on."""
+    """Return one clip of every speaker, then a second of every speaker, and so on."""
     generator = random.Random(seed)
     by_speaker: dict[str, list[HeldOut]] = {}
     for clip in sorted(clips, key=lambda clip: clip.clip_id):
@@ -195,7 +195,7 @@ def _is_spoken(transcript: str) -> bool:
 
 
 def fits(clip: HeldOut, seconds: Seconds) -> bool:
-    """Whether a recording can be read and has the length."""
+    """Return whether a recording can be read and has the length."""
     try:
         info = soundfile.info(clip.path)
     except (soundfile.LibsndfileError, OSError):

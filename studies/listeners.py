@@ -42,7 +42,7 @@ class Ears:
 
     @classmethod
     def installed(cls, whisper_folder: Path | None = None) -> "Ears":
-        """By the packages of this environment.
+        """Return the measures that the packages of this environment allow.
 
         Args:
             whisper_folder: of a faster-whisper model; None asks the environment.

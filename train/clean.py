@@ -85,7 +85,7 @@ def clean(
 
 
 def pieces(waveform: Tensor, sample_rate_hz: int, max_seconds: float) -> list[Tensor]:
-    """A waveform cut into pieces of at most `max_seconds`, each at the quietest place of the last third allowed."""
+    """Cut a waveform into pieces of at most `max_seconds`, each at the quietest place of the last third allowed."""
     longest = int(max_seconds * sample_rate_hz)
     frame = int(QUIET_FRAME_SECONDS * sample_rate_hz)
     done: list[Tensor] = []
@@ -99,7 +99,7 @@ def pieces(waveform: Tensor, sample_rate_hz: int, max_seconds: float) -> list[Te
 
 
 def clean_clips(cut: Cut, settings: CleanSettings) -> tuple[list[CleanClip], list[str]]:
-    """The clips of one recording, and why parts of it, or all, are left out; pieces have no transcript."""
+    """Return the clips of one recording, and why parts of it, or all, are left out; pieces have no transcript."""
     try:
         waveform = torch.from_numpy(samples_of(cut))
     except UNREADABLE as error:
@@ -120,5 +120,5 @@ def clean_clips(cut: Cut, settings: CleanSettings) -> tuple[list[CleanClip], lis
 
 
 def _reason(error: Exception) -> str:
-    """The first line of an error, or its kind."""
+    """Return the first line of an error, or its kind."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -89,7 +89,7 @@ class HubertFeatures:
 
 
 def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
-    """The interface over a tokenizer, where its weights are."""
+    """Return the interface over a tokenizer, on the device of its weights."""
     return PhoneFeatures(tokenizer) if isinstance(tokenizer, PhoneReader) else HubertFeatures(tokenizer)
 
 
@@ -99,7 +99,7 @@ def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
 
 
 def units_only(tokenizer: Tokenizer) -> Tokenizer:
-    """The part of a tokenizer that makes units."""
+    """Return the part of a tokenizer that makes units."""
     return tokenizer.without_classifier() if isinstance(tokenizer, PhoneReader) else tokenizer
 
 
@@ -127,5 +127,5 @@ def _weights(tokenizer: Tokenizer) -> dict[str, Tensor]:
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
-    """Names the tokens that this tokenizer assigns; other weights give another name."""
+    """Return the name of the tokens that this tokenizer assigns; other weights give another name."""
     return hashlib.sha256(save(_weights(tokenizer))).hexdigest()[:12]

@@ -29,7 +29,7 @@ def num_parts_of(num_phones: int) -> int:
 
 
 def with_phones(config: PhonesConfig, phones: tuple[str, ...]) -> PhonesConfig:
-    """The configuration of a tokenizer that reads these phones.
+    """Return the configuration of a tokenizer that reads these phones.
 
     Raises:
         CorpusError: units that are parts of phones, and not as many as the phones have.

@@ -104,7 +104,7 @@ def _frames(
 
 
 def phone_parts(tokenizer: PhoneReader, clip: Clip, inputs: Tensor, mel: Tensor, lexicon: Lexicon) -> np.ndarray | None:
-    """Which third of which phone each frame of a clip is, int64 [T]; None where its transcript does not say."""
+    """Return which third of which phone each frame of a clip is, int64 [T]; None where its transcript does not say."""
     symbols = lexicon.symbols(clip.transcript) if clip.transcript else None
     aligned = align_clip(tokenizer, clip.clip_id, inputs, mel, symbols) if symbols else None
     return parts_of(np.array(aligned.symbols), np.array(aligned.ends), len(lexicon.inventory)) if aligned else None

@@ -59,13 +59,13 @@ def write_report(
 
 
 def read_report(out: Path) -> dict[str, Any]:
-    """The report of a prepared folder; empty where it was prepared before there were reports."""
+    """Return the report of a prepared folder; empty where it was prepared before there were reports."""
     path = out / REPORT
     return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
 def summary(report: dict[str, Any]) -> list[str]:
-    """The report in a few lines."""
+    """Return the report in a few lines."""
     lines = [
         f"{split}: {found['clips']} clips, {found['hours']:.2f} h, {found['speakers']} speakers"
         for split, found in report.get("splits", {}).items()

@@ -30,7 +30,7 @@ class SegmentSource(Protocol):
     """Training segments by number."""
 
     def batch(self, step: int, size: int, part: int = 0) -> SegmentBatch:
-        """Micro-batch `part` of a step, over all processes; the same at every call."""
+        """Return micro-batch `part` of a step, over all processes; the same at every call."""
         ...
 
 
@@ -47,7 +47,7 @@ class Segments:
         self._ends = np.cumsum(lengths) / lengths.sum()
 
     def batch(self, step: int, size: int, part: int = 0) -> SegmentBatch:
-        """The segments of one micro-batch of a step, on the CPU."""
+        """Return the segments of one micro-batch of a step, on the CPU."""
         generator = np.random.default_rng([self.seed, step, part])
         wide = torch.stack([self._segment(generator) for _ in range(size)])
         cut = slice(MARGIN_FRAMES, MARGIN_FRAMES + self.num_frames)
@@ -55,7 +55,7 @@ class Segments:
         return SegmentBatch(self.log_mel(wide)[:, cut], wide[:, samples].contiguous())
 
     def _segment(self, generator: np.random.Generator) -> Tensor:
-        """One segment with its margins [samples], with a random gain; short clips are padded with silence."""
+        """Return one segment with its margins [samples], with a random gain; short clips are padded with silence."""
         number = int(np.searchsorted(self._ends, generator.random(), side="right"))
         clip = self.corpus.clips[min(number, len(self.corpus.clips) - 1)]
         needed = (self.num_frames + 2 * MARGIN_FRAMES) * self.hop_samples
@@ -85,12 +85,12 @@ class StreamedSegments:
         return self._segments[part][1].batch(step, size, part)
 
     def _plan(self, lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
-        """As many batches as the pool's frames make; which segments they hold, `Segments` decides."""
+        """Return as many batches as the pool's frames make; which segments they hold, `Segments` decides."""
         return [np.empty(0, dtype=np.int64)] * max(1, int(lengths.sum()) // self._frames_per_batch)
 
 
 def segment_source(recipe: VocoderRecipe, prepared: Path, parts: int) -> SegmentSource:
-    """The source that fits the prepared folder; `parts` are the micro-batches of a step over all processes."""
+    """Return the source that fits the prepared folder; `parts` are the micro-batches of a step over all processes."""
     mel, frames = recipe.generator.mel, recipe.segment_frames
     if is_sharded(prepared):
         settings = StreamSettings(prepared, "train", mel, recipe.pool_shards, audio=True, seed=recipe.seed)

@@ -38,7 +38,7 @@ POLL_SECONDS = 0.5
 
 
 def shard_file(out: Path, split: str, field: str, number: int, suffix: str) -> Path:
-    """Where a shard keeps one field."""
+    """Return where a shard keeps one field."""
     return out / split / f"{field}.{number:06d}{suffix}"
 
 
@@ -154,7 +154,7 @@ def write_shard(out: Path, item: tuple[str, int], settings: CleanSettings) -> No
 
 
 def shar_cut(clip: CleanClip, rate_hz: int) -> MonoCut:
-    """The cut of a stored clip; its data are placeholders that Shar's reader fills."""
+    """Return the cut of a stored clip; its data are placeholders that Shar's reader fills."""
     seconds = len(clip.samples) / rate_hz
     source = AudioSource(type="shar", channels=[0], source="")
     recording = Recording(clip.clip_id, [source], rate_hz, len(clip.samples), seconds)
@@ -169,7 +169,7 @@ def array_manifest(values: np.ndarray) -> Array:
 
 
 def shard_facts(out: Path, work: list[tuple[str, int]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What every finished shard says of itself."""
+    """Return what every finished shard says of itself."""
     for split, number in work:
         yield split, json.loads(shard_file(out, split, "shard", number, ".json").read_text())
 

@@ -77,7 +77,7 @@ class VocoderStage:
         self.held_out = open_corpus(prepared, "dev", mel, HELD_OUT_HOURS, audio=True)
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        """One step of the generator and, in the adversarial phase, one of the discriminators before it.
+        """Take one step of the generator and, in the adversarial phase, one of the discriminators before it.
 
         Gradients of micro-batches and processes add up. With several micro-batches the discriminators see waveforms
         that are generated once more for the generator's own step, so that only one graph is held at a time.
@@ -158,7 +158,7 @@ class VocoderStage:
 
     @torch.no_grad()
     def samples(self, step: int) -> list[Sample]:
-        """A held-out clip as it is and through the averaged generator."""
+        """Return a held-out clip as it is and through the averaged generator."""
         mel, device = self.mel.log_mel, self.accelerator.device
         real = self.held_out.audio(self.held_out.clips[0])[None, : SAMPLE_SECONDS * mel.config.sample_rate_hz].to(
             device
@@ -169,7 +169,7 @@ class VocoderStage:
         return [Sample(name, mel(audio)[0], audio[0], rate_hz) for name, audio in named]
 
     def averaged(self) -> dict[str, nn.Module]:
-        """The averaged generator."""
+        """Return the averaged generator."""
         return {"vocoder": self.average.module}
 
     def _average(self, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
@@ -189,7 +189,7 @@ class VocoderStage:
         return self.spectral(generated, real) + self.mel(generated, real)
 
     def _train_discriminators(self, batches: list[SegmentBatch], made: list[Tensor], rate: float) -> float:
-        """One step of the discriminators; waveforms that are not yet made are made here, without a graph."""
+        """Take one step of the discriminators; waveforms that are not yet made are made here, without a graph."""
         self.discriminators.requires_grad_(True)
         self.discriminator_optimizer.zero_grad()
         total = 0.0
@@ -242,7 +242,7 @@ def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool
 
 
 def newest_vocoder(out: Path) -> tuple[nn.Module, int]:
-    """The averaged generator in the newest checkpoint of a run, finished or not, and its step."""
+    """Return the averaged generator in the newest checkpoint of a run, finished or not, and its step."""
     newest = checkpoints(out)[-1]
     recipe = load_vocoder_recipe(out / RECIPE)
     # The average is the first object that the stage registers with the accelerator.

@@ -50,18 +50,18 @@ class MelLoss(nn.Module):
 
 
 def discriminator_loss(real: Sequence[Tensor], generated: Sequence[Tensor]) -> Tensor:
-    """LSGAN: scores of real audio go to 1, of generated audio to 0; the mean over the discriminators."""
+    """Return LSGAN's loss: scores of real audio go to 1, of generated audio to 0; the mean over the discriminators."""
     losses = [(1 - r.float()).square().mean() + g.float().square().mean() for r, g in zip(real, generated, strict=True)]
     return torch.stack(losses).mean()
 
 
 def adversarial_loss(generated: Sequence[Tensor]) -> Tensor:
-    """LSGAN, the generator's side; the mean over the discriminators."""
+    """Return LSGAN's loss of the generator; the mean over the discriminators."""
     return torch.stack([(1 - score.float()).square().mean() for score in generated]).mean()
 
 
 def feature_matching_loss(real: Sequence[Sequence[Tensor]], generated: Sequence[Sequence[Tensor]]) -> Tensor:
-    """L1 of the discriminators' hidden layers, relative to the size of the real ones; the mean over all layers.
+    """Return L1 of the discriminators' hidden layers, relative to the real ones' size; the mean over all layers.
 
     Relative, so that its weight does not depend on the width or the age of the discriminators.
     """

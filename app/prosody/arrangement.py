@@ -35,32 +35,32 @@ class Arrangement:
     other_voice: bool = False
 
     def edit(self, cards: Sequence[Card]) -> LatentEdit:
-        """As the engine applies it."""
+        """Return the edit as the engine applies it."""
         by_id = {card.id: card for card in cards}
         return LatentEdit(edits=(*(by_id[name].edit(move) for name, move in self.moves), *self.strokes))
 
     def move(self, card: Card) -> Move:
-        """Where a card's sliders stand."""
+        """Return where a card's sliders stand."""
         return dict(self.moves).get(card.id, Move())
 
     def with_moves(self, moves: Mapping[str, Move], cards: Sequence[Card]) -> "Arrangement":
-        """The same with other moves."""
+        """Return the same with other moves."""
         kept = tuple((card.id, moves[card.id]) for card in cards if not moves.get(card.id, Move()).is_identity)
         return replace(self, moves=kept)
 
     def with_stroke(self, stroke: Edit) -> "Arrangement":
-        """The same with one more edit drawn on a curve."""
+        """Return the same with one more edit drawn on a curve."""
         if len(self.strokes) >= MAX_STROKES:
             raise SettingsError(f"there are {MAX_STROKES} edits on the curves already; remove some of them first.")
         return replace(self, strokes=(*self.strokes, stroke))
 
     def without_stroke(self, index: int) -> "Arrangement":
-        """The same without one of them."""
+        """Return the same without one of them."""
         return replace(self, strokes=self.strokes[:index] + self.strokes[index + 1 :])
 
     @property
     def morph(self) -> float | None:
-        """How far between the two recordings."""
+        """Return how far between the two recordings the result lies."""
         return self.latents.amount if isinstance(self.latents, MorphedLatents) else None
 
 
@@ -107,7 +107,7 @@ class History:
 
 
 def read_moves(values: Mapping[str, Any], cards: Sequence[Card]) -> dict[str, Move]:
-    """What the browser says of the sliders.
+    """Read what the browser says of the sliders.
 
     Args:
         values: for each card shift, scale and seconds of smoothing.
@@ -128,7 +128,7 @@ def read_moves(values: Mapping[str, Any], cards: Sequence[Card]) -> dict[str, Mo
 
 
 def read_edit(edit: LatentEdit, cards: Sequence[Card]) -> tuple[dict[str, Move], tuple[Edit, ...]]:
-    """The sliders and the strokes that make up a saved edit: as many sliders as keep its order, the rest strokes."""
+    """Read a saved edit as sliders and strokes: as many sliders as keep its order, the rest strokes."""
     moves: dict[str, Move] = {}
     ahead = list(cards)
     for position, item in enumerate(edit.edits):
@@ -142,7 +142,7 @@ def read_edit(edit: LatentEdit, cards: Sequence[Card]) -> tuple[dict[str, Move],
 
 
 def stroke_text(stroke: Edit, cards: Sequence[Card]) -> str:
-    """In words: "Loudness (z3): +1.0 σ, 0.8 to 1.4 s"."""
+    """Return a stroke in words: "Loudness (z3): +1.0 σ, 0.8 to 1.4 s"."""
     card = next((card for card in cards if card.made(stroke)), None)
     name = card.title if card is not None else "several z together"
     done = [f"{stroke.shift:+.1f} σ"] if stroke.shift else []

@@ -39,7 +39,7 @@ class Original:
 
     @property
     def recording(self) -> Tensor | None:
-        """[samples] as the engine heard them; None for a take, which was never recorded."""
+        """Return [samples] as the engine read them; None for a take, which was never recorded."""
         return None if isinstance(self.source, Take) else self.source.audio
 
 
@@ -108,7 +108,7 @@ class Bench:
         return self.rendered.get(self.now) or self.rendered[self.shown]
 
     def render(self, engine: Engine, arrangement: Arrangement, watch: Watch = Watch()) -> Rendering:
-        """An arrangement at full quality, taken over where it was made before.
+        """Render an arrangement at full quality, taken over where it was made before.
 
         Raises:
             Cancelled: the watch said so.
@@ -122,24 +122,24 @@ class Bench:
         return known
 
     def draft(self, engine: Engine, arrangement: Arrangement, watch: Watch = Watch()) -> Rendering:
-        """The same quickly, for listening while a slider moves; full quality where that is there already."""
+        """Render quickly, for listening while a slider moves; full quality where that is there already."""
         if arrangement in self.rendered:
             return self.rendered[arrangement]
         self.last_draft = self._make(engine, arrangement, draft(self.sampling), self.last_draft, watch)
         return self.last_draft
 
     def measures(self, arrangement: Arrangement) -> Measures:
-        """Of a rendered arrangement; measured once."""
+        """Return the measures of a rendered arrangement, measured once."""
         if arrangement not in self.measured:
             self.measured[arrangement] = measure(self.rendered[arrangement].audio)
         return self.measured[arrangement]
 
     def other(self, arrangement: Arrangement) -> Original | None:
-        """The second recording of an arrangement."""
+        """Return the second recording of an arrangement."""
         return None if arrangement.other is None else self.others[arrangement.other]
 
     def draw(self, engine: Engine, latents: RedrawnLatents, watch: Watch = Watch()) -> list[Tensor]:
-        """All latents that were drawn together; drawn once."""
+        """Return all latents that were drawn together, drawn once."""
         key = latents.model_copy(update={"index": 0})
         if key not in self.draws:
             self.draws[key] = redraw_latents(
@@ -148,7 +148,7 @@ class Bench:
         return self.draws[key]
 
     def named_sounds(self) -> Sequence[tuple[str, Tensor]]:
-        """What can be compared."""
+        """Return what can be compared, by name."""
         recording = self.original.recording
         sounds = [("before", self.before.audio), ("after", self.after.audio)]
         return [*sounds, *([] if recording is None else [("the recording", recording)])]

@@ -22,7 +22,7 @@ from engine.prosody import Cancelled, LatentSource, MorphedLatents, OwnLatents, 
 
 
 def bind_otherwise(parts: Parts) -> None:
-    """All of it."""
+    """Bind all of the widgets for other deliveries."""
     step, context = parts.otherwise, parts.context
     bind_prompt_panel(step.panel, parts.visit, context.examples, context.limits, SECOND)
 
@@ -58,7 +58,7 @@ def bind_otherwise(parts: Parts) -> None:
 
 
 def borrowed(bench: Bench, whose: str, timing: str, voice: str) -> Arrangement:
-    """The bench's arrangement with other choices.
+    """Return the session's arrangement with other choices.
 
     Raises:
         SettingsError: something that there is not.
@@ -98,7 +98,7 @@ def _use_draw(index: int) -> Any:
 
 
 def _draw_tray(parts: Parts, visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
-    """All draws at once, then the sound of each; everything else is as the sliders stand."""
+    """Yield all draws at once, then the sound of each; everything else is as the sliders stand."""
     bench, engine = visit.bench, parts.context.engine
     if bench is None:
         return

@@ -63,7 +63,7 @@ class Card:
 
     @property
     def title(self) -> str:
-        """For lists: "Loudness (z3)"."""
+        """Return the title for lists: "Loudness (z3)"."""
         return f"{self.name} ({self.tag})" if self.name != self.tag else self.name
 
     def edit(
@@ -73,7 +73,7 @@ class Card:
         end_seconds: float | None = None,
         flatten: bool = False,
     ) -> DimensionEdit | DirectionEdit:
-        """The move as an edit of latents.
+        """Return the move as an edit of latents.
 
         Raises:
             SettingsError: a value out of its range.
@@ -94,7 +94,7 @@ class Card:
         return LatentEdit.of(edits=(values,)).edits[0]
 
     def made(self, edit: DimensionEdit | DirectionEdit) -> bool:
-        """Whether an edit is one of this card's."""
+        """Return whether an edit is one of this card's."""
         if isinstance(edit, DimensionEdit):
             return edit.dimension == self.dimension
         return self.direction is not None and (edit.vector, edit.readout) == (
@@ -104,7 +104,7 @@ class Card:
 
 
 def cards_of_report(report: ProbeReport) -> tuple[Card, ...]:
-    """In the order in which edits are applied: dimensions by index, then directions."""
+    """Return the cards in the order in which edits are applied: dimensions by index, then directions."""
     basis = f"Measured on {report.num_clips} clips of {report.num_speakers} speakers"
     dimensions = [
         _dimension_card(
@@ -134,7 +134,7 @@ def cards_of_report(report: ProbeReport) -> tuple[Card, ...]:
 
 
 def cards_of_clip(evidence: tuple[ClipEvidence, ...], statistics: LatentStatistics) -> tuple[Card, ...]:
-    """The same for a bundle that was never probed: what this clip shows."""
+    """Return the cards for a bundle that was never probed, with what this clip shows."""
     basis = "Measured on this clip alone; `undertone probe` measures on many"
     return tuple(
         _dimension_card(index, item.name, item.text, basis, item.importance, statistics, None)
@@ -143,7 +143,7 @@ def cards_of_clip(evidence: tuple[ClipEvidence, ...], statistics: LatentStatisti
 
 
 def sorted_cards(cards: tuple[Card, ...]) -> list[Card]:
-    """As they are shown: directions first, then dimensions, each by how much they matter."""
+    """Return the cards as they are shown: directions first, then dimensions, each by how much they matter."""
     return sorted(cards, key=lambda card: (card.direction is None, -card.importance))
 
 

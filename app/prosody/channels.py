@@ -14,7 +14,7 @@ watch("value", () => {
 
 
 def channel(name: str) -> gr.HTML:
-    """An unseen widget; what is put into it arrives as `undertone:NAME` with the value as its detail."""
+    """Build an unseen widget; what is put into it arrives as `undertone:NAME` with the value as its detail."""
     return gr.HTML(
         value=None,
         html_template="",

@@ -31,7 +31,7 @@ class ClipEvidence:
 
 
 def clip_evidence(speech: Speech) -> tuple[ClipEvidence, ...]:
-    """One for each dimension."""
+    """Return the evidence of each dimension."""
     attributes = _attributes(speech)
     return tuple(_one(speech, dimension, attributes) for dimension in range(speech.latents.shape[1]))
 
@@ -69,7 +69,7 @@ def _attributes(speech: Speech) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def _fitted(values: Tensor, frames: int) -> Tensor:
-    """[frames] values, the last one held where the sound gave fewer."""
+    """Return values [frames], the last one held where the sound gave fewer."""
     if len(values) >= frames:
         return values[:frames]
     return torch.cat([values, values[-1:].expand(frames - len(values))])

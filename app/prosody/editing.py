@@ -32,7 +32,7 @@ def bind_editing(parts: Parts) -> None:
 
 
 def moved(bench: Bench, values: Any, morph: Any) -> Arrangement:
-    """The bench's arrangement with the sliders where the browser says they stand.
+    """Return the session's arrangement with the sliders where the browser says they stand.
 
     Raises:
         SettingsError: they cannot stand there.
@@ -181,6 +181,6 @@ def find_card(bench: Bench, card_id: str) -> Card:
 
 
 def _at(bench: Bench, arrangement: Arrangement, card: Card, sigma: float) -> Arrangement:
-    """With one card's shift elsewhere and everything else as it is."""
+    """Return the arrangement with one card's shift elsewhere and everything else as it is."""
     moves = {**dict(arrangement.moves), card.id: replace(arrangement.move(card), shift=sigma)}
     return arrangement.with_moves(moves, bench.cards)

@@ -11,7 +11,7 @@ from engine.prosody import EditedTake, Rendering
 
 
 def heard(visit: ProsodyVisit, audio: Tensor) -> Path:
-    """[samples] as a 16-bit wav file, which every browser plays."""
+    """Write [samples] as a 16-bit wav file, which every browser plays."""
     samples = audio.numpy()
     path = visit.folder / f"heard-{hashlib.sha256(samples.tobytes()).hexdigest()[:16]}.wav"
     if not path.is_file():

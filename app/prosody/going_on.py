@@ -15,7 +15,7 @@ from engine.prosody import EditedTake, Watch, continue_from_edited
 
 
 def bind_keeping(parts: Parts) -> None:
-    """All of it."""
+    """Bind all widgets of the output step."""
     keeping = parts.keeping
     bind_blind_test(keeping.blind, parts.visit, blind_sounds)
     keeping.player.play(None, None, None, js=HUSH_JS)
@@ -36,7 +36,7 @@ def bind_keeping(parts: Parts) -> None:
 
 
 def go_on(parts: Parts, visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
-    """A continuation of what the page shows, in the bench's sampling and seed."""
+    """Yield a continuation of what the page shows, in the session's sampling and seed."""
     bench, engine = visit.bench, parts.context.engine
     if bench is None or task.arrangement is None:
         return

@@ -42,7 +42,7 @@ class Keeping:
         return [self.section, self.wav, self.settings, *self.blind.outputs, *take]
 
     def show(self, visit: ProsodyVisit, bench: Bench) -> Updates:
-        """The files of what can be heard now."""
+        """Show the files of what can be heard now."""
         wav, settings = saved(visit, bench.rendered[bench.shown])
         names = [name for name, _ in bench.named_sounds()]
         return {
@@ -53,7 +53,7 @@ class Keeping:
         }
 
     def show_continued(self, visit: ProsodyVisit) -> Updates:
-        """The newest take that goes on from edited speech; with two of them there is something to judge."""
+        """Show the newest take that goes on from edited speech; with two of them there is something to judge."""
         if not visit.takes:
             return {self.continued: gr.update(visible=False), self.study_box: gr.update(visible=False)}
         latest = visit.takes[-1]
@@ -68,7 +68,7 @@ class Keeping:
 
 
 def blind_sounds(visit: ProsodyVisit) -> Sequence[tuple[str, Path]]:
-    """What can be compared blind."""
+    """Return what can be compared blind."""
     if visit.bench is None:
         return []
     return [(name, heard(visit, audio)) for name, audio in visit.bench.named_sounds()]

@@ -32,7 +32,7 @@ class Measures:
 
 
 def measure(audio: Tensor) -> Measures:
-    """Of [samples] at 16 kHz."""
+    """Measure [samples] at 16 kHz."""
     hz = pitch(audio).hz
     voiced = hz[~hz.isnan()]
     return Measures(
@@ -97,7 +97,7 @@ def change_in(attribute: str, before: Measures, after: Measures) -> float | None
 
 
 def changes(before: Measures, after: Measures) -> list[tuple[str, str, str, str]]:
-    """Rows of what is measured, before, after, and the change; pitch in semitones."""
+    """Return rows of what is measured, before, after, and the change; pitch in semitones."""
     pair = compared_pitch(before, after)
     return [
         ("Pitch (mean F0)", *(
@@ -120,7 +120,7 @@ def changes(before: Measures, after: Measures) -> list[tuple[str, str, str, str]
 
 
 def changes_html(before: Measures, after: Measures) -> str:
-    """The rows as tiles."""
+    """Return the rows as tiles of HTML."""
     tiles = "".join(
         f'<div><dt>{escape(name)}</dt><dd class="change">{escape(change)}</dd>'
         f"<dd>{escape(was if was == now else f'{was} → {now}')}</dd></div>"

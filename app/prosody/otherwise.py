@@ -53,7 +53,7 @@ class Otherwise:
         return [self.section, self.whose, self.timing, self.voice, *boxes]
 
     def show(self, bench: Bench) -> Updates:
-        """Where the choices stand."""
+        """Show where the choices stand."""
         now, second = bench.now, bool(bench.others)
         choices, value = [("This recording's own", "own")], "own"
         if isinstance(now.latents, RedrawnLatents):
@@ -71,7 +71,7 @@ class Otherwise:
         }
 
     def no_draws(self) -> Updates:
-        """A new recording has none."""
+        """Empty the draws: a new recording has none."""
         return {draw.box: shown(False, DRAW) for draw in self.draws}
 
 

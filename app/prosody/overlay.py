@@ -63,7 +63,7 @@ class Strip:
 def overlay_figure(
     before: Side, after: Side, tracks: Sequence[tuple[int, str, str]], unit_names: Sequence[str]
 ) -> tuple[go.Figure, dict[str, str]]:
-    """The figure, and the card drawn on each y axis.
+    """Draw the figure; return it and the card drawn on each y axis.
 
     Args:
         tracks: dimension, card and name of each latent that is shown, from the top.
@@ -112,7 +112,7 @@ def _strips(tracks: Sequence[tuple[int, str, str]], aligned: bool) -> list[Strip
 
 
 def _placed(strips: Sequence[Strip], height: int) -> list[Panel]:
-    """From the top down, as fractions of the height between the margins."""
+    """Place the panels from the top down, as fractions of the height between the margins."""
     inner = height - MARGIN_PIXELS
     panels, top = [], float(inner)
     for index, strip in enumerate(strips):

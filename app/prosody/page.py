@@ -18,7 +18,7 @@ from app.prosody.workbench import build_workbench
 
 
 def build(context: Context) -> None:
-    """Everything below the page's header, inside an open Blocks."""
+    """Build everything below the page's header, inside an open Blocks."""
     source, parts = lay_out(context)
     bind_cancel(parts)
     bind_source_step(source, parts)

@@ -40,7 +40,7 @@ class Parts:
 
     @property
     def outputs(self) -> list[Any]:
-        """What a new sound may change."""
+        """Return the widgets that a new sound may change."""
         parts = (self.status, self.workbench, self.range_tool, self.otherwise, self.keeping)
         return [widget for part in parts for widget in part.outputs]
 
@@ -195,7 +195,7 @@ class Parts:
             return self.settled(visit)
 
     def make(self, task: Task, bench: Bench, wanted: Arrangement, text: str) -> Generator[Updates, None, Rendering]:
-        """A rendering at full quality, with its progress."""
+        """Yield the progress of a rendering at full quality, and then its sound."""
         work = reported(task.run, lambda watch: bench.render(self.context.engine, wanted, watch))
         return (yield from self.progress(work, text))
 

@@ -39,11 +39,11 @@ class RangeTool:
 
     @property
     def inputs(self) -> list[Any]:
-        """What `stroke` reads."""
+        """Return the widgets that `stroke` reads."""
         return [self.target, self.start, self.end, self.kind, self.amount]
 
     def show(self, bench: Bench) -> Updates:
-        """A new recording: its cards, and no range."""
+        """Show a new recording: its cards, and no range."""
         choices = [(card.title, card.id) for card in sorted_cards(bench.cards)]
         return {self.target: gr.update(choices=choices, value=choices[0][1]), self.start: None, self.end: None}
 
@@ -69,13 +69,13 @@ def build_range_tool() -> RangeTool:
 
 
 def show_amount(kind: str) -> Any:
-    """The slider that a kind of edit needs."""
+    """Show the slider that a kind of edit needs."""
     _, label, (low, high, step, value) = KINDS[kind]
     return gr.update(visible=bool(label), label=label or "Amount", minimum=low, maximum=high, step=step, value=value)
 
 
 def stroke(bench: Bench, target: str, start: float | None, end: float | None, kind: str, amount: float) -> Edit:
-    """The edit that the tool describes.
+    """Return the edit that the tool describes.
 
     Raises:
         SettingsError: no range, no track, or a number out of its range.

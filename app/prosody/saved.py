@@ -18,7 +18,7 @@ MAX_BYTES = 200_000  # the settings of a rendering have some 5 kB
 
 
 def read_saved(data: bytes) -> ProsodySettings:
-    """The JSON that "Save the settings" gave.
+    """Read the JSON that "Save the settings" gave.
 
     Raises:
         SettingsError: it is something else.
@@ -39,7 +39,7 @@ def saved_cut(saved: ProsodySettings) -> tuple[float, float]:
 
 
 def saved_note(saved: ProsodySettings, engine: Engine) -> Note:
-    """What to do now that settings are loaded."""
+    """Return what to do now that settings are loaded."""
     what = "the recording that the take's prompt was cut from" if saved.source.take else "the recording they belong to"
     text = f"Settings are loaded. Choose {what} and press Analyse."
     different = differences(saved, engine)
@@ -93,7 +93,7 @@ def take_again(
 
 
 def _second(bench: Bench, saved: ProsodySettings) -> int | None:
-    """Which second recording the settings were made with."""
+    """Return the second recording that the settings were made with."""
     for index, other in enumerate(bench.others):
         if saved.other is not None and other.speech.frames_sha256 != saved.other.frames_sha256:
             continue

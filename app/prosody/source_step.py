@@ -108,7 +108,7 @@ def bind_source_step(step: SourceStep, parts: Parts) -> None:
 
 
 def bind_arrival(parts: Parts, page: gr.Blocks) -> None:
-    """A visitor who comes with a ticket finds that take on the bench."""
+    """Bind the arrival of a visitor with a ticket: that take is loaded."""
 
     def arrive(visit: ProsodyVisit, request: gr.Request) -> Updates:
         ticket = request.query_params.get("take") if request.query_params else None

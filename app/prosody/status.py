@@ -23,12 +23,12 @@ class Status:
         return [self.note, self.cancel]
 
     def busy(self, text: str) -> Updates:
-        """Something runs from now on."""
+        """Show that something runs from now on."""
         # Its word too: Gradio drops it where the button was never shown before its first update.
         return self.progress(text) | {self.cancel: gr.update(value="Cancel", visible=True)}
 
     def progress(self, text: str, fraction: float | None = None) -> Updates:
-        """How far it is; the button beside it is left alone, as somebody may be about to press it."""
+        """Show how far it is; the button beside it is left alone, as somebody may be about to press it."""
         return {self.note: progress_bar(text, fraction)}
 
     def say(self, note: Note | None) -> Updates:

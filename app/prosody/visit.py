@@ -72,7 +72,7 @@ class ProsodyVisit(Visitor):
             self.task = Task(kind, self.begin(), arrangement, token, card)
 
     def taken(self, kind: Kind) -> Task | None:
-        """The task, if it is still the one that is wanted."""
+        """Return the task, if it is still the one that is wanted."""
         task = self.task
         return task if task is not None and task.kind == kind and not task.run.stop.is_set() else None
 
@@ -101,7 +101,7 @@ class ProsodyVisit(Visitor):
         self.is_shown, self.heard, self.seen = False, None, None
 
     def keep(self, take: EditedTake) -> None:
-        """One more take; the oldest goes when there are too many."""
+        """Keep one more take; the oldest goes when there are too many."""
         self.takes = [*self.takes, take][-MOST_TAKES:]
 
     def close(self) -> None:

@@ -90,11 +90,11 @@ class Workbench:
 
     @property
     def controls(self) -> list[Any]:
-        """What shows where the sliders stand."""
+        """Return the widgets that show where the sliders stand."""
         return [self.undo, self.redo, self.desk]
 
     def show_source(self, visit: ProsodyVisit, bench: Bench) -> Updates:
-        """A new recording."""
+        """Show a new recording."""
         recording = bench.original.recording
         sounds = {
             "serial": visit.next_serial(),
@@ -115,7 +115,7 @@ class Workbench:
         }
 
     def show_sound(self, visit: ProsodyVisit, bench: Bench) -> Updates:
-        """What can be heard."""
+        """Show what can be heard."""
         visit.heard = bench.shown
         samples = samples_text(bench.rendered[bench.shown].audio)
         return {self.edited: {"serial": visit.next_serial(), "after": samples}}
@@ -127,7 +127,7 @@ class Workbench:
         return {self.draft: {"serial": visit.next_serial(), "token": token, "samples": samples}}
 
     def show_picture(self, bench: Bench, unit_names: Sequence[str]) -> Updates:
-        """What can be seen and read; measures both sounds where that has not been done."""
+        """Show what can be seen and read; measures both sounds where that has not been done."""
         before, after = bench.measures(Arrangement()), bench.measures(bench.shown)
         shown = [
             (card.dimension, card.id, card.title) for card in sorted_cards(bench.cards) if card.dimension is not None
@@ -163,7 +163,7 @@ def build_workbench() -> Workbench:
 
 
 def desk_value(bench: Bench, revision: int, sequence: int = 0, idle: bool = True) -> dict[str, Any]:
-    """What the cards show.
+    """Return what the cards show.
 
     Args:
         revision: counts up; the browser leaves out what it has.

@@ -25,7 +25,7 @@ class RaterRoute(OwnThreads):
     """A route whose refusals are answers of one form: `{"error": {"word", "text", "wait_seconds"}}`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler with its errors translated; a body that is too large is not read at all."""
+        """Return the handler with its errors translated; a body that is too large is not read at all."""
         handler = super().get_route_handler()
 
         async def translated(request: Request) -> Response:
@@ -47,7 +47,7 @@ class RaterRoute(OwnThreads):
 
 
 def problem(error: SessionError, status: int | None = None) -> JSONResponse:
-    """The answer to a refused request."""
+    """Return the answer to a refused request."""
     content = {"error": {"word": error.word, "text": str(error), "wait_seconds": error.wait_seconds}}
     return JSONResponse(content, status or error.status, headers=SAFE_HEADERS)
 

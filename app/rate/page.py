@@ -12,7 +12,7 @@ SCRIPTS = ("elements.js", "server.js", "player.js", "forms.js", "clips.js", "pag
 
 
 def rate_page() -> HTMLResponse:
-    """The page with its script and style inside, so that it is whole or not there at all."""
+    """Return the page with its script and style inside, so that it arrives whole or not at all."""
     return plain_page("Listening study", _BODY, script=_script(), style=_style())
 
 

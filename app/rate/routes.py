@@ -73,7 +73,7 @@ def rate_router(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     limit_of_session: str = LIMIT_OF_SESSION,
 ) -> APIRouter:
-    """Everything under `/rate`. Include it before a Gradio app is mounted at "/".
+    """Return everything under `/rate`. Include it before a Gradio app is mounted at "/".
 
     Args:
         sessions: the service on the database of studies.

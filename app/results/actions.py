@@ -39,7 +39,7 @@ def save_draft(desk: Desk, admin: Admin, text: str) -> str:
 
 
 def sources_folder(desk: Desk) -> Path:
-    """Where studies that are written on the page find their sounds."""
+    """Return where studies that are written on the page find their sounds."""
     folder = desk.places.data / "sources"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -139,7 +139,7 @@ def take_snapshot(desk: Desk, admin: Admin) -> str:
 
 
 def restore_copy(desk: Desk, admin: Admin, _: str = "") -> Path:
-    """Everything as it was: the newest snapshot and the log after it, as a database file that is checked and whole.
+    """Restore the newest snapshot and the log after it, as a database file that is checked and whole.
 
     The running database stays as it is; nobody could be signed in to one that is being replaced. A server that is
     started on the file, as `studies.sqlite` of a data folder, goes on from there.

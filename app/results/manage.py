@@ -38,7 +38,7 @@ def build_manage(desk: Desk, study: gr.Dropdown) -> Manage:
     after: list[Any] = [note, changed]
 
     def step(request: gr.Request, count: int, do: Step) -> tuple[str, int]:
-        """One step by an admin; a reader's is refused here, on the server."""
+        """Take one step as an admin; a reader's is refused here, on the server."""
         try:
             done = do(desk.require(request, "admin"))
         except UndertoneError as error:

@@ -18,14 +18,14 @@ ROW_PIXELS = 46
 
 
 def to_plot(figure: go.Figure) -> PlotData:
-    """For `gr.Plot`: no tool bar, and a page that scrolls under a finger."""
+    """Prepare a figure for `gr.Plot`: no tool bar, and a page that scrolls under a finger."""
     config = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
     text = str(figure.to_json()).removesuffix("}") + f',"config":{json.dumps(config)}}}'
     return PlotData(type="plotly", plot=text)
 
 
 def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:
-    """Mean opinion scores, or preferences in an A/B study."""
+    """Draw mean opinion scores, or preferences in an A/B study."""
     low, high = limits(data, found)
     if found.preferences:
         rows = [
@@ -55,7 +55,7 @@ def difference_figure(found: ScaleResults) -> go.Figure:
 
 
 def answer_figure(found: ScaleResults) -> go.Figure:
-    """How often each answer was given, for each system."""
+    """Draw how often each answer was given, for each system."""
     systems = found.mos.systems
     values = sorted({value for score in systems for value in score.distribution})
     figure = go.Figure(layout=_layout(110 + ROW_PIXELS * len(systems)))
@@ -104,7 +104,7 @@ def _intervals(
 
 
 def _labelled(figure: go.Figure, names: Sequence[str]) -> go.Figure:
-    """Names above their rows, not beside them: long ones leave the axis its width."""
+    """Put names above their rows, not beside them: long ones leave the axis its width."""
     figure.update_yaxes(range=[len(names) - 0.5, -0.7], showticklabels=False, showgrid=False, zeroline=False)
     for row, name in enumerate(names):
         place = {"x": 0, "xref": "paper", "xanchor": "left", "y": row - 0.42, "yref": "y", "yanchor": "middle"}

@@ -106,7 +106,7 @@ def questionnaires(found: Sequence[PersonSession]) -> str:
 
 
 def overview(seen: Watch) -> str:
-    """Where a study stands, in a line and a few numbers."""
+    """Return where a study stands, in a line and a few numbers."""
     status, cells = seen.status, seen.cells
     clips = len(cells.systems) * len(cells.prompts)
     share = f" ({status.collected / status.wanted:.0%})" if status.wanted else ""
@@ -157,7 +157,7 @@ def sessions(seen: Watch) -> str:
 
 
 def scores(found: ScaleResults) -> str:
-    """Mean opinion scores of one scale."""
+    """Return the mean opinion scores of one scale."""
     if found.preferences:
         return preferences(found.preferences)
     rows = [
@@ -180,7 +180,7 @@ def scores(found: ScaleResults) -> str:
 
 
 def preferences(found: Preferences) -> str:
-    """Which of two is preferred in an A/B study."""
+    """Return which of two is preferred in an A/B study."""
     rows = [
         (
             f"{pair.first} or {pair.second}",
@@ -231,7 +231,7 @@ def agreement(found: ScaleResults) -> str:
 
 
 def raters(found: ScaleResults, names: dict[str, str]) -> str:
-    """Every rater, the least agreeing first."""
+    """Return every rater, the least agreeing first."""
     words = {True: "accepted", False: "dropped", None: "not judged"}
     rows = [
         (
@@ -251,7 +251,7 @@ def raters(found: ScaleResults, names: dict[str, str]) -> str:
 
 
 def log(entries: Sequence[LogEntry]) -> str:
-    """The audit log, the newest first."""
+    """Return the audit log, the newest first."""
     if not entries:
         return '<p class="hint">Nothing has been logged yet.</p>'
     rows = [(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.kind, _details(entry.details)) for entry in entries]

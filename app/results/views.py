@@ -57,7 +57,7 @@ class ScaleView:
 
 
 def choices(desk: Desk, chosen: str | None) -> tuple[list[str], str | None]:
-    """Names of all studies, and which of them to show."""
+    """Return the names of all studies, and which of them to show."""
     names = study_names(desk.db)
     return names, chosen if chosen in names else (names[0] if names else None)
 
@@ -97,7 +97,7 @@ def scale_view(desk: Desk, name: str | None, scale: str | None) -> ScaleView:
 
 
 def log(desk: Desk, name: str | None) -> str:
-    """The audit log of a study and of the installation."""
+    """Return the audit log of a study and of the installation."""
     return tables.log(audit_log(desk.db, name))
 
 

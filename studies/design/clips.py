@@ -19,7 +19,7 @@ VOLUME_SECONDS = 6.0
 
 
 def presented_systems(study: StudyFile) -> list[dict[str, Any]]:
-    """What raters hear as one item: the systems, or in an A/B study every ordered pair of them."""
+    """Return what raters hear as one item: the systems, or in an A/B study every ordered pair of them."""
     if study.comparison == "single":
         return [{"name": s.name, "role": s.role, "definition": s.model_dump(mode="json")} for s in study.systems]
     return [
@@ -99,7 +99,7 @@ def _trap(study: StudyFile, trap: Trap, number: int, main: list[Clip]) -> Clip:
 
 
 def _volume(study: StudyFile) -> list[Clip]:
-    """A recording that nobody rates; where there is none, the volume page makes a noise of its own."""
+    """Return a recording that nobody rates; where there is none, the volume page makes a noise of its own."""
     path = spare_recording(study)
     if path is None or not any(section.kind == "volume" for section in study.sections):
         return []

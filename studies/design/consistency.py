@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def check_names(study: "StudyFile") -> None:
-    """Nothing is named twice."""
+    """Check that nothing is named twice."""
     for what, names in (
         ("system", [system.name for system in study.systems]),
         ("scale", [scale.name for scale in study.scales]),
@@ -22,7 +22,7 @@ def check_names(study: "StudyFile") -> None:
 
 
 def check_systems(study: "StudyFile") -> None:
-    """Every system can be made from what is there."""
+    """Check that every system can be made from what is there."""
     by_name = {system.name: system for system in study.systems}
     for system in study.systems:
         if isinstance(system.source, DegradedSource):
@@ -36,7 +36,7 @@ def check_systems(study: "StudyFile") -> None:
 
 
 def check_sections(study: "StudyFile") -> None:
-    """The flow can be walked from consent to debrief."""
+    """Check that the flow can be walked from consent to debrief."""
     kinds = [section.kind for section in study.sections]
     for kind in ("consent", "eligibility", "volume", "headphones", "training", "rating", "debrief"):
         if kinds.count(kind) > 1:

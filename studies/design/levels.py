@@ -53,7 +53,7 @@ def measure(samples: Samples, sample_rate_hz: int) -> Level:
 def common_target(
     levels: Mapping[str, Level], loudness_lufs: float, ceiling_dbtp: float, on_peak: Literal["refuse", "lower_all"]
 ) -> Target:
-    """The loudness at which no clip passes the ceiling: all stay equally loud, none is limited or compressed.
+    """Return the loudness at which no clip passes the ceiling: all are equally loud, none is limited or compressed.
 
     Args:
         levels: of every clip, by what it is.

@@ -18,7 +18,7 @@ LARGEST_BLOCK_BYTES = 2**24 - 1
 
 
 def encode(samples: Samples, sample_rate_hz: int, kind: Literal["flac", "wav"]) -> bytes:
-    """A lossless file of the samples rounded to 16 bit.
+    """Return a lossless file of the samples rounded to 16 bit.
 
     Raises:
         DesignError: a sample is beyond full scale or not a number.
@@ -60,7 +60,7 @@ def _padded(data: bytes, more: int) -> bytes:
 
 
 def decode(data: bytes) -> tuple[Samples, int]:
-    """Samples and rate of a file."""
+    """Return the samples and the rate of a file."""
     samples, sample_rate_hz = soundfile.read(io.BytesIO(data), dtype="float64")
     return samples, sample_rate_hz
 
@@ -82,7 +82,7 @@ def metadata_blocks(data: bytes) -> list[str]:
 
 
 def _bare_flac(data: bytes) -> bytes:
-    """The file with its stream information only: the encoder's name and padding go."""
+    """Return the file with its stream information only: the encoder's name and padding go."""
     blocks, sound = _flac_blocks(data)
     (info,) = (content for kind, content in blocks if kind == STREAM_INFO)
     last = bytes([0x80 | STREAM_INFO])
@@ -90,7 +90,7 @@ def _bare_flac(data: bytes) -> bytes:
 
 
 def _flac_blocks(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
-    """(type, content) of every metadata block, and where the sound begins."""
+    """Return (type, content) of every metadata block, and where the sound begins."""
     blocks, position, last = [], 4, False
     while not last:
         head, size = data[position], int.from_bytes(data[position + 1 : position + 4], "big")

@@ -39,7 +39,7 @@ class Clip:
 
     @property
     def label(self) -> str:
-        """For messages to the people who make the study."""
+        """Return the clip's name in messages to the people who make the study."""
         told = self.provenance.get("file", "")
         return " ".join([f"{self.kind} clip", *filter(None, (self.system, self.prompt, str(told)))])
 
@@ -108,7 +108,7 @@ def prepare(clips: list[Clip], preparation: Preparation) -> tuple[list[Prepared]
 
 
 def faded_ends(waveform: Tensor, seconds: float) -> Samples:
-    """Raised-cosine ramps at both ends, so that a cut does not click."""
+    """Apply raised-cosine ramps at both ends, so that a cut does not click."""
     samples = waveform.double().numpy().copy()
     length = min(round(seconds * SAMPLE_RATE_HZ), len(samples) // 2)
     ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))
@@ -125,7 +125,7 @@ def joined(first: Tensor, second: Tensor, pause_seconds: float) -> Tensor:
 
 
 def spliced(clip: Tensor, instruction: Tensor, after_seconds: float) -> Tensor:
-    """A trap: the beginning of a clip, the instruction equally loud, and what is left of the clip's length.
+    """Build a trap: the beginning of a clip, the instruction equally loud, and what is left of the clip's length.
 
     Raises:
         DesignError: the instruction does not fit into the clip.

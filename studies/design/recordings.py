@@ -32,13 +32,13 @@ class Recording:
     prompt_seconds: float
 
     def cut(self, start_seconds: float, seconds: float) -> Tensor:
-        """A part, counted from the prompt's beginning; shorter where the recording ends."""
+        """Return a part, counted from the prompt's beginning; shorter where the recording ends."""
         first = round((self.start_seconds + start_seconds) * SAMPLE_RATE_HZ)
         return self.waveform[first : first + round(seconds * SAMPLE_RATE_HZ)]
 
 
 def read_recordings(study: StudyFile) -> list[Recording]:
-    """Every prompt of the study, in the order of its names.
+    """Read every prompt of the study, in the order of its names.
 
     Raises:
         DesignError: a file is missing or cannot be read, or a recording is shorter than its prompt.
@@ -56,7 +56,7 @@ def read_recordings(study: StudyFile) -> list[Recording]:
 
 
 def spare_recording(study: StudyFile) -> Path | None:
-    """A recording of the folder that is no prompt: for the volume page."""
+    """Return a recording of the folder that is no prompt: for the volume page."""
     if study.prompts.folder is None:
         return None
     drawn = set(_drawn(study))
@@ -87,7 +87,7 @@ def _tell_of_others(folder: Path, names: tuple[str, ...]) -> None:
 
 
 def read_sound(path: Path) -> Tensor:
-    """[samples] at 16 kHz. Raises DesignError naming the file."""
+    """Read [samples] at 16 kHz. Raises DesignError naming the file."""
     try:
         waveform, sample_rate_hz = read_audio(path)
     except AudioError as error:

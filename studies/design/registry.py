@@ -72,7 +72,7 @@ def discard_draft(db: Database, name: str) -> None:
 
 
 def find_study(session: Transaction, name: str) -> Study:
-    """The study of a name.
+    """Find the study of a name.
 
     Raises:
         DesignError: there is none; it names those that there are.
@@ -87,7 +87,7 @@ def find_study(session: Transaction, name: str) -> Study:
 
 
 def study_names(db: Database) -> list[str]:
-    """Of all studies, the oldest first."""
+    """Return the names of all studies, the oldest first."""
     with db.reading() as session:
         return list(session.scalars(select(Study.name).order_by(Study.created_at, Study.name)))
 
@@ -138,7 +138,7 @@ def check_media(session: Transaction, study: Study, places: Places) -> int:
 
 
 def status_of(db: Database, name: str, now: datetime | None = None) -> Status:
-    """Where a study stands.
+    """Return where a study stands.
 
     Raises:
         DesignError: there is no such study.

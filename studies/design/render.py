@@ -56,7 +56,7 @@ class Renderer:
                 yield None if self._is_left_out(system, recording) else self.one(system, index)
 
     def one(self, system: System, index: int) -> Rendering:
-        """One prompt as one system says it.
+        """Render one prompt as one system says it.
 
         Raises:
             DesignError: it cannot be made; the text names the system and the prompt.
@@ -95,7 +95,7 @@ class Renderer:
         }
 
     def _continued(self, source: BundleSource, index: int) -> tuple[Tensor, dict[str, Any]]:
-        """A continuation by a bundle, made now or kept from before."""
+        """Return a continuation by a bundle, made now or kept from before."""
         recording, prompts = self._recordings[index], self._study.prompts
         sampling = sampling_of(source.sampling)
         seed = (self._study.seed if source.seed is None else source.seed) + index
@@ -133,7 +133,7 @@ class Renderer:
         return waveform[: round(self._seconds * SAMPLE_RATE_HZ)]
 
     def _place(self, bundle: str) -> str:
-        """A folder beside the study file, where there is one; else as it is written."""
+        """Resolve a folder beside the study file, where there is one; else as it is written."""
         beside = self._study.resolved(Path(bundle))
         return str(beside) if beside.is_dir() else bundle
 

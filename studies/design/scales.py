@@ -49,20 +49,20 @@ class Scale(Config):
 
     @property
     def values(self) -> tuple[float, ...]:
-        """Every answer there is, rising."""
+        """Return every answer there is, rising."""
         count = round((self.maximum - self.minimum) / self.increment) + 1
         return tuple(round(self.minimum + index * self.increment, 9) for index in range(count))
 
     @property
     def hash(self) -> str:
-        """Of everything a rater reads and may answer: 16 hexadecimal digits."""
+        """Return the hash of everything a rater reads and may answer: 16 hexadecimal digits."""
         wording = self.model_dump(mode="json")
         wording["labels"] = {f"{value:g}": label for value, label in sorted(self.labels.items())}
         text = json.dumps(wording, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def allows(self, value: float) -> bool:
-        """Whether the value is one of the answers."""
+        """Return whether the value is one of the answers."""
         return self.snapped(value) is not None
 
     def snapped(self, value: float) -> float | None:

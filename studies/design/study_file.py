@@ -47,7 +47,7 @@ class StudyFile(Config):
     @model_validator(mode="before")
     @classmethod
     def _scales_by_name(cls, values: Any) -> Any:
-        """A scale may be given by its name."""
+        """Replace scales given by their name."""
         if isinstance(values, dict) and isinstance(values.get("scales"), list | tuple):
             values = {**values, "scales": [_scale_of(scale) for scale in values["scales"]]}
         return values
@@ -63,12 +63,12 @@ class StudyFile(Config):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the whole definition, wherever its folder is."""
+        """Return the SHA-256 of the whole definition, wherever its folder is."""
         text = json.dumps(self.model_dump(mode="json", exclude={"folder"}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def scale(self, name: str) -> Scale:
-        """The scale of a name.
+        """Return the scale of a name.
 
         Raises:
             DesignError: there is none.
@@ -79,11 +79,11 @@ class StudyFile(Config):
         raise DesignError(f"study {self.name!r} has no scale {name!r}; it has {[scale.name for scale in self.scales]}.")
 
     def resolved(self, path: Path) -> Path:
-        """A path of the file, as it is on this machine."""
+        """Return a path of the file, as it is on this machine."""
         return (self.folder or Path()) / path.expanduser()
 
     def has(self, kind: type[Config]) -> bool:
-        """Whether there is a section of this kind."""
+        """Return whether there is a section of this kind."""
         return any(isinstance(section, kind) for section in self.sections)
 
 
@@ -103,7 +103,7 @@ def load_study_file(path: Path) -> StudyFile:
 
 
 def study_from_json(definition: dict[str, Any]) -> StudyFile:
-    """The definition as it is stored with a study."""
+    """Read the definition as it is stored with a study."""
     return checked(StudyFile, definition, "the stored study", DesignError)
 
 

@@ -115,7 +115,7 @@ def study_from_sounds(
 
 
 def _systems(takes: Sequence[TakeSound]) -> dict[str, list[int]]:
-    """Indices of the takes of each system."""
+    """Return the indices of the takes of each system."""
     groups: dict[tuple[str, str], list[int]] = {}
     for index, take in enumerate(takes):
         key = take.settings.bundle_sha256, take.settings.sampling.model_dump_json()

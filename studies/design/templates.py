@@ -9,12 +9,12 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 def template_names() -> list[str]:
-    """Names of the templates."""
+    """Return the names of the templates."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def template_text(name: str) -> str:
-    """The YAML of a template, with its comments.
+    """Return the YAML of a template, with its comments.
 
     Raises:
         DesignError: there is none of this name.
@@ -23,7 +23,7 @@ def template_text(name: str) -> str:
 
 
 def load_template(name: str) -> StudyFile:
-    """A template, checked."""
+    """Load a template, checked."""
     return load_study_file(_path(name))
 
 

@@ -37,7 +37,7 @@ class RuleRate:
 
 
 def rule_rates(transaction: Transaction, study_id: str) -> list[RuleRate]:
-    """The pass rate of every rule that was judged in the study, alarms included."""
+    """Return the pass rate of every rule that was judged in the study, alarms included."""
     query = (
         select(Session.screening)
         .where(Session.study_id == study_id, Session.ended_at.is_not(None))

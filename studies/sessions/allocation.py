@@ -34,13 +34,13 @@ class Holdings:
 
 
 def session_seed(study: Study, participant_id: str, earlier_sessions: int) -> int:
-    """Of the study's seed and the participant, so that a plan can be made again."""
+    """Return a seed from the study's seed and the participant, so that a plan can be made again."""
     text = f"{study.seed}:{participant_id}:{earlier_sessions}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
 
 
 def rules_of(design: StudyFile) -> PlanRules:
-    """The allocation as the plan reads it."""
+    """Return the allocation as the plan reads it."""
     rules = design.allocation
     return PlanRules(rules.trials_per_session, rules.raters_per_stimulus, rules.traps, rules.golds)
 
@@ -181,7 +181,7 @@ def _cells(transaction: Transaction, study: Study, design: StudyFile) -> list[Ce
 
 
 def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> Counts:
-    """Rows of (session, stimulus), sessions together and each in the order of its plan."""
+    """Return rows of (session, stimulus), sessions together and each in the order of its plan."""
     stimuli: Counter[str] = Counter()
     positions: Counter[tuple[str, int]] = Counter()
     place: Counter[str] = Counter()
@@ -217,7 +217,7 @@ def _stimuli(sitting: Sitting, kind: str) -> list[str]:
 def _crowded(
     transaction: Transaction, study: Study, design: StudyFile, now: datetime, without: Collection[str]
 ) -> bool:
-    """Whether as many people as wanted take part or have taken part."""
+    """Return whether as many people as wanted take part or have taken part."""
     most = design.limits.max_participants
     if most is None:
         return False

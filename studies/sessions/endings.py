@@ -50,7 +50,7 @@ def close_expired(db: Database, transaction: Transaction, study_id: str, now: da
 
 
 def shown_ending(sitting: Sitting) -> dict[str, Any]:
-    """What the page shows at the end."""
+    """Return what the page shows at the end."""
     session = sitting.session
     if session.state not in _FIRST:
         return {"text": "Your data has been deleted.", "code": None, "url": None, "debrief": None}

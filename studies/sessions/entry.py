@@ -165,7 +165,7 @@ def _took_part(transaction: Transaction, session: Session) -> bool:
 def _participant(
     transaction: Transaction, study: Study, visitor: Visitor, now: datetime
 ) -> tuple[Participant, list[Session]]:
-    """The person's row, new or known, and their sessions so far."""
+    """Return the person's row, new or known, and their sessions so far."""
     if visitor.external_id is not None:
         query = select(Participant).where(
             Participant.study_id == study.id,

@@ -61,14 +61,14 @@ def make_sure_of_places(sitting: Sitting) -> None:
 
 
 def current_trial(sitting: Sitting) -> Trial | None:
-    """The one to be rated now, in a section that has trials."""
+    """Return the trial to be rated now, in a section that has trials."""
     if sitting.section.kind not in ("training", "rating"):
         return None
     return next((trial for trial in sitting.stage_trials() if trial.state != "done"), None)
 
 
 def due_break(sitting: Sitting) -> Break | None:
-    """The break to be taken before the next trial."""
+    """Return the break to be taken before the next trial."""
     if sitting.section.kind != "rating":
         return None
     done = sum(trial.state == "done" for trial in sitting.stage_trials())
@@ -116,7 +116,7 @@ def _on(sitting: Sitting, given: dict[str, Any]) -> None:
 
 
 def _tones(sitting: Sitting, given: dict[str, Any]) -> None:
-    """One trial of the headphone test; nothing says whether the answer was right."""
+    """Return one trial of the headphone test; nothing says whether the answer was right."""
     section = sitting.section
     assert isinstance(section, Headphones)
     choice = given.get("choice")

@@ -10,7 +10,7 @@ MAX_TEXT = 2000  # characters of a free answer
 
 
 def shown_questions(questions: Sequence[Question]) -> list[dict[str, Any]]:
-    """The questions without the answers that let a person in."""
+    """Return the questions without the answers that let a person in."""
     shown = []
     for question in questions:
         fields = question.model_dump(mode="json", exclude={"accept", "prefer_not_to_say"})
@@ -20,7 +20,7 @@ def shown_questions(questions: Sequence[Question]) -> list[dict[str, Any]]:
 
 
 def checked_answers(questions: Sequence[Question], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers in the questions' order.
+    """Return the answers, checked, in the questions' order.
 
     Raises:
         SessionError: naming the question that is missing or answered in another way than asked.
@@ -33,7 +33,7 @@ def checked_answers(questions: Sequence[Question], given: Mapping[str, Any]) -> 
 
 
 def lets_in(questions: Sequence[Question], answers: Mapping[str, Any]) -> dict[str, bool]:
-    """For each question that decides, whether its answer lets the person in."""
+    """Return, for each question that decides, whether its answer lets the person in."""
     decided = {}
     for question in questions:
         if question.accept is not None:

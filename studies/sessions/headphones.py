@@ -19,7 +19,7 @@ TONES = ("quiet", "plain", "antiphase")
 
 
 def tone_orders(seed: int, trials: int) -> list[tuple[str, ...]]:
-    """The order of the three tones in each trial; the right answer is 1, 2 and 3 about equally often."""
+    """Return the order of the three tones in each trial; the right answer is 1, 2 and 3 about equally often."""
     rng = random.Random(seed)
     places = [index % 3 for index in range(trials)]
     rng.shuffle(places)
@@ -32,12 +32,12 @@ def tone_orders(seed: int, trials: int) -> list[tuple[str, ...]]:
 
 
 def right_answer(order: tuple[str, ...]) -> int:
-    """1, 2 or 3."""
+    """Return 1, 2 or 3."""
     return order.index("quiet") + 1
 
 
 def tone_audio(order: tuple[str, ...]) -> bytes:
-    """A stereo FLAC file of three tones with pauses."""
+    """Return a stereo FLAC file of three tones with pauses."""
     pause = np.zeros((round(PAUSE_SECONDS * SAMPLE_RATE_HZ), 2))
     parts = [_tone(order[0]), pause, _tone(order[1]), pause, _tone(order[2])]
     return as_flac(np.concatenate(parts))
@@ -61,14 +61,14 @@ def volume_audio(seed: int, loudness_dbfs: float, seconds: float = 5.0) -> bytes
 
 
 def as_flac(samples: np.ndarray) -> bytes:
-    """A file without any metadata but its format."""
+    """Return a file without any metadata but its format."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
 
 
 def _tone(kind: str) -> np.ndarray:
-    """[samples, 2]"""
+    """Return a tone, [samples, 2]."""
     time = np.arange(round(TONE_SECONDS * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     wave = AMPLITUDE * np.sin(2 * np.pi * TONE_HZ * time) * _ramps(len(time))
     if kind == "quiet":

@@ -9,7 +9,7 @@ from studies.store.tables import Stimulus
 
 
 def judged_answers(stimulus: Stimulus, given: Mapping[str, float]) -> dict[str, bool]:
-    """For each scale with a known answer, whether the given one is right within its tolerance."""
+    """Return, for each scale with a known answer, whether the given one is right within its tolerance."""
     return {
         scale: scale in given and abs(given[scale] - answer["value"]) <= answer["tolerance"] + 1e-9
         for scale, answer in _answers(stimulus).items()
@@ -17,7 +17,7 @@ def judged_answers(stimulus: Stimulus, given: Mapping[str, float]) -> dict[str, 
 
 
 def feedback(stimulus: Stimulus, scales: Mapping[str, Scale], given: Mapping[str, float]) -> dict[str, Any]:
-    """What training shows after an answer: for each scale right or not, and what would have been right."""
+    """Return what training shows after an answer: for each scale right or not, and what would have been right."""
     answers, right = _answers(stimulus), judged_answers(stimulus, given)
     return {
         "text": (stimulus.expected or {}).get("feedback", ""),
@@ -33,7 +33,7 @@ def feedback(stimulus: Stimulus, scales: Mapping[str, Scale], given: Mapping[str
 
 
 def described(scale: Scale, value: float, tolerance: float) -> str:
-    """The right answers in words: "2 to 4" or "2 (Poor)"."""
+    """Return the right answers in words: "2 to 4" or "2 (Poor)"."""
     low, high = max(scale.minimum, value - tolerance), min(scale.maximum, value + tolerance)
     if high - low >= scale.increment:
         return f"{low:g} to {high:g}"

@@ -40,12 +40,12 @@ def merged(stretches: Iterable[Sequence[float]], seconds: float) -> list[Stretch
 
 
 def covers(stretches: Sequence[Sequence[float]], seconds: float) -> bool:
-    """Whether merged stretches hold the whole clip."""
+    """Return whether merged intervals cover the whole clip."""
     return sum(end - start for start, end in stretches) >= COVERAGE * seconds
 
 
 def seconds_to_wait(since: datetime | None, seconds: float, now: datetime) -> float:
-    """How long until the clip can have been heard, by the server's clock; 0 when it can.
+    """Return how long until the clip can have been heard, in seconds by the server's clock; 0 when it can.
 
     Args:
         since: the earliest moment at which it can have begun to play; None when it was never sent.

@@ -61,7 +61,7 @@ class PlannedTrial:
 
 
 def open_cells(cells: Iterable[Cell], counts: Counts, rules: PlanRules) -> list[Cell]:
-    """Those that still want raters."""
+    """Return the cells that still want raters."""
     return [cell for cell in cells if counts.stimuli.get(cell.stimulus, 0) < rules.raters_per_stimulus]
 
 
@@ -105,7 +105,7 @@ def plan_session(
 
 
 def _system_order(cells: Sequence[Cell], counts: Counts, length: int, rng: np.random.Generator) -> list[str]:
-    """A system for each place: whole Williams orders, then one of the systems that have least so far."""
+    """Return a system for each place: whole Williams orders, then one of the systems that have least so far."""
     totals = {cell.system: 0 for cell in cells}
     for cell in cells:
         totals[cell.system] += counts.stimuli.get(cell.stimulus, 0)
@@ -125,7 +125,7 @@ def _system_order(cells: Sequence[Cell], counts: Counts, length: int, rng: np.ra
 def _assign_prompts(
     cells: Sequence[Cell], systems: Sequence[str], counts: Counts, rules: PlanRules, rng: np.random.Generator
 ) -> list[str]:
-    """The stimulus of each place: every prompt at most once, the emptiest cells first, ties at random."""
+    """Assign the stimulus of each place: every prompt at most once, the emptiest cells first, ties at random."""
     from scipy.optimize import linear_sum_assignment  # half a second to load, in which raters are answered already
 
     by_pair = {(cell.system, cell.prompt): cell.stimulus for cell in cells}
@@ -145,7 +145,7 @@ def _assign_prompts(
 def _costs(
     system: str, prompts: Sequence[str], by_pair: Mapping[tuple[str, str], str], counts: Counts, rules: PlanRules
 ) -> np.ndarray:
-    """[prompts] growth of the sum of squared counts when this system says each of them, halved."""
+    """Return [prompts] half the growth of the sum of squared counts when this system says each of them."""
     stimuli = [by_pair.get((system, prompt)) for prompt in prompts]
     heard = [counts.stimuli.get(stimulus, 0) if stimulus else 0 for stimulus in stimuli]
     full = np.array([count >= rules.raters_per_stimulus for count in heard])
@@ -161,7 +161,7 @@ def _draw(names: Sequence[str], number: int, what: str, rng: np.random.Generator
 
 
 def _spread(main: list[PlannedTrial], checks: list[PlannedTrial], rng: np.random.Generator) -> list[PlannedTrial]:
-    """The checks between the rated clips: one in each equal stretch of the session, never first."""
+    """Spread the checks between the rated clips: one in each equal part of the session, never first."""
     edges = np.linspace(0, len(main), len(checks) + 1)
     after = [int(rng.uniform(low, high)) for low, high in pairwise(edges)]
     plan: list[PlannedTrial] = []

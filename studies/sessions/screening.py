@@ -29,7 +29,7 @@ def judge(sitting: Sitting) -> dict[str, Verdict]:
 
 
 def is_accepted(screening: dict[str, Verdict]) -> bool:
-    """Whether no excluding rule was failed."""
+    """Return whether no excluding rule was failed."""
     return all(verdict["passed"] or verdict.get("effect") != "exclude" for verdict in screening.values())
 
 

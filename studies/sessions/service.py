@@ -80,7 +80,7 @@ class Sessions:
         return token, self.view(token, now)
 
     def view(self, token: str, now: datetime) -> View:
-        """Where the session is."""
+        """Return where the session is."""
         session_id = self.tokens.read(token)
         with self.db.reading() as transaction:
             sitting = Sitting.load(self.db, transaction, session_id, now)
@@ -147,7 +147,7 @@ class Sessions:
             return self.tokens.make(session.id), view_of(sitting, self._secret)
 
     def _step(self, token: str, now: datetime, step: Callable[[Sitting], T], even_ended: bool = False) -> T:
-        """One step of a session in a transaction of its own; what is refused leaves the session as it is."""
+        """Take one step of a session in its own transaction; what is refused leaves the session as it is."""
         session_id = self.tokens.read(token)
         refused: SessionError | None = None
         with self.db.session() as transaction:
@@ -188,7 +188,7 @@ class Sessions:
         return lambda: Sound(headphones.volume_audio(seed, _VOLUME_DBFS), "audio/flac")
 
     def _clip(self, sitting: Sitting, trial_id: str) -> Callable[[], Sound]:
-        """The current clip and the one after it; nobody can fetch the whole plan ahead."""
+        """Return the current clip and the one after it; nobody can fetch the whole plan ahead."""
         coming = [trial for trial in sitting.stage_trials() if trial.state != "done"][:2]
         trial = next((trial for trial in coming if trial.id == trial_id), None)
         if trial is None or sitting.section.kind not in ("training", "rating"):

@@ -48,7 +48,7 @@ class Sitting:
         lock: bool = False,
         addresses: Addresses | None = None,
     ) -> "Sitting":
-        """The session of an id; `lock` makes other requests of the same session wait (PostgreSQL).
+        """Load the session of an id; `lock` makes other requests of the same session wait (PostgreSQL).
 
         Raises:
             SessionError: there is none, perhaps because the person has withdrawn.
@@ -65,21 +65,21 @@ class Sitting:
 
     @property
     def sections(self) -> list[Section]:
-        """Those that are walked through; breaks lie inside the rating."""
+        """Return the sections that are walked through; breaks lie inside the rating."""
         return [section for section in self.design.sections if not isinstance(section, Break)]
 
     @property
     def section(self) -> Section:
-        """Where the person is; the last one after the end."""
+        """Return the section where the person is; the last one after the end."""
         return self.sections[min(self.session.section_index, len(self.sections) - 1)]
 
     def trials(self) -> list[Trial]:
-        """The stored plan in order, training first."""
+        """Return the stored plan in order, training first."""
         query = select(Trial).where(Trial.session_id == self.session.id).order_by(Trial.position)
         return list(self.transaction.scalars(query))
 
     def stage_trials(self) -> list[Trial]:
-        """Those of the section where the person is: the training's or the rating's."""
+        """Return the trials of the section where the person is: the training's or the rating's."""
         training = self.section.kind == "training"
         return [trial for trial in self.trials() if (trial.kind == "training") == training]
 
@@ -87,7 +87,7 @@ class Sitting:
         return self.transaction.get_one(Stimulus, trial.stimulus_id)
 
     def ratings(self, trials: Sequence[Trial]) -> dict[str, dict[str, Rating]]:
-        """By trial and scale."""
+        """Return the ratings by trial and scale."""
         query = select(Rating).where(Rating.session_id == self.session.id)
         found: dict[str, dict[str, Rating]] = {trial.id: {} for trial in trials}
         for rating in self.transaction.scalars(query):
@@ -101,7 +101,7 @@ class Sitting:
         self.db.log(self.transaction, kind, payload, study_id=study, session_id=session, actor=actor, at=self.now)
 
     def touch(self) -> None:
-        """The person is here: the session expires later, up to its longest time.
+        """Note that the person is here: the session expires later, up to its longest time.
 
         A clock that was set back would make a clip wait for a time that is long past: what was stamped in the future
         is stamped anew.
@@ -118,7 +118,7 @@ class Sitting:
 
 
 def design_of(study: Study) -> StudyFile:
-    """The study's definition, read once for each version of it."""
+    """Return the study's definition, read once for each version of it."""
     if study.definition_hash not in _designs:
         _designs[study.definition_hash] = study_from_json(dict(study.definition))
     return _designs[study.definition_hash]

@@ -17,11 +17,11 @@ class Tokens:
         self._serializer = URLSafeSerializer(secret, salt="undertone.rater-session")
 
     def make(self, session_id: str) -> str:
-        """The token that a browser keeps for a session."""
+        """Return the token that a browser keeps for a session."""
         return self._serializer.dumps(session_id)
 
     def read(self, token: str) -> str:
-        """The session's id. Raises SessionError for anything that this server did not sign."""
+        """Return the session's id. Raises SessionError for anything that this server did not sign."""
         try:
             return str(self._serializer.loads(token))
         except BadSignature as error:
@@ -29,12 +29,12 @@ class Tokens:
 
 
 def new_resume_code() -> str:
-    """A code that a person can type on another device, in three groups of four."""
+    """Return a code that a person can type on another device, in three groups of four."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LETTERS))
     return "-".join(letters[start : start + 4] for start in range(0, _CODE_LETTERS, 4))
 
 
 def tidy_resume_code(typed: str) -> str:
-    """What was typed, as the code is stored: capitals, spaces and missing hyphens are forgiven."""
+    """Return what was typed as the code is stored: capitals, spaces and missing hyphens are forgiven."""
     letters = "".join(letter for letter in typed.lower() if letter.isalnum())
     return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))

@@ -48,7 +48,7 @@ class Answer:
 
 
 def own_trial(sitting: Sitting, trial_id: str) -> Trial:
-    """A trial of this session. Raises SessionError for anybody else's."""
+    """Return a trial of this session. Raises SessionError for anybody else's."""
     trial = sitting.transaction.get(Trial, trial_id)
     if trial is None or trial.session_id != sitting.session.id:
         raise SessionError("not_your_trial")

@@ -19,7 +19,7 @@ View = dict[str, Any]
 
 
 def view_of(sitting: Sitting, secret: str) -> View:
-    """Everything the page shows now.
+    """Return everything that the page shows now.
 
     Args:
         secret: of the server; makes the ids of sounds that are no trials.
@@ -33,13 +33,13 @@ def view_of(sitting: Sitting, secret: str) -> View:
 
 
 def sound_id(secret: str, session_id: str, what: str, index: int = 0) -> str:
-    """The opaque id of a sound that belongs to a session but is no trial."""
+    """Return the opaque id of a sound that belongs to a session but is no trial."""
     text = f"{session_id}:{what}:{index}"
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def shown_scale(scale: Scale) -> View:
-    """A question in full, its answers from the first to the last."""
+    """Return a question in full, its answers from the first to the last."""
     labels = {f"{value:g}": text for value, text in scale.labels.items()}
     return {
         "name": scale.name,

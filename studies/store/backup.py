@@ -52,19 +52,19 @@ def snapshot(db: Database, folder: Path, kept: int = KEPT) -> Path:
 
 
 def snapshots(folder: Path) -> list[Path]:
-    """The snapshots of a folder, the oldest first."""
+    """Return the snapshots of a folder, the oldest first."""
     return sorted(folder.glob(PATTERN), key=_number)
 
 
 def newest_snapshot(folder: Path) -> Path | None:
-    """The newest snapshot, or the one that a copy elsewhere brought back."""
+    """Return the newest snapshot, or the one that a copy elsewhere brought back."""
     found = snapshots(folder)
     latest = folder / LATEST
     return found[-1] if found else latest if latest.exists() else None
 
 
 def check_file(path: Path) -> None:
-    """SQLite's own check of a file, its foreign keys included.
+    """Check a file as SQLite does, its foreign keys included.
 
     Raises:
         StoreError: the file is damaged.

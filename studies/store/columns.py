@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 def new_id() -> str:
-    """An id that tells nothing and cannot be guessed: 128 random bits, safe in a URL and on a command line."""
+    """Return an id that tells nothing and cannot be guessed: 128 random bits, safe in a URL and on a command line."""
     while (made := secrets.token_urlsafe(16)).startswith("-"):  # it would be taken for an option
         pass
     return made
@@ -54,11 +54,11 @@ class Base(DeclarativeBase):
 
 
 def one_of(column: str, words: Sequence[str]) -> CheckConstraint:
-    """The database itself refuses a word that is not in the list."""
+    """Return a constraint by which the database itself refuses a word that is not in the list."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 def words_of(literal: Any) -> tuple[str, ...]:
-    """The words of a `Literal` type."""
+    """Return the words of a `Literal` type."""
     return tuple(literal.__args__)

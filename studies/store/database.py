@@ -89,7 +89,7 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Transaction]:
-        """One transaction: saved at the end of the block, undone on any error.
+        """Open one transaction: saved at the end of the block, undone on any error.
 
         When the block has ended, what it wrote is on disk in the database and in the log's copy. Add and change
         objects, or use UPDATE and DELETE statements of classes; INSERT statements would escape the copy.
@@ -112,7 +112,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """A consistent view for queries; waits for nobody and writes nothing.
+        """Open a consistent view for queries; waits for nobody and writes nothing.
 
         Raises:
             StoreError: what is stored cannot be read now.
@@ -188,7 +188,7 @@ class Database:
 
 
 def line_of(transaction: Transaction, events: list[Event], previous: int | None) -> Line:
-    """A line of the log's copy: the events and the last state of the rows that they touched."""
+    """Return a line of the log's copy: the events and the last state of the rows that they touched."""
     keys = [(table, key) for one in events for table, key in one.touched]
     return {
         "previous": previous,

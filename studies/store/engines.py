@@ -24,7 +24,7 @@ PRAGMAS = (
 
 
 def to_text(value: Any) -> str:
-    """JSON as it is stored; NaN and infinity are no JSON."""
+    """Return JSON as it is stored; NaN and infinity are no JSON."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
@@ -33,7 +33,7 @@ _FIRST_LINE = re.compile(r"\n.*", re.DOTALL)  # PostgreSQL tells the values of a
 
 
 def make_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """An engine for a database URL; the folder of a SQLite file is made.
+    """Return an engine for a database URL; the folder of a SQLite file is made.
 
     Args:
         busy_seconds: how long a transaction waits for another one's lock.

@@ -49,5 +49,5 @@ def translated(url: str) -> Iterator[None]:
 
 
 def _shown(url: str) -> str:
-    """The database without its password."""
+    """Return the database's URL without its password."""
     return f"database {make_url(url).render_as_string(hide_password=True)}"

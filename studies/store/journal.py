@@ -60,11 +60,11 @@ class Journal:
                 self._waiting.clear()
 
     def files(self) -> list[Path]:
-        """Every file of the folder, the oldest first."""
+        """Return every file of the folder, the oldest first."""
         return sorted(self.folder.glob(PATTERN)) if self.folder.is_dir() else []
 
     def lines(self) -> Iterator[Line]:
-        """The lines of every file in the order of their commits. A last line cut short was never acknowledged.
+        """Return the lines of every file in the order of their commits. A last line cut short was never acknowledged.
 
         Raises:
             StoreError: a damaged line that is not the last of its file.
@@ -112,7 +112,7 @@ class Journal:
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The whole lines of one file."""
+    """Read the whole lines of one file."""
     texts = path.read_text(encoding="utf-8").split("\n")
     for number, text in enumerate(texts, 1):
         if not text:

@@ -39,7 +39,7 @@ def migrate(db: Database, revision: str = "head") -> None:
 
 
 def revisions() -> list[str]:
-    """Every revision this version knows, the oldest first."""
+    """Return every revision this version knows, the oldest first."""
     scripts = ScriptDirectory.from_config(_config())
     return [script.revision for script in reversed(list(scripts.walk_revisions()))]
 

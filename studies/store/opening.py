@@ -37,7 +37,7 @@ def opened(
     snapshot_minutes: float = SNAPSHOT_MINUTES,
     retry_seconds: float = 2.0,
 ) -> Iterator[Database]:
-    """The database for as long as a server runs, with snapshots at intervals and on shutdown.
+    """Open the database for as long as a server runs, with snapshots at intervals and on shutdown.
 
     Args:
         places: None is the default.
@@ -92,7 +92,7 @@ def make_ready(db: Database, places: Places, hub: HubCopy | None = None) -> bool
 
 
 def _is_new(db: Database) -> bool:
-    """Whether nothing was ever stored: every transaction leaves an event."""
+    """Return whether nothing was ever stored: every transaction leaves an event."""
     with translated(db.url), db.engine.connect() as connection:
         if not inspect(connection).has_table(Event.__tablename__):
             return True

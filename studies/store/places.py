@@ -25,7 +25,7 @@ class Places:
 
     @classmethod
     def at(cls, data: Path) -> "Places":
-        """Everything under one folder; the database too, unless `UNDERTONE_DATABASE` names another."""
+        """Return everything under one folder; the database too, unless `UNDERTONE_DATABASE` names another."""
         data = data.expanduser().resolve()
         return cls(data, os.environ.get(URL_VARIABLE) or f"sqlite:///{data / 'studies.sqlite'}")
 
@@ -36,7 +36,7 @@ class Places:
 
     @property
     def events(self) -> Path:
-        """The log's copy, one JSONL file per process start."""
+        """Return the folder of the log's copy, one JSONL file per process start."""
         return self.data / "events"
 
     @property
@@ -55,5 +55,5 @@ class Places:
         return (self.data, file, *beside)
 
     def media_of(self, study_id: str) -> Path:
-        """The folder of one study's sounds."""
+        """Return the folder of one study's sounds."""
         return self.media / study_id

@@ -29,7 +29,7 @@ class Record:
 
     @classmethod
     def of(cls, transaction: Transaction) -> "Record":
-        """The record that belongs to a transaction."""
+        """Return the record that belongs to a transaction."""
         record: Record = transaction.info.setdefault("record", cls())
         return record
 
@@ -55,7 +55,7 @@ def watch(transaction: Transaction) -> None:
 
 
 def rows_of(transaction: Transaction, keys: Iterable[Key]) -> list[Row]:
-    """The rows as they stand now, `{"table", "id", "row"}` with None for a row that is gone; parents first."""
+    """Return the rows as they stand now, `{"table", "id", "row"}`, None for a row that is gone; parents first."""
     wanted: dict[str, list[str]] = {}
     for table_name, key in keys:
         wanted.setdefault(table_name, []).append(key)
@@ -72,7 +72,7 @@ def rows_of(transaction: Transaction, keys: Iterable[Key]) -> list[Row]:
 
 
 def key_of(table: Any) -> Any:
-    """The primary key's column; every table has one column."""
+    """Return the primary key's column; every table has one column."""
     (column,) = table.primary_key.columns
     return column
 

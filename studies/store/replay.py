@@ -82,7 +82,7 @@ def check_counts(connection: Connection, before: dict[str, set[str]], done: Repl
 
 
 def keys_by_table(connection: Connection) -> dict[str, set[str]]:
-    """Every primary key."""
+    """Return every primary key by table."""
     return {name: {str(key) for key in connection.scalars(select(key_of(t)))} for name, t in TABLES.items()}
 
 

@@ -8,7 +8,7 @@ from studies.store.tables import AdminRole, AdminUser
 
 
 def list_users(db: Database) -> list[tuple[str, AdminRole]]:
-    """Name and role of everybody."""
+    """Return the name and role of everybody."""
     with db.reading() as session:
         return [(user.name, user.role) for user in session.scalars(select(AdminUser).order_by(AdminUser.name))]
 

@@ -33,7 +33,7 @@ class Withdrawn:
 
 
 def find_participant(db: Database, who: str, study_name: str | None = None) -> str:
-    """The id of a person known by participant id, session id, resume code or the panel's id.
+    """Find a person's id by participant id, session id, resume code or the panel's id.
 
     Raises:
         StoreError: nobody, or several people, are known by it.

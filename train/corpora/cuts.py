@@ -95,15 +95,15 @@ def samples_of(cut: Cut) -> np.ndarray:
 
 
 def speaker_of(cut: Cut) -> str:
-    """The speaker that the cut's first supervision names, or nobody."""
+    """Return the speaker that the cut's first supervision names, or nobody."""
     return str(next((s.speaker for s in cut.supervisions if s.speaker), ""))
 
 
 def text_of(cut: Cut) -> str:
-    """What is said, as far as the supervisions tell."""
+    """Return what is said, as far as the supervisions tell."""
     return " ".join(s.text for s in cut.supervisions if s.text)
 
 
 def split_of(cut: Cut) -> str:
-    """The split the cut belongs to."""
+    """Return the split the cut belongs to."""
     return str(cut.custom["split"])

@@ -219,13 +219,13 @@ class Manifest:
                 )
 
     def cuts(self) -> Iterator[Cut]:
-        """All cuts in the order of the corpus."""
+        """Yield all cuts in the order of the corpus."""
         with (self.folder / CUTS).open("rb") as lines:
             for line in lines:
                 yield deserialize_item(json.loads(line))
 
     def shard(self, split: str, number: int) -> Iterator[Cut]:
-        """The cuts of one shard."""
+        """Yield the cuts of one shard."""
         first, end = np.load(self.folder / f"{split}.firsts.npy", mmap_mode="r")[number : number + 2]
         offsets = np.load(self.folder / f"{split}.npy", mmap_mode="r")[first:end]
         with (self.folder / CUTS).open("rb") as lines:

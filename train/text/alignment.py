@@ -126,7 +126,7 @@ class _Worker:
 
 
 def phone_reader(run: Path) -> PhoneReader:
-    """The tokenizer of a finished run, with its phone classifier.
+    """Return the tokenizer of a finished run, with its phone classifier.
 
     Raises:
         CorpusError: not a phonetic tokenizer, or exported without the classifier.

@@ -33,7 +33,7 @@ class LatentWindows(Windows):
     is_text: Tensor  # bool [B]
 
     def to(self, device: torch.device) -> "LatentWindows":
-        """The same on a device."""
+        """Return the same on a device."""
         tensors = {
             name: value.to(device, non_blocking=True) for name, value in vars(self).items() if isinstance(value, Tensor)
         }
