@@ -39,7 +39,7 @@ class PageContext(Protocol):
     def examples(self) -> tuple[Path, ...]: ...
 
     def leave(self, session: str | None) -> None:
-        """A browser has left the page."""
+        """Note that a browser has left the page."""
         ...
 
 
@@ -80,7 +80,7 @@ RESULTS = Page("/results", "Results", _build_results, signed_in=True)
 
 
 def create_app(context: PageContext, pages: Sequence[Page] = PAGES) -> FastAPI:
-    """The whole site on one engine, in one process; `undertone serve` spreads it over two.
+    """Build the whole site on one engine, in one process; `undertone serve` spreads it over two.
 
     Args:
         context: what the pages are given; with a laboratory the raters' page and the results are there too.
@@ -102,7 +102,7 @@ def new_app() -> FastAPI:
 
 
 def navigation_of(context: PageContext, pages: Sequence[Page] = PAGES) -> tuple[Page, ...]:
-    """What the header leads to: Results too where there are studies, whichever process serves it."""
+    """Return what the header leads to: Results too where there are studies, whichever process serves it."""
     return (*pages, RESULTS) if context.take_opinions is not None else tuple(pages)
 
 

@@ -62,7 +62,7 @@ def _noise_db(quiet: Tensor) -> float | None:
 
 
 def _line(samples: Tensor, hz: float) -> tuple[float, float, float]:
-    """(level in dB, frequency, dB above the spectrum beside it) of a steady tone."""
+    """Return (level in dB, frequency, dB above the spectrum beside it) of a steady tone."""
     window = torch.hann_window(len(samples), periodic=False, dtype=torch.float64)
     spectrum = torch.fft.rfft(samples * window).abs().square() * 2 / window.sum() ** 2 / 1.5
     away = (torch.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE_HZ) - hz).abs()

@@ -36,7 +36,7 @@ class BlindPair:
         return cls((pair[0][0], pair[1][0]), (pair[0][1], pair[1][1]))
 
     def value(self) -> dict[str, Any]:
-        """What the browser is given: samples, which say neither a name nor a length to whoever listens."""
+        """Return what the browser is given: samples, which say neither a name nor a length to whoever listens."""
         sounds = [torch.from_numpy(soundfile.read(path, dtype="float32")[0]) for path in self.paths]
         return {"round": self.round, "sounds": [samples_text(sound) for sound in sounds]}
 

@@ -70,7 +70,7 @@ def build_blind_test(names: Sequence[str], label: str) -> BlindTest:
 
 
 def bind_blind_test(blind: BlindTest, visit: gr.State, sounds: Sounds) -> None:
-    """Its buttons."""
+    """Bind the blind test's buttons."""
 
     def begin(first: int, second: int, visit: Visitor) -> list[Any]:
         return start_blind_test(first, second, visit, sounds(visit))

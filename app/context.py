@@ -38,12 +38,12 @@ class Context:
 
     @property
     def take_opinions(self) -> TakeOpinions | None:
-        """Where opinions of takes go; None where the site has no listening studies."""
+        """Return where opinions of takes go; None where the site has no listening studies."""
         return self.opinions or self.laboratory
 
     @property
     def model_name(self) -> str:
-        """What the bundle calls itself."""
+        """Return the name that the bundle gives itself."""
         return self.engine.bundle.name
 
     @property
@@ -73,7 +73,7 @@ class Context:
             self._visits[session] = visit
 
     def leave(self, session: str | None) -> None:
-        """The connection to a page ended: stop its run. The guard removes its visit when it does not come back."""
+        """Stop the run of a page whose connection ended. The guard removes its visit when it does not come back."""
         visit = self._visits.get(session or "")
         if visit is not None:
             visit.cancel()

@@ -76,7 +76,7 @@ def _save(take: Take, out: Path) -> list[Path]:
 
 
 def _is_free(out: Path, name: str, take: Take) -> bool:
-    """Whether nothing has this name, or this very take made before."""
+    """Return whether nothing has this name, or this very take made before."""
     wav, settings = out / f"{name}.wav", out / f"{name}.json"
     if not settings.exists():
         return not wav.exists()

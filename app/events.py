@@ -25,7 +25,7 @@ def guard_events(blocks: gr.Blocks) -> None:
 
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, but an update of nothing is one that skips all outputs, and generators yield at least once."""
+    """Return the same function, but an update of nothing skips all outputs, and generators yield at least once."""
     if inspect.isasyncgenfunction(function):
         raise TypeError(f"{function.__qualname__} is an asynchronous generator; write it as a plain one.")
     if not inspect.isgeneratorfunction(function):

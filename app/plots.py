@@ -119,7 +119,7 @@ def axis_key(axis: str) -> str:
 
 
 def mel_decibels(mel: Array, loudest: float | None = None) -> NDArray[np.int8]:
-    """[M, T] whole decibels below the loudest cell, of this or of another spectrogram, clipped to what is shown."""
+    """Return whole decibels [M, T] below the loudest cell, of this or another spectrogram, clipped to what is shown."""
     if loudest is None:
         loudest = float(mel.max()) if mel.size else 0.0
     decibels = DECIBELS_PER_LN * (mel.T - loudest)

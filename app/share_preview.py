@@ -12,7 +12,7 @@ _TAG = re.compile(r'<meta\s+(?:property|name)="(?:og|twitter):[^>]*?/>\s*', re.D
 
 
 def preview_tags() -> str:
-    """The tags of every page, whose title is filled in when it is served; no picture, as there is none of it."""
+    """Return the tags of every page, whose title is filled in when it is served; without a picture."""
     title = "{{ (config['title'] or 'Undertone') | e }}"
     return "\n".join(
         [

@@ -175,5 +175,5 @@ def vocoder_context(vocoder: nn.Module) -> int | None:
 
 
 def vocoder_history(vocoder: nn.Module, context: int) -> int:
-    """Frames before a block that change its samples: its context, or more where the vocoder counts periods."""
+    """Return the frames before a block that change its samples: context, or more where periods are counted."""
     return max(context, int(getattr(vocoder, "history_frames", context)))

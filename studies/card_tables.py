@@ -211,7 +211,7 @@ def _others_table(evaluation: Evaluation) -> str:
 
 
 def _meaning(evaluation: Evaluation) -> str:
-    """What the measures of the clips are, of those that were taken."""
+    """Return what the measures of the clips are, of those that were taken."""
     sentences = [_MEANING]
     if evaluation.whisper is not None:
         sentences.append(

@@ -113,7 +113,7 @@ def _measures(each: Continuation, prompts: list[tuple[str, Samples | None]]) -> 
 
 
 def _judged(heard: dict[str, Heard]) -> dict[str, Share]:
-    """Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
+    """Return Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
     found = {name: stretch.measures() for name, stretch in heard.items()}
     suffixes = {"": "continuation", "_natural": "real", "_backwards": "backwards"}
     return {

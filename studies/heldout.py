@@ -72,7 +72,7 @@ class Recordings:
         return asked or ("test" if self.splits.get("test") else "dev")
 
     def of(self, split: str) -> list[HeldOut]:
-        """The recordings of a split; of all splits for "all"."""
+        """Return the recordings of a split; of all splits for "all"."""
         chosen = self.splits.values() if split == ALL else [self.splits.get(split, ())]
         return list(chain.from_iterable(chosen))
 
@@ -138,12 +138,12 @@ def read_trimmed(engine: Engine, clip: HeldOut) -> Tensor:
 
 
 def folder_of(corpus: Corpus) -> Path:
-    """Where a corpus lies."""
+    """Return where a corpus lies."""
     return corpus.folder if isinstance(corpus, Recordings) else corpus
 
 
 def _read(corpus: Corpus, split: str) -> list[HeldOut]:
-    """The clips of a split that have a transcript."""
+    """Return the clips of a split that have a transcript."""
     if isinstance(corpus, Path):
         return _read_manifest(corpus, split)
     spoken = [clip for clip in corpus.of(split) if _is_spoken(clip.transcript)]
@@ -190,7 +190,7 @@ def in_turn(clips: list[HeldOut], seed: int) -> Iterator[HeldOut]:
 
 
 def _is_spoken(transcript: str) -> bool:
-    """Whether a transcript is the words of the clip; brackets hold remarks, such as "[part 1/2 of]" longer words."""
+    """Return whether a transcript is the words of the clip; brackets hold remarks, such as "[part 1/2 of]"."""
     return bool(transcript.strip()) and "[" not in transcript
 
 

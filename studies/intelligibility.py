@@ -128,7 +128,7 @@ def _samples(waveform: Tensor) -> NDArray[np.int16]:
 
 
 def _fit_nats(segment: "Decoder") -> float:
-    """PocketSphinx scores a frame against the best of all its speech sounds; it underflows to 0 where nothing fits."""
+    """Return a word's fit, nats a frame, against the best of all speech sounds; 0 where nothing fits."""
     frames = segment.end_frame - segment.start_frame + 1
     return math.log(segment.ascore) / frames if segment.ascore > 0 else -math.inf
 

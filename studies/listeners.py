@@ -91,7 +91,7 @@ class Heard:
         )
 
     def measures(self, transcript: str | None = None) -> dict[str, Share]:
-        """What was measured, by name; error rates where it is known what was said."""
+        """Return what was measured, by name; error rates where it is known what was said."""
         found: dict[str, Share] = {}
         if self.text is not None and self.real_words is not None:
             if transcript is not None:

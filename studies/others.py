@@ -27,7 +27,7 @@ class OtherSystem:
 
     @classmethod
     def parse(cls, text: str) -> "OtherSystem":
-        """From `NAME=FOLDER`.
+        """Parse `NAME=FOLDER`.
 
         Raises:
             MeasureError: another form, a folder that does not exist or holds no sound.
@@ -41,7 +41,7 @@ class OtherSystem:
         return other
 
     def files(self) -> list[Path]:
-        """Its sounds, by name."""
+        """Return its sounds, by name."""
         return sorted(path for path in self.folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)
 
 
@@ -53,7 +53,7 @@ class _Job:
 
 
 def other_rows(measuring: Measuring, others: Sequence[OtherSystem]) -> Iterator[Row]:
-    """One row for every sound, at the loudness of the bundle's own; unusable ones are noted as skipped."""
+    """Return one row for every sound, at the loudness of the bundle's own; unusable ones are noted as skipped."""
     read: list[tuple[OtherSystem, Path, float]] = []
 
     def jobs() -> Iterator[_Job]:

@@ -29,7 +29,7 @@ def dnsmos(waveform: Tensor) -> float:
 
 @lru_cache(maxsize=1)
 def _networks() -> Any:
-    """DNSMOS on one thread, as several processes listen side by side."""
+    """Return DNSMOS on one thread, as several processes measure side by side."""
     check_installed()
     import onnxruntime
     from speechmos import dnsmos as package

@@ -36,7 +36,7 @@ class Reading:
 
 
 def whisper_folder(given: Path | None) -> Path:
-    """The folder of the model: the one that was given, else that of the environment.
+    """Return the folder of the model: the one that was given, else that of the environment.
 
     Raises:
         NotInstalledError: no folder, or faster-whisper is missing.
@@ -84,7 +84,7 @@ def spelt_out(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _model(folder: Path) -> "WhisperModel":
-    """The recogniser of this process, on one thread, as several processes listen side by side."""
+    """Return the recogniser of this process, on one thread, as several processes measure side by side."""
     from faster_whisper import WhisperModel
 
     return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
@@ -92,6 +92,6 @@ def _model(folder: Path) -> "WhisperModel":
 
 @lru_cache(maxsize=1)
 def _suppressed(folder: Path) -> list[int]:
-    """Tokens that are never written: Whisper's own choice (-1), and digits, so that numbers become words."""
+    """Return the tokens that are never written: Whisper's own choice (-1), and digits, so that numbers become words."""
     vocabulary = _model(folder).hf_tokenizer.get_vocab()
     return [-1, *sorted(token for text, token in vocabulary.items() if re.search(r"[0-9]", text) and text[0] != "<")]

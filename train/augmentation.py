@@ -36,7 +36,7 @@ class AugmentationConfig(Config):
 
 
 def disturbed(waveform: Tensor, config: AugmentationConfig, sample_rate_hz: int = 16_000) -> Tensor:
-    """A clip as a bad recording of it would be: [samples] to float32 [samples] within [-1, 1]."""
+    """Return a clip as a bad recording of it would be: [samples] to float32 [samples] within [-1, 1]."""
     if _uniform(0, 1) < config.clean_share:
         return waveform
     sound = waveform
@@ -75,7 +75,7 @@ def hum(num_samples: int, sample_rate_hz: int) -> Tensor:
 
 
 def reverberant(waveform: Tensor, seconds: float, level: float, sample_rate_hz: int) -> Tensor:
-    """The direct sound and noise that decays by 60 dB in `seconds`, `level` times as strong in root mean square."""
+    """Add noise that decays by 60 dB in `seconds`, `level` times as strong as the direct sound in root mean square."""
     taps = max(2, round(sample_rate_hz * min(seconds, RIR_SECONDS)))
     decay = torch.exp(-math.log(1000.0) * torch.arange(taps) / (seconds * sample_rate_hz))
     response = torch.randn(taps) * decay
@@ -87,7 +87,7 @@ def reverberant(waveform: Tensor, seconds: float, level: float, sample_rate_hz: 
 
 
 def band_limited(waveform: Tensor, low_hz: float, high_hz: float, sample_rate_hz: int) -> Tensor:
-    """The waveform between two frequencies, with edges a third of an octave wide."""
+    """Return the waveform between two frequencies, with edges a third of an octave wide."""
     if low_hz <= 0 and math.isinf(high_hz):
         return waveform
     spectrum = torch.fft.rfft(waveform)

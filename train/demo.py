@@ -44,7 +44,7 @@ class DemoRecipes:
     def load(
         cls, tokenizer: str, vocoder: str, models: Sequence[str], prose: tuple[str, str] | None = None
     ) -> "DemoRecipes":
-        """By name or file."""
+        """Load recipes by name or file."""
 
         def model(source: str) -> ModelRecipe:
             return load_recipe_of(ModelRecipe, source)
@@ -58,11 +58,11 @@ class DemoRecipes:
 
     @property
     def all_models(self) -> tuple[ModelRecipe, ...]:
-        """In their order, with those on prose where there are any."""
+        """Return the recipes in their order, with those on prose where there are any."""
         return self.models + (self.prose or ())
 
     def within(self, minutes: float) -> "DemoRecipes":
-        """The same with their minutes scaled so that they add up to `minutes`."""
+        """Return the same with their minutes scaled so that they add up to `minutes`."""
         budgets = [self.tokenizer.minutes, self.vocoder.minutes, *(model.minutes for model in self.all_models)]
         total = sum(budget or 0.0 for budget in budgets)
 
@@ -153,7 +153,7 @@ def check_chain(recipes: DemoRecipes, stages: Stages, lexicon: Lexicon) -> None:
 
 
 def written(prose: Prose) -> str:
-    """The prose that a transformer has read, for the model card."""
+    """Return the prose that a transformer has read, for the model card."""
     return f"prose of {len(prose.books)} books, {len(prose):,} sentences, read by the transformer alone"
 
 
@@ -165,7 +165,7 @@ def licence_of(data: tuple[str, ...]) -> str:
 
 
 def corpora(corpus: Path) -> tuple[str, ...]:
-    """The corpora of the train split with their hours and licences, for the model card."""
+    """Return the corpora of the train split with their hours and licences, for the model card."""
     manifest = corpus / "manifest.tsv"
     if not manifest.is_file():
         return (corpus.name,)

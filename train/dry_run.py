@@ -55,13 +55,13 @@ class Estimate:
 
     @property
     def hours(self) -> float | None:
-        """Of the whole run on this device, None where no step was timed."""
+        """Return the hours of the whole run on this device, None where no step was timed."""
         if self.seconds_per_step is None or self.steps is None:
             return None
         return self.steps * self.seconds_per_step / 3600
 
     def lines(self) -> list[str]:
-        """For people."""
+        """Return the estimate in lines for people."""
         parts = [f"  {name:20} {count:>13,}" for name, count in self.parameters.items()]
         uses = [f"  {name:20} {count / GIB:>9.3f} GiB" for name, count in self.memory_bytes.items()]
         frames, hz = self.frames_per_step, self.recipe.model.mel.frame_rate_hz
@@ -222,7 +222,7 @@ def empty_windows(recipe: ModelRecipe, count: int, device: torch.device) -> Wind
 
 
 def timed(stage: ModelStage, device: torch.device) -> float:
-    """Seconds of one step, the mean of some after a first one that warms up."""
+    """Return the seconds of one step, the mean of some after a first one that warms up."""
     stage.step(0, 0.5)
     started = time.perf_counter()
     for step in range(TIMED_STEPS):

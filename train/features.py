@@ -39,7 +39,7 @@ class ClipFeatures(Protocol):
 
 
 def encoder_inputs(tokenizer: PhoneReader, corpus: FlatCorpus, clip: Clip) -> Tensor:
-    """What a tokenizer's encoder hears of a clip: the stored mel where it is that, else its own of the stored audio."""
+    """Return what a tokenizer's encoder reads of a clip: the stored mel where it is that, else its own of the audio."""
     if isinstance(tokenizer, PhoneticTokenizer):
         return corpus.mel(clip)
     return tokenizer.inputs(corpus.audio(clip))

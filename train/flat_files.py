@@ -93,7 +93,7 @@ class FlatWriter:
         self.rejected += block["rejected"]
 
     def _ends(self) -> tuple[int, int]:
-        """Samples and frames so far."""
+        """Return the samples and frames so far."""
         if not self.clips:
             return 0, 0
         last = self.clips[-1]

@@ -58,7 +58,7 @@ class FrameSample:
 
     @property
     def count(self) -> int:
-        """Frames of the sample."""
+        """Return the frames of the sample."""
         return sum(len(clip.frames) for clip in self.clips)
 
 
@@ -99,7 +99,7 @@ def draw_frames(prepared: Path, recipe: HubertRecipe) -> FrameSample:
 
 
 def _keys(recipe: HubertRecipe, name: str, num_samples: int) -> np.ndarray:
-    """A random key for every frame that HuBERT makes of a clip, none for a clip that it does not take."""
+    """Return a random key for every frame that HuBERT makes of a clip, none for a clip that it does not take."""
     too_long = num_samples >= recipe.model.max_seconds * SAMPLE_RATE_HZ
     count = 0 if too_long else max(0, (num_samples - RECEPTIVE_SAMPLES) // HOP_SAMPLES + 1)
     return np.random.default_rng((recipe.seed, name_hash(name))).random(count)
@@ -161,7 +161,7 @@ def sampled_features(features: HubertFeatures, prepared: Path, sample: FrameSamp
 
 
 def sampled_audio(prepared: Path, clips: list[SampledClip]) -> Iterator[tuple[SampledClip, torch.Tensor]]:
-    """The clips with their samples, float32 [samples]; of a shard only these files are decoded."""
+    """Yield the clips with their samples, float32 [samples]; of a shard only these files are decoded."""
     if not is_sharded(prepared):
         corpus = PreparedCorpus(prepared, "train", MelConfig())
         by_id = {clip.clip_id: clip for clip in corpus.clips}
@@ -176,13 +176,13 @@ def sampled_audio(prepared: Path, clips: list[SampledClip]) -> Iterator[tuple[Sa
 
 
 def _digest(recipe: HubertRecipe, sample: FrameSample) -> str:
-    """Names the features of these clips by this network."""
+    """Return the name of the features of these clips by this network."""
     clips = [(clip.shard, clip.clip_id, clip.frames.tolist()) for clip in sample.clips]
     return hashlib.sha256(repr((recipe.model_dump_json(), clips)).encode()).hexdigest()[:12]
 
 
 def lloyd(frames: np.ndarray, num_units: int, iterations: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """k-means as faiss.Kmeans runs it: random frames to begin with, a fixed number of Lloyd's steps, one try.
+    """Run k-means as faiss.Kmeans does: random frames to begin with, a fixed number of Lloyd's steps, one try.
 
     Returns:
         centroids float32 [V, F] and the unit of every frame.
@@ -192,7 +192,7 @@ def lloyd(frames: np.ndarray, num_units: int, iterations: int, seed: int) -> tup
 
 
 def chosen_files(prepared: Path, recipe: HubertRecipe) -> Iterator[tuple[int | None, str, int]]:
-    """A random share of the train split's files: shard, name and number of samples; the same for flat files and shards.
+    """Return a random share of the train split's files: shard, name and samples; the same for flat files and shards.
 
     Of shards only the manifests are read.
     """
@@ -213,7 +213,7 @@ def _listed(prepared: Path) -> Iterator[tuple[int | None, str, int]]:
 
 
 def name_hash(name: str) -> int:
-    """A number that a name has on every machine."""
+    """Return a number that a name has on every machine."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest())
 
 

@@ -20,17 +20,17 @@ class Share:
     count: int = 1
 
     def own(self, items: list[int]) -> list[int]:
-        """Every count-th item, from the index on."""
+        """Return every count-th item, from the index on."""
         return items[self.index :: self.count]
 
     @property
     def is_first(self) -> bool:
-        """Whether this process does what is done once."""
+        """Return whether this process does what is done once."""
         return self.index == 0
 
 
 def share() -> Share:
-    """From RANK and WORLD_SIZE; a single process has all of it."""
+    """Return this process' share from RANK and WORLD_SIZE; a single process has all of it."""
     return Share(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 

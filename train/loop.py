@@ -36,7 +36,7 @@ class Stage(Protocol):
     name: str
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        """One optimiser step on the batch of that number; progress in [0, 1] drives the schedules.
+        """Take one optimiser step on the batch of that number; progress in [0, 1] drives the schedules.
 
         Returns:
             `loss`, `gradient_norm` and whatever else is worth a curve; `frames`, those seen, for a budget in frames.
@@ -57,7 +57,7 @@ class Stage(Protocol):
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
-    """The seed of everything random in one step of one process."""
+    """Return the seed of everything random in one step of one process."""
     return (seed * 1_000_003 + step * 1009 + rank) % 2**63
 
 
@@ -123,7 +123,7 @@ def run(
 
 
 def _progress(budget: Budget, clock: Clock) -> Iterator[float]:
-    """The share of the budget used before each step."""
+    """Yield the share of the budget used before each step."""
     while (progress := budget.progress(clock.step, clock.seconds, clock.frames)) < 1.0:
         yield progress
 

@@ -72,7 +72,7 @@ class Agreed:
 
 
 def over_processes(accelerator: Accelerator, values: dict[str, float], seconds: float = 0.0, stop: int = 0) -> Agreed:
-    """The mean of every value over all processes, the sum of the frames: one wait for all of them.
+    """Return the mean of every value over all processes, the sum of the frames: one wait for all of them.
 
     Values are reduced by position, so their order is that of their names.
 

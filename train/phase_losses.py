@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def anti_wrapped(difference: Tensor) -> Tensor:
-    """How far apart two phases are, whatever the number of turns between them: in [0, pi]."""
+    """Return how far apart two phases are, whatever the number of turns between them: in [0, pi]."""
     return (difference - 2 * math.pi * (difference / (2 * math.pi)).round()).abs()
 
 

@@ -29,12 +29,12 @@ class Pool:
 
 
 def is_sharded(prepared: Path) -> bool:
-    """Whether a prepared folder holds shards rather than flat files."""
+    """Return whether a prepared folder holds shards rather than flat files."""
     return (prepared / INDEX).is_file()
 
 
 def read_shard(prepared: Path, split: str, number: int, fields: Sequence[str]) -> list[Cut]:
-    """The cuts of one shard with their data in memory; fields beside `cuts` are tars: recording, mel, tokens-..."""
+    """Yield the cuts of one shard with their data in memory; fields beside `cuts` are tars: recording, mel, tokens."""
     paths = {"cuts": [str(shard_file(prepared, split, "cuts", number, ".jsonl.gz"))]}
     paths |= {field: [str(shard_file(prepared, split, field, number, ".tar"))] for field in fields}
     for path in (path for files in paths.values() for path in files):
@@ -50,7 +50,7 @@ def shard_names(prepared: Path, split: str, number: int) -> list[str]:
 
 
 def shard_lengths(prepared: Path, split: str, number: int) -> np.ndarray:
-    """Frames and samples of every clip of a shard, int64 [clips, 2]."""
+    """Return the frames and samples of every clip of a shard, int64 [clips, 2]."""
     lengths: np.ndarray = np.load(shard_file(prepared, split, "lengths", number, ".npy"))
     return lengths
 
@@ -91,7 +91,7 @@ def load_pool(
 
 
 def shard_numbers(prepared: Path, split: str) -> list[int]:
-    """The shards of a split that hold clips.
+    """Return the shards of a split that hold clips.
 
     Raises:
         CorpusError: not finished, or no such split.
@@ -107,7 +107,7 @@ def shard_numbers(prepared: Path, split: str) -> list[int]:
 
 
 def open_corpus(prepared: Path, split: str, mel: MelConfig, max_hours: float, audio: bool = False) -> FlatCorpus:
-    """A split of flat files, or as many of its shards as `max_hours` allow, one at least; shards hold random clips."""
+    """Open a split of flat files, or as many of its shards as `max_hours` allow; shards hold random clips."""
     if not is_sharded(prepared):
         return PreparedCorpus(prepared, split, mel)
     numbers: list[int] = []
@@ -121,6 +121,6 @@ def open_corpus(prepared: Path, split: str, mel: MelConfig, max_hours: float, au
 
 
 def samples_in_memory(cut: Cut) -> np.ndarray:
-    """int16 [samples] of a cut whose FLAC file Shar's reader has put into memory: no rounding on the way."""
+    """Return int16 [samples] of a cut whose FLAC file Shar's reader has put into memory: no rounding on the way."""
     data: np.ndarray = soundfile.read(io.BytesIO(cut.recording.sources[0].source), dtype="int16")[0]
     return data

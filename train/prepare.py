@@ -36,7 +36,7 @@ CUTS_AT_ONCE = 64
 
 
 def read_corpus(folder: Path) -> list[Source]:
-    """The recordings of a corpus folder, all at once."""
+    """Return the recordings of a corpus folder, all at once."""
     return list(read_layout(folder))
 
 
@@ -124,7 +124,7 @@ def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: Cl
 
 
 def read_index(folder: Path) -> list[Clip]:
-    """The clips of a prepared folder."""
+    """Return the clips of a prepared folder."""
     path = folder / "index.jsonl"
     if not path.is_file():
         raise CorpusError(f"{folder} is not a prepared corpus: it has no index.jsonl. Run `undertone prepare` first.")
@@ -132,7 +132,7 @@ def read_index(folder: Path) -> list[Clip]:
 
 
 def clips_of(clips: list[Clip], split: str) -> Iterator[Clip]:
-    """The clips of one split."""
+    """Return the clips of one split."""
     return (clip for clip in clips if clip.split == split)
 
 
@@ -145,13 +145,13 @@ class FlatCorpus:
         self._mel = mel  # float16 [frames, M], natural log
 
     def audio(self, clip: Clip, start: int = 0, count: int | None = None) -> torch.Tensor:
-        """float32 [samples] of a clip, or of `count` samples from `start`."""
+        """Return float32 [samples] of a clip, or of `count` samples from `start`."""
         count = clip.num_samples - start if count is None else count
         begin = clip.sample_offset + start
         return torch.from_numpy(self._audio[begin : begin + count].astype(np.float32) / 32767)
 
     def mel(self, clip: Clip, start: int = 0, count: int | None = None) -> torch.Tensor:
-        """Natural-log mel float32 [frames, M] of a clip, or of `count` frames from `start`."""
+        """Return the natural-log mel float32 [frames, M] of a clip, or of `count` frames from `start`."""
         count = clip.num_frames - start if count is None else count
         begin = clip.frame_offset + start
         return torch.from_numpy(self._mel[begin : begin + count].astype(np.float32))

@@ -43,7 +43,7 @@ class Progress(AbstractContextManager["Progress"]):
 
 
 def told(clock: Clock, budget: Budget, frames_per_second: float, means: dict[str, float]) -> str:
-    """The words behind the bar: `step 1,240 of 20,000, 9,310 frames/s, loss 0.513`."""
+    """Return the words behind the bar: `step 1,240 of 20,000, 9,310 frames/s, loss 0.513`."""
     of = f" of {budget.steps:,}" if budget.steps is not None else ""
     words = [f"step {clock.step:,}{of}", f"{frames_per_second:,.0f} frames/s"]
     return ", ".join([*words, f"loss {means['loss']:.4g}"] if "loss" in means else words)

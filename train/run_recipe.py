@@ -73,7 +73,7 @@ def hold_against(out: Path, recipe: Config, accept_changes: bool = False, **inpu
 
 
 def is_begun(out: Path) -> bool:
-    """Whether there is something to resume, or a finished run."""
+    """Return whether there is something to resume, or a finished run."""
     return bool(checkpoints(out)) or (out / FINISHED).is_file()
 
 
@@ -104,7 +104,7 @@ def described(changes: dict[str, list[Any]]) -> str:
 
 
 def told_changes(out: Path) -> str:
-    """What was changed in the course of a run, for its provenance; empty where nothing was."""
+    """Return what was changed in the course of a run, for its provenance; empty where nothing was."""
     path = out / CHANGES
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
     bound = [(row["step"], {key: pair for key, pair in row["changes"].items() if key not in FREE}) for row in rows]

@@ -55,7 +55,7 @@ class ShardStream:
         return self._pool(self.position), chosen
 
     def locate(self, number: int) -> np.ndarray:
-        """The clips of a batch, as their places in its pool, without reading any shard."""
+        """Return the clips of a batch, as their places in its pool, without reading any shard."""
         if number < self._first:
             self._restart()
         while number >= self._first + len(self._batches):
@@ -85,7 +85,7 @@ class ShardStream:
         return self._numbers[position]
 
     def _pools_of_epochs(self) -> Iterator[list[list[int]]]:
-        """For every epoch, the pools of this stream; with fewer shards than streams every stream has all of them."""
+        """Yield this stream's pools for every epoch; with fewer shards than streams each has all of them."""
         size, epoch = self.settings.pool_shards, 0
         shared = len(self._shards) < self.num_streams
         while True:
@@ -101,7 +101,7 @@ class ShardStream:
         return self._plan(lengths[:, 0], np.random.default_rng((settings.seed, self.stream, position)))
 
     def _pool(self, position: int) -> Pool:
-        """The pool at this position; the next one is read meanwhile, and none before it is kept."""
+        """Return the pool at this position; the next one is read meanwhile, and none before it is kept."""
         for wanted in (position, position + 1):
             if wanted not in self._ahead:
                 self._ahead[wanted] = self._loader.submit(self._load, self.shards(wanted))

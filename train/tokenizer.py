@@ -113,13 +113,13 @@ class TokenizerStage:
 
     @property
     def network(self) -> PhoneticTokenizer:
-        """The tokenizer that is measured and exported, without any wrapper: the average where there is one."""
+        """Return the tokenizer that is measured and exported, without any wrapper: the average where there is one."""
         model = self.average.module if self.average else self.accelerator.unwrap_model(self.tokenizer)
         assert isinstance(model, PhoneticTokenizer)
         return model
 
     def tokenizer_on_cpu(self) -> PhoneticTokenizer:
-        """A copy for clustering and export, in evaluation mode."""
+        """Return a copy for clustering and export, in evaluation mode."""
         copy = PhoneticTokenizer(self.network.config)
         copy.load_state_dict(self.network.state_dict())
         return copy.eval()
@@ -177,7 +177,7 @@ class TokenizerStage:
         return {"phone_error_rate": errors / phones, "ctc": float(np.mean(losses))}
 
     def samples(self, step: int) -> list[Sample]:
-        """A tokenizer makes no sound."""
+        """Return no samples: a tokenizer makes no sound."""
         return []
 
 
@@ -236,7 +236,7 @@ def augmented(mel: Tensor, recipe: TokenizerRecipe, num_phones: int) -> Tensor:
 
 
 def warmup_cosine(progress: float, warmup: float, floor: float = 0.02) -> float:
-    """Learning-rate factor: linear warm-up over the share `warmup` of the budget, then a cosine to `floor`."""
+    """Return the learning-rate factor: linear warm-up over the share `warmup`, then a cosine to `floor`."""
     if progress < warmup:
         return max(progress / warmup, 0.01)
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))

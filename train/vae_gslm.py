@@ -102,11 +102,11 @@ class ModelRecipe(RunSettings):
 
     @property
     def reads_pitch(self) -> bool:
-        """Whether the latents are asked for the pitch."""
+        """Return whether the latents are asked for the pitch."""
         return self.pitch_weight > 0 and self.part in ("all", "decoder")
 
     def trains(self, name: str) -> bool:
-        """Whether this part of the network is trained, by the name of its module."""
+        """Return whether this part of the network is trained, by the name of its module."""
         match self.part:
             case "all":
                 return True
@@ -132,7 +132,7 @@ class ModelRecipe(RunSettings):
 
 
 def build_network(recipe: ModelRecipe, start: Path | None = None) -> VAEGSLM:
-    """The network of a recipe, untrained or with the weights that another run of the same sizes exported."""
+    """Build the network of a recipe, untrained or with the weights that another run of the same sizes exported."""
     network = VAEGSLM(recipe.model)
     if start is not None:
         network.load_state_dict(load_file(str(start)))
@@ -155,14 +155,14 @@ def close_latents(network: nn.Module) -> None:
 
 
 def objective(terms: Losses, kl_weight: float, recipe: ModelRecipe) -> Tensor:
-    """What is optimised: the published sum, without the KL where no latents are modelled."""
+    """Return what is optimised: the published sum, without the KL where no latents are modelled."""
     if recipe.latents:
         return total(terms, kl_weight, recipe.gamma)
     return terms.reconstruction + kl_weight * recipe.gamma * terms.cross_entropy + 0.0 * terms.kl
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """AdamW groups as published: decay for everything but biases, norm weights and other vectors."""
+    """Return AdamW groups as published: decay for everything but biases, norm weights and other vectors."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [
         {"params": [p for p in parameters if p.ndim != 1], "weight_decay": weight_decay},
@@ -218,7 +218,7 @@ class ModelStage:
         self.dev_set = held_out_windows(recipe, prepared, tokens, pitch, spoken)
 
     def loaded(self, source: WindowSource) -> WindowSource:
-        """The source with this stage's workers in front of it."""
+        """Return the source with this stage's workers in front of it."""
         accelerator, accumulation = self.accelerator, self.recipe.gradient_accumulation
         processes, process = accelerator.num_processes, accelerator.process_index
         return loaded(source, accumulation, processes, process, self.loader_workers, accelerator.device)
@@ -228,7 +228,7 @@ class ModelStage:
         return {"model": model}
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        """One optimiser step over micro-batches whose gradients add up, over processes too.
+        """Take one optimiser step over micro-batches whose gradients add up, over processes too.
 
         A micro-batch's windows and noise follow from its number in the step, so that two processes with one
         micro-batch each train as one process with two does.
@@ -268,12 +268,12 @@ class ModelStage:
         return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)
 
     def _forward(self, network: nn.Module, on: Windows, posterior: Gaussian | None = None) -> TrainingForward:
-        """A training pass of windows on the device; its tokens are those to foretell."""
+        """Run a training pass of windows on the device; its tokens are those to predict."""
         return forward_pass(network, self.recipe, on, self.accelerator.device, posterior)
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """The losses on the same windows and noise of the dev split at every call, nothing hidden; KL per dimension."""
+        """Return the losses on the same windows and noise of dev at every call, nothing hidden; KL per dimension."""
         network = self.averaged()["model"]
         sums: dict[str, float] = {}
         kl_per_dim = torch.zeros(self.recipe.model.latent_dim)
@@ -291,7 +291,7 @@ class ModelStage:
         return sums | dims | {"active_dims": float((kl_per_dim > ACTIVE_NATS).sum())}
 
     def samples(self, step: int) -> list[Sample]:
-        """A window of the dev split and its reconstruction."""
+        """Return a window of the dev split and its reconstruction."""
         network = self.averaged()["model"]
         assert isinstance(network, VAEGSLM)
         return reconstruction_samples(network, self.dev_set.batch(1, np.random.default_rng(DEV_SEED)))
@@ -319,7 +319,7 @@ def forward_pass(
 
 
 def per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]:
-    """The terms as logged: each sum divided by the number of frames; cross-entropy and KL in nats."""
+    """Return the terms as logged: each sum divided by the frames; cross-entropy and KL in nats."""
     frames = terms.num_frames
     values: dict[str, Tensor] = {
         "loss": total(terms, kl_weight, gamma),
@@ -331,7 +331,7 @@ def per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]
 
 
 def read(reading: Reading | None) -> dict[str, float]:
-    """How well pitch was read, as logged."""
+    """Return how well pitch was read, as logged."""
     if reading is None:
         return {}
     return {"read_log_f0": float(reading.log_f0.detach()), "read_voicing": float(reading.voicing.detach())}

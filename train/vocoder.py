@@ -136,13 +136,13 @@ class VocoderStage:
         return losses
 
     def _pitch_loss(self, batch: SegmentBatch) -> Tensor | None:
-        """How far the pitch that the generator reads is from the one measured; None for one that reads none."""
+        """Return how far the pitch that the generator reads is from the one measured; None for one that reads none."""
         generator = self.accelerator.unwrap_model(self.generator)
         return pitch_loss(generator, batch) if isinstance(generator, SourceFilter) else None
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """Copy-synthesis of held-out clips by the averaged generator: mel L1 (nats) and log-spectral distance (dB)."""
+        """Measure copy-synthesis of held-out clips: mel L1 (nats) and log-spectral distance (dB)."""
         clips = self.held_out.clips[:: max(1, len(self.held_out.clips) // self.recipe.evaluation_clips)]
         device = self.accelerator.device
         mel_distances, spectral_distances = [], []

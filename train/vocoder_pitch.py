@@ -8,7 +8,7 @@ from train.yin import yin
 
 
 def pitch_loss(generator: SourceFilter, batch: SegmentBatch) -> Tensor:
-    """Mean absolute difference of the pitch's logarithm over voiced frames, 0 where there are none.
+    """Return the mean absolute difference of log pitch over voiced frames, 0 where there are none.
 
     An absolute difference is smallest at the median, which an octave error now and then does not move.
     """

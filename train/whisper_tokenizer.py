@@ -184,13 +184,13 @@ class WhisperStage:
 
     @property
     def network(self) -> WhisperTokenizer:
-        """The averaged tokenizer, which is measured and exported."""
+        """Return the averaged tokenizer, which is measured and exported."""
         module = self.average.module
         assert isinstance(module, WhisperTokenizer)
         return module
 
     def tokenizer_on_cpu(self) -> WhisperTokenizer:
-        """A copy for its units and for export, in evaluation mode."""
+        """Return a copy for its units and for export, in evaluation mode."""
         copy = WhisperTokenizer(self.network.config)
         copy.load_state_dict(self.network.state_dict())
         return copy.eval()
@@ -199,12 +199,12 @@ class WhisperStage:
         return {"tokenizer": self.network}
 
     def samples(self, step: int) -> list[Sample]:
-        """A tokenizer makes no sound."""
+        """Return no samples: a tokenizer makes no sound."""
         return []
 
 
 def pretrained_tokenizer(recipe: WhisperRecipe, lexicon: Lexicon) -> WhisperTokenizer:
-    """Whisper's encoder with a fresh classifier for the dictionary's phones."""
+    """Return Whisper's encoder with a fresh classifier for the dictionary's phones."""
     weights = read_whisper(recipe.whisper)
     config = with_phones(recipe.model.model_copy(update=whisper_sizes(weights)), lexicon.inventory)
     tokenizer = WhisperTokenizer(config)
@@ -251,7 +251,7 @@ class _Transcribed:
 
 
 def masked(log_mel: Tensor, recipe: WhisperRecipe) -> Tensor:
-    """SpecAugment on a log-mel [N, M]; masks hold the clip's mean."""
+    """Apply SpecAugment to a log-mel [N, M]; masks hold the clip's mean."""
     fill = float(log_mel.mean())
     spectrogram = log_mel.T[None]  # torchaudio masks [..., frequency, time]
     for _ in range(recipe.frequency_masks):

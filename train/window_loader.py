@@ -35,7 +35,7 @@ class LoadedWindows:
         self._ahead: Iterator[Windows] = iter(())
 
     def windows(self, step: int, part: int) -> Windows:
-        """The micro-batch `part` of a step; asked for out of order, workers begin anew there."""
+        """Return the micro-batch `part` of a step; asked for out of order, workers begin anew there."""
         if self._next != (step, part):
             order = _Order(self.own_parts, step, self.own_parts.index(part))
             self._ahead = iter(
@@ -99,5 +99,5 @@ class _Order(Sampler[Part]):
 
 
 def _for_its_parent_alone(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the run itself decides when its workers end."""
+    """Ignore Ctrl-C, which reaches every process of a terminal; the run itself decides when its workers end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -35,7 +35,7 @@ class WindowSource(Protocol):
     """Training windows by number."""
 
     def windows(self, step: int, part: int) -> Windows:
-        """The micro-batch `part` of a step; the same at every call."""
+        """Return the micro-batch `part` of a step; the same at every call."""
         ...
 
 
@@ -47,7 +47,7 @@ def window_source(
     pitch: Path | None = None,
     spoken: Path | None = None,
 ) -> WindowSource:
-    """The source that fits the prepared folder and the recipe.
+    """Return the source that fits the prepared folder and the recipe.
 
     Args:
         tokens: what `assign_tokens` returned, None to train without tokens.
@@ -149,7 +149,7 @@ def windows_in(lengths: list[int] | np.ndarray, window_frames: int) -> np.ndarra
 
 
 def window_lengths(lengths: np.ndarray, recipe: WindowRecipe) -> np.ndarray:
-    """Frames of a window of each clip, with the one that says where the clip ends."""
+    """Return the frames of a window of each clip, with the one that says where the clip ends."""
     return np.minimum(lengths + int(recipe.model.learned_end), recipe.window_frames)
 
 
@@ -159,7 +159,7 @@ def rounded(frames: int, window_frames: int) -> int:
 
 
 def window_plan(recipe: WindowRecipe) -> Plan:
-    """How a pool is cut into batches: within a budget of frames, or `batch_size` windows each."""
+    """Return how a pool is cut into batches: within a budget of frames, or `batch_size` windows each."""
 
     def by_frames(lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
         clips = windows_in(lengths, recipe.window_frames)

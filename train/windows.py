@@ -27,7 +27,7 @@ class Windows:
     targets: Tensor | None = None  # int64 [B, T], the tokens to predict, where they are not those that are read
 
     def to(self, device: torch.device) -> "Windows":
-        """The same on a device."""
+        """Return the same on a device."""
         tensors = {name: value.to(device, non_blocking=True) for name, value in vars(self).items() if value is not None}
         return Windows(**tensors)
 
@@ -43,11 +43,11 @@ class Tokens(Protocol):
     """Unit ids of clips."""
 
     def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
-        """int64 [frames] of a clip, or of `count` frames from `start`."""
+        """Return int64 [frames] of a clip, or of `count` frames from `start`."""
         ...
 
     def count(self, clip: Clip) -> int:
-        """Frames of a clip that have a token."""
+        """Return the frames of a clip that have a token."""
         ...
 
 
@@ -98,11 +98,11 @@ class ClipWindows:
         self._share = weights / weights.sum()
 
     def batch(self, batch_size: int, random: np.random.Generator) -> Windows:
-        """`batch_size` windows, clips drawn by their length, so that every frame counts alike."""
+        """Return `batch_size` windows, clips drawn by their length, so that every frame counts alike."""
         return self.windows_of(random.choice(len(self.clips), size=batch_size, p=self._share), random)
 
     def windows_of(self, clips: np.ndarray, random: np.random.Generator, num_frames: int | None = None) -> Windows:
-        """A random window of each of these clips, padded to `num_frames` where fewer than a whole window are enough."""
+        """Return a random window of each clip, padded to `num_frames` where fewer than a whole window are enough."""
         return self._collate([self._window(self.clips[index], random) for index in clips], num_frames)
 
     def _window(self, clip: Clip, random: np.random.Generator) -> Window:
@@ -152,7 +152,7 @@ class ClipWindows:
 
 
 def heard_then_spoken(heard: Tensor, spoken: Tensor, random: np.random.Generator) -> Tensor:
-    """What a window reads, int64 [T]: a prompt as the tokenizer heard it, mistakes and all, then the words themselves.
+    """Return what a window reads, int64 [T]: a prompt as the tokenizer read it, mistakes too, then the words.
 
     Half of the windows have no prompt, in the others it ends at any frame.
     """

@@ -11,7 +11,7 @@ _SHOWN = ("audio/", "image/png", "image/jpeg", "image/webp")  # everything else 
 
 
 def file_response(path: str) -> Response:
-    """The file, in parts where a player asks for them."""
+    """Return the file, in parts where a player asks for them."""
     kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
     shown = kind.startswith(_SHOWN)
     response = FileResponse(

@@ -35,7 +35,7 @@ _READ, _POST = ("GET", "HEAD"), ("POST",)
 
 
 def admitted(request: Request) -> str | None:
-    """The name that the gate found for a request; for Gradio, which refuses requests without one."""
+    """Return the name that the gate found for a request; for Gradio, which refuses requests without one."""
     name = request.scope.get(_ADMITTED)
     return name if isinstance(name, str) else None
 
@@ -205,7 +205,7 @@ class Gate:
         await _answer(self.uploads.watch(request.query_params.get("upload_id", "")), request, send)
 
     async def _leave(self, request: Request, send: Send, route: Route, name: str) -> None:
-        """The page was closed: the browser says so by itself, and nobody waits for the answer."""
+        """Note that the page was closed: the browser says so by itself, and nobody waits for the answer."""
         if self.visitors.owner_of(name) == self.visitors.who(request):
             self.visitors.leave(name)
         await _answer(JSONResponse({}), request, send)

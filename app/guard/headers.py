@@ -38,7 +38,7 @@ FILE_POLICY = f"default-src 'none'; sandbox; {FRAME_ANCESTORS}"
 
 
 def for_gradio(scope: Scope, query: bytes) -> Scope:
-    """The request as Gradio may know it: without what it would believe about proxies, origins and history."""
+    """Return the request as Gradio may know it: without what it would believe about proxies, origins and history."""
     kept = [
         (name, value)
         for name, value in scope["headers"]
@@ -66,17 +66,17 @@ def check_site(headers: Headers) -> None:
 
 
 def new_nonce() -> str:
-    """A value that nobody can know before the page is made."""
+    """Return a value that nobody can know before the page is made."""
     return base64.b64encode(secrets.token_bytes(16)).decode()
 
 
 def with_nonce(html: bytes, nonce: str) -> bytes:
-    """The page's own scripts with the mark by which its policy knows them."""
+    """Return the page with its own scripts marked as its policy knows them."""
     return re.sub(rb"<script(?=[\s>])", f'<script nonce="{nonce}"'.encode(), html)
 
 
 def with_leaving(html: bytes) -> bytes:
-    """The page with the script that tells when it is closed, before all others."""
+    """Return the page with the script that tells when it is closed, before all others."""
     return html.replace(b"<head>", b"<head><script>" + _LEAVING.read_bytes() + b"</script>", 1)
 
 
@@ -87,7 +87,7 @@ def script_hashes(head: str) -> tuple[str, ...]:
 
 
 def page_policy(nonce: str, scripts: Iterable[str]) -> str:
-    """What a page may do: run its own scripts, ask its own server, and lie in a frame of its own or of a Space."""
+    """Return what a page may do: run its own scripts, ask its own server, and lie in a frame of its own or a Space."""
     return _POLICY.format(scripts=" ".join((f"'nonce-{nonce}'", *scripts)))
 
 

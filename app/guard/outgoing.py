@@ -94,7 +94,7 @@ class Outgoing:
         return self.content(event)
 
     def _spoken(self, event: bytes) -> bytes:
-        """A failure with our own words in it, if it is one."""
+        """Return a failure with our own words in it, if it is one."""
         try:
             message = orjson.loads(event.removeprefix(b"data:").strip())
         except orjson.JSONDecodeError:

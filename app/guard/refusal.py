@@ -22,10 +22,10 @@ class RefusedError(Exception):
 
 
 def refusal(status: int, sentence: str) -> Response:
-    """The answer, in the two words by which Gradio's pages know an error."""
+    """Return the answer, in the two words by which Gradio's pages know an error."""
     return JSONResponse({"detail": sentence, "error": sentence}, status, headers={"Cache-Control": "no-store"})
 
 
 def error_number() -> str:
-    """A number that stands in the answer and in the log, and means nothing else."""
+    """Return a number that stands in the answer and in the log, and means nothing else."""
     return secrets.token_hex(4)

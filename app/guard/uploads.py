@@ -86,7 +86,7 @@ class Uploads:
             del self.progress[next(iter(self.progress))]
 
     def watch(self, watched: str) -> Response:
-        """How far an upload is, as Gradio's pages expect it."""
+        """Yield how far an upload is, as Gradio's pages expect it."""
         return StreamingResponse(self._events(watched[:64]), media_type="text/event-stream")
 
     async def _events(self, watched: str) -> AsyncIterator[str]:

@@ -47,7 +47,7 @@ def _checked(block: Any, value: Any, resolve: Resolve) -> Any:
 
 
 def takes_files(block: Any) -> bool:
-    """Whether a widget's value is a file, or has files in it."""
+    """Return whether a widget's value is a file, or has files in it."""
     model = getattr(block, "data_model", None)
     return model is not None and "FileData" in str(model.model_json_schema())
 
@@ -77,7 +77,7 @@ def _files(value: Any, resolve: Resolve) -> Any:
 
 
 def _leads_here(url: str) -> bool:
-    """Whether an address is one of this server's files or of the browser's own memory; Gradio is not told of it."""
+    """Return whether an address is one of this server's files or of the browser's own memory."""
     return bool(re.match(r"(?:blob:)?(?:https?://[^/\s]+)?(?:/[\w~.-]+)*/gradio_api/file=/", url)) or bool(
         re.match(r"blob:https?://[^/\s]+/[\w-]+$", url)
     )

@@ -84,7 +84,7 @@ class Visitors:
     # Who
 
     def who(self, request: HTTPConnection) -> str:
-        """The visitor who sent a request; NOBODY without a cookie of ours."""
+        """Return the visitor who sent a request; NOBODY without a cookie of ours."""
         token = request.cookies.get(COOKIE, "")
         return hashlib.sha256(token.encode()).hexdigest() if _TOKEN.fullmatch(token) else NOBODY
 
@@ -129,7 +129,7 @@ class Visitors:
 
     @contextmanager
     def connected(self, name: str) -> Iterator[None]:
-        """The page holds a connection as long as the block runs."""
+        """Count the page as connected for as long as the block runs."""
         session = self._sessions[name]
         session.connections += 1
         try:
@@ -140,7 +140,7 @@ class Visitors:
             self._look_again()
 
     def owner_of(self, name: str) -> str | None:
-        """The visitor of an open page."""
+        """Return the visitor of an open page."""
         session = self._sessions.get(name)
         return None if session is None else session.visitor
 
@@ -194,7 +194,7 @@ class Visitors:
         return file
 
     def resolve(self, name: str, visitor: str, session: str | None = None) -> str:
-        """The path of a file by the name under which a visitor knows it.
+        """Return the path of a file by the name under which a visitor knows it.
 
         Raises:
             RefusedError: this visitor was never given such a file, or it is gone; both are answered alike.
@@ -211,7 +211,7 @@ class Visitors:
 
     @contextmanager
     def receiving(self, visitor: str) -> Iterator[None]:
-        """A place for one upload while the block runs. Raises RefusedError when there is none."""
+        """Hold a place for one upload while the block runs. Raises RefusedError when there is none."""
         busy = visitor != NOBODY and self._uploading.count(visitor) >= self.limits.visitor_uploads
         if busy or len(self._uploading) >= self.limits.uploads:
             raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, BUSY)
@@ -222,7 +222,7 @@ class Visitors:
             self._uploading.remove(visitor)
 
     def place_for(self, visitor: str, name: str, size: int) -> Path:
-        """A path of its own for a file of `size` bytes, and room for it. Raises RefusedError."""
+        """Return a path of its own for a file of `size` bytes, and make room for it. Raises RefusedError."""
         if shutil.disk_usage(self.root).free - size < self.limits.free_bytes:
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, FULL)
         if sum(file.size for file in self._files.values()) + size > self.limits.all_bytes:
@@ -252,13 +252,13 @@ class Visitors:
 
 
 def _safe_name(name: str) -> str:
-    """The last part of a file's name, without what a path or a header could take for something else."""
+    """Return the last part of a file's name, without what a path or a header could take for something else."""
     plain = re.sub(r"[^\w.-]", "_", re.split(r"[/\\]", name)[-1])[-80:].lstrip(".-")
     return plain or "file"
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a path is a regular file in a place without links."""
+    """Return whether a path is a regular file in a place without links."""
     try:
         return path.is_file() and not path.is_symlink() and path.resolve() == path
     except (OSError, ValueError):

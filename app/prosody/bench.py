@@ -99,12 +99,12 @@ class Bench:
 
     @property
     def now(self) -> Arrangement:
-        """What the visitor wants, and the page shows as soon as it has been made."""
+        """Return what the visitor wants, which the page shows as soon as it has been made."""
         return self.history.now
 
     @property
     def after(self) -> Rendering:
-        """Its sound; until it has been made, the one that is shown."""
+        """Return the edited sound; until it has been made, the one that is shown."""
         return self.rendered.get(self.now) or self.rendered[self.shown]
 
     def render(self, engine: Engine, arrangement: Arrangement, watch: Watch = Watch()) -> Rendering:

@@ -53,12 +53,12 @@ class Expectation:
 
     @property
     def text(self) -> str:
-        """With the numbers."""
+        """Return the sentence with its numbers."""
         return f"{_two(self.attribute, self.low, self.high)} on {self.clips} other clips"
 
 
 def expectation(effects: Mapping[str, Sequence[Any]], preferred: str | None = None) -> Expectation | None:
-    """The greatest of the measured effects of a card, or of the attribute that it was made for."""
+    """Return the greatest of the measured effects of a card, or of the attribute that it was made for."""
     found = []
     for attribute in (preferred,) if preferred in effects and preferred in WORDS else WORDS:
         at = {effect.sigma: effect for effect in effects.get(str(attribute), ())}
@@ -69,7 +69,7 @@ def expectation(effects: Mapping[str, Sequence[Any]], preferred: str | None = No
 
 
 def own_effect(expected: Expectation | None, at: Sequence[Measures]) -> str:
-    """What a card does to this clip, beside what was expected.
+    """Return what a card does to this clip, beside what was expected.
 
     Args:
         at: of the sounds at -2, 0 and +2 sigma.
@@ -84,13 +84,13 @@ def own_effect(expected: Expectation | None, at: Sequence[Measures]) -> str:
 
 
 def readable_name(name: str) -> str:
-    """A probe's name without its sign and number, which the card says otherwise: "loudness, reversed 2"."""
+    """Return a probe's name without its sign and number, which the card says otherwise: "loudness, reversed 2"."""
     plain = re.sub(r"(, reversed)?( \d+)?$", "", name) if not re.fullmatch(r"dimension \d+", name) else name
     return plain[:1].upper() + plain[1:]
 
 
 def readable_evidence(text: str) -> str:
-    """The report's sentence in words of the page."""
+    """Return the report's sentence in words of the page."""
     for old, new in REWORDED:
         text = text.replace(old, new)
     return text

@@ -86,7 +86,7 @@ def _bind_sliders(parts: Parts) -> None:
 
 
 def is_newest(visit: ProsodyVisit, event: gr.EventData) -> bool:
-    """Whether a step of the sliders belongs to this bench and was not overtaken by a later one; it is newest then."""
+    """Return whether a step of the sliders is this session's and the newest; it is the newest then."""
     try:
         number, sequence = int(event.bench), int(event.sequence)
     except (AttributeError, TypeError, ValueError, OverflowError):
@@ -169,7 +169,7 @@ def _bind_audition(parts: Parts) -> None:
 
 
 def find_card(bench: Bench, card_id: str) -> Card:
-    """The card that a browser speaks of.
+    """Return the card that a browser speaks of.
 
     Raises:
         SettingsError: there is none.

@@ -84,7 +84,7 @@ def _pitch(hz: Tensor) -> Pitch:
 
 
 def change_in(attribute: str, before: Measures, after: Measures) -> float | None:
-    """How much an attribute of a probe report changed, in its unit; None where it is not, or cannot be, measured."""
+    """Return how much an attribute of a probe report changed, in its unit; None where it cannot be measured."""
     if attribute == "energy":
         return after.speech_db - before.speech_db
     if attribute == "voicing":

@@ -30,7 +30,7 @@ def build(context: Context) -> None:
 
 
 def lay_out(context: Context) -> tuple[SourceStep, Parts]:
-    """The page's widgets, without what they do."""
+    """Build the page's widgets, without what they do."""
     visit = gr.State(ProsodyVisit(context.folder), delete_callback=ProsodyVisit.close)
     gr.HTML(
         '<div class="hero"><h1>The same words, said another way.</h1>'

@@ -100,25 +100,25 @@ class Parts:
             return self.status.busy("Waiting for the model") | self.controls(visit)
 
     def controls(self, visit: ProsodyVisit) -> Updates:
-        """Where everything stands that can be moved."""
+        """Return where everything stands that can be moved."""
         if visit.bench is None:
             return {}
         return self.workbench.show_controls(visit, visit.bench) | self.otherwise.show(visit.bench)
 
     def idle(self, visit: ProsodyVisit, note: Note | None) -> Updates:
-        """Nothing is under way; what is said stays said until the next run."""
+        """Show that nothing is under way; what is said stays said until the next run."""
         visit.said = note
         return self.status.idle(note)
 
     def refused(self, visit: ProsodyVisit, error: UndertoneError) -> Updates:
-        """What a person can mend, and the page as it was; a run that is under way goes on."""
+        """Show what a person can change, and the page as it was; a run that is under way goes on."""
         with visit.lock:
             visit.said = Note("warning" if isinstance(error, NotYetError) else "problem", str(error))
             said = self.status.say(visit.said) if visit.under_way else self.status.idle(visit.said)
             return said | self.controls(visit)
 
     def settled(self, visit: ProsodyVisit, whole: bool = True) -> Updates:
-        """The page as it is when nothing is under way: what it has not got yet is sent.
+        """Show the page as it is when nothing is under way: what it has not got yet is sent.
 
         Args:
             whole: sound, picture and files too. Only work says it, whose reports come in the order in which they were
@@ -163,7 +163,7 @@ class Parts:
         note: Note | None = None,
         ends: bool = True,
     ) -> Iterator[Updates]:
-        """An arrangement whose sound has been made; what the page shows changes here and nowhere else.
+        """Show an arrangement whose sound has been made; what the page shows changes here and nowhere else.
 
         Args:
             ends: whether this is the last thing that the task does.
@@ -183,7 +183,7 @@ class Parts:
         yield updates
 
     def done(self, visit: ProsodyVisit, task: Task, note: Note | None) -> Updates:
-        """The task has ended well; said unless something newer is on its way, or has been said meanwhile."""
+        """End a task well; said unless something newer is on its way, or has been said meanwhile."""
         with visit.lock:
             if visit.task is not task or task.run.stop.is_set():
                 return {}

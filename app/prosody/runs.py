@@ -59,7 +59,7 @@ def guarded(parts: "Parts", visit: ProsodyVisit, task: Task, work: Iterator[Upda
 
 
 def _given_up(parts: "Parts", visit: ProsodyVisit, task: Task, note: Note) -> Iterator[Updates]:
-    """The page as it was before, unless something newer is on its way, which says so itself."""
+    """Show the page as it was before, unless something newer is on its way, which says so itself."""
     with visit.lock:
         if visit.task is not task:
             return

@@ -32,7 +32,7 @@ class Status:
         return {self.note: progress_bar(text, fraction)}
 
     def say(self, note: Note | None) -> Updates:
-        """A note alone."""
+        """Show a note alone."""
         return {self.note: "" if note is None else note.html()}
 
     def idle(self, note: Note | None = None) -> Updates:

@@ -78,12 +78,12 @@ class ProsodyVisit(Visitor):
 
     @property
     def under_way(self) -> bool:
-        """Whether a task waits or works."""
+        """Return whether a task waits or works."""
         task = self.task
         return task is not None and not task.run.stop.is_set()
 
     def rest(self, note: Note | None) -> None:
-        """The task is given up: the arrangement goes back to what is heard and seen."""
+        """Give the task up: the arrangement goes back to what is heard and seen."""
         with self.lock:
             self.said = note
             if self.bench is not None:

@@ -105,7 +105,7 @@ class Workbench:
         return {self.section: shown(True), self.source: sounds}
 
     def show_controls(self, visit: ProsodyVisit, bench: Bench) -> Updates:
-        """Where the sliders stand; the browser keeps what has been moved there since."""
+        """Show where the sliders stand; the browser keeps what has been moved there since."""
         history = bench.history
         return {
             self.desk: desk_value(bench, visit.next_serial(), visit.sequence, not visit.under_way),
@@ -121,7 +121,7 @@ class Workbench:
         return {self.edited: {"serial": visit.next_serial(), "after": samples}}
 
     def show_draft(self, visit: ProsodyVisit, token: int, rendering: Rendering) -> Updates:
-        """What can be heard while a slider moves."""
+        """Show what can be heard while a slider moves."""
         visit.heard = None
         samples = samples_text(rendering.audio)
         return {self.draft: {"serial": visit.next_serial(), "token": token, "samples": samples}}

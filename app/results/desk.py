@@ -37,7 +37,7 @@ class Desk:
 
     @cached_property
     def downloads(self) -> Downloads:
-        """The files that were made for somebody."""
+        """Return the files that were made for somebody."""
         return Downloads(self.folder)
 
     @property

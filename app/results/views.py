@@ -43,7 +43,7 @@ class ScaleView:
 
     @property
     def outputs(self) -> list[Any]:
-        """In the order of the widgets; a plot without anything to draw leaves no empty box."""
+        """Return the widgets in their order; a plot without anything to draw leaves no empty box."""
         return [
             self.note,
             _drawn(self.scores),

@@ -51,7 +51,7 @@ class Slashes:
         await RedirectResponse(f"{other}?{query}" if query else other)(scope, receive, send)
 
     def _other_form(self, path: str) -> str | None:
-        """The address to go to, by its path alone so that it holds behind any proxy; None to stay."""
+        """Return the address to go to, by its path alone so that it holds behind any proxy; None to stay."""
         if path in self._folders:
             return f"{path}/"
         bare = path.rstrip("/")
@@ -88,12 +88,12 @@ class InWords:
 
 
 def wants_page(scope: Scope) -> bool:
-    """Whether a person has opened this address, rather than a script."""
+    """Return whether a person has opened this address, rather than a script."""
     return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def error_page(status: int) -> Response:
-    """A page that says what went wrong and leads back."""
+    """Return a page that says what went wrong and leads back."""
     title, text = WORDS.get(status, (HTTPStatus(status).phrase, "Try again, or start from the first page."))
     back = ("/sign-in", "Sign in") if status == 401 else ("/", "To the first page")
     body = f"""
@@ -106,7 +106,7 @@ def error_page(status: int) -> Response:
 
 
 def wait_answer(scope: Scope, title: str, text: str, seconds: int, status: int = 503) -> Response:
-    """The answer while something is not there yet: a page that loads itself again, or JSON for a script."""
+    """Return the answer while something is not there yet: a page that loads itself again, or JSON for a script."""
     headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
     if not wants_page(scope):
         return JSONResponse({"detail": text}, status, headers=headers)

@@ -63,7 +63,7 @@ class _Register:
     of: Counter[str] = field(default_factory=Counter)
 
     def admit(self, address: str) -> bool:
-        """Whether one more connection may stay; an idle one makes room: of the same address, or of who has most."""
+        """Return whether one more connection may stay; an idle one makes room: of the same address, or who has most."""
         is_full = self.of[address] >= self.bounds.of_one_address and not self.bounds.is_proxy(address)
         crowded = address if is_full else None
         if crowded is None and self.of.total() >= self.total:
@@ -117,14 +117,14 @@ class BoundedProtocol(H11Protocol):
             self._head_is_here()
 
     def on_response_complete(self) -> None:
-        """The answer is sent: idle again, for as long as uvicorn lets it be."""
+        """Note that the answer is sent: idle again, for as long as uvicorn lets it be."""
         self._cancel_timer()
         super().on_response_complete()
         if self._is_between_requests and not self.transport.is_closing():
             self.register.idle[self] = None
 
     def pause_writing(self) -> None:
-        """The other side reads more slowly than it is answered: for so long and no longer."""
+        """Note that the other side reads more slowly than it is answered: for so long and no longer."""
         super().pause_writing()
         if self._stall is None:
             self._stall = self.loop.call_later(self.register.bounds.stalled_seconds, self.close_now)
@@ -140,7 +140,7 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def _is_between_requests(self) -> bool:
-        """Whether no whole head has come since the last answer."""
+        """Return whether no whole head has come since the last answer."""
         return self.cycle is None or self.cycle.response_complete
 
     def _await_head(self) -> None:

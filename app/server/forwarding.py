@@ -37,7 +37,7 @@ class Upstream(Protocol):
 
     @property
     def address(self) -> Path | None:
-        """The Unix socket; None while nobody answers there."""
+        """Return the Unix socket; None while nobody answers there."""
         ...
 
 
@@ -140,7 +140,7 @@ class _Exchange:
     is_stream: bool = False
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The body as it comes; nothing more is read until the playground has taken what was."""
+        """Yield the body as it comes; nothing more is read until the playground has taken what was."""
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
@@ -186,7 +186,7 @@ async def _answer(pool: httpcore2.AsyncConnectionPool, request: httpcore2.Reques
 
 
 def request_headers(scope: Scope, tickets: Tickets) -> Headers:
-    """The headers that the playground gets: the visitor's, without the connection's own and what is not believed."""
+    """Return the headers for the playground: the visitor's, without the connection's own and what is not believed."""
     named = _named_by_connection(scope["headers"])
     headers = [
         (name, value)
@@ -208,7 +208,7 @@ def request_headers(scope: Scope, tickets: Tickets) -> Headers:
 
 
 def response_headers(received: Headers) -> Headers:
-    """The headers that the visitor gets."""
+    """Return the headers that the visitor gets."""
     headers = [(name.lower(), value) for name, value in received]
     named = _named_by_connection(headers)
     return [

@@ -158,7 +158,7 @@ def _config(app: ASGIApp, http: Any, proxy_headers: bool) -> uvicorn.Config:
 
 @contextlib.contextmanager
 def _private_listener(path: Path) -> Iterator[socket.socket]:
-    """A listening Unix socket; its folder lets nobody else in."""
+    """Open a listening Unix socket; its folder lets nobody else in."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         path.chmod(0o600)
@@ -168,7 +168,7 @@ def _private_listener(path: Path) -> Iterator[socket.socket]:
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    """The first error of a group of groups."""
+    """Return the first error of a group of groups."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

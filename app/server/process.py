@@ -65,7 +65,7 @@ class Playground:
 
     @property
     def process_id(self) -> int | None:
-        """Of the process that runs now."""
+        """Return the number of the process that runs now."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def run(self) -> None:
@@ -89,7 +89,7 @@ class Playground:
                 await self._end()
 
     async def _live(self, bundle: Path) -> None:
-        """One life of the process, from its start to its end."""
+        """Run the process once, from its start to its end."""
         address = await self._start(bundle)
         process = self._process
         assert process is not None
@@ -188,7 +188,7 @@ async def find_bundle(source: str | Path) -> Path:
 
 
 async def _answers(address: Path, seconds: float) -> bool:
-    """Whether the process answers in time."""
+    """Return whether the process answers in time."""
     url = httpcore2.URL(scheme=b"http", host=b"playground", target=ALIVE_PATH.encode())
     try:
         with anyio.fail_after(seconds):
@@ -199,7 +199,7 @@ async def _answers(address: Path, seconds: float) -> bool:
 
 
 def _read_report(line: bytes) -> dict[str, Any]:
-    """What the process says of its start; nothing where it ended without a word."""
+    """Return what the process says of its start; nothing where it ended without a word."""
     try:
         report = json.loads(line)
     except ValueError:

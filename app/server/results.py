@@ -28,7 +28,7 @@ class ResultsContext:
         return self.laboratory
 
     def leave(self, session: str | None) -> None:
-        """Nothing of a visit is kept here."""
+        """Do nothing: nothing of a visit is kept here."""
 
 
 def build_results(laboratory: Laboratory) -> FastAPI:

@@ -64,7 +64,7 @@ def studies_socket_app(opinions: TakeOpinions, tickets: Tickets) -> FastAPI:
 
 
 async def _small_body(request: Request) -> bytes:
-    """The body, no further than its limit. Raises UndertoneError."""
+    """Return the body, no further than its limit. Raises UndertoneError."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

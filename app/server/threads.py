@@ -36,7 +36,7 @@ def _on_threads(endpoint: Callable[..., Any], kind: Kind) -> Callable[..., Any]:
 
 
 def _limiter(kind: Kind) -> anyio.CapacityLimiter:
-    """The limiter of the running event loop."""
+    """Return the limiter of the running event loop."""
     try:
         limiters = _limiters.get()
     except LookupError:

@@ -37,7 +37,7 @@ def without_sign_in(cookies: bytes) -> bytes:
 
 
 def sets_sign_in(set_cookie: bytes) -> bool:
-    """Whether a Set-Cookie header is for a cookie that is not the playground's to set."""
+    """Return whether a Set-Cookie header is for a cookie that is not the playground's to set."""
     return _is_closed(set_cookie.strip())
 
 

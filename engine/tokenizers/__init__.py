@@ -11,7 +11,7 @@ PARTS_OF_PHONE = 3  # its beginning, middle and end sound different
 
 
 def build_tokenizer(config: TokenizerConfig) -> nn.Module:
-    """The tokenizer a configuration describes, with untrained weights."""
+    """Return the tokenizer that a configuration describes, with untrained weights."""
     if isinstance(config, PhoneticConfig):
         from engine.tokenizers.phonetic import PhoneticTokenizer
 
@@ -26,7 +26,7 @@ def build_tokenizer(config: TokenizerConfig) -> nn.Module:
 
 
 def unit_names(config: TokenizerConfig) -> tuple[str, ...]:
-    """What to call each unit: the phone that it is a part of, else its number."""
+    """Return what to call each unit: the phone that it is a part of, else its number."""
     if not isinstance(config, HubertConfig) and config.phone_parts and config.phone_parts.phones:
         return tuple(name for name in ("silence", *config.phone_parts.phones) for _ in range(PARTS_OF_PHONE))
     return tuple(map(str, range(config.num_units)))

@@ -90,7 +90,7 @@ class HubertTokenizer(nn.Module):
 
 
 def _encoder(config: HubertConfig) -> Wav2Vec2Model:
-    """HuBERT-large's architecture, weight norm folded."""
+    """Return HuBERT-large's architecture, weight norm folded."""
     encoder = wav2vec2_model(
         extractor_mode="layer_norm",
         extractor_conv_layer_config=None,  # 10/5, 3/2 four times, 2/2 twice: one frame per 320 samples

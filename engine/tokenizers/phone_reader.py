@@ -33,15 +33,15 @@ class PhoneReader(nn.Module, ABC):
 
     @abstractmethod
     def inputs(self, waveform: Tensor) -> Tensor:
-        """What the encoder hears of a waveform [samples] at 16 kHz: [N, mel bins]."""
+        """Return what the encoder reads of a waveform [samples] at 16 kHz: [N, mel bins]."""
 
     @abstractmethod
     def num_frames(self, num_inputs: int) -> int:
-        """Frames at 50 Hz of so many inputs."""
+        """Return the frames at 50 Hz of so many inputs."""
 
     @abstractmethod
     def hidden_batch(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """The layer that becomes units, before the projection.
+        """Return the layer that becomes units, before the projection.
 
         Args:
             inputs: [B, N, mel bins], padded with anything.
@@ -52,14 +52,14 @@ class PhoneReader(nn.Module, ABC):
 
     @abstractmethod
     def phone_logits(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """CTC logits [B, T, P] of what `hidden_batch` takes; class 0 is the blank."""
+        """Return CTC logits [B, T, P] of what `hidden_batch` takes; class 0 is the blank."""
 
     @abstractmethod
     def without_classifier(self) -> Self:
-        """The part that makes units, in evaluation mode."""
+        """Return the part that makes units, in evaluation mode."""
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """CTC logits, see `phone_logits`."""
+        """Return CTC logits, see `phone_logits`."""
         return self.phone_logits(inputs, lengths)
 
     def features_batch(self, inputs: Tensor, lengths: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class PhoneReader(nn.Module, ABC):
         return hidden if self.projection is None else self.projection(self.stacked(hidden, lengths))
 
     def stacked(self, hidden: Tensor, lengths: Tensor) -> Tensor:
-        """Every frame with its neighbours, those beyond a clip's edge being the edge: [B, T, D] to [B, T, N D]."""
+        """Return every frame with its neighbours, repeated at a clip's edges: [B, T, D] to [B, T, N D]."""
         assert self.config.phone_parts
         frames = torch.arange(hidden.shape[1], device=hidden.device)
         seen = [

@@ -34,16 +34,16 @@ class PhoneticTokenizer(PhoneReader):
         self.add_units(config.dim)
 
     def inputs(self, waveform: Tensor) -> Tensor:
-        """Natural-log mel [T, M] of a waveform."""
+        """Return the natural-log mel [T, M] of a waveform."""
         log_mel: Tensor = self.mel(waveform)
         return log_mel
 
     def num_frames(self, num_inputs: int) -> int:
-        """Every frame of the mel is one."""
+        """Return the number of inputs: every frame of the mel is one."""
         return num_inputs
 
     def normalised(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """Log-mel with each bin's mean over the clip removed: takes out the microphone and most of the voice colour."""
+        """Return the log-mel less each bin's mean over the clip: microphone and most of the voice colour go."""
         positions = torch.arange(log_mel.shape[1], device=log_mel.device)
         valid = (positions < lengths[:, None]).unsqueeze(-1)
         mean = (log_mel * valid).sum(1, keepdim=True) / lengths[:, None, None]
@@ -67,14 +67,14 @@ class PhoneticTokenizer(PhoneReader):
         return outputs
 
     def phone_logits(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """CTC logits of natural-log mels: [B, T, M] and int64 [B] to [B, T, P]; class 0 is the blank."""
+        """Return CTC logits of natural-log mels: [B, T, M] and int64 [B] to [B, T, P]; class 0 is the blank."""
         if self.classifier is None:
             raise ValueError("this tokenizer was exported without its phone classifier; use the training checkpoint")
         logits: Tensor = self.classifier(self.layers(self.normalised(log_mel, lengths), lengths)[-1])
         return logits
 
     def without_classifier(self) -> "PhoneticTokenizer":
-        """The part that makes units: the layers above the clustered one and the phone classifier are left out."""
+        """Return the part that makes units: without the layers above the clustered one and the phone classifier."""
         config = self.config.model_copy(update={"num_layers": self.config.feature_layer, "phones": ()})
         units = PhoneticTokenizer(config)
         kept = units.state_dict().keys()
@@ -82,5 +82,5 @@ class PhoneticTokenizer(PhoneReader):
         return units.eval()
 
     def hidden_batch(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """The layer that becomes units, before the projection: [B, T, M] and int64 [B] to [B, T, dim]."""
+        """Return the layer that becomes units, before the projection: [B, T, M] and int64 [B] to [B, T, dim]."""
         return self.layers(self.normalised(log_mel, lengths), lengths)[self.config.feature_layer - 1]

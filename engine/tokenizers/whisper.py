@@ -24,7 +24,7 @@ class WhisperTokenizer(PhoneReader):
         self.add_units(config.dim)
 
     def inputs(self, waveform: Tensor) -> Tensor:
-        """Whisper's log-mel [N, M] of a waveform."""
+        """Return Whisper's log-mel [N, M] of a waveform."""
         log_mel: Tensor = self.mel(waveform)
         return log_mel
 
@@ -33,7 +33,7 @@ class WhisperTokenizer(PhoneReader):
         return num_inputs // 2
 
     def hidden_batch(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:
-        """The encoder's output [B, T, D]; more frames than it has positions are heard in windows that overlap."""
+        """Return the encoder's output [B, T, D]; more frames than it has positions are read in windows that overlap."""
         config, frames = self.config, inputs.shape[1] // 2
         if frames <= config.max_frames:
             whole: Tensor = self.encoder(inputs, lengths, frozen_layers)
@@ -48,11 +48,11 @@ class WhisperTokenizer(PhoneReader):
         return torch.cat(pieces, dim=1)
 
     def forward(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:
-        """CTC logits, see `phone_logits`; `frozen_layers` from below get no gradient."""
+        """Return CTC logits, see `phone_logits`; `frozen_layers` from below get no gradient."""
         return self.phone_logits(inputs, lengths, frozen_layers)
 
     def phone_logits(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:
-        """CTC logits [B, T, P] of log-mels [B, N, M]; class 0 is the blank."""
+        """Return CTC logits [B, T, P] of log-mels [B, N, M]; class 0 is the blank."""
         if self.classifier is None:
             raise ValueError("this tokenizer was exported without its phone classifier; use the training checkpoint")
         hidden = self.hidden_batch(inputs, lengths, frozen_layers)
@@ -61,7 +61,7 @@ class WhisperTokenizer(PhoneReader):
         return logits
 
     def without_classifier(self) -> "WhisperTokenizer":
-        """The part that makes units."""
+        """Return the part that makes units."""
         units = WhisperTokenizer(self.config.model_copy(update={"phones": ()}))
         kept = units.state_dict().keys()
         units.load_state_dict({key: value for key, value in self.state_dict().items() if key in kept})
@@ -78,6 +78,6 @@ class PhoneClassifier(nn.Module):
         self.output = nn.Conv1d(config.classifier_dim, len(config.phones) + 1, kernel, padding=padding)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[B, T, D] to [B, T, P]."""
+        """Map [B, T, D] to [B, T, P]."""
         logits: Tensor = self.output(nn.functional.gelu(self.hidden(hidden.transpose(1, 2)))).transpose(1, 2)
         return logits

@@ -40,7 +40,7 @@ class WhisperLogMel(nn.Module):
         self.register_buffer("filterbank", filterbank, persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """float32 [samples] to [N, M]; N is even, 2 for each 320 samples that have begun.
+        """Map float32 [samples] to [N, M]; N is even, 2 for each 320 samples that have begun.
 
         The clip ends in silence, as if it were padded to Whisper's 30 s, but no frame is spent on it.
         """
@@ -124,7 +124,7 @@ class WhisperEncoder(nn.Module):
         return hidden
 
     def _embedded(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What the layers start from [B, T, D], and which of its frames are valid."""
+        """Return what the layers start from [B, T, D], and which of its frames are valid."""
         place = torch.arange(log_mel.shape[1], device=log_mel.device)
         heard = (place < 2 * lengths[:, None])[:, None]  # [B, 1, N]
         x = F.gelu(self.conv1(log_mel.transpose(1, 2) * heard)) * heard  # as if the clip ended there
@@ -133,7 +133,7 @@ class WhisperEncoder(nn.Module):
 
 
 def sinusoids(length: int, dim: int) -> Tensor:
-    """Whisper's positions [length, dim]: sines, then cosines, of wavelengths from 2 pi to 20,000 pi frames."""
+    """Return Whisper's positions [length, dim]: sines, then cosines, of wavelengths from 2 pi to 20,000 pi frames."""
     step = math.log(10_000) / (dim // 2 - 1)
     scaled = torch.arange(length)[:, None] * torch.exp(-step * torch.arange(dim // 2))[None]
     return torch.cat([scaled.sin(), scaled.cos()], dim=1)

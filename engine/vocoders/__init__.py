@@ -11,7 +11,7 @@ __all__ = ["GriffinLim", "SourceFilter", "Vocos", "build_vocoder"]
 
 
 def build_vocoder(config: VocoderConfig) -> nn.Module:
-    """The vocoder of a configuration, with fresh weights."""
+    """Return the vocoder of a configuration, with fresh weights."""
     match config:
         case VocosConfig():
             return Vocos(config)

@@ -12,7 +12,7 @@ NOISE_SEED = 0
 
 
 def noise_table() -> Tensor:
-    """N(0, 1) [NOISE_SAMPLES], the same on every machine: a take's sound follows from its frames alone."""
+    """Return N(0, 1) [NOISE_SAMPLES], the same on every machine: a take's sound follows from its frames alone."""
     return torch.randn(NOISE_SAMPLES, generator=torch.Generator().manual_seed(NOISE_SEED))
 
 
@@ -59,7 +59,7 @@ def cycles(hz: Tensor, start: Tensor, hop_samples: int, sample_rate_hz: int) -> 
 
 
 def pulses(periods: Tensor, hz: Tensor, sample_rate_hz: int) -> Tensor:
-    """Band-limited pulses: the sum of all harmonics below half the sample rate, root mean square about 1.
+    """Return band-limited pulses: all harmonics below half the sample rate, root mean square about 1.
 
     The last harmonic fades in as the pitch falls, so that a rounding of the pitch never makes a harmonic more.
 

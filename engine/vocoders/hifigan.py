@@ -29,7 +29,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, samples] to the same shape."""
+        """Map [B, C, samples] to the same shape."""
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
             x = x + plain(F.leaky_relu(dilated(F.leaky_relu(x, SLOPE)), SLOPE))
         return x
@@ -85,7 +85,7 @@ class HiFiGAN(nn.Module):
 
     @property
     def context_frames(self) -> int:
-        """Frames on each side that a frame's samples can depend on."""
+        """Return the frames on each side that a frame's samples can depend on."""
         config = self.config
         radius = (config.kernel_size - 1) // 2
         block = max(

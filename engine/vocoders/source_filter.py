@@ -100,7 +100,7 @@ class SourceFilter(nn.Module):
         return pitch
 
     def features(self, log_mel: Tensor) -> Tensor:
-        """Natural-log mel [B, T, M] to the last hidden layer [B, T, C]."""
+        """Map natural-log mel [B, T, M] to the last hidden layer [B, T, C]."""
         x = self.embed_norm(self.embed(self._normalised(log_mel).transpose(1, 2)).transpose(1, 2))
         for block in self.blocks:
             x = block(x)
@@ -145,7 +145,7 @@ class SourceFilter(nn.Module):
         return (log_mel - self.config.mel.mean) / self.config.mel.std
 
     def _upsampled(self, frames: Tensor) -> Tensor:
-        """[B, T, ...] at mel frames to [B, T * R, ...] at spectral frames, linear in between."""
+        """Interpolate [B, T, ...] at mel frames to [B, T * R, ...] at spectral frames, linearly."""
         per_mel = self.config.frames_per_mel
         following = torch.cat([frames[:, 1:], frames[:, -1:]], dim=1)
         share = torch.arange(per_mel, device=frames.device).view(1, 1, per_mel, 1) / per_mel

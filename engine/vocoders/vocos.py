@@ -66,7 +66,7 @@ class Vocos(nn.Module):
         return reach + math.ceil(self.config.n_fft / 2 / self.config.mel.hop_samples)
 
     def features(self, log_mel: Tensor) -> Tensor:
-        """Natural-log mel [B, T, M] to the last hidden layer [B, T, C]."""
+        """Map natural-log mel [B, T, M] to the last hidden layer [B, T, C]."""
         mel = (log_mel - self.config.mel.mean) / self.config.mel.std
         x = self.embed_norm(self.embed(mel.transpose(1, 2)).transpose(1, 2))
         for block in self.blocks:

@@ -41,6 +41,6 @@ def _variance_of_mean(table: np.ndarray) -> float:
 
 
 def _mean_variance(rows: np.ndarray) -> float:
-    """Mean over rows with two ratings or more of the variance inside the row."""
+    """Return the mean over rows with two ratings or more of the variance inside the row."""
     inside = [np.nanvar(row) for row in rows if (~np.isnan(row)).sum() > 1]
     return float(np.mean(inside)) if inside else math.nan

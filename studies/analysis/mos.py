@@ -94,7 +94,7 @@ def _spread(sizes: pd.Series) -> tuple[int, float, int]:
 
 
 def _crowdmos(ratings: pd.DataFrame) -> float | None:
-    """Half-width of CrowdMOS; None where the table has a single row or column."""
+    """Return the half-width of CrowdMOS; None where the table has a single row or column."""
     return crowdmos_half_width(
         ratings.pivot_table(index="rater", columns="stimulus", values="value", aggfunc="mean").to_numpy()
     )

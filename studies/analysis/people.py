@@ -53,12 +53,12 @@ class PersonSession:
 
     @property
     def minutes(self) -> float | None:
-        """From beginning to end."""
+        """Return the minutes from beginning to end."""
         return None if self.ended is None else round((self.ended - self.began).total_seconds() / 60, 1)
 
     @property
     def ending(self) -> str:
-        """How it ended, in words."""
+        """Return how it ended, in words."""
         if self.state == "finished":
             why = f" (failed: {', '.join(self.failed)})" if self.failed else ""
             return "finished and accepted" if self.accepted else f"finished, not accepted{why}"

@@ -51,7 +51,7 @@ class TakeSound:
 
     @property
     def prompt(self) -> bytes:
-        """The samples of the prompt."""
+        """Return the samples of the prompt."""
         return self.samples[: self.prompt_samples * SAMPLE_BYTES]
 
 

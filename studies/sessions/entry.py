@@ -156,7 +156,7 @@ def _found(transaction: Transaction, ids: Iterator[str], now: datetime) -> tuple
 
 
 def _took_part(transaction: Transaction, session: Session) -> bool:
-    """Whether a session counts: one that ran out of time before anything was given in it does not."""
+    """Return whether a session counts: one that ran out of time before anything was given in it does not."""
     if session.state != "timed_out" or session.section_index or session.answers:
         return True
     return transaction.scalar(select(Rating.id).where(Rating.session_id == session.id).limit(1)) is not None

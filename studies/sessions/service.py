@@ -123,7 +123,7 @@ class Sessions:
         return self._step(token, now, step)
 
     def sound(self, token: str, opaque: str, now: datetime) -> Sound:
-        """The bytes of a sound that this session may hear now; the first sending is stamped by the server's clock."""
+        """Return the bytes of a sound that this session may hear now; its first sending is stamped by the server."""
         make = self._step(token, now, lambda sitting: self._sound(sitting, opaque))
         return make()  # outside of the transaction: nobody waits for a file
 

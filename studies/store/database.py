@@ -54,7 +54,7 @@ class Database:
 
     @property
     def read_only(self) -> bool:
-        """Whether writes are refused, to this thread."""
+        """Return whether writes are refused, to this thread."""
         return self._paused is not None and not getattr(self._repairing, "now", False)
 
     @property

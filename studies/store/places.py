@@ -19,7 +19,7 @@ class Places:
 
     @classmethod
     def default(cls) -> "Places":
-        """From the environment: `UNDERTONE_DATA` (a folder) and `UNDERTONE_DATABASE` (a URL), both optional."""
+        """Return the places named by `UNDERTONE_DATA` (a folder) and `UNDERTONE_DATABASE` (a URL), both optional."""
         given = os.environ.get(DATA_VARIABLE)
         return cls.at(Path(given) if given else Path.home() / ".local" / "share" / "undertone" / "studies")
 
@@ -46,7 +46,7 @@ class Places:
 
     @property
     def protected(self) -> tuple[Path, ...]:
-        """What only the process of the studies may open: the data folder, and a SQLite file that lies elsewhere."""
+        """Return what only the studies may open: the data folder, and a SQLite file that lies elsewhere."""
         name = make_url(self.url).database if self.url.startswith("sqlite") else None
         if not name or name == ":memory:":
             return (self.data,)

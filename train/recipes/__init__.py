@@ -28,12 +28,12 @@ BUDGETS = ("steps", "minutes", "frames")
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
+    """Return the names of the recipes that come with the package."""
     return sorted(path.name.removesuffix(".yaml") for path in FOLDER.glob("*.yaml"))
 
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
-    """A recipe by the name of one that comes along, or from a YAML file.
+    """Load a recipe by the name of one that comes along, or from a YAML file.
 
     Args:
         overrides: `key=value` with a YAML value, as `--set` takes them: `model.transformer.num_layers=2`.
@@ -66,7 +66,7 @@ def _checked(values: dict[str, Any], path: Path) -> AnyRecipe:
 
 
 def load_recipe_of(kind: type[StageRecipe], source: str | Path, overrides: Sequence[str] = ()) -> StageRecipe:
-    """A recipe of one stage.
+    """Load a recipe of one stage.
 
     Raises:
         SettingsError: as `load_recipe`, and when the recipe belongs to another stage.
@@ -81,7 +81,7 @@ def load_recipe_of(kind: type[StageRecipe], source: str | Path, overrides: Seque
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the changes, key by key down to the leaves; a budget replaces whatever budget there was."""
+    """Return `base` with the changes, key by key down to the leaves; a budget replaces whatever budget there was."""
     kept = dict(base)
     if any(changes.get(key) is not None for key in BUDGETS):
         kept |= {key: None for key in BUDGETS if key in kept}
@@ -101,7 +101,7 @@ def _path_of(source: str, beside: Path) -> Path:
 
 
 def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
-    """The values of a file over those of the recipe that it extends; its name is its own, the file's if not given."""
+    """Return the values of a file over those of the recipe that it extends; its name is its own or the file's."""
     if path in below:
         raise SettingsError(f"{path} extends itself through {' -> '.join(str(step) for step in below)}")
     values = read_yaml(path) or {}
@@ -114,7 +114,7 @@ def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _nested(override: str) -> dict[str, Any]:
-    """`a.b=1` as {"a": {"b": 1}}."""
+    """Return `a.b=1` as {"a": {"b": 1}}."""
     keys, equals, value = override.partition("=")
     if not equals or not keys:
         raise SettingsError(f"--set takes key=value, for example model.transformer.num_layers=2; got {override!r}")
