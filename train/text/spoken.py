@@ -25,7 +25,8 @@ def spoken_file(tokens: Path) -> Path:
 
 
 def assign_spoken(prepared: Path, tokens: Path, segments: Path, num_units: int) -> Path:
-    """Write the spoken units of all clips of a flat prepared folder; done once per tokenizer, by the first process.
+    """Write the spoken units of all clips of a flat prepared folder; done once per tokenizer, by the first process,
+    and again where clips were added.
 
     Args:
         tokens: what `assign_tokens` returned; its ids stay in clips without a transcript and in unknown words.
@@ -37,9 +38,15 @@ def assign_spoken(prepared: Path, tokens: Path, segments: Path, num_units: int) 
         CorpusError: units that are not the parts of the alignment's phones.
     """
     path = spoken_file(tokens)
-    if share().is_first and not path.is_file():
+    if share().is_first and not (path.is_file() and path.stat().st_size == tokens.stat().st_size):
         _assign(prepared, tokens, segments, num_units, path)
-    wait_for(path)
+    return wait_for_spoken(tokens)
+
+
+def wait_for_spoken(tokens: Path) -> Path:
+    """Return the path of the spoken units once they cover every frame that has a token."""
+    path = spoken_file(tokens)
+    wait_for(path, num_bytes=tokens.stat().st_size)
     return path
 
 
@@ -67,4 +74,4 @@ def _assign(prepared: Path, tokens: Path, segments: Path, num_units: int, path: 
     log.info("transcripts name %.1f %% of the frames; the tokenizer hears %.1f %% of those alike", *shares)
     partial = path.with_suffix(".partial")
     ids.tofile(partial)
-    partial.rename(path)
+    partial.replace(path)
