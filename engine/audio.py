@@ -360,7 +360,8 @@ def _check_level(waveform: Tensor, sample_rate_hz: int, limits: AudioLimits) -> 
     loudest = loudest_dbfs(waveform, sample_rate_hz)
     if loudest == -math.inf:
         raise AudioError(
-            "the recording is silent: it holds no sound at all. Check that the right microphone is chosen and not muted."
+            "the recording is silent: it holds no sound at all. Check that the right microphone is chosen and that it "
+            "is not muted."
         )
     if loudest < limits.silence_dbfs:
         raise AudioError(
