@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from engine.config import MelConfig
+from engine.whole_files import write_whole
 from train.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
 from train.corpora import CorpusError, Source, layout_of, read_layout
 from train.corpora.added_splits import add_splits
@@ -104,9 +105,7 @@ def prepare(
     rate_hz = settings.mel.sample_rate_hz
     kept = ((clip.split, clip.speaker, clip.num_samples / rate_hz, 1) for clip in clips)
     write_report(out, manifest.corpus, kept, rejected, manifest.facts)
-    partial_index = out / f"{INDEX}.partial"
-    partial_index.write_text("".join(json.dumps(asdict(clip)) + "\n" for clip in clips))
-    partial_index.rename(out / INDEX)
+    write_whole(out / INDEX, "".join(json.dumps(asdict(clip)) + "\n" for clip in clips))
     (out / JOURNAL).unlink()
     return clips
 

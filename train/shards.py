@@ -26,6 +26,7 @@ from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.shar import ArrayTarWriter, AudioTarWriter, JsonlShardWriter
 from tqdm import tqdm
 
+from engine.whole_files import write_whole
 from train.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
 from train.corpora.manifest import DONE, FOLDER, Manifest
 from train.corpora.source import CorpusError
@@ -209,7 +210,5 @@ def _finish(out: Path, manifest: Manifest, work: list[tuple[str, int]]) -> dict[
     if not kept:
         raise CorpusError(f"no usable recording in {manifest.corpus}; see {out / 'rejected.jsonl'} for the reasons")
     report = write_report(out, manifest.corpus, kept, rejected, manifest.facts)
-    partial_index = out / f"{INDEX}.partial"
-    partial_index.write_text(json.dumps(index) + "\n")
-    partial_index.rename(out / INDEX)
+    write_whole(out / INDEX, json.dumps(index) + "\n")
     return report

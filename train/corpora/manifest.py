@@ -24,6 +24,7 @@ from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 from tqdm import tqdm
 
+from engine.whole_files import write_whole
 from train.corpora.cuts import cut_of, read_cuts, split_of, text_of
 from train.corpora.layouts import is_cut_manifest, read_layout
 from train.corpora.source import CorpusError, Notes, Source
@@ -141,9 +142,7 @@ def write_manifest(
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
     """Write what was listed, whole or not at all; with it the manifest is finished."""
-    partial = folder / (DONE + ".partial")
-    partial.write_text(json.dumps(facts, indent=2) + "\n")
-    partial.replace(folder / DONE)
+    write_whole(folder / DONE, json.dumps(facts, indent=2) + "\n")
 
 
 def id_hash(clip_id: str) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from engine.whole_files import write_whole
 from train.phones import Lexicon
 from train.prepare import Clip, read_index
 from train.text.alignment import AlignedClip, Alignment, align_corpus, unaligned_splits
@@ -94,11 +95,8 @@ def units_of(clips: Sequence[Clip], ids: TokenFile, spoken: Spoken) -> dict[str,
 
 def write_alignment(alignment: Alignment, path: Path) -> Path:
     """Write the whole file at once, as `Alignment.read` takes it."""
-    partial = path.with_suffix(".partial")
     lines = [json.dumps({"phones": alignment.phones}), *(json.dumps(asdict(clip)) for clip in alignment.clips.values())]
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    partial.replace(path)
-    return path
+    return write_whole(path, "\n".join(lines) + "\n")
 
 
 def align_all(

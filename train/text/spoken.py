@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.whole_files import whole_file
 from train.corpora.source import CorpusError
 from train.launch import share, wait_for
 from train.phone_parts import UNLABELLED, num_parts_of, parts_of
@@ -72,6 +73,5 @@ def _assign(prepared: Path, tokens: Path, segments: Path, num_units: int, path: 
         ids[frames] = np.where(known, parts, ids[frames])
     shares = 100 * named / len(ids), 100 * same / max(1, named)
     log.info("transcripts name %.1f %% of the frames; the tokenizer hears %.1f %% of those alike", *shares)
-    partial = path.with_suffix(".partial")
-    ids.tofile(partial)
-    partial.replace(path)
+    with whole_file(path) as unfinished:
+        ids.tofile(unfinished)
