@@ -43,4 +43,5 @@ def check_cut(clip: Clip, start: float, length: float, limits: AudioLimits) -> N
             "quieter room or a closer microphone is better.",
         )
     clipping = ", no clipping" if measured.clipped_fraction == 0 else ""
-    return Note("good", f"Good level: speech at {measured.rms_db:.0f} dB, peak {measured.peak_db:.0f} dB{clipping}.")
+    speech, peak = round(measured.rms_db), round(measured.peak_db)  # integers: there is no -0
+    return Note("good", f"Good level: speech at {speech} dB, loudest sample at {peak} dB{clipping}.")

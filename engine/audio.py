@@ -358,10 +358,15 @@ def _check_level(waveform: Tensor, sample_rate_hz: int, limits: AudioLimits) -> 
             f"{100 * limits.max_clipped_share:g} % are allowed. Record again at a lower level."
         )
     loudest = loudest_dbfs(waveform, sample_rate_hz)
+    if loudest == -math.inf:
+        raise AudioError(
+            "the recording is silent: it holds no sound at all. Check that the right microphone is chosen and that it "
+            "is not muted."
+        )
     if loudest < limits.silence_dbfs:
         raise AudioError(
-            f"the recording is silent: its loudest 50 ms reach {loudest:.0f} dBFS, at least "
-            f"{limits.silence_dbfs:g} dBFS are needed. Check the microphone and speak closer to it."
+            f"the recording is silent: its loudest part is at {loudest:.0f} dB, and speech is at "
+            f"{limits.silence_dbfs:g} dB or more. Check the microphone and speak closer to it."
         )
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.checked import checked
 from engine.config import Config
 from engine.errors import BundleError, SettingsError
+from engine.whole_files import write_whole
 
 PROBE_FILE = "probe.json"
 PERCENTILES = (0.5, 2.5, 16.0, 50.0, 84.0, 97.5, 99.5)
@@ -176,10 +177,7 @@ class ProbeReport(Config):
 
     def write(self, folder: Path) -> Path:
         """Put the report into a bundle's folder, whole or not at all."""
-        path, draft = folder / PROBE_FILE, folder / f".{PROBE_FILE}.new"
-        draft.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
-        return path
+        return write_whole(folder / PROBE_FILE, self.model_dump_json(indent=1) + "\n")
 
 
 def reach(effects: Sequence[Effect]) -> float:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 import soundfile
 from torch import Tensor
 
-from engine import Engine, Speech, read_audio
+from engine import AudioError, Engine, Speech, read_audio
 from engine.audio import resample
 from engine.loudness import trim_silence
 from studies.errors import MeasureError
@@ -197,11 +197,20 @@ def _is_spoken(transcript: str) -> bool:
 def fits(clip: HeldOut, seconds: Seconds) -> bool:
     """Return whether a recording can be read and has the length."""
     try:
-        info = soundfile.info(clip.path)
-    except (soundfile.LibsndfileError, OSError):
+        length = _seconds_of(clip.path)
+    except (AudioError, OSError):
         return False
-    length = info.duration if clip.seconds is None else clip.seconds
+    length = length if clip.seconds is None else clip.seconds
     return seconds.shortest <= length <= seconds.longest
+
+
+def _seconds_of(path: Path) -> float:
+    """Length of a recording: from its header where libsndfile reads it, else by decoding it."""
+    try:
+        return float(soundfile.info(path).duration)
+    except soundfile.LibsndfileError:
+        waveform, sample_rate_hz = read_audio(path)
+        return len(waveform) / sample_rate_hz
 
 
 def _columns() -> str:

@@ -34,6 +34,11 @@ class PreparedFrames:
         self._where = {row["clip_id"]: (row["frame_offset"], row["num_frames"]) for row in rows}
         self._mel = np.memmap(prepared / "mel.f16", dtype=np.float16, mode="r").reshape(-1, model.config.mel.num_mels)
         self._tokens = np.memmap(tokens, dtype=np.uint16, mode="r")
+        if len(self._tokens) < len(self._mel):
+            raise MeasureError(
+                f"{tokens} has {len(self._tokens)} frames, {prepared} has {len(self._mel)}: clips were added since. "
+                "Run `undertone tokens` again, which adds theirs."
+            )
         self.clip = lru_cache(CLIPS_IN_MEMORY)(self._clip)
 
     @torch.inference_mode()

@@ -8,6 +8,7 @@ import yaml
 from torch import nn
 
 from engine.bundle import CONFIG_FILE, Bundle, BundleConfig, load_bundle, read_config
+from engine.whole_files import write_whole
 from studies.card_tables import limits, measured_tables, summary_rows
 from studies.notices import notices
 from studies.scores import Evaluation
@@ -64,13 +65,13 @@ def write_measured(folder: Path, evaluation: Evaluation) -> Path:
     config = read_config(folder)
     measured = {**config.measured, MEASURED_KEY: evaluation.model_dump(mode="json")}
     config = BundleConfig.model_validate({**config.model_dump(), "measured": measured})
-    _replace(folder / CONFIG_FILE, config.model_dump_json(indent=2) + "\n")
+    write_whole(folder / CONFIG_FILE, config.model_dump_json(indent=2) + "\n")
     return write_card(folder)
 
 
 def write_card(folder: Path) -> Path:
     """Write the card of a bundle's folder from what is in it."""
-    _replace(folder / CARD_FILE, model_card(load_bundle(folder)))
+    write_whole(folder / CARD_FILE, model_card(load_bundle(folder)))
     return folder / CARD_FILE
 
 
@@ -126,9 +127,3 @@ def _training(config: BundleConfig) -> str:
     data = [f"* {corpus}" for corpus in provenance.data]
     blocks = [" ".join(texts), "\n".join(["Trained on:", "", *data]) if data else "", "\n".join(table)]
     return "\n\n".join(block for block in blocks if block) or "Nothing is recorded."
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.partial")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -7,15 +7,13 @@ from pathlib import Path
 import torch
 
 from engine import AudioError, read_audio
-from engine.audio import resample
+from engine.audio import SUFFIXES, resample
 from engine.loudness import LOUDNESS_LUFS, to_loudness
 from studies.errors import MeasureError
 from studies.intervals import Share
 from studies.listeners import Ears, Heard, Samples, in_background
 from studies.measuring import Measuring
 from studies.scores import Row
-
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,12 @@ class OtherSystem:
             raise MeasureError(f"--also takes NAME=FOLDER, got {text!r}.")
         other = cls(name.strip(), Path(folder))
         if not other.folder.is_dir() or not other.files():
-            raise MeasureError(f"{folder} holds no sounds ({', '.join(sorted(AUDIO_SUFFIXES))}) for {name.strip()!r}.")
+            raise MeasureError(f"{folder} holds no sounds ({', '.join(SUFFIXES)}) for {name.strip()!r}.")
         return other
 
     def files(self) -> list[Path]:
-        """Return its sounds, by name."""
-        return sorted(path for path in self.folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)
+        """Its sounds, by name."""
+        return sorted(path for path in self.folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from engine import AudioError, Engine, Speech
+from engine.audio import SUFFIXES
 from studies.errors import MeasureError
 from studies.heldout import HeldOut, Seconds, fits, held_out_clips, in_turn, read_trimmed
 from studies.probe_attributes import frame_attributes
 from studies.probe_frames import Frames, numbered
 from studies.scores import MIN_SPEAKERS, Cluster
 
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 MANIFEST = "manifest.tsv"
 
 
@@ -73,7 +73,7 @@ def clips_of(data: Path, split: str, num_clips: int, seconds: Seconds, seed: int
     if not chosen:
         raise MeasureError(
             f"{data} has neither {MANIFEST} nor recordings of {seconds.shortest:g} to {seconds.longest:g} s "
-            f"({', '.join(sorted(SUFFIXES))}); name a folder that does."
+            f"({', '.join(SUFFIXES)}); name a folder that does."
         )
     return chosen
 

@@ -7,7 +7,7 @@ held. What a killed process wrote behind the last whole line is cut away, and it
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -63,6 +63,22 @@ class FlatWriter:
         audio.truncate(2 * samples)
         mel.truncate(2 * num_mels * frames)
         return writer
+
+    @staticmethod
+    def reopen(folder: Path, recordings: int, clips: Sequence[Clip], rejected: list[dict[str, str]]) -> None:
+        """Give a finished folder a journal again, behind which more recordings can be added.
+
+        Args:
+            recordings: how many the folder was made of.
+            clips: its index.
+            rejected: what was left out of these recordings.
+        """
+        block = {"recordings": recordings, "clips": [list(astuple(clip)) for clip in clips], "rejected": rejected}
+        fresh = folder / f"{JOURNAL}.partial"
+        with fresh.open("wb") as file:
+            file.write(json.dumps(block).encode() + b"\n")
+            _to_disk(file)
+        fresh.replace(folder / JOURNAL)
 
     def add(self, recordings: int, cleaned: Sequence[CleanClip], rejected: list[dict[str, str]]) -> None:
         """Append the clips of so many recordings; they count once all of them are on the disk."""

@@ -34,10 +34,10 @@ def share() -> Share:
     return Share(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
-def wait_for(path: Path, hours: float = 48.0, every_seconds: float = 0.5) -> None:
-    """Until another process has written this file."""
+def wait_for(path: Path, hours: float = 48.0, every_seconds: float = 0.5, num_bytes: int | None = None) -> None:
+    """Wait until another process has written this file, of so many bytes where that is known."""
     deadline = time.monotonic() + 3600 * hours
-    while not path.is_file():
+    while not path.is_file() or num_bytes not in (None, path.stat().st_size):
         if time.monotonic() > deadline:
             raise CorpusError(f"{path} was not there after {hours:g} h; is the process that writes it still running?")
         time.sleep(every_seconds)

@@ -1,6 +1,6 @@
 """F0 of prepared clips, a training target for latents: `pitch.f16` beside flat mels, one value per frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from engine.pitch import pitch
 from train.corpora.source import CorpusError
-from train.launch import share, wait_for
+from train.flat_arrays import keep_rows, rows_of
 from train.pool import is_sharded
 from train.prepare import Clip, PreparedCorpus, read_index
 from train.workers import worker_pool
@@ -25,17 +25,15 @@ class PitchFile:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise CorpusError(f"{path} does not exist. `train.pitch.assign_pitch` measures it.")
-        self._hz = np.memmap(path, dtype=np.float16, mode="r")
+        self._path, self._hz = path, np.memmap(path, dtype=np.float16, mode="r")
 
     def hz(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
         """Return F0 float32 [frames] in Hz, 0 where unvoiced and NaN where the clip was not measured."""
-        count = clip.num_frames - start if count is None else count
-        begin = clip.frame_offset + start
-        return torch.from_numpy(self._hz[begin : begin + count].astype(np.float32))
+        return torch.from_numpy(rows_of(self._hz, self._path, clip, start, count).astype(np.float32))
 
 
 def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, workers: int = 2) -> Path:
-    """Measure a random share of the train clips and every dev clip; done once for a prepared folder.
+    """Measure a random share of the train clips and every dev clip; done once, and for clips that were added.
 
     CREPE takes a core about as long as a twentieth of the sound. A share will do, since what the latents have to learn
     is the same for every clip; with all of nine hours log F0 was read with a fifth of the error.
@@ -45,25 +43,16 @@ def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, wor
     """
     if is_sharded(prepared):
         raise CorpusError(f"{prepared} is in shards, which hold no pitch; set pitch_weight to 0 or prepare flat files")
-    path = prepared / FILE
-    if share().is_first and not path.is_file():
-        _assign(prepared, path, share_of_clips, seed, workers)
-    wait_for(path)
-    return path
-
-
-def _assign(prepared: Path, path: Path, share_of_clips: float, seed: int, workers: int) -> None:
     clips = read_index(prepared)
-    chosen = np.random.default_rng(seed).random(len(clips)) < share_of_clips
-    measured = [clip for clip, wanted in zip(clips, chosen, strict=True) if wanted or clip.split == "dev"]
-    hz = np.full(clips[-1].frame_offset + clips[-1].num_frames, np.nan, dtype=np.float16)
-    for clip, found in zip(
-        measured, tqdm(_pitches(prepared, measured, workers), total=len(measured), desc="pitch"), strict=True
-    ):
-        hz[clip.frame_offset : clip.frame_offset + clip.num_frames] = found
-    partial_file = path.with_suffix(".partial")
-    hz.tofile(partial_file)
-    partial_file.rename(path)
+    drawn = np.random.default_rng(seed).random(len(clips)) < share_of_clips  # alike for clips that are there already
+    chosen = {clip.clip_id for clip, wanted in zip(clips, drawn, strict=True) if wanted or clip.split == "dev"}
+
+    def rows(some: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
+        measured = [clip for clip in some if clip.clip_id in chosen]
+        found = _pitches(prepared, measured, workers)
+        yield from zip(measured, tqdm(found, total=len(measured), desc="pitch"), strict=True)
+
+    return keep_rows(prepared / FILE, clips, np.float16, np.nan, rows)
 
 
 class _Worker:

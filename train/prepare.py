@@ -18,13 +18,15 @@ import torch
 from tqdm import tqdm
 
 from engine.config import MelConfig
+from engine.whole_files import write_whole
 from train.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
 from train.corpora import CorpusError, Source, layout_of, read_layout
+from train.corpora.added_splits import add_splits
 from train.corpora.layouts import is_cut_manifest
 from train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
 from train.corpora.source import Notes
 from train.flat_files import JOURNAL, Clip, FlatWriter
-from train.report import write_report
+from train.report import REJECTED, write_report
 from train.workers import worker_pool
 
 __all__ = ["Clip", "CorpusError", "FlatCorpus", "PreparedCorpus", "Source", "clean", "prepare", "read_index"]
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 
 SHARD_HOURS = 1.0  # 29 MB of mels, about 60 MB of FLAC
 CUTS_AT_ONCE = 64
+INDEX = "index.jsonl"  # written last
 
 
 def read_corpus(folder: Path) -> list[Source]:
@@ -43,7 +46,7 @@ def read_corpus(folder: Path) -> list[Source]:
 def list_corpus(
     corpus: Path, out: Path, splits: tuple[str, ...], layout: str = "auto", shard_hours: float = SHARD_HOURS
 ) -> Manifest:
-    """Return the manifest of a corpus, written once.
+    """Return the manifest of a corpus, written once; splits that it lacks are listed behind those that it has.
 
     Raises:
         CorpusError: nothing to list, or a folder that was prepared from something else.
@@ -51,6 +54,9 @@ def list_corpus(
     if (out / FOLDER / DONE).is_file():
         manifest = Manifest(out)
         manifest.check_asked(str(corpus), splits, layout)
+        if missing := manifest.missing_splits(splits):
+            add_splits(manifest, corpus, missing)
+            return Manifest(out)
         return manifest
     notes = Notes()
     if not is_cut_manifest(corpus):
@@ -69,6 +75,8 @@ def prepare(
 ) -> list[Clip]:
     """Prepare a corpus once; a finished folder is returned as it is, an interrupted one goes on.
 
+    Splits that a finished folder lacks are appended to it: clips that it has keep their offsets.
+
     Args:
         corpus: folder that one of the layouts fits, or cuts that Lhotse wrote.
         out: prepared folder; its index is written last.
@@ -76,13 +84,18 @@ def prepare(
     Raises:
         CorpusError: nothing usable. Files that fail are listed in `rejected.jsonl`, counted in `report.json`, logged.
     """
-    if (out / "index.jsonl").is_file():
-        if (out / FOLDER / DONE).is_file():
-            list_corpus(corpus, out, splits, layout)  # the same as then?
-            keep_clean_settings(out, settings)
-        return read_index(out)
-    manifest = list_corpus(corpus, out, splits, layout)
+    if (out / INDEX).is_file() and not (out / JOURNAL).is_file():
+        if not (out / FOLDER / DONE).is_file() or not _lacks_splits(corpus, out, splits, layout, settings):
+            return read_index(out)
+        _reopen(out)
+    try:
+        manifest = list_corpus(corpus, out, splits, layout)
+    except CorpusError:
+        if (out / INDEX).is_file():
+            (out / JOURNAL).unlink(missing_ok=True)  # nothing could be added, so it is finished as it was
+        raise
     keep_clean_settings(out, settings)
+    (out / INDEX).unlink(missing_ok=True)
     with closing(FlatWriter.open(out, settings.mel.num_mels)) as files:
         _clean_all(manifest, files, workers, settings)
     clips, rejected = files.clips, manifest.rejected() + files.rejected
@@ -92,11 +105,24 @@ def prepare(
     rate_hz = settings.mel.sample_rate_hz
     kept = ((clip.split, clip.speaker, clip.num_samples / rate_hz, 1) for clip in clips)
     write_report(out, manifest.corpus, kept, rejected, manifest.facts)
-    partial_index = out / "index.jsonl.partial"
-    partial_index.write_text("".join(json.dumps(asdict(clip)) + "\n" for clip in clips))
-    partial_index.rename(out / "index.jsonl")
+    write_whole(out / INDEX, "".join(json.dumps(asdict(clip)) + "\n" for clip in clips))
     (out / JOURNAL).unlink()
     return clips
+
+
+def _lacks_splits(corpus: Path, out: Path, splits: tuple[str, ...], layout: str, settings: CleanSettings) -> bool:
+    """Return whether a folder lacks some of the splits, once it is known to be of the same corpus and settings."""
+    manifest = Manifest(out)
+    manifest.check_asked(str(corpus), splits, layout)
+    keep_clean_settings(out, settings)
+    return bool(manifest.missing_splits(splits))
+
+
+def _reopen(out: Path) -> None:
+    """Make a finished folder one to which recordings can be added; a process killed here leaves it whole."""
+    manifest = Manifest(out)
+    rejected = [json.loads(line) for line in (out / REJECTED).read_text().splitlines()]
+    FlatWriter.reopen(out, manifest.num_cuts, read_index(out), rejected[manifest.num_rejected :])
 
 
 def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: CleanSettings) -> None:
@@ -107,7 +133,7 @@ def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: Cl
         log.info("prepare goes on behind %d recordings", files.recordings)
     with ExitStack() as stack:
         pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
-        total = sum(manifest.clips.values())
+        total = manifest.num_cuts
         bar = stack.enter_context(
             tqdm(total=total, initial=files.recordings, desc="prepare", unit=" clips", mininterval=5.0)
         )
@@ -124,10 +150,10 @@ def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: Cl
 
 
 def read_index(folder: Path) -> list[Clip]:
-    """Return the clips of a prepared folder."""
-    path = folder / "index.jsonl"
+    """The clips of a prepared folder."""
+    path = folder / INDEX
     if not path.is_file():
-        raise CorpusError(f"{folder} is not a prepared corpus: it has no index.jsonl. Run `undertone prepare` first.")
+        raise CorpusError(f"{folder} is not a prepared corpus: it has no {INDEX}. Run `undertone prepare` first.")
     return [Clip(**json.loads(line)) for line in path.read_text().splitlines()]
 
 

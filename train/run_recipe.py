@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from engine.config import Config
 from engine.errors import SettingsError
+from engine.whole_files import write_whole
 from engine.yaml_text import YamlError, read_yaml
 from train.checkpointing import checkpoints
 
@@ -52,8 +53,8 @@ def keep_recipe(out: Path, recipe: Config, accept_changes: bool = False, main: b
         row = {"step": _step(out), "changes": changes}
         with (out / CHANGES).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
-    _replace(out / RECIPE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
-    _replace(out / INPUTS, json.dumps(inputs, indent=2) + "\n")
+    write_whole(out / RECIPE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    write_whole(out / INPUTS, json.dumps(inputs, indent=2) + "\n")
 
 
 def hold_against(out: Path, recipe: Config, accept_changes: bool = False, **inputs: str) -> dict[str, list[Any]]:
@@ -131,9 +132,3 @@ def _step(out: Path) -> int:
     if found:
         return int(found[-1].name.split("-")[1])
     return int(json.loads((out / FINISHED).read_text()).get("steps", 0))
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.rename(path)

@@ -9,7 +9,7 @@ from engine.config import GriffinLimConfig
 from engine.errors import SettingsError
 from train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
 from train.hubert_units import HubertRecipe, fit_hubert_units
-from train.launch import share, wait_for
+from train.launch import share
 from train.loop import Clock, TrainingError, run
 from train.phones import Lexicon
 from train.phonetic_units import fit_units
@@ -20,7 +20,7 @@ from train.recipes import AnyRecipe
 from train.run_recipe import keep_recipe
 from train.text.phones_first import PhoneStage
 from train.text.refine import align_all
-from train.text.spoken import assign_spoken, spoken_file
+from train.text.spoken import assign_spoken, wait_for_spoken
 from train.tokenizer import TokenizerRecipe, TokenizerStage
 from train.tokens import assign_tokens
 from train.vae_gslm import ModelRecipe, ModelStage
@@ -206,11 +206,10 @@ def run_spoken(
     """
     if is_sharded(prepared):
         raise CorpusError(f"{prepared} is in shards, which hold no spoken tokens; prepare flat files or leave them out")
-    path = spoken_file(tokens)
-    if share().is_first and not path.is_file():
-        assign_spoken(prepared, tokens, align_all(tokenizer, tokens, prepared, lexicon, work, workers), num_units)
-    wait_for(path)
-    return path
+    if not share().is_first:
+        return wait_for_spoken(tokens)
+    segments = align_all(tokenizer, tokens, prepared, lexicon, work, workers)
+    return assign_spoken(prepared, tokens, segments, num_units)
 
 
 def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) -> None:

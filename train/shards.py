@@ -13,6 +13,7 @@ user (webdataset/webdataset#271) just as Shar does, so nothing is lost.
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.shar import ArrayTarWriter, AudioTarWriter, JsonlShardWriter
 from tqdm import tqdm
 
+from engine.whole_files import write_whole
 from train.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
 from train.corpora.manifest import DONE, FOLDER, Manifest
 from train.corpora.source import CorpusError
@@ -62,21 +64,35 @@ def prepare_shards(
     Raises:
         CorpusError: nothing usable, or the folder was begun with other settings.
     """
-    if (out / INDEX).is_file():
-        list_corpus(corpus, out, splits, layout, shard_hours)  # the same as then?
-        keep_clean_settings(out, settings)
-        return dict(json.loads((out / REPORT).read_text()))
     ours = share()
+    if (out / INDEX).is_file():
+        manifest = Manifest(out)
+        manifest.check_asked(str(corpus), splits, layout)
+        keep_clean_settings(out, settings)
+        if not manifest.missing_splits(splits) and _covers(out / INDEX, manifest):
+            return dict(json.loads((out / REPORT).read_text()))
     if ours.is_first:
         list_corpus(corpus, out, splits, layout, shard_hours)
         keep_clean_settings(out, settings)
-    wait_for(out / FOLDER / DONE)
-    manifest = Manifest(out)
+    manifest = _listed_manifest(out, splits)
     for split in manifest.shards:
         (out / split).mkdir(exist_ok=True)
     work = [(split, number) for split, count in manifest.shards.items() for number in range(count)]
     run_shards(partial(write_shard, out, settings=settings), unfinished(out, work, ours), workers, "prepare")
     return _finish(out, manifest, work)
+
+
+def _listed_manifest(out: Path, splits: tuple[str, ...]) -> Manifest:
+    """Return the manifest once the first process has listed all of the splits."""
+    wait_for(out / FOLDER / DONE)
+    while (manifest := Manifest(out)).missing_splits(splits):
+        time.sleep(POLL_SECONDS)
+    return manifest
+
+
+def _covers(index: Path, manifest: Manifest) -> bool:
+    """Return whether an index holds every split that was listed; it lacks those that are being added."""
+    return manifest.shards.keys() <= json.loads(index.read_text()).keys()
 
 
 def unfinished(out: Path, work: list[tuple[str, int]], ours: Share, field: str = "shard") -> list[tuple[str, int]]:
@@ -180,6 +196,8 @@ def _finish(out: Path, manifest: Manifest, work: list[tuple[str, int]]) -> dict[
         wait_for(shard_file(out, split, "shard", number, ".json"), every_seconds=POLL_SECONDS)
     if not share().is_first:
         wait_for(out / INDEX)
+        while not _covers(out / INDEX, manifest):
+            time.sleep(POLL_SECONDS)
         return dict(json.loads((out / REPORT).read_text()))
     rejected = manifest.rejected()
     kept: list[tuple[str, str, float, int]] = []
@@ -192,7 +210,5 @@ def _finish(out: Path, manifest: Manifest, work: list[tuple[str, int]]) -> dict[
     if not kept:
         raise CorpusError(f"no usable recording in {manifest.corpus}; see {out / 'rejected.jsonl'} for the reasons")
     report = write_report(out, manifest.corpus, kept, rejected, manifest.facts)
-    partial_index = out / f"{INDEX}.partial"
-    partial_index.write_text(json.dumps(index) + "\n")
-    partial_index.rename(out / INDEX)
+    write_whole(out / INDEX, json.dumps(index) + "\n")
     return report

@@ -1,13 +1,13 @@
 """Unit ids of every prepared clip, one per frame: `tokens-NAME.u16` beside flat mels, or a field of every shard."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from train.features import ClipFeatures, PackedTokenizer, Tokenizer, clip_features, fingerprint, units, units_only
-from train.launch import share, wait_for
+from train.flat_arrays import keep_rows
 from train.pool import is_sharded
 from train.prepare import Clip, PreparedCorpus, read_index
 from train.shard_tokens import assign_shard_tokens
@@ -36,7 +36,7 @@ class _Worker:
 
 
 def assign_tokens(tokenizer: Tokenizer, prepared: Path, workers: int = 2) -> Path:
-    """Write the unit ids of all clips of a prepared folder; done once per tokenizer.
+    """Write the unit ids of all clips of a prepared folder; done once per tokenizer, and for clips that were added.
 
     Of several processes the first writes flat files, and all share the work on shards.
 
@@ -46,27 +46,15 @@ def assign_tokens(tokenizer: Tokenizer, prepared: Path, workers: int = 2) -> Pat
     name = f"tokens-{fingerprint(tokenizer)}"
     if is_sharded(prepared):
         return assign_shard_tokens(units_only(tokenizer), prepared, name, workers)
-    path = prepared / f"{name}.u16"
-    if path.is_file():
-        return path
-    if share().is_first:
-        _assign_flat(units_only(tokenizer), prepared, path, workers)
-    wait_for(path)
-    return path
+
+    def rows(clips: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
+        found = _ids_of(units_only(tokenizer), prepared, clips, workers)
+        yield from zip(clips, tqdm(found, total=len(clips), desc="tokens", mininterval=5.0), strict=True)
+
+    return keep_rows(prepared / f"{name}.u16", read_index(prepared), np.uint16, MISSING, rows)
 
 
-def _assign_flat(tokenizer: Tokenizer, prepared: Path, path: Path, workers: int) -> None:
-    clips = read_index(prepared)
-    ids = np.full(clips[-1].frame_offset + clips[-1].num_frames, MISSING, dtype=np.uint16)
-    results = _ids_of(tokenizer, prepared, clips, workers)
-    for clip, found in zip(clips, tqdm(results, total=len(clips), desc="tokens", mininterval=5.0), strict=True):
-        ids[clip.frame_offset : clip.frame_offset + len(found)] = found
-    partial_file = path.with_suffix(".partial")
-    ids.tofile(partial_file)
-    partial_file.rename(path)
-
-
-def _ids_of(tokenizer: Tokenizer, prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.ndarray]:
+def _ids_of(tokenizer: Tokenizer, prepared: Path, clips: Sequence[Clip], workers: int) -> Iterator[np.ndarray]:
     """Ids clip by clip: by several processes on the CPU, by this one on a GPU."""
     if workers <= 1 or next(tokenizer.buffers()).device.type != "cpu":
         _Worker.start(tokenizer, prepared)

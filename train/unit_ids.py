@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from train.corpora.source import CorpusError
-from train.prepare import Clip
+from train.flat_arrays import rows_of
+from train.flat_files import Clip
 
 MISSING = 0xFFFF  # where a tokenizer gives fewer frames than the mel has: the mel is cut to the tokens (spec 1.4)
 
@@ -15,21 +16,21 @@ MISSING = 0xFFFF  # where a tokenizer gives fewer frames than the mel has: the m
 class UnitIds:
     """Ids of clips that lie end to end, on disk or in memory."""
 
-    def __init__(self, ids: np.ndarray) -> None:
+    def __init__(self, ids: np.ndarray, path: Path | None = None) -> None:
         self._ids = ids  # uint16 [frames]
+        self._path = path
 
     def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
         """Return the tokens int64 [frames] of a clip, or of `count` frames from `start`."""
-        count = clip.num_frames - start if count is None else count
-        begin = clip.frame_offset + start
-        return torch.from_numpy(self._ids[begin : begin + count].astype(np.int64))
+        return torch.from_numpy(rows_of(self._ids, self._path, clip, start, count).astype(np.int64))
 
     def count(self, clip: Clip) -> int:
         """Return how many frames of a clip have a token; what is missing is missing at its end."""
-        end = clip.frame_offset + clip.num_frames
-        while end > clip.frame_offset and self._ids[end - 1] == MISSING:
+        ids = rows_of(self._ids, self._path, clip)
+        end = len(ids)
+        while end and ids[end - 1] == MISSING:
             end -= 1
-        return end - clip.frame_offset
+        return end
 
 
 class TokenFile(UnitIds):
@@ -38,4 +39,4 @@ class TokenFile(UnitIds):
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise CorpusError(f"{path} does not exist. Assign tokens first: `undertone tokens`.")
-        super().__init__(np.memmap(path, dtype=np.uint16, mode="r"))
+        super().__init__(np.memmap(path, dtype=np.uint16, mode="r"), path)

@@ -40,7 +40,7 @@ def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:
         error_x={"array": [score.naive_half_width or 0 for score in found.mos.systems], "thickness": 7, "width": 0},
         mode="markers",
         marker={"size": 1, "color": "rgba(15,118,110,0.35)"},
-        hovertemplate="naive ± %{error_x.array:.2f}<extra></extra>",
+        hovertemplate="as older papers print it: ± %{error_x.array:.2f}, too narrow<extra></extra>",
     )
     return figure
 

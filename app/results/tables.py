@@ -173,7 +173,7 @@ def scores(found: ScaleResults) -> str:
         )
         for score in found.mos.systems
     ]
-    head = ("system", "mean", "95 % interval", "±", "naive ±", "ratings", "raters", "prompts")
+    head = ("system", "mean", "95 % interval", "±", "± in older papers", "ratings", "raters", "prompts")
     whose = "accepted sessions" if found.screened else "all sessions, as none is accepted yet"
     notes = _notes((score.system, score.mean.note) for score in found.mos.systems)
     return table(f"Mean opinion scores of {whose}", head, rows) + notes

@@ -70,7 +70,8 @@ class Confinement:
         except landlock.LandlockError as error:
             logger.warning(
                 "the playground is not confined by the system (%s): only Python's own calls that open the studies' "
-                "files are refused. Run it on Linux 5.13 or later, or in a container as a user who cannot read them.",
+                "files are refused, which code that is not Python's can evade. Run it on Linux 5.13 or later, with "
+                "Landlock.",
                 error,
             )
             refuse_protected(self.protected)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from engine.whole_files import whole_folder
 from studies.analysis.errors import AnalysisError
 from studies.analysis.frame import StudyData
 from studies.analysis.load import load_study
@@ -21,7 +22,6 @@ from studies.analysis.mixed import LARGEST
 from studies.analysis.names import anonymous_names, anonymous_sessions
 from studies.analysis.results import StudyResults, analyse
 from studies.analysis.screening import verdict_of
-from studies.analysis.whole_files import whole_folder
 from studies.store import Database
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # OWASP, "CSV injection"

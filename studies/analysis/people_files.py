@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from engine.whole_files import whole_folder
 from studies.analysis.errors import AnalysisError
 from studies.analysis.export import safe_csv
 from studies.analysis.people import PersonSession, people_of
-from studies.analysis.whole_files import whole_folder
 from studies.store import Database
 
 PEOPLE_COLUMNS = {

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from engine.whole_files import whole_file
 from studies.analysis.clustered import Mean
 from studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
 from studies.analysis.frame import StudyData
@@ -19,7 +20,6 @@ from studies.analysis.names import anonymous_names
 from studies.analysis.power import Plan, plan
 from studies.analysis.results import ScaleResults, StudyResults, analyse
 from studies.analysis.stimuli import TwoScales
-from studies.analysis.whole_files import whole_file
 from studies.store import Database
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from engine.errors import UndertoneError
+from engine.whole_files import sync_folder
 
 SECRET_VARIABLE = "UNDERTONE_SECRET"  # on a machine whose disk is wiped, such as a Space without storage
 MIN_CHARACTERS = 32  # 128 bits where every character is a hexadecimal digit
@@ -63,7 +64,7 @@ def _write_new(path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         _give_name(unfinished, path)
-        _settle(path.parent)
+        sync_folder(path.parent)  # a name that is lost in a power cut would make a second key
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -77,12 +78,3 @@ def _give_name(unfinished: Path, path: Path) -> None:
     except OSError:  # a file system without hard links
         if not path.exists():
             unfinished.rename(path)
-
-
-def _settle(folder: Path) -> None:
-    """Write the folder's entries to the disk: a name that is lost in a power cut would make a second key."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from engine.whole_files import sync_folder
 from studies.store.engines import to_text
 from studies.store.errors import StoreError
 
@@ -108,7 +109,7 @@ class Journal:
                     file.truncate(start)  # half a line would damage the next one
                     raise
             if is_new:
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
 
 
 def read_lines(path: Path) -> Iterator[Line]:
@@ -123,12 +124,3 @@ def read_lines(path: Path) -> Iterator[Line]:
             if number == len(texts):  # no newline behind it: the process ended while it was written
                 return
             raise StoreError(f"{path}, line {number} is damaged: {error}. Restore from another copy.") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

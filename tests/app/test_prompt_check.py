@@ -110,3 +110,9 @@ def test_a_file_that_is_no_sound_leaves_a_message_and_no_clip(visit: Visit, tmp_
 def test_names_in_messages_cannot_carry_markup(visit: Visit) -> None:
     visit.clip, visit.clip_error = None, "<script>alert(1)</script>"
     assert "<script>" not in judge_cut(0, 3, visit, LIMITS).html()
+
+
+def test_levels_are_said_without_minus_zero_and_minus_infinity() -> None:
+    loud = speechlike(4.0)
+    assert "loudest sample at 0 dB" in note(loud * 0.97 / loud[:48_000].abs().max())[1]
+    assert "inf" not in note(torch.zeros(64_000))[1]

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from app.command import app
 from engine import Engine, Sampling, Take, read_audio
+from engine.bundle import fingerprint
 from engine.errors import UndertoneError
 from studies.design import DesignError, StudyFile, study_from_json
 from studies.design.build import build_study
@@ -255,3 +256,20 @@ def test_a_build_that_fails_leaves_no_draft_and_an_older_definition_stays(data: 
     output("build", path)
     error("build", tmp_path / "broken.yaml")
     assert broken["name"] in output("status")
+
+
+def test_a_bundle_is_sought_beside_the_study_file_first(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere" / "voice").mkdir(parents=True)  # no bundle: to take this one would fail
+    source = {"kind": "bundle", "bundle": "voice", "sampling": {"steps": 2, "end": "never", "blocks": False}}
+    path = small_study(tmp_path / "study", systems=[{"name": "model", "source": source}])
+    bundle = make_tiny_bundle(tmp_path / "study" / "voice")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    output("build", path)
+    db = database(data)
+    with db.reading() as session:
+        made = session.scalars(select(Stimulus)).first()
+        assert made is not None
+        assert made.provenance["take"]["bundle_sha256"] == fingerprint(bundle)
+    db.close()

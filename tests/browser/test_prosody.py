@@ -254,3 +254,29 @@ def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
     expect(site.page.get_by_role("button", name="Recording", exact=True)).to_be_visible()
     assert site.saved() == sound
     expect(site.shift("z1")).to_have_value("0.5")
+
+
+def test_the_status_bar_covers_nothing_that_is_focused_and_nothing_lies_half_under_it(
+    visit_prosody: Visit, clips: dict[str, Path]
+) -> None:
+    site = visit_prosody()
+    site.analyse(clips["low"])
+    bar = site.page.locator("#prosody-status")
+    expect(bar).to_be_visible()
+    site.page.evaluate("window.scrollTo(0, 0)")
+    site.page.evaluate("document.activeElement.blur()")
+    for _ in range(60):
+        site.page.keyboard.press("Tab")
+        # An element taller than the room above the bar begins there.
+        covered = site.page.evaluate(
+            """() => {
+                const on = document.activeElement, bar = document.querySelector("#prosody-status");
+                if (on === document.body || bar.contains(on)) return null;
+                const box = on.getBoundingClientRect(), edge = bar.getBoundingClientRect().top;
+                const fits = box.height > 0 && box.height < edge - 80;
+                return fits && box.bottom > edge + 1 ? on.outerHTML.slice(0, 200) : null;
+            }"""
+        )
+        assert covered is None
+    opaque = bar.evaluate("(bar) => getComputedStyle(bar).backgroundColor")
+    assert opaque.startswith("rgb(")  # rgba(…) would let the page shine through

@@ -16,6 +16,7 @@ from engine.probe import Effect, Measured, ProbeReport, load_probe, monotone, re
 from engine.prosody import DimensionEdit, LatentEdit, reference_statistics, resynthesise
 from studies.errors import MeasureError
 from studies.heldout import Seconds
+from studies.others import OtherSystem
 from studies.probe import probe_bundle, stored_report
 from studies.probe_attributes import CLIP_ATTRIBUTES
 from studies.probe_clips import clips_of
@@ -25,6 +26,7 @@ from studies.probe_plot import write_plot
 from studies.probe_report import MIN_CLIP_SHARE, SIGMAS, dimension_edits, grouped
 from studies.probe_sweep import render, sweep
 from tests.clips import speechlike, write_wav16
+from tests.engine.test_audio import encoded_with_av
 from tests.tiny_bundle import make_tiny_bundle
 
 FAST = Sampling(steps=1)
@@ -136,6 +138,14 @@ def test_clip_after_clip_every_edit_is_measured_against_the_clip_unmoved(bundle:
     unmoved, moved = zip(*sweep(engine, clips, edits, statistics, FAST, 0, workers=0), strict=True)
     assert all(change == 0 for found in unmoved for change in found.values())
     assert all(found["spectrum"] > 0 for found in moved)
+
+
+def test_what_phones_record_is_probed_and_heard_like_any_sound(tmp_path: Path) -> None:
+    (tmp_path / "a.webm").write_bytes(encoded_with_av(speechlike(3.0).numpy(), 16_000, "webm", "libopus"))
+    (tmp_path / "b.M4A").write_bytes(encoded_with_av(speechlike(3.0).numpy(), 16_000, "ipod", "aac"))
+    clips = clips_of(tmp_path, "test", 10, Seconds(2.0, 40.0), seed=0)
+    assert sorted(clip.clip_id for clip in clips) == ["a.webm", "b.M4A"]
+    assert [path.name for path in OtherSystem.parse(f"theirs={tmp_path}").files()] == ["a.webm", "b.M4A"]
 
 
 def test_clips_of_a_folder_go_round_the_speakers_and_leave_out_what_is_too_short(data: Path) -> None:

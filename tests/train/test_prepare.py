@@ -13,7 +13,11 @@ from engine.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
 from engine.mel import LogMel
 from tests.speechlike import voice
 from train.clean import CleanClip, CleanSettings, clean, clean_clips
+from train.export import load_tokenizer
+from train.pitch import PitchFile, assign_pitch
 from train.prepare import CorpusError, PreparedCorpus, prepare, read_corpus, read_index
+from train.tokens import assign_tokens
+from train.unit_ids import TokenFile
 
 
 def test_broken_files_are_reported_and_the_test_split_is_never_prepared(prepared: Path) -> None:
@@ -117,3 +121,108 @@ def test_an_empty_folder_and_a_manifest_without_columns_are_refused(tmp_path: Pa
     (tmp_path / "manifest.tsv").write_text("file\tspeaker\na.wav\tx\n")
     with pytest.raises(CorpusError, match="lacks the columns"):
         read_corpus(tmp_path)
+
+
+def rows_of_split(folder: Path, split: str) -> list[tuple[str, str, str, bytes, bytes]]:
+    """Content of every clip of a split, in its order: id, speaker, transcript, samples and mel."""
+    corpus = PreparedCorpus(folder, split)
+    return [
+        (
+            clip.clip_id,
+            clip.speaker,
+            clip.transcript,
+            corpus.audio(clip).numpy().tobytes(),
+            corpus.mel(clip).numpy().tobytes(),
+        )
+        for clip in corpus.clips
+    ]
+
+
+def test_a_split_that_is_added_leaves_what_preparing_both_at_once_leaves(
+    corpus: Path, prepared: Path, tmp_path: Path
+) -> None:
+    before = prepare(corpus, tmp_path, ("train",), workers=1)
+    prepare(corpus, tmp_path, ("train", "dev"), workers=1)
+    assert read_index(tmp_path)[: len(before)] == before  # old clips keep their offsets
+    for split in ("train", "dev"):
+        assert rows_of_split(tmp_path, split) == rows_of_split(prepared, split)
+    reports = [json.loads((folder / "report.json").read_text()) for folder in (tmp_path, prepared)]
+    assert reports[0] == reports[1]
+    assert (tmp_path / "rejected.jsonl").read_text() == (prepared / "rejected.jsonl").read_text()
+    assert not (tmp_path / "journal.jsonl").exists()
+    again = (tmp_path / "audio.i16").stat().st_mtime_ns
+    prepare(corpus, tmp_path, ("train", "dev"), workers=1)
+    assert (tmp_path / "audio.i16").stat().st_mtime_ns == again
+
+
+@pytest.mark.parametrize("where", ["added_splits._append_lines", "added_splits.write_facts", "manifest.write_facts"])
+def test_adding_a_split_that_is_killed_while_listing_goes_on(
+    corpus: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    before = prepare(corpus, tmp_path, ("train",), workers=1)
+
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"train.corpora.{where}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(corpus, tmp_path, ("train", "dev"), workers=1)
+    assert read_index(tmp_path) == before
+    assert prepare(corpus, tmp_path, ("train",), workers=1) == before
+    prepare(corpus, tmp_path, ("train", "dev"), workers=1)
+    assert rows_of_split(tmp_path, "dev") == rows_of_split(prepared, "dev")
+
+
+def test_adding_a_split_that_is_killed_while_cleaning_goes_on(
+    corpus: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(corpus, tmp_path, ("train",), workers=1)
+
+    def killed(cut: Cut, settings: CleanSettings) -> tuple[list[CleanClip], list[str]]:
+        if cut.id == "u7":
+            raise KeyboardInterrupt
+        return clean_clips(cut, settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("train.prepare.CUTS_AT_ONCE", 1)
+        patch.setattr("train.prepare.clean_clips", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(corpus, tmp_path, ("train", "dev"), workers=1)
+    with pytest.raises(CorpusError, match="Run `undertone prepare` first"):
+        read_index(tmp_path)
+    prepare(corpus, tmp_path, ("train", "dev"), workers=1)
+    for split in ("train", "dev"):
+        assert rows_of_split(tmp_path, split) == rows_of_split(prepared, split)
+
+
+def test_a_split_that_the_corpus_lacks_is_refused_and_the_folder_stays(corpus: Path, tmp_path: Path) -> None:
+    before = prepare(corpus, tmp_path, ("train",), workers=1)
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(CorpusError, match=r"no usable recording .*nowhere"):
+        prepare(corpus, tmp_path, ("train", "nowhere"), workers=1)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
+    assert prepare(corpus, tmp_path, ("train",), workers=1) == before
+
+
+def test_fewer_splits_than_a_folder_has_are_refused(corpus: Path, prepared: Path) -> None:
+    with pytest.raises(CorpusError, match="was prepared with splits dev, train, now train is asked for"):
+        prepare(corpus, prepared, ("train",), workers=1)
+
+
+def test_files_of_every_frame_grow_with_the_splits_or_are_refused(
+    corpus: Path, prepared: Path, tokens: Path, tokenizer_run: Path, tmp_path: Path
+) -> None:
+    prepare(corpus, tmp_path, ("train",), workers=1)
+    tokenizer = load_tokenizer(tokenizer_run)
+    assign_tokens(tokenizer, tmp_path, workers=1)
+    assign_pitch(tmp_path, workers=1)
+    prepare(corpus, tmp_path, ("train", "dev"), workers=1)
+    added, whole = PreparedCorpus(tmp_path, "dev").clips, PreparedCorpus(prepared, "dev").clips
+    for short in (TokenFile(tmp_path / tokens.name).tokens, PitchFile(tmp_path / "pitch.f16").hz):
+        with pytest.raises(CorpusError, match="clips were added to the prepared folder since"):
+            short(added[0])
+    grown = TokenFile(assign_tokens(tokenizer, tmp_path, workers=1))
+    for one, other in zip(added, whole, strict=True):
+        assert torch.equal(grown.tokens(one), TokenFile(tokens).tokens(other))
+    assert not PitchFile(assign_pitch(tmp_path, workers=1)).hz(added[-1]).isnan().any()

@@ -216,3 +216,16 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
         peaks.append(int(done.stdout.split()[-1]) / 2**20)
     print(f"peak memory in MB: {peaks}")
     assert peaks[1] - peaks[0] < 16, f"peak memory in MB: {peaks}"
+
+
+def test_a_split_joins_shards_that_stay_as_they_are(corpus: Path, sharded: Path, tmp_path: Path) -> None:
+    prepare_shards(corpus, tmp_path, ("train",), workers=1, shard_hours=SHARD_HOURS)
+    kept = shard_file(tmp_path, "train", "mel", 0, ".tar")
+    before = kept.stat().st_mtime_ns
+    report = prepare_shards(corpus, tmp_path, ("train", "dev"), workers=1, shard_hours=SHARD_HOURS)
+    assert kept.stat().st_mtime_ns == before
+    assert report == json.loads((sharded / "report.json").read_text())
+    assert (tmp_path / "shards.json").read_text() == (sharded / "shards.json").read_text()
+    one, other = (load_pool(out, "dev", shard_numbers(out, "dev"), MEL).corpus for out in (tmp_path, sharded))
+    assert [clip.clip_id for clip in one.clips] == [clip.clip_id for clip in other.clips]
+    assert all(torch.equal(one.mel(a), other.mel(b)) for a, b in zip(one.clips, other.clips, strict=True))

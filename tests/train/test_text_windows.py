@@ -15,16 +15,19 @@ from engine.network import VAEGSLM, Gaussian, Losses, losses
 from engine.noise import BatchNoise
 from tests.train.conftest import WORDS
 from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
+from train.corpora.source import CorpusError
+from train.export import load_tokenizer
 from train.phone_parts import num_parts_of
 from train.phones import Lexicon
-from train.prepare import PreparedCorpus, read_index
+from train.prepare import PreparedCorpus, prepare, read_index
 from train.text.__main__ import app
-from train.text.alignment import align_corpus
+from train.text.alignment import Alignment, align_corpus
 from train.text.latents import LatentFile, store_latents
-from train.text.refine import refine_file
+from train.text.refine import align_all, refine_file
 from train.text.segments import SILENCE
 from train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows, weighted
-from train.text.windows import LatentWindows
+from train.text.windows import Frames, LatentWindows
+from train.tokens import assign_tokens
 from train.vae_gslm import LANGUAGE
 
 RECIPE = constant_schedule(MODEL.model_copy(update={"part": "language", "average_decay": None, "batch_size": 4}))
@@ -228,3 +231,27 @@ def test_the_command_line_measures_and_trains(folders: TextFolders, start: Path,
     assert trained.exit_code == 0, trained.output
     assert (tmp_path / "run" / "trained.json").is_file()
     assert TextSettings.model_validate_json((tmp_path / "run" / "text.json").read_text()).text_share == 0.75
+
+
+def test_alignments_and_posteriors_grow_with_the_splits_and_are_refused_until_then(
+    corpus: Path, prepared: Path, folders: TextFolders, tokenizer_run: Path, start: Path, tmp_path: Path
+) -> None:
+    out, work, dim = tmp_path / "prepared", tmp_path / "work", MODEL.model.latent_dim
+    tokenizer = load_tokenizer(tokenizer_run)
+    prepare(corpus, out, ("train",), workers=1)
+    tokens = assign_tokens(tokenizer, out, workers=1)
+    align_all(tokenizer_run, tokens, out, folders.lexicon, work, 1)
+    latents = store_latents(start, MODEL.model, out, work)
+    prepare(corpus, out, ("train", "dev"), workers=1)
+    assign_tokens(tokenizer, out, workers=1)
+    with pytest.raises(CorpusError, match="clips were added to the prepared folder since"):
+        Frames.read(tokens, latents, dim)
+    segments = align_all(tokenizer_run, tokens, out, folders.lexicon, work, 1)
+    store_latents(start, MODEL.model, out, work)
+    stored, whole = Frames.read(tokens, latents, dim).latents, LatentFile.read(folders.latents, dim)
+    at_once = {clip.clip_id: clip for clip in read_index(prepared)}
+    aligned = Alignment.read(segments).clips
+    for clip in read_index(out):
+        assert clip.clip_id in aligned
+        here, there = clip.frame_offset, at_once[clip.clip_id].frame_offset
+        assert np.array_equal(stored.mean[here : here + clip.num_frames], whole.mean[there : there + clip.num_frames])

@@ -24,6 +24,7 @@ from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 from tqdm import tqdm
 
+from engine.whole_files import write_whole
 from train.corpora.cuts import cut_of, read_cuts, split_of, text_of
 from train.corpora.layouts import is_cut_manifest, read_layout
 from train.corpora.source import CorpusError, Notes, Source
@@ -65,14 +66,14 @@ class _Columns:
         self.split.append(self.splits.index(split_of(cut)))
         self.seconds.append(cut.duration)
         self.length.append(length)
-        self.name.append(int.from_bytes(blake2b(cut.id.encode(), digest_size=8).digest()))
+        self.name.append(id_hash(cut.id))
 
-    def repeated(self) -> np.ndarray:
-        """Return bool [clips], True where the id was there before."""
+    def repeated(self, taken: np.ndarray | None = None) -> np.ndarray:
+        """Return bool [clips], True where the id was there before or is among those taken."""
         names = np.frombuffer(self.name, dtype=np.uint64)
         later = np.ones(len(names), dtype=bool)
         later[np.unique(names, return_index=True)[1]] = False
-        return later
+        return later if taken is None else later | np.isin(names, taken)
 
 
 def write_manifest(
@@ -83,6 +84,7 @@ def write_manifest(
     shard_hours: float,
     seed: int = 0,
     notes: Notes | None = None,
+    taken: np.ndarray | None = None,
 ) -> None:
     """List a corpus once, in memory that holds a few numbers a clip.
 
@@ -93,6 +95,7 @@ def write_manifest(
         splits: those to keep.
         shard_hours: speech in a shard, so that all take about as long.
         notes: what was noticed while listing, for the record.
+        taken: hashes (`id_hash`) of ids that no clip may have, uint64.
     Raises:
         CorpusError: nothing to keep.
     """
@@ -119,7 +122,7 @@ def write_manifest(
     if not columns.length:
         elsewhere = f"; it has {', '.join(f'{n} of {split!r}' for split, n in others.items())}" if others else ""
         raise CorpusError(f"no usable recording in {corpus} for the splits {splits}{elsewhere}{first_reason}")
-    repeated = columns.repeated()
+    repeated = columns.repeated(taken)
     if repeated.any():
         num_with_text -= _leave_out(folder, repeated)
     facts = {
@@ -134,9 +137,17 @@ def write_manifest(
         "shard_hours": shard_hours,
         "seed": seed,
     }
-    partial = folder / (DONE + ".partial")
-    partial.write_text(json.dumps(facts, indent=2) + "\n")
-    partial.rename(folder / DONE)
+    write_facts(folder, facts)
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    """Write what was listed, whole or not at all; with it the manifest is finished."""
+    write_whole(folder / DONE, json.dumps(facts, indent=2) + "\n")
+
+
+def id_hash(clip_id: str) -> int:
+    """Return 64 bits that stand for an id."""
+    return int.from_bytes(blake2b(clip_id.encode(), digest_size=8).digest())
 
 
 def _write_orders(
@@ -201,16 +212,16 @@ class Manifest:
         self.shards: dict[str, int] = {split: found["shards"] for split, found in facts["splits"].items()}
 
     def check_asked(self, corpus: str, splits: tuple[str, ...], layout: str) -> None:
-        """Check that a folder was prepared from what is asked for now.
+        """Check that a folder was prepared from what is asked for now, or from a part of it (`missing_splits`).
 
         Raises:
-            CorpusError: another corpus, other splits or another layout; nothing was changed.
+            CorpusError: another corpus, fewer splits or another layout; nothing was changed.
         """
         asked = self.facts.get("asked")
-        here = {"corpus": corpus, "splits": sorted(splits)} | ({} if layout in ("auto", "") else {"layout": layout})
-        then = {"corpus": self.corpus} | (
-            {} if asked is None else {"splits": sorted(asked["splits"]), "layout": asked["layout"]}
-        )
+        here = {"corpus": corpus} | ({} if layout in ("auto", "") else {"layout": layout})
+        then = {"corpus": self.corpus} | ({} if asked is None else {"layout": asked["layout"]})
+        if asked is not None and not set(asked["splits"]) <= set(splits):
+            here["splits"], then["splits"] = ", ".join(sorted(splits)), ", ".join(sorted(asked["splits"]))
         for name, now in here.items():
             if name in then and then[name] != now:
                 raise CorpusError(
@@ -218,10 +229,23 @@ class Manifest:
                     "Prepare into another folder, or remove this one first."
                 )
 
+    def missing_splits(self, splits: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of the splits that were not asked for when the corpus was listed.
+
+        A manifest that does not say what was asked for lacks what it names as other splits.
+        """
+        asked, others = self.facts.get("asked"), self.facts.get("other_splits", {})
+        return tuple(split for split in splits if (split in others if asked is None else split not in asked["splits"]))
+
+    @property
+    def num_cuts(self) -> int:
+        """Number of cuts; the list may hold more lines, of splits that were being added when a process was killed."""
+        return sum(self.clips.values())
+
     def cuts(self) -> Iterator[Cut]:
-        """Yield all cuts in the order of the corpus."""
+        """All cuts in the order of the corpus, those of splits that were added later behind them."""
         with (self.folder / CUTS).open("rb") as lines:
-            for line in lines:
+            for line in islice(lines, self.num_cuts):
                 yield deserialize_item(json.loads(line))
 
     def shard(self, split: str, number: int) -> Iterator[Cut]:
@@ -235,4 +259,5 @@ class Manifest:
 
     def rejected(self) -> list[dict[str, str]]:
         """Recordings whose header could not be read."""
-        return [json.loads(line) for line in (self.folder / REJECTED).read_text().splitlines()]
+        lines = (self.folder / REJECTED).read_text().splitlines()
+        return [json.loads(line) for line in lines[: self.num_rejected]]

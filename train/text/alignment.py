@@ -140,7 +140,7 @@ def phone_reader(run: Path) -> PhoneReader:
 def align_corpus(
     tokenizer: Path, prepared: Path, lexicon: Lexicon, out: Path, workers: int = 2, max_clips: int | None = None
 ) -> Path:
-    """Align every clip whose words are mostly known; a finished file is returned as it is.
+    """Align every clip whose words are mostly known; a finished file is returned as it is, unless a split was added.
 
     Args:
         tokenizer: run of a phonetic tokenizer, trained on the same dictionary.
@@ -155,12 +155,15 @@ def align_corpus(
     if reader.config.phones != lexicon.inventory:
         raise CorpusError(f"{tokenizer} was trained on other phones than the dictionary has")
     path = out / f"alignment-{fingerprint(reader)}.jsonl"
-    if path.is_file():
-        return path
-    out.mkdir(parents=True, exist_ok=True)
+    index = read_index(prepared)
     partial = path.with_suffix(".partial")
+    if path.is_file():
+        if not unaligned_splits(path, index, lexicon):
+            return path
+        path.replace(partial)  # goes on with the splits that were added
+    out.mkdir(parents=True, exist_ok=True)
     done = _begun(partial, lexicon.inventory)
-    clips = [clip for clip in chosen_clips(read_index(prepared), max_clips) if clip.clip_id not in done]
+    clips = [clip for clip in chosen_clips(index, max_clips) if clip.clip_id not in done]
     jobs = [(clip, symbols) for clip in clips if (symbols := lexicon.symbols(clip.transcript))]
     log.info("%d clips to align, %d are done", len(jobs), len(done))
     with partial.open("a", encoding="utf-8") as file:
@@ -176,11 +179,23 @@ def align_corpus(
 
 
 def chosen_clips(clips: list[Clip], max_clips: int | None) -> list[Clip]:
-    """Clips with a transcript in a random order that is always the same, at most so many of each split."""
-    order = np.random.default_rng(0).permutation(len(clips))
-    spoken = [clips[index] for index in order if clips[index].transcript]
-    splits = sorted({clip.split for clip in spoken})
-    return [clip for split in splits for clip in list(clips_of(spoken, split))[:max_clips]]
+    """Clips with a transcript in a random order that is always the same, at most so many of each split.
+
+    The choice in one split does not depend on the others, so that a split that is added leaves it alone.
+    """
+    chosen: list[Clip] = []
+    for split in sorted({clip.split for clip in clips}):
+        own = list(clips_of(clips, split))
+        order = np.random.default_rng(0).permutation(len(own))
+        chosen += [own[index] for index in order if own[index].transcript][:max_clips]
+    return chosen
+
+
+def unaligned_splits(path: Path, clips: list[Clip], lexicon: Lexicon) -> set[str]:
+    """Return the splits of which an alignment holds no clip though there are some to align: those added since."""
+    aligned = Alignment.read(path).clips.keys()
+    missing = {clip.split for clip in clips} - {clip.split for clip in clips if clip.clip_id in aligned}
+    return {clip.split for clip in clips if clip.split in missing and lexicon.symbols(clip.transcript)}
 
 
 def _begun(partial: Path, phones: tuple[str, ...]) -> set[str]:

@@ -4,6 +4,7 @@ With the posterior frozen the language part needs no mel any more, and a run of 
 """
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tqdm import tqdm
 from engine.config import ModelConfig
 from engine.network import VAEGSLM
 from train.corpora.source import CorpusError
-from train.prepare import PreparedCorpus, read_index
+from train.flat_arrays import keep_rows
+from train.prepare import Clip, PreparedCorpus, read_index
 
 
 @dataclass(frozen=True)
@@ -55,30 +57,26 @@ def latents_path(weights: Path, out: Path) -> Path:
 
 @torch.inference_mode()
 def store_latents(weights: Path, config: ModelConfig, prepared: Path, out: Path) -> Path:
-    """Store the posteriors of all clips, each clip as a whole, done once for the weights of a decoder part.
+    """Store the posteriors of all clips, each as a whole, once for the weights of a decoder part; added clips join.
 
     Args:
         weights: safetensors of the whole network, as a run exports them.
         config: sizes of that network.
         prepared: flat prepared folder; nothing is written into it.
     """
-    path = latents_path(weights, out)
-    if path.is_file():
-        return path
     out.mkdir(parents=True, exist_ok=True)
     network = VAEGSLM(config)
     network.load_state_dict(load_file(str(weights)))
     network.eval()
     clips = read_index(prepared)
     corpora = {split: PreparedCorpus(prepared, split, config.mel) for split in {clip.split for clip in clips}}
-    partial = path.with_suffix(".partial")
-    shape = (clips[-1].frame_offset + clips[-1].num_frames, 2, config.latent_dim)
-    stored = np.memmap(partial, dtype=np.float16, mode="w+", shape=shape)
-    for clip in tqdm(clips, desc="latents", mininterval=5.0):
-        mel = (corpora[clip.split].mel(clip) - config.mel.mean) / config.mel.std
-        posterior = network.posterior(mel[None])
-        both = torch.stack([posterior.mean[0], posterior.logstd[0]], dim=1)
-        stored[clip.frame_offset : clip.frame_offset + clip.num_frames] = both.numpy().astype(np.float16)
-    stored.flush()
-    partial.rename(path)
-    return path
+
+    def rows(some: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
+        for clip in tqdm(some, desc="latents", mininterval=5.0):
+            mel = (corpora[clip.split].mel(clip) - config.mel.mean) / config.mel.std
+            posterior = network.posterior(mel[None])
+            both = torch.stack([posterior.mean[0], posterior.logstd[0]], dim=1)
+            yield clip, both.numpy().astype(np.float16)
+
+    path = latents_path(weights, out)
+    return keep_rows(path, clips, np.float16, 0.0, rows, row_shape=(2, config.latent_dim))

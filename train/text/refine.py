@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from engine.whole_files import write_whole
 from train.phones import Lexicon
 from train.prepare import Clip, read_index
-from train.text.alignment import AlignedClip, Alignment, align_corpus
+from train.text.alignment import AlignedClip, Alignment, align_corpus, unaligned_splits
 from train.text.hmm import Emissions, States, best_path, segments_of, support
 from train.text.segments import Segments
 from train.unit_ids import TokenFile
@@ -77,10 +78,10 @@ def _aligned(
 def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> Path:
     """Write the alignment of all clips beside `path`, once: `segments-NAME.jsonl` for the units of that name."""
     out = path.with_name(f"{tokens.stem.replace('tokens', 'segments')}.jsonl")
-    if out.is_file():
+    clips = read_index(prepared)
+    if out.is_file() and not unaligned_splits(out, clips, lexicon):
         return out
     ids = TokenFile(tokens)
-    clips = read_index(prepared)
     spoken = {clip.clip_id: found for clip in clips if (found := lexicon.symbols(clip.transcript))}
     units = units_of(clips, ids, spoken)
     num_units = 1 + max(int(found.max()) for found in units.values())
@@ -94,11 +95,8 @@ def units_of(clips: Sequence[Clip], ids: TokenFile, spoken: Spoken) -> dict[str,
 
 def write_alignment(alignment: Alignment, path: Path) -> Path:
     """Write the whole file at once, as `Alignment.read` takes it."""
-    partial = path.with_suffix(".partial")
     lines = [json.dumps({"phones": alignment.phones}), *(json.dumps(asdict(clip)) for clip in alignment.clips.values())]
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    partial.rename(path)
-    return path
+    return write_whole(path, "\n".join(lines) + "\n")
 
 
 def align_all(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.whole_files import whole_file
 from train.corpora.source import CorpusError
 from train.launch import share, wait_for
 from train.phone_parts import UNLABELLED, num_parts_of, parts_of
@@ -25,7 +26,8 @@ def spoken_file(tokens: Path) -> Path:
 
 
 def assign_spoken(prepared: Path, tokens: Path, segments: Path, num_units: int) -> Path:
-    """Write the spoken units of all clips of a flat prepared folder; done once per tokenizer, by the first process.
+    """Write the spoken units of all clips of a flat prepared folder; done once per tokenizer, by the first process,
+    and again where clips were added.
 
     Args:
         tokens: what `assign_tokens` returned; its ids stay in clips without a transcript and in unknown words.
@@ -37,9 +39,15 @@ def assign_spoken(prepared: Path, tokens: Path, segments: Path, num_units: int) 
         CorpusError: units that are not the parts of the alignment's phones.
     """
     path = spoken_file(tokens)
-    if share().is_first and not path.is_file():
+    if share().is_first and not (path.is_file() and path.stat().st_size == tokens.stat().st_size):
         _assign(prepared, tokens, segments, num_units, path)
-    wait_for(path)
+    return wait_for_spoken(tokens)
+
+
+def wait_for_spoken(tokens: Path) -> Path:
+    """Return the path of the spoken units once they cover every frame that has a token."""
+    path = spoken_file(tokens)
+    wait_for(path, num_bytes=tokens.stat().st_size)
     return path
 
 
@@ -65,6 +73,5 @@ def _assign(prepared: Path, tokens: Path, segments: Path, num_units: int, path: 
         ids[frames] = np.where(known, parts, ids[frames])
     shares = 100 * named / len(ids), 100 * same / max(1, named)
     log.info("transcripts name %.1f %% of the frames; the tokenizer hears %.1f %% of those alike", *shares)
-    partial = path.with_suffix(".partial")
-    ids.tofile(partial)
-    partial.rename(path)
+    with whole_file(path) as unfinished:
+        ids.tofile(unfinished)

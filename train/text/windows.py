@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.config import ModelConfig
 from engine.network import Gaussian
+from train.corpora.source import CorpusError
 from train.prepare import Clip, clips_of, read_index
 from train.text.latents import LatentFile
 from train.text.prose import Prose
@@ -59,9 +60,20 @@ class Frames:
 
     @classmethod
     def read(cls, tokens: Path, latents: Path, latent_dim: int, spoken: Path | None = None) -> "Frames":
-        """Open the files, memory-mapped."""
+        """Open the files, memory-mapped.
+
+        Raises:
+            CorpusError: they are not of the same frames.
+        """
         said = np.memmap(spoken, dtype=np.uint16, mode="r") if spoken else None
-        return cls(np.memmap(tokens, dtype=np.uint16, mode="r"), LatentFile.read(latents, latent_dim), said)
+        found = cls(np.memmap(tokens, dtype=np.uint16, mode="r"), LatentFile.read(latents, latent_dim), said)
+        for path, rows in ((latents, len(found.latents.mean)), (spoken, len(found.tokens if said is None else said))):
+            if rows != len(found.tokens):
+                raise CorpusError(
+                    f"{path} has {rows} frames, {tokens} has {len(found.tokens)}: clips were added to the prepared "
+                    "folder since. Run the stage that wrote the shorter file again; it goes on where the file ends."
+                )
+        return found
 
 
 class SpeechFrames:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.whole_files import whole_file, whole_folder
 from studies.analysis import export as exporting
 from studies.analysis.components import VarianceComponents
 from studies.analysis.export import result_facts, write_export
@@ -21,7 +22,6 @@ from studies.analysis.pairs import compare
 from studies.analysis.report import NO_INTERVAL, interval_text, number, p_text, render, report
 from studies.analysis.results import analyse
 from studies.analysis.simulate import Design, simulate
-from studies.analysis.whole_files import whole_file, whole_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCALES = ("naturalness", "meaningfulness")

@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all, whatever ends the writing."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,22 @@ def whole_file(path: Path) -> Iterator[Path]:
         unfinished = folder / path.name
         yield unfinished
         unfinished.replace(path)
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write a text file in UTF-8, whole or not at all, and return its path."""
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's entries to the disk, so that a new file's name survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
