@@ -2,12 +2,14 @@
 
 import json
 import logging
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from app.extras import missing_extra
 from app.study_command import study
 
 app = typer.Typer(
@@ -418,8 +420,17 @@ def main() -> None:
 
         if not isinstance(error, UndertoneError):
             raise
-        typer.secho(f"undertone: {error}", err=True, fg="red")
-        raise SystemExit(2) from error
+        _fail(str(error), error)
+    except ModuleNotFoundError as error:
+        line = missing_extra(error, sys.argv[1] if len(sys.argv) > 1 else "")
+        if line is None:
+            raise
+        _fail(line, error)
+
+
+def _fail(line: str, error: Exception) -> NoReturn:
+    typer.secho(f"undertone: {line}", err=True, fg="red")
+    raise SystemExit(2) from error
 
 
 if __name__ == "__main__":
