@@ -4,7 +4,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 BIN := .venv/bin
 PORT ?= 7860
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint pythons clean
 
 setup: .venv/setup.stamp
 demo: .venv/setup.stamp
@@ -18,6 +18,11 @@ lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy engine app train studies
+
+# What pip would install for each Python, whichever one this machine has; nothing is installed.
+pythons: | .venv/bin/python
+	for version in 3.11 3.12 3.13; do $(BIN)/python -m pip install --quiet --dry-run --ignore-installed --only-binary=:all: \
+		--python-version $$version --target .venv/$$version '.[test]' || exit 1; done
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Undertone needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/python"; exit 1; }

@@ -1,5 +1,6 @@
 """One FastAPI application: each page is a Blocks of its own, mounted under its path with the same header and look."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,6 +20,7 @@ from app.laboratory import Laboratory, TakeOpinions
 from app.server.addresses import InWords, Slashes
 from app.share_preview import use_own_preview
 from app.theme import STYLE_PATH, theme
+from engine.formats import SUFFIXES
 
 if TYPE_CHECKING:
     from app.context import Context
@@ -152,9 +154,10 @@ def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Bl
 
 
 def head_html() -> str:
-    """Return what every page has in its head."""
-    names = ("radio_groups.js", "focus.js", "recording.js")
-    script = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
+    """What every page has in its head."""
+    names = ("radio_groups.js", "focus.js", "recording.js", "sound_files.js")
+    script = f"const SOUND_SUFFIXES = {json.dumps(SUFFIXES)};\n"
+    script += "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
     return f'<meta name="description" content="A playground for spoken language models"><script>{script}</script>'
 
 

@@ -2,12 +2,15 @@
 
 import json
 import logging
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from app.extras import missing_extra
+from app.own_files import DEMO, chosen_bundle
 from app.study_command import study
 
 app = typer.Typer(
@@ -19,9 +22,13 @@ app = typer.Typer(
 )
 app.add_typer(study)
 
-DEMO = "assets/demo"
-
-BundleOption = Annotated[str, typer.Option("--bundle", help="Bundle folder, or a Hugging Face repository id.")]
+BundleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bundle",
+        help="Bundle folder, or a Hugging Face repository id; by default assets/demo, or the voice that came along.",
+    ),
+]
 CorpusOption = Annotated[Path, typer.Option(help="Folder with manifest.tsv, or any folder of recordings.")]
 LexiconOption = Annotated[Path, typer.Option(help="Folder with cmudict.dict.")]
 PreparedOption = Annotated[Path, typer.Option(help="Folder that `undertone prepare` wrote.")]
@@ -71,13 +78,14 @@ def continue_(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the diffusion decoder.")] = None,
     replay: Annotated[Path | None, typer.Option(help="Settings JSON of a take to make again, byte for byte.")] = None,
-    bundle: BundleOption = DEMO,
+    bundle: BundleOption = None,
 ) -> None:
     """Continue a recording: writes a wav and a settings JSON for every take."""
     from app.continue_command import Continuation, continue_recording, replay_recording
 
+    chosen = chosen_bundle(bundle)
     if replay is not None:
-        paths = replay_recording(bundle, prompt, replay, out)
+        paths = replay_recording(chosen, prompt, replay, out)
     else:
         given = {
             "token_temperature": token_temperature,
@@ -88,14 +96,14 @@ def continue_(
         }
         sampling = {key: value for key, value in given.items() if value is not None}
         wanted = Continuation(prompt, prompt_start, prompt_seconds, seconds, takes, seed, sampling)
-        paths = continue_recording(bundle, wanted, out)
+        paths = continue_recording(chosen, wanted, out)
     for path in paths:
         typer.echo(path)
 
 
 @app.command()
 def serve(
-    bundle: BundleOption = DEMO,
+    bundle: BundleOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 picks a free one.")] = 7860,
     data: Annotated[
@@ -112,7 +120,7 @@ def serve(
     """Open the app in the browser."""
     from app.serve import serve as serve_app
 
-    serve_app(bundle, host, port, data=data, trusted_proxies=trusted_proxy or ())
+    serve_app(chosen_bundle(bundle), host, port, data=data, trusted_proxies=trusted_proxy or ())
 
 
 @app.command("import")
@@ -133,7 +141,7 @@ def import_(
 
 @app.command()
 def bench(
-    bundle: BundleOption = DEMO,
+    bundle: BundleOption = None,
     json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False,
     seconds: Annotated[float, typer.Option(help="Length of the continuation.")] = 10.0,
 ) -> None:
@@ -141,7 +149,7 @@ def bench(
     from engine import Engine, settle_threads
     from engine.bench import bench as run_bench
 
-    engine = Engine.from_pretrained(bundle)
+    engine = Engine.from_pretrained(chosen_bundle(bundle))
     settle_threads(engine)
     numbers = asdict(run_bench(engine, seconds=seconds))
     if not json_only:
@@ -300,7 +308,7 @@ def bundle(
 def demo_bundle(
     corpus: CorpusOption,
     lexicon: LexiconOption,
-    out: Annotated[Path, typer.Option(help="The bundle to write.")] = Path(DEMO),
+    out: Annotated[Path, typer.Option(help="The bundle to write.")] = DEMO,
     work: Annotated[Path, typer.Option(help="Prepared corpus and runs; a second call resumes.")] = Path("work"),
     budget_minutes: Annotated[
         float | None, typer.Option(help="Training time of all stages together; by default as long as the recipes say.")
@@ -418,8 +426,17 @@ def main() -> None:
 
         if not isinstance(error, UndertoneError):
             raise
-        typer.secho(f"undertone: {error}", err=True, fg="red")
-        raise SystemExit(2) from error
+        _fail(str(error), error)
+    except ModuleNotFoundError as error:
+        line = missing_extra(error, sys.argv[1] if len(sys.argv) > 1 else "")
+        if line is None:
+            raise
+        _fail(line, error)
+
+
+def _fail(line: str, error: Exception) -> NoReturn:
+    typer.secho(f"undertone: {line}", err=True, fg="red")
+    raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

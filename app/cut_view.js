@@ -50,7 +50,11 @@ play.addEventListener("click", () => {
   stopAt = cut.start + cut.length;
   sound.currentTime = cut.start;
   play.textContent = "Stop";
-  sound.play().catch(stop);
+  sound.play().catch((error) => {
+    stop();
+    if (error.name === "NotSupportedError") // what a phone or a Mac writes and this browser does not know
+      caption.textContent = `This browser cannot play the file. The ${noun()} is used all the same.`;
+  });
 });
 sound.addEventListener("timeupdate", () => { if (sound.currentTime >= stopAt) stop(); });
 sound.addEventListener("ended", stop);

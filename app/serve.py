@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from app.client_address import TrustedProxies, behind_proxies, is_named
+from app.own_files import EXAMPLES, own_folder
 from app.work_folder import work_folder
 from engine.errors import UndertoneError
 
-DEFAULT_EXAMPLES = Path("assets/examples")
 _LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at most
 
 
@@ -31,7 +31,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 7860,
     device: str = "auto",
-    examples: Path = DEFAULT_EXAMPLES,
+    examples: Path = EXAMPLES,
     data: Path | None = None,
     trusted_proxies: Sequence[str] = (),
 ) -> None:
@@ -66,7 +66,7 @@ def serve(
         playground = Playground(
             bundle=bundle,
             device=device,
-            examples=_found(examples),
+            examples=own_folder(examples).resolve(),
             folder=folder / "playground",
             sockets=sockets,
             studies_socket=sockets / "studies",
@@ -79,12 +79,6 @@ def serve(
             behind = partial(behind_proxies, proxies=proxies)
             bounds = ConnectionBounds(is_proxy=lambda address: is_named((address, 0), proxies))
             asyncio.run(run_front(listener, laboratory, playground, bounds, behind))
-
-
-def _found(examples: Path) -> Path:
-    """The folder of examples: from here, else beside the program, so that it is found from any folder."""
-    beside = Path(__file__).parent.parent / examples
-    return (beside if beside.is_dir() and not examples.is_dir() else examples).resolve()
 
 
 @contextmanager

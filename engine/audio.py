@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.config import Config
 from engine.errors import AudioError
+from engine.formats import SUFFIXES
 from engine.mono_buffer import MonoBuffer
 from engine.repairs import ChannelPower, mixed_down, remove_offset, to_full_scale
 
@@ -23,12 +24,6 @@ Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 SAMPLE_RATE_HZ = 16_000
 # PyAV before 19 stops at a tag that is not UTF-8 unless told otherwise; from 19 on it no longer takes the word.
 LENIENT_METADATA: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
-# By the names of files: what a page offers to choose and what a folder is searched for. Others are read too, by their
-# first bytes, where somebody names the file.
-SUFFIXES = (
-    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".caf", ".w64",
-    ".m4a", ".mp4", ".mov", ".3gp", ".aac", ".webm", ".mka", ".mkv", ".amr",
-)  # fmt: skip
 BLOCK_FRAMES = 65_536  # read and mixed down at a time, so that a long multi-channel file never lies in memory whole
 RATE_STEP_HZ = 25  # odd rates are read as the nearest multiple: the resampler's filter bank grows with rate / gcd
 

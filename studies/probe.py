@@ -54,6 +54,8 @@ def probe(
             f"num_clips is {num_clips} and clip_seconds {clip_seconds:g}; at least 2 clips of "
             f"{FILE_SECONDS.shortest:g} s are needed, and 20 clips for useful intervals."
         )
+    import sklearn  # noqa: F401  (used when the long sweep is over: where it is missing that is said now)
+
     engine = bundle if isinstance(bundle, Engine) else Engine.from_pretrained(bundle)
     workers = (os.cpu_count() or 1) if workers is None else workers
     chosen = clips_of(data, split, num_clips, FILE_SECONDS, seed)

@@ -6,15 +6,17 @@ recording sounds, which the utterance embedding carries, is then out of the way.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import GroupKFold
 
 from engine.probe import Measured
 from studies.intervals import Curve, interval
 from studies.probe_attributes import MIN_FRAMES
+
+if TYPE_CHECKING:  # imported where it is used: a stored report is shown without it
+    from sklearn.linear_model import RidgeCV
 
 PENALTIES = tuple(10.0**k for k in range(-2, 6))  # of the ridge regression, on standardised latents
 FOLDS = 5
@@ -78,6 +80,8 @@ def linear_probe(frames: Frames) -> Measured | None:
     num_folds = min(FOLDS, len(np.unique(frames.groups)))
     if num_folds < 2 or not frames.tell:
         return None
+    from sklearn.model_selection import GroupKFold
+
     predicted, mean = np.zeros_like(frames.values), np.zeros_like(frames.values)
     for train, test in GroupKFold(num_folds).split(frames.latents, groups=frames.groups):
         model, centre, scale = _fitted(frames.latents[train], frames.values[train])
@@ -116,7 +120,9 @@ def directions(weights: Array, covariance: Array) -> list[Direction]:
     return found
 
 
-def _fitted(latents: Array, values: Array) -> tuple[RidgeCV, Array, Array]:
+def _fitted(latents: Array, values: Array) -> "tuple[RidgeCV, Array, Array]":
+    from sklearn.linear_model import RidgeCV
+
     centre, scale = latents.mean(0), np.maximum(latents.std(0), 1e-9)
     return RidgeCV(alphas=PENALTIES).fit((latents - centre) / scale, values), centre, scale
 

@@ -16,9 +16,10 @@ from studies.intelligibility import INSTALL, SAMPLE_RATE_HZ
 
 
 def check_installed() -> None:
-    """Raise NotInstalledError, naming the command, where the networks are missing."""
-    if find_spec("speechmos") is None:
-        raise NotInstalledError(f"DNSMOS needs the package speechmos: `{INSTALL}`.")
+    """Raise NotInstalledError, naming the command, where the networks or what runs them is missing."""
+    for package in ("speechmos", "onnxruntime", "librosa", "requests"):  # speechmos does not name what it imports
+        if find_spec(package) is None:
+            raise NotInstalledError(f"DNSMOS needs the package {package}: `{INSTALL}`.")
 
 
 def dnsmos(waveform: Tensor) -> float:

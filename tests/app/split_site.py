@@ -70,26 +70,18 @@ def alive(process: int) -> bool:
 
 
 @contextmanager
-def split_site(bundle: Path, data: Path, temporary: Path | None = None, **environment: str) -> Iterator[SplitSite]:
-    """Start `undertone serve`; it may still be loading its model."""
-    command = [
-        sys.executable,
-        "-m",
-        "app.command",
-        "serve",
-        "--bundle",
-        str(bundle),
-        "--port",
-        "0",
-        "--data",
-        str(data),
-    ]
+def split_site(
+    bundle: Path | None, data: Path, temporary: Path | None = None, folder: Path = ROOT, **environment: str
+) -> Iterator[SplitSite]:
+    """Start `undertone serve` in a folder, by default on the embedded voice; it may still be loading its model."""
+    command = [sys.executable, "-m", "app.command", "serve", "--port", "0", "--data", str(data)]
+    command += [] if bundle is None else ["--bundle", str(bundle)]
     variables = {**os.environ, **environment}
     if temporary is not None:
         variables["TMPDIR"] = str(temporary)
     log: list[str] = []
     with subprocess.Popen(
-        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
         try:
             lines: queue.Queue[str] = queue.Queue()

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.serve import DEFAULT_EXAMPLES, ServeError, _found, serve
+from app.own_files import DEMO, EXAMPLES, chosen_bundle, own_folder, with_own_voice
+from app.serve import ServeError, serve
+from engine.errors import BundleError
+from studies.design import load_study_file
+from studies.design.templates import template_names, template_text
 from tests.app.split_site import split_site
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -28,6 +32,32 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
 def test_the_examples_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert sorted(_found(DEFAULT_EXAMPLES).glob("*.wav"))
-    (tmp_path / DEFAULT_EXAMPLES).mkdir(parents=True)
-    assert _found(DEFAULT_EXAMPLES) == tmp_path / DEFAULT_EXAMPLES
+    assert sorted(own_folder(EXAMPLES).glob("*.wav"))
+    (tmp_path / EXAMPLES).mkdir(parents=True)
+    assert own_folder(EXAMPLES).resolve() == tmp_path / EXAMPLES
+
+
+def test_the_embedded_voice_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert (Path(chosen_bundle(None)) / "bundle.json").is_file()
+    (tmp_path / DEMO).mkdir(parents=True)
+    assert Path(chosen_bundle(None)).resolve() == tmp_path / DEMO
+    assert chosen_bundle("somebody/voice") == "somebody/voice"
+
+
+def test_without_the_embedded_voice_the_error_says_what_to_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("app.own_files._PACKAGE", tmp_path / "app")
+    with pytest.raises(BundleError, match="--bundle"):
+        chosen_bundle(None)
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_a_study_template_finds_the_embedded_voice_from_any_folder(name: str, tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(with_own_voice(template_text(name), tmp_path))
+    study = load_study_file(tmp_path / "study.yaml")
+    bundles = [system.source.bundle for system in study.systems if system.source.kind == "bundle"]
+    assert bundles
+    assert all((Path(bundle) / "bundle.json").is_file() for bundle in bundles)

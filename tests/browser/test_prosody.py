@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.browser.axe_findings import serious_findings
 from tests.browser.continue_site import Site
 from tests.browser.prosody_site import PATIENCE_MS, ProsodySite
 
@@ -214,15 +214,7 @@ def test_by_keyboard_on_a_phone_and_for_assistive_technology(visit_prosody: Visi
     site.made(before)
     expect(site.shift("z2")).to_have_value("0")
     assert site.width() <= 390
-    assert serious(site.page) == []
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds that would keep somebody out."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{item['id']}: {item['nodes'][0]['html'][:160]}" for item in found if item["impact"] in ("serious", "critical")
-    ]
+    assert serious_findings(site.page) == []
 
 
 def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(

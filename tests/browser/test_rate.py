@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from studies.sessions.headphones import right_answer, tone_orders
 from studies.store import Database, Places, migrate
+from tests.browser.axe_findings import serious_findings
 from tests.browser.rate_site import CLIP_SECONDS, RaterPage, RateServer
 from tests.rating_study import CONSENT, FULL_FLOW, HEADPHONES, add_study, design
 
@@ -22,7 +22,6 @@ PHONE = {
 }
 FEW_TONES = {"kind": "headphones", "trials": 2, "pass_at_least": 2}
 TWO_CLIPS = {"allocation": {"trials_per_session": 2, "raters_per_stimulus": 9}}
-SERIOUS = ("serious", "critical")
 _studies = itertools.count()
 
 Arrive = Callable[..., RaterPage]
@@ -82,8 +81,7 @@ def arrive(browser: Browser, server: RateServer, db: Database, places: Places) -
 
 def check_access(page: Page) -> None:
     """No serious finding of axe-core on what is shown now."""
-    found = [v for v in Axe().run(page).response["violations"] if v["impact"] in SERIOUS]
-    assert not found, [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in found]
+    assert serious_findings(page) == []
 
 
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from time import monotonic, sleep
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe_findings import serious_findings
 from tests.browser.conftest import ROOT, START_SECONDS
 from tests.judged_study import PANEL_ID
 from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places
@@ -92,12 +92,7 @@ def test_every_tab_fits_and_has_no_serious_defect(width: int, browser: Browser, 
         if width < 600:
             assert page.evaluate(CLIPPED) == [], "a phone shows wide tables whole"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        serious = [
-            (one["id"], [node["html"][:160] for node in one["nodes"]])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
+        serious = serious_findings(page)
         assert not serious, (tab, serious)
     assert not errors
     page.context.close()
