@@ -310,7 +310,7 @@ def test_a_second_preparation_of_something_else_is_refused(spoken: Path, tmp_pat
     out = tmp_path / "out"
     prepare(spoken, out, splits=("train",), workers=1)
     assert len(prepare(spoken, out, splits=("train",), workers=1)) == 1
-    for corpus, splits, words in ((spoken, ("train", "dev"), "with splits"), (tmp_path, ("train",), "with corpus")):
+    for corpus, splits, words in ((spoken, ("dev",), "with splits"), (tmp_path, ("train",), "with corpus")):
         with pytest.raises(CorpusError, match=words):
             prepare(corpus, out, splits=splits, workers=1)
 

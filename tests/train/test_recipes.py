@@ -54,7 +54,7 @@ def small(name: str) -> list[str]:
 
 
 def stage_of(
-    name: str, prepared: Path, tokens: Path, lexicon: Lexicon, weights: Path
+    name: str, prepared: Path, tokens: Path, lexicon: Lexicon, weights: Path | None = None
 ) -> ModelStage | TokenizerStage | WhisperStage | VocoderStage:
     recipe, accelerator = load_recipe(name, small(name)), Accelerator(cpu=True)
     if isinstance(recipe, ModelRecipe):
@@ -62,6 +62,7 @@ def stage_of(
     if isinstance(recipe, TokenizerRecipe):
         return TokenizerStage(recipe, prepared, lexicon, accelerator)
     if isinstance(recipe, WhisperRecipe):
+        assert weights is not None
         sizes = WhisperConfig(dim=64, num_layers=2, num_heads=1, feedforward_dim=32, max_frames=200)
         save_file(WhisperEncoder(sizes).state_dict(), str(weights / "model.safetensors"))
         return WhisperStage(recipe.model_copy(update={"whisper": str(weights)}), prepared, lexicon, accelerator)
