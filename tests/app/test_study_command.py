@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 import torch
 import yaml
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from app.command import app
-from engine import Engine, Sampling, Take, read_audio
+from engine import Engine, Sampling, Take
 from engine.bundle import fingerprint
 from engine.errors import UndertoneError
 from studies.design import DesignError, StudyFile, study_from_json
@@ -219,8 +220,8 @@ def test_a_take_is_heard_as_it_was_made(data: Path, takes: list[Take]) -> None:
         "systems/take-1/take-1.wav",
         "systems/take-2/take-2.wav",
     ]
-    kept, _ = read_audio(folder / "systems" / "take-1" / "take-1.wav")
-    assert torch.equal(kept, takes[0].audio)
+    kept, _ = soundfile.read(folder / "systems" / "take-1" / "take-1.wav", dtype="float32")
+    assert torch.equal(torch.from_numpy(kept), takes[0].audio)
     db.close()
 
 
