@@ -95,10 +95,10 @@ def test_the_playground_runs_without_privileges_to_gain(site: SplitSite) -> None
 
 
 def test_the_sign_in_never_reaches_the_playground_and_nothing_of_a_visitor_is_believed(site: SplitSite) -> None:
-    """What arrives there is seen in `/config`, whose root is made of host and protocol."""
+    """What arrives there would be seen in `/config`: Gradio makes its root of host and protocol, if it is given any."""
     answer = site.get("/config", headers={"x-forwarded-host": "evil.example", "x-forwarded-proto": "https"})
     assert "evil.example" not in answer.text
-    assert answer.json()["root"].endswith(site.url.split("//")[1])
+    assert answer.json()["root"] == "/"
 
 
 def test_a_playground_that_hangs_leaves_raters_and_results_answering(site: SplitSite) -> None:
