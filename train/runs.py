@@ -49,13 +49,13 @@ def run_tokenizer(
         what was measured of it, in the main process; nothing in others.
     """
     accelerator = Accelerator(cpu=cpu)
-    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)
     words = Lexicon(lexicon)
     stage: TokenizerStage | WhisperStage
     if isinstance(recipe, WhisperRecipe):
         stage = WhisperStage(recipe, prepared, words, accelerator)
     else:
         stage = TokenizerStage(recipe, prepared, words, accelerator)
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)  # nothing is written for a recipe that fails
     clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     numbers: dict[str, float] = {}
     if accelerator.is_main_process:

@@ -13,10 +13,11 @@ from train.workers import worker_pool
 
 ROOT = Path(__file__).parents[2]
 PARENT = """
-import os, sys, time
+import os, signal, sys, time
 from train.workers import worker_pool
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs behind it ignore Ctrl-C
     with worker_pool(2) as pool:
         found = [pool.submit(os.getpid) for _ in range(2)]
         print(*{future.result() for future in found}, flush=True)
