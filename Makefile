@@ -17,7 +17,7 @@ test: .venv/test.stamp lint
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy engine app train studies
+	$(BIN)/mypy -p undertone
 
 # What pip would install for each Python, whichever one this machine has; nothing is installed.
 pythons: | .venv/bin/python

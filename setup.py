@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-ASSETS = ("demo", "examples")  # of assets/, found again by app/own_files.py
+ASSETS = ("demo", "examples")  # of assets/, found again by app/package_data.py
 
 
 class BuildWithAssets(build_py):
@@ -18,7 +18,9 @@ class BuildWithAssets(build_py):
         if not self.editable_mode:
             for name in ASSETS:
                 shutil.copytree(
-                    Path("assets") / name, Path(self.build_lib) / "app" / "assets" / name, dirs_exist_ok=True
+                    Path("assets") / name,
+                    Path(self.build_lib) / "undertone" / "app" / "assets" / name,
+                    dirs_exist_ok=True,
                 )
 
 

@@ -12,18 +12,18 @@ from fastapi import FastAPI
 from gradio.context import Context as OpenBlocks
 from gradio.utils import get_upload_folder
 
-from app.events import guard_events
-from app.guard.body_limit import BodyLimit
-from app.guard.mount import mount_page
-from app.guard.visitors import Visitors
-from app.laboratory import Laboratory, TakeOpinions
-from app.server.addresses import InWords, Slashes
-from app.share_preview import use_own_preview
-from app.theme import STYLE_PATH, theme
-from engine.formats import SUFFIXES
+from undertone.app.guard.body_limit import BodyLimit
+from undertone.app.guard.mount import mount_page
+from undertone.app.guard.visitors import Visitors
+from undertone.app.laboratory import Laboratory, TakeOpinions
+from undertone.app.server.addresses import InWords, Slashes
+from undertone.app.shared.events import guard_events
+from undertone.app.shared.share_preview import use_own_preview
+from undertone.app.shared.theme import STYLE_PATH, theme
+from undertone.engine.audio.formats import SUFFIXES
 
 if TYPE_CHECKING:
-    from app.context import Context
+    from undertone.app.context import Context
 
 FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
 
@@ -57,19 +57,19 @@ class Page:
 
 # Each page is imported when it is built: the process that serves Results has no model, and none of its packages.
 def _build_continue(context: "Context") -> None:
-    from app import continue_page
+    from undertone.app.continue_page import page as continue_page
 
     continue_page.build(context)
 
 
 def _build_prosody(context: "Context") -> None:
-    from app import prosody
+    from undertone.app import prosody
 
     prosody.build(context)
 
 
 def _build_results(context: PageContext) -> None:
-    from app import results_page
+    from undertone.app.results import page as results_page
 
     blocks = OpenBlocks.root_block
     assert context.laboratory is not None

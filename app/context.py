@@ -4,12 +4,12 @@ import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.handover import Handovers
-from app.laboratory import Laboratory, TakeOpinions
-from app.prompt_panel import DEFAULT_SECONDS
-from app.visit import Visit, Visitor
-from engine import AudioLimits, Engine
-from engine.tokenizers import unit_names
+from undertone.app.handover import Handovers
+from undertone.app.laboratory import Laboratory, TakeOpinions
+from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
+from undertone.app.shared.visitor import Visit, Visitor
+from undertone.engine import AudioLimits, Engine
+from undertone.engine.tokenizers import unit_names
 
 MODEL_QUEUE = "model"  # heavy events of every page have this concurrency id
 

@@ -7,7 +7,7 @@ import secrets
 import weakref
 from dataclasses import dataclass, field
 
-from engine import Take
+from undertone.engine import Take
 
 MOST_OFFERS = 16  # of one visitor; the oldest goes
 

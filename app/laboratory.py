@@ -12,18 +12,18 @@ from typing import Protocol
 
 from fastapi import FastAPI, HTTPException, Request
 
-from app.hugging_face import add_hugging_face, is_offered
-from app.rate import rate_router
-from app.results.desk import Desk
-from app.results.routes import results_router
-from app.sign_in import SignIn
-from app.sign_in_page import sign_in_router
-from engine.errors import UndertoneError
-from engine.take_settings import TakeSettings
-from studies.design.casual import rate_casually
-from studies.design.takes import TakeSound, study_from_sounds
-from studies.sessions import Sessions, load_secret
-from studies.store import Database, Places
+from undertone.app.auth.hugging_face import add_hugging_face, is_offered
+from undertone.app.auth.sign_in import SignIn
+from undertone.app.auth.sign_in_page import sign_in_router
+from undertone.app.rate import rate_router
+from undertone.app.results.access import Desk
+from undertone.app.results.routes import results_router
+from undertone.engine.errors import UndertoneError
+from undertone.engine.take_settings import TakeSettings
+from undertone.studies.build.takes import TakeSound, study_from_sounds
+from undertone.studies.sessions import Sessions, load_secret
+from undertone.studies.sessions.casual_ratings import rate_casually
+from undertone.studies.store import Database, Places
 
 STUDY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 

@@ -3,19 +3,19 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import AudioError, BundleError, SettingsError, UndertoneError
+from undertone.engine.errors import AudioError, BundleError, SettingsError, UndertoneError
 
 if TYPE_CHECKING:
-    from engine.audio import AudioLimits, check_prompt, read_audio
-    from engine.bundle import Bundle, BundleConfig, load_bundle, save_bundle
-    from engine.engine import Engine
-    from engine.sampling import PRESETS, PUBLISHED, Sampling
-    from engine.saved import wav_bytes
-    from engine.speech import Speech
-    from engine.stream import Chunk
-    from engine.take import Take
-    from engine.take_settings import TakeSettings
-    from engine.threads import settle_threads
+    from undertone.engine.audio.reading import AudioLimits, check_prompt, read_audio
+    from undertone.engine.bundle import Bundle, BundleConfig, load_bundle, save_bundle
+    from undertone.engine.engine import Engine
+    from undertone.engine.sampling import PRESETS, PUBLISHED, Sampling
+    from undertone.engine.saved import wav_bytes
+    from undertone.engine.speech import Speech
+    from undertone.engine.stream import Chunk
+    from undertone.engine.take import Take
+    from undertone.engine.take_settings import TakeSettings
+    from undertone.engine.threads import settle_threads
 
 __all__ = [
     "PRESETS",
@@ -44,16 +44,16 @@ __all__ = [
 # Where each name lives. It is imported on first use: errors, configurations and settings need no torch, which takes
 # seconds and memory that a process without a model (the one that serves raters) should not spend.
 _HOMES = {
-    "engine.audio": ("AudioLimits", "check_prompt", "read_audio"),
-    "engine.bundle": ("Bundle", "BundleConfig", "load_bundle", "save_bundle"),
-    "engine.engine": ("Engine",),
-    "engine.sampling": ("PRESETS", "PUBLISHED", "Sampling"),
-    "engine.speech": ("Speech",),
-    "engine.stream": ("Chunk",),
-    "engine.saved": ("wav_bytes",),
-    "engine.take": ("Take",),
-    "engine.take_settings": ("TakeSettings",),
-    "engine.threads": ("settle_threads",),
+    "undertone.engine.audio.reading": ("AudioLimits", "check_prompt", "read_audio"),
+    "undertone.engine.bundle": ("Bundle", "BundleConfig", "load_bundle", "save_bundle"),
+    "undertone.engine.engine": ("Engine",),
+    "undertone.engine.sampling": ("PRESETS", "PUBLISHED", "Sampling"),
+    "undertone.engine.speech": ("Speech",),
+    "undertone.engine.stream": ("Chunk",),
+    "undertone.engine.saved": ("wav_bytes",),
+    "undertone.engine.take": ("Take",),
+    "undertone.engine.take_settings": ("TakeSettings",),
+    "undertone.engine.threads": ("settle_threads",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

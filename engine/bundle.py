@@ -16,13 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engine.checked import checked
-from engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
-from engine.errors import BundleError
-from engine.network import VAEGSLM
-from engine.probe import PROBE_FILE, ProbeReport, load_probe
-from engine.tokenizers import build_tokenizer
-from engine.vocoders import build_vocoder
+from undertone.engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
+from undertone.engine.errors import BundleError
+from undertone.engine.network import VAEGSLM
+from undertone.engine.probe import PROBE_FILE, ProbeReport, load_probe
+from undertone.engine.tokenizers import build_tokenizer
+from undertone.engine.validation import checked
+from undertone.engine.vocoders import build_vocoder
 
 CONFIG_FILE = "bundle.json"
 LANGUAGES_BEFORE = ("en",)  # of bundles written before they said so: all had phones of English

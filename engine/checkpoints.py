@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.errors import BundleError
+from undertone.engine.errors import BundleError
 
 WEIGHT_NORM_NAMES = (
     (".weight_g", ".weight_v"),  # torch.nn.utils.weight_norm

@@ -12,19 +12,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.audio import AudioLimits
-from engine.bundle import Bundle, load_bundle
-from engine.decode import TakeDecoder
-from engine.ending import VoiceActivity
-from engine.errors import SettingsError
-from engine.mel import LogMel
-from engine.network import favour_single_frames
-from engine.sampling import Sampling
-from engine.saved import check_environment, check_same
-from engine.speech import Speech, analyse, owned
-from engine.stream import Chunk, Request, run
-from engine.take import Take
-from engine.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
+from undertone.engine.audio.reading import AudioLimits
+from undertone.engine.audio.voice_activity import VoiceActivity
+from undertone.engine.bundle import Bundle, load_bundle
+from undertone.engine.decode import TakeDecoder
+from undertone.engine.errors import SettingsError
+from undertone.engine.mel import LogMel
+from undertone.engine.network import favour_single_frames
+from undertone.engine.sampling import Sampling
+from undertone.engine.saved import check_environment, check_same
+from undertone.engine.speech import Speech, analyse, owned
+from undertone.engine.stream import Chunk, Request, run
+from undertone.engine.take import Take
+from undertone.engine.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 

@@ -4,7 +4,7 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
-from engine.config import MelConfig
+from undertone.engine.config import MelConfig
 
 
 class LogMel(nn.Module):

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from engine.checked import checked
-from engine.config import Config, Guidance
-from engine.errors import SettingsError
+from undertone.engine.config import Config, Guidance
+from undertone.engine.errors import SettingsError
+from undertone.engine.validation import checked
 
 if TYPE_CHECKING:
     from torch import Tensor

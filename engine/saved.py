@@ -8,10 +8,10 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from engine.bundle import Bundle
-from engine.errors import SettingsError
-from engine.take_settings import ENGINE_VERSION
-from engine.wav import SAMPLE_RATE_HZ, float_wav
+from undertone.engine.audio.wav import SAMPLE_RATE_HZ, float_wav
+from undertone.engine.bundle import Bundle
+from undertone.engine.errors import SettingsError
+from undertone.engine.take_settings import ENGINE_VERSION
 
 
 class Environment(Protocol):

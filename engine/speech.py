@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.audio import AudioLimits, check_prompt, cut
-from engine.bundle import Bundle
-from engine.loudness import to_loudness
-from engine.mel import LogMel, normalise
+from undertone.engine.audio.loudness import to_loudness
+from undertone.engine.audio.reading import AudioLimits, check_prompt, cut
+from undertone.engine.bundle import Bundle
+from undertone.engine.mel import LogMel, normalise
 
 
 @dataclass(frozen=True, eq=False)

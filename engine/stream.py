@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from engine.bundle import Bundle
-from engine.decode import TakeDecoder
-from engine.ending import VoiceActivity, VoiceEnd
-from engine.generate import Draft, generate
-from engine.noise import SeededNoise
-from engine.sampling import Sampling
-from engine.speech import Speech, owned
-from engine.take import Ended, Take
-from engine.take_settings import TakeSettings
-from engine.watch import Cancelled, Watch
+from undertone.engine.audio.voice_activity import VoiceActivity, VoiceEnd
+from undertone.engine.bundle import Bundle
+from undertone.engine.decode import TakeDecoder
+from undertone.engine.generate import Draft, generate
+from undertone.engine.noise import SeededNoise
+from undertone.engine.progress import Cancelled, Watch
+from undertone.engine.sampling import Sampling
+from undertone.engine.speech import Speech, owned
+from undertone.engine.take import Ended, Take
+from undertone.engine.take_settings import TakeSettings
 
 HEARTBEAT_FRAMES = 10  # a chunk comes at least this often, so that progress moves and a stop is heard
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from engine.checked import checked
-from engine.config import Config
-from engine.errors import SettingsError
-from engine.sampling import Sampling
+from undertone.engine.config import Config
+from undertone.engine.errors import SettingsError
+from undertone.engine.sampling import Sampling
+from undertone.engine.validation import checked
 
 ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
 MAX_SEED = 2**31 - 1

@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from engine.engine import Engine
+from undertone.engine.engine import Engine
 
 SMALL_PARAMETERS = 30_000_000  # below it a frame is so little work that a second thread costs more than it brings
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from engine.errors import SettingsError
+from undertone.engine.errors import SettingsError
 
 MAX_CHARACTERS = 4_000_000
 

@@ -1,6 +1,6 @@
 """What keeps something from being measured."""
 
-from engine.errors import UndertoneError
+from undertone.engine.errors import UndertoneError
 
 
 class MeasureError(UndertoneError):

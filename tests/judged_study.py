@@ -5,11 +5,21 @@ from typing import Any
 
 import numpy as np
 
-from studies.analysis.components import VarianceComponents
-from studies.analysis.simulate import Design, allocate, draw
-from studies.design import StudyFile
-from studies.store import Database
-from studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, StudyStatus, System, Trial
+from undertone.studies.analysis.components import VarianceComponents
+from undertone.studies.analysis.simulation.simulate import Design, allocate, draw
+from undertone.studies.design import StudyFile
+from undertone.studies.store import Database
+from undertone.studies.store.tables import (
+    Participant,
+    Prompt,
+    Rating,
+    Session,
+    Stimulus,
+    Study,
+    StudyStatus,
+    System,
+    Trial,
+)
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 PEOPLE = VarianceComponents.of_deviations(0.5, 0.3, 0.2, 0.2, 0.7)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from studies.design import StudyFile
-from studies.store import Database
-from studies.store.tables import Prompt, Stimulus, Study, System
+from undertone.studies.design import StudyFile
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Prompt, Stimulus, Study, System
 
 SECRET_NAMES = ("zebrafinch", "orangutan", "groundhog")  # of systems: no rater may ever see one
 CLIP_SECONDS = 0.4

@@ -10,17 +10,17 @@ import uvicorn
 from fastapi import FastAPI
 from gradio.utils import get_upload_folder
 
-from app import results_page
-from app.guard.mount import mount_page
-from app.guard.visitors import Visitors
-from app.passphrases import add_admin
-from app.results.desk import Desk
-from app.results.routes import results_router
-from app.sign_in import SignIn
-from app.sign_in_page import sign_in_router
-from app.theme import STYLE_PATH, theme
-from studies.store import Database, Places, migrate
 from tests.judged_study import add_judged_study
+from undertone.app.auth.passphrases import add_admin
+from undertone.app.auth.sign_in import SignIn
+from undertone.app.auth.sign_in_page import sign_in_router
+from undertone.app.guard.mount import mount_page
+from undertone.app.guard.visitors import Visitors
+from undertone.app.results import page as results_page
+from undertone.app.results.access import Desk
+from undertone.app.results.routes import results_router
+from undertone.app.shared.theme import STYLE_PATH, theme
+from undertone.studies.store import Database, Places, migrate
 
 ADMIN, READER, PASSPHRASE = "ada", "rita", "four words will do"
 

@@ -34,7 +34,7 @@ def test_packages_import_only_what_the_design_allows(path: Path) -> None:
 
 def test_the_command_line_loads_the_packages_lazily() -> None:
     loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, app.command; print(*sys.modules)"],
+        [sys.executable, "-c", "import sys, undertone.app.cli.main; print(*sys.modules)"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import torch
 
-from engine.bundle import BundleConfig, Provenance, save_bundle
-from engine.config import (
+from undertone.engine.audio.loudness import LOUDNESS_LUFS
+from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
+from undertone.engine.config import (
     DecoderConfig,
     EncoderConfig,
     FlowConfig,
@@ -16,10 +17,9 @@ from engine.config import (
     UtteranceConfig,
     VocosConfig,
 )
-from engine.loudness import LOUDNESS_LUFS
-from engine.network import VAEGSLM
-from engine.tokenizers import build_tokenizer
-from engine.vocoders import build_vocoder
+from undertone.engine.network import VAEGSLM
+from undertone.engine.tokenizers import build_tokenizer
+from undertone.engine.vocoders import build_vocoder
 
 NUM_TOKENS = 24
 

@@ -12,20 +12,20 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engine.bundle import BundleConfig, Provenance, save_bundle
-from engine.config import Config, TokenizerConfig, VocoderConfig
-from engine.loudness import LOUDNESS_LUFS
-from engine.network import VAEGSLM
-from engine.tokenizers import build_tokenizer
-from engine.tokenizers.hubert import HubertTokenizer
-from engine.tokenizers.phone_reader import PhoneReader
-from engine.vocoders import build_vocoder
-from train.clean import SETTINGS, CleanSettings
-from train.features import Tokenizer, units_only
-from train.loop import Clock
-from train.prepare import CorpusError
-from train.run_recipe import told_changes
-from train.vae_gslm import ModelRecipe
+from undertone.engine.audio.loudness import LOUDNESS_LUFS
+from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
+from undertone.engine.config import Config, TokenizerConfig, VocoderConfig
+from undertone.engine.network import VAEGSLM
+from undertone.engine.tokenizers import build_tokenizer
+from undertone.engine.tokenizers.hubert import HubertTokenizer
+from undertone.engine.tokenizers.phone_reader import PhoneReader
+from undertone.engine.vocoders import build_vocoder
+from undertone.train.data.clean import SETTINGS, CleanSettings
+from undertone.train.data.prepare import CorpusError
+from undertone.train.loop.kept_recipe import told_changes
+from undertone.train.loop.run import Clock
+from undertone.train.model.recipe import ModelRecipe
+from undertone.train.tokenizer.clip_features import Tokenizer, units_only
 
 WEIGHTS, CONFIG, TRAINED, PREPARED = "export.safetensors", "export.json", "trained.json", "prepared.json"
 

@@ -9,8 +9,8 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from app.guard.limits import Limits
-from app.guard.refusal import RefusedError
+from undertone.app.guard.limits import Limits
+from undertone.app.guard.refusal import RefusedError
 
 TOO_LARGE = "This request is larger than this page ever needs. Reload the page and try again."
 NOT_JSON = "This request could not be read. Reload the page and try again."

@@ -3,9 +3,9 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.guard.bodies import TOO_LARGE, check_length
-from app.guard.limits import Limits
-from app.guard.refusal import RefusedError, refusal
+from undertone.app.guard.bodies import TOO_LARGE, check_length
+from undertone.app.guard.limits import Limits
+from undertone.app.guard.refusal import RefusedError, refusal
 
 UPLOAD_ENDING = "/gradio_api/upload"  # has its own, larger bound in the gate
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
-from app.guard.headers import FILE_POLICY, secure
+from undertone.app.guard.headers import FILE_POLICY, secure
 
 _SHOWN = ("audio/", "image/png", "image/jpeg", "image/webp")  # everything else is saved, never opened by the browser
 

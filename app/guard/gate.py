@@ -17,14 +17,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from app.guard.bodies import read_json
-from app.guard.files import file_response
-from app.guard.headers import check_site, for_gradio, secure
-from app.guard.outgoing import Outgoing
-from app.guard.refusal import WENT_WRONG, RefusedError, error_number, refusal
-from app.guard.uploads import Uploads
-from app.guard.values import NO_VALUE, checked_inputs, without_files
-from app.guard.visitors import Visitors
+from undertone.app.guard.bodies import read_json
+from undertone.app.guard.files import file_response
+from undertone.app.guard.headers import check_site, for_gradio, secure
+from undertone.app.guard.outgoing import Outgoing
+from undertone.app.guard.refusal import WENT_WRONG, RefusedError, error_number, refusal
+from undertone.app.guard.uploads import Uploads
+from undertone.app.guard.values import NO_VALUE, checked_inputs, without_files
+from undertone.app.guard.visitors import Visitors
 
 _log = logging.getLogger(__name__)
 _API = "/gradio_api"

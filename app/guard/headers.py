@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Scope
 
-from app.guard.refusal import RefusedError
+from undertone.app.guard.refusal import RefusedError
 
 # Gradio builds absolute addresses from the request. It is told this one, which is taken out again on the way to the
 # visitor: the page then uses its own address, whatever proxies stand in between and whatever a request says of itself.

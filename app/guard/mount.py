@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.routing import Mount
 
-from app.guard.errors import speak_errors
-from app.guard.gate import Gate, admitted
-from app.guard.headers import script_hashes
-from app.guard.visitors import Visitors
+from undertone.app.guard.errors import speak_errors
+from undertone.app.guard.gate import Gate, admitted
+from undertone.app.guard.headers import script_hashes
+from undertone.app.guard.visitors import Visitors
 
 
 def mount_page(

@@ -10,10 +10,18 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from app.guard.errors import SPOKEN
-from app.guard.headers import CLOSED_POLICY, new_nonce, page_policy, secure, with_leaving, with_nonce, without_origin
-from app.guard.refusal import WENT_WRONG, error_number, refusal
-from app.guard.visitors import Visitors
+from undertone.app.guard.errors import SPOKEN
+from undertone.app.guard.headers import (
+    CLOSED_POLICY,
+    new_nonce,
+    page_policy,
+    secure,
+    with_leaving,
+    with_nonce,
+    without_origin,
+)
+from undertone.app.guard.refusal import WENT_WRONG, error_number, refusal
+from undertone.app.guard.visitors import Visitors
 
 _log = logging.getLogger(__name__)
 _FAILED = (b'"success":false', b'"success": false')

@@ -15,9 +15,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from app.guard.bodies import check_length, chunks
-from app.guard.refusal import RefusedError
-from app.guard.visitors import HANDED, Visitors
+from undertone.app.guard.bodies import check_length, chunks
+from undertone.app.guard.refusal import RefusedError
+from undertone.app.guard.visitors import HANDED, Visitors
 
 _OVERHEAD = 100_000  # headers and borders of a form
 _MOST_WATCHED = 200

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components.base import Component
 
-from app.guard.refusal import RefusedError
+from undertone.app.guard.refusal import RefusedError
 
 NOT_YOURS = "This file is not here for you any more. Choose your clip again."
 NO_VALUE = "This is no value that this page can send. Reload the page and try again."

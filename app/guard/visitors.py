@@ -20,9 +20,9 @@ from urllib.parse import quote
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from app.guard.limits import Limits
-from app.guard.refusal import RefusedError
-from app.guard.values import NOT_YOURS
+from undertone.app.guard.limits import Limits
+from undertone.app.guard.refusal import RefusedError
+from undertone.app.guard.values import NOT_YOURS
 
 COOKIE = "undertone_visitor"
 NOBODY = ""  # a visitor without a cookie

@@ -1,5 +1,5 @@
 """The Prosody page: a recording's latents moved by hand, heard, seen and measured while its words stay."""
 
-from app.prosody.page import build
+from undertone.app.prosody.page import build
 
 __all__ = ["build"]

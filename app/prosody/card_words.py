@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.prosody.measures import Measures, change_in
+from undertone.app.prosody.measures import Measures, change_in
 
 # For each measured attribute what more and less of it sound like, and its unit.
 WORDS = {

@@ -6,10 +6,17 @@ Z latent dims, T frames at 50 Hz.
 from dataclasses import dataclass
 from typing import Any
 
-from app.prosody.card_words import Expectation, expectation, readable_evidence, readable_name
-from app.prosody.clip_evidence import ClipEvidence
-from engine.prosody import DimensionEdit, DirectionEdit, DirectionProbe, LatentEdit, LatentStatistics, ProbeReport
-from studies.probe_names import NAMES
+from undertone.app.prosody.card_words import Expectation, expectation, readable_evidence, readable_name
+from undertone.app.prosody.clip_evidence import ClipEvidence
+from undertone.engine.prosody import (
+    DimensionEdit,
+    DirectionEdit,
+    DirectionProbe,
+    LatentEdit,
+    LatentStatistics,
+    ProbeReport,
+)
+from undertone.studies.probe.names import NAMES
 
 TOGETHER = "all z together"
 PREFERRED = {"f0": "f0_mean", "energy": "energy", "tilt": "tilt", "voicing": "voicing"}  # a direction's own attribute

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine import Speech
-from studies.acoustics import energy_db, pitch
+from undertone.engine import Speech
+from undertone.engine.acoustics import energy_db, pitch
 
 CLEAR_CORRELATION = 0.4  # below it a dimension keeps its number as its name
 FEWEST_FRAMES = 25  # half a second

@@ -3,18 +3,18 @@
 import gradio as gr
 from gradio.context import Context as GradioContext
 
-from app.context import Context
-from app.prosody.borrowing import bind_otherwise
-from app.prosody.editing import bind_editing
-from app.prosody.going_on import bind_keeping
-from app.prosody.keeping import build_keeping
-from app.prosody.otherwise import build_otherwise
-from app.prosody.parts import Parts
-from app.prosody.runs import bind_cancel
-from app.prosody.source_step import SourceStep, bind_arrival, bind_source_step, build_source_step
-from app.prosody.status import build_status
-from app.prosody.visit import ProsodyVisit
-from app.prosody.workbench import build_workbench
+from undertone.app.context import Context
+from undertone.app.prosody.controller import Parts
+from undertone.app.prosody.delivery_events import bind_otherwise
+from undertone.app.prosody.delivery_widgets import build_otherwise
+from undertone.app.prosody.editor_events import bind_editing
+from undertone.app.prosody.editor_widgets import build_workbench
+from undertone.app.prosody.output_events import bind_keeping
+from undertone.app.prosody.output_widgets import build_keeping
+from undertone.app.prosody.source_step import SourceStep, bind_arrival, bind_source_step, build_source_step
+from undertone.app.prosody.status import build_status
+from undertone.app.prosody.tasks import bind_cancel
+from undertone.app.prosody.visit import ProsodyVisit
 
 
 def build(context: Context) -> None:

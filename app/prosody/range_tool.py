@@ -5,11 +5,11 @@ from typing import Any
 
 import gradio as gr
 
-from app.prosody.arrangement import Edit, NotYetError
-from app.prosody.bench import Bench
-from app.prosody.cards import Card, Move, sorted_cards
-from app.prosody.status import Updates
-from engine import SettingsError
+from undertone.app.prosody.cards import Card, Move, sorted_cards
+from undertone.app.prosody.edit_state import Edit, NotYetError
+from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.status import Updates
+from undertone.engine import SettingsError
 
 KINDS = {
     "shift": ("Shift", "Shift by, σ", (-4.0, 4.0, 0.1, 1.0)),

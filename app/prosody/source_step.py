@@ -6,9 +6,15 @@ from typing import Any
 
 import gradio as gr
 
-from app.context import Context
-from app.controls import MAX_SEED
-from app.prompt_panel import (
+from undertone.app.context import Context
+from undertone.app.continue_page.controls import MAX_SEED
+from undertone.app.prosody.background import reported
+from undertone.app.prosody.controller import Parts
+from undertone.app.prosody.editing_session import Bench, Original
+from undertone.app.prosody.saved_settings import applied, read_saved, saved_cut, saved_note, take_again
+from undertone.app.prosody.status import Updates
+from undertone.app.prosody.visit import ProsodyVisit, Task
+from undertone.app.shared.prompt_panel import (
     LONGEST_SECONDS,
     ClipUse,
     PromptPanel,
@@ -16,15 +22,9 @@ from app.prompt_panel import (
     build_prompt_panel,
     judge_cut,
 )
-from app.prosody.bench import Bench, Original
-from app.prosody.parts import Parts
-from app.prosody.saved import applied, read_saved, saved_cut, saved_note, take_again
-from app.prosody.status import Updates
-from app.prosody.visit import ProsodyVisit, Task
-from app.prosody.working import reported
-from app.widgets import EVERY, Note, reaching, step_heading
-from engine import Sampling, SettingsError, Speech, Take, UndertoneError
-from engine.prosody import Cancelled, Watch
+from undertone.app.shared.widgets import EVERY, Note, reaching, step_heading
+from undertone.engine import Sampling, SettingsError, Speech, Take, UndertoneError
+from undertone.engine.prosody import Cancelled, Watch
 
 DEFAULT_STEPS = Sampling().steps
 SOURCE = ClipUse(

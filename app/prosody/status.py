@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.widgets import Note, progress_bar
+from undertone.app.shared.widgets import Note, progress_bar
 
 Updates = dict[Any, Any]
 NOTHING: Updates = gr.skip()  # the page stays as it is

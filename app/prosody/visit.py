@@ -4,12 +4,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.handover import HandedTake
-from app.prosody.arrangement import Arrangement
-from app.prosody.bench import Bench
-from app.visit import ClipHolder, Run, Visitor
-from app.widgets import Note
-from engine.prosody import EditedTake, ProsodySettings
+from undertone.app.handover import HandedTake
+from undertone.app.prosody.edit_state import Arrangement
+from undertone.app.prosody.editing_session import Bench
+from undertone.app.shared.visitor import ClipHolder, Run, Visitor
+from undertone.app.shared.widgets import Note
+from undertone.engine.prosody import EditedTake, ProsodySettings
 
 MOST_TAKES = 8
 Kind = Literal["analyse", "render", "draft", "audition", "draw", "second", "continue"]

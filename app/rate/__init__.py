@@ -1,5 +1,5 @@
 """The rater's page: JSON routes, sounds without names, and one page with its own script; no Gradio, no queue."""
 
-from app.rate.routes import rate_router
+from undertone.app.rate.routes import rate_router
 
 __all__ = ["rate_router"]

@@ -10,12 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.plain_page import SAFE_HEADERS
-from app.server.threads import OwnThreads
-from studies.design import DesignError
-from studies.sessions import SessionError
-from studies.storable import unstorable
-from studies.store import StoreError
+from undertone.app.server.threads import OwnThreads
+from undertone.app.shared.plain_page import SAFE_HEADERS
+from undertone.studies.design import DesignError
+from undertone.studies.sessions import SessionError
+from undertone.studies.store import StoreError
+from undertone.studies.store.storable import unstorable
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024

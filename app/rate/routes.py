@@ -11,11 +11,11 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.client_address import address_of
-from app.plain_page import SAFE_HEADERS
-from app.rate.errors import RaterRoute
-from app.rate.page import rate_page
-from studies.sessions import Answer, Playback, SessionError, Sessions, visitor_of
+from undertone.app.rate.errors import RaterRoute
+from undertone.app.rate.page import rate_page
+from undertone.app.server.client_address import address_of
+from undertone.app.shared.plain_page import SAFE_HEADERS
+from undertone.studies.sessions import Answer, Playback, SessionError, Sessions, visitor_of
 
 API = "/rate/api"
 LIMIT_OF_SESSION = "30/second;600/minute"

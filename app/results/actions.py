@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from app.results.desk import Desk, NotAllowedError
-from app.sign_in import Admin
-from engine.checked import checked
-from engine.yaml_text import YamlError, parse_yaml
-from studies.design import DesignError, StudyFile
-from studies.design.registry import make_study, set_status, status_of
-from studies.store import Database
+from undertone.app.auth.sign_in import Admin
+from undertone.app.results.access import Desk, NotAllowedError
+from undertone.engine.validation import checked
+from undertone.engine.yaml_text import YamlError, parse_yaml
+from undertone.studies.build.lifecycle import make_study, set_status, status_of
+from undertone.studies.design import DesignError, StudyFile
+from undertone.studies.store import Database
 
 PATH_KEYS = ("folder", "audio", "instruction", "bundle")
 Progress = Callable[[int, int, str], None]
@@ -47,7 +47,7 @@ def sources_folder(desk: Desk) -> Path:
 
 def build(desk: Desk, admin: Admin, name: str, progress: Progress) -> str:
     """Render, level and check every sound of a study."""
-    from studies.design.build import build_study
+    from undertone.studies.build.pipeline import build_study
 
     made = build_study(desk.db, name, desk.places, progress)
     _log(desk.db, "study.built", admin, None, study=name)
@@ -68,7 +68,7 @@ def change_status(desk: Desk, admin: Admin, name: str, status: Literal["open", "
 
 def make_report(desk: Desk, admin: Admin, name: str) -> Path:
     """Write the report into a folder of its own and return the file; readers may have it too."""
-    from studies.analysis.report import report
+    from undertone.studies.analysis.report import report
 
     path = report(desk.db, name, desk.downloads.new_folder())
     _log(desk.db, "study.reported", admin, None, study=name)
@@ -77,7 +77,7 @@ def make_report(desk: Desk, admin: Admin, name: str) -> Path:
 
 def make_export(desk: Desk, admin: Admin, name: str) -> Path:
     """Write the export into a folder of its own; returns a zip of it."""
-    from studies.analysis.export import export
+    from undertone.studies.analysis.export import export
 
     folder = desk.downloads.new_folder()
     done = export(desk.db, name, folder / f"{name}-export")
@@ -87,7 +87,7 @@ def make_export(desk: Desk, admin: Admin, name: str) -> Path:
 
 def make_people(desk: Desk, admin: Admin, name: str) -> Path:
     """Write who took part into a folder of its own and return a zip of it; it is kept apart from the export."""
-    from studies.analysis.people_files import write_people
+    from undertone.studies.analysis.people_files import write_people
 
     folder = write_people(desk.db, name, desk.downloads.new_folder() / f"{name}-people")
     _log(desk.db, "study.people_exported", admin, None, study=name)
@@ -101,7 +101,7 @@ def forget(desk: Desk, admin: Admin, name: str, sure: bool) -> str:
         NotAllowedError: the box was not ticked.
         StoreError: the study is not closed.
     """
-    from studies.store.forgetting import forget_people
+    from undertone.studies.store.forgetting import forget_people
 
     if not sure:
         raise NotAllowedError("Tick the box first: nobody can be paid by these lists afterwards.")
@@ -117,8 +117,8 @@ def withdraw(desk: Desk, admin: Admin, name: str, who: str, sure: bool) -> str:
         NotAllowedError: the box was not ticked.
         StoreError: nobody, or more than one person, is known by this.
     """
-    from studies.store.withdrawal import find_participant
-    from studies.store.withdrawal import withdraw as take_back
+    from undertone.studies.store.withdrawal import find_participant
+    from undertone.studies.store.withdrawal import withdraw as take_back
 
     if not who.strip():
         raise NotAllowedError("Enter the person's panel id, resume code, or id.")
@@ -131,7 +131,7 @@ def withdraw(desk: Desk, admin: Admin, name: str, who: str, sure: bool) -> str:
 
 def take_snapshot(desk: Desk, admin: Admin) -> str:
     """Copy the whole database into the folder of snapshots."""
-    from studies.store.backup import snapshot
+    from undertone.studies.store.backup import snapshot
 
     path = snapshot(desk.db, desk.places.backups)
     _log(desk.db, "store.snapshot", admin, None, file=path.name)
@@ -147,9 +147,9 @@ def restore_copy(desk: Desk, admin: Admin, _: str = "") -> Path:
     Raises:
         StoreError: there is no snapshot, or what came back is not the whole.
     """
-    from studies.store import StoreError
-    from studies.store.backup import newest_snapshot
-    from studies.store.restore import restore
+    from undertone.studies.store import StoreError
+    from undertone.studies.store.backup import newest_snapshot
+    from undertone.studies.store.restore import restore
 
     snapshot = newest_snapshot(desk.places.backups)
     if snapshot is None:

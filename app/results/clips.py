@@ -5,12 +5,12 @@ from html import escape
 import gradio as gr
 from sqlalchemy import select
 
-from app.results.desk import Desk
-from app.results.routes import CLIP
-from app.widgets import QUIET, Note
-from engine.errors import UndertoneError
-from studies.design.registry import find_study
-from studies.store.tables import Prompt, Stimulus, System
+from undertone.app.results.access import Desk
+from undertone.app.results.routes import CLIP
+from undertone.app.shared.widgets import QUIET, Note
+from undertone.engine.errors import UndertoneError
+from undertone.studies.build.lifecycle import find_study
+from undertone.studies.store.tables import Prompt, Stimulus, System
 
 OTHERS = "Training, traps and checks"
 

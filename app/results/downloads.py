@@ -11,8 +11,8 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from app.sign_in import Admin
-from studies.store.tables import AdminRole
+from undertone.app.auth.sign_in import Admin
+from undertone.studies.store.tables import AdminRole
 
 DOWNLOAD = "/results/download"
 KEPT_SECONDS = 3600.0

@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from app.results.desk import Desk
-from app.results.downloads import ready_html
-from app.sign_in import Admin
-from app.widgets import Note
-from engine.errors import UndertoneError
-from studies.store.tables import AdminRole
+from undertone.app.auth.sign_in import Admin
+from undertone.app.results.access import Desk
+from undertone.app.results.downloads import ready_html
+from undertone.app.shared.widgets import Note
+from undertone.engine.errors import UndertoneError
+from undertone.studies.store.tables import AdminRole
 
 Make = Callable[[Desk, Admin, str], Path]
 logger = logging.getLogger(__name__)

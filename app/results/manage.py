@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from app.results import actions
-from app.results.desk import Desk
-from app.results.making import made_for
-from app.sign_in import Admin
-from app.widgets import AWAY, QUIET, Note, shown
-from engine.errors import UndertoneError
-from studies.design.templates import template_names, template_text
+from undertone.app.auth.sign_in import Admin
+from undertone.app.results import actions
+from undertone.app.results.access import Desk
+from undertone.app.results.making import made_for
+from undertone.app.shared.widgets import AWAY, QUIET, Note, shown
+from undertone.engine.errors import UndertoneError
+from undertone.studies.design.templates import template_names, template_text
 
 MODEL_QUEUE = "model"  # builds wait for the model like everybody else
 Step = Callable[[Admin], str]

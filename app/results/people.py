@@ -5,14 +5,14 @@ from typing import Any
 
 import gradio as gr
 
-from app.results import actions, tables
-from app.results.desk import Desk
-from app.results.making import made_for
-from app.results.manage import chosen_study
-from app.sign_in import Admin
-from app.widgets import QUIET, Note
-from engine.errors import UndertoneError
-from studies.analysis.people import check_code, people_of
+from undertone.app.auth.sign_in import Admin
+from undertone.app.results import actions, tables
+from undertone.app.results.access import Desk
+from undertone.app.results.making import made_for
+from undertone.app.results.manage import chosen_study
+from undertone.app.shared.widgets import QUIET, Note
+from undertone.engine.errors import UndertoneError
+from undertone.studies.analysis.people import check_code, people_of
 
 HINT = (
     "Personal data, for paying people: it is kept apart from ratings, report and export, and shown to admins only. "

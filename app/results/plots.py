@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from gradio.components.plot import PlotData
 
-from studies.analysis.figures import shade
-from studies.analysis.frame import StudyData
-from studies.analysis.report import limits
-from studies.analysis.results import ScaleResults
+from undertone.studies.analysis.figures import shade
+from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.report import limits
+from undertone.studies.analysis.results import ScaleResults
 
 ACCENT = "#0f766e"
 INK = "#536072"

@@ -6,10 +6,10 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
-from app.plain_page import problem_page
-from app.results.desk import Desk
-from app.results.downloads import DOWNLOAD
-from studies.store.tables import Stimulus
+from undertone.app.results.access import Desk
+from undertone.app.results.downloads import DOWNLOAD
+from undertone.app.shared.plain_page import problem_page
+from undertone.studies.store.tables import Stimulus
 
 CLIP = "/results/clip"
 _PRIVATE = {

@@ -5,12 +5,12 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from studies.analysis.people import PersonSession
-from studies.analysis.power import Plan
-from studies.analysis.preferences import Preferences
-from studies.analysis.progress import Cells, LogEntry, Watch
-from studies.analysis.report import interval_text, number, p_text
-from studies.analysis.results import ScaleResults
+from undertone.studies.analysis.people import PersonSession
+from undertone.studies.analysis.power import Plan
+from undertone.studies.analysis.preferences import Preferences
+from undertone.studies.analysis.progress import Cells, LogEntry, Watch
+from undertone.studies.analysis.report import interval_text, number, p_text
+from undertone.studies.analysis.results import ScaleResults
 
 STATUS_WORDS = {
     "draft": "Draft: its sounds are not built.",

@@ -8,17 +8,17 @@ from typing import Any
 
 import gradio as gr
 
-from app.results import plots, tables
-from app.results.desk import Desk
-from app.widgets import Note
-from engine.errors import UndertoneError
-from studies.analysis.frame import StudyData
-from studies.analysis.load import load_study, study_names
-from studies.analysis.names import anonymous_names
-from studies.analysis.power import TYPICAL, Goal, plan
-from studies.analysis.progress import audit_log, watch
-from studies.analysis.results import ScaleResults, analyse_scale
-from studies.store import Database
+from undertone.app.results import plots, tables
+from undertone.app.results.access import Desk
+from undertone.app.shared.widgets import Note
+from undertone.engine.errors import UndertoneError
+from undertone.studies.analysis.anonymise import anonymous_names
+from undertone.studies.analysis.load import load_study, study_names
+from undertone.studies.analysis.power import TYPICAL, Goal, plan
+from undertone.studies.analysis.progress import audit_log, watch
+from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.results import ScaleResults, analyse_scale
+from undertone.studies.store import Database
 
 SHOWN = 8  # analyses kept in memory
 SCORES_HINT = (

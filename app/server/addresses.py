@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.plain_page import plain_page
+from undertone.app.shared.plain_page import plain_page
 
 WORDS = {
     400: ("That did not work", "The request could not be understood. Open the page again and try once more."),

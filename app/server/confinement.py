@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import app
-import engine
-import studies
-from app.server import landlock
+from undertone import app, engine, studies
+from undertone.app.server import landlock
 
 logger = logging.getLogger(__name__)
 

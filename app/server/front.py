@@ -16,15 +16,15 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.guard.body_limit import BodyLimit
-from app.laboratory import Laboratory
-from app.server.addresses import InWords, Slashes
-from app.server.connections import ConnectionBounds, bounded_protocol
-from app.server.forwarding import Forwarding
-from app.server.process import Playground
-from app.server.results import LateApp, build_results
-from app.server.studies_socket import studies_socket_app
-from app.server.tickets import Tickets
+from undertone.app.guard.body_limit import BodyLimit
+from undertone.app.laboratory import Laboratory
+from undertone.app.server.addresses import InWords, Slashes
+from undertone.app.server.connections import ConnectionBounds, bounded_protocol
+from undertone.app.server.forwarding import Forwarding
+from undertone.app.server.process import Playground
+from undertone.app.server.results import LateApp, build_results
+from undertone.app.server.studies_socket import studies_socket_app
+from undertone.app.server.tickets import Tickets
 
 logger = logging.getLogger(__name__)
 RESULTS_PATH = "/results"

@@ -1,4 +1,4 @@
-"""The playground's process: `python -m app.server.playground`, started and watched by the front process.
+"""The playground's process: `python -m undertone.app.server.playground`, started and watched by the front process.
 
 It reads one line of JSON, `PlaygroundSettings`, gives up every right that it does not need, and only then loads the
 engine and serves its pages on a socket that it was given. It ends when the front process ends, however that happens.
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from app.server.confinement import confinement_of
-from engine.errors import UndertoneError
+from undertone.app.server.confinement import confinement_of
+from undertone.engine.errors import UndertoneError
 
 if TYPE_CHECKING:
     import uvicorn
@@ -88,11 +88,11 @@ def _end_with(parent: int) -> None:
 def _serve(settings: PlaygroundSettings, report: Any) -> None:
     import uvicorn
 
-    from app.application import create_app
-    from app.context import Context
-    from app.prompt_panel import find_examples
-    from app.server.studies_client import StudiesClient
-    from engine import Engine, settle_threads
+    from undertone.app.application import create_app
+    from undertone.app.context import Context
+    from undertone.app.server.studies_client import StudiesClient
+    from undertone.app.shared.prompt_panel import find_examples
+    from undertone.engine import Engine, settle_threads
 
     engine = Engine.from_pretrained(settings.bundle, device=settings.device)
     settle_threads(engine)

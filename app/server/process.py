@@ -14,9 +14,9 @@ from typing import Any
 import anyio
 import httpcore2
 
-from app.server.confinement import kept_environment
-from app.server.playground import ALIVE_PATH, PlaygroundSettings
-from engine.errors import BundleError
+from undertone.app.server.confinement import kept_environment
+from undertone.app.server.playground import ALIVE_PATH, PlaygroundSettings
+from undertone.engine.errors import BundleError
 
 logger = logging.getLogger(__name__)
 BACKLOG = 512
@@ -43,7 +43,7 @@ class Playground:
 
     Args:
         bundle: folder of the model, or its id on the Hub.
-        device, examples: as for `app.serve.serve`.
+        device, examples: as for `undertone.app.cli.serve.serve`.
         folder: temporary; the process's own.
         sockets: a private folder whose path is short, as the path of a Unix socket must be.
         studies_socket: where opinions of takes go.
@@ -128,7 +128,7 @@ class Playground:
                 parent=os.getpid(),
             )
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "app.server.playground",
+                sys.executable, "-m", "undertone.app.server.playground",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 pass_fds=[listener.fileno()],
@@ -173,7 +173,7 @@ async def find_bundle(source: str | Path) -> Path:
     folder = Path(source).expanduser()
     if folder.is_dir():
         return folder.resolve()
-    command = [sys.executable, "-m", "app.server.fetch", str(source)]
+    command = [sys.executable, "-m", "undertone.app.server.fetch", str(source)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     try:
         said = (await process.communicate())[0].decode().strip()

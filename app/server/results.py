@@ -9,8 +9,8 @@ import anyio
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.laboratory import Laboratory, TakeOpinions
-from app.server.addresses import wait_answer
+from undertone.app.laboratory import Laboratory, TakeOpinions
+from undertone.app.server.addresses import wait_answer
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class ResultsContext:
 
 def build_results(laboratory: Laboratory) -> FastAPI:
     """Return the application with the Results page; takes seconds, as it loads Gradio."""
-    from app.application import RESULTS, mount_pages, navigation_of, new_app
+    from undertone.app.application import RESULTS, mount_pages, navigation_of, new_app
 
     app = new_app()
     context = ResultsContext(laboratory)

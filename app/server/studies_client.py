@@ -8,12 +8,20 @@ import httpcore2
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from app.laboratory import SignInNeededError
-from app.server.studies_messages import DRAFT_PATH, QUICK_RATING_PATH, Draft, Drafted, DraftTake, QuickRating, Refusal
-from app.server.tickets import TICKET_HEADER
-from engine.errors import UndertoneError
-from engine.take_settings import TakeSettings
-from studies.design.takes import TakeSound
+from undertone.app.laboratory import SignInNeededError
+from undertone.app.server.studies_messages import (
+    DRAFT_PATH,
+    QUICK_RATING_PATH,
+    Draft,
+    Drafted,
+    DraftTake,
+    QuickRating,
+    Refusal,
+)
+from undertone.app.server.tickets import TICKET_HEADER
+from undertone.engine.errors import UndertoneError
+from undertone.engine.take_settings import TakeSettings
+from undertone.studies.build.takes import TakeSound
 
 TIMEOUTS = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 5.0}
 NOT_NOW = "The studies do not answer at the moment. Try again in a minute."

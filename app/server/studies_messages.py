@@ -5,9 +5,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, field_validator
 
-from engine.take_settings import MAX_TAKES, TakeSettings
-from engine.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ
-from studies.design.takes import TakeSound
+from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ
+from undertone.engine.take_settings import MAX_TAKES, TakeSettings
+from undertone.studies.build.takes import TakeSound
 
 QUICK_RATING_PATH = "/quick-rating"
 DRAFT_PATH = "/draft"

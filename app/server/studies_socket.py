@@ -11,10 +11,18 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import BaseModel, ValidationError
 
-from app.laboratory import SignInNeededError, TakeOpinions
-from app.server.studies_messages import DRAFT_PATH, MOST_BYTES, QUICK_RATING_PATH, Draft, Drafted, QuickRating, Refusal
-from app.server.tickets import Tickets
-from engine.errors import UndertoneError
+from undertone.app.laboratory import SignInNeededError, TakeOpinions
+from undertone.app.server.studies_messages import (
+    DRAFT_PATH,
+    MOST_BYTES,
+    QUICK_RATING_PATH,
+    Draft,
+    Drafted,
+    QuickRating,
+    Refusal,
+)
+from undertone.app.server.tickets import Tickets
+from undertone.engine.errors import UndertoneError
 
 LIMIT = parse("300/minute")  # of all visitors together: people press these buttons
 M = TypeVar("M", bound=BaseModel)

@@ -3,7 +3,7 @@
 from cryptography.fernet import Fernet, InvalidToken
 from starlette.requests import Request
 
-from app.sign_in import COOKIE
+from undertone.app.auth.sign_in import COOKIE
 
 TICKET_HEADER = b"x-undertone-ticket"
 TICKET_SECONDS = 600  # a press of a button may wait in the queue

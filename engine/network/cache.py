@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from engine.config import TransformerConfig
+from undertone.engine.config import TransformerConfig
 
 
 class KeyValueCache:

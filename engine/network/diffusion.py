@@ -9,13 +9,13 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from engine.config import ModelConfig
-from engine.errors import SettingsError
-from engine.network import solvers
-from engine.network.layers import masked
-from engine.network.schedule import Schedule
-from engine.network.unet import UNet
-from engine.noise import NormalNoise
+from undertone.engine.config import ModelConfig
+from undertone.engine.errors import SettingsError
+from undertone.engine.network import solvers
+from undertone.engine.network.layers import masked
+from undertone.engine.network.schedule import Schedule
+from undertone.engine.network.unet import UNet
+from undertone.engine.noise import NormalNoise
 
 Solver = Literal["ddim", "ancestral", "dpm++"]
 

@@ -4,12 +4,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config import ModelConfig
-from engine.network.layers import full_precision
-from engine.network.stack import ConvStack
+from undertone.engine.network.layers import full_precision
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -47,28 +44,3 @@ class GaussianHead(nn.Module):
         with full_precision(x):
             x = x.to(self.mean.weight.dtype)
             return Gaussian(self.mean(x).float(), self.logstd(x).float())
-
-
-class PosteriorEncoder(nn.Module):
-    """q(z | mel): causal convolutions to a Z-dimensional bottleneck, then the Gaussian head (spec section 3.1).
-
-    Mean and log-std both read the masked Z-dimensional bottleneck; at padding they are the head's biases.
-    """
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        encoder = config.encoder
-        self.stack = ConvStack(
-            in_dim=config.mel.num_mels,
-            channels=encoder.channels,
-            out_dim=config.latent_dim,
-            hidden_channels=encoder.hidden_channels,
-            kernel_size=encoder.kernel_size,
-            activation=F.relu,
-            norm_eps=encoder.norm_eps,
-        )
-        self.head = GaussianHead(config.latent_dim, config.latent_dim)
-
-    def forward(self, mel: Tensor, mask: Tensor | None = None) -> Gaussian:
-        """Normalised mel [B, T, M] to the posterior of every frame."""
-        return self.head(self.stack(mel.to(self.stack.input.weight.dtype), mask))

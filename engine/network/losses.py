@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.network.forward import TrainingForward
-from engine.network.layers import masked
+from undertone.engine.network.layers import masked
+from undertone.engine.network.training_pass import TrainingForward
 
 
 @dataclass(frozen=True)

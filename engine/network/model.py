@@ -7,17 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config import ModelConfig
-from engine.network.cache import KeyValueCache
-from engine.network.diffusion import Diffusion
-from engine.network.flow import Flow
-from engine.network.forward import Part, TrainingDraws, TrainingForward, initial_state
-from engine.network.gaussian import Gaussian, PosteriorEncoder
-from engine.network.layers import length_mask, masked
-from engine.network.prior import Prior, PriorHead, standard_prior
-from engine.network.transformer import Transformer
-from engine.network.utterance import UtteranceEncoder
-from engine.noise import Noise
+from undertone.engine.config import ModelConfig
+from undertone.engine.network.cache import KeyValueCache
+from undertone.engine.network.diffusion import Diffusion
+from undertone.engine.network.flow import Flow
+from undertone.engine.network.gaussian import Gaussian
+from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.network.posterior import PosteriorEncoder
+from undertone.engine.network.prior import Prior, PriorHead, standard_prior
+from undertone.engine.network.training_pass import Part, TrainingDraws, TrainingForward, initial_state
+from undertone.engine.network.transformer import Transformer
+from undertone.engine.network.utterance import UtteranceEncoder
+from undertone.engine.noise import Noise
 
 
 class VAEGSLM(nn.Module):

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config import ModelConfig
-from engine.network.gaussian import Gaussian, GaussianHead
+from undertone.engine.config import ModelConfig
+from undertone.engine.network.gaussian import Gaussian, GaussianHead
 
 
 @dataclass(frozen=True)

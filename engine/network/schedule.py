@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from engine.config import DecoderConfig
-from engine.network.layers import FixedTables
+from undertone.engine.config import DecoderConfig
+from undertone.engine.network.layers import FixedTables
 
 
 def cosine_alphas_cumprod(config: DecoderConfig) -> tuple[np.ndarray, np.ndarray]:

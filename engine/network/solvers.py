@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.errors import SettingsError
-from engine.network.layers import masked
-from engine.network.schedule import Schedule
-from engine.noise import NormalNoise
+from undertone.engine.errors import SettingsError
+from undertone.engine.network.layers import masked
+from undertone.engine.network.schedule import Schedule
+from undertone.engine.noise import NormalNoise
 
 Predictor = Callable[[Tensor, int], tuple[Tensor, Tensor]]  # x_t [B, T, M] and t to the clamped x0 and the noise
 

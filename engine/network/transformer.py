@@ -3,11 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config import TransformerConfig
-from engine.network.alibi import AlibiBias
-from engine.network.attention import causal_attention
-from engine.network.cache import KeyValueCache
-from engine.network.layers import RMSNorm, masked
+from undertone.engine.config import TransformerConfig
+from undertone.engine.network.alibi import AlibiBias
+from undertone.engine.network.attention import causal_attention
+from undertone.engine.network.cache import KeyValueCache
+from undertone.engine.network.layers import RMSNorm, masked
 
 
 class SelfAttention(nn.Module):

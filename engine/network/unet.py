@@ -7,9 +7,9 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config import ModelConfig
-from engine.network.layers import FixedTables, masked
-from engine.network.stack import ConvStack
+from undertone.engine.config import ModelConfig
+from undertone.engine.network.conv_stack import ConvStack
+from undertone.engine.network.layers import FixedTables, masked
 
 
 class Sinusoid(FixedTables):

@@ -1,15 +1,24 @@
 """Prosody: latents edited, drawn anew, carried over or morphed while the words stay; renderings and their replay."""
 
-from engine.probe import DimensionProbe, DirectionProbe, Effect, LatentStatistics, Measured, ProbeReport, load_probe
-from engine.prosody.alignment import Alignment, align, transfer_latents, unit_distances
-from engine.prosody.draws import draw_latents, redraw_latents
-from engine.prosody.edit import DimensionEdit, DirectionEdit, LatentEdit, apply_edit
-from engine.prosody.morph import Frames, morph_frames
-from engine.prosody.rendering import EditedTake, Rendering
-from engine.prosody.replay import Recording, replay, replay_take
-from engine.prosody.request import reference_statistics
-from engine.prosody.resynthesis import DRAFT_STEPS, continue_from_edited, draft, morph, resynthesise
-from engine.prosody.settings import (
+from undertone.engine.probe import (
+    DimensionProbe,
+    DirectionProbe,
+    Effect,
+    LatentStatistics,
+    Measured,
+    ProbeReport,
+    load_probe,
+)
+from undertone.engine.progress import Cancelled, Watch
+from undertone.engine.prosody.alignment import Alignment, align, transfer_latents, unit_distances
+from undertone.engine.prosody.edit import DimensionEdit, DirectionEdit, LatentEdit, apply_edit
+from undertone.engine.prosody.morph import Frames, morph_frames
+from undertone.engine.prosody.prior_draws import draw_latents, redraw_latents
+from undertone.engine.prosody.rendering import EditedTake, Rendering
+from undertone.engine.prosody.replay import Recording, replay, replay_take
+from undertone.engine.prosody.request import reference_statistics
+from undertone.engine.prosody.resynthesis import DRAFT_STEPS, continue_from_edited, draft, morph, resynthesise
+from undertone.engine.prosody.settings import (
     LatentSource,
     MorphedLatents,
     OwnLatents,
@@ -18,7 +27,6 @@ from engine.prosody.settings import (
     RedrawnLatents,
     TransferredLatents,
 )
-from engine.watch import Cancelled, Watch
 
 __all__ = [
     "DRAFT_STEPS",

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.engine import Engine
-from engine.errors import SettingsError
-from engine.speech import Speech
+from undertone.engine.engine import Engine
+from undertone.engine.errors import SettingsError
+from undertone.engine.speech import Speech
 
 # A step off the diagonal costs this besides its distance: among equal matches the even tempo wins, and a held unit
 # is spread over the frames of its partner instead of being skipped.

@@ -18,10 +18,10 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.checked import checked
-from engine.config import Config
-from engine.errors import SettingsError
-from engine.probe import DirectionProbe, Finite, LatentStatistics
+from undertone.engine.config import Config
+from undertone.engine.errors import SettingsError
+from undertone.engine.probe import DirectionProbe, Finite, LatentStatistics
+from undertone.engine.validation import checked
 
 FRAME_RATE_HZ = 50.0
 MAX_SIGMA = 10.0  # far outside of all speech: beyond it a slip is likelier than a wish

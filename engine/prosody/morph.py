@@ -6,9 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.errors import SettingsError
-from engine.prosody.alignment import align, transfer_latents
-from engine.speech import Speech
+from undertone.engine.errors import SettingsError
+from undertone.engine.prosody.alignment import align, transfer_latents
+from undertone.engine.speech import Speech
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from engine.prosody.decoding import Kept
-from engine.prosody.settings import ProsodySettings
-from engine.saved import save_sound
-from engine.speech import Speech
-from engine.take import Take
+from undertone.engine.prosody.cached_decoding import Kept
+from undertone.engine.prosody.settings import ProsodySettings
+from undertone.engine.saved import save_sound
+from undertone.engine.speech import Speech
+from undertone.engine.take import Take
 
 
 @dataclass(frozen=True, eq=False)

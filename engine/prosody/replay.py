@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.engine import Engine
-from engine.errors import SettingsError
-from engine.prosody.rendering import EditedTake, Rendering
-from engine.prosody.request import Request, Source
-from engine.prosody.resynthesis import continue_request, render
-from engine.prosody.settings import ProsodySettings, RecordingSettings
-from engine.saved import check_environment, check_same
-from engine.watch import Watch
+from undertone.engine.engine import Engine
+from undertone.engine.errors import SettingsError
+from undertone.engine.progress import Watch
+from undertone.engine.prosody.rendering import EditedTake, Rendering
+from undertone.engine.prosody.request import Request, Source
+from undertone.engine.prosody.resynthesis import continue_request, render
+from undertone.engine.prosody.settings import ProsodySettings, RecordingSettings
+from undertone.engine.saved import check_environment, check_same
 
 
 @dataclass(frozen=True, eq=False)

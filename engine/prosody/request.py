@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from engine.engine import Engine
-from engine.errors import SettingsError
-from engine.probe import LatentStatistics
-from engine.prosody.alignment import transfer_latents, unit_distances
-from engine.prosody.draws import redraw_latents
-from engine.prosody.edit import LatentEdit, apply_edit
-from engine.prosody.morph import Frames, morph_frames
-from engine.prosody.settings import (
+from undertone.engine.engine import Engine
+from undertone.engine.errors import SettingsError
+from undertone.engine.probe import LatentStatistics
+from undertone.engine.progress import Watch
+from undertone.engine.prosody.alignment import transfer_latents, unit_distances
+from undertone.engine.prosody.edit import LatentEdit, apply_edit
+from undertone.engine.prosody.morph import Frames, morph_frames
+from undertone.engine.prosody.prior_draws import redraw_latents
+from undertone.engine.prosody.settings import (
     LatentSource,
     MorphedLatents,
     OwnLatents,
@@ -21,11 +22,10 @@ from engine.prosody.settings import (
     RedrawnLatents,
     TransferredLatents,
 )
-from engine.sampling import Sampling
-from engine.speech import Speech
-from engine.take import Take
-from engine.take_settings import MAX_SEED
-from engine.watch import Watch
+from undertone.engine.sampling import Sampling
+from undertone.engine.speech import Speech
+from undertone.engine.take import Take
+from undertone.engine.take_settings import MAX_SEED
 
 Source = Speech | Take
 

@@ -5,17 +5,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.engine import Engine
-from engine.errors import SettingsError
-from engine.probe import LatentStatistics
-from engine.prosody.decoding import BlockDecoder
-from engine.prosody.edit import LatentEdit
-from engine.prosody.rendering import EditedTake, Rendering
-from engine.prosody.request import Request, Source
-from engine.prosody.settings import LatentSource, MorphedLatents, OwnLatents
-from engine.sampling import Sampling
-from engine.speech import Speech, owned
-from engine.watch import Cancelled, Watch
+from undertone.engine.engine import Engine
+from undertone.engine.errors import SettingsError
+from undertone.engine.probe import LatentStatistics
+from undertone.engine.progress import Cancelled, Watch
+from undertone.engine.prosody.cached_decoding import BlockDecoder
+from undertone.engine.prosody.edit import LatentEdit
+from undertone.engine.prosody.rendering import EditedTake, Rendering
+from undertone.engine.prosody.request import Request, Source
+from undertone.engine.prosody.settings import LatentSource, MorphedLatents, OwnLatents
+from undertone.engine.sampling import Sampling
+from undertone.engine.speech import Speech, owned
 
 DRAFT_STEPS = 4  # of the fast solver: a third of the time, for listening while a slider moves
 

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from engine.checked import checked
-from engine.config import Config
-from engine.errors import SettingsError
-from engine.probe import Finite, LatentStatistics
-from engine.prosody.edit import LatentEdit
-from engine.sampling import Sampling, Temperature
-from engine.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
+from undertone.engine.config import Config
+from undertone.engine.errors import SettingsError
+from undertone.engine.probe import Finite, LatentStatistics
+from undertone.engine.prosody.edit import LatentEdit
+from undertone.engine.sampling import Sampling, Temperature
+from undertone.engine.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
+from undertone.engine.validation import checked
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 

@@ -1,6 +1,6 @@
 """Import of the checkpoints that the authors of VAE-GSLM publish."""
 
-from engine.published.convert import Published, import_bundle, import_published
-from engine.published.names import published_name, to_published
+from undertone.engine.published.convert import Published, import_bundle, import_published
+from undertone.engine.published.names import published_name, to_published
 
 __all__ = ["Published", "import_bundle", "import_published", "published_name", "to_published"]

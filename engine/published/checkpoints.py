@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.errors import BundleError
+from undertone.engine.errors import BundleError
 
 CHECKPOINT_NAMES = ("last-cpt.ckpt", "last.ckpt", "model.safetensors", "generator.safetensors")
 

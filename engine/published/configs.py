@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.config import (
+from undertone.engine.config import (
     DecoderConfig,
     EncoderConfig,
     FlowConfig,
@@ -18,8 +18,8 @@ from engine.config import (
     TransformerConfig,
     UtteranceConfig,
 )
-from engine.errors import BundleError
-from engine.published.settings import Settings, section
+from undertone.engine.errors import BundleError
+from undertone.engine.published.settings import Settings, section
 
 # written by the constructors of the published code after the fact; they describe the last layer built
 _LEFTOVERS = ("in_channels", "hidden_channels", "aux_in_channels", "in_dim", "time_dim", "out_channels", "stride")

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.bundle import BundleConfig, Provenance, save_bundle
-from engine.checkpoints import fold_weight_norm, read_tensors
-from engine.config import HiFiGANConfig, HubertConfig, ModelConfig
-from engine.errors import BundleError
-from engine.network import VAEGSLM
-from engine.network.schedule import cosine_alphas_cumprod
-from engine.published.checkpoints import below, checked_tensors, find_checkpoint
-from engine.published.configs import model_config, vocoder_config
-from engine.published.names import DIFFUSION_TABLES, published_name, published_shape
-from engine.published.settings import read_hp
-from engine.tokenizers.hubert import HubertTokenizer
-from engine.vocoders.hifigan import HiFiGAN
+from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
+from undertone.engine.checkpoints import fold_weight_norm, read_tensors
+from undertone.engine.config import HiFiGANConfig, HubertConfig, ModelConfig
+from undertone.engine.errors import BundleError
+from undertone.engine.network import VAEGSLM
+from undertone.engine.network.schedule import cosine_alphas_cumprod
+from undertone.engine.published.checkpoints import below, checked_tensors, find_checkpoint
+from undertone.engine.published.configs import model_config, vocoder_config
+from undertone.engine.published.names import DIFFUSION_TABLES, published_name, published_shape
+from undertone.engine.published.settings import read_hp
+from undertone.engine.tokenizers.hubert import HubertTokenizer
+from undertone.engine.vocoders.hifigan import HiFiGAN
 
 log = logging.getLogger(__name__)
 

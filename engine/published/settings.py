@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.errors import BundleError
-from engine.yaml_text import YamlError, read_yaml
+from undertone.engine.errors import BundleError
+from undertone.engine.yaml_text import YamlError, read_yaml
 
 _REQUIRED = object()
 

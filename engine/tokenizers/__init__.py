@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from engine.config import HubertConfig, PhoneticConfig, TokenizerConfig, WhisperConfig
-from engine.tokenizers.units import cheapest_units, nearest_centroid
+from undertone.engine.config import HubertConfig, PhoneticConfig, TokenizerConfig, WhisperConfig
+from undertone.engine.tokenizers.units import cheapest_units, nearest_centroid
 
 __all__ = ["PARTS_OF_PHONE", "build_tokenizer", "cheapest_units", "nearest_centroid", "unit_names"]
 
@@ -13,14 +13,14 @@ PARTS_OF_PHONE = 3  # its beginning, middle and end sound different
 def build_tokenizer(config: TokenizerConfig) -> nn.Module:
     """Return the tokenizer that a configuration describes, with untrained weights."""
     if isinstance(config, PhoneticConfig):
-        from engine.tokenizers.phonetic import PhoneticTokenizer
+        from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 
         return PhoneticTokenizer(config)
     if isinstance(config, WhisperConfig):
-        from engine.tokenizers.whisper import WhisperTokenizer
+        from undertone.engine.tokenizers.whisper import WhisperTokenizer
 
         return WhisperTokenizer(config)
-    from engine.tokenizers.hubert import HubertTokenizer
+    from undertone.engine.tokenizers.hubert import HubertTokenizer
 
     return HubertTokenizer(config)
 

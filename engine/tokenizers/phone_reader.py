@@ -9,8 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from engine.config import PhoneticConfig, WhisperConfig
-from engine.tokenizers.units import cheapest_units, nearest_centroid
+from undertone.engine.config import PhoneticConfig, WhisperConfig
+from undertone.engine.tokenizers.units import cheapest_units, nearest_centroid
 
 
 class PhoneReader(nn.Module, ABC):

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torchaudio.models import Conformer
 
-from engine.config import PhoneticConfig
-from engine.mel import LogMel
-from engine.tokenizers.phone_reader import PhoneReader
+from undertone.engine.config import PhoneticConfig
+from undertone.engine.mel import LogMel
+from undertone.engine.tokenizers.phone_reader import PhoneReader
 
 
 class PhoneticTokenizer(PhoneReader):

@@ -6,9 +6,9 @@ B batch, N frames of Whisper's log-mel (100 a second), T = N / 2 frames, D dims,
 import torch
 from torch import Tensor, nn
 
-from engine.config import WhisperConfig
-from engine.tokenizers.phone_reader import PhoneReader
-from engine.tokenizers.whisper_encoder import WhisperEncoder, WhisperLogMel
+from undertone.engine.config import WhisperConfig
+from undertone.engine.tokenizers.phone_reader import PhoneReader
+from undertone.engine.tokenizers.whisper_encoder import WhisperEncoder, WhisperLogMel
 
 
 class WhisperTokenizer(PhoneReader):

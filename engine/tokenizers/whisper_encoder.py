@@ -10,7 +10,7 @@ import torchaudio
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.config import WhisperConfig
+from undertone.engine.config import WhisperConfig
 
 SAMPLE_RATE_HZ = 16_000
 N_FFT = 400

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.config import WhisperConfig
-from engine.errors import BundleError
-from engine.tokenizers.hubert_weights import read_huggingface
-from engine.tokenizers.whisper_encoder import WhisperEncoder, sinusoids
+from undertone.engine.config import WhisperConfig
+from undertone.engine.errors import BundleError
+from undertone.engine.tokenizers.hubert_weights import read_huggingface
+from undertone.engine.tokenizers.whisper_encoder import WhisperEncoder, sinusoids
 
 PREFIX = re.compile(r"(model\.)?encoder\.")  # in a file that holds a whole Whisper
 HEAD_DIM = 64  # of every published size

@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from engine.config import GriffinLimConfig, HiFiGANConfig, SourceFilterConfig, VocoderConfig, VocosConfig
-from engine.vocoders.griffin_lim import GriffinLim
-from engine.vocoders.source_filter import SourceFilter
-from engine.vocoders.vocos import Vocos
+from undertone.engine.config import GriffinLimConfig, HiFiGANConfig, SourceFilterConfig, VocoderConfig, VocosConfig
+from undertone.engine.vocoders.griffin_lim import GriffinLim
+from undertone.engine.vocoders.source_filter import SourceFilter
+from undertone.engine.vocoders.vocos import Vocos
 
 __all__ = ["GriffinLim", "SourceFilter", "Vocos", "build_vocoder"]
 
@@ -18,7 +18,7 @@ def build_vocoder(config: VocoderConfig) -> nn.Module:
         case SourceFilterConfig():
             return SourceFilter(config)
         case HiFiGANConfig():
-            from engine.vocoders.hifigan import HiFiGAN  # only bundles of the published system need it
+            from undertone.engine.vocoders.hifigan import HiFiGAN  # only bundles of the published system need it
 
             return HiFiGAN(config)
         case GriffinLimConfig():

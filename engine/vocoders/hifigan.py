@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config import HiFiGANConfig
+from undertone.engine.config import HiFiGANConfig
 
 SLOPE = 0.1  # of every leaky ReLU but the last, which has torch's default
 

@@ -12,10 +12,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engine.config import MelConfig, SourceFilterConfig
-from engine.mel import LogMel
-from engine.vocoders.excitation import anchors, cycles, noise, noise_table, pulses
-from engine.vocoders.vocos import ConvNeXtBlock
+from undertone.engine.config import MelConfig, SourceFilterConfig
+from undertone.engine.mel import LogMel
+from undertone.engine.vocoders.excitation import anchors, cycles, noise, noise_table, pulses
+from undertone.engine.vocoders.vocos import ConvNeXtBlock
 
 VOICE_HZ = 1000.0  # below it the voice is strong where it is voiced
 MAX_LOG_GAIN = 6.0  # keeps an early training step from overflowing; speech stays far below it

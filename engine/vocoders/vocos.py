@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engine.config import VocosConfig
+from undertone.engine.config import VocosConfig
 
 
 class ConvNeXtBlock(nn.Module):

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from studies.analysis.clustered import LEVEL
-from studies.analysis.frame import codes, select, systems_of
+from undertone.studies.analysis.clustered import LEVEL
+from undertone.studies.analysis.ratings_frame import codes, select, systems_of
 
 RESAMPLES = 4000
 

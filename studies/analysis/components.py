@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from studies.analysis.errors import AnalysisError
-from studies.analysis.frame import codes, select, systems_of
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.ratings_frame import codes, select, systems_of
 
 Array = NDArray[np.float64]
 ROUNDS = 20  # of the correction for estimated means; it settles within ten

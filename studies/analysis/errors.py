@@ -1,6 +1,6 @@
 """What keeps a study's ratings from being analysed."""
 
-from engine.errors import UndertoneError
+from undertone.engine.errors import UndertoneError
 
 
 class AnalysisError(UndertoneError):

@@ -14,15 +14,15 @@ from typing import Any
 
 import pandas as pd
 
-from engine.whole_files import whole_folder
-from studies.analysis.errors import AnalysisError
-from studies.analysis.frame import StudyData
-from studies.analysis.load import load_study
-from studies.analysis.mixed import LARGEST
-from studies.analysis.names import anonymous_names, anonymous_sessions
-from studies.analysis.results import StudyResults, analyse
-from studies.analysis.screening import verdict_of
-from studies.store import Database
+from undertone.engine.atomic_files import whole_folder
+from undertone.studies.analysis.anonymise import anonymous_names, anonymous_sessions
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.load import load_study
+from undertone.studies.analysis.mixed import LARGEST
+from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.results import StudyResults, analyse
+from undertone.studies.analysis.screening import verdict_of
+from undertone.studies.store import Database
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # OWASP, "CSV injection"
 

@@ -6,10 +6,10 @@ import pandas as pd
 from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session as Transaction
 
-from studies.analysis.errors import AnalysisError
-from studies.analysis.frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
-from studies.store import Database
-from studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
 
 
 def load_ratings(db: Database, study_name: str) -> pd.DataFrame:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from studies.analysis.frame import StudyData
-from studies.analysis.mos import Counts
-from studies.analysis.results import StudyResults
+from undertone.studies.analysis.mos import Counts
+from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.results import StudyResults
 
 RULES = {
     "traps": "followed too few of the instructions hidden in trap clips",

@@ -8,9 +8,9 @@ import pandas as pd
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from studies.analysis.clustered import LEVEL
-from studies.analysis.components import VarianceComponents
-from studies.analysis.frame import select, systems_of
+from undertone.studies.analysis.clustered import LEVEL
+from undertone.studies.analysis.components import VarianceComponents
+from undertone.studies.analysis.ratings_frame import select, systems_of
 
 LARGEST = 2500  # ratings; the fit takes about 3 s for 600, 12 s for 1200 and grows with their square
 _NOTHING = 1e-9  # share of the variance that is rounding: nothing is left to tell errors by

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from studies.analysis.clustered import Mean, clustered_mean
-from studies.analysis.crowdmos import crowdmos_half_width
-from studies.analysis.frame import select, systems_of
+from undertone.studies.analysis.clustered import Mean, clustered_mean
+from undertone.studies.analysis.crowdmos import crowdmos_half_width
+from undertone.studies.analysis.ratings_frame import select, systems_of
 
 NORMAL_95 = 1.96
 

@@ -3,7 +3,7 @@
 The fit is `value ~ system + rater + prompt` with two-way (rater, prompt) cluster-robust variance. A rater who is harsh
 or a prompt that is hard cancels, also where some systems met more of them. Plain `value ~ system` with the same
 variance called four equal systems different in 7 to 17 % of simulated studies with 12 to 30 raters, this fit with its
-floor in 1 to 6 % (`studies.analysis.coverage`).
+floor in 1 to 6 % (`undertone.studies.analysis.simulation.coverage`).
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ from scipy.sparse.linalg import lsmr
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
-from studies.analysis.clustered import LEVEL
-from studies.analysis.frame import codes, select, systems_of
+from undertone.studies.analysis.clustered import LEVEL
+from undertone.studies.analysis.ratings_frame import codes, select, systems_of
 
 Array = NDArray[np.float64]
 WITHIN = "within raters and prompts"

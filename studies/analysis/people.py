@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from studies.analysis.errors import AnalysisError
-from studies.design.registry import find_study
-from studies.store import Database
-from studies.store.tables import Participant, Session
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.build.lifecycle import find_study
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Participant, Session
 
 _ENDINGS = {"screened_out": "screened out", "timed_out": "ran out of time"}
 _NOT_A_QUESTIONNAIRE = ("consent",)

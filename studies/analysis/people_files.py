@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.whole_files import whole_folder
-from studies.analysis.errors import AnalysisError
-from studies.analysis.export import safe_csv
-from studies.analysis.people import PersonSession, people_of
-from studies.store import Database
+from undertone.engine.atomic_files import whole_folder
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.export import safe_csv
+from undertone.studies.analysis.people import PersonSession, people_of
+from undertone.studies.store import Database
 
 PEOPLE_COLUMNS = {
     "panel_id": "Id that the panel gave the person; empty for somebody with a plain link.",

@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from studies.analysis.clustered import LEVEL
-from studies.analysis.components import VarianceComponents
-from studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.clustered import LEVEL
+from undertone.studies.analysis.components import VarianceComponents
+from undertone.studies.analysis.errors import AnalysisError
 
 Goal = Literal["mean", "difference"]
 PROMPTS = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000)

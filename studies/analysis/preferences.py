@@ -11,8 +11,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from studies.analysis.clustered import LEVEL, Mean, clustered_mean
-from studies.analysis.frame import select
+from undertone.studies.analysis.clustered import LEVEL, Mean, clustered_mean
+from undertone.studies.analysis.ratings_frame import select
 
 
 @dataclass(frozen=True)

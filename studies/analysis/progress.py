@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
-from studies.design.registry import Status, find_study, status_of
-from studies.sessions.alarms import RuleRate, rule_rates
-from studies.store import Database
-from studies.store.columns import utc_now
-from studies.store.tables import Event, Prompt, Session, Stimulus, System, Trial
+from undertone.studies.build.lifecycle import Status, find_study, status_of
+from undertone.studies.sessions.screening_alarms import RuleRate, rule_rates
+from undertone.studies.store import Database
+from undertone.studies.store.columns import utc_now
+from undertone.studies.store.tables import Event, Prompt, Session, Stimulus, System, Trial
 
 UNNAMED = "saved"  # kind of the event of a transaction that logged nothing by itself
 

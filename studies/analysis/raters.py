@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from studies.analysis.frame import select
+from undertone.studies.analysis.ratings_frame import select
 
 STRAIGHT_LINE = 0.1  # variance of a session's ratings below which P.808 calls it suspicious
 

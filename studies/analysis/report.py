@@ -9,18 +9,18 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from engine.whole_files import whole_file
-from studies.analysis.clustered import Mean
-from studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
-from studies.analysis.frame import StudyData
-from studies.analysis.load import load_study
-from studies.analysis.methods import methods
-from studies.analysis.mixed import LARGEST
-from studies.analysis.names import anonymous_names
-from studies.analysis.power import Plan, plan
-from studies.analysis.results import ScaleResults, StudyResults, analyse
-from studies.analysis.stimuli import TwoScales
-from studies.store import Database
+from undertone.engine.atomic_files import whole_file
+from undertone.studies.analysis.anonymise import anonymous_names
+from undertone.studies.analysis.clustered import Mean
+from undertone.studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
+from undertone.studies.analysis.load import load_study
+from undertone.studies.analysis.methods import methods
+from undertone.studies.analysis.mixed import LARGEST
+from undertone.studies.analysis.power import Plan, plan
+from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.results import ScaleResults, StudyResults, analyse
+from undertone.studies.analysis.stimuli import TwoScales
+from undertone.studies.store import Database
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 NO_INTERVAL = "cannot be told"

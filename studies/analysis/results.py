@@ -7,18 +7,18 @@ from itertools import combinations
 
 import pandas as pd
 
-from studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
-from studies.analysis.components import VarianceComponents, variance_components
-from studies.analysis.errors import AnalysisError
-from studies.analysis.frame import StudyData
-from studies.analysis.mixed import LARGEST, MixedModel, mixed_model
-from studies.analysis.mos import MosTable, mos
-from studies.analysis.pairs import Comparison, compare
-from studies.analysis.preferences import Preferences, preferences
-from studies.analysis.raters import Rater, rater_table
-from studies.analysis.reliability import Alpha, alpha
-from studies.analysis.screening import RuleCount, ScreeningEffect, count_rules, screening_effect
-from studies.analysis.stimuli import TwoScales, n_versus_m
+from undertone.studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
+from undertone.studies.analysis.components import VarianceComponents, variance_components
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.mixed import LARGEST, MixedModel, mixed_model
+from undertone.studies.analysis.mos import MosTable, mos
+from undertone.studies.analysis.pairs import Comparison, compare
+from undertone.studies.analysis.preferences import Preferences, preferences
+from undertone.studies.analysis.raters import Rater, rater_table
+from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.reliability import Alpha, alpha
+from undertone.studies.analysis.screening import RuleCount, ScreeningEffect, count_rules, screening_effect
+from undertone.studies.analysis.stimuli import TwoScales, n_versus_m
 
 PACKAGES = ("undertone", "numpy", "pandas", "scipy", "statsmodels", "krippendorff", "mean-opinion-score")
 

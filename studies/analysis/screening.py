@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from studies.analysis.errors import AnalysisError
-from studies.analysis.frame import select
-from studies.analysis.mos import MosTable, mos
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.mos import MosTable, mos
+from undertone.studies.analysis.ratings_frame import select
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from studies.analysis.clustered import Mean, clustered_mean
-from studies.analysis.frame import select, systems_of
+from undertone.studies.analysis.clustered import Mean, clustered_mean
+from undertone.studies.analysis.ratings_frame import select, systems_of
 
 
 @dataclass(frozen=True)

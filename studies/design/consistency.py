@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from studies.design.sections import Break, Rating, Training
-from studies.design.sources import DegradedSource, KnownItem, Trap
+from undertone.studies.design.sections import Break, Rating, Training
+from undertone.studies.design.sources import DegradedSource, KnownItem, Trap
 
 if TYPE_CHECKING:
-    from studies.design.study_file import StudyFile
+    from undertone.studies.design.study_file import StudyFile
 
 
 def check_names(study: "StudyFile") -> None:

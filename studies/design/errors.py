@@ -1,6 +1,6 @@
 """What keeps a study from being made."""
 
-from engine.errors import UndertoneError
+from undertone.engine.errors import UndertoneError
 
 
 class DesignError(UndertoneError):

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.config import Config
+from undertone.engine.config import Config
 
 YEAR_SECONDS = 365 * 24 * 3600.0
 Minutes = Annotated[float, Field(gt=0.0, le=YEAR_SECONDS / 60)]  # a time that is added to now

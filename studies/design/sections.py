@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from engine.config import Config
-from studies.design.scales import Slug
+from undertone.engine.config import Config
+from undertone.studies.design.scales import Slug
 
 NOT_SAYING = "Prefer not to say"
 

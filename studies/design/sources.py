@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from engine.config import Config
-from engine.sampling import Sampling
-from studies.design.scales import Slug, Value
+from undertone.engine.config import Config
+from undertone.engine.sampling import Sampling
+from undertone.studies.design.scales import Slug, Value
 
 Preset = Literal["faithful", "balanced", "lively", "published"]
 

@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from engine.checked import checked
-from engine.config import Config
-from engine.yaml_text import YamlError, read_yaml
-from studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
-from studies.design.errors import DesignError
-from studies.design.rules import Allocation, Completion, Limits, Screening
-from studies.design.scales import SCALES, Scale, Slug
-from studies.design.sections import Section
-from studies.design.sources import KnownItem, Preparation, Prompts, System, Trap
-from studies.storable import unstorable
+from undertone.engine.config import Config
+from undertone.engine.validation import checked
+from undertone.engine.yaml_text import YamlError, read_yaml
+from undertone.studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
+from undertone.studies.design.errors import DesignError
+from undertone.studies.design.rules import Allocation, Completion, Limits, Screening
+from undertone.studies.design.scales import SCALES, Scale, Slug
+from undertone.studies.design.sections import Section
+from undertone.studies.design.sources import KnownItem, Preparation, Prompts, System, Trap
+from undertone.studies.store.storable import unstorable
 
 
 class StudyFile(Config):

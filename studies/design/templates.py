@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from studies.design.errors import DesignError
-from studies.design.study_file import StudyFile, load_study_file
+from undertone.studies.design.errors import DesignError
+from undertone.studies.design.study_file import StudyFile, load_study_file
 
 FOLDER = Path(__file__).parent / "templates"
 

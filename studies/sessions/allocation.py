@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
-from studies.design import StudyFile
-from studies.sessions.errors import SessionError
-from studies.sessions.plan import Cell, Counts, PlanRules, open_cells, plan_session
-from studies.sessions.presence import Newcomer, give_way, holding_time, yielding
-from studies.sessions.sitting import ENDS, Sitting
-from studies.store.tables import Prompt, Session, Stimulus, Study, System, Trial
+from undertone.studies.design import StudyFile
+from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.plan import Cell, Counts, PlanRules, open_cells, plan_session
+from undertone.studies.sessions.presence import Newcomer, give_way, holding_time, yielding
+from undertone.studies.sessions.session_context import ENDS, Sitting
+from undertone.studies.store.tables import Prompt, Session, Stimulus, Study, System, Trial
 
 RETRY_SECONDS = 15.0  # after which a page asks again for a place
 

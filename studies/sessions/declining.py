@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from studies.design.sections import Consent
-from studies.sessions.errors import SessionError
-from studies.sessions.sitting import Sitting
-from studies.store import Database
-from studies.store.columns import new_id
-from studies.store.tables import Participant, Session
-from studies.store.withdrawal import withdraw
+from undertone.studies.design.sections import Consent
+from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.store import Database
+from undertone.studies.store.columns import new_id
+from undertone.studies.store.tables import Participant, Session
+from undertone.studies.store.withdrawal import withdraw
 
 _TEXT = "You have not taken part, and nothing about you is kept."
 _OF_A_PANEL = " Please return the task on your panel's page, so that somebody else can take it."

@@ -10,13 +10,13 @@ from urllib.parse import quote
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
-from studies.design import StudyFile
-from studies.design.rules import Ending
-from studies.sessions.alarms import rule_rates
-from studies.sessions.screening import is_accepted, judge
-from studies.sessions.sitting import End, Sitting, design_of
-from studies.store import Database
-from studies.store.tables import Session, Study
+from undertone.studies.design import StudyFile
+from undertone.studies.design.rules import Ending
+from undertone.studies.sessions.screening import is_accepted, judge
+from undertone.studies.sessions.screening_alarms import rule_rates
+from undertone.studies.sessions.session_context import End, Sitting, design_of
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Session, Study
 
 logger = logging.getLogger(__name__)
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"

@@ -11,16 +11,16 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
-from studies.sessions.allocation import check_places, session_seed
-from studies.sessions.endings import close_expired
-from studies.sessions.errors import SessionError
-from studies.sessions.flow import enter
-from studies.sessions.presence import Addresses, Newcomer
-from studies.sessions.sitting import Sitting, design_of
-from studies.sessions.tokens import new_resume_code
-from studies.store import Database
-from studies.store.columns import new_id
-from studies.store.tables import Participant, Rating, Session, Source, Study
+from undertone.studies.sessions.allocation import check_places, session_seed
+from undertone.studies.sessions.endings import close_expired
+from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.flow import enter
+from undertone.studies.sessions.presence import Addresses, Newcomer
+from undertone.studies.sessions.session_context import Sitting, design_of
+from undertone.studies.sessions.session_tokens import new_resume_code
+from undertone.studies.store import Database
+from undertone.studies.store.columns import new_id
+from undertone.studies.store.tables import Participant, Rating, Session, Source, Study
 
 _PANEL_KEYS: dict[str, Source] = {"PROLIFIC_PID": "prolific", "workerId": "mturk"}
 _SUBMISSION_KEYS = ("SESSION_ID", "assignmentId")  # of the panels, in the same order

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from studies.design.sections import Break, Eligibility, Headphones, Questionnaire, Training, Volume
-from studies.sessions.headphones import SECONDS as TONES_SECONDS
-from studies.sessions.sitting import Sitting
-from studies.store.tables import Stimulus
+from undertone.studies.design.sections import Break, Eligibility, Headphones, Questionnaire, Training, Volume
+from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
+from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.store.tables import Stimulus
 
 ANSWER_SECONDS = 4.0  # to answer one question about a clip
 QUESTION_SECONDS = 10.0  # to read and answer one question of a form

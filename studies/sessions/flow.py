@@ -4,15 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from studies.design.sections import Break, Consent, Eligibility, Headphones, Questionnaire
-from studies.sessions import headphones
-from studies.sessions.allocation import extend_reservation, reserve_plan
-from studies.sessions.endings import end
-from studies.sessions.errors import SessionError
-from studies.sessions.forms import checked_answers, lets_in
-from studies.sessions.listening import seconds_to_wait
-from studies.sessions.sitting import Sitting
-from studies.store.tables import Trial
+from undertone.studies.design.sections import Break, Consent, Eligibility, Headphones, Questionnaire
+from undertone.studies.sessions import headphones
+from undertone.studies.sessions.allocation import extend_reservation, reserve_plan
+from undertone.studies.sessions.endings import end
+from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.forms import checked_answers, lets_in
+from undertone.studies.sessions.listening import seconds_to_wait
+from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.store.tables import Trial
 
 BREAKS = "_breaks"  # keys of Session.answers that no section can have: a slug begins with a letter or a digit
 TONES = "_headphones"

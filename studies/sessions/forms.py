@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from studies.design.sections import NOT_SAYING, Question
-from studies.sessions.errors import SessionError
+from undertone.studies.design.sections import NOT_SAYING, Question
+from undertone.studies.sessions.errors import SessionError
 
 MAX_TEXT = 2000  # characters of a free answer
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from studies.sessions.errors import SessionError
+from undertone.studies.sessions.errors import SessionError
 
 COVERAGE = 0.98  # of the clip; what a browser reports ends some milliseconds before the end
 _BRIDGED_SECONDS = 0.05  # a gap this short between two stretches is the browser's clock, not a jump

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from engine.errors import UndertoneError
-from studies.sessions.williams import williams_orders
+from undertone.engine.errors import UndertoneError
+from undertone.studies.sessions.williams import williams_orders
 
 Kind = Literal["main", "trap", "gold"]
 

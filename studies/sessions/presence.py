@@ -15,8 +15,8 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session as Transaction
 from sqlalchemy.orm import aliased
 
-from studies.design.rules import Allocation
-from studies.store.tables import Session, Study, Trial
+from undertone.studies.design.rules import Allocation
+from undertone.studies.store.tables import Session, Study, Trial
 
 FIRST_HOLD = timedelta(minutes=3)  # before the first clip is done: time to answer a form or to hear a clip
 HOLD_PER_CLIP = timedelta(minutes=5)  # for every clip that is done, up to the study's reservation_minutes

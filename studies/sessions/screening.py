@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from studies.design.rules import GoldRule, HiddenRule, PaceRule, TrapRule, VarianceRule
-from studies.sessions.known import judged_answers
-from studies.sessions.sitting import Sitting
-from studies.store.tables import Event, Rating, Trial
+from undertone.studies.design.rules import GoldRule, HiddenRule, PaceRule, TrapRule, VarianceRule
+from undertone.studies.sessions.known_answers import judged_answers
+from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.store.tables import Event, Rating, Trial
 
 LISTENED = "listened"  # the event of a clip that was played to its end
 Verdict = dict[str, Any]  # {"passed": bool, "effect": "exclude" | "flag", "evidence": {...}}

@@ -10,21 +10,21 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from studies.design.sections import Headphones
-from studies.sessions import headphones
-from studies.sessions.declining import decline
-from studies.sessions.endings import end
-from studies.sessions.entry import Visitor, begin
-from studies.sessions.errors import SessionError
-from studies.sessions.flow import TONES, answer_section, tones_progress
-from studies.sessions.presence import Addresses
-from studies.sessions.sitting import Sitting
-from studies.sessions.tokens import Tokens, tidy_resume_code
-from studies.sessions.trials import Answer, Playback, finish_trial, note_playback, own_trial, rate
-from studies.sessions.views import View, sound_id, view_of
-from studies.store import Database
-from studies.store.tables import Session, Stimulus
-from studies.store.withdrawal import withdraw
+from undertone.studies.design.sections import Headphones
+from undertone.studies.sessions import headphones
+from undertone.studies.sessions.declining import decline
+from undertone.studies.sessions.endings import end
+from undertone.studies.sessions.entry import Visitor, begin
+from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.flow import TONES, answer_section, tones_progress
+from undertone.studies.sessions.presence import Addresses
+from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.sessions.session_tokens import Tokens, tidy_resume_code
+from undertone.studies.sessions.trials import Answer, Playback, finish_trial, note_playback, own_trial, rate
+from undertone.studies.sessions.views import View, sound_id, view_of
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Session, Stimulus
+from undertone.studies.store.withdrawal import withdraw
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from engine.errors import UndertoneError
-from engine.whole_files import sync_folder
+from undertone.engine.atomic_files import sync_folder
+from undertone.engine.errors import UndertoneError
 
 SECRET_VARIABLE = "UNDERTONE_SECRET"  # on a machine whose disk is wiped, such as a Space without storage
 MIN_CHARACTERS = 32  # 128 bits where every character is a hexadecimal digit

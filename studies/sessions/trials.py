@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from studies.sessions.allocation import extend_reservation
-from studies.sessions.errors import SessionError
-from studies.sessions.flow import advance, current_trial, due_break
-from studies.sessions.known import feedback
-from studies.sessions.listening import covers, merged, seconds_to_wait
-from studies.sessions.screening import LISTENED
-from studies.sessions.sitting import Sitting
-from studies.store.tables import Rating, Trial
+from undertone.studies.sessions.allocation import extend_reservation
+from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.flow import advance, current_trial, due_break
+from undertone.studies.sessions.known_answers import feedback
+from undertone.studies.sessions.listening import covers, merged, seconds_to_wait
+from undertone.studies.sessions.screening import LISTENED
+from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.store.tables import Rating, Trial
 
 MOST_HIDDEN_SECONDS = 24 * 3600.0
 

@@ -4,16 +4,25 @@ import hashlib
 import hmac
 from typing import Any
 
-from studies.design.scales import Scale
-from studies.design.sections import Consent, Debrief, Eligibility, Headphones, Questionnaire, Rating, Training, Volume
-from studies.sessions.endings import shown_ending
-from studies.sessions.estimate import expected_length
-from studies.sessions.flow import current_trial, due_break, tones_progress
-from studies.sessions.forms import shown_questions
-from studies.sessions.headphones import SECONDS as TONES_SECONDS
-from studies.sessions.listening import covers
-from studies.sessions.sitting import Sitting
-from studies.store.tables import Trial
+from undertone.studies.design.scales import Scale
+from undertone.studies.design.sections import (
+    Consent,
+    Debrief,
+    Eligibility,
+    Headphones,
+    Questionnaire,
+    Rating,
+    Training,
+    Volume,
+)
+from undertone.studies.sessions.endings import shown_ending
+from undertone.studies.sessions.estimate import expected_length
+from undertone.studies.sessions.flow import current_trial, due_break, tones_progress
+from undertone.studies.sessions.forms import shown_questions
+from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
+from undertone.studies.sessions.listening import covers
+from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.store.tables import Trial
 
 View = dict[str, Any]
 

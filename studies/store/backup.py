@@ -10,13 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select
 
-from studies.store.columns import utc_now
-from studies.store.database import Database
-from studies.store.errors import StoreError
-from studies.store.failures import translated
-from studies.store.migrate import migrate
-from studies.store.recording import TABLES
-from studies.store.tables import Event
+from undertone.studies.store.change_record import TABLES
+from undertone.studies.store.columns import utc_now
+from undertone.studies.store.database import Database
+from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.errors import StoreError
+from undertone.studies.store.migrate import migrate
+from undertone.studies.store.tables import Event
 
 logger = logging.getLogger(__name__)
 PATTERN = "snapshot-[0-9]*-*.sqlite"

@@ -12,14 +12,14 @@ from sqlalchemy import Engine, event, func, select, text
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm import Session as Transaction
 
-from studies.store.columns import utc_now
-from studies.store.engines import BUSY_SECONDS, READING, READING_POSTGRESQL, make_engine, to_text
-from studies.store.errors import StoreError
-from studies.store.failures import translated
-from studies.store.journal import Journal, Line
-from studies.store.places import Places
-from studies.store.recording import Record, rows_of, to_json, watch
-from studies.store.tables import Actor, Event
+from undertone.studies.store.change_record import Record, rows_of, to_json, watch
+from undertone.studies.store.columns import utc_now
+from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.engines import BUSY_SECONDS, READING, READING_POSTGRESQL, make_engine, to_text
+from undertone.studies.store.errors import StoreError
+from undertone.studies.store.journal import Journal, Line
+from undertone.studies.store.locations import Places
+from undertone.studies.store.tables import Actor, Event
 
 logger = logging.getLogger(__name__)
 COMMIT_LOCK = 0x756E646572  # any number, the same in every process

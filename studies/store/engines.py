@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 
-from studies.store.errors import StoreError
+from undertone.studies.store.errors import StoreError
 
 BUSY_SECONDS = 20.0
 READING = {"undertone_reading": True}  # execution options of a connection that only reads

@@ -11,12 +11,12 @@ from pathlib import Path
 from sqlalchemy import String, cast, or_, select, update
 from sqlalchemy.orm import Session as Transaction
 
-from studies.store.columns import new_id, utc_now
-from studies.store.database import Database
-from studies.store.errors import StoreError
-from studies.store.replay import BLANKING, FORGOTTEN, TOMBSTONE
-from studies.store.tables import Event, Participant, Session, Study
-from studies.store.withdrawal import blank_copies, forget_pages, renew_snapshots
+from undertone.studies.store.columns import new_id, utc_now
+from undertone.studies.store.database import Database
+from undertone.studies.store.errors import StoreError
+from undertone.studies.store.journal_replay import BLANKING, FORGOTTEN, TOMBSTONE
+from undertone.studies.store.tables import Event, Participant, Session, Study
+from undertone.studies.store.withdrawal import blank_copies, forget_pages, renew_snapshots
 
 ANSWERED = "answered"  # kind of the event that repeats a questionnaire
 

@@ -7,9 +7,9 @@ every upload, so that what a person withdrew does not live on in an old commit.
 import logging
 from typing import TYPE_CHECKING
 
-from studies.store.backup import LATEST
-from studies.store.errors import StoreError
-from studies.store.places import Places
+from undertone.studies.store.backup import LATEST
+from undertone.studies.store.errors import StoreError
+from undertone.studies.store.locations import Places
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitScheduler, HfApi

@@ -16,9 +16,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from engine.whole_files import sync_folder
-from studies.store.engines import to_text
-from studies.store.errors import StoreError
+from undertone.engine.atomic_files import sync_folder
+from undertone.studies.store.engines import to_text
+from undertone.studies.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 Line = dict[str, Any]

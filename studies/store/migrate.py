@@ -8,9 +8,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from studies.store.database import Database
-from studies.store.errors import StoreError
-from studies.store.failures import translated
+from undertone.studies.store.database import Database
+from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.errors import StoreError
 
 FOLDER = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x756E746F6E  # any number, the same in every process

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from sqlalchemy import func, select, text
 
-from studies.store.backup import check_file, copy_rows
-from studies.store.database import Database
-from studies.store.errors import StoreError
-from studies.store.failures import translated
-from studies.store.journal import Journal
-from studies.store.migrate import migrate
-from studies.store.recording import TABLES
-from studies.store.replay import check_counts, keys_by_table, replay
+from undertone.studies.store.backup import check_file, copy_rows
+from undertone.studies.store.change_record import TABLES
+from undertone.studies.store.database import Database
+from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.errors import StoreError
+from undertone.studies.store.journal import Journal
+from undertone.studies.store.journal_replay import check_counts, keys_by_table, replay
+from undertone.studies.store.migrate import migrate
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Uni
 from sqlalchemy.ext.mutable import MutableDict, MutableList
 from sqlalchemy.orm import Mapped, mapped_column
 
-from studies.store.columns import Base, UtcDateTime, new_id, one_of, utc_now, words_of
+from undertone.studies.store.columns import Base, UtcDateTime, new_id, one_of, utc_now, words_of
 
 StudyStatus = Literal["draft", "built", "open", "paused", "closed"]
 Role = Literal["system", "ground_truth", "low_anchor"]

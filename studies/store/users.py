@@ -2,9 +2,9 @@
 
 from sqlalchemy import select
 
-from studies.store.database import Database
-from studies.store.errors import StoreError
-from studies.store.tables import AdminRole, AdminUser
+from undertone.studies.store.database import Database
+from undertone.studies.store.errors import StoreError
+from undertone.studies.store.tables import AdminRole, AdminUser
 
 
 def list_users(db: Database) -> list[tuple[str, AdminRole]]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from studies.store.database import Database
-from studies.store.errors import StoreError
-from studies.store.places import Places
-from studies.store.tables import Event, Stimulus, Study
+from undertone.studies.store.database import Database
+from undertone.studies.store.errors import StoreError
+from undertone.studies.store.locations import Places
+from undertone.studies.store.tables import Event, Stimulus, Study
 
 
 def check_file_in_use(db: Database) -> None:

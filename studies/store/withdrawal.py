@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import String, cast, delete, or_, select, text, update
 from sqlalchemy.orm import Session as Transaction
 
-from studies.store.backup import snapshot, snapshots
-from studies.store.columns import new_id, utc_now
-from studies.store.database import Database
-from studies.store.errors import StoreError
-from studies.store.journal import Line
-from studies.store.recording import rows_of
-from studies.store.replay import BLANKING, TOMBSTONE, WITHDRAWN
-from studies.store.tables import Actor, Event, Participant, Rating, Session, Study, Trial
+from undertone.studies.store.backup import snapshot, snapshots
+from undertone.studies.store.change_record import rows_of
+from undertone.studies.store.columns import new_id, utc_now
+from undertone.studies.store.database import Database
+from undertone.studies.store.errors import StoreError
+from undertone.studies.store.journal import Line
+from undertone.studies.store.journal_replay import BLANKING, TOMBSTONE, WITHDRAWN
+from undertone.studies.store.tables import Actor, Event, Participant, Rating, Session, Study, Trial
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from app.context import Context
-from app.visit import Clip, Visit
-from engine import Engine
 from tests.clips import speechlike, write_wav16
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.context import Context
+from undertone.app.shared.visitor import Clip, Visit
+from undertone.engine import Engine
 
 
 @pytest.fixture(scope="session")

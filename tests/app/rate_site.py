@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from app.rate import rate_router
-from studies.sessions import Sessions
-from studies.store import Database
 from tests.rating_study import CLIP_SECONDS
+from undertone.app.rate import rate_router
+from undertone.studies.sessions import Sessions
+from undertone.studies.store import Database
 
 
 @dataclass

@@ -54,7 +54,7 @@ class SplitSite:
                     parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
                 except OSError:
                     continue
-                if parent == self.server.pid and b"app.server.playground" in words:
+                if parent == self.server.pid and b"undertone.app.server.playground" in words:
                     return int(folder.name)
             time.sleep(0.1)
         raise AssertionError("there is no playground")
@@ -74,7 +74,7 @@ def split_site(
     bundle: Path | None, data: Path, temporary: Path | None = None, folder: Path = ROOT, **environment: str
 ) -> Iterator[SplitSite]:
     """Start `undertone serve` in a folder, by default on the embedded voice; it may still be loading its model."""
-    command = [sys.executable, "-m", "app.command", "serve", "--port", "0", "--data", str(data)]
+    command = [sys.executable, "-m", "undertone", "serve", "--port", "0", "--data", str(data)]
     command += [] if bundle is None else ["--bundle", str(bundle)]
     variables = {**os.environ, **environment}
     if temporary is not None:

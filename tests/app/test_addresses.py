@@ -5,11 +5,11 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from app.application import PAGES, create_app
-from app.context import Context
-from app.laboratory import Laboratory
-from engine import Engine
-from studies.store import Database, Places, migrate
+from undertone.app.application import PAGES, create_app
+from undertone.app.context import Context
+from undertone.app.laboratory import Laboratory
+from undertone.engine import Engine
+from undertone.studies.store import Database, Places, migrate
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.blind import BlindPair
+from undertone.app.shared.blind_pair import BlindPair
 
 
 @pytest.fixture

@@ -7,10 +7,17 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from app.client_address import ON_A_SPACE, ProxyNameError, TrustedProxies, address_of, behind_proxies, is_https
-from app.rate import rate_router
-from studies.sessions import Sessions
-from studies.store import Database, migrate
+from undertone.app.rate import rate_router
+from undertone.app.server.client_address import (
+    ON_A_SPACE,
+    ProxyNameError,
+    TrustedProxies,
+    address_of,
+    behind_proxies,
+    is_https,
+)
+from undertone.studies.sessions import Sessions
+from undertone.studies.store import Database, migrate
 
 FORWARDED = {
     "x-forwarded-for": "203.0.113.9",

@@ -20,7 +20,7 @@ VERBS = (
 
 
 def undertone(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.command", *map(str, words)]
+    command = [sys.executable, "-m", "undertone", *map(str, words)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.server import landlock
-from app.server.confinement import cut_out, kept_environment
 from tests.clips import speechlike, write_wav16
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.server import landlock
+from undertone.app.server.confinement import cut_out, kept_environment
 
 ROOT = Path(__file__).parent.parent.parent
 needs_landlock = pytest.mark.skipif(landlock.version() < 1, reason="this kernel has no Landlock")
@@ -19,7 +19,7 @@ needs_landlock = pytest.mark.skipif(landlock.version() < 1, reason="this kernel 
 TRY_TO_OPEN = """
 import json, os, sqlite3, sys
 from pathlib import Path
-from app.server.confinement import confinement_of, refuse_protected
+from undertone.app.server.confinement import confinement_of, refuse_protected
 bundle, folder, data, outside, way, wanted = (json.loads(text) for text in sys.argv[1:])
 confinement = confinement_of(Path(bundle), Path(bundle) / "no-examples", Path(folder), [Path(data)])
 if way == "system":
@@ -106,13 +106,13 @@ def test_the_model_the_pages_and_every_reader_of_sound_work_confined(places: dic
 import json, sys
 from pathlib import Path
 bundle, folder, data, clip = (json.loads(text) for text in sys.argv[1:])
-from app.server.confinement import confinement_of
+from undertone.app.server.confinement import confinement_of
 assert confinement_of(Path(bundle), Path(bundle), Path(folder), [Path(data)]).apply()
 import av, soundfile, torch
-from app.application import create_app
-from app.context import Context
+from undertone.app.application import create_app
+from undertone.app.context import Context
 from engine import Engine, read_audio
-from engine.pitch import pitch
+from undertone.engine.pitch import pitch
 from silero_vad import load_silero_vad
 engine = Engine.from_pretrained(bundle, device="cpu")
 waveform, rate = read_audio(clip)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from app.server.connections import ConnectionBounds, bounded_protocol, raise_file_limit
+from undertone.app.server.connections import ConnectionBounds, bounded_protocol, raise_file_limit
 
 SHORT = ConnectionBounds(total=60, of_one_address=40, head_seconds=1.0, body_seconds=1.0, body_bytes=100)
 

@@ -6,8 +6,16 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from app.controls import CUSTOM, build_controls, control_values, draw_seed, matching_preset, preset_js, read_settings
-from engine import PRESETS, Sampling, SettingsError
+from undertone.app.continue_page.controls import (
+    CUSTOM,
+    build_controls,
+    control_values,
+    draw_seed,
+    matching_preset,
+    preset_js,
+    read_settings,
+)
+from undertone.engine import PRESETS, Sampling, SettingsError
 
 GOOD: dict[str, Any] = {
     "preset": CUSTOM,

@@ -6,16 +6,16 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from app.command import app
-from engine import Engine, Sampling, load_bundle
-from studies import evaluation as module
-from studies.errors import MeasureError
-from studies.evaluation import check_corpus
-from studies.heldout import Recordings, Seconds, held_out_clips, read_trimmed
-from studies.listeners import Ears
 from tests.speechlike import voice
 from tests.tiny_bundle import make_tiny_bundle
-from train.corpora.listing import listed_sources
+from undertone.app.cli.main import app
+from undertone.engine import Engine, Sampling, load_bundle
+from undertone.studies.errors import MeasureError
+from undertone.studies.evaluation import evaluate as module
+from undertone.studies.evaluation.evaluate import check_corpus
+from undertone.studies.evaluation.jobs import Ears
+from undertone.studies.measures.heldout import Recordings, Seconds, held_out_clips, read_trimmed
+from undertone.train.corpora.listing import listed_sources
 
 
 def recordings(corpus: Path) -> Recordings:

@@ -11,14 +11,14 @@ from gradio.blocks import BlockFunction
 from gradio.state_holder import SessionState
 from starlette.requests import Request as HttpRequest
 
-from app.application import PAGES, RESULTS, Page, build_page
-from app.context import Context
-from app.events import guarded
-from app.laboratory import Laboratory
-from app.prosody.visit import ProsodyVisit
-from app.visit import Visitor
-from engine import Engine
-from studies.store import Database, Places, migrate
+from undertone.app.application import PAGES, RESULTS, Page, build_page
+from undertone.app.context import Context
+from undertone.app.laboratory import Laboratory
+from undertone.app.prosody.visit import ProsodyVisit
+from undertone.app.shared.events import guarded
+from undertone.app.shared.visitor import Visitor
+from undertone.engine import Engine
+from undertone.studies.store import Database, Places, migrate
 
 ALL = (*PAGES, RESULTS)
 # A person takes the clip away and its picture goes, or the example's mark goes with another clip.

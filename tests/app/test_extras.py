@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from app.extras import EXTRAS, EXTRAS_OF_VERBS, missing_extra
 from tests.clips import speechlike, write_wav16
+from undertone.app.cli.extras import EXTRAS, EXTRAS_OF_VERBS, missing_extra
 
 ROOT = Path(__file__).parents[2]
 IMPORTED_AS = {"scikit-learn": "sklearn", "faster-whisper": "faster_whisper"}
@@ -26,7 +26,7 @@ class Missing(MetaPathFinder):
         return None
 
 sys.meta_path.insert(0, Missing())
-from app.command import main
+from undertone.app.cli.main import main
 main()
 """
 TRAINING = [

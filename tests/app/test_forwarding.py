@@ -14,10 +14,10 @@ import httpx
 import pytest
 import uvicorn
 
-from app.server.forwarding import Forwarding, request_headers, response_headers
-from app.server.front import _PrivateServer
-from app.server.tickets import TICKET_HEADER, Tickets
-from app.sign_in import COOKIE
+from undertone.app.auth.sign_in import COOKIE
+from undertone.app.server.forwarding import Forwarding, request_headers, response_headers
+from undertone.app.server.front import _PrivateServer
+from undertone.app.server.tickets import TICKET_HEADER, Tickets
 
 
 @dataclass

@@ -20,16 +20,16 @@ from gradio.utils import get_upload_folder
 from httpx import Response
 from starlette.routing import BaseRoute, Mount
 
-from app.application import create_app
-from app.context import Context
-from app.guard.gate import ROUTES, Gate
-from app.guard.values import _FREE_TEXT
-from app.laboratory import Laboratory
-from app.passphrases import add_admin
-from app.sign_in import COOKIE
-from engine import Engine
-from studies.store import Database, Places, migrate
 from tests.clips import speechlike, write_wav16
+from undertone.app.application import create_app
+from undertone.app.auth.passphrases import add_admin
+from undertone.app.auth.sign_in import COOKIE
+from undertone.app.context import Context
+from undertone.app.guard.gate import ROUTES, Gate
+from undertone.app.guard.values import _FREE_TEXT
+from undertone.app.laboratory import Laboratory
+from undertone.engine import Engine
+from undertone.studies.store import Database, Places, migrate
 
 SECRET = "the signing key of this server, 6f2c1d"
 PASSPHRASE = "four words will do"

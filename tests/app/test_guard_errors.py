@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.guard.mount import mount_page
-from app.guard.visitors import Visitors
-from engine import AudioError
+from undertone.app.guard.mount import mount_page
+from undertone.app.guard.visitors import Visitors
+from undertone.engine import AudioError
 
 LEAK = "/srv/undertone/secret of 1234"
 

@@ -12,15 +12,15 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import Mount
 
-from app.application import create_app
-from app.context import Context
-from app.guard.gate import Gate
-from app.guard.limits import Limits
-from app.guard.refusal import RefusedError
-from app.guard.visitors import Visitors
-from app.visit import Clip
-from engine import AudioError, Engine
 from tests.clips import speechlike, write_wav16
+from undertone.app.application import create_app
+from undertone.app.context import Context
+from undertone.app.guard.gate import Gate
+from undertone.app.guard.limits import Limits
+from undertone.app.guard.refusal import RefusedError
+from undertone.app.guard.visitors import Visitors
+from undertone.app.shared.visitor import Clip
+from undertone.engine import AudioError, Engine
 
 META = {"_type": "gradio.FileData"}
 
@@ -184,7 +184,7 @@ def test_no_more_than_two_clips_are_decoded_at_once(monkeypatch: pytest.MonkeyPa
             running -= 1
         return torch.zeros(16_000), 16_000
 
-    monkeypatch.setattr("app.visit.read_audio", slow)
+    monkeypatch.setattr("undertone.app.shared.visitor.read_audio", slow)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(Clip.read, [str(path)] * 8))
     assert most == 2

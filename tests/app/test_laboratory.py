@@ -7,16 +7,16 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from app.application import create_app
-from app.context import Context
-from app.laboratory import Laboratory
-from app.passphrases import add_admin
-from app.visit import Visit
-from engine import Engine
-from studies.design.casual import rate_casually
-from studies.design.registry import study_names
-from studies.store import Database, Places, migrate
-from studies.store.tables import CasualRating, Rating
+from undertone.app.application import create_app
+from undertone.app.auth.passphrases import add_admin
+from undertone.app.context import Context
+from undertone.app.laboratory import Laboratory
+from undertone.app.shared.visitor import Visit
+from undertone.engine import Engine
+from undertone.studies.build.lifecycle import study_names
+from undertone.studies.sessions.casual_ratings import rate_casually
+from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store.tables import CasualRating, Rating
 
 PASSPHRASE = "four words will do"
 
@@ -94,7 +94,7 @@ def test_only_an_admin_makes_a_study_of_takes(
 ) -> None:
     from starlette.requests import Request
 
-    from app.opinions import bind_study_maker, build_study_maker
+    from undertone.app.results.study_maker import bind_study_maker, build_study_maker
 
     assert site.laboratory is not None
     if who:

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.plots import PANELS, Picture, envelope, figure_json, mel_decibels, token_colours, utterance_figure
+from undertone.app.shared.plots import (
+    PANELS,
+    Picture,
+    envelope,
+    figure_json,
+    mel_decibels,
+    token_colours,
+    utterance_figure,
+)
 
 
 def picture(seconds: float = 13.0, latent_dim: int = 4, prompt_seconds: float = 3.0) -> Picture:

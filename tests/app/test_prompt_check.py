@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.prompt_check import check_cut
-from app.prompt_panel import judge_cut, load_clip
-from app.visit import Clip, Visit
-from engine import AudioLimits
 from tests.clips import speechlike, write_wav16
+from undertone.app.shared.prompt_check import check_cut
+from undertone.app.shared.prompt_panel import judge_cut, load_clip
+from undertone.app.shared.visitor import Clip, Visit
+from undertone.engine import AudioLimits
 
 LIMITS = AudioLimits()
 

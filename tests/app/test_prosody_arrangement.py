@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.prosody.arrangement import MAX_STROKES, Arrangement, History, read_edit, read_moves, stroke_text
-from app.prosody.cards import Card, Move, cards_of_clip, sorted_cards
-from app.prosody.clip_evidence import ClipEvidence
-from engine import SettingsError
-from engine.prosody import LatentStatistics, MorphedLatents
+from undertone.app.prosody.cards import Card, Move, cards_of_clip, sorted_cards
+from undertone.app.prosody.clip_evidence import ClipEvidence
+from undertone.app.prosody.edit_state import MAX_STROKES, Arrangement, History, read_edit, read_moves, stroke_text
+from undertone.engine import SettingsError
+from undertone.engine.prosody import LatentStatistics, MorphedLatents
 
 STATISTICS = LatentStatistics.of(torch.randn(400, 4, generator=torch.Generator().manual_seed(0)))
 CARDS = cards_of_clip(tuple(ClipEvidence("", f"spread {i}", float(i)) for i in range(4)), STATISTICS)

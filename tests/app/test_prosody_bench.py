@@ -7,26 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.prosody.arrangement import Arrangement, read_moves
-from app.prosody.bench import KEPT_RENDERINGS, Bench, Original
-from app.prosody.cards import Move
-from app.prosody.clip_evidence import clip_evidence
-from app.prosody.files import heard, saved
-from app.prosody.measures import NO_CHANGE, TOO_FEW, changes, measure
-from app.prosody.saved import applied, read_saved
-from app.prosody.visit import ProsodyVisit
-from app.prosody.working import reported
-from app.visit import Run
-from engine import Engine, Sampling, SettingsError, Speech
-from engine.prosody import (
-    Cancelled,
-    MorphedLatents,
-    RedrawnLatents,
-    TransferredLatents,
-    Watch,
-    resynthesise,
-)
 from tests.clips import SAMPLE_RATE_HZ, speechlike
+from undertone.app.prosody.background import reported
+from undertone.app.prosody.cards import Move
+from undertone.app.prosody.clip_evidence import clip_evidence
+from undertone.app.prosody.edit_state import Arrangement, read_moves
+from undertone.app.prosody.editing_session import KEPT_RENDERINGS, Bench, Original
+from undertone.app.prosody.measures import NO_CHANGE, TOO_FEW, changes, measure
+from undertone.app.prosody.saved_settings import applied, read_saved
+from undertone.app.prosody.sound_files import heard, saved
+from undertone.app.prosody.visit import ProsodyVisit
+from undertone.app.shared.visitor import Run
+from undertone.engine import Engine, Sampling, SettingsError, Speech
+from undertone.engine.prosody import Cancelled, MorphedLatents, RedrawnLatents, TransferredLatents, Watch, resynthesise
 
 SAMPLING = Sampling(steps=2)
 DRAWN = RedrawnLatents(seed=3, num_draws=2, index=1)
@@ -189,7 +182,7 @@ def test_a_clip_tells_of_every_dimension(speech: Speech) -> None:
 
 
 def test_a_dimension_that_follows_the_energy_is_named_after_it(speech: Speech) -> None:
-    from studies.acoustics import energy_db
+    from undertone.engine.acoustics import energy_db
 
     latents = speech.latents.clone()
     latents[:, 1] = energy_db(speech.audio)[: speech.num_frames]

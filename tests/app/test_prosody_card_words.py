@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from app.prosody.card_words import expectation, own_effect, readable_evidence, readable_name
-from app.prosody.measures import TOO_FEW, changes, measure
 from tests.clips import speechlike
+from undertone.app.prosody.card_words import expectation, own_effect, readable_evidence, readable_name
+from undertone.app.prosody.measures import TOO_FEW, changes, measure
 
 
 def effects(low: float, high: float, clips: int = 20) -> tuple[Any, ...]:

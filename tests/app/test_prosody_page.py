@@ -8,28 +8,22 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from app.application import PAGES, build_page
-from app.context import MODEL_QUEUE, Context
-from app.prosody import runs
-from app.prosody.bench import Bench, Original
-from app.prosody.borrowing import borrowed
-from app.prosody.cards import cards_of_report, sorted_cards
-from app.prosody.overlay import overlay_figure
-from app.prosody.page import build, lay_out
-from app.prosody.parts import Parts
-from app.prosody.range_tool import stroke
-from app.prosody.visit import ProsodyVisit
-from app.prosody.workbench import desk_value
-from app.visit import Run
-from engine import Engine, Sampling, SettingsError, Take
-from engine.prosody import (
-    Cancelled,
-    DimensionProbe,
-    DirectionProbe,
-    LatentStatistics,
-    ProbeReport,
-)
 from tests.clips import SAMPLE_RATE_HZ, speechlike
+from undertone.app.application import PAGES, build_page
+from undertone.app.context import MODEL_QUEUE, Context
+from undertone.app.prosody import tasks as runs
+from undertone.app.prosody.cards import cards_of_report, sorted_cards
+from undertone.app.prosody.comparison_figure import overlay_figure
+from undertone.app.prosody.controller import Parts
+from undertone.app.prosody.delivery_events import borrowed
+from undertone.app.prosody.editing_session import Bench, Original
+from undertone.app.prosody.editor_widgets import desk_value
+from undertone.app.prosody.page import build, lay_out
+from undertone.app.prosody.range_tool import stroke
+from undertone.app.prosody.visit import ProsodyVisit
+from undertone.app.shared.visitor import Run
+from undertone.engine import Engine, Sampling, SettingsError, Take
+from undertone.engine.prosody import Cancelled, DimensionProbe, DirectionProbe, LatentStatistics, ProbeReport
 
 PAGE = next(page for page in PAGES if page.path == "/prosody")
 
@@ -145,8 +139,8 @@ def test_nothing_is_borrowed_without_a_second_recording(bench: Bench) -> None:
 
 
 def test_the_figure_draws_each_latent_in_a_panel_of_its_own(bench: Bench) -> None:
-    from app.prosody.arrangement import Arrangement
-    from app.prosody.workbench import _side
+    from undertone.app.prosody.edit_state import Arrangement
+    from undertone.app.prosody.editor_widgets import _side
 
     side = _side(bench.before, bench.measures(Arrangement()))
     figure, axes = overlay_figure(side, side, [(0, "z1", "z1"), (2, "z3", "z3")], [str(unit) for unit in range(24)])

@@ -12,15 +12,15 @@ from gradio.blocks import BlockFunction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.application import PAGES, build_page
-from app.context import Context
-from app.live_player import samples_text
-from app.prosody.bench import Bench, Original
-from app.prosody.files import saved
-from app.prosody.measures import changes_html
-from app.prosody.visit import ProsodyVisit
-from engine import Engine, Sampling, Speech
 from tests.clips import SAMPLE_RATE_HZ, speechlike
+from undertone.app.application import PAGES, build_page
+from undertone.app.context import Context
+from undertone.app.prosody.editing_session import Bench, Original
+from undertone.app.prosody.measures import changes_html
+from undertone.app.prosody.sound_files import saved
+from undertone.app.prosody.visit import ProsodyVisit
+from undertone.app.shared.live_player import samples_text
+from undertone.engine import Engine, Sampling, Speech
 
 PAGE = next(page for page in PAGES if page.path == "/prosody")
 ACTIONS = ("move", "move", "move", "draft", "undo", "redo", "cancel", "audition", "range", "answer", "model", "model")

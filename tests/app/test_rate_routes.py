@@ -15,13 +15,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from app.rate import rate_router
-from studies.sessions import Sessions
-from studies.sessions.headphones import right_answer, tone_orders
-from studies.store import Database, Places, migrate, opened
-from studies.store.tables import Participant, Rating, Session, Stimulus, Study, Trial
 from tests.app.rate_site import Client, Clock, make_site
 from tests.rating_study import ABOUT, FULL_FLOW, SECRET_NAMES, add_study, design
+from undertone.app.rate import rate_router
+from undertone.studies.sessions import Sessions
+from undertone.studies.sessions.headphones import right_answer, tone_orders
+from undertone.studies.store import Database, Places, migrate, opened
+from undertone.studies.store.tables import Participant, Rating, Session, Stimulus, Study, Trial
 
 Make = Callable[..., str]
 

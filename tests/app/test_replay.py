@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from app.controls import Settings
-from app.live_player import Broadcast
-from app.prompt_panel import load_clip
-from app.replay import differences, outcome, read_saved, saved_cut
-from app.run import continue_clip
-from app.visit import Visit
-from engine import AudioLimits, Engine, Sampling, SettingsError, Take
+from undertone.app.continue_page.controls import Settings
+from undertone.app.continue_page.generation import continue_clip
+from undertone.app.shared.live_player import Broadcast
+from undertone.app.shared.prompt_panel import load_clip
+from undertone.app.shared.saved_settings import differences, outcome, read_saved, saved_cut
+from undertone.app.shared.visitor import Visit
+from undertone.engine import AudioLimits, Engine, Sampling, SettingsError, Take
 
 
 @pytest.fixture

@@ -20,23 +20,23 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from app.passphrases import add_admin
-from app.results import actions, clips, tables, views
-from app.results.desk import Desk, NotAllowedError
-from app.results.downloads import KEPT_SECONDS, Downloads
-from app.results.making import made_for
-from app.results.routes import results_router
-from app.sign_in import COOKIE, Admin, SignIn
-from app.sign_in_page import sign_in_router
-from engine.errors import UndertoneError
-from studies.analysis.people import people_of
-from studies.analysis.progress import Cells, audit_log, watch
-from studies.design.templates import template_text
-from studies.store import Database, Places
-from studies.store.tables import Event, Rating, Stimulus, Study
-from studies.store.withdrawal import find_participant, withdraw
 from tests.judged_study import DESIGN, NOW, PANEL_ID, SECRET_ANSWER
 from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places, results_app
+from undertone.app.auth.passphrases import add_admin
+from undertone.app.auth.sign_in import COOKIE, Admin, SignIn
+from undertone.app.auth.sign_in_page import sign_in_router
+from undertone.app.results import actions, clips, tables, views
+from undertone.app.results.access import Desk, NotAllowedError
+from undertone.app.results.downloads import KEPT_SECONDS, Downloads
+from undertone.app.results.making import made_for
+from undertone.app.results.routes import results_router
+from undertone.engine.errors import UndertoneError
+from undertone.studies.analysis.people import people_of
+from undertone.studies.analysis.progress import Cells, audit_log, watch
+from undertone.studies.design.templates import template_text
+from undertone.studies.store import Database, Places
+from undertone.studies.store.tables import Event, Rating, Stimulus, Study
+from undertone.studies.store.withdrawal import find_participant, withdraw
 
 ADA = Admin(ADMIN, "admin")
 SAME_SITE = {"sec-fetch-site": "same-origin"}
@@ -115,7 +115,7 @@ def test_the_overview_shows_progress_and_screening(desk: Desk) -> None:
 
 
 def test_a_rule_that_few_pass_raises_an_alarm(db: Database, desk: Desk) -> None:
-    from studies.store.tables import Session
+    from undertone.studies.store.tables import Session
 
     with db.session() as transaction:
         for session in transaction.scalars(select(Session).where(Session.ended_at.is_not(None))):

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from app.context import Context
-from app.continue_page import FigurePanel, RunPanel, _build_figure_panel, _build_run_panel, run_updates
-from app.controls import Settings
-from app.live_player import Broadcast
-from app.run import Progress, continue_clip
-from app.tray import Tray, build_tray, take_files
-from app.visit import Clip, Visit
-from engine import AudioError, Engine, Sampling, SettingsError
 from tests.clips import speechlike
+from undertone.app.context import Context
+from undertone.app.continue_page.controls import Settings
+from undertone.app.continue_page.generation import Progress, continue_clip
+from undertone.app.continue_page.page import FigurePanel, RunPanel, _build_figure_panel, _build_run_panel, run_updates
+from undertone.app.continue_page.takes import Tray, build_tray, take_files
+from undertone.app.shared.live_player import Broadcast
+from undertone.app.shared.visitor import Clip, Visit
+from undertone.engine import AudioError, Engine, Sampling, SettingsError
 
 SETTINGS = Settings(seconds=1.0, num_takes=2, seed=7, sampling=Sampling(steps=2, end="never"))
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from app.own_files import DEMO, EXAMPLES, chosen_bundle, own_folder, with_own_voice
-from app.serve import ServeError, serve
-from engine.errors import BundleError
-from studies.design import load_study_file
-from studies.design.templates import template_names, template_text
 from tests.app.split_site import split_site
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.cli.serve import ServeError, serve
+from undertone.app.package_data import DEMO, EXAMPLES, chosen_bundle, own_folder, with_own_voice
+from undertone.engine.errors import BundleError
+from undertone.studies.design import load_study_file
+from undertone.studies.design.templates import template_names, template_text
 
 
 def test_it_prints_one_line_soon(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_without_the_embedded_voice_the_error_says_what_to_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("app.own_files._PACKAGE", tmp_path / "app")
+    monkeypatch.setattr("undertone.app.package_data._PACKAGE", tmp_path / "app")
     with pytest.raises(BundleError, match="--bundle"):
         chosen_bundle(None)
 

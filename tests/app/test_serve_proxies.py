@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.client_address import PROXIES_VARIABLE
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.server.client_address import PROXIES_VARIABLE
 
 ROOT = Path(__file__).parent.parent.parent
 GUESSES = 40
@@ -26,7 +26,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def served(bundle: Path, data: Path, *options: str, **variables: str) -> Iterator[httpx.Client]:
-    command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(bundle), "--port", "0"]
+    command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(bundle), "--port", "0"]
     command += ["--data", str(data), *options]
     environment = {**os.environ, **variables}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
@@ -67,7 +67,7 @@ def test_a_wrong_name_is_told_before_anything_is_loaded(bundle: Path, tmp_path: 
     command = [
         sys.executable,
         "-m",
-        "app.command",
+        "undertone",
         "serve",
         "--bundle",
         str(bundle),

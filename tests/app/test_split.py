@@ -16,12 +16,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.passphrases import add_admin
-from app.server import landlock
-from studies.store import Database, Places, migrate
 from tests.app.split_site import BROWSER, PATIENCE, ROOT, SplitSite, alive, split_site
 from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.auth.passphrases import add_admin
+from undertone.app.server import landlock
+from undertone.studies.store import Database, Places, migrate
 
 PASSPHRASE = "four words will do"
 
@@ -149,7 +149,7 @@ def test_a_playground_that_dies_is_started_again_and_the_others_answer_meanwhile
 def test_a_wrong_bundle_ends_the_server_with_words(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     for wanted in (tmp_path / "bundle", tmp_path / "nothing"):
-        command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(wanted), "--port", "0"]
+        command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(wanted), "--port", "0"]
         ended = subprocess.run(
             [*command, "--data", str(tmp_path / "data")], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
         )

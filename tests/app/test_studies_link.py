@@ -17,20 +17,20 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 from starlette.requests import Request
 
-from app.laboratory import Laboratory, SignInNeededError
-from app.passphrases import add_admin
-from app.server.front import _PrivateServer
-from app.server.studies_client import StudiesClient
-from app.server.studies_socket import studies_socket_app
-from app.server.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
-from app.sign_in import COOKIE
-from engine.errors import UndertoneError
-from engine.sampling import Sampling
-from engine.take_settings import TakeSettings
-from studies.design.registry import study_names
-from studies.design.takes import TakeSound
-from studies.store import Database, Places, migrate
-from studies.store.tables import CasualRating
+from undertone.app.auth.passphrases import add_admin
+from undertone.app.auth.sign_in import COOKIE
+from undertone.app.laboratory import Laboratory, SignInNeededError
+from undertone.app.server.front import _PrivateServer
+from undertone.app.server.studies_client import StudiesClient
+from undertone.app.server.studies_socket import studies_socket_app
+from undertone.app.server.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
+from undertone.engine.errors import UndertoneError
+from undertone.engine.sampling import Sampling
+from undertone.engine.take_settings import TakeSettings
+from undertone.studies.build.lifecycle import study_names
+from undertone.studies.build.takes import TakeSound
+from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store.tables import CasualRating
 
 PASSPHRASE = "four words will do"
 

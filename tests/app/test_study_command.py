@@ -10,23 +10,23 @@ import yaml
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
-from app.command import app
-from engine import Engine, Sampling, Take
-from engine.bundle import fingerprint
-from engine.errors import UndertoneError
-from studies.design import DesignError, StudyFile, study_from_json
-from studies.design.build import build_study
-from studies.design.casual import rate_casually
-from studies.design.registry import set_status
-from studies.design.takes import study_from_takes
-from studies.design.templates import template_names
-from studies.store import Database, Places, migrate
-from studies.store.tables import AdminUser, CasualRating, Event, Rating, Session, Stimulus, Study, System
-from studies.store.withdrawal import find_participant
 from tests.clips import SAMPLE_RATE_HZ, speechlike
 from tests.studies.design.sounds import definition, write_folders
 from tests.studies.store.samples import make_rater, rate
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.cli.main import app
+from undertone.engine import Engine, Sampling, Take
+from undertone.engine.bundle import fingerprint
+from undertone.engine.errors import UndertoneError
+from undertone.studies.build.lifecycle import set_status
+from undertone.studies.build.pipeline import build_study
+from undertone.studies.build.takes import study_from_takes
+from undertone.studies.design import DesignError, StudyFile, study_from_json
+from undertone.studies.design.templates import template_names
+from undertone.studies.sessions.casual_ratings import rate_casually
+from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store.tables import AdminUser, CasualRating, Event, Rating, Session, Stimulus, Study, System
+from undertone.studies.store.withdrawal import find_participant
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Any
 import anyio
 import httpx
 
-from app.sign_in import SignIn
-from app.sign_in_page import sign_in_router
-from studies.store import Database, migrate
 from tests.app.rate_site import Clock, make_site
 from tests.rating_study import add_study, design
+from undertone.app.auth.sign_in import SignIn
+from undertone.app.auth.sign_in_page import sign_in_router
+from undertone.studies.store import Database, migrate
 
 WRITERS = 60
 

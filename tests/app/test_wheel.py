@@ -50,7 +50,7 @@ def installed(wheel: Path) -> Path:
 def undertone(installed: Path, folder: Path, *words: object) -> str:
     """Standard output of a verb of the installed wheel, started in an empty folder."""
     environment = {**os.environ, "PYTHONPATH": str(installed), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-P", "-m", "app.command", *map(str, words)]
+    command = [sys.executable, "-P", "-m", "undertone", *map(str, words)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.work_folder import sweep, work_folder
+from undertone.app.server.work_folder import sweep, work_folder
 
 ROOT = Path(__file__).parent.parent.parent
 HOLD = """
 import sys, time
 from pathlib import Path
-from app.work_folder import work_folder
+from undertone.app.server.work_folder import work_folder
 with work_folder(Path(sys.argv[1])) as folder:
     (folder / "gradio").mkdir()
     (folder / "gradio" / "a-voice.wav").write_bytes(b"RIFF")

@@ -58,7 +58,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address that `undertone serve` prints, on a free port, once the model and the results are there."""
     data = tmp_path_factory.mktemp("studies")
-    command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(bundle), "--port", "0"]
+    command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(bundle), "--port", "0"]
     command += ["--data", str(data)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:

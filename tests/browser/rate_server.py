@@ -6,11 +6,11 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from app.rate import rate_router
-from app.sign_in import SignIn
-from app.sign_in_page import sign_in_router
-from studies.sessions import Sessions, load_secret
-from studies.store import Database, Places
+from undertone.app.auth.sign_in import SignIn
+from undertone.app.auth.sign_in_page import sign_in_router
+from undertone.app.rate import rate_router
+from undertone.studies.sessions import Sessions, load_secret
+from undertone.studies.store import Database, Places
 
 if __name__ == "__main__":
     places = Places.at(Path(sys.argv[1]))

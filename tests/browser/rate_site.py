@@ -12,9 +12,9 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
-from studies.sessions.headphones import right_answer, tone_orders
-from studies.store import Database
-from studies.store.tables import Rating, Session, Trial
+from undertone.studies.sessions.headphones import right_answer, tone_orders
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Rating, Session, Trial
 
 ROOT = Path(__file__).parent.parent.parent
 CLIP_SECONDS = 1.2

@@ -26,7 +26,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(bundle: Path, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server whose temporary files can be looked at."""
     data = tmp_path_factory.mktemp("studies")
-    command = [sys.executable, "-m", "app.command", "serve", "--bundle", str(bundle), "--port", "0"]
+    command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(bundle), "--port", "0"]
     command += ["--data", str(data)]
     environment = {**os.environ, "TMPDIR": str(temporary)}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from studies.sessions.headphones import right_answer, tone_orders
-from studies.store import Database, Places, migrate
 from tests.browser.axe_findings import serious_findings
 from tests.browser.rate_site import CLIP_SECONDS, RaterPage, RateServer
 from tests.rating_study import CONSENT, FULL_FLOW, HEADPHONES, add_study, design
+from undertone.studies.sessions.headphones import right_answer, tone_orders
+from undertone.studies.store import Database, Places, migrate
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {

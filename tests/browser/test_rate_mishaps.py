@@ -6,8 +6,6 @@ import pytest
 from playwright.sync_api import Route, expect
 from sqlalchemy import func, select
 
-from studies.store import Database
-from studies.store.tables import Participant, Session
 from tests.browser.rate_site import RaterPage
 from tests.browser.test_rate import (  # noqa: F401  fixtures
     PHONE,
@@ -20,6 +18,8 @@ from tests.browser.test_rate import (  # noqa: F401  fixtures
     server,
 )
 from tests.rating_study import CONSENT
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Participant, Session
 
 PAUSED = {"error": {"word": "read_only", "text": "The study is paused for a moment.", "wait_seconds": 0.1}}
 PORTAL = "<html><body>Welcome to the hotel. Sign in.</body></html>"

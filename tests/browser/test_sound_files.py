@@ -8,10 +8,10 @@ import av
 import pytest
 from playwright.sync_api import expect
 
-from engine.audio import SAMPLE_RATE_HZ
-from engine.formats import SUFFIXES
 from tests.browser.continue_site import Site
 from tests.clips import speechlike
+from undertone.engine.audio.formats import SUFFIXES
+from undertone.engine.audio.reading import SAMPLE_RATE_HZ
 
 Visit = Callable[..., Site]
 SECONDS = 4.0

@@ -2,7 +2,7 @@
 
 import torch
 
-from engine.config import (
+from undertone.engine.config import (
     DecoderConfig,
     EncoderConfig,
     FlowConfig,
@@ -10,7 +10,7 @@ from engine.config import (
     TransformerConfig,
     UtteranceConfig,
 )
-from engine.network import VAEGSLM
+from undertone.engine.network import VAEGSLM
 
 # heads, latent dims, kernel size, blocks of the decoder, skips
 SIZES = {

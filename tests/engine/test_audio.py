@@ -11,8 +11,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.audio import AudioLimits, check_prompt, cut, loudest_dbfs, read_audio, resample
-from engine.errors import AudioError
+from undertone.engine.audio.reading import AudioLimits, check_prompt, cut, loudest_dbfs, read_audio, resample
+from undertone.engine.errors import AudioError
 
 
 def tone(seconds: float = 2.0, rate_hz: int = 16_000, hz: float = 440.0) -> np.ndarray:

@@ -10,12 +10,12 @@ import soundfile
 import torch
 from lhotse import Recording
 
-import engine.audio
-from engine.audio import cut, read_audio
-from studies.design.recordings import read_sound
 from tests.engine.test_audio import encoded, encoded_with_av
-from train.corpora.cuts import cut_of, samples_of
-from train.corpora.source import Source
+from undertone.engine.audio import reading
+from undertone.engine.audio.reading import cut, read_audio
+from undertone.studies.build.recordings import read_sound
+from undertone.train.corpora.cuts import cut_of, samples_of
+from undertone.train.corpora.source import Source
 
 RATE_HZ = 48_000
 WRITTEN_BY_LIBSNDFILE = [
@@ -75,7 +75,7 @@ def assert_same_sound(ours: np.ndarray, theirs: np.ndarray) -> None:
 def test_blocks_of_any_size_read_what_a_second_decoder_reads(
     name: str, block_frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.audio, "BLOCK_FRAMES", block_frames)
+    monkeypatch.setattr(reading, "BLOCK_FRAMES", block_frames)
     waveform, rate_hz = read_audio(FILES[name])
     assert rate_hz == RATE_HZ
     assert_same_sound(waveform.numpy(), second_decoder(FILES[name]))
@@ -92,7 +92,7 @@ def test_a_range_is_the_same_part_of_the_second_decoders_samples(name: str) -> N
 def test_studies_read_what_a_second_decoder_reads(name: str, tmp_path: Path) -> None:
     path = tmp_path / "sound"
     path.write_bytes(FILES[name])
-    expected = engine.audio.resample(torch.from_numpy(second_decoder(FILES[name])), RATE_HZ).numpy()
+    expected = reading.resample(torch.from_numpy(second_decoder(FILES[name])), RATE_HZ).numpy()
     assert_same_sound(read_sound(path).numpy(), expected)
 
 

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from engine import Engine
-from engine.bench import bench, synthetic_voice
+from undertone.engine import Engine
+from undertone.engine.benchmark import bench, synthetic_voice
 
 
 def test_every_number_is_measured(tiny_folder: Path) -> None:

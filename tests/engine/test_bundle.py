@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.bundle import Bundle, BundleConfig, fingerprint, load_bundle, save_bundle
-from engine.config import GriffinLimConfig, HiFiGANConfig, HubertConfig, PhoneticConfig
-from engine.errors import BundleError
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.engine.bundle import Bundle, BundleConfig, fingerprint, load_bundle, save_bundle
+from undertone.engine.config import GriffinLimConfig, HiFiGANConfig, HubertConfig, PhoneticConfig
+from undertone.engine.errors import BundleError
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Engine
-from engine.bundle import Bundle, load_bundle
-from engine.config import SourceFilterConfig
-from engine.decode import BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
-from engine.sampling import Sampling
-from engine.vocoders import SourceFilter
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
+from undertone.engine import Engine
+from undertone.engine.bundle import Bundle, load_bundle
+from undertone.engine.config import SourceFilterConfig
+from undertone.engine.decode import BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
+from undertone.engine.sampling import Sampling
+from undertone.engine.vocoders import SourceFilter
 
 T = 400
 DEMO = Path(__file__).parents[2] / "assets" / "demo"

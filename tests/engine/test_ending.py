@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.ending import SAMPLE_RATE_HZ, VoiceActivity, VoiceEnd, last_speech_end
+from undertone.engine.audio.voice_activity import SAMPLE_RATE_HZ, VoiceActivity, VoiceEnd, last_speech_end
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,8 @@ def test_the_rule_for_the_last_segment(segments: list[tuple[int, int]], end: int
 
 def test_the_number_of_threads_is_left_alone() -> None:
     code = (
-        "import torch; torch.set_num_threads(2); from engine.ending import VoiceActivity; VoiceActivity.load(); "
+        "import torch; torch.set_num_threads(2); from undertone.engine.audio.voice_activity import VoiceActivity; "
+        "VoiceActivity.load(); "
         "assert torch.get_num_threads() == 2"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import AudioError, Chunk, Engine, Sampling, SettingsError, Speech, Take
-from engine.ending import VoiceEnd
+from undertone.engine import AudioError, Chunk, Engine, Sampling, SettingsError, Speech, Take
+from undertone.engine.audio.voice_activity import VoiceEnd
 
 RATE = 16_000
 
@@ -210,7 +210,9 @@ def test_the_end_of_the_voice_cuts_the_take(engine: Engine, speech: Speech, monk
     whole = engine.continue_(speech, 4.0, Sampling(end="never"), seed=2)
     assert whole.ended == "limit"
     said = 3.5 * RATE
-    monkeypatch.setattr("engine.ending._segments", lambda _, samples: [(0, int(min(samples, said)))])
+    monkeypatch.setattr(
+        "undertone.engine.audio.voice_activity._segments", lambda _, samples: [(0, int(min(samples, said)))]
+    )
     cut = engine.continue_(speech, 4.0, Sampling(end="voice"), seed=2)
     assert cut.ended == "voice"
     assert cut.speech.num_frames == np.ceil((said + 0.25 * RATE) / 320)
@@ -228,7 +230,7 @@ def test_a_silent_continuation_keeps_its_shortest_length(engine: Engine, speech:
 
 def test_voices_are_heard_per_take(engine: Engine, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[VoiceEnd] = []
-    monkeypatch.setattr("engine.stream.VoiceEnd", lambda *a, **k: made.append(VoiceEnd(*a, **k)) or made[-1])
+    monkeypatch.setattr("undertone.engine.stream.VoiceEnd", lambda *a, **k: made.append(VoiceEnd(*a, **k)) or made[-1])
     engine.takes(speech, 0.5, Sampling(end="voice"), seed=1, num_takes=3)
     assert len({id(end) for end in made}) == 3
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.bundle import load_bundle
-from engine.generate import Draft, generate
-from engine.network import VAEGSLM
-from engine.noise import SeededNoise
-from engine.sampling import Sampling, token_probabilities
+from undertone.engine.bundle import load_bundle
+from undertone.engine.generate import Draft, generate
+from undertone.engine.network import VAEGSLM
+from undertone.engine.noise import SeededNoise
+from undertone.engine.sampling import Sampling, token_probabilities
 
 PROMPT_FRAMES, NUM_FRAMES = 20, 30
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import Engine, Sampling, SettingsError
-from engine.bundle import load_bundle, save_bundle
-from engine.network import VAEGSLM
-from engine.noise import SeededNoise
-from engine.prosody import resynthesise
-from engine.speech import Speech
 from tests.engine.network_sizes import random_model, sized_config
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.engine import Engine, Sampling, SettingsError
+from undertone.engine.bundle import load_bundle, save_bundle
+from undertone.engine.network import VAEGSLM
+from undertone.engine.noise import SeededNoise
+from undertone.engine.prosody import resynthesise
+from undertone.engine.speech import Speech
 
 VELOCITY = {"prediction": "velocity", "input_scale": 1.0, "clamp_range": (-6.5, 4.0)}  # noise is mostly clamped
 

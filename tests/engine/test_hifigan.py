@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.checkpoints import fold_weight_norm
-from engine.config import HiFiGANConfig, MelConfig
-from engine.vocoders import build_vocoder
-from engine.vocoders.hifigan import HiFiGAN
+from undertone.engine.checkpoints import fold_weight_norm
+from undertone.engine.config import HiFiGANConfig, MelConfig
+from undertone.engine.vocoders import build_vocoder
+from undertone.engine.vocoders.hifigan import HiFiGAN
 
 CONFIGS = {
     "8,5,4,2": HiFiGANConfig(

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.config import HubertConfig
-from engine.errors import AudioError, BundleError
-from engine.tokenizers import build_tokenizer
-from engine.tokenizers.hubert import HubertTokenizer
 from tests.engine.published_files import huggingface_hubert
+from undertone.engine.config import HubertConfig
+from undertone.engine.errors import AudioError, BundleError
+from undertone.engine.tokenizers import build_tokenizer
+from undertone.engine.tokenizers.hubert import HubertTokenizer
 
 CONFIG = HubertConfig(num_units=12, feature_dim=32, num_layers=2, num_heads=4, feedforward_dim=48)
 

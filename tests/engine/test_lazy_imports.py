@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-import engine
+from undertone import engine
 
 ROOT = Path(__file__).parent.parent.parent
 WITHOUT_A_MODEL = (
-    "engine.take_settings",
-    "engine.wav",
-    "studies.sessions",
-    "studies.store.opening",
-    "studies.design.casual",
-    "studies.design.takes",
-    "app.rate",
-    "app.sign_in_page",
-    "app.laboratory",
+    "undertone.engine.take_settings",
+    "undertone.engine.audio.wav",
+    "undertone.studies.sessions",
+    "undertone.studies.store.startup",
+    "undertone.studies.sessions.casual_ratings",
+    "undertone.studies.build.takes",
+    "undertone.app.rate",
+    "undertone.app.auth.sign_in_page",
+    "undertone.app.laboratory",
 )
 
 

@@ -10,13 +10,13 @@ import pytest
 import soundfile
 import torch
 
-from engine.audio import read_audio, resample
-from engine.mono_buffer import MOST_SAMPLES, MonoBuffer
+from undertone.engine.audio.mono_buffer import MOST_SAMPLES, MonoBuffer
+from undertone.engine.audio.reading import read_audio, resample
 
 ROOT = Path(__file__).parent.parent.parent
 MEASURE = """
 import resource, sys
-from engine.audio import AudioLimits, read_audio
+from undertone.engine.audio.reading import AudioLimits, read_audio
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 read_audio(sys.argv[1], AudioLimits(max_file_seconds=float(sys.argv[2])))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.config import DecoderConfig, ModelConfig
-from engine.errors import SettingsError
-from engine.network import VAEGSLM, Gaussian, favour_single_frames, losses, solvers, total
-from engine.network.attention import causal_attention
-from engine.network.depthwise import DepthwiseConv
-from engine.network.layers import ChannelNorm, length_mask
-from engine.network.schedule import Schedule
-from engine.noise import BatchNoise, SeededNoise
 from tests.engine.network_sizes import SIZES, random_model, sized_config
+from undertone.engine.config import DecoderConfig, ModelConfig
+from undertone.engine.errors import SettingsError
+from undertone.engine.network import VAEGSLM, Gaussian, favour_single_frames, losses, solvers, total
+from undertone.engine.network.attention import causal_attention
+from undertone.engine.network.depthwise import DepthwiseConv
+from undertone.engine.network.layers import ChannelNorm, length_mask
+from undertone.engine.network.schedule import Schedule
+from undertone.engine.noise import BatchNoise, SeededNoise
 
 
 @pytest.fixture(params=list(SIZES))

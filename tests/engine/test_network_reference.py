@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.network import VAEGSLM
-from engine.network.losses import log_densities
-from engine.noise import BatchNoise
-from engine.published import to_published
 from tests.engine import naive
 from tests.engine.network_sizes import SIZES, random_model, sized_config
+from undertone.engine.network import VAEGSLM
+from undertone.engine.network.losses import log_densities
+from undertone.engine.noise import BatchNoise
+from undertone.engine.published import to_published
 
 
 @pytest.fixture(params=list(SIZES))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.noise import BatchNoise, SeededNoise, inverse_cdf
+from undertone.engine.noise import BatchNoise, SeededNoise, inverse_cdf
 
 
 def test_a_row_of_a_batch_gets_the_draws_of_its_seed_alone() -> None:

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from engine.config import DecoderConfig
-from engine.network import VAEGSLM, Diffusion, losses
-from engine.noise import BatchNoise
 from tests.tiny_bundle import tiny_model_config
+from undertone.engine.config import DecoderConfig
+from undertone.engine.network import VAEGSLM, Diffusion, losses
+from undertone.engine.noise import BatchNoise
 
 
 def decoder_with(prediction: str) -> Diffusion:

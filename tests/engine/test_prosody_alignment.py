@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Engine, SettingsError, Speech
-from engine.prosody import align, morph_frames, transfer_latents, unit_distances
-from engine.prosody.alignment import STRETCH_COST
+from undertone.engine import Engine, SettingsError, Speech
+from undertone.engine.prosody import align, morph_frames, transfer_latents, unit_distances
+from undertone.engine.prosody.alignment import STRETCH_COST
 
 tokens_of_speech = st.lists(st.integers(0, 3), min_size=1, max_size=7)
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import SettingsError
-from engine.prosody import DimensionEdit, DirectionEdit, LatentEdit, LatentStatistics, apply_edit
+from undertone.engine import SettingsError
+from undertone.engine.prosody import DimensionEdit, DirectionEdit, LatentEdit, LatentStatistics, apply_edit
 
 T, Z = 100, 4  # two seconds
 STATISTICS = LatentStatistics(

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import Engine, Sampling, SettingsError, Speech
-from engine.decode import BLOCK_FRAMES
-from engine.prosody import (
+from tests.clips import speechlike
+from tests.tiny_bundle import NUM_TOKENS
+from undertone.engine import Engine, Sampling, SettingsError, Speech
+from undertone.engine.decode import BLOCK_FRAMES
+from undertone.engine.prosody import (
     DRAFT_STEPS,
     Cancelled,
     DimensionEdit,
@@ -31,8 +33,6 @@ from engine.prosody import (
     replay_take,
     resynthesise,
 )
-from tests.clips import speechlike
-from tests.tiny_bundle import NUM_TOKENS
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
 RATE_HZ = 16_000

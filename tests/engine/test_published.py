@@ -10,17 +10,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.bundle import load_bundle
-from engine.config import ModelConfig
-from engine.errors import BundleError
-from engine.generate import generate
-from engine.network import VAEGSLM
-from engine.published import Published, import_bundle, import_published, to_published
-from engine.published.checkpoints import find_checkpoint
-from engine.published.configs import model_config, vocoder_config
-from engine.published.convert import read_model
-from engine.published.names import DIFFUSION_TABLES
-from engine.sampling import Sampling
 from tests.engine.published_files import (
     huggingface_hubert,
     write_kmeans,
@@ -29,6 +18,17 @@ from tests.engine.published_files import (
     write_vocoder,
 )
 from tests.golden.golden import FULL, RecordedNoise, close, golden
+from undertone.engine.bundle import load_bundle
+from undertone.engine.config import ModelConfig
+from undertone.engine.errors import BundleError
+from undertone.engine.generate import generate
+from undertone.engine.network import VAEGSLM
+from undertone.engine.published import Published, import_bundle, import_published, to_published
+from undertone.engine.published.checkpoints import find_checkpoint
+from undertone.engine.published.configs import model_config, vocoder_config
+from undertone.engine.published.convert import read_model
+from undertone.engine.published.names import DIFFUSION_TABLES
+from undertone.engine.sampling import Sampling
 
 
 @pytest.fixture

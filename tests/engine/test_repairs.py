@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio import check_prompt, read_audio
-from engine.errors import AudioError
-from engine.repairs import remove_offset, to_full_scale
 from tests.engine.test_audio import encoded, tone
+from undertone.engine.audio.reading import check_prompt, read_audio
+from undertone.engine.audio.repairs import remove_offset, to_full_scale
+from undertone.engine.errors import AudioError
 
 VOICE = torch.from_numpy(tone(hz=220.0) * np.hanning(32_000).astype(np.float32))
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.config import SourceFilterConfig
-from engine.mel import LogMel
-from engine.vocoders import SourceFilter, build_vocoder
-from engine.vocoders.excitation import NOISE_SAMPLES, anchors, cycles, noise, noise_table, pulses
+from undertone.engine.config import SourceFilterConfig
+from undertone.engine.mel import LogMel
+from undertone.engine.vocoders import SourceFilter, build_vocoder
+from undertone.engine.vocoders.excitation import NOISE_SAMPLES, anchors, cycles, noise, noise_table, pulses
 
 HOP = 320
 SMALL = SourceFilterConfig(

@@ -9,9 +9,9 @@ import soundfile
 import torch
 from torch import Tensor
 
-from engine import Engine, Sampling, SettingsError, TakeSettings
-from engine.saved import wav_bytes
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.engine import Engine, Sampling, SettingsError, TakeSettings
+from undertone.engine.saved import wav_bytes
 
 RATE = 16_000
 

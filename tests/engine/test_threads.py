@@ -10,7 +10,7 @@ from tests.tiny_bundle import make_tiny_bundle
 
 ASK = (
     "import sys, torch; torch.set_num_threads(2); "
-    "from engine import Engine, settle_threads; engine = Engine.from_pretrained(sys.argv[1]); "
+    "from undertone.engine import Engine, settle_threads; engine = Engine.from_pretrained(sys.argv[1]); "
     "print(settle_threads(engine), torch.get_num_threads())"
 )
 

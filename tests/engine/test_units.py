@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.config import HubertConfig, PhonePartsConfig, PhoneticConfig
-from engine.tokenizers import cheapest_units, nearest_centroid, unit_names
-from engine.tokenizers.phonetic import PhoneticTokenizer
+from undertone.engine.config import HubertConfig, PhonePartsConfig, PhoneticConfig
+from undertone.engine.tokenizers import cheapest_units, nearest_centroid, unit_names
+from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 
 
 def cost(features: torch.Tensor, centroids: torch.Tensor, units: list[int], steps: torch.Tensor) -> float:

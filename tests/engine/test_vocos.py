@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.config import GriffinLimConfig, MelConfig, VocosConfig
-from engine.mel import LogMel
-from engine.vocoders import GriffinLim, Vocos, build_vocoder
+from undertone.engine.config import GriffinLimConfig, MelConfig, VocosConfig
+from undertone.engine.mel import LogMel
+from undertone.engine.vocoders import GriffinLim, Vocos, build_vocoder
 
 HOP_SAMPLES = 320
 SMALL = VocosConfig(channels=32, hidden_channels=64, num_layers=2)

@@ -10,12 +10,12 @@ from transformers import WhisperConfig as PublishedConfig
 from transformers import WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperEncoder as PublishedEncoder
 
-from engine.config import PhonePartsConfig, WhisperConfig
-from engine.errors import BundleError
-from engine.tokenizers import build_tokenizer, unit_names
-from engine.tokenizers.whisper import WhisperTokenizer
-from engine.tokenizers.whisper_encoder import WhisperEncoder, WhisperLogMel
-from engine.tokenizers.whisper_weights import load_whisper, read_whisper, whisper_sizes
+from undertone.engine.config import PhonePartsConfig, WhisperConfig
+from undertone.engine.errors import BundleError
+from undertone.engine.tokenizers import build_tokenizer, unit_names
+from undertone.engine.tokenizers.whisper import WhisperTokenizer
+from undertone.engine.tokenizers.whisper_encoder import WhisperEncoder, WhisperLogMel
+from undertone.engine.tokenizers.whisper_weights import load_whisper, read_whisper, whisper_sizes
 
 SMALL = WhisperConfig(
     num_units=6, dim=128, num_layers=2, num_heads=2, feedforward_dim=96, max_frames=60, context_frames=10

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.yaml_text import YamlError, parse_yaml, read_yaml
+from undertone.engine.yaml_text import YamlError, parse_yaml, read_yaml
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -14,11 +14,11 @@ import yaml
 from safetensors.torch import load, load_file
 from torch import Tensor
 
-from engine.config import HiFiGANConfig, ModelConfig
-from engine.network import VAEGSLM
-from engine.network.layers import length_mask
-from engine.published.configs import model_config, vocoder_config
-from engine.published.names import published_name
+from undertone.engine.config import HiFiGANConfig, ModelConfig
+from undertone.engine.network import VAEGSLM
+from undertone.engine.network.layers import length_mask
+from undertone.engine.published.configs import model_config, vocoder_config
+from undertone.engine.published.names import published_name
 
 HERE = Path(__file__).parent
 FULL = HERE.parents[2] / "shared" / "golden"

@@ -7,8 +7,8 @@ import shutil
 from safetensors.torch import save
 from torch import Tensor
 
-from engine.published.names import DIFFUSION_TABLES
 from tests.golden.golden import FULL, REDUCED, read_full
+from undertone.engine.published.names import DIFFUSION_TABLES
 
 KEEP = (
     "pad/in/",

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.network import VAEGSLM, TrainingForward, losses, total
-from engine.network.layers import length_mask, masked
-from engine.network.losses import log_densities
-from engine.published.names import published_name
 from tests.golden.golden import RecordedNoise, close, golden
+from undertone.engine.network import VAEGSLM, TrainingForward, losses, total
+from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.network.losses import log_densities
+from undertone.engine.published.names import published_name
 
 CASES = ("pad", "nopad")
 

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from engine.network import losses, total
-from engine.published.names import published_name
 from tests.golden.golden import RecordedNoise, close, golden
-from train.vae_gslm import ModelRecipe, parameter_groups
+from undertone.engine.network import losses, total
+from undertone.engine.published.names import published_name
+from undertone.train.model.recipe import ModelRecipe
+from undertone.train.model.stage import parameter_groups
 
 PUBLISHED_STEPS = 1_200_000
 

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from engine.checkpoints import fold_weight_norm
-from engine.config import MelConfig
-from engine.mel import LogMel, denormalise, normalise
-from engine.network.alibi import AlibiBias, alibi_slopes
-from engine.network.layers import length_mask, masked
-from engine.tokenizers.units import nearest_centroid
-from engine.vocoders.hifigan import HiFiGAN
 from tests.golden.golden import close, golden
+from undertone.engine.checkpoints import fold_weight_norm
+from undertone.engine.config import MelConfig
+from undertone.engine.mel import LogMel, denormalise, normalise
+from undertone.engine.network.alibi import AlibiBias, alibi_slopes
+from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.tokenizers.units import nearest_centroid
+from undertone.engine.vocoders.hifigan import HiFiGAN
 
 
 @torch.no_grad()

@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from studies.store import Database, migrate
 from tests.postgresql import SUPERUSER, NoPostgresqlError, temporary_cluster, url_of
+from undertone.studies.store import Database, migrate
 
 _numbers = itertools.count()
 

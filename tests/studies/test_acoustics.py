@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from engine import pitch as pitch_module
-from studies.acoustics import energy_db, level, num_frames, pitch
 from tests.clips import speechlike
+from undertone.engine import pitch as pitch_module
+from undertone.engine.acoustics import energy_db, level, num_frames, pitch
 
 
 def harmonic_tone(hz: torch.Tensor) -> torch.Tensor:

@@ -9,22 +9,23 @@ import pytest
 import soundfile
 import torch
 
-from engine import Engine, Sampling, load_bundle
-from engine.bundle import BundleConfig, read_config
-from engine.network import losses
-from engine.noise import SeededNoise
-from studies import evaluation as module
-from studies.errors import MeasureError
-from studies.evaluation import evaluate, evaluate_bundle
-from studies.heldout import Seconds, held_out_clips, other_recordings
-from studies.likelihood import clip_likelihood
-from studies.listeners import Ears, in_background
-from studies.model_card import evaluation_of
-from studies.others import OtherSystem
-from studies.renderings import SYSTEMS
-from studies.scores import Evaluation
 from tests.speechlike import voice
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
+from undertone.engine import Engine, Sampling, load_bundle
+from undertone.engine.bundle import BundleConfig, read_config
+from undertone.engine.network import losses
+from undertone.engine.noise import SeededNoise
+from undertone.studies.errors import MeasureError
+from undertone.studies.evaluation import evaluate as module
+from undertone.studies.evaluation.evaluate import evaluate, evaluate_bundle
+from undertone.studies.evaluation.jobs import Ears
+from undertone.studies.evaluation.model_card import evaluation_of
+from undertone.studies.evaluation.other_systems import OtherSystem
+from undertone.studies.evaluation.results import Evaluation
+from undertone.studies.evaluation.systems import SYSTEMS
+from undertone.studies.measures.heldout import Seconds, held_out_clips, other_recordings
+from undertone.studies.measures.likelihood import clip_likelihood
+from undertone.studies.measures.workers import in_background
 
 DEAF = Ears(words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"})
 FAST = Sampling(steps=2)

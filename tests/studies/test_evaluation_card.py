@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engine import Sampling, load_bundle
-from engine.bundle import Bundle
-from engine.config import WhisperConfig
-from studies.card_tables import CONTINUED, LIKENESS, PREDICTED, UNDERSTOOD, summary_rows
-from studies.intervals import Estimate
-from studies.lexical import LexicalAccuracy
-from studies.likelihood import Likelihood
-from studies.model_card import evaluation_of, model_card, write_measured
-from studies.renderings import SYSTEMS
-from studies.scores import Evaluation, Speed
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.engine import Sampling, load_bundle
+from undertone.engine.bundle import Bundle
+from undertone.engine.config import WhisperConfig
+from undertone.studies.evaluation.card_tables import CONTINUED, LIKENESS, PREDICTED, UNDERSTOOD, summary_rows
+from undertone.studies.evaluation.model_card import evaluation_of, model_card, write_measured
+from undertone.studies.evaluation.results import Evaluation, Speed
+from undertone.studies.evaluation.systems import SYSTEMS
+from undertone.studies.lexical.scoring import LexicalAccuracy
+from undertone.studies.measures.intervals import Estimate
+from undertone.studies.measures.likelihood import Likelihood
 
 
 class Numbers:

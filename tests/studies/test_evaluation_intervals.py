@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studies.intervals import Share, estimate
+from undertone.studies.measures.intervals import Share, estimate
 
 
 def clustered(random: np.random.Generator, clusters: int, clips: int, between: float, within: float) -> np.ndarray:

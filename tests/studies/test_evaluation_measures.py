@@ -7,13 +7,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from studies import intelligibility, similarity
-from studies.distances import Reference
-from studies.errors import NotInstalledError
-from studies.intelligibility import Transcript, Word, character_errors, normalised, transcribe, word_errors
-from studies.intervals import Share
-from studies.similarity import INSTALL, SpeakerEncoder
 from tests.speechlike import voice
+from undertone.studies.errors import NotInstalledError
+from undertone.studies.measures import intelligibility
+from undertone.studies.measures import speaker_similarity as similarity
+from undertone.studies.measures.distances import Reference
+from undertone.studies.measures.intelligibility import (
+    Transcript,
+    Word,
+    character_errors,
+    normalised,
+    transcribe,
+    word_errors,
+)
+from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.speaker_similarity import INSTALL, SpeakerEncoder
 
 needs_encoder = pytest.mark.skipif(importlib.util.find_spec("resemblyzer") is None, reason=f"needs `{INSTALL}`")
 

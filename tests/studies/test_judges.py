@@ -6,12 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import read_audio
-from studies.errors import MeasureError, NotInstalledError
-from studies.intervals import Share
-from studies.listeners import Ears, Heard
-from studies.quality import dnsmos
-from studies.whisper import FOLDER_VARIABLE, NEEDED_FILES, Reading, read, spelt_out, whisper_folder
+from undertone.engine import read_audio
+from undertone.studies.errors import MeasureError, NotInstalledError
+from undertone.studies.evaluation.jobs import Ears, Heard
+from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.quality import dnsmos
+from undertone.studies.measures.whisper_asr import (
+    FOLDER_VARIABLE,
+    NEEDED_FILES,
+    Reading,
+    read,
+    spelt_out,
+    whisper_folder,
+)
 
 CLIP = Path(__file__).parents[2] / "assets" / "examples" / "a-storyteller.wav"
 

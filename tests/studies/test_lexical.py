@@ -10,16 +10,24 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from engine.bundle import load_bundle
-from engine.engine import Engine
-from engine.network import VAEGSLM, Gaussian
-from studies.errors import MeasureError
-from studies.lexical import ClipFrames, LexicalPair, gathered, lexical_accuracy, nats, read_pairs, spoken_tokens
-from studies.lexical_frames import PreparedFrames, RecordedFrames
-from studies.lexical_report import app, exported_model
 from tests.speechlike import voice
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle, tiny_model_config
-from train.prepare import prepare
+from undertone.app.cli.lexical import app, exported_model
+from undertone.engine.bundle import load_bundle
+from undertone.engine.engine import Engine
+from undertone.engine.network import VAEGSLM, Gaussian
+from undertone.studies.errors import MeasureError
+from undertone.studies.lexical.frames import PreparedFrames, RecordedFrames
+from undertone.studies.lexical.scoring import (
+    ClipFrames,
+    LexicalPair,
+    gathered,
+    lexical_accuracy,
+    nats,
+    read_pairs,
+    spoken_tokens,
+)
+from undertone.train.data.prepare import prepare
 
 PAIR = {
     "kind": "alone",

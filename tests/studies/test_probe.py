@@ -8,26 +8,26 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from app.command import app
-from engine import Engine, Sampling
-from engine.bundle import fingerprint, load_bundle
-from engine.errors import BundleError
-from engine.probe import Effect, Measured, ProbeReport, load_probe, monotone, reach
-from engine.prosody import DimensionEdit, LatentEdit, reference_statistics, resynthesise
-from studies.errors import MeasureError
-from studies.heldout import Seconds
-from studies.others import OtherSystem
-from studies.probe import probe_bundle, stored_report
-from studies.probe_attributes import CLIP_ATTRIBUTES
-from studies.probe_clips import clips_of
-from studies.probe_directions import TARGETS
-from studies.probe_names import distinct, importance, named
-from studies.probe_plot import write_plot
-from studies.probe_report import MIN_CLIP_SHARE, SIGMAS, dimension_edits, grouped
-from studies.probe_sweep import render, sweep
 from tests.clips import speechlike, write_wav16
 from tests.engine.test_audio import encoded_with_av
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.cli.main import app
+from undertone.engine import Engine, Sampling
+from undertone.engine.bundle import fingerprint, load_bundle
+from undertone.engine.errors import BundleError
+from undertone.engine.probe import Effect, Measured, ProbeReport, load_probe, monotone, reach
+from undertone.engine.prosody import DimensionEdit, LatentEdit, reference_statistics, resynthesise
+from undertone.studies.errors import MeasureError
+from undertone.studies.evaluation.other_systems import OtherSystem
+from undertone.studies.measures.heldout import Seconds
+from undertone.studies.probe.attributes import CLIP_ATTRIBUTES
+from undertone.studies.probe.clips import clips_of
+from undertone.studies.probe.directions import TARGETS
+from undertone.studies.probe.names import distinct, importance, named
+from undertone.studies.probe.plot import write_plot
+from undertone.studies.probe.report import MIN_CLIP_SHARE, SIGMAS, dimension_edits, grouped
+from undertone.studies.probe.run import probe_bundle, stored_report
+from undertone.studies.probe.sweep import render, sweep
 
 FAST = Sampling(steps=1)
 

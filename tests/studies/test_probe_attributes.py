@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studies.probe_attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES, changes, frame_attributes, tracks
+from undertone.studies.probe.attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES, changes, frame_attributes, tracks
 
 
 def vowel(f0_hz: float = 140.0, gain: float = 1.0, slope_db: float = -6.0, seconds: float = 2.0) -> Tensor:

@@ -5,11 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import Engine, read_audio
-from engine.probe import monotone, reach
-from engine.prosody import DimensionEdit, LatentEdit, LatentStatistics, apply_edit, draft, reference_statistics
-from studies.acoustics import energy_db
-from studies.probe_sweep import render
+from undertone.engine import Engine, read_audio
+from undertone.engine.acoustics import energy_db
+from undertone.engine.probe import monotone, reach
+from undertone.engine.prosody import (
+    DimensionEdit,
+    LatentEdit,
+    LatentStatistics,
+    apply_edit,
+    draft,
+    reference_statistics,
+)
+from undertone.studies.probe.sweep import render
 
 ASSETS = Path(__file__).parents[2] / "assets"
 DEMO = ASSETS / "demo"

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine import Speech
-from engine.probe import Effect, Effects, LatentStatistics
-from engine.prosody import DirectionEdit, LatentEdit, apply_edit
-from studies.probe_clips import Material
-from studies.probe_directions import TARGETS, Candidate, by_regression, by_response, kept
-from studies.probe_report import SIGMAS
+from undertone.engine import Speech
+from undertone.engine.probe import Effect, Effects, LatentStatistics
+from undertone.engine.prosody import DirectionEdit, LatentEdit, apply_edit
+from undertone.studies.probe.clips import Material
+from undertone.studies.probe.directions import TARGETS, Candidate, by_regression, by_response, kept
+from undertone.studies.probe.report import SIGMAS
 
 NUM_CLIPS, FRAMES, Z = 6, 80, 4
 

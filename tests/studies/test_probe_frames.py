@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studies.probe_frames import Frames, correlations, directions, linear_probe, numbered, readout
+from undertone.studies.probe.linear_probes import Frames, correlations, directions, linear_probe, numbered, readout
 
 CLIPS, FRAMES, Z = 12, 60, 4
 

@@ -8,11 +8,11 @@ import soundfile
 
 from tests.speechlike import voice
 from tests.train.tiny_recipes import TOKENIZER
-from train.export import load_tokenizer
-from train.phones import Lexicon
-from train.prepare import prepare
-from train.runs import run_tokenizer
-from train.tokens import assign_tokens
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.data.prepare import prepare
+from undertone.train.export import load_tokenizer
+from undertone.train.runs.stages import run_tokenizer
+from undertone.train.tokenizer.assign_tokens import assign_tokens
 
 WORDS = ("the cat sat", "a dog ran", "we saw the sea", "one red hat", "the old man ran")
 LEXICON = """\

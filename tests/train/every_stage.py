@@ -5,17 +5,17 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from engine.config import PhonePartsConfig
 from tests.train.test_demo import VOCODER
 from tests.train.tiny_recipes import MODEL, TOKENIZER, untrained_weights
-from train.loop import Budget, run
-from train.phone_parts import num_parts_of
-from train.phones import Lexicon
-from train.text.phones_first import PhoneStage
-from train.text.prose import read_prose
-from train.tokenizer import TokenizerStage
-from train.vae_gslm import ModelStage
-from train.vocoder import VocoderStage
+from undertone.engine.config import PhonePartsConfig
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.loop.run import Budget, run
+from undertone.train.model.stage import ModelStage
+from undertone.train.text.phone_pretraining import PhoneStage
+from undertone.train.text.prose import read_prose
+from undertone.train.tokenizer.phone_parts import num_parts_of
+from undertone.train.tokenizer.stage import TokenizerStage
+from undertone.train.vocoder.stage import VocoderStage
 
 
 def train(prepared: Path, lexicon_folder: Path, tokens: Path, text: Path, out: Path) -> None:

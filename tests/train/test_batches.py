@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.batches import FrameBatches
+from undertone.train.data.batches import FrameBatches
 
 LENGTHS = st.lists(st.integers(1, 400), min_size=1, max_size=60)
 

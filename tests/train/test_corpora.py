@@ -9,10 +9,10 @@ from lhotse import CutSet
 from lhotse.recipes import prepare_librilight, prepare_librispeech, prepare_ljspeech
 
 from tests.speechlike import voice
-from train.corpora import CorpusError, Source, layout_of, read_layout
-from train.corpora.cuts import cut_of, read_cuts, samples_of, speaker_of, split_of, text_of
-from train.corpora.librivox import joined_stretches
-from train.corpora.manifest import Manifest, cuts_of_corpus, write_manifest
+from undertone.train.corpora import CorpusError, Source, layout_of, read_layout
+from undertone.train.corpora.cuts import cut_of, read_cuts, samples_of, speaker_of, split_of, text_of
+from undertone.train.corpora.librivox import joined_stretches
+from undertone.train.corpora.manifest import Manifest, cuts_of_corpus, write_manifest
 
 RATE_HZ = 16_000
 

@@ -9,12 +9,12 @@ import pytest
 import soundfile
 
 from tests.speechlike import voice
-from train.corpora import CorpusError, Notes, Source, layout_of, read_layout
-from train.corpora.channels import one_voice
-from train.corpora.cuts import cut_of, samples_of
-from train.corpora.manifest import Manifest, cuts_of_corpus, write_manifest
-from train.prepare import prepare
-from train.report import read_report, summary
+from undertone.train.corpora import CorpusError, Notes, Source, layout_of, read_layout
+from undertone.train.corpora.channels import one_voice
+from undertone.train.corpora.cuts import cut_of, samples_of
+from undertone.train.corpora.manifest import Manifest, cuts_of_corpus, write_manifest
+from undertone.train.data.corpus_report import read_report, summary
+from undertone.train.data.prepare import prepare
 
 RATE_HZ = 16_000
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.bundle import load_bundle
-from engine.config import PhonePartsConfig, VocosConfig
-from engine.errors import SettingsError
-from engine.tokenizers import PARTS_OF_PHONE
 from tests.train.tiny_recipes import MODEL, TOKENIZER
-from train.demo import DemoRecipes, licence_of, train_demo
-from train.export import WEIGHTS
-from train.phones import Lexicon
-from train.run_recipe import keep_recipe
-from train.vae_gslm import LANGUAGE, SOUND
-from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe
+from undertone.engine.bundle import load_bundle
+from undertone.engine.config import PhonePartsConfig, VocosConfig
+from undertone.engine.errors import SettingsError
+from undertone.engine.tokenizers import PARTS_OF_PHONE
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.export import WEIGHTS
+from undertone.train.loop.kept_recipe import keep_recipe
+from undertone.train.model.recipe import LANGUAGE, SOUND
+from undertone.train.runs.demo_bundle import DemoRecipes, licence_of, train_demo
+from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe
 
 VOCODER = VocoderRecipe(
     generator=VocosConfig(channels=32, hidden_channels=64, num_layers=2),

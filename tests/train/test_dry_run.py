@@ -9,11 +9,12 @@ import torch
 
 from tests.train.peak import peak_bytes
 from tests.train.tiny_recipes import MODEL
-from train.clock import Budget
-from train.compiling import CompiledOrPlain
-from train.dry_run import dry_run, parameters_by_part, steps_of
-from train.recipes import load_recipe_of
-from train.vae_gslm import ModelRecipe, build_network
+from undertone.train.loop.budget import Budget
+from undertone.train.loop.compiling import CompiledOrPlain
+from undertone.train.model.recipe import ModelRecipe
+from undertone.train.model.stage import build_network
+from undertone.train.recipes import load_recipe_of
+from undertone.train.runs.dry_run import dry_run, parameters_by_part, steps_of
 
 SIZES = [
     "steps=2",
@@ -33,9 +34,9 @@ from pathlib import Path
 from accelerate import Accelerator
 from tests.train.peak import peak_bytes
 from tests.train.tiny_recipes import MODEL
-from train.dry_run import write_made_up_corpus
-from train.recipes import load_recipe
-from train.vae_gslm import ModelStage
+from undertone.train.runs.dry_run import write_made_up_corpus
+from undertone.train.recipes import load_recipe
+from undertone.train.model.stage import ModelStage
 
 accelerator = Accelerator(cpu=True)
 for recipe in (MODEL, load_recipe("librispeech-960", sys.argv[1:])):  # the first one loads what is loaded on first use

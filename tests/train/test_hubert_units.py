@@ -10,14 +10,21 @@ from safetensors.torch import save_file
 from transformers import HubertConfig as TheirConfig
 from transformers import HubertModel
 
-from engine.bundle import load_bundle
-from engine.config import HubertConfig
-from engine.tokenizers import nearest_centroid
-from engine.tokenizers.hubert import HubertTokenizer
 from tests.speechlike import voice
-from train.export import load_tokenizer, trained_numbers
-from train.features import HubertFeatures
-from train.hubert_units import (
+from undertone.engine.bundle import load_bundle
+from undertone.engine.config import HubertConfig
+from undertone.engine.tokenizers import nearest_centroid
+from undertone.engine.tokenizers.hubert import HubertTokenizer
+from undertone.train.data.pool import load_pool, shard_numbers
+from undertone.train.data.prepare import PreparedCorpus
+from undertone.train.data.shards import prepare_shards
+from undertone.train.data.unit_ids import TokenFile
+from undertone.train.export import load_tokenizer, trained_numbers
+from undertone.train.model.windows import WindowSampler
+from undertone.train.runs.stages import run_hubert
+from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.clip_features import HubertFeatures
+from undertone.train.tokenizer.hubert_units import (
     HubertRecipe,
     chosen_files,
     draw_frames,
@@ -26,13 +33,6 @@ from train.hubert_units import (
     sampled_audio,
     sampled_features,
 )
-from train.pool import load_pool, shard_numbers
-from train.prepare import PreparedCorpus
-from train.runs import run_hubert
-from train.shards import prepare_shards
-from train.tokens import assign_tokens
-from train.unit_ids import TokenFile
-from train.windows import WindowSampler
 
 OURS = HubertConfig(num_units=12, feature_dim=32, num_layers=2, num_heads=4, feedforward_dim=48)
 
@@ -206,12 +206,12 @@ def test_shards_give_the_same_files_and_units_as_flat_files(
 
 
 def test_a_bundle_holds_hubert_and_analyses_a_recording(run_folder: Path, prepared: Path, tmp_path: Path) -> None:
-    from engine.config import HiFiGANConfig
-    from engine.vocoders import build_vocoder
     from tests.train.tiny_recipes import MODEL
-    from train.export import Stages, export_stage, keep_settings, write_bundle
-    from train.loop import Clock
-    from train.vae_gslm import build_network
+    from undertone.engine.config import HiFiGANConfig
+    from undertone.engine.vocoders import build_vocoder
+    from undertone.train.export import Stages, export_stage, keep_settings, write_bundle
+    from undertone.train.loop.run import Clock
+    from undertone.train.model.stage import build_network
 
     vocoder = HiFiGANConfig(channels=64)
     for name in ("model", "vocoder"):

@@ -11,11 +11,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from tests.train.tiny_recipes import MODEL
-from train.gradients import apply_gradients
-from train.loop import Budget, Clock, TrainingError, checkpoints, run
-from train.metrics import Sample, over_processes
-from train.progress import Progress, told
-from train.vae_gslm import ModelStage
+from undertone.train.loop.gradients import apply_gradients
+from undertone.train.loop.metrics import Sample, over_processes
+from undertone.train.loop.progress_bar import Progress, told
+from undertone.train.loop.run import Budget, Clock, TrainingError, checkpoints, run
+from undertone.train.model.stage import ModelStage
 
 
 class Line:

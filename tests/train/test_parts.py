@@ -8,14 +8,15 @@ import torch
 from accelerate import Accelerator
 from pydantic import ValidationError
 
-from engine.network import VAEGSLM, Part, TrainingDraws, losses
-from engine.noise import SeededNoise
 from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
-from train.corpora.source import CorpusError
-from train.pitch import PitchFile, assign_pitch
-from train.readout import LOG_HZ_MEAN, LOG_HZ_STD, PitchReadout
-from train.vae_gslm import LANGUAGE, SOUND, ModelRecipe, ModelStage
-from train.windows import WindowSampler
+from undertone.engine.network import VAEGSLM, Part, TrainingDraws, losses
+from undertone.engine.noise import SeededNoise
+from undertone.train.corpora.source import CorpusError
+from undertone.train.model.pitch_readout import LOG_HZ_MEAN, LOG_HZ_STD, PitchReadout
+from undertone.train.model.pitch_targets import PitchFile, assign_pitch
+from undertone.train.model.recipe import LANGUAGE, SOUND, ModelRecipe
+from undertone.train.model.stage import ModelStage
+from undertone.train.model.windows import WindowSampler
 
 
 @pytest.fixture

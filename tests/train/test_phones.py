@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import ctc_loss
 
-from train.corpora.source import CorpusError
-from train.ctc import ctc_with_unknown
-from train.phones import Coverage, Lexicon, no_words_error
+from undertone.train.alignment.ctc_loss import ctc_with_unknown
+from undertone.train.alignment.lexicon import Coverage, Lexicon, no_words_error
+from undertone.train.corpora.source import CorpusError
 
 
 def test_stress_and_alternatives_are_dropped(lexicon: Lexicon) -> None:

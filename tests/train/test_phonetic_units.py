@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from engine.config import PhonePartsConfig
-from engine.tokenizers import PARTS_OF_PHONE, cheapest_units
-from engine.tokenizers.phonetic import PhoneticTokenizer
 from tests.train.tiny_recipes import TOKENIZER
-from train.export import load_tokenizer, trained_numbers
-from train.features import fingerprint
-from train.phone_parts import UNLABELLED, fit_points, parts_of, transition_costs
-from train.phones import Lexicon
-from train.phonetic_units import fit_units
-from train.prepare import CorpusError
-from train.runs import run_tokenizer
+from undertone.engine.config import PhonePartsConfig
+from undertone.engine.tokenizers import PARTS_OF_PHONE, cheapest_units
+from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.data.prepare import CorpusError
+from undertone.train.export import load_tokenizer, trained_numbers
+from undertone.train.runs.stages import run_tokenizer
+from undertone.train.tokenizer.clip_features import fingerprint
+from undertone.train.tokenizer.phone_parts import UNLABELLED, fit_points, parts_of, transition_costs
+from undertone.train.tokenizer.phonetic_units import fit_units
 
 
 def test_parts_are_thirds_and_unknown_words_have_none() -> None:

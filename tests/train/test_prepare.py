@@ -7,17 +7,17 @@ import torch
 import torchaudio
 from lhotse.cut import Cut
 
-from engine.config import MelConfig
-from engine.errors import AudioError
-from engine.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
-from engine.mel import LogMel
 from tests.speechlike import voice
-from train.clean import CleanClip, CleanSettings, clean, clean_clips
-from train.export import load_tokenizer
-from train.pitch import PitchFile, assign_pitch
-from train.prepare import CorpusError, PreparedCorpus, prepare, read_corpus, read_index
-from train.tokens import assign_tokens
-from train.unit_ids import TokenFile
+from undertone.engine.audio.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
+from undertone.engine.config import MelConfig
+from undertone.engine.errors import AudioError
+from undertone.engine.mel import LogMel
+from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips
+from undertone.train.data.prepare import CorpusError, PreparedCorpus, prepare, read_corpus, read_index
+from undertone.train.data.unit_ids import TokenFile
+from undertone.train.export import load_tokenizer
+from undertone.train.model.pitch_targets import PitchFile, assign_pitch
+from undertone.train.tokenizer.assign_tokens import assign_tokens
 
 
 def test_broken_files_are_reported_and_the_test_split_is_never_prepared(prepared: Path) -> None:
@@ -87,8 +87,8 @@ def test_an_interrupted_preparation_goes_on_and_ends_with_the_same_files(
         cleaned.append(cut.id)
         return clean_clips(cut, settings)
 
-    monkeypatch.setattr("train.prepare.CUTS_AT_ONCE", 3)
-    monkeypatch.setattr("train.prepare.clean_clips", interrupted)
+    monkeypatch.setattr("undertone.train.data.prepare.CUTS_AT_ONCE", 3)
+    monkeypatch.setattr("undertone.train.data.prepare.clean_clips", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare(corpus, tmp_path, workers=1)
     for name in ("audio.i16", "mel.f16", "journal.jsonl"):
@@ -96,7 +96,8 @@ def test_an_interrupted_preparation_goes_on_and_ends_with_the_same_files(
             file.write(b"half a block that a killed process left")
     cleaned.clear()
     monkeypatch.setattr(
-        "train.prepare.clean_clips", lambda cut, settings: (cleaned.append(cut.id), clean_clips(cut, settings))[1]
+        "undertone.train.data.prepare.clean_clips",
+        lambda cut, settings: (cleaned.append(cut.id), clean_clips(cut, settings))[1],
     )
     prepare(corpus, tmp_path, workers=1)
     assert len(cleaned) == 12 - 6  # two blocks of three were whole
@@ -165,7 +166,7 @@ def test_adding_a_split_that_is_killed_while_listing_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"train.corpora.{where}", killed)
+        patch.setattr(f"undertone.train.corpora.{where}", killed)
         with pytest.raises(KeyboardInterrupt):
             prepare(corpus, tmp_path, ("train", "dev"), workers=1)
     assert read_index(tmp_path) == before
@@ -185,8 +186,8 @@ def test_adding_a_split_that_is_killed_while_cleaning_goes_on(
         return clean_clips(cut, settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.prepare.CUTS_AT_ONCE", 1)
-        patch.setattr("train.prepare.clean_clips", killed)
+        patch.setattr("undertone.train.data.prepare.CUTS_AT_ONCE", 1)
+        patch.setattr("undertone.train.data.prepare.clean_clips", killed)
         with pytest.raises(KeyboardInterrupt):
             prepare(corpus, tmp_path, ("train", "dev"), workers=1)
     with pytest.raises(CorpusError, match="Run `undertone prepare` first"):

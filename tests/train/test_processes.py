@@ -11,8 +11,8 @@ import pytest
 from safetensors.torch import load_file
 
 from tests.train.test_recipes import small
-from train.pool import shard_numbers
-from train.report import read_report
+from undertone.train.data.corpus_report import read_report
+from undertone.train.data.pool import shard_numbers
 
 ROOT = Path(__file__).parents[2]
 # --multi_gpu is what makes accelerate start several processes at all, on a CPU too
@@ -22,7 +22,7 @@ CLIPS_PER_MICRO_BATCH = "frames_per_batch=192"
 
 def undertone(num_processes: int, *words: object) -> str:
     """Run a verb in so many processes; returns what they printed."""
-    return in_processes(num_processes, "app.command", *words)
+    return in_processes(num_processes, "undertone", *words)
 
 
 def in_processes(num_processes: int, module: str, *words: object) -> str:

@@ -7,20 +7,15 @@ from pathlib import Path
 import pytest
 import typer
 
-from app.command import app
-from train.recipes import load_recipe, recipe_names
-from train.text.__main__ import app as text_app
+from undertone.app.cli.main import app
+from undertone.app.cli.text import text
+from undertone.train.recipes import load_recipe, recipe_names
 
 README = (Path(__file__).parents[2] / "train" / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
 COMMANDS = [
-    line.replace("undertone ", "", 1) if line.startswith("undertone") else line.partition("-m app.command ")[2]
+    line.replace("undertone ", "", 1) if line.startswith("undertone") else line.partition("-m undertone ")[2]
     for line in README.splitlines()
     if line.startswith(("undertone ", "accelerate launch"))
-]
-TEXT_COMMANDS = [
-    line.removeprefix("python -m train.text ")
-    for line in README.splitlines()
-    if line.startswith("python -m train.text")
 ]
 
 
@@ -31,22 +26,16 @@ def test_there_are_the_five_commands() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_is_understood(command: str) -> None:
-    group = typer.main.get_command(app)
     verb, *words = shlex.split(command)
+    group = typer.main.get_command(app)
+    if verb == "text":
+        group = typer.main.get_command(text)
+        verb, *words = words
     known = group.get_command(group.make_context("undertone", [verb]), verb)  # type: ignore[attr-defined]
     assert known is not None, verb
     context = known.make_context(verb, list(words))
     if recipe := context.params.get("recipe"):
         load_recipe(recipe, context.params.get("changes") or ())
-
-
-@pytest.mark.parametrize("command", TEXT_COMMANDS)
-def test_a_command_of_the_text_side_is_understood(command: str) -> None:
-    group = typer.main.get_command(text_app)
-    verb, *words = shlex.split(command)
-    known = group.get_command(group.make_context("train.text", [verb]), verb)  # type: ignore[attr-defined]
-    assert known is not None
-    assert known.make_context(verb, words).params["prepared"]
 
 
 def test_every_recipe_is_described() -> None:

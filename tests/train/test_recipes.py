@@ -7,17 +7,19 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import save_file
 
-from engine.config import WhisperConfig
-from engine.errors import SettingsError
-from engine.tokenizers.whisper_encoder import WhisperEncoder
-from train.hubert_units import HubertRecipe
-from train.phones import Lexicon
-from train.recipes import load_recipe, load_recipe_of, recipe_names
-from train.tokenizer import TokenizerRecipe, TokenizerStage
-from train.vae_gslm import ModelRecipe, ModelStage
-from train.vocoder import VocoderStage
-from train.vocoder_recipe import VocoderRecipe
-from train.whisper_tokenizer import WhisperRecipe, WhisperStage
+from undertone.engine.config import WhisperConfig
+from undertone.engine.errors import SettingsError
+from undertone.engine.tokenizers.whisper_encoder import WhisperEncoder
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.model.recipe import ModelRecipe
+from undertone.train.model.stage import ModelStage
+from undertone.train.recipes import load_recipe, load_recipe_of, recipe_names
+from undertone.train.tokenizer.hubert_units import HubertRecipe
+from undertone.train.tokenizer.recipe import TokenizerRecipe
+from undertone.train.tokenizer.stage import TokenizerStage
+from undertone.train.tokenizer.whisper_stage import WhisperRecipe, WhisperStage
+from undertone.train.vocoder.recipe import VocoderRecipe
+from undertone.train.vocoder.stage import VocoderStage
 
 # What makes any recipe small enough for a test, as `undertone train RECIPE --set KEY=VALUE` would.
 SMALL = {

@@ -14,13 +14,13 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from engine.errors import SettingsError
 from tests.train.test_loop import Line
 from tests.train.tiny_recipes import MODEL
-from train.loop import Budget, TrainingError, checkpoints, run, save_checkpoint
-from train.run_recipe import keep_recipe, told_changes
-from train.run_settings import RunSettings
-from train.stopping import Stopped
+from undertone.engine.errors import SettingsError
+from undertone.train.loop.kept_recipe import keep_recipe, told_changes
+from undertone.train.loop.run import Budget, TrainingError, checkpoints, run, save_checkpoint
+from undertone.train.loop.settings import RunSettings
+from undertone.train.loop.stopping import Stopped
 
 
 def trained(out: Path, steps: int) -> Line:

@@ -11,17 +11,17 @@ import torch
 from accelerate import Accelerator
 
 from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
-from train.clean import CleanSettings
-from train.export import load_tokenizer
-from train.launch import Share
-from train.pool import load_pool, open_corpus, shard_numbers
-from train.prepare import CorpusError, PreparedCorpus
-from train.shards import prepare_shards, shard_file, unfinished
-from train.stream import ShardStream, StreamSettings
-from train.tokens import assign_tokens
-from train.unit_ids import TokenFile
-from train.vae_gslm import ModelStage
-from train.window_sources import window_source
+from undertone.train.data.clean import CleanSettings
+from undertone.train.data.pool import load_pool, open_corpus, shard_numbers
+from undertone.train.data.prepare import CorpusError, PreparedCorpus
+from undertone.train.data.processes import Share
+from undertone.train.data.shard_stream import ShardStream, StreamSettings
+from undertone.train.data.shards import prepare_shards, shard_file, unfinished
+from undertone.train.data.unit_ids import TokenFile
+from undertone.train.export import load_tokenizer
+from undertone.train.model.stage import ModelStage
+from undertone.train.model.window_sources import window_source
+from undertone.train.tokenizer.assign_tokens import assign_tokens
 
 MEL = CleanSettings().mel
 SHARD_HOURS = 6.0 / 3600
@@ -165,11 +165,11 @@ GROWTH = """
 import sys
 from pathlib import Path
 import numpy as np
-from engine.config import MelConfig
+from undertone.engine.config import MelConfig
 from tests.train.peak import peak_bytes
 from tests.train.test_shards import lazy_cuts, index_of_hours, plan
-from train.corpora.manifest import write_manifest, Manifest
-from train.stream import ShardStream, StreamSettings
+from undertone.train.corpora.manifest import write_manifest, Manifest
+from undertone.train.data.shard_stream import ShardStream, StreamSettings
 
 hours, out = int(sys.argv[1]), Path(sys.argv[2])
 write_manifest(lazy_cuts(hours), out, "lazy", ("train",), shard_hours=0.5)

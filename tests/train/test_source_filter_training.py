@@ -9,16 +9,16 @@ from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.config import SourceFilterConfig
-from engine.vocoders import SourceFilter
 from tests.clips import speechlike
-from train.guard import TrainingError
-from train.loop import Budget, run
-from train.phase_losses import PhaseLoss, anti_wrapped
-from train.start import start_from
-from train.vocoder import VocoderStage, train_vocoder
-from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe
-from train.yin import yin
+from undertone.engine.config import SourceFilterConfig
+from undertone.engine.vocoders import SourceFilter
+from undertone.train.loop.divergence import TrainingError
+from undertone.train.loop.initial_weights import start_from
+from undertone.train.loop.run import Budget, run
+from undertone.train.vocoder.phase_losses import PhaseLoss, anti_wrapped
+from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe
+from undertone.train.vocoder.stage import VocoderStage, train_vocoder
+from undertone.train.vocoder.yin import yin
 
 TINY = VocoderRecipe(
     generator=SourceFilterConfig(

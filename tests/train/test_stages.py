@@ -6,18 +6,18 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from engine.bundle import load_bundle
-from engine.config import VocosConfig
-from engine.tokenizers import nearest_centroid
 from tests.train.tiny_recipes import MODEL, TOKENIZER, constant_schedule, weights_after
-from train.export import Stages, export_stage, load_tokenizer, trained_numbers, write_bundle
-from train.loop import Budget, Clock, DivergenceGuard, TrainingError, checkpoints
-from train.phones import Lexicon
-from train.prepare import CorpusError
-from train.runs import run_any_tokenizer, train_and_export
-from train.tokenizer import TokenizerStage
-from train.vae_gslm import ModelStage
-from train.windows import WindowSampler
+from undertone.engine.bundle import load_bundle
+from undertone.engine.config import VocosConfig
+from undertone.engine.tokenizers import nearest_centroid
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.data.prepare import CorpusError
+from undertone.train.export import Stages, export_stage, load_tokenizer, trained_numbers, write_bundle
+from undertone.train.loop.run import Budget, Clock, DivergenceGuard, TrainingError, checkpoints
+from undertone.train.model.stage import ModelStage
+from undertone.train.model.windows import WindowSampler
+from undertone.train.runs.stages import run_any_tokenizer, train_and_export
+from undertone.train.tokenizer.stage import TokenizerStage
 
 
 def test_ten_steps_and_ten_resumed_are_twenty_for_the_model(prepared: Path, tokens: Path, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_bundle_of_finished_stages_loads_in_the_engine(
     accelerator = Accelerator(cpu=True)
     stage = ModelStage(MODEL, prepared, tokens, accelerator)
     vocoder = VocosConfig(channels=16, hidden_channels=32, num_layers=1)
-    from engine.vocoders import build_vocoder
+    from undertone.engine.vocoders import build_vocoder
 
     for name in ("model", "vocoder"):
         (tmp_path / name).mkdir()

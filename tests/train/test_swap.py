@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.bundle import load_bundle
-from engine.config import SourceFilterConfig
-from engine.vocoders import SourceFilter
 from tests.tiny_bundle import make_tiny_bundle
-from train.export import export_stage
-from train.loop import Clock
-from train.prepare import CorpusError
-from train.swap import swap_vocoder
+from undertone.engine.bundle import load_bundle
+from undertone.engine.config import SourceFilterConfig
+from undertone.engine.vocoders import SourceFilter
+from undertone.train.data.prepare import CorpusError
+from undertone.train.export import export_stage
+from undertone.train.loop.run import Clock
+from undertone.train.runs.replace_vocoder import swap_vocoder
 
 CONFIG = SourceFilterConfig(
     channels=16, hidden_channels=16, num_layers=1, pitch_channels=16, pitch_hidden_channels=16, pitch_layers=1

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.corpora.source import CorpusError
-from train.phones import Lexicon
-from train.prepare import read_index
-from train.text.alignment import Alignment, align_corpus, phone_reader
-from train.text.hmm import Emissions, States, best_path, segments_of, support
-from train.text.refine import refine, refine_file
-from train.text.segments import MIN_SILENCE_FRAMES, SILENCE, Segments
+from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.hmm import Emissions, States, best_path, segments_of, support
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.alignment.refine import refine
+from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, Segments
+from undertone.train.corpora.source import CorpusError
+from undertone.train.data.prepare import read_index
+from undertone.train.text.align_corpus import align_corpus, phone_reader, refine_file
 
 
 def test_every_clip_is_tiled_by_its_transcript(

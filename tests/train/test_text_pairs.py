@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studies.lexical import read_pairs
 from tests.train.test_text_render import corpus_of
-from train.phones import Lexicon
-from train.prepare import Clip
-from train.text.alignment import AlignedClip, Alignment
-from train.text.measure import UnitModel, coverage, inventory_facts, utterances
-from train.text.pairs import Pair, PairMaker, balanced, order_of, well_known
-from train.text.prose import Prose
-from train.text.render import Renderer
-from train.text.runs import Inventory
-from train.text.segments import SILENCE
-from train.text.windows import TextFrames
-from train.text.words import Bigrams, Known, Twin, swapped, twins
+from undertone.studies.lexical.scoring import read_pairs
+from undertone.train.alignment.ctc import AlignedClip, Alignment
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.alignment.segments import SILENCE
+from undertone.train.data.prepare import Clip
+from undertone.train.lexical.pairs import Pair, PairMaker, balanced, order_of, well_known
+from undertone.train.lexical.pseudowords import Bigrams, Known, Twin, swapped, twins
+from undertone.train.text.concatenation import Renderer
+from undertone.train.text.diagnostics import UnitModel, coverage, inventory_facts, utterances
+from undertone.train.text.mixed_windows import TextFrames
+from undertone.train.text.phone_runs import Inventory
+from undertone.train.text.prose import Prose
 
 CAT, TACK, ACT = ("K", "AE", "T", "S"), ("T", "AE", "K", "S"), ("S", "AE", "K", "T")
 

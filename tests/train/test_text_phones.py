@@ -7,12 +7,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from engine.network import VAEGSLM
-from engine.network.alibi import AlibiBias
 from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
-from train.prepare import CorpusError
-from train.text.phones_first import PhoneStage, running_text
-from train.text.prose import Prose
+from undertone.engine.network import VAEGSLM
+from undertone.engine.network.alibi import AlibiBias
+from undertone.train.data.prepare import CorpusError
+from undertone.train.text.phone_pretraining import PhoneStage, running_text
+from undertone.train.text.prose import Prose
 
 NUM_PHONES = 5
 SENTENCE = [1, 2, 3, 4, 5, 3, 1]

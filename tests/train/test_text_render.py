@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.corpora.source import CorpusError
-from train.phones import Lexicon
-from train.prepare import Clip
-from train.text.alignment import AlignedClip, Alignment
-from train.text.joins import Joins
-from train.text.prose import encode, read_prose
-from train.text.render import Renderer
-from train.text.runs import BOTH, HALF, MAX_PHONE_FRAMES, NONE, Inventory, RunIndex
-from train.text.segments import SILENCE
+from undertone.train.alignment.ctc import AlignedClip, Alignment
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.alignment.segments import SILENCE
+from undertone.train.corpora.source import CorpusError
+from undertone.train.data.prepare import Clip
+from undertone.train.text.concatenation import Renderer
+from undertone.train.text.join_costs import Joins
+from undertone.train.text.phone_runs import BOTH, HALF, MAX_PHONE_FRAMES, NONE, Inventory, RunIndex
+from undertone.train.text.prose import encode, read_prose
 
 PHONES = ("A", "B", "C", "D")
 A, B, C, D, UNKNOWN, LONG = 1, 2, 3, 4, 5, 6

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from train.text.segments import SILENCE, Peak, quiet_frames, quiet_stretch, segments
+from undertone.train.alignment.segments import SILENCE, Peak, quiet_frames, quiet_stretch, segments
 
 
 def posteriors(phones: list[int], num_phones: int, blank: float = 0.9) -> np.ndarray:

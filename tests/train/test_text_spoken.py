@@ -7,19 +7,19 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from engine.errors import SettingsError
 from tests.train.tiny_recipes import MODEL, TOKENIZER
-from train.corpora.source import CorpusError
-from train.phone_parts import num_parts_of
-from train.phones import Lexicon
-from train.prepare import read_index
-from train.runs import run_model, run_spoken
-from train.text.alignment import Alignment
-from train.text.refine import align_all
-from train.text.spoken import assign_spoken
-from train.unit_ids import TokenFile
-from train.vae_gslm import ModelStage
-from train.windows import WindowSampler
+from undertone.engine.errors import SettingsError
+from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.corpora.source import CorpusError
+from undertone.train.data.prepare import read_index
+from undertone.train.data.unit_ids import TokenFile
+from undertone.train.model.stage import ModelStage
+from undertone.train.model.windows import WindowSampler
+from undertone.train.runs.stages import run_model, run_spoken
+from undertone.train.text.align_corpus import align_all
+from undertone.train.tokenizer.phone_parts import num_parts_of
+from undertone.train.tokenizer.spoken_tokens import assign_spoken
 
 
 @pytest.fixture(scope="module")

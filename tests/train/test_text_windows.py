@@ -11,24 +11,24 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from engine.network import VAEGSLM, Gaussian, Losses, losses
-from engine.noise import BatchNoise
 from tests.train.conftest import WORDS
 from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
-from train.corpora.source import CorpusError
-from train.export import load_tokenizer
-from train.phone_parts import num_parts_of
-from train.phones import Lexicon
-from train.prepare import PreparedCorpus, prepare, read_index
-from train.text.__main__ import app
-from train.text.alignment import Alignment, align_corpus
-from train.text.latents import LatentFile, store_latents
-from train.text.refine import align_all, refine_file
-from train.text.segments import SILENCE
-from train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows, weighted
-from train.text.windows import Frames, LatentWindows
-from train.tokens import assign_tokens
-from train.vae_gslm import LANGUAGE
+from undertone.app.cli.text import app
+from undertone.engine.network import VAEGSLM, Gaussian, Losses, losses
+from undertone.engine.noise import BatchNoise
+from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.alignment.segments import SILENCE
+from undertone.train.corpora.source import CorpusError
+from undertone.train.data.prepare import PreparedCorpus, prepare, read_index
+from undertone.train.export import load_tokenizer
+from undertone.train.model.recipe import LANGUAGE
+from undertone.train.text.align_corpus import align_all, align_corpus, refine_file
+from undertone.train.text.mixed_windows import Frames, LatentWindows
+from undertone.train.text.posterior_file import LatentFile, store_latents
+from undertone.train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows, weighted
+from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.phone_parts import num_parts_of
 
 RECIPE = constant_schedule(MODEL.model_copy(update={"part": "language", "average_decay": None, "batch_size": 4}))
 SETTINGS = TextSettings(text_share=0.5)

@@ -10,20 +10,15 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from engine.config import MelConfig, VocosConfig
-from engine.mel import LogMel
-from train.discriminators import Discriminators, PeriodDiscriminator, ResolutionDiscriminator
-from train.loop import checkpoints
-from train.prepare import Clip, PreparedCorpus
-from train.segments import Segments
-from train.vocoder import (
-    VocoderStage,
-    balanced_gradient,
-    newest_vocoder,
-    train_vocoder,
-)
-from train.vocoder_losses import MelLoss, SpectralLoss, feature_matching_loss, log_spectral_distance
-from train.vocoder_recipe import DiscriminatorConfig, VocoderRecipe, load_vocoder_recipe
+from undertone.engine.config import MelConfig, VocosConfig
+from undertone.engine.mel import LogMel
+from undertone.train.data.prepare import Clip, PreparedCorpus
+from undertone.train.loop.run import checkpoints
+from undertone.train.vocoder.discriminators import Discriminators, PeriodDiscriminator, ResolutionDiscriminator
+from undertone.train.vocoder.losses import MelLoss, SpectralLoss, feature_matching_loss, log_spectral_distance
+from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe, load_vocoder_recipe
+from undertone.train.vocoder.segments import Segments
+from undertone.train.vocoder.stage import VocoderStage, balanced_gradient, newest_vocoder, train_vocoder
 
 TINY = VocoderRecipe(
     generator=VocosConfig(channels=32, hidden_channels=64, num_layers=2),
@@ -181,7 +176,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(prepared: Path, tmp_path: Pat
 
 def _stop_after(steps: int, prepared: Path, out: Path) -> None:
     """The first steps of the run, checkpointed, as an interruption leaves it."""
-    from train.loop import Clock, save_checkpoint, step_seed
+    from undertone.train.loop.run import Clock, save_checkpoint, step_seed
 
     out.mkdir()
     accelerator, clock = Accelerator(cpu=True), Clock()

@@ -9,23 +9,30 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.config import PhonePartsConfig, WhisperConfig
-from engine.errors import SettingsError
-from engine.tokenizers import PARTS_OF_PHONE
-from engine.tokenizers.whisper import WhisperTokenizer
-from engine.tokenizers.whisper_encoder import WhisperEncoder
 from tests.clips import speechlike
 from tests.train.tiny_recipes import weights_after
-from train.augmentation import AugmentationConfig, band_limited, coloured_noise, disturbed, hum, reverberant
-from train.ctc import ctc_with_unknown
-from train.export import load_tokenizer, trained_numbers
-from train.guard import TrainingError
-from train.phones import Lexicon
-from train.prepare import read_index
-from train.runs import run_any_tokenizer
-from train.text.alignment import align_corpus
-from train.tokens import TokenFile, assign_tokens
-from train.whisper_tokenizer import WhisperRecipe, WhisperStage
+from undertone.engine.config import PhonePartsConfig, WhisperConfig
+from undertone.engine.errors import SettingsError
+from undertone.engine.tokenizers import PARTS_OF_PHONE
+from undertone.engine.tokenizers.whisper import WhisperTokenizer
+from undertone.engine.tokenizers.whisper_encoder import WhisperEncoder
+from undertone.train.alignment.ctc_loss import ctc_with_unknown
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.data.augmentation import (
+    AugmentationConfig,
+    band_limited,
+    coloured_noise,
+    disturbed,
+    hum,
+    reverberant,
+)
+from undertone.train.data.prepare import read_index
+from undertone.train.export import load_tokenizer, trained_numbers
+from undertone.train.loop.divergence import TrainingError
+from undertone.train.runs.stages import run_any_tokenizer
+from undertone.train.text.align_corpus import align_corpus
+from undertone.train.tokenizer.assign_tokens import TokenFile, assign_tokens
+from undertone.train.tokenizer.whisper_stage import WhisperRecipe, WhisperStage
 
 SIZES = WhisperConfig(dim=64, num_layers=2, num_heads=1, feedforward_dim=32, max_frames=200)
 

@@ -8,9 +8,9 @@ import torch
 from accelerate import Accelerator
 
 from tests.train.tiny_recipes import MODEL
-from train.vae_gslm import ModelStage
-from train.window_loader import LoadedWindows, largest_divisor, loaded
-from train.window_sources import window_source
+from undertone.train.model.stage import ModelStage
+from undertone.train.model.window_loader import LoadedWindows, largest_divisor, loaded
+from undertone.train.model.window_sources import window_source
 
 PARTS = [(step, part) for step in range(4) for part in (0, 2)]
 

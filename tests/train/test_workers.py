@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from train.workers import worker_pool
+from undertone.train.data.workers import worker_pool
 
 ROOT = Path(__file__).parents[2]
 PARENT = """
 import os, signal, sys, time
-from train.workers import worker_pool
+from undertone.train.data.workers import worker_pool
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs behind it ignore Ctrl-C

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.config import (
+from undertone.engine.config import (
     DecoderConfig,
     EncoderConfig,
     ModelConfig,
@@ -16,12 +16,14 @@ from engine.config import (
     TransformerConfig,
     UtteranceConfig,
 )
-from engine.network import VAEGSLM
-from train.loop import Budget, run
-from train.text.phones_first import PhoneStage
-from train.tokenizer import TokenizerRecipe, TokenizerStage
-from train.vae_gslm import ModelRecipe, ModelStage
-from train.whisper_tokenizer import WhisperStage
+from undertone.engine.network import VAEGSLM
+from undertone.train.loop.run import Budget, run
+from undertone.train.model.recipe import ModelRecipe
+from undertone.train.model.stage import ModelStage
+from undertone.train.text.phone_pretraining import PhoneStage
+from undertone.train.tokenizer.recipe import TokenizerRecipe
+from undertone.train.tokenizer.stage import TokenizerStage
+from undertone.train.tokenizer.whisper_stage import WhisperStage
 
 TOKENIZER = TokenizerRecipe(
     model=PhoneticConfig(num_units=12, dim=16, num_layers=2, num_heads=2, feedforward_dim=32, feature_layer=1),

@@ -7,8 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from train.corpora.manifest import CUTS, REJECTED, Manifest, cuts_of_corpus, id_hash, write_facts, write_manifest
-from train.corpora.source import Notes
+from undertone.train.corpora.manifest import (
+    CUTS,
+    REJECTED,
+    Manifest,
+    cuts_of_corpus,
+    id_hash,
+    write_facts,
+    write_manifest,
+)
+from undertone.train.corpora.source import Notes
 
 ADDED = ".added"
 

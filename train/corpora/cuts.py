@@ -11,10 +11,10 @@ from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.cut import Cut
 from lhotse.utils import compute_num_samples
 
-from train.corpora.channels import one_voice
-from train.corpora.headers import has_libsndfile_header, read_header, read_range
-from train.corpora.source import Source, held_out
-from train.corpora.unsupported import check_cuts_file
+from undertone.train.corpora.channels import one_voice
+from undertone.train.corpora.headers import has_libsndfile_header, read_header, read_range
+from undertone.train.corpora.source import Source, held_out
+from undertone.train.corpora.unsupported import check_cuts_file
 
 HELD_OUT_CUTS = 100  # one in so many of a cut manifest that names no splits
 
@@ -60,7 +60,7 @@ def read_cuts(path: Path) -> Iterator[Cut]:
 
 
 class ExactBackend(LibsndfileBackend):
-    """libsndfile where it reads the same samples by every way, see `engine.audio`.
+    """libsndfile where it reads the same samples by every way, see `undertone.engine.audio.reading`.
 
     Ogg Opus as FFmpeg writes it must be sought once before the first samples; MP3 must be read from its beginning.
     """

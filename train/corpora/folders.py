@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.audio import SUFFIXES
-from train.corpora.source import Notes, Source, split_name
-from train.corpora.text_files import read_text
+from undertone.engine.audio.reading import SUFFIXES
+from undertone.train.corpora.source import Notes, Source, split_name
+from undertone.train.corpora.text_files import read_text
 
 TEXT_SUFFIXES = (".txt", ".lab", ".normalized.txt", ".original.txt")
 UNREAD_AUDIO = (".sph", ".nist", ".shn", ".amr", ".ape", ".wv", ".dss", ".ds2", ".raw", ".pcm")

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import soundfile
 
-from engine import AudioLimits, read_audio
+from undertone.engine import AudioLimits, read_audio
 
 LIMITS = AudioLimits(max_file_seconds=24 * 3600.0)  # a corpus is its owner's: long recordings are cut later
 

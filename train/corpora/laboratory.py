@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.corpora.folders import audio_files, is_audio, transcript_beside, walk
-from train.corpora.source import CorpusError, Notes, Source, split_name
-from train.corpora.text_files import read_text
+from undertone.train.corpora.folders import audio_files, is_audio, transcript_beside, walk
+from undertone.train.corpora.source import CorpusError, Notes, Source, split_name
+from undertone.train.corpora.text_files import read_text
 
 VCTK_AUDIO = ("wav48_silence_trimmed", "wav48", "wav16", "wav22")
 

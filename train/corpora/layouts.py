@@ -8,12 +8,12 @@ read from the cuts that `lhotse prepare` and `lhotse cut simple` write.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engine.audio import SUFFIXES
-from train.corpora.folders import folder, is_audio, walk
-from train.corpora.laboratory import is_timit, kaldi, kaldi_folders, timit, vctk, vctk_audio
-from train.corpora.librivox import is_librilight, librilight, librispeech, librispeech_parts
-from train.corpora.source import CorpusError, Notes, Source
-from train.corpora.tables import (
+from undertone.engine.audio.reading import SUFFIXES
+from undertone.train.corpora.folders import folder, is_audio, walk
+from undertone.train.corpora.laboratory import is_timit, kaldi, kaldi_folders, timit, vctk, vctk_audio
+from undertone.train.corpora.librivox import is_librilight, librilight, librispeech, librispeech_parts
+from undertone.train.corpora.source import CorpusError, Notes, Source
+from undertone.train.corpora.tables import (
     audio_folder,
     audio_folder_tables,
     common_voice,
@@ -23,7 +23,7 @@ from train.corpora.tables import (
     nemo,
     nemo_tables,
 )
-from train.corpora.unsupported import check_cuts_file
+from undertone.train.corpora.unsupported import check_cuts_file
 
 LAYOUTS: dict[str, Callable[[Path, Notes], Iterator[Source]]] = {
     "manifest": manifest,

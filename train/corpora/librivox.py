@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.corpora.source import Notes, Source, held_out, split_name
-from train.corpora.text_files import read_text
+from undertone.train.corpora.source import Notes, Source, held_out, split_name
+from undertone.train.corpora.text_files import read_text
 
 SIZES = ("small", "medium", "large")
 MAX_PIECE_SECONDS = 59.0  # HuBERT units are made of clips under 60 s

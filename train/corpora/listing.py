@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.corpora.layouts import is_cut_manifest, read_layout
-from train.corpora.source import Source
+from undertone.train.corpora.layouts import is_cut_manifest, read_layout
+from undertone.train.corpora.source import Source
 
 
 def listed_sources(corpus: Path, layout: str = "auto") -> Iterator[Source]:
@@ -17,7 +17,12 @@ def listed_sources(corpus: Path, layout: str = "auto") -> Iterator[Source]:
 
 
 def _sources_of_cuts(path: Path) -> Iterator[Source]:
-    from train.corpora.cuts import read_cuts, speaker_of, split_of, text_of  # needs Lhotse, which layouts do not
+    from undertone.train.corpora.cuts import (  # needs Lhotse, which layouts do not
+        read_cuts,
+        speaker_of,
+        split_of,
+        text_of,
+    )
 
     for cut in read_cuts(path):
         file = str(cut.recording.sources[0].source)

@@ -24,10 +24,10 @@ from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 from tqdm import tqdm
 
-from engine.whole_files import write_whole
-from train.corpora.cuts import cut_of, read_cuts, split_of, text_of
-from train.corpora.layouts import is_cut_manifest, read_layout
-from train.corpora.source import CorpusError, Notes, Source
+from undertone.engine.atomic_files import write_whole
+from undertone.train.corpora.cuts import cut_of, read_cuts, split_of, text_of
+from undertone.train.corpora.layouts import is_cut_manifest, read_layout
+from undertone.train.corpora.source import CorpusError, Notes, Source
 
 FOLDER, DONE, CUTS, REJECTED = "manifest", "manifest.json", "cuts.jsonl", "rejected.jsonl"
 HEADERS_AT_ONCE = 256

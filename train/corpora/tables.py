@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from train.corpora.source import CorpusError, Notes, Source, split_name
-from train.corpora.text_files import read_text
+from undertone.train.corpora.source import CorpusError, Notes, Source, split_name
+from undertone.train.corpora.text_files import read_text
 
 MANIFEST_COLUMNS = {"utt_id", "file", "speaker", "split", "transcript"}
 TEXT_COLUMNS = ("transcription", "transcript", "text", "sentence", "normalized_text")

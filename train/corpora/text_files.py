@@ -3,7 +3,7 @@
 import codecs
 from pathlib import Path
 
-from train.corpora.source import CorpusError, Notes
+from undertone.train.corpora.source import CorpusError, Notes
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 

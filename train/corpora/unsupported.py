@@ -4,7 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
-from train.corpora.source import CorpusError
+from undertone.train.corpora.source import CorpusError
 
 AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aiff", ".webm", ".mp4"}
 ARCHIVES = {".tar", ".zip", ".tgz", ".gz", ".xz", ".bz2"}

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from engine.checked import checked
-from engine.errors import SettingsError
-from engine.yaml_text import parse_yaml, read_yaml
-from train.guard import TrainingError
-from train.hubert_units import HubertRecipe
-from train.run_settings import RunSettings
-from train.tokenizer import TokenizerRecipe
-from train.vae_gslm import ModelRecipe
-from train.vocoder import VocoderRecipe
-from train.whisper_tokenizer import WhisperRecipe
+from undertone.engine.errors import SettingsError
+from undertone.engine.validation import checked
+from undertone.engine.yaml_text import parse_yaml, read_yaml
+from undertone.train.loop.divergence import TrainingError
+from undertone.train.loop.settings import RunSettings
+from undertone.train.model.recipe import ModelRecipe
+from undertone.train.tokenizer.hubert_units import HubertRecipe
+from undertone.train.tokenizer.recipe import TokenizerRecipe
+from undertone.train.tokenizer.whisper_stage import WhisperRecipe
+from undertone.train.vocoder.stage import VocoderRecipe
 
 AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
 StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from train.corpora.source import CorpusError
-from train.phones import Lexicon
-from train.text.alignment import AlignedClip
-from train.text.segments import SILENCE
+from undertone.train.alignment.ctc import AlignedClip
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.alignment.segments import SILENCE
+from undertone.train.corpora.source import CorpusError
 
 # Northanger Abbey and The Rosary are read in the speech splits.
 LEFT_OUT = ("northanger-abbey", "the-rosary")

@@ -8,20 +8,21 @@ import numpy as np
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from engine.config import Config
-from engine.network import Losses, losses
-from train.phones import Lexicon
-from train.prepare import read_index
-from train.readout import Reading
-from train.text.alignment import Alignment
-from train.text.joins import Joins
-from train.text.prose import read_prose, transcribed_prose
-from train.text.render import MAX_STRETCH, Renderer
-from train.text.runs import Inventory
-from train.text.spoken import assign_spoken
-from train.text.windows import Frames, LatentWindows, MixedWindows, TextFrames, speech_of
-from train.vae_gslm import ModelRecipe, ModelStage
-from train.windows import Windows
+from undertone.engine.config import Config
+from undertone.engine.network import Losses, losses
+from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.data.prepare import read_index
+from undertone.train.model.pitch_readout import Reading
+from undertone.train.model.recipe import ModelRecipe
+from undertone.train.model.stage import ModelStage
+from undertone.train.model.windows import Windows
+from undertone.train.text.concatenation import MAX_STRETCH, Renderer
+from undertone.train.text.join_costs import Joins
+from undertone.train.text.mixed_windows import Frames, LatentWindows, MixedWindows, TextFrames, speech_of
+from undertone.train.text.phone_runs import Inventory
+from undertone.train.text.prose import read_prose, transcribed_prose
+from undertone.train.tokenizer.spoken_tokens import assign_spoken
 
 APART = ("text_cross_entropy", "text_kl", "speech_cross_entropy", "speech_kl")  # logged beside the sums
 
@@ -38,7 +39,7 @@ class TextSettings(Config):
 
 
 class TextFolders(Config):
-    """What was made before: see `python -m train.text`."""
+    """What was made before: see `undertone text`."""
 
     prepared: Path
     tokens: Path  # tokens-NAME.u16
@@ -95,7 +96,7 @@ def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFold
 
 
 class TextStage(ModelStage):
-    """The language part on mixed windows for `train.loop.run`; held-out measures are on speech alone, from mels."""
+    """The language part on mixed windows for `train/loop/run.py`; held-out measures are on speech alone, from mels."""
 
     def __init__(
         self,

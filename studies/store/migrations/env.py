@@ -1,8 +1,8 @@
-"""Run by Alembic: migrations on the connection that `studies.store.migrate` opened."""
+"""Run by Alembic: migrations on the connection that `undertone.studies.store.migrate` opened."""
 
 from alembic import context
 
-from studies.store.tables import Base
+from undertone.studies.store.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from studies.analysis.frame import StudyData
-from studies.analysis.load import load_study
-from studies.store import Database, migrate
 from tests.judged_study import add_judged_study
+from undertone.studies.analysis.load import load_study
+from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.store import Database, migrate
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from studies.analysis.components import VarianceComponents
-from studies.analysis.coverage import Coverage, measure_coverage
-from studies.analysis.simulate import CUTS, Design, allocate, draw, true_scores
+from undertone.studies.analysis.components import VarianceComponents
+from undertone.studies.analysis.simulation.coverage import Coverage, measure_coverage
+from undertone.studies.analysis.simulation.simulate import CUTS, Design, allocate, draw, true_scores
 
 PEOPLE = {  # standard deviations of rater, prompt, system x rater, system x prompt, rest
     "typical": VarianceComponents.of_deviations(0.5, 0.3, 0.2, 0.2, 0.7),

@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from studies.analysis.bootstrap import two_way_bootstrap
-from studies.analysis.components import VarianceComponents, estimate_components, variance_components
-from studies.analysis.coverage import WithinFits, mean_fits
-from studies.analysis.errors import AnalysisError
-from studies.analysis.frame import select
-from studies.analysis.mixed import mixed_model
-from studies.analysis.mos import mos
-from studies.analysis.pairs import BETWEEN, WITHIN, compare
-from studies.analysis.simulate import Design, allocate, draw, simulate
+from undertone.studies.analysis.bootstrap import two_way_bootstrap
+from undertone.studies.analysis.components import VarianceComponents, estimate_components, variance_components
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.mixed import mixed_model
+from undertone.studies.analysis.mos import mos
+from undertone.studies.analysis.pairs import BETWEEN, WITHIN, compare
+from undertone.studies.analysis.ratings_frame import select
+from undertone.studies.analysis.simulation.coverage import WithinFits, mean_fits
+from undertone.studies.analysis.simulation.simulate import Design, allocate, draw, simulate
 
 TYPICAL = VarianceComponents.of_deviations(rater=0.5, prompt=0.3, system_rater=0.2, system_prompt=0.2, residual=0.7)
 DESIGN = Design(num_systems=3, num_prompts=14, num_raters=11, trials_per_rater=12, missing=0.2)

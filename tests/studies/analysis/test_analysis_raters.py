@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studies.analysis.components import VarianceComponents
-from studies.analysis.coverage import mean_fits
-from studies.analysis.errors import AnalysisError
-from studies.analysis.mos import mos
-from studies.analysis.power import TYPICAL, expected_half_width, plan
-from studies.analysis.raters import rater_table
-from studies.analysis.reliability import alpha
-from studies.analysis.screening import count_rules, screening_effect
-from studies.analysis.simulate import Design, allocate, draw, simulate
-from studies.analysis.stimuli import n_versus_m
+from undertone.studies.analysis.components import VarianceComponents
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.mos import mos
+from undertone.studies.analysis.power import TYPICAL, expected_half_width, plan
+from undertone.studies.analysis.raters import rater_table
+from undertone.studies.analysis.reliability import alpha
+from undertone.studies.analysis.screening import count_rules, screening_effect
+from undertone.studies.analysis.simulation.coverage import mean_fits
+from undertone.studies.analysis.simulation.simulate import Design, allocate, draw, simulate
+from undertone.studies.analysis.stimuli import n_versus_m
 
 SCALE = "naturalness"
 DESIGN = Design(num_systems=3, num_prompts=16, num_raters=12, trials_per_rater=16)

@@ -12,22 +12,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from studies.analysis.errors import AnalysisError
-from studies.analysis.example import AT, BANNER, OUT, example_study
-from studies.analysis.export import export, rating_rows, safe_csv, write_export
-from studies.analysis.frame import COLUMNS, StudyData
-from studies.analysis.load import load_ratings, load_study, study_names
-from studies.analysis.methods import methods
-from studies.analysis.mos import mos
-from studies.analysis.names import anonymous_names
-from studies.analysis.preferences import preferences
-from studies.analysis.report import number, p_text, render, report
-from studies.analysis.results import StudyResults, analyse
-from studies.analysis.simulate import Design, simulate
-from studies.store import Database, migrate
-from studies.store.tables import Trial
-from studies.store.withdrawal import find_participant, withdraw
 from tests.judged_study import DESIGN, PANEL_ID, PEOPLE, SECRET_ANSWER, SYSTEMS, add_judged_study
+from undertone.studies.analysis.anonymise import anonymous_names
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.export import export, rating_rows, safe_csv, write_export
+from undertone.studies.analysis.load import load_ratings, load_study, study_names
+from undertone.studies.analysis.methods import methods
+from undertone.studies.analysis.mos import mos
+from undertone.studies.analysis.preferences import preferences
+from undertone.studies.analysis.ratings_frame import COLUMNS, StudyData
+from undertone.studies.analysis.report import number, p_text, render, report
+from undertone.studies.analysis.results import StudyResults, analyse
+from undertone.studies.analysis.simulation.example import AT, BANNER, OUT, example_study
+from undertone.studies.analysis.simulation.simulate import Design, simulate
+from undertone.studies.store import Database, migrate
+from undertone.studies.store.tables import Trial
+from undertone.studies.store.withdrawal import find_participant, withdraw
 
 EXAMPLE = Path(__file__).parent.parent.parent.parent / OUT
 
@@ -265,7 +265,7 @@ def test_the_example_report_is_the_one_that_the_code_makes() -> None:
     made = render(analyse(example_study()), AT, BANNER)
     kept = EXAMPLE.read_text(encoding="utf-8")
     assert EXAMPLE.stat().st_size < 1_500_000
-    assert _words(made) == _words(kept), "run `python -m studies.analysis.example`"
+    assert _words(made) == _words(kept), "run `python -m undertone.studies.analysis.simulation.example`"
 
 
 def _words(html: str) -> str:

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.whole_files import whole_file, whole_folder
-from studies.analysis import export as exporting
-from studies.analysis.components import VarianceComponents
-from studies.analysis.export import result_facts, write_export
-from studies.analysis.frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
-from studies.analysis.mixed import mixed_model
-from studies.analysis.pairs import compare
-from studies.analysis.report import NO_INTERVAL, interval_text, number, p_text, render, report
-from studies.analysis.results import analyse
-from studies.analysis.simulate import Design, simulate
+from undertone.engine.atomic_files import whole_file, whole_folder
+from undertone.studies.analysis import export as exporting
+from undertone.studies.analysis.components import VarianceComponents
+from undertone.studies.analysis.export import result_facts, write_export
+from undertone.studies.analysis.mixed import mixed_model
+from undertone.studies.analysis.pairs import compare
+from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
+from undertone.studies.analysis.report import NO_INTERVAL, interval_text, number, p_text, render, report
+from undertone.studies.analysis.results import analyse
+from undertone.studies.analysis.simulation.simulate import Design, simulate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCALES = ("naturalness", "meaningfulness")

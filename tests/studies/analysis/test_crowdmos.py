@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from studies.analysis.crowdmos import crowdmos_half_width
+from undertone.studies.analysis.crowdmos import crowdmos_half_width
 
 N = np.nan
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from studies.analysis.errors import AnalysisError
-from studies.analysis.export import export
-from studies.analysis.people import check_code, people_of
-from studies.analysis.people_files import write_people
-from studies.design import DesignError
-from studies.store import Database, StoreError, migrate
-from studies.store.backup import snapshot
-from studies.store.forgetting import forget_people
-from studies.store.restore import restore
-from studies.store.tables import Participant, Rating, Session, Study
-from studies.store.withdrawal import find_participant, withdraw
 from tests.judged_study import DESIGN, PANEL_ID, SECRET_ANSWER, add_judged_study
 from tests.studies.store.test_withdrawal import holders
+from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.export import export
+from undertone.studies.analysis.people import check_code, people_of
+from undertone.studies.analysis.people_files import write_people
+from undertone.studies.design import DesignError
+from undertone.studies.store import Database, StoreError, migrate
+from undertone.studies.store.backup import snapshot
+from undertone.studies.store.forgetting import forget_people
+from undertone.studies.store.restore import restore
+from undertone.studies.store.tables import Participant, Rating, Session, Study
+from undertone.studies.store.withdrawal import find_participant, withdraw
 
 CODE = "CABCDEFGH2"
 QUESTION = "Anything to remark?"

@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from studies.design import StudyFile, load_study_file
 from tests.clips import SAMPLE_RATE_HZ, speechlike, write_wav16
+from undertone.studies.design import StudyFile, load_study_file
 
 RATE_HZ = SAMPLE_RATE_HZ
 

@@ -10,18 +10,18 @@ import soundfile
 import torch
 from sqlalchemy import select
 
-from engine import Engine, Sampling
-from studies.design import DesignError
-from studies.design import render as render_module
-from studies.design.build import Built, build_study
-from studies.design.levels import measure
-from studies.design.media import decode, encode, metadata_blocks, padded_alike
-from studies.design.recordings import slug, sound_files
-from studies.design.registry import make_study, set_status
-from studies.store import Database, Places, migrate
-from studies.store.tables import Participant, Prompt, Stimulus, Study, System
 from tests.studies.design.sounds import RATE_HZ, study_file, write_folders, write_speech
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.engine import Engine, Sampling
+from undertone.studies.build import render as render_module
+from undertone.studies.build.levels import measure
+from undertone.studies.build.lifecycle import make_study, set_status
+from undertone.studies.build.media import decode, encode, metadata_blocks, padded_alike
+from undertone.studies.build.pipeline import Built, build_study
+from undertone.studies.build.recordings import slug, sound_files
+from undertone.studies.design import DesignError
+from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store.tables import Participant, Prompt, Stimulus, Study, System
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from studies.design import DesignError
-from studies.design.build import build_study
-from studies.design.registry import make_study, set_status, status_of, study_names
-from studies.store import Database, Places
-from studies.store.columns import utc_now
-from studies.store.tables import Event, Session, Stimulus, Trial
 from tests.studies.design.sounds import study_file, write_folders
 from tests.studies.store.samples import make_rater
+from undertone.studies.build.lifecycle import make_study, set_status, status_of, study_names
+from undertone.studies.build.pipeline import build_study
+from undertone.studies.design import DesignError
+from undertone.studies.store import Database, Places
+from undertone.studies.store.columns import utc_now
+from undertone.studies.store.tables import Event, Session, Stimulus, Trial
 
 
 @pytest.fixture

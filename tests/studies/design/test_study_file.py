@@ -10,9 +10,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from studies.design import SCALES, DesignError, Scale, StudyFile, load_study_file, study_from_json
-from studies.design.templates import load_template, template_names, template_text
 from tests.studies.design.sounds import definition
+from undertone.studies.design import SCALES, DesignError, Scale, StudyFile, load_study_file, study_from_json
+from undertone.studies.design.templates import load_template, template_names, template_text
 
 
 def paper() -> dict[str, Any]:

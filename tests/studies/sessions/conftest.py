@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from studies.sessions import Sessions
-from studies.store import Database, migrate
 from tests.rating_study import add_study, design
+from undertone.studies.sessions import Sessions
+from undertone.studies.store import Database, migrate
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from studies.sessions import Answer, Playback, Sessions, Visitor, visitor_of
-from studies.sessions.headphones import right_answer, tone_orders
-from studies.sessions.views import View
-from studies.store import Database
-from studies.store.tables import Session
 from tests.rating_study import CLIP_SECONDS
+from undertone.studies.sessions import Answer, Playback, Sessions, Visitor, visitor_of
+from undertone.studies.sessions.headphones import right_answer, tone_orders
+from undertone.studies.sessions.views import View
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Session
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _nonces = itertools.count()

@@ -13,17 +13,17 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.design.scales import NATURALNESS, PREFERENCE
-from studies.design.sections import Question
-from studies.sessions import SessionError, rule_rates
-from studies.sessions.entry import device_of
-from studies.sessions.forms import checked_answers, lets_in, shown_questions
-from studies.sessions.headphones import SECONDS, right_answer, tone_audio, tone_orders, volume_audio
-from studies.sessions.known import described
-from studies.sessions.listening import covers, merged, seconds_to_wait
-from studies.sessions.tokens import Tokens, new_resume_code, tidy_resume_code
-from studies.store import Database
-from studies.store.tables import Participant, Session
+from undertone.studies.design.scales import NATURALNESS, PREFERENCE
+from undertone.studies.design.sections import Question
+from undertone.studies.sessions import SessionError, rule_rates
+from undertone.studies.sessions.entry import device_of
+from undertone.studies.sessions.forms import checked_answers, lets_in, shown_questions
+from undertone.studies.sessions.headphones import SECONDS, right_answer, tone_audio, tone_orders, volume_audio
+from undertone.studies.sessions.known_answers import described
+from undertone.studies.sessions.listening import covers, merged, seconds_to_wait
+from undertone.studies.sessions.session_tokens import Tokens, new_resume_code, tidy_resume_code
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Participant, Session
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TIMES = st.floats(0, 20, allow_nan=False)

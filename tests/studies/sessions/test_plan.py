@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studies.sessions.plan import Cell, Counts, PlanError, PlannedTrial, PlanRules, plan_session
-from studies.sessions.williams import williams_orders
+from undertone.studies.sessions.plan import Cell, Counts, PlanError, PlannedTrial, PlanRules, plan_session
+from undertone.studies.sessions.williams import williams_orders
 
 QUICK = settings(max_examples=40, deadline=None)
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from studies.sessions import Answer, Playback, SessionError, Sessions
-from studies.store import Database
-from studies.store.tables import Event, Rating, Session, Trial
 from tests.rating_study import CLIP_SECONDS, CONSENT, FULL_FLOW, HEADPHONES
 from tests.studies.sessions.rater import NOW, Rater
+from undertone.studies.sessions import Answer, Playback, SessionError, Sessions
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Event, Rating, Session, Trial
 
 MakeStudy = Callable[..., str]
 HEARD = Playback([(0.0, CLIP_SECONDS)], plays=1)

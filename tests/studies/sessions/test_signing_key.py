@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from studies.sessions import SigningKeyError, load_secret
-from studies.sessions.signing_key import MIN_CHARACTERS
+from undertone.studies.sessions import SigningKeyError, load_secret
+from undertone.studies.sessions.signing_key import MIN_CHARACTERS
 
 LONG = "k" * MIN_CHARACTERS
 # A limit on the size of files fails a write as a full disk does, after the file was opened.
 ON_A_FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from studies.sessions import SigningKeyError, load_secret
+from undertone.studies.sessions import SigningKeyError, load_secret
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 try:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from studies.sessions import Answer, SessionError, Sessions
-from studies.store import Database
-from studies.store.tables import Participant, Rating, Session, Trial
 from tests.rating_study import add_study, design
 from tests.studies.sessions.rater import Rater, visitor
+from undertone.studies.sessions import Answer, SessionError, Sessions
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Participant, Rating, Session, Trial
 
 RATERS = 12
 

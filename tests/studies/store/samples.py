@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from studies.store import Database
-from studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

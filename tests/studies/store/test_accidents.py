@@ -19,13 +19,13 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from studies.store import Database, StoreError, migrate
-from studies.store import backup as backup_module
-from studies.store.backup import newest_snapshot, snapshot
-from studies.store.replay import ship_missing
-from studies.store.restore import restore
-from studies.store.tables import Event, Rating
 from tests.studies.store.samples import NOW, Sample, make_rater, make_study, rate
+from undertone.studies.store import Database, StoreError, migrate
+from undertone.studies.store import backup as backup_module
+from undertone.studies.store.backup import newest_snapshot, snapshot
+from undertone.studies.store.journal_replay import ship_missing
+from undertone.studies.store.restore import restore
+from undertone.studies.store.tables import Event, Rating
 
 ROOT = Path(__file__).parents[3]
 NUM_RATINGS = 500

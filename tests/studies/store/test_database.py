@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from studies.store import Database, StoreError
-from studies.store.tables import Event, Participant, Rating, Session, Study, Trial
 from tests.studies.store.samples import make_rater, make_study, rate
+from undertone.studies.store import Database, StoreError
+from undertone.studies.store.tables import Event, Participant, Rating, Session, Study, Trial
 
 
 def count(db: Database, table: type) -> int:

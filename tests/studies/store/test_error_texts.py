@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session as Transaction
 
-from studies.store import Database
-from studies.store.tables import Participant, Rating, Session
 from tests.studies.store.samples import Sample, make_rater, make_study
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Participant, Rating, Session
 
 PANEL, ANSWER, CODE = "PANEL-SECRET-7", "I live at 12 Elm Street", "CSECRETCODE"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -7,10 +7,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from studies.store import Database, StoreError, migrate
-from studies.store.columns import Base
-from studies.store.migrate import revisions
 from tests.studies.store.samples import make_study
+from undertone.studies.store import Database, StoreError, migrate
+from undertone.studies.store.columns import Base
+from undertone.studies.store.migrate import revisions
 
 
 def test_the_migrated_tables_are_what_the_classes_say(database: Database) -> None:

@@ -11,13 +11,13 @@ import pytest
 from huggingface_hub import HfApi
 from sqlalchemy import select
 
-from studies.store import Database, Places, StoreError, opened
-from studies.store.backup import snapshots
-from studies.store.hub import HubCopy
-from studies.store.tables import Rating, Study
 from tests.postgresql import SUPERUSER, url_of
 from tests.rating_study import add_study, design
 from tests.studies.store.samples import Sample, make_rater, make_study, rate
+from undertone.studies.store import Database, Places, StoreError, opened
+from undertone.studies.store.backup import snapshots
+from undertone.studies.store.hub import HubCopy
+from undertone.studies.store.tables import Rating, Study
 
 
 class FolderHub(HfApi):

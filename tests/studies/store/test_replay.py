@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
-from studies.store import Database, migrate
-from studies.store.backup import snapshot
-from studies.store.restore import restore
-from studies.store.tables import Participant, Rating, Study
 from tests.studies.store.samples import make_rater, make_study
 from tests.studies.store.test_restore import everything
+from undertone.studies.store import Database, migrate
+from undertone.studies.store.backup import snapshot
+from undertone.studies.store.restore import restore
+from undertone.studies.store.tables import Participant, Rating, Study
 
 ACTIONS = st.sampled_from(["add", "change", "delete", "bulk change", "bulk delete", "savepoint", "log", "snapshot"])
 TRANSACTIONS = st.lists(st.tuples(st.lists(ACTIONS, max_size=4), st.booleans()), min_size=1, max_size=12)

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from studies.store import Database, StoreError, migrate
-from studies.store.backup import Schedule, check_file, newest_snapshot, snapshot, snapshots
-from studies.store.columns import Base
-from studies.store.recording import key_of
-from studies.store.replay import ship_missing
-from studies.store.restore import restore
-from studies.store.tables import Rating
 from tests.studies.store.samples import Sample, make_rater, make_study, rate
+from undertone.studies.store import Database, StoreError, migrate
+from undertone.studies.store.backup import Schedule, check_file, newest_snapshot, snapshot, snapshots
+from undertone.studies.store.change_record import key_of
+from undertone.studies.store.columns import Base
+from undertone.studies.store.journal_replay import ship_missing
+from undertone.studies.store.restore import restore
+from undertone.studies.store.tables import Rating
 
 
 def everything(db: Database) -> dict[str, list[Any]]:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from studies.store import Database, StoreError, migrate
-from studies.store.backup import snapshot, snapshots
-from studies.store.restore import restore
-from studies.store.tables import Event, Participant, Rating, Session, Trial
-from studies.store.withdrawal import find_participant, withdraw
 from tests.studies.store.samples import Sample, make_rater, make_study, rate
+from undertone.studies.store import Database, StoreError, migrate
+from undertone.studies.store.backup import snapshot, snapshots
+from undertone.studies.store.restore import restore
+from undertone.studies.store.tables import Event, Participant, Rating, Session, Trial
+from undertone.studies.store.withdrawal import find_participant, withdraw
 
 SECRETS = ("PANEL-SECRET", "code-PANEL-SECRET", "Vivaldi-Browser", "an answer of mine")
 

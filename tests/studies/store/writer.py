@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from studies.store import Database
-from studies.store.tables import Rating
 from tests.studies.store.samples import Sample, rate
+from undertone.studies.store import Database
+from undertone.studies.store.tables import Rating
 
 
 def main() -> None:

@@ -1,0 +1,99 @@
+"""What `undertone continue` does: a recording and settings in, wavs and settings JSON out, with a progress bar."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from undertone.engine import AudioError, Engine, Sampling, SettingsError, Take, TakeSettings, read_audio, settle_threads
+from undertone.engine.saved import wav_bytes
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What to continue, and how."""
+
+    prompt: Path
+    prompt_start_seconds: float = 0.0
+    prompt_seconds: float = 3.0
+    seconds: float = 10.0
+    num_takes: int = 1
+    seed: int | None = None
+    sampling: dict[str, Any] = field(default_factory=dict)  # only what differs from the defaults
+
+
+def continue_recording(bundle: str, wanted: Continuation, out: Path) -> list[Path]:
+    """Continue a recording and write `take-SEED.wav` and `.json` for every take.
+
+    Raises:
+        UndertoneError: the recording, the bundle or a setting cannot be used; the text says what to do.
+    """
+    waveform, sample_rate_hz = _read(wanted.prompt)
+    sampling = Sampling.of(**wanted.sampling)
+    engine = Engine.from_pretrained(bundle)
+    settle_threads(engine)
+    end_seconds = min(wanted.prompt_start_seconds + wanted.prompt_seconds, len(waveform) / sample_rate_hz)
+    speech = engine.analyse(waveform, sample_rate_hz, wanted.prompt_start_seconds, end_seconds)
+    with _bar() as bar:
+        takes = engine.takes(
+            speech, wanted.seconds, sampling, wanted.seed, wanted.num_takes, _progress(bar, engine.frame_rate_hz)
+        )
+    return [path for take in takes for path in _save(take, out)]
+
+
+def replay_recording(bundle: str, prompt: Path, settings: Path, out: Path) -> list[Path]:
+    """Make a saved take again from its settings and the recording it began with.
+
+    Raises:
+        SettingsError: another recording, bundle or version than the take was made with; it says which.
+    """
+    saved = TakeSettings.read(settings)
+    waveform, sample_rate_hz = _read(prompt)
+    torch.set_num_threads(saved.threads)  # sums are split by threads, so their number is part of the settings
+    paths = _save(Engine.from_pretrained(bundle).replay(saved, waveform, sample_rate_hz), out)
+    if paths[1].read_bytes() != settings.read_bytes() and paths[1].resolve() != settings.resolve():
+        raise SettingsError(f"{settings} was changed by hand: the take made from it has other settings, {paths[1]}.")
+    return paths
+
+
+def _read(path: Path) -> tuple[Tensor, int]:
+    try:
+        return read_audio(path)
+    except AudioError as error:
+        raise AudioError(f"{path}: {error}") from error
+
+
+def _save(take: Take, out: Path) -> list[Path]:
+    """Write a take as `take-SEED`, or `take-SEED-2` and so on where another take has that name."""
+    stem = f"take-{take.settings.seed + take.settings.index}"
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    return list(take.save(out, next(name for name in names if _is_free(out, name, take))))
+
+
+def _is_free(out: Path, name: str, take: Take) -> bool:
+    """Return whether nothing has this name, or this very take made before."""
+    wav, settings = out / f"{name}.wav", out / f"{name}.json"
+    if not settings.exists():
+        return not wav.exists()
+    try:
+        same = TakeSettings.read(settings) == take.settings
+    except SettingsError:
+        return False
+    return same and (not wav.exists() or wav.read_bytes() == wav_bytes(take.audio))
+
+
+def _bar() -> tqdm:
+    return tqdm(desc="continue", total=0, bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remaining}]")
+
+
+def _progress(bar: tqdm, frame_rate_hz: float) -> Callable[[int, int], None]:
+    def show(done: int, total: int) -> None:
+        bar.total = total / frame_rate_hz
+        bar.update(done / frame_rate_hz - bar.n)
+
+    return show

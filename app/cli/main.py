@@ -1,0 +1,458 @@
+"""The console script `undertone`: every verb, each importing only what it needs."""
+
+import json
+import logging
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from undertone.app.cli.extras import missing_extra
+from undertone.app.cli.study import study
+from undertone.app.package_data import DEMO, chosen_bundle
+
+app = typer.Typer(
+    name="undertone",
+    help="Play with, measure and train spoken language models that carry how something is said.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(study)
+
+BundleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bundle",
+        help="Bundle folder, or a Hugging Face repository id; by default assets/demo, or the voice that came along.",
+    ),
+]
+CorpusOption = Annotated[Path, typer.Option(help="Folder with manifest.tsv, or any folder of recordings.")]
+LexiconOption = Annotated[Path, typer.Option(help="Folder with cmudict.dict.")]
+PreparedOption = Annotated[Path, typer.Option(help="Folder that `undertone prepare` wrote.")]
+OutOption = Annotated[Path, typer.Option(help="Folder to write; an unfinished run there is resumed.")]
+TokenizerOption = Annotated[Path, typer.Option(help="Folder of the finished tokenizer run.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a setting of the recipe, for example model.latent_dim=16.")
+]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept-changes", help="Resume with other settings than the run was begun with.")
+]
+LayoutOption = Annotated[
+    str,
+    typer.Option(
+        help="auto (by what lies in the folder), manifest, librispeech, librilight, ljspeech, vctk, commonvoice, "
+        "audiofolder, timit, kaldi, nemo or folder."
+    ),
+]
+LanguageOption = Annotated[
+    list[str] | None, typer.Option("--language", help="Language of the speech, ISO 639 code; may be given again.")
+]
+LicenceOption = Annotated[
+    str | None, typer.Option(help="Licence of the bundle; by default that of the corpus where its manifest says it.")
+]
+WorkersOption = Annotated[
+    int, typer.Option(min=1, help="Processes that prepare data on the CPU; 1 for none but this one.")
+]
+CpuOption = Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")]
+
+
+@app.command("continue")
+def continue_(
+    prompt: Annotated[Path, typer.Argument(help="Recording to go on from: wav, flac, ogg, mp3, m4a or webm.")],
+    seconds: Annotated[float, typer.Option(help="Length of the continuation at most.")] = 10.0,
+    takes: Annotated[int, typer.Option(min=1, max=16, help="How many continuations, made as one batch.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Take i uses seed + i; drawn and written down when not given.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the wavs and their settings.")] = Path("out"),
+    prompt_seconds: Annotated[float, typer.Option(help="How much of the recording is the prompt.")] = 3.0,
+    prompt_start: Annotated[float, typer.Option(help="Where in the recording the prompt begins, in seconds.")] = 0.0,
+    token_temperature: float | None = None,
+    latent_temperature: float | None = None,
+    top_p: float | None = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="How closely the decoder keeps to tokens and latents; by default the model's.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the diffusion decoder.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Settings JSON of a take to make again, byte for byte.")] = None,
+    bundle: BundleOption = None,
+) -> None:
+    """Continue a recording: writes a wav and a settings JSON for every take."""
+    from undertone.app.cli.continuation import Continuation, continue_recording, replay_recording
+
+    chosen = chosen_bundle(bundle)
+    if replay is not None:
+        paths = replay_recording(chosen, prompt, replay, out)
+    else:
+        given = {
+            "token_temperature": token_temperature,
+            "latent_temperature": latent_temperature,
+            "top_p": top_p,
+            "guidance": guidance,
+            "steps": steps,
+        }
+        sampling = {key: value for key, value in given.items() if value is not None}
+        wanted = Continuation(prompt, prompt_start, prompt_seconds, seconds, takes, seed, sampling)
+        paths = continue_recording(chosen, wanted, out)
+    for path in paths:
+        typer.echo(path)
+
+
+@app.command()
+def serve(
+    bundle: BundleOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 picks a free one.")] = 7860,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the listening studies; by default UNDERTONE_DATA or in your home.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; repeat for "
+            "more. By default those of UNDERTONE_TRUSTED_PROXIES; without any, nothing forwarded is believed."
+        ),
+    ] = None,
+) -> None:
+    """Open the app in the browser."""
+    from undertone.app.cli.serve import serve as serve_app
+
+    serve_app(chosen_bundle(bundle), host, port, data=data, trusted_proxies=trusted_proxy or ())
+
+
+@app.command("import")
+def import_(
+    model: Annotated[Path, typer.Option(help="Published checkpoint folder (hp.yaml and a .ckpt), or the file.")],
+    vocoder: Annotated[Path, typer.Option(help="Published vocoder folder, or the file.")],
+    kmeans: Annotated[Path, typer.Option(help="kmeans_v200.npy.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+    hubert: Annotated[
+        str | None, typer.Option(help="HuBERT-large weights: a file, a folder, or a Hub id; by default from the Hub.")
+    ] = None,
+) -> None:
+    """Turn a published checkpoint into a bundle."""
+    from undertone.engine.published import import_bundle
+
+    typer.echo(import_bundle(model, vocoder, kmeans, out, hubert=hubert))
+
+
+@app.command()
+def bench(
+    bundle: BundleOption = None,
+    json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False,
+    seconds: Annotated[float, typer.Option(help="Length of the continuation.")] = 10.0,
+) -> None:
+    """Measure speed and memory on this machine; the last line is JSON."""
+    from undertone.engine import Engine, settle_threads
+    from undertone.engine.benchmark import bench as run_bench
+
+    engine = Engine.from_pretrained(chosen_bundle(bundle))
+    settle_threads(engine)
+    numbers = asdict(run_bench(engine, seconds=seconds))
+    if not json_only:
+        for key, value in numbers.items():
+            typer.echo(f"{key:32} {value:.6g}" if isinstance(value, float) else f"{key:32} {value}")
+    typer.echo(json.dumps(numbers))
+
+
+@app.command()
+def prepare(
+    corpus: CorpusOption,
+    out: OutOption,
+    workers: WorkersOption = 2,
+    layout: LayoutOption = "auto",
+    split: Annotated[list[str] | None, typer.Option(help="A split to keep; repeat for more.")] = None,
+    shards: Annotated[
+        bool, typer.Option("--shards", help="Shards that stream, for hundreds of hours or more.")
+    ] = False,
+    shard_hours: Annotated[float, typer.Option(min=0.001, help="Speech in a shard.")] = 1.0,
+    as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Change neither level nor ends.")] = False,
+) -> None:
+    """Corpus to prepared folder: 16 kHz, one loudness, trimmed, mels.
+
+    Broken files are skipped, counted and listed in rejected.jsonl. With --shards the work is shared by all processes
+    that `accelerate launch` starts on any number of nodes, and a second call makes only what is missing.
+    """
+    from undertone.train.data.clean import CleanSettings
+    from undertone.train.data.corpus_report import read_report, summary
+    from undertone.train.data.prepare import prepare as run_prepare
+    from undertone.train.data.shards import prepare_shards
+
+    settings = CleanSettings(trim=False, loudness_lufs=None) if as_recorded else CleanSettings()
+    splits = tuple(split or ("train", "dev"))
+    if shards:
+        prepare_shards(corpus, out, splits, workers, settings, layout, shard_hours)
+    else:
+        run_prepare(corpus, out, splits, workers, settings, layout)
+    for line in summary(read_report(out)):
+        typer.echo(line)
+
+
+@app.command()
+def tokenizer(
+    prepared: PreparedOption,
+    out: OutOption,
+    recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")] = "demo-tokenizer",
+    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for a phonetic tokenizer.")] = None,
+    hubert: Annotated[
+        str | None, typer.Option(help="HuBERT weights for its units: a folder, a file, a Hub id.")
+    ] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="Whisper weights for the recipe whisper-phones: a folder, a file, a Hub id.")
+    ] = None,
+    changes: SetOption = None,
+    cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
+) -> None:
+    """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
+    from undertone.train.recipes import load_recipe
+    from undertone.train.runs.stages import run_any_tokenizer
+
+    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, accept_changes, whisper)
+
+
+@app.command()
+def tokens(
+    prepared: PreparedOption,
+    tokenizer: TokenizerOption,
+    workers: WorkersOption = 2,
+    cpu: CpuOption = False,
+) -> None:
+    """Assign the units of a tokenizer to a prepared folder; `undertone train` does it too where it was not done.
+
+    On shards the work is shared by all processes that `accelerate launch` starts.
+    """
+    from undertone.train.runs.stages import run_tokens
+
+    typer.echo(run_tokens(tokenizer, prepared, workers, cpu))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")],
+    prepared: Annotated[Path | None, typer.Option(help="Folder that `undertone prepare` wrote.")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="Folder of the finished tokenizer run.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; an unfinished run there is resumed.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Finished run of the same sizes to begin with.")] = None,
+    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for spoken_tokens.")] = None,
+    changes: SetOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
+    ] = False,
+    workers: WorkersOption = 2,
+    cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
+) -> None:
+    """Train VAE-GSLM, its ablations or the baseline of tokens alone."""
+    from undertone.train.model.recipe import ModelRecipe
+    from undertone.train.recipes import load_recipe_of
+
+    loaded = load_recipe_of(ModelRecipe, recipe, changes or ())
+    if dry_run:
+        from undertone.train.runs.dry_run import dry_run as run_dry
+
+        for line in run_dry(loaded, cpu=cpu).lines():
+            typer.echo(line)
+        return
+    if prepared is None or tokenizer is None or out is None:
+        raise typer.BadParameter("training needs --prepared, --tokenizer and --out; only --dry-run goes without")
+    from undertone.train.runs.stages import run_model
+
+    run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon, workers, accept_changes)
+
+
+@app.command()
+def vocoder(
+    recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")],
+    prepared: PreparedOption,
+    out: OutOption,
+    changes: SetOption = None,
+    cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
+) -> None:
+    """Train the vocoder."""
+    from undertone.train.recipes import load_recipe_of
+    from undertone.train.runs.stages import run_vocoder
+    from undertone.train.vocoder.recipe import VocoderRecipe
+
+    run_vocoder(load_recipe_of(VocoderRecipe, recipe, changes or ()), prepared, out, cpu, accept_changes)
+
+
+@app.command()
+def bundle(
+    tokenizer: Annotated[Path, typer.Option(help="Folder of the finished tokenizer run.")],
+    vocoder: Annotated[Path, typer.Option(help="Folder of the finished vocoder run.")],
+    model: Annotated[Path, typer.Option(help="Folder of the finished model run.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+    name: str = "undertone",
+    corpus: Annotated[Path | None, typer.Option(help="Corpus trained on, for the model card.")] = None,
+    licence: LicenceOption = None,
+    language: LanguageOption = None,
+) -> None:
+    """Assemble a bundle from finished runs."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train.export import Stages, write_bundle
+    from undertone.train.runs.demo_bundle import corpora, licence_of
+
+    data = corpora(corpus) if corpus else ()
+    stages = Stages(tokenizer, vocoder, model)
+    terms, languages = licence or licence_of(data), tuple(language or ("en",))
+    typer.echo(write_bundle(stages, out, name, model.name, data, terms, languages))
+    typer.echo(write_card(out))
+
+
+@app.command("demo-bundle")
+def demo_bundle(
+    corpus: CorpusOption,
+    lexicon: LexiconOption,
+    out: Annotated[Path, typer.Option(help="The bundle to write.")] = DEMO,
+    work: Annotated[Path, typer.Option(help="Prepared corpus and runs; a second call resumes.")] = Path("work"),
+    budget_minutes: Annotated[
+        float | None, typer.Option(help="Training time of all stages together; by default as long as the recipes say.")
+    ] = None,
+    text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the transformer.")] = None,
+    licence: LicenceOption = None,
+    language: LanguageOption = None,
+    evaluate: Annotated[
+        bool, typer.Option(help="Measure a few clips of the test split, or of dev where there is none.")
+    ] = True,
+    cpu: CpuOption = False,
+) -> None:
+    """Train the small recipe from corpus to bundle."""
+    from undertone.studies.errors import MeasureError
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train.runs.demo_bundle import DemoRecipes, train_demo
+
+    if evaluate:  # what would fail at the end, after hours, fails now
+        from undertone.studies.evaluation.evaluate import check_corpus, evaluate_bundle
+        from undertone.studies.measures.heldout import Recordings
+        from undertone.train.corpora.listing import listed_sources
+
+        listed = Recordings.listed(corpus, listed_sources(corpus))
+        split = listed.split_to_measure()
+        try:
+            check_corpus(listed, split)
+        except MeasureError as error:
+            raise MeasureError(f"{error} Or train without measuring: --no-evaluate.") from error
+    # Prose teaches the transformer better than speech alone does, and comes last.
+    first = ("demo-decoder",) if text else ("demo-decoder", "demo-language")
+    models = (*first, "demo-model", "demo-sound")
+    prose = ("demo-phones", "demo-text") if text else None
+    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-source-filter", models, prose)
+    if budget_minutes is not None:
+        recipes = recipes.within(budget_minutes)
+    typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text, licence, tuple(language or ("en",))))
+    typer.echo(write_card(out))
+    if evaluate:
+        for line in evaluate_bundle(out, listed, split, quick=True):
+            typer.echo(line)
+
+
+@app.command("evaluate")
+def evaluate_(
+    bundle: Annotated[str, typer.Argument(help="Bundle folder.")],
+    corpus: CorpusOption,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Never one trained on: test, else dev, if not given; all for a folder of held-out speech."),
+    ] = None,
+    layout: LayoutOption = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="A few clips only.")] = False,
+    pairs: Annotated[Path | None, typer.Option(help="Lexical pairs, from `undertone text pairs`.")] = None,
+    whisper: Annotated[
+        Path | None, typer.Option(help="Folder of a faster-whisper model, the second recogniser.")
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="Another system's sounds, as NAME=FOLDER; may be given again.")
+    ] = None,
+) -> None:
+    """Measure a bundle on held-out speech and write the numbers into its model card.
+
+    Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
+    """
+    from undertone.studies.evaluation.evaluate import evaluate_bundle
+    from undertone.studies.evaluation.other_systems import OtherSystem
+    from undertone.studies.measures.heldout import Recordings
+    from undertone.train.corpora.listing import listed_sources
+
+    others = [OtherSystem.parse(each) for each in also or ()]
+    listed = Recordings.listed(corpus, listed_sources(corpus, layout))
+    chosen = listed.split_to_measure(split)
+    for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
+        typer.echo(line)
+
+
+@app.command()
+def probe(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder; probe.json is written into it.")],
+    data: Annotated[Path | None, typer.Option(help="Corpus with manifest.tsv, or any folder of recordings.")] = None,
+    clips: Annotated[int, typer.Option(min=2, help="How many clips; 20 or more for useful intervals.")] = 40,
+    split: Annotated[str, typer.Option(help="Split of a corpus with a manifest; never one trained on.")] = "test",
+    seconds: Annotated[float, typer.Option(min=2.0, help="How much of each clip is used at most.")] = 5.0,
+    quick: Annotated[bool, typer.Option("--draft", help="Few decoder steps: less time, rougher sound.")] = False,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that measure; by default one a core.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw what moves F0 and energy: svg, png or pdf.")] = None,
+) -> None:
+    """Measure what each latent dimension does, on held-out speech, and store it in the bundle.
+
+    Without --data nothing is measured: what the bundle stores is shown and drawn.
+    """
+    from undertone.engine import Sampling
+    from undertone.engine.prosody import draft
+    from undertone.studies.probe.run import probe_bundle, stored_report, summary
+
+    sampling = draft() if quick else Sampling()
+    measured = None if data is None else probe_bundle(bundle, data, clips, split, sampling, seconds, workers)
+    for line in measured or summary(stored_report(bundle)):
+        typer.echo(line)
+    if plot is not None:
+        from undertone.studies.probe.plot import write_plot
+
+        typer.echo(write_plot(stored_report(bundle), plot))
+
+
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command("text", context_settings=_PASS_ON)
+def text_(context: typer.Context) -> None:
+    """Text for training: corpora aligned with their words, prose as units, lexical pairs."""
+    from undertone.app.cli.text import text  # torch takes seconds, which `undertone --help` should not wait for
+
+    text(context.args, "undertone text")
+
+
+@app.command("lexical", context_settings=_PASS_ON)
+def lexical_(context: typer.Context) -> None:
+    """Lexical accuracy: how often words are likelier than nonwords."""
+    from undertone.app.cli.lexical import lexical
+
+    lexical(context.args, "undertone lexical")
+
+
+def main() -> None:
+    """Run a verb; an error that a person can mend is one line on standard error and exit status 2."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("accelerate", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        app()
+    except ValueError as error:
+        from undertone.engine.errors import UndertoneError  # the engine loads torch, which `--help` should not wait for
+
+        if not isinstance(error, UndertoneError):
+            raise
+        _fail(str(error), error)
+    except ModuleNotFoundError as error:
+        line = missing_extra(error, sys.argv[1] if len(sys.argv) > 1 else "")
+        if line is None:
+            raise
+        _fail(line, error)
+
+
+def _fail(line: str, error: Exception) -> NoReturn:
+    typer.secho(f"undertone: {line}", err=True, fg="red")
+    raise SystemExit(2) from error

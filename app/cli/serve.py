@@ -1,0 +1,113 @@
+"""`undertone serve`: print one URL and serve until interrupted; raters first, the model when it has loaded.
+
+Two processes: this one owns the port and the studies, and starts a second one with the model (`undertone.app.server`).
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from undertone.app.package_data import EXAMPLES, own_folder
+from undertone.app.server.client_address import TrustedProxies, behind_proxies, is_named
+from undertone.app.server.work_folder import work_folder
+from undertone.engine.errors import UndertoneError
+
+_LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at most
+
+
+class ServeError(UndertoneError):
+    """The site cannot be served where it was asked for."""
+
+
+def serve(
+    bundle: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    device: str = "auto",
+    examples: Path = EXAMPLES,
+    data: Path | None = None,
+    trusted_proxies: Sequence[str] = (),
+) -> None:
+    """Serve the site on a bundle.
+
+    Args:
+        bundle: folder or Hub id.
+        host: address to listen on; 0.0.0.0 for every network interface.
+        port: to listen on; 0 for any free one.
+        device: "auto", "cpu" or "cuda".
+        examples: folder of wav files offered as prompts; may be missing.
+        data: folder of the listening studies; None is `UNDERTONE_DATA` or its default.
+        trusted_proxies: addresses or networks whose word about a client is believed (`app/server/client_address.py`).
+    Raises:
+        BundleError: the bundle cannot be loaded.
+        ServeError: the port is taken or the address is not this machine's.
+        ProxyNameError: a proxy is no address.
+    """
+    proxies = TrustedProxies.named(trusted_proxies)
+    with _interrupted_quietly(), work_folder() as folder, _socket_folder(folder) as sockets:
+        # Gradio reads these when it is imported or when widgets are built, so they come first.
+        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        from undertone.app.laboratory import Laboratory
+        from undertone.app.server.connections import ConnectionBounds
+        from undertone.app.server.front import run_front
+        from undertone.app.server.process import Playground
+        from undertone.studies.store import Places, opened
+
+        places = Places.at(data) if data else Places.default()
+        playground = Playground(
+            bundle=bundle,
+            device=device,
+            examples=own_folder(examples).resolve(),
+            folder=folder / "playground",
+            sockets=sockets,
+            studies_socket=sockets / "studies",
+            protected=places.protected,
+        )
+        with _listen(host, port) as listener, opened(places) as db:
+            shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
+            print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
+            laboratory = Laboratory.on(db, places, folder / "results" / "downloads")
+            behind = partial(behind_proxies, proxies=proxies)
+            bounds = ConnectionBounds(is_proxy=lambda address: is_named((address, 0), proxies))
+            asyncio.run(run_front(listener, laboratory, playground, bounds, behind))
+
+
+@contextmanager
+def _socket_folder(folder: Path) -> Iterator[Path]:
+    """A folder for sockets that only this user can enter: below `folder`, unless the names there are too long."""
+    if len(str(folder)) <= _LONGEST_SOCKET_FOLDER:
+        sockets = folder / "sockets"
+        sockets.mkdir(mode=0o700)
+        yield sockets
+        return
+    with tempfile.TemporaryDirectory(prefix="undertone-", dir="/tmp", ignore_cleanup_errors=True) as short:
+        yield Path(short)
+
+
+@contextmanager
+def _interrupted_quietly() -> Iterator[None]:
+    """Let an interrupt or a termination end the block: temporary files are removed, no traceback is shown."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket, taken before the site is announced, so that the printed URL is true."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ServeError(
+            f"cannot listen on {host}:{port} ({error.strerror}). Choose another --port, or 0 for any."
+        ) from error

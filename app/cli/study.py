@@ -1,0 +1,295 @@
+"""`undertone study`: make a listening study, build its sounds, open it, watch it, report, export, withdraw, restore."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from undertone.app.package_data import with_own_voice
+
+if TYPE_CHECKING:
+    from undertone.studies.store import Database, Places
+
+study = typer.Typer(
+    name="study",
+    help="Listening studies: make, build, open, watch, report, pay, withdraw, restore.",
+    no_args_is_help=True,
+)
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the study.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of database, sounds and copies; else UNDERTONE_DATA, else ~/.local/share."),
+]
+
+
+@study.command()
+def new(
+    out: Annotated[Path, typer.Argument(help="The YAML file to write.")] = Path("study.yaml"),
+    template: Annotated[str, typer.Option(help="paper, preference or expressive.")] = "paper",
+) -> None:
+    """Write a study file to be changed: the paper's protocol, A/B preference, or expressiveness."""
+    from undertone.studies.design import DesignError
+    from undertone.studies.design.templates import template_text
+
+    text = template_text(template)
+    if out.exists():
+        raise DesignError(f"{out} is there already. Choose another name, or remove it.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(with_own_voice(text, out.parent), encoding="utf-8")
+    typer.echo(f"{out} written. Change it, then: undertone study build {out}")
+
+
+@study.command()
+def build(
+    source: Annotated[str, typer.Argument(help="Study file, or the name of a draft such as one made from takes.")],
+    cpu: Annotated[bool, typer.Option("--cpu", help="Render on the CPU even where there is a GPU.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Render, level and check every sound; a build that was interrupted goes on where it was."""
+    from tqdm import tqdm
+
+    from undertone.studies.build.lifecycle import discard_draft, make_study, study_names
+    from undertone.studies.build.pipeline import build_study
+    from undertone.studies.design import load_study_file
+
+    with _database(data) as (db, places), ExitStack() as undo:
+        name = source
+        if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
+            definition = load_study_file(Path(source))
+            name = definition.name
+            if name not in study_names(db):  # a build that fails leaves nothing that was not there before
+                undo.callback(discard_draft, db, name)
+            make_study(db, definition)
+        with tqdm(desc="build", unit="clip") as bar:
+
+            def show(done: int, total: int, what: str) -> None:
+                bar.total = total
+                bar.set_postfix_str(what, refresh=False)
+                bar.update(done - bar.n)
+
+            made = build_study(db, name, places, show, device="cpu" if cpu else "auto")
+        undo.pop_all()
+    sounds = ", ".join(f"{count} {kind}" for kind, count in sorted(made.stimuli.items()))
+    typer.echo(f"{name}: {sounds}; {made.seconds / 60:.1f} min at {made.loudness_lufs:.1f} LUFS")
+    if made.lowered_db:
+        typer.echo(f"That is {made.lowered_db:.1f} dB lower than asked for: {made.lowered_for} has high peaks.")
+    typer.echo(f"Next: undertone study open {name}")
+
+
+@study.command("open")
+def open_(name: NameArgument, data: DataOption = None) -> None:
+    """Check every sound, then let raters in."""
+    from undertone.studies.build.lifecycle import status_of
+
+    _set_status(name, "open", data)
+    with _database(data) as (db, _):
+        path = status_of(db, name).raters_path
+    typer.echo(f"{name} is open: raters go to {path} (with their panel's ids in the query, where there are any).")
+
+
+@study.command()
+def pause(name: NameArgument, data: DataOption = None) -> None:
+    """Let nobody in for now."""
+    _set_status(name, "paused", data)
+    typer.echo(f"{name} is paused.")
+
+
+@study.command()
+def close(name: NameArgument, data: DataOption = None) -> None:
+    """End the study."""
+    _set_status(name, "closed", data)
+    typer.echo(f"{name} is closed.")
+
+
+@study.command()
+def status(
+    name: Annotated[str | None, typer.Argument(help="Name of the study; all of them when not given.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Print how far studies are."""
+    from undertone.studies.build.lifecycle import status_of, study_names
+
+    with _database(data) as (db, _):
+        names = [name] if name else study_names(db)
+        if not names:
+            typer.echo("no study was made yet: undertone study new")
+        for one in names:
+            found = status_of(db, one)
+            typer.echo(f"{found.name} ({found.status}): {found.title}")
+            if found.status == "open":
+                typer.echo(f"  raters    go to {found.raters_path}")
+            typer.echo(f"  trials    {found.collected} of {found.wanted} collected, {found.promised} under way")
+            states = ", ".join(f"{count} {state}" for state, count in sorted(found.sessions.items())) or "none"
+            typer.echo(f"  sessions  {states}; {found.accepted} accepted, {found.rejected} rejected")
+
+
+@study.command()
+def report(
+    name: NameArgument,
+    out: Annotated[Path | None, typer.Option(help="The HTML file to write; NAME-report.html when not given.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Write the results as one HTML file: tables, figures, intervals, methods."""
+    from undertone.studies.analysis.report import report as write_report
+
+    with _database(data) as (db, _):
+        typer.echo(write_report(db, name, out or Path(f"{name}-report.html")))
+
+
+@study.command()
+def export(
+    name: NameArgument,
+    out: Annotated[Path | None, typer.Option(help="The folder to write; NAME-export when not given.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Write the ratings as CSV and Parquet with a codebook."""
+    from undertone.studies.analysis.export import export as write_export
+
+    folder = out or Path(f"{name}-export")
+    with _database(data) as (db, _):
+        write_export(db, name, folder)
+    typer.echo(folder)
+
+
+@study.command()
+def people(
+    name: NameArgument,
+    code: Annotated[str | None, typer.Option(help="Completion code, or panel's id, that somebody handed in.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write people.csv and answers.csv into.")] = None,
+    data: DataOption = None,
+) -> None:
+    """List panel ids and completion codes, check a code, or write them with the questionnaires; never with ratings."""
+    from undertone.studies.analysis.people import check_code, people_of
+    from undertone.studies.analysis.people_files import write_people
+
+    with _database(data) as (db, _):
+        if out is not None:
+            typer.echo(write_people(db, name, out))
+            return
+        found = people_of(db, name) if code is None else check_code(db, name, code)
+        for own in found:
+            who = own.panel_id or "(plain link)"
+            typer.echo(f"{who:26} {own.code or '(no code yet)':16} {own.began:%Y-%m-%d %H:%M}  {own.ending}")
+        if not found:
+            typer.echo("nobody has taken part yet")
+
+
+@study.command()
+def forget(
+    name: NameArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Delete panel ids, completion codes and questionnaires of a closed study, everywhere; its ratings stay."""
+    from undertone.studies.store.forgetting import forget_people
+
+    with _database(data) as (db, places):
+        if not yes:
+            typer.confirm(f"Delete who took part in {name}? Nobody can be paid by it then.", abort=True)
+        done = forget_people(db, name, places.backups)
+    typer.echo(
+        f"{done.people} people of {done.sessions} sessions are forgotten, {done.events} events blanked, "
+        f"{done.lines} lines of the log's copy changed; the ratings stay."
+    )
+
+
+@study.command()
+def withdraw(
+    who: Annotated[str, typer.Argument(help="Participant id, session id, resume code, or the panel's id.")],
+    name: Annotated[str | None, typer.Option("--study", help="Needed where several studies know the id.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Delete what a person gave: from the tables, the log, its copies and the snapshots."""
+    from undertone.studies.store.withdrawal import find_participant
+    from undertone.studies.store.withdrawal import withdraw as take_back
+
+    with _database(data) as (db, places):
+        person = find_participant(db, who, name)
+        if not yes:
+            typer.confirm(f"Delete everything that {who} gave? This cannot be undone.", abort=True)
+        done = take_back(db, person, places.backups)
+    typer.echo(
+        f"{done.ratings} ratings of {done.sessions} sessions deleted, {done.events} events blanked, "
+        f"{done.lines} lines of the log's copy changed."
+    )
+
+
+@study.command()
+def restore(
+    snapshot: Annotated[
+        Path | None, typer.Option(help="Snapshot; the newest of the data folder when not given.")
+    ] = None,
+    events: Annotated[Path | None, typer.Option(help="Folder of the log's copy; the data folder's by default.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Fill an empty database from a snapshot and the log's copy, all of it or nothing."""
+    from undertone.studies.store import Database
+    from undertone.studies.store.backup import newest_snapshot
+    from undertone.studies.store.restore import restore as bring_back
+
+    places = _places(data)
+    db = Database(places.url)
+    done = bring_back(db, snapshot or newest_snapshot(places.backups), events or places.events)
+    db.close()
+    rows = ", ".join(f"{count} {table}" for table, count in done.rows.items() if count)
+    typer.echo(f"restored from {done.snapshot or 'the log alone'} and {done.lines} later lines: {rows or 'no rows'}")
+
+
+@study.command()
+def user(
+    name: Annotated[str | None, typer.Argument(help="Who may sign in; hf:NAME for a Hugging Face account.")] = None,
+    role: Annotated[str, typer.Option(help="admin may change studies, reader only looks.")] = "reader",
+    remove: Annotated[bool, typer.Option("--remove", help="Let them in no more.")] = False,
+    data: DataOption = None,
+) -> None:
+    """List who may sign in to the results; add or change somebody; asks for the passphrase."""
+    from undertone.app.auth.passphrases import add_admin
+    from undertone.studies.design import DesignError
+    from undertone.studies.store.users import list_users, remove_user
+
+    with _database(data) as (db, _):
+        if name is None:
+            for known, its_role in list_users(db):
+                typer.echo(f"{known:24} {its_role}")
+            return
+        if remove:
+            remove_user(db, name)
+            typer.echo(f"{name} removed.")
+            return
+        if role not in ("admin", "reader"):
+            raise DesignError(f"role is {role!r}; expected admin or reader.")
+        hugging_face = name.startswith("hf:")
+        passphrase = None if hugging_face else typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
+        add_admin(db, name, "admin" if role == "admin" else "reader", passphrase)
+        typer.echo(f"{name} may sign in as {role}.")
+
+
+def _places(data: Path | None) -> "Places":
+    from undertone.studies.store import Places
+
+    return Places.default() if data is None else Places.at(data)
+
+
+@contextmanager
+def _database(data: Path | None) -> Iterator[tuple["Database", "Places"]]:
+    """Open the database, up to date, beside a server that may be running on it."""
+    from undertone.studies.store import Database, migrate
+
+    places = _places(data)
+    db = Database(places.url, places.events)
+    try:
+        migrate(db)
+        yield db, places
+    finally:
+        db.close()
+
+
+def _set_status(name: str, status: str, data: Path | None) -> None:
+    from undertone.studies.build.lifecycle import set_status
+
+    with _database(data) as (db, places):
+        set_status(db, name, status, places, actor="command line")  # type: ignore[arg-type]  # one of the verbs above

@@ -1,0 +1,40 @@
+"""The files that come with Undertone: in a checkout under assets/, in a wheel under app/assets/."""
+
+import json
+from pathlib import Path
+
+DEMO = Path("assets/demo")
+EXAMPLES = Path("assets/examples")
+
+_PACKAGE = Path(__file__).parent
+
+
+def own_folder(name: Path) -> Path:
+    """Return where a folder such as assets/examples lies: here, in the wheel, in the checkout; else as it is named."""
+    return next((place / name for place in (Path(), _PACKAGE, _PACKAGE.parent) if (place / name).is_dir()), name)
+
+
+def chosen_bundle(typed: str | None) -> str:
+    """Return the bundle that somebody typed, folder or Hub id, or the folder of the embedded voice.
+
+    Raises:
+        BundleError: nothing was typed, and no voice came with this installation; a Hub is never asked for it.
+    """
+    if typed is not None:
+        return typed
+    folder = own_folder(DEMO)
+    if not folder.is_dir():
+        from undertone.engine.errors import BundleError  # the command line imports this file before it knows its verb
+
+        raise BundleError(
+            f"this installation came without the embedded voice ({_PACKAGE / DEMO} is missing). Give the folder of a "
+            "bundle, or a Hugging Face repository as owner/name, with --bundle."
+        )
+    return str(folder)
+
+
+def with_own_voice(study_text: str, folder: Path) -> str:
+    """Return a study template whose bundle assets/demo is found by a study file in `folder`, wherever that is."""
+    if (folder / DEMO).is_dir() or not own_folder(DEMO).is_dir():
+        return study_text
+    return study_text.replace(f"bundle: {DEMO}", f"bundle: {json.dumps(str(own_folder(DEMO).resolve()))}")

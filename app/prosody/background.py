@@ -1,0 +1,56 @@
+"""Long work in a thread of its own, reported on as it goes; ends at once when the visitor wishes."""
+
+import queue
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from undertone.app.shared.visitor import Run
+from undertone.engine.prosody import Watch
+
+Result = TypeVar("Result")
+REPORT_SECONDS = 0.25  # a browser needs no more
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What the thread left behind."""
+
+    error: BaseException | None = None
+
+
+def reported(run: Run, work: Callable[[Watch], Result]) -> Generator[float, None, Result]:
+    """Do the work and yield the fraction done; returns its result or raises what it raised.
+
+    A generator that is closed stops the work.
+    """
+    fractions: queue.SimpleQueue[float | _Ended] = queue.SimpleQueue()
+    watch = Watch(run.stop.is_set, lambda done, total: fractions.put(done / max(1, total)))
+    results: list[Result] = []
+
+    def target() -> None:
+        try:
+            results.append(work(watch))
+            fractions.put(_Ended())
+        except BaseException as error:  # handed to the caller, whatever it is
+            fractions.put(_Ended(error))
+
+    threading.Thread(target=target, daemon=True).start()
+    try:
+        latest = 0.0
+        while True:
+            try:
+                item = fractions.get(timeout=REPORT_SECONDS)
+            except queue.Empty:
+                yield latest
+                continue
+            if isinstance(item, _Ended):
+                break
+            latest = item
+    except GeneratorExit:
+        run.stop.set()
+        raise
+    if item.error is not None:
+        raise item.error
+    return results[0]

@@ -1,0 +1,156 @@
+"""What step 3 does: draws of the prior, a second recording, and whose prosody and voice it is."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from undertone.app.prosody.background import reported
+from undertone.app.prosody.controller import NO_BENCH, Change, Parts
+from undertone.app.prosody.delivery_widgets import DRAW, NUM_DRAWS, SECOND
+from undertone.app.prosody.edit_state import Arrangement, NotYetError
+from undertone.app.prosody.editing_session import Bench, Original
+from undertone.app.prosody.saved_settings import applied
+from undertone.app.prosody.sound_files import heard
+from undertone.app.prosody.status import Updates
+from undertone.app.prosody.visit import Kind, ProsodyVisit, Task
+from undertone.app.shared.live_player import HUSH_JS
+from undertone.app.shared.prompt_panel import bind_prompt_panel, judge_cut
+from undertone.app.shared.widgets import EVERY, Note, shown
+from undertone.engine import SettingsError
+from undertone.engine.prosody import (
+    Cancelled,
+    LatentSource,
+    MorphedLatents,
+    OwnLatents,
+    RedrawnLatents,
+    TransferredLatents,
+)
+
+
+def bind_otherwise(parts: Parts) -> None:
+    """Bind all of the widgets for other deliveries."""
+    step, context = parts.otherwise, parts.context
+    bind_prompt_panel(step.panel, parts.visit, context.examples, context.limits, SECOND)
+
+    def choose(visit: ProsodyVisit, whose: str, timing: str, voice: str) -> Change:
+        return lambda bench: borrowed(bench, whose, timing, voice)
+
+    for widget in (step.whose, step.timing, step.voice):
+        parts.render_after(widget.input, choose, [step.whose, step.timing, step.voice])
+    for index, draw in enumerate(step.draws):
+        parts.render_after(draw.use.click, _use_draw(index))
+        draw.player.play(None, None, None, js=HUSH_JS)
+
+    def start(kind: Kind) -> Any:
+        def begin(visit: ProsodyVisit) -> Updates:
+            if visit.bench is None:
+                return parts.idle(visit, NO_BENCH)
+            visit.start(kind, visit.bench.now)
+            return parts.status.busy("Waiting for the model")
+
+        return begin
+
+    def draw_tray(visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
+        yield from _draw_tray(parts, visit, task, temperature)
+
+    def use_second(visit: ProsodyVisit, task: Task, *values: Any) -> Iterator[Updates]:
+        yield from _use_second(parts, visit, task, *values)
+
+    drawing = step.draw.click(start("draw"), parts.visit, parts.status.outputs, **EVERY)
+    parts.work(drawing, "draw", draw_tray, [step.temperature])
+    second = step.use_second.click(start("second"), parts.visit, parts.status.outputs, **EVERY)
+    panel = step.panel
+    parts.work(second, "second", use_second, [panel.clip, panel.start, panel.length])
+
+
+def borrowed(bench: Bench, whose: str, timing: str, voice: str) -> Arrangement:
+    """Return the session's arrangement with other choices.
+
+    Raises:
+        SettingsError: something that there is not.
+    """
+    now = bench.now
+    morph: LatentSource = MorphedLatents(
+        amount=0.5 if now.morph is None else now.morph, timing="between" if timing == "between" else "first"
+    )
+    latents: LatentSource = {
+        "own": OwnLatents(),
+        "redrawn": now.latents,
+        "transferred": TransferredLatents(),
+        "morphed": morph,
+    }.get(whose, now.latents)
+    needed = voice == "other" or isinstance(latents, TransferredLatents | MorphedLatents)
+    if needed and not bench.others:
+        raise NotYetError("choose a second recording and press Use it first.")
+    return replace(
+        now,
+        latents=latents,
+        other=len(bench.others) - 1 if needed else None,
+        other_voice=voice == "other",
+    )
+
+
+def _use_draw(index: int) -> Any:
+    def change(visit: ProsodyVisit) -> Change:
+        def use(bench: Bench) -> Arrangement:
+            if bench.tray is None:
+                raise NotYetError("there are no draws of this recording; press Draw first.")
+            latents = bench.tray.model_copy(update={"index": index})
+            return replace(bench.now, latents=latents, other=bench.now.other if bench.now.other_voice else None)
+
+        return use
+
+    return change
+
+
+def _draw_tray(parts: Parts, visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
+    """Yield all draws at once, then the sound of each; everything else is as the sliders stand."""
+    bench, engine = visit.bench, parts.context.engine
+    if bench is None:
+        return
+    if not 0 <= temperature <= 2:
+        raise SettingsError(f"latent temperature is {temperature}; expected 0 to 2.")
+    tray = RedrawnLatents(seed=secrets.randbelow(900_000), latent_temperature=temperature, num_draws=NUM_DRAWS)
+    drawing = reported(task.run, lambda watch: bench.draw(engine, tray, watch))
+    yield from parts.progress(drawing, f"Drawing {NUM_DRAWS} ways to say it")
+    bench.tray = tray
+    now = task.arrangement or bench.now
+    for index, place in enumerate(parts.otherwise.draws):
+        latents = tray.model_copy(update={"index": index})
+        wanted = replace(now, latents=latents, other=now.other if now.other_voice else None)
+        rendering = yield from parts.make(task, bench, wanted, f"Speaking draw {index + 1} of {NUM_DRAWS}")
+        yield {place.box: shown(True, DRAW), place.player: str(heard(visit, rendering.audio))}
+    yield parts.done(
+        visit, task, Note("good", f"{NUM_DRAWS} draws with seed {tray.seed}. Use one, and its cards move on from it.")
+    )
+
+
+def _use_second(
+    parts: Parts, visit: ProsodyVisit, task: Task, path: str | None, start: float, length: float
+) -> Iterator[Updates]:
+    """Analyse the second recording; saved settings that waited for it are laid out."""
+    bench, engine = visit.bench, parts.context.engine
+    if bench is None:
+        return
+    visit.second.ensure_loaded(path)
+    note, clip = judge_cut(start, length, visit.second, parts.context.limits, SECOND), visit.second.clip
+    if note.tone == "problem" or clip is None:
+        missing = Note("warning", "Choose a second recording first.")
+        yield parts.done(visit, task, note if note.tone == "problem" else missing)
+        return
+    yield parts.status.progress("Listening to the second recording")
+    speech = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
+    with visit.lock:
+        if task.run.stop.is_set():
+            raise Cancelled
+        bench.others.append(Original("The second recording", speech))
+        complete = visit.wanted is not None and applied(bench, visit.wanted) is None
+        wanted = bench.now
+    if not complete:
+        note = Note("good", "The second recording is there. Choose above whose prosody and whose voice it shall be.")
+        yield parts.otherwise.show(bench) | parts.done(visit, task, note)
+        return
+    yield from parts.make(task, bench, wanted, "Speaking")
+    visit.wanted = None
+    yield from parts.show(visit, task, bench, wanted, Note("good", "These are the saved settings again."))

@@ -1,0 +1,190 @@
+"""A recording on the workbench: analysed once, with its cards, its history and every sound made from it so far."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from undertone.app.prosody.cards import Card, cards_of_clip, cards_of_report
+from undertone.app.prosody.clip_evidence import clip_evidence
+from undertone.app.prosody.edit_state import Arrangement, History
+from undertone.app.prosody.measures import Measures, measure
+from undertone.engine import Engine, Sampling, SettingsError, Speech, Take
+from undertone.engine.prosody import (
+    LatentStatistics,
+    OwnLatents,
+    RedrawnLatents,
+    Rendering,
+    Watch,
+    draft,
+    redraw_latents,
+    reference_statistics,
+    resynthesise,
+)
+
+KEPT_RENDERINGS = 12  # about 3 MB each for 10 s
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """Analysed speech: a recording, or a take of the Continue page."""
+
+    name: str
+    source: Speech | Take
+
+    @property
+    def speech(self) -> Speech:
+        return self.source.speech if isinstance(self.source, Take) else self.source
+
+    @property
+    def recording(self) -> Tensor | None:
+        """Return [samples] as the engine read them; None for a take, which was never recorded."""
+        return None if isinstance(self.source, Take) else self.source.audio
+
+
+@dataclass(eq=False)
+class Bench:
+    """What a visitor works on.
+
+    Attributes:
+        cards: in the order in which edits are applied.
+        statistics: what a sigma is.
+        before: the reconstruction, to which everything is compared.
+        others: second recordings, for transfer, morph and voice.
+        rendered: sounds at full quality; the newest last.
+        tray: the latents that were drawn last.
+        shown: the arrangement that is heard, seen and saved; its rendering is there.
+        number: tells the benches of a visitor apart.
+    """
+
+    original: Original
+    cards: tuple[Card, ...]
+    statistics: LatentStatistics
+    sampling: Sampling
+    seed: int
+    before: Rendering
+    others: list[Original] = field(default_factory=list)
+    history: History = field(default_factory=History)
+    rendered: OrderedDict[Arrangement, Rendering] = field(default_factory=OrderedDict)
+    measured: dict[Arrangement, Measures] = field(default_factory=dict)
+    draws: dict[RedrawnLatents, list[Tensor]] = field(default_factory=dict)
+    tray: RedrawnLatents | None = None
+    last_draft: Rendering | None = None
+    shown: Arrangement = field(default_factory=Arrangement)
+    number: int = 0
+
+    @classmethod
+    def open(
+        cls,
+        engine: Engine,
+        original: Original,
+        sampling: Sampling,
+        seed: int,
+        watch: Watch = Watch(),
+        statistics: LatentStatistics | None = None,
+    ) -> "Bench":
+        """Reconstruct the speech and lay out its cards.
+
+        Args:
+            statistics: of saved settings, so that a sigma is what it was then.
+        """
+        probe = engine.bundle.probe
+        known = statistics or reference_statistics(engine, original.speech)
+        before = resynthesise(engine, original.source, sampling=sampling, seed=seed, statistics=known, watch=watch)
+        cards = cards_of_clip(clip_evidence(original.speech), known) if probe is None else cards_of_report(probe)
+        bench = cls(original, cards, known, sampling, seed, before)
+        bench._keep(Arrangement(), before)
+        return bench
+
+    @property
+    def now(self) -> Arrangement:
+        """Return what the visitor wants, which the page shows as soon as it has been made."""
+        return self.history.now
+
+    @property
+    def after(self) -> Rendering:
+        """Return the edited sound; until it has been made, the one that is shown."""
+        return self.rendered.get(self.now) or self.rendered[self.shown]
+
+    def render(self, engine: Engine, arrangement: Arrangement, watch: Watch = Watch()) -> Rendering:
+        """Render an arrangement at full quality, taken over where it was made before.
+
+        Raises:
+            Cancelled: the watch said so.
+            SettingsError: it does not fit the recording.
+        """
+        known = self.rendered.get(arrangement)
+        if known is None:
+            newest = next(reversed(self.rendered.values()), None)
+            known = self._make(engine, arrangement, self.sampling, newest, watch)
+        self._keep(arrangement, known)
+        return known
+
+    def draft(self, engine: Engine, arrangement: Arrangement, watch: Watch = Watch()) -> Rendering:
+        """Render quickly, for listening while a slider moves; full quality where that is there already."""
+        if arrangement in self.rendered:
+            return self.rendered[arrangement]
+        self.last_draft = self._make(engine, arrangement, draft(self.sampling), self.last_draft, watch)
+        return self.last_draft
+
+    def measures(self, arrangement: Arrangement) -> Measures:
+        """Return the measures of a rendered arrangement, measured once."""
+        if arrangement not in self.measured:
+            self.measured[arrangement] = measure(self.rendered[arrangement].audio)
+        return self.measured[arrangement]
+
+    def other(self, arrangement: Arrangement) -> Original | None:
+        """Return the second recording of an arrangement."""
+        return None if arrangement.other is None else self.others[arrangement.other]
+
+    def draw(self, engine: Engine, latents: RedrawnLatents, watch: Watch = Watch()) -> list[Tensor]:
+        """Return all latents that were drawn together, drawn once."""
+        key = latents.model_copy(update={"index": 0})
+        if key not in self.draws:
+            self.draws[key] = redraw_latents(
+                engine, self.original.speech, key.seed, key.latent_temperature, key.num_draws, watch
+            )
+        return self.draws[key]
+
+    def named_sounds(self) -> Sequence[tuple[str, Tensor]]:
+        """Return what can be compared, by name."""
+        recording = self.original.recording
+        sounds = [("before", self.before.audio), ("after", self.after.audio)]
+        return [*sounds, *([] if recording is None else [("the recording", recording)])]
+
+    def _make(
+        self, engine: Engine, arrangement: Arrangement, sampling: Sampling, reuse: Rendering | None, watch: Watch
+    ) -> Rendering:
+        other, latents, source = self.other(arrangement), arrangement.latents, self.original.source
+        if arrangement.other_voice and other is None:
+            raise SettingsError("another voice needs a second recording; choose one first.")
+        if isinstance(latents, RedrawnLatents):
+            # The frames that `latents=latents` would give, without drawing them again at every move of a slider.
+            drawn = self.draw(engine, latents, watch)[latents.index]
+            source = replace(self.original.speech, latents=drawn, latents_logstd=None)
+        made = resynthesise(
+            engine,
+            source,
+            arrangement.edit(self.cards),
+            other.speech.utterance if arrangement.other_voice and other is not None else None,
+            sampling,
+            self.seed,
+            latents=OwnLatents() if isinstance(latents, RedrawnLatents) else latents,
+            other=None if other is None else other.source,
+            statistics=self.statistics,
+            reuse=reuse,
+            watch=watch,
+        )
+        if not isinstance(latents, RedrawnLatents):
+            return made
+        described = {"source": self.before.settings.source, "latents": latents}
+        return replace(made, settings=made.settings.model_copy(update=described))
+
+    def _keep(self, arrangement: Arrangement, rendering: Rendering) -> None:
+        self.rendered[arrangement] = rendering
+        self.rendered.move_to_end(arrangement)
+        while len(self.rendered) > KEPT_RENDERINGS:
+            oldest = next(key for key in self.rendered if key not in (Arrangement(), self.now, self.shown, arrangement))
+            del self.rendered[oldest]
+            self.measured.pop(oldest, None)

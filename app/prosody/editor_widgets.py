@@ -1,0 +1,216 @@
+"""The workbench: the player, the figure, the numbers and the cards; and what a new sound changes in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.components.plot import PlotData
+
+from undertone.app.prosody.browser_events import channel
+from undertone.app.prosody.cards import Card, Move, sorted_cards
+from undertone.app.prosody.comparison_figure import Side, overlay_figure
+from undertone.app.prosody.edit_state import Arrangement, stroke_text
+from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.measures import Measures, changes_html
+from undertone.app.prosody.range_tool import RangeTool, build_range_tool
+from undertone.app.prosody.status import Updates
+from undertone.app.prosody.visit import ProsodyVisit
+from undertone.app.shared.live_player import samples_text
+from undertone.app.shared.plots import figure_json
+from undertone.app.shared.widgets import AWAY, shown, step_heading
+from undertone.engine.prosody import Rendering
+
+_LISTEN = """
+<div class="tools listen" role="group" aria-label="Player">
+  <button type="button" class="listen-play">Play</button>
+  <span class="listen-versions" role="group" aria-label="Which version">
+    <button type="button" data-version="recording" aria-pressed="false" hidden>Recording</button>
+    <button type="button" data-version="before" aria-pressed="false">Before</button>
+    <button type="button" data-version="after" aria-pressed="true">After</button>
+  </span>
+  <span class="listen-time"></span><span class="listen-caption" role="status"></span>
+  <span class="listen-options">
+    <label class="listen-loop"><input type="checkbox"> Loop</label>
+    <label class="listen-follow"><input type="checkbox" checked> Play while I move</label>
+  </span>
+</div>
+"""
+_DESK = """
+<div class="tools desk">
+  <p class="hint">Each card moves one part of how it is said. Shift is in σ: 1 σ is how much that usually varies in
+  speech, and most speech stays inside the shaded part.</p>
+  <div class="desk-bar">
+    <button type="button" class="desk-reset-all">Reset all</button>
+    <button type="button" class="desk-surprise">Surprise me</button>
+  </div>
+  <div class="desk-strokes" role="group" aria-label="Edits drawn on the curves"></div>
+  <div class="desk-morph" hidden>
+    <span class="desk-part" aria-hidden="true">Morph</span>
+    <input type="range" min="0" max="1" step="0.05" aria-label="Morph from this recording to the second one">
+    <output></output>
+  </div>
+  <div class="desk-cards is-folded"></div>
+  <button type="button" class="desk-all" hidden></button>
+</div>
+"""
+_RANGE = """
+<div class="tools range-bar">
+  <span role="group" aria-label="Dragging over the figure">
+    <button type="button" data-mode="select" aria-pressed="true">Choose a range</button>
+    <button type="button" data-mode="zoom" aria-pressed="false">Zoom</button>
+  </span>
+  <span class="range-caption" role="status"></span>
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """The widgets."""
+
+    section: gr.Column
+    undo: gr.Button
+    redo: gr.Button
+    source: gr.HTML
+    edited: gr.HTML
+    draft: gr.HTML
+    audition: gr.HTML
+    desk: gr.HTML
+    range: gr.HTML
+    plot: gr.Plot
+    numbers: gr.HTML
+    range_tool: RangeTool
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.section, *self.controls, self.source, self.edited, self.range, self.plot, self.numbers]
+
+    @property
+    def controls(self) -> list[Any]:
+        """Return the widgets that show where the sliders stand."""
+        return [self.undo, self.redo, self.desk]
+
+    def show_source(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+        """Show a new recording."""
+        recording = bench.original.recording
+        sounds = {
+            "serial": visit.next_serial(),
+            "recording": None if recording is None else samples_text(recording),
+            "before": samples_text(bench.before.audio),
+        }
+        visit.is_shown, visit.heard = True, None
+        return {self.section: shown(True), self.source: sounds}
+
+    def show_controls(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+        """Show where the sliders stand; the browser keeps what has been moved there since."""
+        history = bench.history
+        return {
+            self.desk: desk_value(bench, visit.next_serial(), visit.sequence, not visit.under_way),
+            # Their words too: Gradio drops them where the button was never shown before its first update.
+            self.undo: gr.update(value="Undo", interactive=history.can_undo),
+            self.redo: gr.update(value="Redo", interactive=history.can_redo),
+        }
+
+    def show_sound(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+        """Show what can be heard."""
+        visit.heard = bench.shown
+        samples = samples_text(bench.rendered[bench.shown].audio)
+        return {self.edited: {"serial": visit.next_serial(), "after": samples}}
+
+    def show_draft(self, visit: ProsodyVisit, token: int, rendering: Rendering) -> Updates:
+        """Show what can be heard while a slider moves."""
+        visit.heard = None
+        samples = samples_text(rendering.audio)
+        return {self.draft: {"serial": visit.next_serial(), "token": token, "samples": samples}}
+
+    def show_picture(self, bench: Bench, unit_names: Sequence[str]) -> Updates:
+        """Show what can be seen and read; measures both sounds where that has not been done."""
+        before, after = bench.measures(Arrangement()), bench.measures(bench.shown)
+        shown = [
+            (card.dimension, card.id, card.title) for card in sorted_cards(bench.cards) if card.dimension is not None
+        ]
+        sides = _side(bench.before, before), _side(bench.rendered[bench.shown], after)
+        figure, axes = overlay_figure(*sides, shown, unit_names)
+        known = {card.id for card in bench.cards}
+        return {
+            self.plot: PlotData(type="plotly", plot=figure_json(figure)),
+            self.range: {"axes": {axis: card for axis, card in axes.items() if card in known}},
+            self.numbers: changes_html(before, after),
+        }
+
+
+def build_workbench() -> Workbench:
+    """Lay it out; hidden until something has been analysed."""
+    source, edited, draft, audition = (channel(name) for name in ("source", "edited", "draft", "audition"))
+    with gr.Column(elem_id="workbench", elem_classes=AWAY) as section:  # its scripts run from the start
+        step_heading(2, "Move it, hear it, see it")
+        _script_widget(_LISTEN, "listen")
+        with gr.Row(elem_classes="columns"):
+            with gr.Column(scale=6, min_width=320, elem_id="figure-side"):
+                numbers = gr.HTML(elem_id="prosody-numbers")
+                range_bar = _script_widget(_RANGE, "range")
+                plot = gr.Plot(show_label=False, label="Before and after", elem_id="prosody-figure")
+                range_tool = build_range_tool()
+            with gr.Column(scale=5, min_width=320, elem_id="desk-side"):
+                with gr.Row(elem_classes="history"):
+                    undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo", min_width=80)
+                    redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=80)
+                desk = _script_widget(_DESK, "desk")
+    return Workbench(section, undo, redo, source, edited, draft, audition, desk, range_bar, plot, numbers, range_tool)
+
+
+def desk_value(bench: Bench, revision: int, sequence: int = 0, idle: bool = True) -> dict[str, Any]:
+    """Return what the cards show.
+
+    Args:
+        revision: counts up; the browser leaves out what it has.
+        sequence: of the browser's newest step that is in it.
+        idle: whether nothing is under way.
+    """
+    now = bench.now
+    return {
+        "revision": revision,
+        "bench": bench.number,
+        "sequence": sequence,
+        "idle": idle,
+        "arrangement": str(hash(now)),
+        "cards": [_card_value(card) for card in sorted_cards(bench.cards)],
+        "values": {card.id: _values(now.move(card)) for card in bench.cards},
+        "strokes": [stroke_text(stroke, bench.cards) for stroke in now.strokes],
+        "morph": now.morph,
+    }
+
+
+def _card_value(card: Card) -> dict[str, Any]:
+    names = ("id", "name", "title", "tag", "plain", "evidence", "basis", "low", "high")
+    expected = None if card.expected is None else card.expected.text
+    band = [round(edge, 2) for edge in card.band]
+    return {name: getattr(card, name) for name in names} | {"expected": expected, "band": band}
+
+
+def _values(move: Move) -> list[float]:
+    return [move.shift, move.scale, move.smoothing_seconds]
+
+
+def _side(rendering: Rendering, measures: Measures) -> Side:
+    speech = rendering.speech
+    return Side(
+        mel=speech.mel.numpy(),
+        pitch_hz=measures.pitch_hz.numpy(),
+        energy_db=measures.energy.numpy(),
+        latents=speech.latents.numpy().astype(np.float32),
+        tokens=speech.tokens.numpy(),
+    )
+
+
+def _script_widget(template: str, name: str) -> gr.HTML:
+    return gr.HTML(
+        value=None,
+        html_template=template,
+        js_on_load=Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id=f"prosody-{name}",
+    )

@@ -1,0 +1,103 @@
+"""Saved settings of a rendering: read, matched to the recordings that are there, and laid out on the bench again."""
+
+from collections.abc import Generator
+
+import torch
+
+from undertone.app.prosody.edit_state import Arrangement, read_edit
+from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.status import Status, Updates
+from undertone.app.shared.saved_settings import FRAME_SECONDS, differences
+from undertone.app.shared.saved_settings import saved_cut as saved_take_cut
+from undertone.app.shared.visitor import Clip, Run
+from undertone.app.shared.widgets import Note
+from undertone.engine import Engine, SettingsError, Take, TakeSettings
+from undertone.engine.prosody import Cancelled, ProsodySettings
+
+MAX_BYTES = 200_000  # the settings of a rendering have some 5 kB
+
+
+def read_saved(data: bytes) -> ProsodySettings:
+    """Read the JSON that "Save the settings" gave.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    if len(data) > MAX_BYTES:
+        raise SettingsError(f"the file has {len(data)} bytes; settings have some 5000. Choose the .json file.")
+    return ProsodySettings.parse(data, "the settings file")
+
+
+def saved_cut(saved: ProsodySettings) -> tuple[float, float]:
+    """Start and length in seconds of the speech, or of the prompt of the take, in its recording."""
+    if saved.source.take is not None:
+        return saved_take_cut(saved.source.take)
+    end = saved.source.end_seconds
+    if end is None:
+        end = saved.source.start_seconds + saved.source.num_frames * FRAME_SECONDS
+    return saved.source.start_seconds, round(end - saved.source.start_seconds, 6)
+
+
+def saved_note(saved: ProsodySettings, engine: Engine) -> Note:
+    """Return what to do now that settings are loaded."""
+    what = "the recording that the take's prompt was cut from" if saved.source.take else "the recording they belong to"
+    text = f"Settings are loaded. Choose {what} and press Analyse."
+    different = differences(saved, engine)
+    if different:
+        return Note("warning", f"{text} Other than then: {', '.join(different)}. The sound may differ.")
+    return Note("good", text)
+
+
+def applied(bench: Bench, saved: ProsodySettings) -> Note | None:
+    """Lay saved settings out on the bench; None where that was done, else what is missing."""
+    if bench.before.settings.source.frames_sha256 != saved.source.frames_sha256:
+        start, length = saved_cut(saved)
+        return Note(
+            "warning",
+            "This is not the recording, or not the part of it, that the saved settings belong to: "
+            f"{length:.1f} s from {start:.1f} s on. Choose it and press Analyse again.",
+        )
+    if (bench.sampling, bench.seed, bench.statistics) != (saved.sampling, saved.seed, saved.statistics):
+        return Note("warning", "The saved settings have another seed, quality or reference. Press Analyse again.")
+    other = _second(bench, saved)
+    if other is None and (saved.other is not None or saved.utterance is not None):
+        return Note(
+            "warning", "The saved settings need their second recording too. Choose it in step 3 and press Use it."
+        )
+    moves, strokes = read_edit(saved.edit, bench.cards)
+    arrangement = Arrangement(
+        strokes=strokes, latents=saved.latents, other=other, other_voice=saved.utterance is not None
+    )
+    bench.history.push(arrangement.with_moves(moves, bench.cards))
+    return None
+
+
+def take_again(
+    engine: Engine, status: Status, run: Run, clip: Clip, saved: TakeSettings
+) -> Generator[Updates, None, Take]:
+    """Make the take again that was edited.
+
+    Raises:
+        SettingsError: the clip is not the one that its prompt was cut from.
+        Cancelled: the visitor wishes no more.
+    """
+    speech = engine.analyse(clip.waveform, clip.sample_rate_hz, saved.prompt_start_seconds, saved.prompt_end_seconds)
+    if speech.audio_sha256 != saved.prompt_sha256:
+        raise SettingsError("this is not the recording that the saved take was made from; choose that one.")
+    chunks = engine.stream(speech, saved.seconds, saved.sampling, saved.seed, saved.num_takes, run.stop.is_set)
+    for chunk in chunks:
+        if chunk.takes:
+            return chunk.takes[saved.index]
+        yield status.progress("Making the take again", chunk.frames_done / max(1, chunk.frames_total))
+    raise Cancelled
+
+
+def _second(bench: Bench, saved: ProsodySettings) -> int | None:
+    """Return the second recording that the settings were made with."""
+    for index, other in enumerate(bench.others):
+        if saved.other is not None and other.speech.frames_sha256 != saved.other.frames_sha256:
+            continue
+        if saved.utterance is not None and not torch.equal(other.speech.utterance, torch.tensor(saved.utterance)):
+            continue
+        return index if saved.other is not None or saved.utterance is not None else None
+    return None

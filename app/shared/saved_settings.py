@@ -1,0 +1,62 @@
+"""Saved settings of a take, put back into the page's controls, and what to say when they cannot give the same sound."""
+
+import json
+
+from undertone.engine import Engine, SettingsError, Take, TakeSettings
+from undertone.engine.prosody import ProsodySettings
+from undertone.engine.saved import differences as environment_differences
+from undertone.engine.validation import checked
+
+FRAME_SECONDS = 0.02
+MAX_BYTES = 100_000  # the settings of a take have about 1 kB
+
+
+def read_saved(data: bytes, max_takes: int) -> TakeSettings:
+    """Read the JSON that "Save the settings" gave.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    if len(data) > MAX_BYTES:
+        raise SettingsError(f"the file has {len(data)} bytes; a take has some 1000. Choose the .json file.")
+    try:
+        values = json.loads(data)
+    except ValueError as error:
+        raise SettingsError(f"the file is not JSON: {error}. Choose the file that “Save the settings” gave.") from error
+    if not isinstance(values, dict):
+        raise SettingsError("the file holds no settings of a take. Choose the file that “Save the settings” gave.")
+    saved = checked(TakeSettings, values, "the settings file", SettingsError, complete=True)
+    if saved.num_takes > max_takes:
+        raise SettingsError(
+            f"the take is one of {saved.num_takes} made together, this page makes at most {max_takes}. "
+            "Use `undertone continue --replay`."
+        )
+    return saved
+
+
+def differences(saved: TakeSettings | ProsodySettings, engine: Engine) -> list[str]:
+    """Return what differs here from where the sound was made: with any of these the sound may differ too."""
+    words = {"bundle": f"model ({saved.bundle_name})", "dtype": "number type"}
+    found = environment_differences(saved, engine.bundle, engine.dtype)
+    return [words.get(difference.name, difference.name) for difference in found]
+
+
+def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
+    """Return one sentence after a run that began from saved settings; None where the visitor has changed them since."""
+    made = next((take for take in takes if take.settings.index == saved.index), None)
+    if made is None:
+        return None
+    same = {"prompt_sha256", "prompt_start_seconds", "prompt_end_seconds", "frames_sha256", "prompt_frames"}
+    if made.settings.model_dump(exclude=same) != saved.model_dump(exclude=same):
+        return None
+    if made.settings.prompt_sha256 != saved.prompt_sha256:
+        return "The clip or its cut differs from the saved one, so this is another take."
+    return f"Take {saved.index + 1} is the saved one again."
+
+
+def saved_cut(saved: TakeSettings) -> tuple[float, float]:
+    """Start and length in seconds of the prompt in its recording."""
+    end = saved.prompt_end_seconds
+    if end is None:
+        end = saved.prompt_start_seconds + saved.prompt_frames * FRAME_SECONDS
+    return saved.prompt_start_seconds, round(end - saved.prompt_start_seconds, 6)

@@ -1,0 +1,105 @@
+"""A study's ratings as one table, a row for each rating, and the choice of the rows that statistics are made of."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from undertone.studies.analysis.errors import AnalysisError
+
+COLUMNS = (
+    "rater",  # opaque id of the participant
+    "prompt",  # name; the same prompt is heard from every system, by different raters
+    "system",
+    "scale",
+    "value",
+    "stimulus",
+    "trial",
+    "position",  # of the trial in its session, from 0
+    "session",
+    "accepted",  # of the session: True, False, or None while it is not judged
+    "screening",  # of the session: {rule: {"passed": bool, "effect": "exclude" or "flag", ...}}
+    "kind",  # of the trial: statistics use "main" only
+    "rated_at",
+    "device",
+)
+SESSION_COLUMNS = ("session", "rater", "state", "accepted", "screening", "device", "source", "started_at", "ended_at")
+STIMULUS_COLUMNS = ("stimulus", "system", "prompt", "kind", "seconds", "loudness_lufs", "true_peak_dbtp")
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """Everything that an analysis reads of a study.
+
+    Attributes:
+        definition: the study file as it was built.
+        ratings: a row for each rating, columns `COLUMNS`.
+        sessions: a row for each session, also of those who never rated, columns `SESSION_COLUMNS`.
+        stimuli: a row for each clip, columns `STIMULUS_COLUMNS`.
+    """
+
+    name: str
+    title: str
+    seed: int
+    definition: dict[str, Any]
+    ratings: pd.DataFrame
+    sessions: pd.DataFrame
+    stimuli: pd.DataFrame
+    status: str = "closed"
+    definition_hash: str = ""
+    roles: dict[str, str] = field(default_factory=dict)  # of systems: "system", "ground_truth" or "low_anchor"
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)  # A/B: what is heard first and second
+
+    @property
+    def scales(self) -> list[str]:
+        """Return the scales' names in the order of the study file; of the ratings where the file names none."""
+        named = [str(scale["name"]) for scale in self.definition.get("scales", [])]
+        return named or list(dict.fromkeys(self.ratings["scale"]))
+
+    def wording(self, scale: str) -> dict[str, Any]:
+        """Return what raters were asked on a scale, as the study file has it; empty where it does not say."""
+        return next((dict(known) for known in self.definition.get("scales", []) if known["name"] == scale), {})
+
+
+def select(frame: pd.DataFrame, scale: str, screened: bool = True) -> pd.DataFrame:
+    """Return the ratings on a scale that statistics are made of.
+
+    Args:
+        frame: a row for each rating.
+        scale: its name.
+        screened: only sessions that passed screening; False for every rating that was given.
+    Raises:
+        AnalysisError: columns are missing, the scale is unknown, a value is not a number, or no rating is left.
+    """
+    missing = [column for column in COLUMNS if column not in frame.columns]
+    if missing:
+        raise AnalysisError(f"the table of ratings lacks {', '.join(missing)}; it needs {', '.join(COLUMNS)}.")
+    of_scale = frame[frame["scale"] == scale]
+    if of_scale.empty:
+        known = ", ".join(sorted({str(name) for name in frame["scale"]})) or "none yet"
+        raise AnalysisError(f"nothing is rated on scale {scale!r}; scales with ratings: {known}.")
+    chosen = of_scale[of_scale["kind"] == "main"]
+    if screened:
+        chosen = chosen[chosen["accepted"].map(lambda accepted: accepted is not None and bool(accepted))]
+    if chosen.empty:
+        whose = "of sessions that passed screening" if screened else "of main trials"
+        raise AnalysisError(
+            f"no rating on scale {scale!r} is {whose} (of {len(of_scale)} in all). Wait for accepted sessions"
+            + (", or look at the unscreened table." if screened else ".")
+        )
+    values = pd.to_numeric(chosen["value"], errors="coerce")
+    if not np.isfinite(values).all():
+        bad = chosen.loc[~np.isfinite(values)].iloc[0]
+        raise AnalysisError(f"trial {bad['trial']} has the value {bad['value']!r} on {scale!r}; expected a number.")
+    return chosen.assign(value=values.astype(float))
+
+
+def systems_of(ratings: pd.DataFrame) -> list[str]:
+    """Return the names, sorted, of the systems that have ratings."""
+    return sorted({str(name) for name in ratings["system"].dropna()})
+
+
+def codes(column: pd.Series) -> np.ndarray:
+    """Whole numbers from 0 that stand for a column's different entries."""
+    return np.asarray(pd.factorize(column)[0], dtype=np.int64)

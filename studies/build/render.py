@@ -1,0 +1,179 @@
+"""Every prompt as every system says it, rendered once and kept: a build that was interrupted goes on where it was."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.signal import butter, sosfiltfilt
+from torch import Tensor
+
+from undertone.engine import Engine, Sampling
+from undertone.engine.audio.reading import SAMPLE_RATE_HZ
+from undertone.engine.bundle import fingerprint
+from undertone.engine.errors import UndertoneError
+from undertone.engine.sampling import PRESETS, PUBLISHED
+from undertone.engine.saved import wav_bytes
+from undertone.studies.design.errors import DesignError
+from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
+from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, System
+from undertone.studies.design.study_file import StudyFile
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """One clip before it is prepared."""
+
+    system: str
+    prompt: str
+    waveform: Tensor  # [samples] at 16 kHz
+    provenance: dict[str, Any]
+
+
+class Renderer:
+    """Makes renderings, or takes them from the folder where they were kept.
+
+    Args:
+        kept: folder; a file's name is the hash of everything that decides its sound.
+    """
+
+    def __init__(self, study: StudyFile, recordings: list[Recording], kept: Path, device: str = "auto") -> None:
+        self._study, self._recordings, self._kept, self._device = study, recordings, kept, device
+        self._systems = {system.name: system for system in study.systems}
+        self._engine = lru_cache(maxsize=1)(self._load)  # systems come one after the other
+        self._fingerprint = lru_cache(maxsize=None)(self._find_fingerprint)
+        self.rendered = 0  # not found in the folder
+
+    def all(self) -> Iterator[Rendering | None]:
+        """System by system; None where a partial folder has no file."""
+        for system in self._study.systems:
+            for index, recording in enumerate(self._recordings):
+                yield None if self._is_left_out(system, recording) else self.one(system, index)
+
+    def one(self, system: System, index: int) -> Rendering:
+        """Render one prompt as one system says it.
+
+        Raises:
+            DesignError: it cannot be made; the text names the system and the prompt.
+        """
+        recording = self._recordings[index]
+        try:
+            waveform, provenance = self._sound(system, index)
+        except UndertoneError as error:
+            raise DesignError(f"system {system.name!r}, prompt {recording.name!r}: {error}") from error
+        whole = {"system": system.name, "prompt": recording.name, "source": system.source.kind, **provenance}
+        return Rendering(system.name, recording.name, self._cut(waveform), whole)
+
+    def _is_left_out(self, system: System, recording: Recording) -> bool:
+        source = system.source
+        if not isinstance(source, FolderSource) or not source.partial:
+            return False
+        return not _files_of(self._study.resolved(source.folder), recording)
+
+    def _sound(self, system: System, index: int) -> tuple[Tensor, dict[str, Any]]:
+        source, recording = system.source, self._recordings[index]
+        if isinstance(source, BundleSource):
+            return self._continued(source, index)
+        if isinstance(source, FolderSource):
+            path = _file_of(self._study.resolved(source.folder), recording)
+            return read_sound(path), {"file": path.name, "sha256": _hash(path.read_bytes())}
+        if isinstance(source, DegradedSource):
+            origin = self.one(self._systems[source.of], index)
+            seed = self._study.seed + index
+            provenance = {"of": origin.provenance, **source.model_dump(mode="json"), "seed": seed}
+            return degraded(origin.waveform, source, seed), provenance
+        start = 0.0 if self._study.preparation.heard == "whole" else recording.prompt_seconds
+        return recording.cut(start, self._seconds), {
+            "file": recording.path.name,
+            "sha256": _hash(recording.path.read_bytes()),
+            "start_seconds": recording.start_seconds + start,
+        }
+
+    def _continued(self, source: BundleSource, index: int) -> tuple[Tensor, dict[str, Any]]:
+        """Return a continuation by a bundle, made now or kept from before."""
+        recording, prompts = self._recordings[index], self._study.prompts
+        sampling = sampling_of(source.sampling)
+        seed = (self._study.seed if source.seed is None else source.seed) + index
+        wanted = {
+            "bundle": self._fingerprint(source.bundle),
+            "sampling": sampling.model_dump(mode="json"),
+            "seed": seed,
+            "prompt": _hash(recording.cut(0.0, prompts.prompt_seconds).numpy().tobytes()),
+            "seconds": prompts.continuation_seconds,
+            "heard": self._study.preparation.heard,
+        }
+        stem = self._kept / _hash(json.dumps(wanted, sort_keys=True).encode())[:32]
+        sound, notes = stem.with_suffix(".wav"), stem.with_suffix(".json")
+        if not notes.is_file():  # written last: where it is, the sound is whole
+            engine = self._engine(source.bundle)
+            end = recording.start_seconds + prompts.prompt_seconds
+            speech = engine.analyse(recording.waveform, SAMPLE_RATE_HZ, recording.start_seconds, end)
+            take = engine.continue_(speech, prompts.continuation_seconds, sampling, seed)
+            heard = take.audio if self._study.preparation.heard == "whole" else take.continuation_audio
+            self._kept.mkdir(parents=True, exist_ok=True)
+            sound.write_bytes(wav_bytes(heard))
+            part = notes.with_suffix(".part")
+            part.write_text(take.settings.model_dump_json(), encoding="utf-8")
+            part.replace(notes)
+            self.rendered += 1
+        return read_sound(sound), {"take": json.loads(notes.read_text(encoding="utf-8"))}
+
+    @property
+    def _seconds(self) -> float:
+        prompts = self._study.prompts
+        whole = self._study.preparation.heard == "whole"
+        return prompts.continuation_seconds + (prompts.prompt_seconds if whole else 0.0)
+
+    def _cut(self, waveform: Tensor) -> Tensor:
+        return waveform[: round(self._seconds * SAMPLE_RATE_HZ)]
+
+    def _place(self, bundle: str) -> str:
+        """Resolve a folder beside the study file, where there is one; else as it is written."""
+        beside = self._study.resolved(Path(bundle))
+        return str(beside) if beside.is_dir() else bundle
+
+    def _load(self, bundle: str) -> Engine:
+        return Engine.from_pretrained(self._place(bundle), device=self._device)
+
+    def _find_fingerprint(self, bundle: str) -> str:
+        place = Path(self._place(bundle))
+        return fingerprint(place) if place.is_dir() else self._engine(bundle).bundle.fingerprint
+
+
+def sampling_of(given: Sampling | str) -> Sampling:
+    """Settings by name or as they are."""
+    if isinstance(given, Sampling):
+        return given
+    return PUBLISHED if given == "published" else PRESETS[given]
+
+
+def degraded(waveform: Tensor, source: DegradedSource, seed: int) -> Tensor:
+    """Without what lies above a frequency, and with white noise: clearly worse, and the same every time."""
+    samples = waveform.double().numpy()
+    if source.lowpass_hz < SAMPLE_RATE_HZ / 2:
+        samples = sosfiltfilt(butter(8, source.lowpass_hz, fs=SAMPLE_RATE_HZ, output="sos"), samples)
+    if source.noise_snr_db is not None:
+        noise = np.random.default_rng(seed).standard_normal(len(samples))
+        samples = samples + noise * np.sqrt(np.mean(samples**2)) * 10 ** (-source.noise_snr_db / 20)
+    return torch.from_numpy(samples.copy()).float()
+
+
+def _file_of(folder: Path, recording: Recording) -> Path:
+    found = _files_of(folder, recording)
+    if len(found) != 1:
+        what = "no sound file" if not found else f"{len(found)} sound files"
+        raise DesignError(f"{folder} has {what} of the prompt's name, such as {recording.name}{SUFFIXES[0]}.")
+    return found[0]
+
+
+def _files_of(folder: Path, recording: Recording) -> list[Path]:
+    return [path for path in sound_files(folder) if slug(path.stem) == recording.name]
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,151 @@
+"""What the model says after three seconds of a stranger: the voice, the words, the melody, the end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from undertone.engine import AudioError, Take
+from undertone.studies.evaluation.context import Measuring
+from undertone.studies.evaluation.jobs import (
+    ContinuationJob,
+    ContinuationReport,
+    Heard,
+    Samples,
+    Voice,
+    report_continuation,
+)
+from undertone.studies.evaluation.results import Row
+from undertone.studies.measures.heldout import HeldOut, read_trimmed
+from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.workers import in_background
+
+PROMPT_SECONDS = 3.0
+MIN_REAL_SECONDS = 1.0  # of the recording behind the prompt, to compare with
+NOTHING = Share(0.0, 0)
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A take of one clip's beginning, and what was measured of it."""
+
+    clip: HeldOut
+    take: Take
+    report: ContinuationReport
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds of the continuation alone."""
+        return self.take.speech.seconds * (1 - self.take.prompt_frames / self.take.speech.num_frames)
+
+
+def continuations(measuring: Measuring, clips: list[HeldOut], seconds: float) -> Iterator[Continuation]:
+    """Yield a take of at most `seconds` for every clip; clips that cannot be used are noted as skipped."""
+    made: list[tuple[HeldOut, Take]] = []
+
+    def jobs() -> Iterator[ContinuationJob]:
+        for index, clip in enumerate(clips):
+            try:
+                take, job = _take(measuring, clip, seconds, measuring.seed + index)
+            except AudioError as error:
+                measuring.skipped[clip.clip_id] = str(error)
+                continue
+            made.append((clip, take))
+            yield job
+
+    for index, report in enumerate(in_background(report_continuation, jobs(), measuring.workers)):
+        yield Continuation(*made[index], report)
+
+
+def continuation_rows(found: list[Continuation]) -> list[Row]:
+    """Return a row for each take, once all prompts are known: nearness to the own prompt is relative to the others."""
+    prompts = [(each.clip.speaker, each.report.heard["prompt"].embedding) for each in found]
+    return [
+        Row(
+            clip_id=each.clip.clip_id,
+            speaker=each.clip.speaker,
+            seconds=each.seconds,
+            system="continuation",
+            measures=_measures(each, prompts),
+            text=each.report.heard["continuation"].text,
+        )
+        for each in found
+    ]
+
+
+def _take(measuring: Measuring, clip: HeldOut, seconds: float, seed: int) -> tuple[Take, ContinuationJob]:
+    engine = measuring.engine
+    waveform, rate = read_trimmed(engine, clip), engine.sample_rate_hz
+    if len(waveform) < (PROMPT_SECONDS + MIN_REAL_SECONDS) * rate:
+        raise AudioError(f"the recording has less than {MIN_REAL_SECONDS:g} s of speech behind the prompt.")
+    speech = engine.analyse(waveform, rate, 0.0, PROMPT_SECONDS)
+    take = engine.continue_(speech, seconds, measuring.sampling, seed)
+    real = engine.analyse(waveform, rate, PROMPT_SECONDS, PROMPT_SECONDS + seconds)  # at the prompt's loudness
+    job = ContinuationJob(
+        prompt=speech.audio.numpy(),
+        continuation=take.continuation_audio.numpy(),
+        real=real.audio.numpy(),
+        ears=measuring.ears,
+    )
+    return take, job
+
+
+def _measures(each: Continuation, prompts: list[tuple[str, Samples | None]]) -> dict[str, Share]:
+    heard, voices = each.report.heard, each.report.voices
+    others = [voice for speaker, voice in prompts if speaker != each.clip.speaker and voice is not None]
+    return {
+        "seconds": Share(each.seconds, 1),
+        "ended_itself": Share(each.take.ended != "limit", 1),
+        "ended_learned": Share(each.take.ended == "learned", 1),
+        "real_words": heard["continuation"].real_words or NOTHING,
+        "real_words_natural": heard["real"].real_words or NOTHING,
+        "real_words_backwards": heard["backwards"].real_words or NOTHING,
+        **_judged(heard),
+        **_similarities(heard["continuation"].embedding, heard["prompt"].embedding, others),
+        "speaker_similarity_natural": _similarity(heard["real"].embedding, heard["prompt"].embedding),
+        "f0_range_semitones": _once(voices["continuation"].range_semitones),
+        "f0_range_semitones_natural": _once(voices["real"].range_semitones),
+        "f0_shift_semitones": _shift(voices["continuation"], voices["prompt"]),
+        "f0_shift_semitones_natural": _shift(voices["real"], voices["prompt"]),
+        "voiced": voices["continuation"].voiced,
+        "voiced_natural": voices["real"].voiced,
+    }
+
+
+def _judged(heard: dict[str, Heard]) -> dict[str, Share]:
+    """Return Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
+    found = {name: stretch.measures() for name, stretch in heard.items()}
+    suffixes = {"": "continuation", "_natural": "real", "_backwards": "backwards"}
+    return {
+        key + suffix: found[name][key]
+        for key in ("whisper_log_prob", "dnsmos")
+        for suffix, name in suffixes.items()
+        if key in found[name]
+    }
+
+
+def _similarities(voice: Samples | None, own: Samples | None, others: list[Samples]) -> dict[str, Share]:
+    """Return similarities to the own prompt and to other speakers' prompts, and how often the own one is nearer."""
+    if voice is None or own is None or not others:
+        return {"speaker_similarity": _similarity(voice, own)}
+    to_own, to_others = float(voice @ own), np.stack(others) @ voice
+    return {
+        "speaker_similarity": Share(to_own, 1),
+        "speaker_similarity_others": Share(float(to_others.mean()), 1),
+        "speaker_told_apart": Share(float((to_own > to_others).mean()), 1),
+    }
+
+
+def _similarity(first: Samples | None, second: Samples | None) -> Share:
+    return NOTHING if first is None or second is None else Share(float(first @ second), 1)
+
+
+def _shift(voice: Voice, prompt: Voice) -> Share:
+    """Return how far the median pitch has moved from the prompt's, up or down."""
+    if voice.median_semitones is None or prompt.median_semitones is None:
+        return NOTHING
+    return Share(abs(voice.median_semitones - prompt.median_semitones), 1)
+
+
+def _once(value: float | None) -> Share:
+    return NOTHING if value is None else Share(value, 1)

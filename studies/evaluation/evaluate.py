@@ -1,0 +1,197 @@
+"""Objective measures of a bundle on held-out speech: `evaluate` measures, `evaluate_bundle` also writes the card."""
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from undertone.engine import Engine, Sampling
+from undertone.engine.benchmark import bench
+from undertone.engine.tokenizers import unit_names
+from undertone.studies.errors import MeasureError
+from undertone.studies.evaluation.context import Measuring
+from undertone.studies.evaluation.continuations import PROMPT_SECONDS, Continuation, continuation_rows, continuations
+from undertone.studies.evaluation.jobs import Ears
+from undertone.studies.evaluation.model_card import summary, write_measured
+from undertone.studies.evaluation.other_systems import OtherSystem, other_rows
+from undertone.studies.evaluation.reconstruction import clip_rows, embedded_voices
+from undertone.studies.evaluation.results import Evaluation, Row, Speed, cluster_of, pooled, write_rows
+from undertone.studies.evaluation.systems import SYSTEMS
+from undertone.studies.lexical.frames import RecordedFrames
+from undertone.studies.lexical.scoring import LexicalAccuracy, lexical_accuracy, read_pairs
+from undertone.studies.measures.heldout import Corpus, HeldOut, Seconds, folder_of, held_out_clips, other_recordings
+from undertone.studies.measures.likelihood import ClipLikelihood, likelihood
+
+NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
+QUICK_CLIPS, QUICK_CONTINUATIONS = 10, 10
+CLIP_SECONDS = Seconds(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
+CONTINUATION_SECONDS = 10.0
+PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
+
+
+def evaluate(
+    bundle: str | Path | Engine,
+    corpus: Corpus,
+    split: str = "test",
+    num_clips: int = NUM_CLIPS,
+    num_continuations: int = NUM_CONTINUATIONS,
+    seed: int = 0,
+    out: Path | None = None,
+    pairs: Path | None = None,
+    *,
+    sampling: Sampling = Sampling(),
+    workers: int | None = None,
+    whisper: Path | None = None,
+    also: Sequence[OtherSystem] = (),
+) -> Evaluation:
+    """Measure a bundle on recordings that it was not trained on.
+
+    Args:
+        bundle: folder, Hub repository, or an engine that is loaded.
+        corpus: folder with manifest.tsv, or listed recordings, whose `split` was never trained on.
+        num_clips: to reconstruct and to score.
+        num_continuations: prompts of 3 s to go on from; 0 leaves continuations out.
+        seed: of the choice of clips and of every draw.
+        out: folder for clips.jsonl, continuations.jsonl and evaluation.json.
+        pairs: lexical pairs of speakers who were not trained on, as `undertone text pairs` makes them.
+        workers: processes that listen; None takes one for each core, 0 none but this.
+        whisper: folder of a faster-whisper model, the second recogniser; None asks the environment.
+        also: other systems' sounds, measured by the same judges.
+    Raises:
+        MeasureError: the corpus or Whisper's folder cannot be used.
+    """
+    if num_clips < 1 or num_continuations < 0:
+        raise MeasureError(
+            f"num_clips is {num_clips} and num_continuations {num_continuations}; at least 1 and 0 are needed."
+        )
+    engine = bundle if isinstance(bundle, Engine) else Engine.from_pretrained(bundle)
+    if sampling.guidance is None:  # written down as the number that was used
+        sampling = sampling.model_copy(update={"guidance": engine.own_guidance})
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    measuring = Measuring(engine, sampling, seed, Ears.installed(whisper), workers)
+    lengths = Seconds(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
+    clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
+    speed = _speed(engine)
+    scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
+    takes = continuation_rows(_continuations(measuring, clips[:num_continuations]))
+    also_rows = list(other_rows(measuring, also))
+    cluster = cluster_of(rows)
+    systems = {system: [row for row in rows if row.system == system] for system in SYSTEMS}
+    measured = systems["ground_truth"]
+    evaluation = Evaluation(
+        bundle=engine.bundle.name,
+        bundle_sha256=engine.bundle.fingerprint,
+        created=datetime.now(UTC).date().isoformat(),
+        corpus=folder_of(corpus).resolve().name,
+        split=split,
+        seed=seed,
+        num_clips=len(measured),
+        num_speakers=len({row.speaker for row in measured}),
+        clip_seconds=sum(row.seconds for row in measured),
+        cluster=cluster,
+        sampling=sampling,
+        systems={system: pooled(chosen, cluster) for system, chosen in systems.items()},
+        likelihood=likelihood(scores, [row.cluster(cluster) for row in measured]),
+        prompt_seconds=PROMPT_SECONDS,
+        continuation_seconds=_continuation_seconds(engine),
+        num_continuations=len(takes),
+        continuations=pooled(takes, cluster),
+        others={other.name: pooled([row for row in also_rows if row.system == other.name], "clip") for other in also},
+        whisper=measuring.ears.whisper.name if measuring.ears.whisper else None,
+        lexical=_lexical(engine, folder_of(corpus), pairs) if pairs else {},
+        speed=speed,
+        not_measured=measuring.ears.missing,
+        skipped=measuring.skipped,
+        packages={package: installed for package in PACKAGES if (installed := _installed(package))},
+    )
+    if out is not None:
+        write_rows(rows, out / "clips.jsonl")
+        write_rows(takes, out / "continuations.jsonl")
+        if also:
+            write_rows(also_rows, out / "others.jsonl")
+        (out / "evaluation.json").write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return evaluation
+
+
+def check_corpus(corpus: Corpus, split: str) -> None:
+    """Look whether there is something to measure on, before anything is trained for it.
+
+    Raises:
+        MeasureError: no recording of the split has a transcript and a fitting length.
+    """
+    held_out_clips(corpus, split, 1, CLIP_SECONDS)
+
+
+def evaluate_bundle(
+    bundle: str | Path,
+    corpus: Corpus,
+    split: str = "test",
+    quick: bool = False,
+    out: Path = Path("out/evaluation"),
+    pairs: Path | None = None,
+    whisper: Path | None = None,
+    also: Sequence[OtherSystem] = (),
+) -> Iterator[str]:
+    """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people."""
+    folder = Path(bundle)
+    if not (folder / "bundle.json").is_file():
+        raise MeasureError(f"{folder} is no bundle folder (it has no bundle.json), so its card cannot be written.")
+    size = (QUICK_CLIPS, QUICK_CONTINUATIONS) if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
+    evaluation = evaluate(folder, corpus, split, *size, out=out, pairs=pairs, whisper=whisper, also=also)
+    card = write_measured(folder, evaluation)
+    yield from summary(evaluation)
+    yield f"Rows of every clip are in {out}, the model card is {card}."
+
+
+def _clips(
+    measuring: Measuring, clips: list[HeldOut], others: dict[str, HeldOut]
+) -> tuple[list[ClipLikelihood], list[Row]]:
+    voices = embedded_voices(measuring, others)
+    scores: list[ClipLikelihood] = []
+    rows: list[Row] = []
+    for score, of_clip in tqdm(clip_rows(measuring, clips, voices), total=len(clips), desc="clips"):
+        scores.append(score)
+        rows += of_clip
+    if not rows:
+        clip, reason = next(iter(measuring.skipped.items()))
+        raise MeasureError(f"none of {len(clips)} clips could be used; {clip}: {reason}")
+    return scores, rows
+
+
+def _continuations(measuring: Measuring, clips: list[HeldOut]) -> list[Continuation]:
+    seconds = _continuation_seconds(measuring.engine)
+    return list(tqdm(continuations(measuring, clips, seconds), total=len(clips), desc="continuations"))
+
+
+def _lexical(engine: Engine, corpus: Path, pairs: Path) -> dict[str, LexicalAccuracy]:
+    bundle = engine.bundle
+    names = unit_names(bundle.config.tokenizer)
+    found = lexical_accuracy(bundle.model, read_pairs(pairs), RecordedFrames(engine, corpus), unit_names=names)
+    return {str(kind): accuracy for kind, accuracy in found.accuracies.items()}
+
+
+def _continuation_seconds(engine: Engine) -> float:
+    return min(CONTINUATION_SECONDS, engine.max_seconds - PROMPT_SECONDS)
+
+
+def _speed(engine: Engine) -> Speed:
+    """Measured first, while no other process of the evaluation runs."""
+    found = bench(engine, seconds=_continuation_seconds(engine))
+    return Speed(
+        real_time_factor=found.real_time_factor,
+        first_audio_seconds=found.first_audio_seconds,
+        device=f"{platform.machine()} CPU" if found.device == "cpu" else found.device,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,188 @@
+"""The slow part of an evaluation, in processes of its own: recognising words, F0, voices, distances.
+
+Arrays and plain numbers go in and out, so that a process never shares tensors with another.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from undertone.engine.acoustics import pitch
+from undertone.engine.config import MelConfig
+from undertone.studies.errors import NotInstalledError
+from undertone.studies.evaluation.systems import GROUND_TRUTH
+from undertone.studies.measures import intelligibility, quality
+from undertone.studies.measures import whisper_asr as whisper
+from undertone.studies.measures.distances import Reference
+from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.speaker_similarity import SpeakerEncoder, speaker_encoder
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Which of the optional measures can be taken here."""
+
+    words: bool
+    voices: bool
+    missing: dict[str, str]  # measure to the reason why it is not taken
+    quality: bool = False
+    whisper: Path | None = None  # folder of the second recogniser
+
+    @classmethod
+    def installed(cls, whisper_folder: Path | None = None) -> "Ears":
+        """Return the measures that the packages of this environment allow.
+
+        Args:
+            whisper_folder: of a faster-whisper model; None asks the environment.
+        Raises:
+            MeasureError: a folder without a model.
+        """
+        missing: dict[str, str] = {}
+        found: dict[str, Path | None] = {"whisper": None}
+
+        def find_whisper() -> None:
+            found["whisper"] = whisper.whisper_folder(whisper_folder)
+
+        checks: dict[str, Callable[[], object]] = {
+            "words": intelligibility.check_installed,
+            "voices": SpeakerEncoder.load,
+            "quality": quality.check_installed,
+            "whisper": find_whisper,
+        }
+        for measure, check in checks.items():
+            try:
+                check()
+            except NotInstalledError as error:
+                missing[measure] = str(error)
+        return cls("words" not in missing, "voices" not in missing, missing, "quality" not in missing, found["whisper"])
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the optional ears make of one waveform."""
+
+    text: str | None
+    real_words: Share | None
+    embedding: Samples | None  # [E]
+    reading: whisper.Reading | None = None  # by Whisper
+    dnsmos: float | None = None
+
+    @classmethod
+    def of(cls, waveform: Tensor, ears: Ears) -> "Heard":
+        transcript = intelligibility.transcribe(waveform) if ears.words else None
+        return cls(
+            transcript.text if transcript else None,
+            transcript.real_words if transcript else None,
+            speaker_encoder().embed(waveform).numpy() if ears.voices else None,
+            whisper.read(waveform, ears.whisper) if ears.whisper else None,
+            quality.dnsmos(waveform) if ears.quality else None,
+        )
+
+    def measures(self, transcript: str | None = None) -> dict[str, Share]:
+        """Return what was measured, by name; error rates where it is known what was said."""
+        found: dict[str, Share] = {}
+        if self.text is not None and self.real_words is not None:
+            if transcript is not None:
+                found["cer"] = intelligibility.character_errors(transcript, self.text)
+                found["wer"] = intelligibility.word_errors(transcript, self.text)
+            found["real_words"] = self.real_words
+        if self.reading is not None:
+            if transcript is not None:
+                said = whisper.spelt_out(transcript)
+                found["whisper_cer"] = intelligibility.character_errors(said, self.reading.text)
+                found["whisper_wer"] = intelligibility.word_errors(said, self.reading.text)
+            if self.reading.log_prob is not None:
+                found["whisper_log_prob"] = Share(self.reading.log_prob, 1)
+        if self.dnsmos is not None:
+            found["dnsmos"] = Share(self.dnsmos, 1)
+        return found
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """A clip and its renderings."""
+
+    ground_truth: Samples
+    transcript: str
+    renderings: dict[str, Samples]  # by system
+    mel: MelConfig
+    ears: Ears
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """By system, the ground truth among them."""
+
+    measures: dict[str, dict[str, Share]]
+    heard: dict[str, Heard]
+
+
+def report_clip(job: ClipJob) -> ClipReport:
+    """Compare every rendering with the recording, and read all of them."""
+    ground_truth = torch.from_numpy(job.ground_truth)
+    reference = Reference(ground_truth, job.mel)
+    waveforms = {GROUND_TRUTH: ground_truth} | {key: torch.from_numpy(value) for key, value in job.renderings.items()}
+    measures: dict[str, dict[str, Share]] = {}
+    heard: dict[str, Heard] = {}
+    for system, waveform in waveforms.items():
+        heard[system] = Heard.of(waveform[: len(ground_truth)], job.ears)
+        measures[system] = {} if system == GROUND_TRUTH else reference.compare(waveform)
+        measures[system] |= heard[system].measures(job.transcript)
+    return ClipReport(measures, heard)
+
+
+@dataclass(frozen=True)
+class ContinuationJob:
+    """A prompt, what the model said after it, and what the speaker really said."""
+
+    prompt: Samples
+    continuation: Samples
+    real: Samples
+    ears: Ears
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Pitch of a stretch of speech; semitones are above 1 Hz, so that differences are intervals."""
+
+    voiced: Share  # frames with a pitch, out of all
+    median_semitones: float | None
+    range_semitones: float | None  # between the 5th and the 95th percentile
+
+
+@dataclass(frozen=True)
+class ContinuationReport:
+    """Of each stretch; `backwards` is the real one played backwards: speech without words."""
+
+    heard: dict[str, Heard]  # prompt, continuation, real, backwards
+    voices: dict[str, Voice]  # prompt, continuation, real
+
+
+def report_continuation(job: ContinuationJob) -> ContinuationReport:
+    """Read and measure each stretch."""
+    stretches = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
+    heard = {
+        "prompt": Heard.of(stretches["prompt"], replace(job.ears, words=False, quality=False, whisper=None)),
+        "continuation": Heard.of(stretches["continuation"], job.ears),
+        "real": Heard.of(stretches["real"], job.ears),
+        "backwards": Heard.of(stretches["real"].flip(0), replace(job.ears, voices=False, quality=False)),
+    }
+    return ContinuationReport(heard, {key: voice(waveform) for key, waveform in stretches.items()})
+
+
+def voice(waveform: Tensor, min_frames: int = 10) -> Voice:
+    """Pitch statistics of [samples] at 16 kHz; None where fewer than `min_frames` are voiced."""
+    found = pitch(waveform)
+    voiced = Share(float(found.voiced.sum()), len(found.hz))
+    semitones = 12 * torch.log2(found.hz[found.voiced])
+    if len(semitones) < min_frames:
+        return Voice(voiced, None, None)
+    low, high = torch.quantile(semitones, torch.tensor([0.05, 0.95])).tolist()
+    return Voice(voiced, float(semitones.median()), high - low)

@@ -1,0 +1,70 @@
+"""Held-out clips in every rendering, and how well the model predicts them."""
+
+from collections.abc import Iterator
+
+from undertone.engine import AudioError
+from undertone.studies.evaluation.context import Measuring
+from undertone.studies.evaluation.jobs import ClipJob, ClipReport, Samples, report_clip
+from undertone.studies.evaluation.results import Row
+from undertone.studies.evaluation.systems import renderings
+from undertone.studies.measures.heldout import HeldOut, analyse
+from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.likelihood import ClipLikelihood, clip_likelihood
+from undertone.studies.measures.speaker_similarity import speaker_encoder
+from undertone.studies.measures.workers import in_background
+
+
+def clip_rows(
+    measuring: Measuring, clips: list[HeldOut], voices: dict[str, Samples]
+) -> Iterator[tuple[ClipLikelihood, list[Row]]]:
+    """Return every clip's likelihood and its rows, one for each system; clips that cannot be used are noted as skipped.
+
+    Args:
+        voices: embedding of another recording of each speaker.
+    """
+    analysed: list[tuple[HeldOut, float, ClipLikelihood]] = []
+
+    def jobs() -> Iterator[ClipJob]:
+        engine = measuring.engine
+        for index, clip in enumerate(clips):
+            seed = measuring.seed + index
+            try:
+                speech = analyse(engine, clip)
+            except AudioError as error:
+                measuring.skipped[clip.clip_id] = str(error)
+                continue
+            analysed.append((clip, speech.seconds, clip_likelihood(engine, speech, seed)))
+            made = renderings(engine, speech, measuring.sampling, seed)
+            yield ClipJob(
+                ground_truth=speech.audio.numpy(),
+                transcript=clip.transcript,
+                renderings={system: waveform.numpy() for system, waveform in made},
+                mel=engine.bundle.config.model.mel,
+                ears=measuring.ears,
+            )
+
+    for index, report in enumerate(in_background(report_clip, jobs(), measuring.workers)):
+        clip, seconds, score = analysed[index]
+        yield score, list(_rows(clip, seconds, report, voices))
+
+
+def embedded_voices(measuring: Measuring, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
+    """Embedding of one recording of every speaker; none where no encoder is installed."""
+    found: dict[str, Samples] = {}
+    for speaker, clip in recordings.items() if measuring.ears.voices else ():
+        try:
+            found[speaker] = speaker_encoder().embed(analyse(measuring.engine, clip).audio).numpy()
+        except AudioError as error:
+            measuring.skipped[clip.clip_id] = str(error)
+    return found
+
+
+def _rows(clip: HeldOut, seconds: float, report: ClipReport, voices: dict[str, Samples]) -> Iterator[Row]:
+    for system, measures in report.measures.items():
+        heard = report.heard[system]
+        similarity: dict[str, Share] = {}
+        if heard.embedding is not None and clip.speaker in voices:
+            near = {speaker: float(voice @ heard.embedding) for speaker, voice in voices.items()}
+            similarity["speaker_similarity"] = Share(near.pop(clip.speaker), 1)
+            similarity["speaker_similarity_others"] = Share(sum(near.values()), len(near))
+        yield Row(clip.clip_id, clip.speaker, seconds, system, measures | similarity, heard.text)

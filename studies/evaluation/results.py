@@ -1,0 +1,99 @@
+"""What an evaluation finds: rows of clips on disk, pooled numbers with intervals, JSON both."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from undertone.engine import Sampling
+from undertone.engine.config import Config
+from undertone.studies.lexical.scoring import LexicalAccuracy
+from undertone.studies.measures.clusters import MIN_SPEAKERS, Cluster
+from undertone.studies.measures.intervals import Estimate, Share, estimate
+from undertone.studies.measures.likelihood import Likelihood
+
+ROOTS = frozenset({"f0_rmse_hz", "f0_rmse_semitones"})  # the root of a mean, not the mean of roots
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one clip in one system."""
+
+    clip_id: str
+    speaker: str
+    seconds: float
+    system: str
+    measures: dict[str, Share]
+    text: str | None = None  # as the recogniser read it
+
+    def cluster(self, kind: Cluster) -> str:
+        """Return what the row belongs to when clusters are resampled."""
+        return self.speaker if kind == "speaker" else self.clip_id
+
+
+class Speed(Config):
+    """Of one continuation, as `undertone bench` measures it, on the machine of the evaluation."""
+
+    real_time_factor: float
+    first_audio_seconds: float
+    device: str
+    threads: int
+
+
+class Evaluation(Config):
+    """A bundle's numbers on held-out speech."""
+
+    format_version: Literal[1] = 1
+    bundle: str
+    bundle_sha256: str
+    created: str  # ISO 8601 date
+    corpus: str
+    split: str
+    seed: int
+    num_clips: int
+    num_speakers: int
+    clip_seconds: float  # in all
+    cluster: Cluster  # what the intervals resample
+    sampling: Sampling
+    systems: dict[str, dict[str, Estimate]]  # by system and measure
+    likelihood: Likelihood
+    prompt_seconds: float
+    continuation_seconds: float  # at most
+    num_continuations: int
+    continuations: dict[str, Estimate]  # by measure; empty where none were made
+    others: dict[str, dict[str, Estimate]] = Field(default_factory=dict)  # by system and measure, from `--also`
+    whisper: str | None = None  # the second recogniser's folder, where it listened
+    lexical: dict[str, LexicalAccuracy] = Field(
+        default_factory=dict
+    )  # by kind of pair; empty where no pairs were given
+    speed: Speed
+    not_measured: dict[str, str]  # measure to the reason
+    skipped: dict[str, str]  # clip to the reason
+    packages: dict[str, str]  # versions of what measured
+
+
+def cluster_of(rows: Iterable[Row]) -> Cluster:
+    """Speakers where there are enough of them."""
+    return "speaker" if len({row.speaker for row in rows}) >= MIN_SPEAKERS else "clip"
+
+
+def pooled(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
+    """Estimates of every measure that the rows of one system have."""
+    clusters = [row.cluster(cluster) for row in rows]
+    found: dict[str, Estimate] = {}
+    for measure in dict.fromkeys(name for row in rows for name in row.measures):
+        shares = [row.measures.get(measure, Share(0.0, 0)) for row in rows]
+        number = estimate(shares, clusters, np.sqrt if measure in ROOTS else None)
+        if number is not None:
+            found[measure] = number
+    return found
+
+
+def write_rows(rows: Iterable[Row], path: Path) -> None:
+    """Write one JSON line for every row; each measure as the sum and the count that it adds to the pooled ratio."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")

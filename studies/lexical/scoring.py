@@ -1,0 +1,229 @@
+"""Does the model know words? Which of a word and its phone-swapped twin it finds likelier, in a voice it never heard.
+
+Both sides of a pair are the same frames of one speaker's recordings in another order, so that only the order of the
+phones says which is the word. T frames at 50 Hz, Z latent dims.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from pydantic import ValidationError
+from torch import Tensor
+
+from undertone.engine.config import Config
+from undertone.engine.network import VAEGSLM, Gaussian
+from undertone.engine.noise import SeededNoise
+from undertone.studies.errors import MeasureError
+from undertone.studies.measures.intervals import Estimate, Share, estimate
+
+Kind = Literal["alone", "carried"]
+Stretch = tuple[str, int, int]  # clip, first frame, end
+
+
+class LexicalPair(Config):
+    """One line of a file of pairs: a word and its twin, after the same pause or the same piece of speech."""
+
+    kind: Kind
+    word: str
+    speaker: str
+    phones: tuple[str, ...]
+    twin_phones: tuple[str, ...]
+    bigram_nats: float  # log P(word) - log P(twin) by phone bigrams
+    before: tuple[Stretch, ...]  # heard first, not scored
+    word_runs: tuple[Stretch, ...]
+    twin_runs: tuple[Stretch, ...]
+    matched: int  # neighbours of the runs that are as asked, the same number on both sides
+
+
+@dataclass(frozen=True)
+class ClipFrames:
+    """A recording as the model sees it."""
+
+    tokens: Tensor  # int64 [T]
+    posterior: Gaussian  # [1, T, Z]
+
+
+class FrameSource(Protocol):
+    """Analysed recordings by their id."""
+
+    def clip(self, clip_id: str) -> ClipFrames:
+        """Return all frames of a recording.
+
+        Raises:
+            MeasureError: there is no such recording.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """Nats a frame of both sides; the smaller, the likelier."""
+
+    pair: LexicalPair
+    word_token_nats: float
+    twin_token_nats: float
+    word_nats: float  # of tokens and latents
+    twin_nats: float
+    word_spoken_nats: float | None = None  # of the tokens that the phones stand for, where units are named by phones
+    twin_spoken_nats: float | None = None
+
+
+class LexicalAccuracy(Config):
+    """Share of words likelier than their twins, 0.5 for a tie, with intervals over words.
+
+    A word that is spoken several times counts once, by the mean of its pairs.
+    """
+
+    tokens: Estimate  # by the tokens' likelihood
+    tokens_and_latents: Estimate  # by that and the latents' bound
+    by_phones: Estimate  # by phone bigrams of running text, which knows no words: what guessing by sounds would reach
+    spoken_tokens: Estimate | None = None  # with the tokens that the phones stand for instead of those that were heard
+
+
+@dataclass(frozen=True)
+class LexicalResult:
+    """Accuracies by kind of pair, and what they were computed from."""
+
+    accuracies: dict[Kind, LexicalAccuracy]
+    scores: list[PairScore]
+
+
+def read_pairs(path: Path) -> list[LexicalPair]:
+    """Pairs from a JSON-lines file.
+
+    Raises:
+        MeasureError: no such file, or a line that is no pair.
+    """
+    if not path.is_file():
+        raise MeasureError(f"{path} does not exist; `undertone text pairs` makes a file of lexical pairs.")
+    pairs = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            pairs.append(LexicalPair.model_validate_json(line))
+        except ValidationError as error:
+            raise MeasureError(f"{path}, line {number}, is no lexical pair: {error}") from error
+    if not pairs:
+        raise MeasureError(f"{path} is empty; make it again with a split that has held-out speakers.")
+    return pairs
+
+
+def lexical_accuracy(
+    model: VAEGSLM,
+    pairs: Sequence[LexicalPair],
+    frames: FrameSource,
+    seed: int = 0,
+    draws: int = 1,
+    unit_names: Sequence[str] = (),
+) -> LexicalResult:
+    """Score pairs by the model's likelihood per frame.
+
+    Args:
+        model: in evaluation mode.
+        pairs: `read_pairs` of a file.
+        frames: the recordings that the pairs' runs lie in.
+        seed: pair i draws its latents with seed + i, the same noise for both sides.
+        draws: of the latents, averaged.
+        unit_names: of the tokenizer; where they are phones, pairs are also scored without what the tokenizer misheard.
+    Raises:
+        MeasureError: a recording of a pair is missing or shorter than the pair says.
+    """
+    scores = [score(model, pair, frames, seed + number * draws, draws, unit_names) for number, pair in enumerate(pairs)]
+    kinds: list[Kind] = ["alone", "carried"]
+    accuracies = {
+        kind: _accuracy(of_kind) for kind in kinds if (of_kind := [one for one in scores if one.pair.kind == kind])
+    }
+    return LexicalResult(accuracies, scores)
+
+
+def score(
+    model: VAEGSLM, pair: LexicalPair, frames: FrameSource, seed: int, draws: int, unit_names: Sequence[str] = ()
+) -> PairScore:
+    """Both sides of one pair."""
+    before = gathered(frames, pair.before)
+    sides = [gathered(frames, runs) for runs in (pair.word_runs, pair.twin_runs)]
+    found = [nats(model, before, side, seed, draws) for side in sides]
+    (word_tokens, word_latents), (twin_tokens, twin_latents) = found
+    scored = PairScore(pair, word_tokens, twin_tokens, word_tokens + word_latents, twin_tokens + twin_latents)
+    if not set(pair.phones) <= set(unit_names):
+        return scored
+    spoken = [
+        replace(side, tokens=spoken_tokens(phones, runs, unit_names))
+        for side, phones, runs in zip(
+            sides, (pair.phones, pair.twin_phones), (pair.word_runs, pair.twin_runs), strict=True
+        )
+    ]
+    word, twin = (nats(model, before, side, seed, draws)[0] for side in spoken)
+    return replace(scored, word_spoken_nats=word, twin_spoken_nats=twin)
+
+
+def spoken_tokens(phones: Sequence[str], runs: Sequence[Stretch], unit_names: Sequence[str]) -> Tensor:
+    """Return the tokens that phones stand for, as long as their segments: equal parts of each, int64 [T]."""
+    found = []
+    for phone, (_, start, end) in zip(phones, runs, strict=True):
+        first, num_parts = unit_names.index(phone), unit_names.count(phone)
+        found.append(first + torch.arange(end - start) * num_parts // (end - start))
+    return torch.cat(found)
+
+
+def gathered(frames: FrameSource, stretches: Sequence[Stretch]) -> ClipFrames:
+    """Stretches of recordings one after the other; nothing is blended."""
+    tokens, means, logstds = [], [], []
+    for clip_id, start, end in stretches:
+        clip = frames.clip(clip_id)
+        if not 0 <= start < end <= len(clip.tokens):
+            raise MeasureError(
+                f"clip {clip_id} has {len(clip.tokens)} frames and a pair asks for {start} to {end}; "
+                "the pairs were made from other recordings."
+            )
+        tokens.append(clip.tokens[start:end])
+        means.append(clip.posterior.mean[:, start:end])
+        logstds.append(clip.posterior.logstd[:, start:end])
+    return ClipFrames(torch.cat(tokens), Gaussian(torch.cat(means, dim=1), torch.cat(logstds, dim=1)))
+
+
+@torch.inference_mode()
+def nats(model: VAEGSLM, before: ClipFrames, side: ClipFrames, seed: int, draws: int = 1) -> tuple[float, float]:
+    """Nats a frame of a side after what is heard first: of its tokens, and of its latents as in the training loss."""
+    tokens = torch.cat([before.tokens, side.tokens])[None].to(model.device)
+    mean = torch.cat([before.posterior.mean, side.posterior.mean], dim=1).to(model.device)
+    logstd = torch.cat([before.posterior.logstd, side.posterior.logstd], dim=1).to(model.device)
+    posterior = Gaussian(mean.expand(draws, -1, -1), logstd.expand(draws, -1, -1))
+    tokens = tokens.expand(draws, -1)
+    noise = SeededNoise(range(seed, seed + draws), model.device)
+    latents = posterior.sample(noise.normal(*posterior.mean.shape))
+    inputs = torch.cat([model.initial_state(noise, draws), model.fuse(tokens, latents)[:, :-1]], dim=1)
+    hidden = model.transform(inputs.to(model.transformer.input.weight.dtype))
+    prior = model.prior(hidden.to(model.dtype))
+    base, logdet = model.flow(latents, prior.condition)
+    log_p = prior.base.log_prob(base).sum(-1) + logdet.sum(-1)
+    latent_nats = (posterior.negative_entropy().sum(-1) - log_p)[:, len(before.tokens) :]
+    token_nats = F.cross_entropy(prior.logits.transpose(1, 2), tokens, reduction="none")[:, len(before.tokens) :]
+    return float(token_nats.mean()), float(latent_nats.mean())
+
+
+def _accuracy(scores: list[PairScore]) -> LexicalAccuracy:
+    words = list(dict.fromkeys(one.pair.word for one in scores))
+
+    def share(margins: list[float]) -> Estimate:
+        sums = dict.fromkeys(words, 0.0)
+        for one, margin in zip(scores, margins, strict=True):
+            sums[one.pair.word] += margin
+        found = estimate([Share(0.5 + 0.5 * ((total > 0) - (total < 0)), 1) for total in sums.values()], words)
+        assert found is not None  # every word counts
+        return found
+
+    spoken = [
+        one.twin_spoken_nats - one.word_spoken_nats
+        for one in scores
+        if one.twin_spoken_nats is not None and one.word_spoken_nats is not None
+    ]
+    return LexicalAccuracy(
+        spoken_tokens=share(spoken) if len(spoken) == len(scores) else None,
+        tokens=share([one.twin_token_nats - one.word_token_nats for one in scores]),
+        tokens_and_latents=share([one.twin_nats - one.word_nats for one in scores]),
+        by_phones=share([one.pair.bigram_nats for one in scores]),
+    )

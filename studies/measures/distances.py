@@ -1,0 +1,81 @@
+"""How far one recording is from another of the same words and length: spectrum, pitch, energy.
+
+No time warping: what the model makes has the frames of what it was made from. T frames at 50 Hz, K frequency bins.
+"""
+
+import torch
+from torch import Tensor
+
+from undertone.engine.acoustics import Pitch, energy_db, pitch
+from undertone.engine.config import MelConfig
+from undertone.engine.mel import LogMel
+from undertone.studies.measures.intervals import Share
+
+MIN_VOICED_FRAMES = 10  # fewer say nothing about a correlation
+SPECTRUM_RANGE_DB = 60.0  # below the clip's loudest bin, differences are not heard
+
+
+class Reference:
+    """What every rendering of a clip is compared with; analysed once.
+
+    Args:
+        waveform: float32 [samples] at 16 kHz.
+    """
+
+    def __init__(self, waveform: Tensor, mel: MelConfig = MelConfig()) -> None:
+        self.waveform = waveform
+        self._log_mel = LogMel(mel)
+        self.mel: Tensor = self._log_mel(waveform)
+        self.decibels = _decibels(waveform, mel)
+        self.floor_db = float(self.decibels.max()) - SPECTRUM_RANGE_DB
+        self.pitch = pitch(waveform)
+        self.energy_db = energy_db(waveform)
+        self._config = mel
+
+    def compare(self, waveform: Tensor) -> dict[str, Share]:
+        """Measures of a rendering, at least as long as the reference; what lies behind its end is ignored."""
+        waveform = waveform[: len(self.waveform)]
+        mel_difference = (self._log_mel(waveform) - self.mel).abs().mean(1)
+        spectral = _decibels(waveform, self._config).clamp_min(self.floor_db) - self.decibels.clamp_min(self.floor_db)
+        distances = {
+            "mel_distance_nats": _mean(mel_difference),
+            "log_spectral_distance_db": _mean(spectral.square().mean(1).sqrt()),
+            "energy_correlation": _correlation(self.energy_db, energy_db(waveform)),
+        }
+        return distances | compare_pitch(self.pitch, pitch(waveform))
+
+
+def compare_pitch(reference: Pitch, other: Pitch) -> dict[str, Share]:
+    """Return the F0 error on frames voiced in both, and the share of frames voiced in one only."""
+    both = reference.voiced & other.voiced
+    first, second = reference.hz[both], other.hz[both]
+    semitones = 12 * torch.log2(second / first)
+    return {
+        "f0_rmse_hz": _mean((second - first).square()),  # the root is taken of the mean over all clips
+        "f0_rmse_semitones": _mean(semitones.square()),
+        "f0_correlation": _correlation(first, second),
+        "voicing_error": _mean((reference.voiced != other.voiced).float()),
+    }
+
+
+def _mean(values: Tensor) -> Share:
+    return Share(float(values.double().sum()), values.numel())
+
+
+def _correlation(first: Tensor, second: Tensor) -> Share:
+    """Pearson correlation within the clip, counted once; nothing where there is too little to correlate."""
+    if first.numel() < MIN_VOICED_FRAMES or first.std() < 1e-6 or second.std() < 1e-6:
+        return Share(0.0, 0)
+    return Share(float(torch.corrcoef(torch.stack([first, second]).double())[0, 1]), 1)
+
+
+def _decibels(waveform: Tensor, mel: MelConfig) -> Tensor:
+    """Return spectral magnitudes [T, K] in dB."""
+    spectrum = torch.stft(
+        waveform,
+        mel.window_samples,
+        mel.hop_samples,
+        window=torch.hann_window(mel.window_samples),
+        return_complex=True,
+    )
+    return 20 * spectrum.abs().T.clamp_min(1e-6).log10()

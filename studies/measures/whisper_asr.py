@@ -1,0 +1,97 @@
+"""What a second recogniser understands: Whisper by faster-whisper, offline, from a folder with a model.
+
+PocketSphinx errs on one character in seven of clear speech, which hides what a voice does to it; Whisper errs on one in
+seventy. Its own certainty, the mean log-probability of what it wrote, also tells fluent speech from babble that no
+transcript exists for: speech played backwards is the floor.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from undertone.studies.errors import MeasureError, NotInstalledError
+from undertone.studies.measures.intelligibility import INSTALL
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+FOLDER_VARIABLE = "UNDERTONE_WHISPER"
+NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
+BEAM_SIZE = 5
+SPELT_OUT = {"mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint"}  # as transcripts of read books have them
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What Whisper made of a waveform."""
+
+    text: str  # lower case words, "" where it heard none
+    log_prob: float | None  # mean over the tokens, nats; None where it heard none
+
+
+def whisper_folder(given: Path | None) -> Path:
+    """Return the folder of the model: the one that was given, else that of the environment.
+
+    Raises:
+        NotInstalledError: no folder, or faster-whisper is missing.
+        MeasureError: a folder without a model.
+    """
+    named = given or (Path(value) if (value := os.environ.get(FOLDER_VARIABLE)) else None)
+    if named is None:
+        raise NotInstalledError(
+            f"Whisper's measures need a faster-whisper model: give its folder with --whisper or in {FOLDER_VARIABLE}."
+        )
+    if missing := [name for name in NEEDED_FILES if not (named / name).is_file()]:
+        raise MeasureError(
+            f"{named} is no faster-whisper model: it lacks {', '.join(missing)}. Expected {', '.join(NEEDED_FILES)} "
+            "and a vocabulary, as the repositories `Systran/faster-whisper-*` hold them."
+        )
+    if find_spec("faster_whisper") is None:
+        raise NotInstalledError(f"Whisper's measures need the package faster-whisper: `{INSTALL}`.")
+    return named
+
+
+def read(waveform: Tensor, folder: Path) -> Reading:
+    """Words in a waveform, float32 [samples] at 16 kHz; the same waveform always gives the same words."""
+    segments, _ = _model(folder).transcribe(
+        waveform.numpy(),
+        language="en",
+        beam_size=BEAM_SIZE,
+        temperature=0.0,  # no second try by sampling
+        condition_on_previous_text=False,
+        without_timestamps=True,
+        suppress_tokens=_suppressed(folder),
+    )
+    found = [
+        (segment.text, segment.avg_logprob, len(segment.tokens) + 1) for segment in segments
+    ]  # and the end's token
+    tokens = sum(count for _, _, count in found)
+    text = spelt_out(" ".join(text for text, _, _ in found))
+    return Reading(text, sum(mean * count for _, mean, count in found) / tokens if text else None)
+
+
+def spelt_out(text: str) -> str:
+    """Lower case words with the abbreviations of titles written as they are said."""
+    words = re.sub(r"[^a-z']+", " ", text.lower().replace("’", "'")).split()
+    return " ".join(SPELT_OUT.get(word, word) for word in words)
+
+
+@lru_cache(maxsize=1)
+def _model(folder: Path) -> "WhisperModel":
+    """Return the recogniser of this process, on one thread, as several processes measure side by side."""
+    from faster_whisper import WhisperModel
+
+    return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
+
+
+@lru_cache(maxsize=1)
+def _suppressed(folder: Path) -> list[int]:
+    """Return the tokens that are never written: Whisper's own choice (-1), and digits, so that numbers become words."""
+    vocabulary = _model(folder).hf_tokenizer.get_vocab()
+    return [-1, *sorted(token for text, token in vocabulary.items() if re.search(r"[0-9]", text) and text[0] != "<")]

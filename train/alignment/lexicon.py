@@ -1,0 +1,129 @@
+"""Words to phones with the CMU Pronouncing Dictionary; the inventory has 39 phones without stress."""
+
+import logging
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from undertone.train.corpora.source import CorpusError
+
+log = logging.getLogger(__name__)
+
+WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?|'[^\W\d_]+(?:'[^\W\d_]+)*")  # letters of any script, apostrophes
+NUMBER = re.compile(r"\S*\d\S*")
+NUMBERED = re.compile(r"\(\d+\)$")
+APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ‛＇`´ʹ", "'"))
+MAX_UNKNOWN_SHARE = 0.3  # of a clip's words
+UNKNOWN_NUMBER = "''''"  # what a number is read as: no dictionary holds it
+
+
+class Lexicon:
+    """First pronunciation of every word, stress marks removed."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "cmudict.dict"
+        if not path.is_file():
+            raise CorpusError(f"{folder} holds no cmudict.dict; pass the folder of the CMU dictionary with --lexicon")
+        self._phones: dict[str, tuple[str, ...]] = {}
+        for line in path.read_text(encoding="utf-8").splitlines():
+            word, *phones = line.split("#")[0].split()
+            if not NUMBERED.search(word):
+                self._phones[word.upper()] = tuple(phone.rstrip("012") for phone in phones)
+        self.inventory = tuple(sorted({phone for phones in self._phones.values() for phone in phones}))
+        self._class_of = {phone: index + 1 for index, phone in enumerate(self.inventory)}
+
+    @property
+    def unknown_class(self) -> int:
+        """Return the class of a word that the dictionary lacks: one behind the phones."""
+        return len(self.inventory) + 1
+
+    def words(self, transcript: str) -> list[str]:
+        """Return the upper-case words of a transcript; a number becomes a word that no dictionary holds.
+
+        Every kind of apostrophe counts as one, and letters of any script make words, so that what is not in the
+        dictionary is seen to be unknown instead of falling to pieces.
+        """
+        plain = unicodedata.normalize("NFC", transcript).translate(APOSTROPHES)
+        words: list[str] = []
+        for piece in re.split(r"\s+", plain):
+            words += [UNKNOWN_NUMBER] if NUMBER.fullmatch(piece) else WORD.findall(piece.upper())
+        return words
+
+    def phones(self, word: str) -> tuple[str, ...] | None:
+        """Return the phones of a word, None when it is unknown; an accent that the dictionary lacks is left out."""
+        for spelling in (word, word.strip("'"), _without_accents(word).strip("'")):
+            if spelling in self._phones:
+                return self._phones[spelling]
+        return None
+
+    def classes(self, transcript: str) -> list[int] | None:
+        """Return the CTC classes (blank is 0) of a transcript, None when it is empty or a word is unknown."""
+        symbols = [symbol for symbol, _ in self._symbols(transcript)]
+        return symbols if symbols and self.unknown_class not in symbols else None
+
+    def symbols(self, transcript: str) -> list[tuple[int, bool]] | None:
+        """Return the classes of a transcript and whether each begins a word.
+
+        A word that the dictionary lacks is one symbol, `unknown_class`, which stands for any phones.
+
+        Returns:
+            None where nothing is said, or more than MAX_UNKNOWN_SHARE of the words are unknown.
+        """
+        found = self._symbols(transcript)
+        words = sum(first for _, first in found)
+        unknown = sum(symbol == self.unknown_class for symbol, _ in found)
+        return found if words and unknown <= MAX_UNKNOWN_SHARE * words else None
+
+    def _symbols(self, transcript: str) -> list[tuple[int, bool]]:
+        found: list[tuple[int, bool]] = []
+        for word in self.words(transcript):
+            phones = self.phones(word)
+            classes = [self._class_of[phone] for phone in phones] if phones else [self.unknown_class]
+            found += [(symbol, not place) for place, symbol in enumerate(classes)]
+        return found
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of some transcripts a dictionary knows."""
+
+    clips: int
+    with_text: int
+    usable: int  # clips whose words are mostly known
+    words: int
+    unknown: Counter[str]
+
+    @classmethod
+    def of(cls, transcripts: Iterable[str], lexicon: Lexicon) -> "Coverage":
+        """Count the words of the transcripts that the dictionary lacks."""
+        clips = with_text = usable = words = 0
+        unknown: Counter[str] = Counter()
+        for transcript in transcripts:
+            found = lexicon.words(transcript)
+            clips, with_text, words = clips + 1, with_text + bool(found), words + len(found)
+            usable += lexicon.symbols(transcript) is not None
+            unknown.update(word for word in found if lexicon.phones(word) is None)
+        return cls(clips, with_text, usable, words, unknown)
+
+    def summary(self) -> str:
+        """Return the counts in a sentence."""
+        missing = sum(self.unknown.values())
+        common = ", ".join(f"{word} ({count})" for word, count in self.unknown.most_common(5))
+        examples = f"; the most frequent unknown ones: {common}" if common else ""
+        return (
+            f"{self.usable} of {self.clips} clips have a transcript that the dictionary reads ({self.with_text} have "
+            f"any text; {missing} of {self.words} words are unknown{examples})"
+        ).replace(UNKNOWN_NUMBER, "a number")
+
+
+def no_words_error(split: str, coverage: Coverage) -> CorpusError:
+    """Return the error of a split without a clip to learn phones from, with what was found instead."""
+    hint = "Give transcripts in the dictionary's language (English words for CMUdict), numbers spelled out."
+    return CorpusError(f"no clip of the split {split!r} can teach phones: {coverage.summary()}. {hint}")
+
+
+def _without_accents(word: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))

@@ -1,0 +1,198 @@
+"""Corpus to prepared folder, small enough for one machine: flat files that training reads through memory maps.
+
+A prepared folder holds `index.jsonl` (one clip a line), `audio.i16` (all clips end to end, int16) and `mel.f16`
+(their natural-log mels, [frames, M] float16). A corpus of thousands of hours goes to shards instead
+(train/data/shards.py).
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from undertone.engine.atomic_files import write_whole
+from undertone.engine.config import MelConfig
+from undertone.train.corpora import CorpusError, Source, layout_of, read_layout
+from undertone.train.corpora.added_splits import add_splits
+from undertone.train.corpora.layouts import is_cut_manifest
+from undertone.train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
+from undertone.train.corpora.source import Notes
+from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
+from undertone.train.data.corpus_report import REJECTED, write_report
+from undertone.train.data.flat_files import JOURNAL, Clip, FlatWriter
+from undertone.train.data.workers import worker_pool
+
+__all__ = ["Clip", "CorpusError", "FlatCorpus", "PreparedCorpus", "Source", "clean", "prepare", "read_index"]
+
+log = logging.getLogger(__name__)
+
+SHARD_HOURS = 1.0  # 29 MB of mels, about 60 MB of FLAC
+CUTS_AT_ONCE = 64
+INDEX = "index.jsonl"  # written last
+
+
+def read_corpus(folder: Path) -> list[Source]:
+    """Return the recordings of a corpus folder, all at once."""
+    return list(read_layout(folder))
+
+
+def list_corpus(
+    corpus: Path, out: Path, splits: tuple[str, ...], layout: str = "auto", shard_hours: float = SHARD_HOURS
+) -> Manifest:
+    """Return the manifest of a corpus, written once; splits that it lacks are listed behind those that it has.
+
+    Raises:
+        CorpusError: nothing to list, or a folder that was prepared from something else.
+    """
+    if (out / FOLDER / DONE).is_file():
+        manifest = Manifest(out)
+        manifest.check_asked(str(corpus), splits, layout)
+        if missing := manifest.missing_splits(splits):
+            add_splits(manifest, corpus, missing)
+            return Manifest(out)
+        return manifest
+    notes = Notes()
+    if not is_cut_manifest(corpus):
+        layout_of(corpus)  # before anything is written
+    write_manifest(cuts_of_corpus(corpus, layout, notes), out, str(corpus), splits, shard_hours, notes=notes)
+    return Manifest(out)
+
+
+def prepare(
+    corpus: Path,
+    out: Path,
+    splits: tuple[str, ...] = ("train", "dev"),
+    workers: int = 2,
+    settings: CleanSettings = CleanSettings(),
+    layout: str = "auto",
+) -> list[Clip]:
+    """Prepare a corpus once; a finished folder is returned as it is, an interrupted one goes on.
+
+    Splits that a finished folder lacks are appended to it: clips that it has keep their offsets.
+
+    Args:
+        corpus: folder that one of the layouts fits, or cuts that Lhotse wrote.
+        out: prepared folder; its index is written last.
+        splits: the splits to keep; test is never prepared for training.
+    Raises:
+        CorpusError: nothing usable. Files that fail are listed in `rejected.jsonl`, counted in `report.json`, logged.
+    """
+    if (out / INDEX).is_file() and not (out / JOURNAL).is_file():
+        if not (out / FOLDER / DONE).is_file() or not _lacks_splits(corpus, out, splits, layout, settings):
+            return read_index(out)
+        _reopen(out)
+    try:
+        manifest = list_corpus(corpus, out, splits, layout)
+    except CorpusError:
+        if (out / INDEX).is_file():
+            (out / JOURNAL).unlink(missing_ok=True)  # nothing could be added, so it is finished as it was
+        raise
+    keep_clean_settings(out, settings)
+    (out / INDEX).unlink(missing_ok=True)
+    with closing(FlatWriter.open(out, settings.mel.num_mels)) as files:
+        _clean_all(manifest, files, workers, settings)
+    clips, rejected = files.clips, manifest.rejected() + files.rejected
+    if not clips:
+        reason = f"; the first: {rejected[0]['path']} {rejected[0]['reason']}" if rejected else ""
+        raise CorpusError(f"no usable recording in {corpus} for the splits {splits}{reason}")
+    rate_hz = settings.mel.sample_rate_hz
+    kept = ((clip.split, clip.speaker, clip.num_samples / rate_hz, 1) for clip in clips)
+    write_report(out, manifest.corpus, kept, rejected, manifest.facts)
+    write_whole(out / INDEX, "".join(json.dumps(asdict(clip)) + "\n" for clip in clips))
+    (out / JOURNAL).unlink()
+    return clips
+
+
+def _lacks_splits(corpus: Path, out: Path, splits: tuple[str, ...], layout: str, settings: CleanSettings) -> bool:
+    """Return whether a folder lacks some of the splits, once it is known to be of the same corpus and settings."""
+    manifest = Manifest(out)
+    manifest.check_asked(str(corpus), splits, layout)
+    keep_clean_settings(out, settings)
+    return bool(manifest.missing_splits(splits))
+
+
+def _reopen(out: Path) -> None:
+    """Make a finished folder one to which recordings can be added; a process killed here leaves it whole."""
+    manifest = Manifest(out)
+    rejected = [json.loads(line) for line in (out / REJECTED).read_text().splitlines()]
+    FlatWriter.reopen(out, manifest.num_cuts, read_index(out), rejected[manifest.num_rejected :])
+
+
+def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: CleanSettings) -> None:
+    """Clean the recordings that are not in the files yet; nobody but this process writes."""
+    task = partial(clean_clips, settings=settings)
+    cuts = islice(manifest.cuts(), files.recordings, None)
+    if files.recordings:
+        log.info("prepare goes on behind %d recordings", files.recordings)
+    with ExitStack() as stack:
+        pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
+        total = manifest.num_cuts
+        bar = stack.enter_context(
+            tqdm(total=total, initial=files.recordings, desc="prepare", unit=" clips", mininterval=5.0)
+        )
+        while block := list(islice(cuts, CUTS_AT_ONCE)):
+            results = pool.map(task, block, chunksize=8) if pool else map(task, block)
+            cleaned: list[CleanClip] = []
+            rejected: list[dict[str, str]] = []
+            for cut, (clips, reasons) in zip(block, results, strict=True):
+                path = cut.recording.sources[0].source
+                rejected += [{"clip_id": cut.id, "path": path, "reason": reason} for reason in reasons]
+                cleaned += clips
+                bar.update()
+            files.add(len(block), cleaned, rejected)
+
+
+def read_index(folder: Path) -> list[Clip]:
+    """The clips of a prepared folder."""
+    path = folder / INDEX
+    if not path.is_file():
+        raise CorpusError(f"{folder} is not a prepared corpus: it has no {INDEX}. Run `undertone prepare` first.")
+    return [Clip(**json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def clips_of(clips: list[Clip], split: str) -> Iterator[Clip]:
+    """Return the clips of one split."""
+    return (clip for clip in clips if clip.split == split)
+
+
+class FlatCorpus:
+    """Audio and mels of clips that lie end to end, on disk or in memory."""
+
+    def __init__(self, clips: Sequence[Clip], audio: np.ndarray, mel: np.ndarray) -> None:
+        self.clips = list(clips)
+        self._audio = audio  # int16 [samples]
+        self._mel = mel  # float16 [frames, M], natural log
+
+    def audio(self, clip: Clip, start: int = 0, count: int | None = None) -> torch.Tensor:
+        """Return float32 [samples] of a clip, or of `count` samples from `start`."""
+        count = clip.num_samples - start if count is None else count
+        begin = clip.sample_offset + start
+        return torch.from_numpy(self._audio[begin : begin + count].astype(np.float32) / 32767)
+
+    def mel(self, clip: Clip, start: int = 0, count: int | None = None) -> torch.Tensor:
+        """Return the natural-log mel float32 [frames, M] of a clip, or of `count` frames from `start`."""
+        count = clip.num_frames - start if count is None else count
+        begin = clip.frame_offset + start
+        return torch.from_numpy(self._mel[begin : begin + count].astype(np.float32))
+
+
+class PreparedCorpus(FlatCorpus):
+    """Memory-mapped audio and mels of a prepared folder, per split."""
+
+    def __init__(self, folder: Path, split: str, mel: MelConfig = MelConfig()) -> None:
+        clips = list(clips_of(read_index(folder), split))
+        if not clips:
+            raise CorpusError(f"{folder} has no clips of the split {split!r}")
+        super().__init__(
+            clips,
+            np.memmap(folder / "audio.i16", dtype=np.int16, mode="r"),
+            np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(-1, mel.num_mels),
+        )

@@ -1,0 +1,61 @@
+"""The file of lexical pairs: which words, of which split, in which voices."""
+
+import json
+import logging
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from undertone.engine.config import MelConfig
+from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.data.prepare import read_index
+from undertone.train.lexical.pairs import PairMaker
+from undertone.train.lexical.pseudowords import Bigrams, Known, Twin, all_pronunciations, twins, word_counts
+
+log = logging.getLogger(__name__)
+
+MIN_COUNT = 100  # of a word in the prose, about 7 million words
+
+
+def choose_words(text: Path, lexicon_folder: Path, min_count: int = MIN_COUNT) -> list[list[Twin]]:
+    """Twins of every word that is common in the prose, best matched first."""
+    lexicon = Lexicon(lexicon_folder)
+    counts = word_counts(text, lexicon)
+    phones = {word: lexicon.phones(word) or () for word in counts}
+    bigrams = Bigrams((phones[word], count) for word, count in counts.items())
+    known = Known(all_pronunciations(lexicon_folder))
+    common = sorted(word for word, count in counts.items() if count >= min_count)
+    return [found for word in common if (found := twins(word, phones[word], known, bigrams))]
+
+
+def make_pairs(
+    segments: Path,
+    prepared: Path,
+    text: Path,
+    lexicon_folder: Path,
+    out: Path,
+    split: str = "dev",
+    num_words: int = 1000,
+    seed: int = 0,
+) -> Path:
+    """Write the pairs of a split's speakers who are not in the train split.
+
+    Args:
+        segments: alignment of the prepared clips.
+        out: the file, one JSON object a line.
+        num_words: of each kind at most, drawn at random from the common ones.
+    """
+    choices = choose_words(text, lexicon_folder)
+    random = np.random.default_rng(seed)
+    clips = read_index(prepared)
+    mel = np.memmap(prepared / "mel.f16", dtype=np.float16, mode="r").reshape(-1, MelConfig().num_mels)
+    maker = PairMaker(Alignment.read(segments), clips, split, Lexicon(lexicon_folder), mel)
+    pairs = list(maker.pairs(choices, num_words, random))
+    kinds = Counter(pair.kind for pair in pairs)
+    log.info("%d pairs of %d words: %s", len(pairs), len({pair.word for pair in pairs}), dict(kinds))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("".join(json.dumps(asdict(pair)) + "\n" for pair in pairs), encoding="utf-8")
+    return out

@@ -1,0 +1,126 @@
+"""Words and their phone-swapped twins that are none: the same phones in another order, as likely letter by letter.
+
+A twin is made by exchanging two consonants or two vowels of the word, once or twice, so that both have the same phones
+the same number of times. Any three phones of it in a row, its edges counted, stand so in some word of the dictionary,
+and of all twins the one counts whose phone bigrams are as likely as the word's.
+"""
+
+import csv
+import lzma
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.text.prose import LEFT_OUT
+
+VOWEL_LETTERS = frozenset("AEIOU")
+EDGE = ""  # before the first and after the last phone
+MIN_PHONES, MAX_PHONES = 4, 8
+MAX_UNLIKELIER_NATS = 1.5  # of a word or its twin, over all its bigrams
+
+Phones = tuple[str, ...]
+
+
+def word_counts(text: Path, lexicon: Lexicon) -> Counter[str]:
+    """Count how often each word of the dictionary occurs in `books.tsv.xz`."""
+    counts: Counter[str] = Counter()
+    with lzma.open(text / "books.tsv.xz", "rt", encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["book"] not in LEFT_OUT:
+                counts.update(lexicon.words(row["sentence"]))
+    return Counter({word: count for word, count in counts.items() if lexicon.phones(word)})
+
+
+def all_pronunciations(folder: Path) -> set[Phones]:
+    """Return every pronunciation in the dictionary, second ones too, without stress."""
+    lines = (folder / "cmudict.dict").read_text(encoding="utf-8").splitlines()
+    return {tuple(phone.rstrip("012") for phone in line.split("#")[0].split()[1:]) for line in lines}
+
+
+class Known:
+    """What the dictionary holds: whole words, and every three phones in a row."""
+
+    def __init__(self, words: Iterable[Phones]) -> None:
+        self.words = set(words)
+        self._triples = {triple for word in self.words for triple in self._of(word)}
+
+    def could_be(self, phones: Phones) -> bool:
+        """Return whether phones that are no word look nowhere unlike one."""
+        return phones not in self.words and all(triple in self._triples for triple in self._of(phones))
+
+    @staticmethod
+    def _of(phones: Phones) -> list[tuple[str, ...]]:
+        padded = (EDGE, *phones, EDGE)
+        return list(zip(padded, padded[1:], padded[2:], strict=False))
+
+
+class Bigrams:
+    """How likely a sequence of phones is as a word, from running text."""
+
+    def __init__(self, words: Iterable[tuple[Phones, int]]) -> None:
+        self._pairs: Counter[tuple[str, str]] = Counter()
+        self._firsts: Counter[str] = Counter()
+        for phones, count in words:
+            for pair in self._of(phones):
+                self._pairs[pair] += count
+                self._firsts[pair[0]] += count
+        self._num = len({second for _, second in self._pairs})
+
+    def log_prob(self, phones: Phones) -> float | None:
+        """Return the log probability in nats, None where a pair of neighbours occurs in no word."""
+        pairs = self._of(phones)
+        if any(pair not in self._pairs for pair in pairs):
+            return None
+        return float(
+            sum(np.log((self._pairs[pair] + 0.5) / (self._firsts[pair[0]] + 0.5 * self._num)) for pair in pairs)
+        )
+
+    @staticmethod
+    def _of(phones: Phones) -> list[tuple[str, str]]:
+        return list(zip((EDGE, *phones), (*phones, EDGE), strict=True))
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A word and what could be one."""
+
+    word: str
+    phones: Phones
+    twin: Phones
+    nats: float  # log P(word) - log P(twin) by phone bigrams
+
+    @property
+    def both(self) -> tuple[Phones, Phones]:
+        """Phones of the word and of its twin."""
+        return self.phones, self.twin
+
+
+def swapped(phones: Phones) -> set[Phones]:
+    """Return all orders that one exchange of two vowels or of two consonants makes."""
+    found: set[Phones] = set()
+    for left, right in combinations(range(len(phones)), 2):
+        if (phones[left][0] in VOWEL_LETTERS) == (phones[right][0] in VOWEL_LETTERS):
+            other = list(phones)
+            other[left], other[right] = other[right], other[left]
+            found.add(tuple(other))
+    return found - {phones}
+
+
+def twins(word: str, phones: Phones, known: Known, bigrams: Bigrams) -> list[Twin]:
+    """Twins of a word, the best matched first."""
+    likelihood = bigrams.log_prob(phones)
+    if likelihood is None or not MIN_PHONES <= len(phones) <= MAX_PHONES:
+        return []
+    once = swapped(phones)
+    candidates = once | {twice for other in once for twice in swapped(other)}
+    found = []
+    for candidate in sorted(filter(known.could_be, candidates)):
+        other = bigrams.log_prob(candidate)
+        if other is not None and abs(likelihood - other) <= MAX_UNLIKELIER_NATS:
+            found.append(Twin(word, phones, candidate, likelihood - other))
+    return sorted(found, key=lambda twin: abs(twin.nats))

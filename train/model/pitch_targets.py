@@ -1,0 +1,82 @@
+"""F0 of prepared clips, a training target for latents: `pitch.f16` beside flat mels, one value per frame."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from undertone.engine.pitch import pitch
+from undertone.train.corpora.source import CorpusError
+from undertone.train.data.flat_arrays import keep_rows, rows_of
+from undertone.train.data.pool import is_sharded
+from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
+from undertone.train.data.workers import worker_pool
+
+FILE = "pitch.f16"
+UNVOICED_HZ = 0.0  # NaN: the clip was not measured
+
+
+class PitchFile:
+    """Memory-mapped F0 of a prepared folder."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise CorpusError(f"{path} does not exist. `undertone.train.model.pitch_targets.assign_pitch` measures it.")
+        self._path, self._hz = path, np.memmap(path, dtype=np.float16, mode="r")
+
+    def hz(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
+        """Return F0 float32 [frames] in Hz, 0 where unvoiced and NaN where the clip was not measured."""
+        return torch.from_numpy(rows_of(self._hz, self._path, clip, start, count).astype(np.float32))
+
+
+def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, workers: int = 2) -> Path:
+    """Measure a random share of the train clips and every dev clip; done once, and for clips that were added.
+
+    CREPE takes a core about as long as a twentieth of the sound. A share will do, since what the latents have to learn
+    is the same for every clip; with all of nine hours log F0 was read with a fifth of the error.
+
+    Raises:
+        CorpusError: the folder is in shards, where pitch is not kept.
+    """
+    if is_sharded(prepared):
+        raise CorpusError(f"{prepared} is in shards, which hold no pitch; set pitch_weight to 0 or prepare flat files")
+    clips = read_index(prepared)
+    drawn = np.random.default_rng(seed).random(len(clips)) < share_of_clips  # alike for clips that are there already
+    chosen = {clip.clip_id for clip, wanted in zip(clips, drawn, strict=True) if wanted or clip.split == "dev"}
+
+    def rows(some: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
+        measured = [clip for clip in some if clip.clip_id in chosen]
+        found = _pitches(prepared, measured, workers)
+        yield from zip(measured, tqdm(found, total=len(measured), desc="pitch"), strict=True)
+
+    return keep_rows(prepared / FILE, clips, np.float16, np.nan, rows)
+
+
+class _Worker:
+    """One process of `assign_pitch`: the memory-mapped clips."""
+
+    corpora: dict[str, PreparedCorpus]
+
+    @classmethod
+    def start(cls, prepared: Path) -> None:
+        cls.corpora = {
+            split: PreparedCorpus(prepared, split) for split in {clip.split for clip in read_index(prepared)}
+        }
+
+    @classmethod
+    def measure(cls, clip: Clip) -> np.ndarray:
+        """Measure F0 of one clip, as long as its mel."""
+        hz = pitch(cls.corpora[clip.split].audio(clip)).hz.nan_to_num(UNVOICED_HZ)[: clip.num_frames]
+        return np.pad(hz.numpy(), (0, clip.num_frames - len(hz))).astype(np.float16)
+
+
+def _pitches(prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.ndarray]:
+    if workers <= 1:
+        _Worker.start(prepared)
+        yield from map(_Worker.measure, clips)
+        return
+    with worker_pool(workers, _Worker.start, (prepared,)) as pool:
+        yield from pool.map(_Worker.measure, clips, chunksize=4)

@@ -1,0 +1,38 @@
+"""What a model run lets one see and hear: a held-out window and its reconstruction. T frames, M mel bins."""
+
+import torch
+
+from undertone.engine.config import GriffinLimConfig
+from undertone.engine.decode import decode_mel
+from undertone.engine.mel import denormalise
+from undertone.engine.network import VAEGSLM
+from undertone.engine.noise import BatchNoise
+from undertone.engine.sampling import Sampling
+from undertone.engine.vocoders import GriffinLim
+from undertone.train.loop.metrics import Sample
+from undertone.train.model.windows import Windows
+
+SAMPLE_SEED = 3
+
+
+@torch.no_grad()
+def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
+    """Return the first window as recorded, decoded from tokens and posterior means, and with the latents zeroed.
+
+    Sound comes from Griffin-Lim, which needs no training: metallic, but its words are those of the mel.
+    """
+    config, device = network.config.mel, network.device
+    frames = int(windows.lengths[0])
+    mel, tokens = windows.mel[:1, :frames].to(device), windows.tokens[:1, :frames].to(device)
+    utterance = network.utterance_embedding(windows.utterance_mel[:1].to(device), windows.utterance_lengths[:1])
+    latents = network.posterior(mel).mean
+    generator = torch.Generator(device).manual_seed(SAMPLE_SEED)
+    mels = {"real": mel}
+    for name, given in (("reconstruction", latents), ("latents zeroed", torch.zeros_like(latents))):
+        mels[name] = decode_mel(network, tokens, given, utterance, Sampling(), BatchNoise(device, generator))
+    vocoder = GriffinLim(GriffinLimConfig(mel=config))
+    shown = []
+    for name, normalised in mels.items():
+        log_mel = denormalise(normalised, config).float().cpu()
+        shown.append(Sample(name, log_mel[0], vocoder(log_mel)[0], config.sample_rate_hz))
+    return shown

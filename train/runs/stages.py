@@ -1,0 +1,225 @@
+"""The stages as commands run them: from folders to folders, each resumable, each with any number of processes."""
+
+import logging
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from undertone.engine.config import GriffinLimConfig
+from undertone.engine.errors import SettingsError
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.data.pool import is_sharded
+from undertone.train.data.prepare import CorpusError
+from undertone.train.data.processes import share
+from undertone.train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
+from undertone.train.loop.kept_recipe import keep_recipe
+from undertone.train.loop.run import Clock, TrainingError, run
+from undertone.train.model.pitch_targets import assign_pitch
+from undertone.train.model.recipe import ModelRecipe
+from undertone.train.model.stage import ModelStage
+from undertone.train.recipes import AnyRecipe
+from undertone.train.text.align_corpus import align_all
+from undertone.train.text.phone_pretraining import PhoneStage
+from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.hubert_units import HubertRecipe, fit_hubert_units
+from undertone.train.tokenizer.phonetic_units import fit_units
+from undertone.train.tokenizer.recipe import TokenizerRecipe
+from undertone.train.tokenizer.spoken_tokens import assign_spoken, wait_for_spoken
+from undertone.train.tokenizer.stage import TokenizerStage
+from undertone.train.tokenizer.whisper_stage import WhisperRecipe, WhisperStage
+from undertone.train.vocoder.stage import VocoderRecipe, VocoderStage
+
+NOTHING_LEARNT = 0.95  # phone error rate from which on a tokenizer reads next to no phone
+
+log = logging.getLogger(__name__)
+
+
+def run_tokenizer(
+    recipe: TokenizerRecipe | WhisperRecipe,
+    prepared: Path,
+    lexicon: Path,
+    out: Path,
+    cpu: bool = False,
+    *,
+    accept_changes: bool = False,
+) -> dict[str, float]:
+    """Train a tokenizer on phones, from nothing or on Whisper's encoder, then fit its units.
+
+    Args:
+        accept_changes: resume with a recipe that differs from the one the run was begun with.
+    Returns:
+        what was measured of it, in the main process; nothing in others.
+    """
+    accelerator = Accelerator(cpu=cpu)
+    words = Lexicon(lexicon)
+    stage: TokenizerStage | WhisperStage
+    if isinstance(recipe, WhisperRecipe):
+        stage = WhisperStage(recipe, prepared, words, accelerator)
+    else:
+        stage = TokenizerStage(recipe, prepared, words, accelerator)
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)  # nothing is written for a recipe that fails
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
+    numbers: dict[str, float] = {}
+    if accelerator.is_main_process:
+        tokenizer = stage.tokenizer_on_cpu()
+        numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, words, recipe.unit_frames, recipe.seed)
+        log.info("tokenizer: %s", numbers)
+        export_stage(tokenizer, tokenizer.config, clock, out, numbers)
+        if told := learnt_nothing(numbers):
+            log.warning("%s: %s", out, told)
+    accelerator.wait_for_everyone()
+    return numbers
+
+
+def learnt_nothing(numbers: dict[str, float]) -> str | None:
+    """Say in words that a phonetic tokenizer reads no phones, None where it does."""
+    rate = numbers.get("phone_error_rate", 0.0)
+    if rate < NOTHING_LEARNT:
+        return None
+    return (
+        f"this tokenizer has learnt nothing: its phone error rate on the dev split is {rate:.2f}, and 1 is that of "
+        "silence. Its units say next to nothing of what is spoken. Train longer (the same command with a larger "
+        "budget, for example --set minutes=60, goes on), or on more transcribed speech."
+    )
+
+
+def run_any_tokenizer(
+    recipe: AnyRecipe,
+    prepared: Path,
+    lexicon: Path | None,
+    hubert: str | None,
+    out: Path,
+    cpu: bool = False,
+    accept_changes: bool = False,
+    whisper: str | None = None,
+) -> None:
+    """Make the tokenizer of a recipe.
+
+    Args:
+        lexicon: folder of the CMU dictionary, which a phonetic tokenizer needs.
+        hubert: weights of HuBERT instead of those that the recipe names.
+        whisper: weights of Whisper instead of those that the recipe names.
+    Raises:
+        SettingsError: a recipe of another stage, or no lexicon for a phonetic one.
+        TrainingError: a tokenizer that has learnt nothing; it is written all the same.
+    """
+    if isinstance(recipe, HubertRecipe):
+        run_hubert(
+            recipe.model_copy(update={"hubert": hubert}) if hubert else recipe, prepared, out, cpu, accept_changes
+        )
+    elif isinstance(recipe, TokenizerRecipe | WhisperRecipe):
+        if lexicon is None:
+            raise SettingsError("a phonetic tokenizer needs --lexicon, the folder of the CMU dictionary (cmudict.dict)")
+        if isinstance(recipe, WhisperRecipe) and whisper:
+            recipe = recipe.model_copy(update={"whisper": whisper})
+        numbers = run_tokenizer(recipe, prepared, lexicon, out, cpu, accept_changes=accept_changes)
+        if told := learnt_nothing(numbers):
+            raise TrainingError(f"{out}: {told}")
+    else:
+        raise SettingsError(
+            f"{recipe.name} is a recipe of the stage {recipe.stage!r}; expected 'tokenizer', 'whisper' or 'hubert'"
+        )
+
+
+def run_hubert(
+    recipe: HubertRecipe, prepared: Path, out: Path, cpu: bool = False, accept_changes: bool = False
+) -> None:
+    """Cluster the units of HuBERT; one process, on a GPU where there is one."""
+    keep_recipe(out, recipe, accept_changes)
+    tokenizer, numbers = fit_hubert_units(recipe, prepared, Accelerator(cpu=cpu).device, out)
+    log.info("units of HuBERT: %s", numbers)
+    export_stage(tokenizer, tokenizer.config, Clock(), out, numbers)
+
+
+def run_tokens(tokenizer: Path, prepared: Path, workers: int = 2, cpu: bool = False) -> Path:
+    """Assign the units of a finished tokenizer, this process' share of them, on a GPU where there is one."""
+    loaded = load_tokenizer(tokenizer).to(Accelerator(cpu=cpu).device)
+    return assign_tokens(loaded, prepared, workers)
+
+
+def run_vocoder(
+    recipe: VocoderRecipe, prepared: Path, out: Path, cpu: bool = False, accept_changes: bool = False
+) -> None:
+    """Train the vocoder."""
+    accelerator = Accelerator(cpu=cpu)
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)
+    stage = VocoderStage(recipe, prepared, accelerator)
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
+    assert not isinstance(recipe.generator, GriffinLimConfig)
+    if accelerator.is_main_process:
+        export_stage(stage.averaged()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
+    accelerator.wait_for_everyone()
+
+
+def run_model(
+    recipe: ModelRecipe,
+    prepared: Path,
+    tokenizer: Path,
+    out: Path,
+    cpu: bool = False,
+    start: Path | None = None,
+    lexicon: Path | None = None,
+    workers: int = 2,
+    accept_changes: bool = False,
+) -> None:
+    """Assign tokens, where they are not yet, and train VAE-GSLM.
+
+    Args:
+        workers: processes that assign tokens, measure pitch and align transcripts on the CPU, 1 for none but this; and
+            that build windows for a GPU.
+        accept_changes: resume with a recipe that differs from the one the run was begun with.
+        start: run whose exported weights to begin with.
+        lexicon: folder of cmudict.dict, for a recipe with `spoken_tokens`; the alignment is kept beside `out`.
+    Raises:
+        SettingsError: a recipe that needs the lexicon, without it, or of another number of tokens than the tokenizer's.
+    """
+    if recipe.tokens and (num_units := load_tokenizer(tokenizer).config.num_units) != recipe.model.num_tokens:
+        raise SettingsError(
+            f"the tokenizer in {tokenizer} has {num_units} units, the recipe {recipe.name!r} has model.num_tokens "
+            f"{recipe.model.num_tokens}; pass --set model.num_tokens={num_units}"
+        )
+    if recipe.spoken_tokens and lexicon is None:
+        raise SettingsError(
+            f"the recipe {recipe.name!r} has spoken_tokens, which are aligned with --lexicon, the folder of the CMU "
+            "dictionary (cmudict.dict); pass it, or --set spoken_tokens=false"
+        )
+    tokens = run_tokens(tokenizer, prepared, workers, cpu) if recipe.tokens else None
+    if recipe.reads_pitch:
+        assign_pitch(prepared, recipe.pitch_clips, recipe.seed, workers)
+    accelerator = Accelerator(cpu=cpu)
+    spoken: Path | None = None
+    if recipe.spoken_tokens and tokens is not None and lexicon is not None:
+        spoken = run_spoken(tokenizer, tokens, prepared, lexicon, out.parent, recipe.model.num_tokens, workers)
+    inputs = {"tokens": tokens.name.removesuffix(".u16")} if tokens else {}
+    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
+    weights = start / WEIGHTS if start else None
+    loader_workers = 0 if accelerator.device.type == "cpu" else workers  # beside a GPU cores have nothing else to do
+    stage = ModelStage(recipe, prepared, tokens, accelerator, weights, spoken, loader_workers)
+    train_and_export(stage, prepared, out)
+
+
+def run_spoken(
+    tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, work: Path, num_units: int, workers: int = 2
+) -> Path:
+    """Align the transcripts and write what they say as tokens; the first of several processes does it.
+
+    Raises:
+        CorpusError: a folder in shards, which hold no spoken tokens.
+    """
+    if is_sharded(prepared):
+        raise CorpusError(f"{prepared} is in shards, which hold no spoken tokens; prepare flat files or leave them out")
+    if not share().is_first:
+        return wait_for_spoken(tokens)
+    segments = align_all(tokenizer, tokens, prepared, lexicon, work, workers)
+    return assign_spoken(prepared, tokens, segments, num_units)
+
+
+def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) -> None:
+    """Train to the budget of the stage's recipe and write what it made; an interrupted run goes on."""
+    recipe, accelerator = stage.recipe, stage.accelerator
+    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
+    if accelerator.is_main_process:
+        numbers = stage.evaluate(clock.step)
+        keep_settings(prepared, out)
+        export_stage(stage.averaged()["model"].cpu(), recipe, clock, out, numbers)
+    accelerator.wait_for_everyone()
