@@ -50,7 +50,7 @@ class SignIn:
     """Guards the pages of one site.
 
     Args:
-        db: holds the people who may sign in (`passphrases.add_admin`) and the audit log, which tells which sessions were ended.
+        db: holds the people who may sign in (`passphrases.add_admin`) and the audit log, which names ended sessions.
         secret: signs the cookies.
         attempts: makes wrong tries wait.
     """
