@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from undertone.engine.pitch import HOP_SAMPLES, SAMPLE_RATE_HZ, Pitch, num_frames, pitch
 
-__all__ = ["Level", "Pitch", "energy_db", "level", "num_frames", "pitch"]
+__all__ = ["LevelSummary", "Pitch", "energy_db", "level", "num_frames", "pitch"]
 
 FLOOR_DB = -100.0
 CLIPPED_AMPLITUDE = 0.999  # full scale of a 16-bit file, less one part in a thousand
@@ -21,7 +21,7 @@ SILENT_BELOW_LOUDEST_DB = 35.0  # ... and so is one this far below the loudest
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelSummary:
     """How loud a recording is, and how much of it is clipped or silent."""
 
     seconds: float
@@ -41,17 +41,17 @@ def energy_db(waveform: Tensor) -> Tensor:
     return (10 * power.clamp_min(1e-20).log10()).clamp_min(FLOOR_DB)
 
 
-def level(waveform: Tensor, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Level:
+def level(waveform: Tensor, sample_rate_hz: int = SAMPLE_RATE_HZ) -> LevelSummary:
     """Peak, loudness, clipping and silence of a recording at any rate."""
     amplitude = waveform.abs()
     if len(amplitude) == 0:
-        return Level(0.0, FLOOR_DB, FLOOR_DB, 0.0, 1.0)
+        return LevelSummary(0.0, FLOOR_DB, FLOOR_DB, 0.0, 1.0)
     window = max(1, sample_rate_hz // 50)
     power = F.pad(amplitude.square(), (0, -len(amplitude) % window)).unfold(0, window, window).mean(dim=-1)
     frames_db = 10 * power.clamp_min(1e-20).log10()
     heard = frames_db > max(SILENT_FRAME_DB, frames_db.max().item() - SILENT_BELOW_LOUDEST_DB)
     loud = power[heard].mean().item() if heard.any() else power.mean().item()
-    return Level(
+    return LevelSummary(
         seconds=len(amplitude) / sample_rate_hz,
         peak_db=_db(amplitude.max().item() ** 2),
         rms_db=_db(loud),

@@ -21,7 +21,7 @@ REPEATS = 3  # the best counts: a neighbour can only slow a run down
 
 
 @dataclass(frozen=True)
-class Bench:
+class Benchmark:
     """Seconds are wall time for one take at batch 1."""
 
     bundle: str
@@ -43,13 +43,13 @@ class Bench:
     peak_memory_bytes: int  # of the process, or of the GPU
 
 
-def bench(
+def benchmark(
     engine: Engine,
     waveform: Tensor | None = None,
     prompt_seconds: float = 3.0,
     seconds: float = 10.0,
     sampling: Sampling = Sampling(end="never"),
-) -> Bench:
+) -> Benchmark:
     """Measure; takes about four times as long as one continuation.
 
     Args:
@@ -70,7 +70,7 @@ def bench(
     weight_bytes = sum(p.numel() * p.element_size() for module in read for p in module.parameters())
     peak = _peak_memory_bytes(engine)  # before the copy, whose memory is not the engine's
     copy = copy_bandwidth(engine)
-    return Bench(
+    return Benchmark(
         bundle=engine.bundle.name,
         device=torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else "cpu",
         dtype=str(engine.dtype).removeprefix("torch."),

@@ -13,7 +13,7 @@ from undertone.engine.bundle import Bundle
 from undertone.engine.mel import denormalise
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import NormalNoise
-from undertone.engine.progress import Watch
+from undertone.engine.progress import CallProgress
 from undertone.engine.sampling import Sampling
 
 # The first sound needs one small block and its context; later ones grow, since each pays for its context again.
@@ -52,7 +52,7 @@ def decode_mel(
     utterance: Tensor,
     sampling: Sampling,
     noise: NormalNoise,
-    watch: Watch = Watch(),
+    watch: CallProgress = CallProgress(),
 ) -> Tensor:
     """Normalised mel [B, T, M] of tokens int64 [B, T], latents [B, T, Z] and utterance [B, S], all frames at once.
 
@@ -87,7 +87,7 @@ class TakeDecoder:
     """
 
     def __init__(
-        self, bundle: Bundle, utterance: Tensor, sampling: Sampling, seed: int, watch: Watch = Watch()
+        self, bundle: Bundle, utterance: Tensor, sampling: Sampling, seed: int, watch: CallProgress = CallProgress()
     ) -> None:
         self.bundle = bundle
         self.utterance = utterance

@@ -22,7 +22,7 @@ from undertone.engine.network import favour_single_frames
 from undertone.engine.sampling import Sampling
 from undertone.engine.saved import check_environment, check_same
 from undertone.engine.speech import Speech, analyse, owned
-from undertone.engine.stream import Chunk, Request, run
+from undertone.engine.stream import Chunk, ContinuationRequest, stream_takes
 from undertone.engine.take import Take
 from undertone.engine.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
 
@@ -153,7 +153,7 @@ class Engine:
         Raises:
             SettingsError: at once, not at the first chunk.
         """
-        return run(self._request(speech, seconds, sampling, seed, num_takes), should_stop)
+        return stream_takes(self._request(speech, seconds, sampling, seed, num_takes), should_stop)
 
     @torch.inference_mode()
     def synthesise(
@@ -232,7 +232,9 @@ class Engine:
 
     # -----------------------------------------------------------------------------------------------------------
 
-    def _request(self, speech: Speech, seconds: float, sampling: Sampling, seed: int | None, num_takes: int) -> Request:
+    def _request(
+        self, speech: Speech, seconds: float, sampling: Sampling, seed: int | None, num_takes: int
+    ) -> ContinuationRequest:
         """Check what was asked for and write down what is needed to do it again."""
         if not 1 <= num_takes <= MAX_TAKES:
             raise SettingsError(f"num_takes is {num_takes}; expected 1 to {MAX_TAKES}.")
@@ -266,7 +268,7 @@ class Engine:
             num_takes=num_takes,
             index=0,
         )
-        return Request(
+        return ContinuationRequest(
             bundle=self.bundle,
             speech=speech,
             num_frames=num_frames,

@@ -15,7 +15,7 @@ from undertone.engine.sampling import Sampling, token_probabilities
 
 
 @dataclass
-class Draft:
+class PartialTakes:
     """A batch of takes being drawn. One request owns it; `generate` fills it in place."""
 
     tokens: Tensor  # int64 [B, P + N], filled up to num_frames
@@ -34,7 +34,7 @@ def generate(
     noise: Noise,
     min_frames: int = 0,
     published_draws: bool = False,
-) -> Iterator[Draft]:
+) -> Iterator[PartialTakes]:
     """Draw frames behind a prompt; yields the same growing draft, first with the prompt alone, then after every frame.
 
     Args:
@@ -47,7 +47,7 @@ def generate(
             its recorded noise gives its samples.
     """
     batch, num_prompt = tokens.shape
-    draft = Draft(
+    draft = PartialTakes(
         tokens=torch.cat([tokens, tokens.new_zeros(batch, num_frames)], dim=1),
         latents=torch.cat([latents, latents.new_zeros(batch, num_frames, latents.shape[2])], dim=1),
         num_frames=num_prompt,
@@ -91,7 +91,7 @@ def _draw(model: VAEGSLM, hidden: Tensor, sampling: Sampling, noise: Noise, can_
     return tokens.view(batch, frames)[:, -1], latents[:, 0]
 
 
-def _take_ends(draft: Draft, token: Tensor, end_token: int) -> Tensor:
+def _take_ends(draft: PartialTakes, token: Tensor, end_token: int) -> Tensor:
     """Note which takes drew the end; they go on with token 0 unheard, so the end never reaches embedding or decoder."""
     ends = token == end_token
     draft.ended = [before or now for before, now in zip(draft.ended, ends.tolist(), strict=True)]

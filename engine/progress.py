@@ -9,7 +9,7 @@ class Cancelled(Exception):  # noqa: N818 (no error: the caller wished it)
 
 
 @dataclass(frozen=True)
-class Watch:
+class CallProgress:
     """Asked at every step of a long call.
 
     Attributes:

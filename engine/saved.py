@@ -26,7 +26,7 @@ class Environment(Protocol):
 
 
 @dataclass(frozen=True)
-class Difference:
+class EnvironmentDifference:
     """One thing that was otherwise where the sound was made."""
 
     name: str
@@ -35,14 +35,14 @@ class Difference:
     decides: bool  # a replay refuses; else the samples may differ by rounding
 
 
-def differences(saved: Environment, bundle: Bundle, dtype: torch.dtype) -> list[Difference]:
+def environment_differences(saved: Environment, bundle: Bundle, dtype: torch.dtype) -> list[EnvironmentDifference]:
     """Return what differs here from where the sound was made."""
     compared = (
-        Difference("bundle", saved.bundle_sha256, bundle.fingerprint, decides=True),
-        Difference("engine version", saved.engine_version, ENGINE_VERSION, decides=True),
-        Difference("torch version", saved.torch_version, torch.__version__, decides=True),
-        Difference("dtype", saved.dtype, str(dtype), decides=True),
-        Difference("number of threads", saved.threads, torch.get_num_threads(), decides=False),
+        EnvironmentDifference("bundle", saved.bundle_sha256, bundle.fingerprint, decides=True),
+        EnvironmentDifference("engine version", saved.engine_version, ENGINE_VERSION, decides=True),
+        EnvironmentDifference("torch version", saved.torch_version, torch.__version__, decides=True),
+        EnvironmentDifference("dtype", saved.dtype, str(dtype), decides=True),
+        EnvironmentDifference("number of threads", saved.threads, torch.get_num_threads(), decides=False),
     )
     return [difference for difference in compared if difference.saved != difference.here]
 
@@ -55,7 +55,7 @@ def check_environment(saved: Environment, bundle: Bundle, dtype: torch.dtype, so
     Raises:
         SettingsError: another bundle, version or dtype; it says which.
     """
-    for difference in differences(saved, bundle, dtype):
+    for difference in environment_differences(saved, bundle, dtype):
         if difference.decides:
             hint = saved.bundle_name if difference.name == "bundle" else ""
             refuse_difference(difference.name, difference.saved, difference.here, sound, hint)

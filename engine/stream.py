@@ -9,9 +9,9 @@ from torch import Tensor
 from undertone.engine.audio.voice_activity import VoiceActivity, VoiceEnd
 from undertone.engine.bundle import Bundle
 from undertone.engine.decode import TakeDecoder
-from undertone.engine.generate import Draft, generate
+from undertone.engine.generate import PartialTakes, generate
 from undertone.engine.noise import SeededNoise
-from undertone.engine.progress import Cancelled, Watch
+from undertone.engine.progress import CallProgress, Cancelled
 from undertone.engine.sampling import Sampling
 from undertone.engine.speech import Speech, owned
 from undertone.engine.take import Ended, Take
@@ -36,7 +36,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, eq=False)
-class Request:
+class ContinuationRequest:
     """A checked request for takes."""
 
     bundle: Bundle
@@ -86,19 +86,19 @@ class _Row:
 
 
 @torch.inference_mode()
-def run(request: Request, should_stop: Callable[[], bool] | None = None) -> Iterator[Chunk]:
+def stream_takes(request: ContinuationRequest, should_stop: Callable[[], bool] | None = None) -> Iterator[Chunk]:
     """Draw and decode; the last chunk has the takes.
 
     Args:
         should_stop: asked after every frame and before every step of the decoder; True ends the stream without takes.
     """
     try:
-        yield from _chunks(request, Watch(should_stop))
+        yield from _chunks(request, CallProgress(should_stop))
     except Cancelled:
         return
 
 
-def _chunks(request: Request, watch: Watch) -> Iterator[Chunk]:
+def _chunks(request: ContinuationRequest, watch: CallProgress) -> Iterator[Chunk]:
     speech, sampling, device = request.speech, request.sampling, request.device
     seeds = [settings.seed + settings.index for settings in request.settings]
     noise = SeededNoise(seeds, device)
@@ -123,7 +123,7 @@ def _chunks(request: Request, watch: Watch) -> Iterator[Chunk]:
     yield _chunk(new, draft, total, tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
 
 
-def _feed(rows: list[_Row], draft: Draft, complete: bool = False) -> list[Tensor]:
+def _feed(rows: list[_Row], draft: PartialTakes, complete: bool = False) -> list[Tensor]:
     """Return the samples of each take that the frames drawn so far make ready."""
     return [
         row.feed(draft.tokens[i, :frames], draft.latents[i, :frames], complete or draft.ended[i])
@@ -131,12 +131,12 @@ def _feed(rows: list[_Row], draft: Draft, complete: bool = False) -> list[Tensor
     ]
 
 
-def _chunk(new: list[Tensor], draft: Draft, total: int, takes: tuple[Take, ...] = ()) -> Chunk:
+def _chunk(new: list[Tensor], draft: PartialTakes, total: int, takes: tuple[Take, ...] = ()) -> Chunk:
     padded = torch.nn.utils.rnn.pad_sequence(new, batch_first=True)
     return Chunk(owned(padded), tuple(audio.numel() for audio in new), draft.num_frames, total, takes)
 
 
-def _prompt_latents(request: Request, noise: SeededNoise) -> Tensor:
+def _prompt_latents(request: ContinuationRequest, noise: SeededNoise) -> Tensor:
     """Return the prompt's latents [B, P, Z]: the posterior's mean, or a sample of it for each take."""
     batch, temperature = len(request.settings), request.sampling.prompt_temperature
     mean = request.speech.latents.to(request.device).expand(batch, -1, -1)
@@ -146,14 +146,14 @@ def _prompt_latents(request: Request, noise: SeededNoise) -> Tensor:
     return mean + temperature * logstd.to(request.device).exp() * noise.normal(*mean.shape)
 
 
-def _voice_end(request: Request) -> VoiceEnd | None:
+def _voice_end(request: ContinuationRequest) -> VoiceEnd | None:
     if request.voice is None:
         return None
     hop = request.bundle.config.model.mel.hop_samples
     return VoiceEnd(request.voice, keep_samples=(request.speech.num_frames + request.min_frames) * hop)
 
 
-def _take(request: Request, draft: Draft, row: _Row, index: int) -> Take:
+def _take(request: ContinuationRequest, draft: PartialTakes, row: _Row, index: int) -> Take:
     """Return the finished take, everything cut to the samples that were handed out."""
     mel = request.bundle.config.model.mel
     frames = row.kept // mel.hop_samples

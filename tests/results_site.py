@@ -17,7 +17,7 @@ from undertone.app.auth.sign_in_page import sign_in_router
 from undertone.app.guard.mount import mount_page
 from undertone.app.guard.visitors import Visitors
 from undertone.app.results import page as results_page
-from undertone.app.results.access import Desk
+from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import results_router
 from undertone.app.shared.theme import STYLE_PATH, theme
 from undertone.studies.store import Database, Places, migrate
@@ -49,11 +49,11 @@ def filled_places(folder: Path) -> Places:
 def results_app(db: Database, places: Places) -> FastAPI:
     sign_in = SignIn(db, "a secret of the server")
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    desk = Desk(sign_in, places, places.data / "downloads")
+    desk = ResultsAccess(sign_in, places, places.data / "downloads")
     app.include_router(sign_in_router(sign_in))
     app.include_router(results_router(desk))
     with gr.Blocks(title="Results", analytics_enabled=False, fill_width=True) as page, gr.Column(elem_id="page"):
-        results_page.build(desk, page)
+        results_page.build_results_page(desk, page)
     for event in page.fns.values():
         event.api_visibility = "private"
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)

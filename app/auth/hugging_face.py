@@ -9,9 +9,9 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse
 from starlette.middleware.sessions import SessionMiddleware
 
+from undertone.app.asgi.plain_page import problem_page
 from undertone.app.auth.passphrases import NO_PASSPHRASE
 from undertone.app.auth.sign_in import PATH, Admin, SignIn, local_path
-from undertone.app.shared.plain_page import problem_page
 from undertone.studies.store.tables import AdminUser
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
+from undertone.app.asgi.client_address import address_of, is_https
 from undertone.app.auth.attempts import Attempts, Turn
 from undertone.app.auth.passphrases import matches
 from undertone.app.auth.refusals import SIGNED_IN, SIGNED_OUT, SignInLog
-from undertone.app.server.client_address import address_of, is_https
 from undertone.engine.errors import UndertoneError
 from undertone.studies.store import Database, StoreError
 from undertone.studies.store.tables import AdminRole, AdminUser, Event

@@ -11,9 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 
+from undertone.app.asgi.plain_page import plain_page, problem_page
 from undertone.app.auth.attempts import TooManyTriesError
 from undertone.app.auth.sign_in import PATH, Admin, SignIn, SignInError, local_path, refuse_other_sites
-from undertone.app.shared.plain_page import plain_page, problem_page
 from undertone.studies.store import StoreError
 
 CHECKED_AT_ONCE = 2  # comparing a passphrase takes a core for 0.1 s and 32 MiB

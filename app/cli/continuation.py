@@ -15,7 +15,7 @@ from undertone.engine.saved import wav_bytes
 
 
 @dataclass(frozen=True)
-class Continuation:
+class ContinuationOptions:
     """What to continue, and how."""
 
     prompt: Path
@@ -27,7 +27,7 @@ class Continuation:
     sampling: dict[str, Any] = field(default_factory=dict)  # only what differs from the defaults
 
 
-def continue_recording(bundle: str, wanted: Continuation, out: Path) -> list[Path]:
+def continue_recording(bundle: str, wanted: ContinuationOptions, out: Path) -> list[Path]:
     """Continue a recording and write `take-SEED.wav` and `.json` for every take.
 
     Raises:

@@ -50,7 +50,7 @@ def exported_model(folder: Path) -> VAEGSLM:
     return model.eval()
 
 
-def summary(result: LexicalResult) -> list[str]:
+def accuracy_lines(result: LexicalResult) -> list[str]:
     """Return a line for each kind of pair and each way to score it."""
     lines = []
     for kind, accuracy in result.accuracies.items():
@@ -68,5 +68,5 @@ def show(result: LexicalResult, scores: Path | None) -> None:
     if scores is not None:
         rows = [asdict(one) | {"pair": one.pair.model_dump(mode="json")} for one in result.scores]
         scores.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    for line in summary(result):
+    for line in accuracy_lines(result):
         typer.echo(line)

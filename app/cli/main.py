@@ -81,7 +81,7 @@ def continue_(
     bundle: BundleOption = None,
 ) -> None:
     """Continue a recording: writes a wav and a settings JSON for every take."""
-    from undertone.app.cli.continuation import Continuation, continue_recording, replay_recording
+    from undertone.app.cli.continuation import ContinuationOptions, continue_recording, replay_recording
 
     chosen = chosen_bundle(bundle)
     if replay is not None:
@@ -95,7 +95,7 @@ def continue_(
             "steps": steps,
         }
         sampling = {key: value for key, value in given.items() if value is not None}
-        wanted = Continuation(prompt, prompt_start, prompt_seconds, seconds, takes, seed, sampling)
+        wanted = ContinuationOptions(prompt, prompt_start, prompt_seconds, seconds, takes, seed, sampling)
         paths = continue_recording(chosen, wanted, out)
     for path in paths:
         typer.echo(path)
@@ -147,7 +147,7 @@ def bench(
 ) -> None:
     """Measure speed and memory on this machine; the last line is JSON."""
     from undertone.engine import Engine, settle_threads
-    from undertone.engine.benchmark import bench as run_bench
+    from undertone.engine.benchmark import benchmark as run_bench
 
     engine = Engine.from_pretrained(chosen_bundle(bundle))
     settle_threads(engine)
@@ -177,7 +177,7 @@ def prepare(
     that `accelerate launch` starts on any number of nodes, and a second call makes only what is missing.
     """
     from undertone.train.data.clean import CleanSettings
-    from undertone.train.data.corpus_report import read_report, summary
+    from undertone.train.data.corpus_report import corpus_summary, read_report
     from undertone.train.data.prepare import prepare as run_prepare
     from undertone.train.data.shards import prepare_shards
 
@@ -187,7 +187,7 @@ def prepare(
         prepare_shards(corpus, out, splits, workers, settings, layout, shard_hours)
     else:
         run_prepare(corpus, out, splits, workers, settings, layout)
-    for line in summary(read_report(out)):
+    for line in corpus_summary(read_report(out)):
         typer.echo(line)
 
 
@@ -402,11 +402,11 @@ def probe(
     """
     from undertone.engine import Sampling
     from undertone.engine.prosody import draft
-    from undertone.studies.probe.run import probe_bundle, stored_report, summary
+    from undertone.studies.probe.run import probe_bundle, probe_summary, stored_report
 
     sampling = draft() if quick else Sampling()
     measured = None if data is None else probe_bundle(bundle, data, clips, split, sampling, seconds, workers)
-    for line in measured or summary(stored_report(bundle)):
+    for line in measured or probe_summary(stored_report(bundle)):
         typer.echo(line)
     if plot is not None:
         from undertone.studies.probe.plot import write_plot

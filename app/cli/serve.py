@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_named
 from undertone.app.package_data import EXAMPLES, own_folder
-from undertone.app.server.client_address import TrustedProxies, behind_proxies, is_named
 from undertone.app.server.work_folder import work_folder
 from undertone.engine.errors import UndertoneError
 
@@ -44,7 +44,7 @@ def serve(
         device: "auto", "cpu" or "cuda".
         examples: folder of wav files offered as prompts; may be missing.
         data: folder of the listening studies; None is `UNDERTONE_DATA` or its default.
-        trusted_proxies: addresses or networks whose word about a client is believed (`app/server/client_address.py`).
+        trusted_proxies: addresses or networks whose word about a client is believed (`app/asgi/client_address.py`).
     Raises:
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken or the address is not this machine's.
@@ -56,10 +56,10 @@ def serve(
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        from undertone.app.laboratory import Laboratory
         from undertone.app.server.connections import ConnectionBounds
         from undertone.app.server.front import run_front
         from undertone.app.server.process import Playground
+        from undertone.app.site.studies_site import StudiesSite
         from undertone.studies.store import Places, opened
 
         places = Places.at(data) if data else Places.default()
@@ -75,7 +75,7 @@ def serve(
         with _listen(host, port) as listener, opened(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-            laboratory = Laboratory.on(db, places, folder / "results" / "downloads")
+            laboratory = StudiesSite.on(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)
             bounds = ConnectionBounds(is_proxy=lambda address: is_named((address, 0), proxies))
             asyncio.run(run_front(listener, laboratory, playground, bounds, behind))

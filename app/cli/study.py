@@ -133,7 +133,7 @@ def report(
     data: DataOption = None,
 ) -> None:
     """Write the results as one HTML file: tables, figures, intervals, methods."""
-    from undertone.studies.analysis.report import report as write_report
+    from undertone.studies.analysis.report import study_report as write_report
 
     with _database(data) as (db, _):
         typer.echo(write_report(db, name, out or Path(f"{name}-report.html")))
@@ -146,7 +146,7 @@ def export(
     data: DataOption = None,
 ) -> None:
     """Write the ratings as CSV and Parquet with a codebook."""
-    from undertone.studies.analysis.export import export as write_export
+    from undertone.studies.analysis.export import export_study as write_export
 
     folder = out or Path(f"{name}-export")
     with _database(data) as (db, _):

@@ -12,8 +12,8 @@ from undertone.train.model.recipe import ModelRecipe
 from undertone.train.recipes import load_recipe_of
 from undertone.train.runs.text_stages import train_phones_first, train_with_text
 from undertone.train.text.align_corpus import CTC_CLIPS, align_all
-from undertone.train.text.diagnostics import report
-from undertone.train.text.mixed_windows import speech_of
+from undertone.train.text.diagnostics import text_report
+from undertone.train.text.mixed_windows import stored_speech
 from undertone.train.text.posterior_file import store_latents
 from undertone.train.text.stage import TextFolders, TextSettings, mixed_windows
 
@@ -120,8 +120,8 @@ def measure(
     folders = _folders(prepared, tokens, segments, latents, text, lexicon)
     chosen = load_recipe_of(ModelRecipe, recipe)
     source = mixed_windows(chosen, TextSettings(one_voice=one_voice), folders)
-    dev = speech_of(prepared, tokens, "dev", chosen.window_frames)
-    for name, value in report(source.speech, dev, source.text, source.frames.tokens, frames).items():
+    dev = stored_speech(prepared, tokens, "dev", chosen.window_frames)
+    for name, value in text_report(source.speech, dev, source.text, source.frames.tokens, frames).items():
         typer.echo(f"{name}: {value:.4g}")
 
 

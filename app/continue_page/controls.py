@@ -55,7 +55,7 @@ class Controls:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ContinuationSettings:
     """What a run is asked to do."""
 
     seconds: float
@@ -185,7 +185,7 @@ def read_settings(
     guidance: float,
     steps: int,
     end: str,
-) -> Settings:
+) -> ContinuationSettings:
     """Check what the controls say; a request can come from anywhere, so every limit is checked again here.
 
     Args:
@@ -208,4 +208,4 @@ def read_settings(
     }
     base = PRESETS.get(preset) or saved or PRESETS[DEFAULT_PRESET]
     sampling = Sampling.of(**{**base.model_dump(), **chosen})
-    return Settings(float(seconds), int(takes), int(seed), sampling)
+    return ContinuationSettings(float(seconds), int(takes), int(seed), sampling)

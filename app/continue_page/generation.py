@@ -4,14 +4,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from undertone.app.continue_page.controls import Settings
+from undertone.app.continue_page.controls import ContinuationSettings
 from undertone.app.shared.live_player import Broadcast
-from undertone.app.shared.visitor import Clip, Run
+from undertone.app.shared.visitor import PromptClip, Run
 from undertone.engine import AudioError, Chunk, Engine, Take
 
 
 @dataclass(frozen=True)
-class Progress:
+class GenerationProgress:
     """How far a run is, in words and as a fraction; `takes` comes with the last one."""
 
     text: str
@@ -20,8 +20,14 @@ class Progress:
 
 
 def continue_clip(
-    engine: Engine, clip: Clip | None, start: float, length: float, settings: Settings, run: Run, broadcast: Broadcast
-) -> Iterator[Progress]:
+    engine: Engine,
+    clip: PromptClip | None,
+    start: float,
+    length: float,
+    settings: ContinuationSettings,
+    run: Run,
+    broadcast: Broadcast,
+) -> Iterator[GenerationProgress]:
     """Analyse the cut and stream its continuations; ends without takes when `run.stop` is set.
 
     Args:
@@ -33,10 +39,10 @@ def continue_clip(
     """
     if clip is None:
         raise AudioError("there is no clip yet. Record, upload or choose an example first.")
-    yield Progress("Listening to the prompt")
+    yield GenerationProgress("Listening to the prompt")
     speech = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
     broadcast.prompt_samples = round(speech.num_frames * engine.sample_rate_hz / engine.frame_rate_hz)
-    yield Progress("Starting to speak", 0.0)
+    yield GenerationProgress("Starting to speak", 0.0)
     began = time.monotonic()
     for chunk in engine.stream(
         speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes, run.stop.is_set
@@ -47,9 +53,11 @@ def continue_clip(
         yield _progress(chunk, began)
 
 
-def _progress(chunk: Chunk, began: float) -> Progress:
+def _progress(chunk: Chunk, began: float) -> GenerationProgress:
     fraction = chunk.frames_done / max(1, chunk.frames_total)
     if chunk.takes:
-        return Progress("Done", 1.0, chunk.takes)
+        return GenerationProgress("Done", 1.0, chunk.takes)
     left = (time.monotonic() - began) * (1 - fraction) / max(fraction, 1e-3)
-    return Progress(f"Speaking: {chunk.frames_done / 50:.1f} s made, about {max(1, round(left))} s to go", fraction)
+    return GenerationProgress(
+        f"Speaking: {chunk.frames_done / 50:.1f} s made, about {max(1, round(left))} s to go", fraction
+    )

@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 
-from undertone.app.context import MODEL_QUEUE, Context
 from undertone.app.continue_page.controls import (
     MAX_TAKES,
     Controls,
@@ -21,7 +20,8 @@ from undertone.app.continue_page.controls import (
 )
 from undertone.app.continue_page.figure import build_plot, take_plot
 from undertone.app.continue_page.generation import continue_clip
-from undertone.app.continue_page.takes import Tray, bind_tray, build_tray, show_takes
+from undertone.app.continue_page.takes import TakeCards, bind_take_cards, build_take_cards, show_takes
+from undertone.app.shared.context import MODEL_QUEUE, Context
 from undertone.app.shared.live_player import ARM_JS, HUSH_JS, Broadcast, live_player
 from undertone.app.shared.prompt_panel import (
     LONGEST_SECONDS,
@@ -30,7 +30,7 @@ from undertone.app.shared.prompt_panel import (
     build_prompt_panel,
     judge_cut,
 )
-from undertone.app.shared.saved_settings import differences, outcome, read_saved, saved_cut
+from undertone.app.shared.saved_settings import differences_text, outcome, read_take_settings, take_cut
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note, progress_bar, reaching, step_heading
 from undertone.engine import TakeSettings, UndertoneError
@@ -80,7 +80,7 @@ class FigurePanel:
         return [self.section, self.choice, self.plot, self.prosody]
 
 
-def build(context: Context) -> None:
+def build_continue_page(context: Context) -> None:
     """Build everything below the page's header, inside an open Blocks."""
     limits = context.limits
     visit = gr.State(context.new_visit(), delete_callback=Visit.close)
@@ -97,12 +97,12 @@ def build(context: Context) -> None:
             step_heading(2, "Let it continue")
             controls = build_controls(context.max_seconds, context.engine.own_guidance)
             run = _build_run_panel()
-    tray = build_tray(context)
+    tray = build_take_cards(context)
     figure = _build_figure_panel()
     bind_prompt_panel(prompt, visit, context.examples, limits)
     prompt.clip.change(lambda: "", None, run.note, **QUIET)  # what was wrong with the clip before is over
     bind_controls(controls)
-    bind_tray(context, tray, visit)
+    bind_take_cards(context, tray, visit)
     _bind_run(context, visit, prompt, controls, run, tray, figure)
     _bind_figure(context, visit, figure)
     _bind_replay(context, visit, run, prompt, controls)
@@ -141,7 +141,7 @@ def _bind_run(
     prompt: PromptPanel,
     controls: Controls,
     panel: RunPanel,
-    tray: Tray,
+    tray: TakeCards,
     figure: FigurePanel,
 ) -> None:
     """Continue, its progress and its Cancel."""
@@ -200,7 +200,7 @@ def run_updates(
     length: float,
     values: tuple[Any, ...],
     panel: RunPanel,
-    tray: Tray,
+    tray: TakeCards,
     figure: FigurePanel,
 ) -> Iterator[dict[Any, Any]]:
     """Yield what the page shows while the model works, and at the end; an error changes only the note."""
@@ -257,10 +257,10 @@ def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: Pro
 
     def load(data: bytes | None, visit: Visit) -> list[Any]:
         try:
-            saved = read_saved(data or b"", MAX_TAKES)
+            saved = read_take_settings(data or b"", MAX_TAKES)
         except UndertoneError as error:
             return [*([gr.skip()] * (len(outputs) - 1)), Note("problem", str(error)).html()]
-        start, length = saved_cut(saved)
+        start, length = take_cut(saved)
         visit.saved, visit.wanted_cut = saved, (start, length)
         return [
             matching_preset(saved.sampling), False, saved.num_takes, reaching(saved.seconds, context.max_seconds),
@@ -274,7 +274,7 @@ def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: Pro
 
 def _loaded_note(saved: TakeSettings, context: Context) -> Note:
     loaded = f"Settings of take {saved.index + 1} with seed {saved.seed} are loaded."
-    different = differences(saved, context.engine)
+    different = differences_text(saved, context.engine)
     if different:
         return Note("warning", f"{loaded} Other than then: {', '.join(different)}. The sound may differ.")
     return Note("good", f"{loaded} With the same clip, Continue gives the same sound.")

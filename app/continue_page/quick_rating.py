@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from undertone.app.context import Context
+from undertone.app.shared.context import Context
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note
 from undertone.engine.errors import UndertoneError

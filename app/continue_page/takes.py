@@ -9,12 +9,17 @@ from typing import Any
 import gradio as gr
 import soundfile
 
-from undertone.app.context import Context
 from undertone.app.continue_page.controls import MAX_TAKES
 from undertone.app.continue_page.quick_rating import QuickRating, bind_quick_rating, build_quick_rating
-from undertone.app.results.study_maker import StudyMaker, bind_study_maker, build_study_maker
-from undertone.app.shared.blind_comparison import BlindTest, bind_blind_test, blind_updates, build_blind_test
+from undertone.app.shared.blind_comparison import (
+    BlindComparison,
+    bind_blind_comparison,
+    blind_updates,
+    build_blind_comparison,
+)
+from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import HUSH_JS
+from undertone.app.shared.study_maker import StudyMaker, bind_study_maker, build_study_maker
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import AWAY, WAVEFORM, shown, step_heading
 from undertone.engine import Take
@@ -45,12 +50,12 @@ class TakeCard:
 
 
 @dataclass(frozen=True)
-class Tray:
+class TakeCards:
     """All of it; `outputs` are what `show_takes` fills."""
 
     section: gr.Column
     cards: tuple[TakeCard, ...]
-    blind: BlindTest
+    blind: BlindComparison
     study: StudyMaker | None
 
     @property
@@ -58,21 +63,21 @@ class Tray:
         return [self.section, *(part for card in self.cards for part in card.outputs), *self.blind.outputs]
 
 
-def build_tray(context: Context) -> Tray:
+def build_take_cards(context: Context) -> TakeCards:
     """Lay the tray out; it stays hidden until there are takes. Opinions are asked where there is a laboratory."""
     asks = context.take_opinions is not None
     with gr.Column(elem_id="tray", elem_classes=AWAY) as section:
         step_heading(3, "Listen")
         with gr.Row(elem_classes="take-grid"):
             cards = tuple(_build_card(index, asks) for index in range(MAX_TAKES))
-        blind = build_blind_test(_names(MAX_TAKES), "Compare two takes without knowing which is which")
+        blind = build_blind_comparison(_names(MAX_TAKES), "Compare two takes without knowing which is which")
         study = build_study_maker() if asks else None
-    return Tray(section, cards, blind, study)
+    return TakeCards(section, cards, blind, study)
 
 
-def bind_tray(context: Context, tray: Tray, visit: gr.State) -> None:
+def bind_take_cards(context: Context, tray: TakeCards, visit: gr.State) -> None:
     """Bind the blind test and the quick rating; starting any player pauses the live one."""
-    bind_blind_test(tray.blind, visit, blind_sounds)
+    bind_blind_comparison(tray.blind, visit, take_sounds)
     for index, card in enumerate(tray.cards):
         card.player.play(None, None, None, js=HUSH_JS)
         if card.rating:
@@ -81,13 +86,13 @@ def bind_tray(context: Context, tray: Tray, visit: gr.State) -> None:
         bind_study_maker(context, visit, tray.study)
 
 
-def blind_sounds(visit: Visit) -> list[tuple[str, Path]]:
+def take_sounds(visit: Visit) -> list[tuple[str, Path]]:
     """Return what can be compared."""
     return [(name, take_files(visit, index).heard) for index, name in enumerate(_names(len(visit.takes)))]
 
 
-def show_takes(tray: Tray, visit: Visit) -> list[Any]:
-    """Fill the tray from the visit's takes: one update for each of `Tray.outputs`."""
+def show_takes(tray: TakeCards, visit: Visit) -> list[Any]:
+    """Fill the tray from the visit's takes: one update for each of `TakeCards.outputs`."""
     updates: list[Any] = [shown(bool(visit.takes))]
     files = [take_files(visit, index) for index in range(len(visit.takes))]
     for index, card in enumerate(tray.cards):

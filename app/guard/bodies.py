@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from undertone.app.guard.limits import Limits
+from undertone.app.guard.limits import RequestLimits
 from undertone.app.guard.refusal import RefusedError
 
 TOO_LARGE = "This request is larger than this page ever needs. Reload the page and try again."
@@ -53,7 +53,7 @@ def check_length(declared: str | None, most_bytes: int, too_large: str = TOO_LAR
         raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
 
 
-async def read_json(receive: Receive, declared: str | None, limits: Limits) -> dict[str, Any]:
+async def read_json(receive: Receive, declared: str | None, limits: RequestLimits) -> dict[str, Any]:
     """Return the object that a body holds.
 
     Raises:
@@ -71,7 +71,7 @@ async def read_json(receive: Receive, declared: str | None, limits: Limits) -> d
     return content
 
 
-def check_shape(content: Any, limits: Limits) -> None:
+def check_shape(content: Any, limits: RequestLimits) -> None:
     """Refuse content that is too deep, has too many parts or holds text and numbers that no page sends."""
     waiting = [(content, 0)]
     seen = 0

@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from undertone.app.guard.bodies import TOO_LARGE, check_length
-from undertone.app.guard.limits import Limits
+from undertone.app.guard.limits import RequestLimits
 from undertone.app.guard.refusal import RefusedError, refusal
 
 UPLOAD_ENDING = "/gradio_api/upload"  # has its own, larger bound in the gate
@@ -13,7 +13,7 @@ UPLOAD_ENDING = "/gradio_api/upload"  # has its own, larger bound in the gate
 class BodyLimit:
     """ASGI middleware that ends a request whose body is larger than any form or event."""
 
-    def __init__(self, app: ASGIApp, limits: Limits = Limits()) -> None:
+    def __init__(self, app: ASGIApp, limits: RequestLimits = RequestLimits()) -> None:
         self.app = app
         self._most_bytes = limits.json_bytes
 

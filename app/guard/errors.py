@@ -17,7 +17,7 @@ SPOKEN = "Undertone"  # the title of an error whose words are ours; the guard re
 _log = logging.getLogger(__name__)
 
 
-class SpokenError(GradioError):
+class VisibleError(GradioError):
     """An error whose message is for the visitor."""
 
     def __init__(self, message: str) -> None:
@@ -55,13 +55,13 @@ def _speaking(function: Callable[..., Any]) -> Callable[..., Any]:
 def _spoken() -> Iterator[None]:
     try:
         yield
-    except SpokenError:
+    except VisibleError:
         raise
     except UndertoneError as error:
-        raise SpokenError(str(error)) from error
+        raise VisibleError(str(error)) from error
     except GradioError as error:
-        raise SpokenError(str(error.message)) from error
+        raise VisibleError(str(error.message)) from error
     except Exception as error:
         number = error_number()
         _log.exception("error %s", number)
-        raise SpokenError(WENT_WRONG.format(number=number)) from error
+        raise VisibleError(WENT_WRONG.format(number=number)) from error

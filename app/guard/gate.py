@@ -20,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from undertone.app.guard.bodies import read_json
 from undertone.app.guard.files import file_response
 from undertone.app.guard.headers import check_site, for_gradio, secure
-from undertone.app.guard.outgoing import Outgoing
+from undertone.app.guard.outgoing import AnswerFilter
 from undertone.app.guard.refusal import WENT_WRONG, RefusedError, error_number, refusal
 from undertone.app.guard.uploads import Uploads
 from undertone.app.guard.values import NO_VALUE, checked_inputs, without_files
@@ -245,8 +245,8 @@ class Gate:
         scope["headers"].append((b"content-type", b"application/json"))
         await self._outgoing(request, session).whole(self.app, scope, receive, send)
 
-    def _outgoing(self, request: Request, session: str | None = None) -> Outgoing:
-        return Outgoing(self.visitors, self.visitors.who(request), session, self.scripts)
+    def _outgoing(self, request: Request, session: str | None = None) -> AnswerFilter:
+        return AnswerFilter(self.visitors, self.visitors.who(request), session, self.scripts)
 
 
 def _inner(request: Request, route: Route, accepts_compressed: bool = False) -> Scope:

@@ -28,7 +28,7 @@ _FAILED = (b'"success":false', b'"success": false')
 
 
 @dataclass
-class Outgoing:
+class AnswerFilter:
     """The way of one answer from Gradio to a visitor.
 
     Attributes:

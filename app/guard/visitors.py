@@ -20,7 +20,7 @@ from urllib.parse import quote
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from undertone.app.guard.limits import Limits
+from undertone.app.guard.limits import RequestLimits
 from undertone.app.guard.refusal import RefusedError
 from undertone.app.guard.values import NOT_YOURS
 
@@ -69,7 +69,9 @@ class Visitors:
         root: folder in which everything lies that may be handed out: Gradio's own cache, uploads and visits.
     """
 
-    def __init__(self, root: Path, limits: Limits = Limits(), clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, root: Path, limits: RequestLimits = RequestLimits(), clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.root = Path(root).resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self.limits = limits

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from undertone.app.shared.visitor import Run
-from undertone.engine.prosody import Watch
+from undertone.engine.prosody import CallProgress
 
 Result = TypeVar("Result")
 REPORT_SECONDS = 0.25  # a browser needs no more
@@ -20,13 +20,13 @@ class _Ended:
     error: BaseException | None = None
 
 
-def reported(run: Run, work: Callable[[Watch], Result]) -> Generator[float, None, Result]:
+def reported(run: Run, work: Callable[[CallProgress], Result]) -> Generator[float, None, Result]:
     """Do the work and yield the fraction done; returns its result or raises what it raised.
 
     A generator that is closed stops the work.
     """
     fractions: queue.SimpleQueue[float | _Ended] = queue.SimpleQueue()
-    watch = Watch(run.stop.is_set, lambda done, total: fractions.put(done / max(1, total)))
+    watch = CallProgress(run.stop.is_set, lambda done, total: fractions.put(done / max(1, total)))
     results: list[Result] = []
 
     def target() -> None:

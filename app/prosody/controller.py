@@ -6,37 +6,37 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from undertone.app.context import MODEL_QUEUE, Context
 from undertone.app.prosody import tasks as runs
 from undertone.app.prosody.background import reported
-from undertone.app.prosody.delivery_widgets import Otherwise
-from undertone.app.prosody.edit_state import Arrangement, NotYetError
-from undertone.app.prosody.editing_session import Bench
-from undertone.app.prosody.editor_widgets import Workbench
-from undertone.app.prosody.output_widgets import Keeping
+from undertone.app.prosody.delivery_widgets import DeliveryWidgets
+from undertone.app.prosody.edit_state import EditState, NotYetError
+from undertone.app.prosody.editing_session import EditingSession
+from undertone.app.prosody.editor_widgets import EditorWidgets
+from undertone.app.prosody.output_widgets import OutputWidgets
 from undertone.app.prosody.range_tool import RangeTool
-from undertone.app.prosody.status import Status, Updates
+from undertone.app.prosody.status import StatusLine, Updates
 from undertone.app.prosody.visit import Kind, ProsodyVisit, Task
+from undertone.app.shared.context import MODEL_QUEUE, Context
 from undertone.app.shared.widgets import EVERY, Note
 from undertone.engine import UndertoneError
 from undertone.engine.prosody import Cancelled, Rendering
 
 NO_BENCH = Note("warning", "There is no speech yet. Choose some in step 1 and press Analyse.")
 Result = TypeVar("Result")
-Change = Callable[[Bench], Arrangement]
+Change = Callable[[EditingSession], EditState]
 
 
 @dataclass(frozen=True)
-class Parts:
+class PageController:
     """The page's widgets and whom they belong to."""
 
     context: Context
     visit: gr.State
-    status: Status
-    workbench: Workbench
+    status: StatusLine
+    workbench: EditorWidgets
     range_tool: RangeTool
-    otherwise: Otherwise
-    keeping: Keeping
+    otherwise: DeliveryWidgets
+    keeping: OutputWidgets
 
     @property
     def outputs(self) -> list[Any]:
@@ -62,7 +62,7 @@ class Parts:
         """
 
         def run(visit: ProsodyVisit, *values: Any) -> Iterator[Updates]:
-            yield from runs.run(self, visit, kind, work, *values)
+            yield from runs.run_task(self, visit, kind, work, *values)
 
         return started.then(
             run,
@@ -135,7 +135,7 @@ class Parts:
                 updates |= self.picture(visit, bench)
             return updates
 
-    def picture(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+    def picture(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
         """Figure, numbers and files of the sound that is shown."""
         visit.seen = bench.shown
         return self.workbench.show_picture(bench, self.context.unit_names) | self.keeping.show(visit, bench)
@@ -158,8 +158,8 @@ class Parts:
         self,
         visit: ProsodyVisit,
         task: Task,
-        bench: Bench,
-        made: Arrangement,
+        bench: EditingSession,
+        made: EditState,
         note: Note | None = None,
         ends: bool = True,
     ) -> Iterator[Updates]:
@@ -194,7 +194,9 @@ class Parts:
             visit.rest(said)
             return self.settled(visit)
 
-    def make(self, task: Task, bench: Bench, wanted: Arrangement, text: str) -> Generator[Updates, None, Rendering]:
+    def make(
+        self, task: Task, bench: EditingSession, wanted: EditState, text: str
+    ) -> Generator[Updates, None, Rendering]:
         """Yield the progress of a rendering at full quality, and then its sound."""
         work = reported(task.run, lambda watch: bench.render(self.context.engine, wanted, watch))
         return (yield from self.progress(work, text))

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from undertone.app.prosody.background import reported
-from undertone.app.prosody.controller import NO_BENCH, Change, Parts
+from undertone.app.prosody.controller import NO_BENCH, Change, PageController
 from undertone.app.prosody.delivery_widgets import DRAW, NUM_DRAWS, SECOND
-from undertone.app.prosody.edit_state import Arrangement, NotYetError
-from undertone.app.prosody.editing_session import Bench, Original
+from undertone.app.prosody.edit_state import EditState, NotYetError
+from undertone.app.prosody.editing_session import EditingSession, Original
 from undertone.app.prosody.saved_settings import applied
 from undertone.app.prosody.sound_files import heard
 from undertone.app.prosody.status import Updates
@@ -28,13 +28,13 @@ from undertone.engine.prosody import (
 )
 
 
-def bind_otherwise(parts: Parts) -> None:
+def bind_delivery(parts: PageController) -> None:
     """Bind all of the widgets for other deliveries."""
     step, context = parts.otherwise, parts.context
     bind_prompt_panel(step.panel, parts.visit, context.examples, context.limits, SECOND)
 
     def choose(visit: ProsodyVisit, whose: str, timing: str, voice: str) -> Change:
-        return lambda bench: borrowed(bench, whose, timing, voice)
+        return lambda bench: transferred(bench, whose, timing, voice)
 
     for widget in (step.whose, step.timing, step.voice):
         parts.render_after(widget.input, choose, [step.whose, step.timing, step.voice])
@@ -64,7 +64,7 @@ def bind_otherwise(parts: Parts) -> None:
     parts.work(second, "second", use_second, [panel.clip, panel.start, panel.length])
 
 
-def borrowed(bench: Bench, whose: str, timing: str, voice: str) -> Arrangement:
+def transferred(bench: EditingSession, whose: str, timing: str, voice: str) -> EditState:
     """Return the session's arrangement with other choices.
 
     Raises:
@@ -93,7 +93,7 @@ def borrowed(bench: Bench, whose: str, timing: str, voice: str) -> Arrangement:
 
 def _use_draw(index: int) -> Any:
     def change(visit: ProsodyVisit) -> Change:
-        def use(bench: Bench) -> Arrangement:
+        def use(bench: EditingSession) -> EditState:
             if bench.tray is None:
                 raise NotYetError("there are no draws of this recording; press Draw first.")
             latents = bench.tray.model_copy(update={"index": index})
@@ -104,7 +104,7 @@ def _use_draw(index: int) -> Any:
     return change
 
 
-def _draw_tray(parts: Parts, visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
+def _draw_tray(parts: PageController, visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
     """Yield all draws at once, then the sound of each; everything else is as the sliders stand."""
     bench, engine = visit.bench, parts.context.engine
     if bench is None:
@@ -127,7 +127,7 @@ def _draw_tray(parts: Parts, visit: ProsodyVisit, task: Task, temperature: float
 
 
 def _use_second(
-    parts: Parts, visit: ProsodyVisit, task: Task, path: str | None, start: float, length: float
+    parts: PageController, visit: ProsodyVisit, task: Task, path: str | None, start: float, length: float
 ) -> Iterator[Updates]:
     """Analyse the second recording; saved settings that waited for it are laid out."""
     bench, engine = visit.bench, parts.context.engine

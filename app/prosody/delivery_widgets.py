@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from undertone.app.context import Context
-from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.status import Updates
+from undertone.app.shared.context import Context
 from undertone.app.shared.prompt_panel import ClipUse, PromptPanel, build_prompt_panel
 from undertone.app.shared.widgets import AWAY, WAVEFORM, Note, shown, step_heading
 from undertone.engine import Sampling
@@ -34,7 +34,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Otherwise:
+class DeliveryWidgets:
     """The widgets."""
 
     section: gr.Column
@@ -52,7 +52,7 @@ class Otherwise:
         boxes = [part for draw in self.draws for part in (draw.box, draw.player)]
         return [self.section, self.whose, self.timing, self.voice, *boxes]
 
-    def show(self, bench: Bench) -> Updates:
+    def show(self, bench: EditingSession) -> Updates:
         """Show where the choices stand."""
         now, second = bench.now, bool(bench.others)
         choices, value = [("This recording's own", "own")], "own"
@@ -75,7 +75,7 @@ class Otherwise:
         return {draw.box: shown(False, DRAW) for draw in self.draws}
 
 
-def build_otherwise(context: Context) -> Otherwise:
+def build_delivery(context: Context) -> DeliveryWidgets:
     """Lay it out; hidden until something has been analysed."""
     with gr.Column(elem_id="otherwise", elem_classes=["card", AWAY]) as section:
         step_heading(3, "Say it otherwise")
@@ -108,7 +108,7 @@ def build_otherwise(context: Context) -> Otherwise:
                 )
                 panel = build_prompt_panel(context.examples, context.limits.min_seconds, SECOND)
                 use_second = gr.Button("Use it", elem_id="use-second")
-    return Otherwise(section, whose, timing, voice, temperature, draw, draws, panel, use_second)
+    return DeliveryWidgets(section, whose, timing, voice, temperature, draw, draws, panel, use_second)
 
 
 def _build_draw(number: int) -> Draw:

@@ -17,7 +17,7 @@ class NotYetError(SettingsError):
 
 
 @dataclass(frozen=True)
-class Arrangement:
+class EditState:
     """Everything that decides the sound beside the recording, the sampling and the seed.
 
     Attributes:
@@ -43,18 +43,18 @@ class Arrangement:
         """Return where a card's sliders stand."""
         return dict(self.moves).get(card.id, Move())
 
-    def with_moves(self, moves: Mapping[str, Move], cards: Sequence[Card]) -> "Arrangement":
+    def with_moves(self, moves: Mapping[str, Move], cards: Sequence[Card]) -> "EditState":
         """Return the same with other moves."""
         kept = tuple((card.id, moves[card.id]) for card in cards if not moves.get(card.id, Move()).is_identity)
         return replace(self, moves=kept)
 
-    def with_stroke(self, stroke: Edit) -> "Arrangement":
+    def with_stroke(self, stroke: Edit) -> "EditState":
         """Return the same with one more edit drawn on a curve."""
         if len(self.strokes) >= MAX_STROKES:
             raise SettingsError(f"there are {MAX_STROKES} edits on the curves already; remove some of them first.")
         return replace(self, strokes=(*self.strokes, stroke))
 
-    def without_stroke(self, index: int) -> "Arrangement":
+    def without_stroke(self, index: int) -> "EditState":
         """Return the same without one of them."""
         return replace(self, strokes=self.strokes[:index] + self.strokes[index + 1 :])
 
@@ -68,14 +68,14 @@ class Arrangement:
 class History:
     """Arrangements in the order in which they were made, and which of them is shown."""
 
-    states: list[Arrangement] = field(default_factory=lambda: [Arrangement()])
+    states: list[EditState] = field(default_factory=lambda: [EditState()])
     place: int = 0
 
     @property
-    def now(self) -> Arrangement:
+    def now(self) -> EditState:
         return self.states[self.place]
 
-    def push(self, arrangement: Arrangement) -> bool:
+    def push(self, arrangement: EditState) -> bool:
         """Go on to a new one; what was undone is forgotten. False where nothing has changed."""
         if arrangement == self.now:
             return False
@@ -89,7 +89,7 @@ class History:
     def redo(self) -> None:
         self.place = min(len(self.states) - 1, self.place + 1)
 
-    def return_to(self, arrangement: Arrangement) -> None:
+    def return_to(self, arrangement: EditState) -> None:
         """Show an arrangement that is shown already: the nearest place that has it, else a new one."""
         places = [place for place, state in enumerate(self.states) if state == arrangement]
         if places:

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from undertone.app.prosody.cards import Card, cards_of_clip, cards_of_report
 from undertone.app.prosody.clip_evidence import clip_evidence
-from undertone.app.prosody.edit_state import Arrangement, History
-from undertone.app.prosody.measures import Measures, measure
+from undertone.app.prosody.edit_state import EditState, History
+from undertone.app.prosody.measures import Measures, measure_sound
 from undertone.engine import Engine, Sampling, SettingsError, Speech, Take
 from undertone.engine.prosody import (
+    CallProgress,
     LatentStatistics,
     OwnLatents,
     RedrawnLatents,
     Rendering,
-    Watch,
     draft,
     redraw_latents,
     reference_statistics,
@@ -44,7 +44,7 @@ class Original:
 
 
 @dataclass(eq=False)
-class Bench:
+class EditingSession:
     """What a visitor works on.
 
     Attributes:
@@ -66,12 +66,12 @@ class Bench:
     before: Rendering
     others: list[Original] = field(default_factory=list)
     history: History = field(default_factory=History)
-    rendered: OrderedDict[Arrangement, Rendering] = field(default_factory=OrderedDict)
-    measured: dict[Arrangement, Measures] = field(default_factory=dict)
+    rendered: OrderedDict[EditState, Rendering] = field(default_factory=OrderedDict)
+    measured: dict[EditState, Measures] = field(default_factory=dict)
     draws: dict[RedrawnLatents, list[Tensor]] = field(default_factory=dict)
     tray: RedrawnLatents | None = None
     last_draft: Rendering | None = None
-    shown: Arrangement = field(default_factory=Arrangement)
+    shown: EditState = field(default_factory=EditState)
     number: int = 0
 
     @classmethod
@@ -81,9 +81,9 @@ class Bench:
         original: Original,
         sampling: Sampling,
         seed: int,
-        watch: Watch = Watch(),
+        watch: CallProgress = CallProgress(),
         statistics: LatentStatistics | None = None,
-    ) -> "Bench":
+    ) -> "EditingSession":
         """Reconstruct the speech and lay out its cards.
 
         Args:
@@ -94,11 +94,11 @@ class Bench:
         before = resynthesise(engine, original.source, sampling=sampling, seed=seed, statistics=known, watch=watch)
         cards = cards_of_clip(clip_evidence(original.speech), known) if probe is None else cards_of_report(probe)
         bench = cls(original, cards, known, sampling, seed, before)
-        bench._keep(Arrangement(), before)
+        bench._keep(EditState(), before)
         return bench
 
     @property
-    def now(self) -> Arrangement:
+    def now(self) -> EditState:
         """Return what the visitor wants, which the page shows as soon as it has been made."""
         return self.history.now
 
@@ -107,7 +107,7 @@ class Bench:
         """Return the edited sound; until it has been made, the one that is shown."""
         return self.rendered.get(self.now) or self.rendered[self.shown]
 
-    def render(self, engine: Engine, arrangement: Arrangement, watch: Watch = Watch()) -> Rendering:
+    def render(self, engine: Engine, arrangement: EditState, watch: CallProgress = CallProgress()) -> Rendering:
         """Render an arrangement at full quality, taken over where it was made before.
 
         Raises:
@@ -121,24 +121,24 @@ class Bench:
         self._keep(arrangement, known)
         return known
 
-    def draft(self, engine: Engine, arrangement: Arrangement, watch: Watch = Watch()) -> Rendering:
+    def draft(self, engine: Engine, arrangement: EditState, watch: CallProgress = CallProgress()) -> Rendering:
         """Render quickly, for listening while a slider moves; full quality where that is there already."""
         if arrangement in self.rendered:
             return self.rendered[arrangement]
         self.last_draft = self._make(engine, arrangement, draft(self.sampling), self.last_draft, watch)
         return self.last_draft
 
-    def measures(self, arrangement: Arrangement) -> Measures:
+    def measures(self, arrangement: EditState) -> Measures:
         """Return the measures of a rendered arrangement, measured once."""
         if arrangement not in self.measured:
-            self.measured[arrangement] = measure(self.rendered[arrangement].audio)
+            self.measured[arrangement] = measure_sound(self.rendered[arrangement].audio)
         return self.measured[arrangement]
 
-    def other(self, arrangement: Arrangement) -> Original | None:
+    def other(self, arrangement: EditState) -> Original | None:
         """Return the second recording of an arrangement."""
         return None if arrangement.other is None else self.others[arrangement.other]
 
-    def draw(self, engine: Engine, latents: RedrawnLatents, watch: Watch = Watch()) -> list[Tensor]:
+    def draw(self, engine: Engine, latents: RedrawnLatents, watch: CallProgress = CallProgress()) -> list[Tensor]:
         """Return all latents that were drawn together, drawn once."""
         key = latents.model_copy(update={"index": 0})
         if key not in self.draws:
@@ -154,7 +154,7 @@ class Bench:
         return [*sounds, *([] if recording is None else [("the recording", recording)])]
 
     def _make(
-        self, engine: Engine, arrangement: Arrangement, sampling: Sampling, reuse: Rendering | None, watch: Watch
+        self, engine: Engine, arrangement: EditState, sampling: Sampling, reuse: Rendering | None, watch: CallProgress
     ) -> Rendering:
         other, latents, source = self.other(arrangement), arrangement.latents, self.original.source
         if arrangement.other_voice and other is None:
@@ -181,10 +181,10 @@ class Bench:
         described = {"source": self.before.settings.source, "latents": latents}
         return replace(made, settings=made.settings.model_copy(update=described))
 
-    def _keep(self, arrangement: Arrangement, rendering: Rendering) -> None:
+    def _keep(self, arrangement: EditState, rendering: Rendering) -> None:
         self.rendered[arrangement] = rendering
         self.rendered.move_to_end(arrangement)
         while len(self.rendered) > KEPT_RENDERINGS:
-            oldest = next(key for key in self.rendered if key not in (Arrangement(), self.now, self.shown, arrangement))
+            oldest = next(key for key in self.rendered if key not in (EditState(), self.now, self.shown, arrangement))
             del self.rendered[oldest]
             self.measured.pop(oldest, None)

@@ -9,9 +9,9 @@ import gradio as gr
 from undertone.app.prosody.background import reported
 from undertone.app.prosody.card_words import own_effect
 from undertone.app.prosody.cards import Card
-from undertone.app.prosody.controller import Change, Parts
-from undertone.app.prosody.edit_state import Arrangement, read_moves, stroke_text
-from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.controller import Change, PageController
+from undertone.app.prosody.edit_state import EditState, read_moves, stroke_text
+from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.range_tool import TYPED_JS, show_amount, stroke
 from undertone.app.prosody.status import NOTHING, Updates
 from undertone.app.prosody.visit import ProsodyVisit, Task
@@ -23,7 +23,7 @@ from undertone.engine.prosody import Cancelled, MorphedLatents
 SIGMAS = (-2.0, 0.0, 2.0)  # what a card plays side by side
 
 
-def bind_editing(parts: Parts) -> None:
+def bind_editor(parts: PageController) -> None:
     """Sliders, history, range and the cards' three sounds."""
     _bind_sliders(parts)
     _bind_history(parts)
@@ -31,7 +31,7 @@ def bind_editing(parts: Parts) -> None:
     _bind_audition(parts)
 
 
-def moved(bench: Bench, values: Any, morph: Any) -> Arrangement:
+def moved(bench: EditingSession, values: Any, morph: Any) -> EditState:
     """Return the session's arrangement with the sliders where the browser says they stand.
 
     Raises:
@@ -46,7 +46,7 @@ def moved(bench: Bench, values: Any, morph: Any) -> Arrangement:
     return arrangement
 
 
-def _bind_sliders(parts: Parts) -> None:
+def _bind_sliders(parts: PageController) -> None:
     view, status = parts.workbench, parts.status
 
     def try_out(visit: ProsodyVisit, event: gr.EventData) -> Updates:
@@ -97,16 +97,16 @@ def is_newest(visit: ProsodyVisit, event: gr.EventData) -> bool:
     return True
 
 
-def _bind_history(parts: Parts) -> None:
+def _bind_history(parts: PageController) -> None:
     def back(visit: ProsodyVisit) -> Change:
-        def change(bench: Bench) -> Arrangement:
+        def change(bench: EditingSession) -> EditState:
             bench.history.undo()
             return bench.now
 
         return change
 
     def forth(visit: ProsodyVisit) -> Change:
-        def change(bench: Bench) -> Arrangement:
+        def change(bench: EditingSession) -> EditState:
             bench.history.redo()
             return bench.now
 
@@ -116,7 +116,7 @@ def _bind_history(parts: Parts) -> None:
     parts.render_after(parts.workbench.redo.click, forth)
 
     def remove(visit: ProsodyVisit, event: gr.EventData) -> Updates:
-        def change(bench: Bench) -> Arrangement:
+        def change(bench: EditingSession) -> EditState:
             texts = [stroke_text(stroke, bench.cards) for stroke in bench.now.strokes]
             found = [index for index, text in enumerate(texts) if text == event.label]
             return bench.now.without_stroke(found[-1]) if found else bench.now  # else it has been removed already
@@ -126,7 +126,7 @@ def _bind_history(parts: Parts) -> None:
     parts.work(parts.workbench.desk.delete(remove, parts.visit, parts.outputs, **EVERY), "render", parts.render)
 
 
-def _bind_range(parts: Parts) -> None:
+def _bind_range(parts: PageController) -> None:
     tool = parts.range_tool
 
     def draw(visit: ProsodyVisit, *values: Any) -> Change:
@@ -141,7 +141,7 @@ def _bind_range(parts: Parts) -> None:
     gr.on([tool.start.change, tool.end.change], None, [tool.start, tool.end], None, js=TYPED_JS)
 
 
-def _bind_audition(parts: Parts) -> None:
+def _bind_audition(parts: PageController) -> None:
     status, view = parts.status, parts.workbench
 
     def begin(visit: ProsodyVisit, event: gr.EventData) -> Updates:
@@ -168,7 +168,7 @@ def _bind_audition(parts: Parts) -> None:
     parts.work(view.desk.select(begin, parts.visit, status.outputs, **EVERY), "audition", work, outputs=[view.audition])
 
 
-def find_card(bench: Bench, card_id: str) -> Card:
+def find_card(bench: EditingSession, card_id: str) -> Card:
     """Return the card that a browser speaks of.
 
     Raises:
@@ -180,7 +180,7 @@ def find_card(bench: Bench, card_id: str) -> Card:
     return card
 
 
-def _at(bench: Bench, arrangement: Arrangement, card: Card, sigma: float) -> Arrangement:
+def _at(bench: EditingSession, arrangement: EditState, card: Card, sigma: float) -> EditState:
     """Return the arrangement with one card's shift elsewhere and everything else as it is."""
     moves = {**dict(arrangement.moves), card.id: replace(arrangement.move(card), shift=sigma)}
     return arrangement.with_moves(moves, bench.cards)

@@ -12,8 +12,8 @@ from gradio.components.plot import PlotData
 from undertone.app.prosody.browser_events import channel
 from undertone.app.prosody.cards import Card, Move, sorted_cards
 from undertone.app.prosody.comparison_figure import Side, overlay_figure
-from undertone.app.prosody.edit_state import Arrangement, stroke_text
-from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.edit_state import EditState, stroke_text
+from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.measures import Measures, changes_html
 from undertone.app.prosody.range_tool import RangeTool, build_range_tool
 from undertone.app.prosody.status import Updates
@@ -68,7 +68,7 @@ _RANGE = """
 
 
 @dataclass(frozen=True)
-class Workbench:
+class EditorWidgets:
     """The widgets."""
 
     section: gr.Column
@@ -93,7 +93,7 @@ class Workbench:
         """Return the widgets that show where the sliders stand."""
         return [self.undo, self.redo, self.desk]
 
-    def show_source(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+    def show_source(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
         """Show a new recording."""
         recording = bench.original.recording
         sounds = {
@@ -104,17 +104,17 @@ class Workbench:
         visit.is_shown, visit.heard = True, None
         return {self.section: shown(True), self.source: sounds}
 
-    def show_controls(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+    def show_controls(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
         """Show where the sliders stand; the browser keeps what has been moved there since."""
         history = bench.history
         return {
-            self.desk: desk_value(bench, visit.next_serial(), visit.sequence, not visit.under_way),
+            self.desk: cards_value(bench, visit.next_serial(), visit.sequence, not visit.under_way),
             # Their words too: Gradio drops them where the button was never shown before its first update.
             self.undo: gr.update(value="Undo", interactive=history.can_undo),
             self.redo: gr.update(value="Redo", interactive=history.can_redo),
         }
 
-    def show_sound(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+    def show_sound(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
         """Show what can be heard."""
         visit.heard = bench.shown
         samples = samples_text(bench.rendered[bench.shown].audio)
@@ -126,9 +126,9 @@ class Workbench:
         samples = samples_text(rendering.audio)
         return {self.draft: {"serial": visit.next_serial(), "token": token, "samples": samples}}
 
-    def show_picture(self, bench: Bench, unit_names: Sequence[str]) -> Updates:
+    def show_picture(self, bench: EditingSession, unit_names: Sequence[str]) -> Updates:
         """Show what can be seen and read; measures both sounds where that has not been done."""
-        before, after = bench.measures(Arrangement()), bench.measures(bench.shown)
+        before, after = bench.measures(EditState()), bench.measures(bench.shown)
         shown = [
             (card.dimension, card.id, card.title) for card in sorted_cards(bench.cards) if card.dimension is not None
         ]
@@ -142,7 +142,7 @@ class Workbench:
         }
 
 
-def build_workbench() -> Workbench:
+def build_editor() -> EditorWidgets:
     """Lay it out; hidden until something has been analysed."""
     source, edited, draft, audition = (channel(name) for name in ("source", "edited", "draft", "audition"))
     with gr.Column(elem_id="workbench", elem_classes=AWAY) as section:  # its scripts run from the start
@@ -159,10 +159,12 @@ def build_workbench() -> Workbench:
                     undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo", min_width=80)
                     redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=80)
                 desk = _script_widget(_DESK, "desk")
-    return Workbench(section, undo, redo, source, edited, draft, audition, desk, range_bar, plot, numbers, range_tool)
+    return EditorWidgets(
+        section, undo, redo, source, edited, draft, audition, desk, range_bar, plot, numbers, range_tool
+    )
 
 
-def desk_value(bench: Bench, revision: int, sequence: int = 0, idle: bool = True) -> dict[str, Any]:
+def cards_value(bench: EditingSession, revision: int, sequence: int = 0, idle: bool = True) -> dict[str, Any]:
     """Return what the cards show.
 
     Args:

@@ -31,7 +31,7 @@ class Measures:
     voiced: float
 
 
-def measure(audio: Tensor) -> Measures:
+def measure_sound(audio: Tensor) -> Measures:
     """Measure [samples] at 16 kHz."""
     hz = pitch(audio).hz
     voiced = hz[~hz.isnan()]
@@ -45,7 +45,7 @@ def measure(audio: Tensor) -> Measures:
 
 
 @dataclass(frozen=True)
-class Pitch:
+class PitchSummary:
     """Of the frames that are compared.
 
     Attributes:
@@ -61,7 +61,7 @@ class Pitch:
         return float(2 ** (self.semitones / 12))
 
 
-def compared_pitch(before: Measures, after: Measures) -> tuple[Pitch, Pitch] | None:
+def compared_pitch(before: Measures, after: Measures) -> tuple[PitchSummary, PitchSummary] | None:
     """Both sounds' pitch over the frames that are voiced in both, else the mean moves with what has lost its voice.
 
     None where these frames are too few. Sounds of two lengths are compared over all of their voiced frames.
@@ -77,10 +77,10 @@ def compared_pitch(before: Measures, after: Measures) -> tuple[Pitch, Pitch] | N
     return first, second
 
 
-def _pitch(hz: Tensor) -> Pitch:
+def _pitch(hz: Tensor) -> PitchSummary:
     semitones = 12 * hz.log2()
     low, high = semitones.quantile(torch.tensor([0.05, 0.95])).tolist()
-    return Pitch(float(semitones.mean()), high - low)
+    return PitchSummary(float(semitones.mean()), high - low)
 
 
 def change_in(attribute: str, before: Measures, after: Measures) -> float | None:
@@ -96,7 +96,7 @@ def change_in(attribute: str, before: Measures, after: Measures) -> float | None
     return now.semitones - was.semitones if attribute == "f0_mean" else now.range - was.range
 
 
-def changes(before: Measures, after: Measures) -> list[tuple[str, str, str, str]]:
+def measure_changes(before: Measures, after: Measures) -> list[tuple[str, str, str, str]]:
     """Return rows of what is measured, before, after, and the change; pitch in semitones."""
     pair = compared_pitch(before, after)
     return [
@@ -124,7 +124,7 @@ def changes_html(before: Measures, after: Measures) -> str:
     tiles = "".join(
         f'<div><dt>{escape(name)}</dt><dd class="change">{escape(change)}</dd>'
         f"<dd>{escape(was if was == now else f'{was} → {now}')}</dd></div>"
-        for name, was, now, change in changes(before, after)
+        for name, was, now, change in measure_changes(before, after)
     )
     return f'<dl class="numbers" aria-label="What changed">{tiles}</dl>'
 

@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 
 from undertone.app.prosody.background import reported
-from undertone.app.prosody.controller import NO_BENCH, Parts
-from undertone.app.prosody.output_widgets import blind_sounds
+from undertone.app.prosody.controller import NO_BENCH, PageController
+from undertone.app.prosody.output_widgets import version_sounds
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import ProsodyVisit, Task
-from undertone.app.results.study_maker import bind_study_maker
-from undertone.app.shared.blind_comparison import bind_blind_test
+from undertone.app.shared.blind_comparison import bind_blind_comparison
 from undertone.app.shared.live_player import HUSH_JS
+from undertone.app.shared.study_maker import bind_study_maker
 from undertone.app.shared.widgets import EVERY, Note
-from undertone.engine.prosody import EditedTake, Watch, continue_from_edited
+from undertone.engine.prosody import CallProgress, EditedTake, continue_from_edited
 
 
-def bind_keeping(parts: Parts) -> None:
+def bind_output(parts: PageController) -> None:
     """Bind all widgets of the output step."""
     keeping = parts.keeping
-    bind_blind_test(keeping.blind, parts.visit, blind_sounds)
+    bind_blind_comparison(keeping.blind, parts.visit, version_sounds)
     keeping.player.play(None, None, None, js=HUSH_JS)
     if keeping.study is not None:
         bind_study_maker(parts.context, parts.visit, keeping.study)
@@ -35,7 +35,7 @@ def bind_keeping(parts: Parts) -> None:
     parts.work(begun, "continue", work, [keeping.seconds])
 
 
-def go_on(parts: Parts, visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
+def go_on(parts: PageController, visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
     """Yield a continuation of what the page shows, in the session's sampling and seed."""
     bench, engine = visit.bench, parts.context.engine
     if bench is None or task.arrangement is None:
@@ -43,7 +43,7 @@ def go_on(parts: Parts, visit: ProsodyVisit, task: Task, seconds: float) -> Iter
     arrangement = task.arrangement
     other = bench.other(arrangement)
 
-    def make(watch: Watch) -> EditedTake:
+    def make(watch: CallProgress) -> EditedTake:
         return continue_from_edited(
             engine,
             bench.original.source,

@@ -7,26 +7,26 @@ from typing import Any
 
 import gradio as gr
 
-from undertone.app.context import Context
-from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.sound_files import heard, saved
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import ProsodyVisit
-from undertone.app.results.study_maker import StudyMaker, build_study_maker
-from undertone.app.shared.blind_comparison import BlindTest, blind_updates, build_blind_test
+from undertone.app.shared.blind_comparison import BlindComparison, blind_updates, build_blind_comparison
+from undertone.app.shared.context import Context
+from undertone.app.shared.study_maker import StudyMaker, build_study_maker
 from undertone.app.shared.widgets import AWAY, WAVEFORM, shown, step_heading
 
 LONGEST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Keeping:
+class OutputWidgets:
     """The widgets."""
 
     section: gr.Column
     wav: gr.DownloadButton
     settings: gr.DownloadButton
-    blind: BlindTest
+    blind: BlindComparison
     seconds: gr.Slider
     go: gr.Button
     continued: gr.Column
@@ -41,7 +41,7 @@ class Keeping:
         take = [self.continued, self.player, self.continued_wav, self.continued_settings, self.study_box]
         return [self.section, self.wav, self.settings, *self.blind.outputs, *take]
 
-    def show(self, visit: ProsodyVisit, bench: Bench) -> Updates:
+    def show(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
         """Show the files of what can be heard now."""
         wav, settings = saved(visit, bench.rendered[bench.shown])
         names = [name for name, _ in bench.named_sounds()]
@@ -67,14 +67,14 @@ class Keeping:
         }
 
 
-def blind_sounds(visit: ProsodyVisit) -> Sequence[tuple[str, Path]]:
+def version_sounds(visit: ProsodyVisit) -> Sequence[tuple[str, Path]]:
     """Return what can be compared blind."""
     if visit.bench is None:
         return []
     return [(name, heard(visit, audio)) for name, audio in visit.bench.named_sounds()]
 
 
-def build_keeping(context: Context) -> Keeping:
+def build_output(context: Context) -> OutputWidgets:
     """Lay it out; hidden until there is a sound. A study can be made where there is a laboratory."""
     with gr.Column(elem_id="keeping", elem_classes=["card", AWAY]) as section:
         step_heading(4, "Keep it, compare it, go on from it")
@@ -84,7 +84,7 @@ def build_keeping(context: Context) -> Keeping:
         gr.HTML(
             '<p class="hint">The settings hold no sound: with the same recording they give the same bytes again.</p>'
         )
-        blind = build_blind_test(["before", "after", "the recording"], "Compare without knowing which is which")
+        blind = build_blind_comparison(["before", "after", "the recording"], "Compare without knowing which is which")
         with gr.Column(elem_classes="panel"):
             gr.HTML("<h3>Go on from here</h3><p class=hint>The model hears the edited speech as its prompt.</p>")
             with gr.Row(equal_height=True):
@@ -105,4 +105,6 @@ def build_keeping(context: Context) -> Keeping:
                     )
             with gr.Column(visible=False, elem_id="study-box") as study_box:
                 study = build_study_maker() if context.take_opinions is not None else None
-    return Keeping(section, wav, settings, blind, seconds, go, continued, player, take_wav, take_json, study_box, study)
+    return OutputWidgets(
+        section, wav, settings, blind, seconds, go, continued, player, take_wav, take_json, study_box, study
+    )

@@ -3,33 +3,33 @@
 import gradio as gr
 from gradio.context import Context as GradioContext
 
-from undertone.app.context import Context
-from undertone.app.prosody.controller import Parts
-from undertone.app.prosody.delivery_events import bind_otherwise
-from undertone.app.prosody.delivery_widgets import build_otherwise
-from undertone.app.prosody.editor_events import bind_editing
-from undertone.app.prosody.editor_widgets import build_workbench
-from undertone.app.prosody.output_events import bind_keeping
-from undertone.app.prosody.output_widgets import build_keeping
+from undertone.app.prosody.controller import PageController
+from undertone.app.prosody.delivery_events import bind_delivery
+from undertone.app.prosody.delivery_widgets import build_delivery
+from undertone.app.prosody.editor_events import bind_editor
+from undertone.app.prosody.editor_widgets import build_editor
+from undertone.app.prosody.output_events import bind_output
+from undertone.app.prosody.output_widgets import build_output
 from undertone.app.prosody.source_step import SourceStep, bind_arrival, bind_source_step, build_source_step
 from undertone.app.prosody.status import build_status
 from undertone.app.prosody.tasks import bind_cancel
 from undertone.app.prosody.visit import ProsodyVisit
+from undertone.app.shared.context import Context
 
 
-def build(context: Context) -> None:
+def build_prosody_page(context: Context) -> None:
     """Build everything below the page's header, inside an open Blocks."""
     source, parts = lay_out(context)
     bind_cancel(parts)
     bind_source_step(source, parts)
-    bind_editing(parts)
-    bind_otherwise(parts)
-    bind_keeping(parts)
+    bind_editor(parts)
+    bind_delivery(parts)
+    bind_output(parts)
     if GradioContext.root_block is not None:
         bind_arrival(parts, GradioContext.root_block)
 
 
-def lay_out(context: Context) -> tuple[SourceStep, Parts]:
+def lay_out(context: Context) -> tuple[SourceStep, PageController]:
     """Build the page's widgets, without what they do."""
     visit = gr.State(ProsodyVisit(context.folder), delete_callback=ProsodyVisit.close)
     gr.HTML(
@@ -39,7 +39,7 @@ def lay_out(context: Context) -> tuple[SourceStep, Parts]:
     )
     with gr.Column(elem_classes="card", elem_id="source-step"):
         source = build_source_step(context)
-    workbench = build_workbench()
-    otherwise = build_otherwise(context)
-    keeping = build_keeping(context)
-    return source, Parts(context, visit, build_status(), workbench, workbench.range_tool, otherwise, keeping)
+    workbench = build_editor()
+    otherwise = build_delivery(context)
+    keeping = build_output(context)
+    return source, PageController(context, visit, build_status(), workbench, workbench.range_tool, otherwise, keeping)

@@ -7,7 +7,7 @@ import gradio as gr
 
 from undertone.app.prosody.cards import Card, Move, sorted_cards
 from undertone.app.prosody.edit_state import Edit, NotYetError
-from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.status import Updates
 from undertone.engine import SettingsError
 
@@ -42,7 +42,7 @@ class RangeTool:
         """Return the widgets that `stroke` reads."""
         return [self.target, self.start, self.end, self.kind, self.amount]
 
-    def show(self, bench: Bench) -> Updates:
+    def show(self, bench: EditingSession) -> Updates:
         """Show a new recording: its cards, and no range."""
         choices = [(card.title, card.id) for card in sorted_cards(bench.cards)]
         return {self.target: gr.update(choices=choices, value=choices[0][1]), self.start: None, self.end: None}
@@ -74,7 +74,9 @@ def show_amount(kind: str) -> Any:
     return gr.update(visible=bool(label), label=label or "Amount", minimum=low, maximum=high, step=step, value=value)
 
 
-def stroke(bench: Bench, target: str, start: float | None, end: float | None, kind: str, amount: float) -> Edit:
+def stroke(
+    bench: EditingSession, target: str, start: float | None, end: float | None, kind: str, amount: float
+) -> Edit:
     """Return the edit that the tool describes.
 
     Raises:

@@ -4,12 +4,12 @@ from collections.abc import Generator
 
 import torch
 
-from undertone.app.prosody.edit_state import Arrangement, read_edit
-from undertone.app.prosody.editing_session import Bench
-from undertone.app.prosody.status import Status, Updates
-from undertone.app.shared.saved_settings import FRAME_SECONDS, differences
-from undertone.app.shared.saved_settings import saved_cut as saved_take_cut
-from undertone.app.shared.visitor import Clip, Run
+from undertone.app.prosody.edit_state import EditState, read_edit
+from undertone.app.prosody.editing_session import EditingSession
+from undertone.app.prosody.status import StatusLine, Updates
+from undertone.app.shared.saved_settings import FRAME_SECONDS, differences_text
+from undertone.app.shared.saved_settings import take_cut as saved_take_cut
+from undertone.app.shared.visitor import PromptClip, Run
 from undertone.app.shared.widgets import Note
 from undertone.engine import Engine, SettingsError, Take, TakeSettings
 from undertone.engine.prosody import Cancelled, ProsodySettings
@@ -17,7 +17,7 @@ from undertone.engine.prosody import Cancelled, ProsodySettings
 MAX_BYTES = 200_000  # the settings of a rendering have some 5 kB
 
 
-def read_saved(data: bytes) -> ProsodySettings:
+def read_prosody_settings(data: bytes) -> ProsodySettings:
     """Read the JSON that "Save the settings" gave.
 
     Raises:
@@ -28,7 +28,7 @@ def read_saved(data: bytes) -> ProsodySettings:
     return ProsodySettings.parse(data, "the settings file")
 
 
-def saved_cut(saved: ProsodySettings) -> tuple[float, float]:
+def prosody_cut(saved: ProsodySettings) -> tuple[float, float]:
     """Start and length in seconds of the speech, or of the prompt of the take, in its recording."""
     if saved.source.take is not None:
         return saved_take_cut(saved.source.take)
@@ -42,16 +42,16 @@ def saved_note(saved: ProsodySettings, engine: Engine) -> Note:
     """Return what to do now that settings are loaded."""
     what = "the recording that the take's prompt was cut from" if saved.source.take else "the recording they belong to"
     text = f"Settings are loaded. Choose {what} and press Analyse."
-    different = differences(saved, engine)
+    different = differences_text(saved, engine)
     if different:
         return Note("warning", f"{text} Other than then: {', '.join(different)}. The sound may differ.")
     return Note("good", text)
 
 
-def applied(bench: Bench, saved: ProsodySettings) -> Note | None:
+def applied(bench: EditingSession, saved: ProsodySettings) -> Note | None:
     """Lay saved settings out on the bench; None where that was done, else what is missing."""
     if bench.before.settings.source.frames_sha256 != saved.source.frames_sha256:
-        start, length = saved_cut(saved)
+        start, length = prosody_cut(saved)
         return Note(
             "warning",
             "This is not the recording, or not the part of it, that the saved settings belong to: "
@@ -65,7 +65,7 @@ def applied(bench: Bench, saved: ProsodySettings) -> Note | None:
             "warning", "The saved settings need their second recording too. Choose it in step 3 and press Use it."
         )
     moves, strokes = read_edit(saved.edit, bench.cards)
-    arrangement = Arrangement(
+    arrangement = EditState(
         strokes=strokes, latents=saved.latents, other=other, other_voice=saved.utterance is not None
     )
     bench.history.push(arrangement.with_moves(moves, bench.cards))
@@ -73,7 +73,7 @@ def applied(bench: Bench, saved: ProsodySettings) -> Note | None:
 
 
 def take_again(
-    engine: Engine, status: Status, run: Run, clip: Clip, saved: TakeSettings
+    engine: Engine, status: StatusLine, run: Run, clip: PromptClip, saved: TakeSettings
 ) -> Generator[Updates, None, Take]:
     """Make the take again that was edited.
 
@@ -92,7 +92,7 @@ def take_again(
     raise Cancelled
 
 
-def _second(bench: Bench, saved: ProsodySettings) -> int | None:
+def _second(bench: EditingSession, saved: ProsodySettings) -> int | None:
     """Return the second recording that the settings were made with."""
     for index, other in enumerate(bench.others):
         if saved.other is not None and other.speech.frames_sha256 != saved.other.frames_sha256:

@@ -6,14 +6,14 @@ from typing import Any
 
 import gradio as gr
 
-from undertone.app.context import Context
 from undertone.app.continue_page.controls import MAX_SEED
 from undertone.app.prosody.background import reported
-from undertone.app.prosody.controller import Parts
-from undertone.app.prosody.editing_session import Bench, Original
-from undertone.app.prosody.saved_settings import applied, read_saved, saved_cut, saved_note, take_again
+from undertone.app.prosody.controller import PageController
+from undertone.app.prosody.editing_session import EditingSession, Original
+from undertone.app.prosody.saved_settings import applied, prosody_cut, read_prosody_settings, saved_note, take_again
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import ProsodyVisit, Task
+from undertone.app.shared.context import Context
 from undertone.app.shared.prompt_panel import (
     LONGEST_SECONDS,
     ClipUse,
@@ -24,7 +24,7 @@ from undertone.app.shared.prompt_panel import (
 )
 from undertone.app.shared.widgets import EVERY, Note, reaching, step_heading
 from undertone.engine import Sampling, SettingsError, Speech, Take, UndertoneError
-from undertone.engine.prosody import Cancelled, Watch
+from undertone.engine.prosody import CallProgress, Cancelled
 
 DEFAULT_STEPS = Sampling().steps
 SOURCE = ClipUse(
@@ -67,7 +67,7 @@ def build_source_step(context: Context) -> SourceStep:
     return SourceStep(panel, analyse, seed, steps, saved)
 
 
-def bind_source_step(step: SourceStep, parts: Parts) -> None:
+def bind_source_step(step: SourceStep, parts: PageController) -> None:
     """Analyse, and settings that are loaded."""
     context, panel = parts.context, step.panel
     bind_prompt_panel(panel, parts.visit, context.examples, context.limits, SOURCE)
@@ -79,14 +79,14 @@ def bind_source_step(step: SourceStep, parts: Parts) -> None:
         return parts.status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task, *values: Any) -> Iterator[Updates]:
-        yield from analyse(parts, visit, task, *values)
+        yield from analyse_source(parts, visit, task, *values)
 
     started = step.analyse.click(begin, parts.visit, parts.status.outputs, **EVERY)
     parts.work(started, "analyse", work, [panel.clip, panel.start, panel.length, step.seed, step.steps])
 
     def load(data: bytes | None, visit: ProsodyVisit) -> Updates:
         try:
-            saved = read_saved(data or b"")
+            saved = read_prosody_settings(data or b"")
         except UndertoneError as error:
             return parts.refused(visit, error)
         with visit.lock:
@@ -95,7 +95,7 @@ def bind_source_step(step: SourceStep, parts: Parts) -> None:
                 visit.wanted = None
                 visit.start("render", visit.bench.now)
                 return parts.status.busy("Waiting for the model") | parts.controls(visit)
-        start, length = visit.source.wanted_cut = saved_cut(saved)
+        start, length = visit.source.wanted_cut = prosody_cut(saved)
         return parts.idle(visit, saved_note(saved, context.engine)) | {
             panel.start: reaching(start, 10),
             panel.length: reaching(length, LONGEST_SECONDS),
@@ -107,7 +107,7 @@ def bind_source_step(step: SourceStep, parts: Parts) -> None:
     parts.work(step.saved.upload(load, [step.saved, parts.visit], outputs, **EVERY), "render", parts.render)
 
 
-def bind_arrival(parts: Parts, page: gr.Blocks) -> None:
+def bind_arrival(parts: PageController, page: gr.Blocks) -> None:
     """Bind the arrival of a visitor with a ticket: that take is loaded."""
 
     def arrive(visit: ProsodyVisit, request: gr.Request) -> Updates:
@@ -124,13 +124,13 @@ def bind_arrival(parts: Parts, page: gr.Blocks) -> None:
         return parts.status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
-        yield from analyse(parts, visit, task, None, 0.0, 0.0, 0, DEFAULT_STEPS)
+        yield from analyse_source(parts, visit, task, None, 0.0, 0.0, 0, DEFAULT_STEPS)
 
     parts.work(page.load(arrive, parts.visit, parts.status.outputs, **EVERY), "analyse", work)
 
 
-def analyse(
-    parts: Parts,
+def analyse_source(
+    parts: PageController,
     visit: ProsodyVisit,
     task: Task,
     path: str | None,
@@ -163,9 +163,9 @@ def analyse(
     if wanted is not None:
         sampling, number = wanted.sampling, wanted.seed
 
-    def open_bench(watch: Watch) -> Bench:
+    def open_bench(watch: CallProgress) -> EditingSession:
         statistics = None if wanted is None else wanted.statistics
-        return Bench.open(engine, original, sampling, number, watch, statistics)
+        return EditingSession.open(engine, original, sampling, number, watch, statistics)
 
     bench = yield from parts.progress(reported(task.run, open_bench), "Saying it again")
     note = _source_note(original)

@@ -12,7 +12,7 @@ NOTHING: Updates = gr.skip()  # the page stays as it is
 
 
 @dataclass(frozen=True)
-class Status:
+class StatusLine:
     """The widgets."""
 
     note: gr.HTML
@@ -40,9 +40,9 @@ class Status:
         return self.say(note) | {self.cancel: gr.update(visible=False)}
 
 
-def build_status() -> Status:
+def build_status() -> StatusLine:
     """Lay it out; it stays in sight at the window's lower edge."""
     with gr.Row(elem_id="prosody-status", equal_height=True):
         note = gr.HTML("", elem_id="prosody-note", min_width=200)
         cancel = gr.Button("Cancel", visible=False, size="sm", elem_id="cancel", min_width=90)
-    return Status(note, cancel)
+    return StatusLine(note, cancel)

@@ -16,7 +16,7 @@ from undertone.engine import UndertoneError
 from undertone.engine.prosody import Cancelled
 
 if TYPE_CHECKING:
-    from undertone.app.prosody.controller import Parts
+    from undertone.app.prosody.controller import PageController
 
 Work = Callable[..., Iterator[Updates]]
 CANCELLED = Note("quiet", "Cancelled. What you hear and see is what was there before.")
@@ -25,25 +25,25 @@ FROM_SHOWN: tuple[Kind, ...] = ("audition", "draw", "second", "continue")  # the
 log = logging.getLogger(__name__)
 
 
-def run(parts: "Parts", visit: ProsodyVisit, kind: Kind, work: Work, *values: Any) -> Iterator[Updates]:
+def run_task(parts: "PageController", visit: ProsodyVisit, kind: Kind, work: Work, *values: Any) -> Iterator[Updates]:
     """Work for the visitor's task, unless it was replaced, cancelled or taken while this waited.
 
     Where nothing is under way then, the page is shown as it is: an answer that came late may have said otherwise.
     """
     task = visit.taken(kind)
     if task is not None and task.run.start():
-        yield from guarded(parts, visit, task, _whole(parts, visit, task, work(visit, task, *values)))
+        yield from guard_task(parts, visit, task, _whole(parts, visit, task, work(visit, task, *values)))
     elif not visit.under_way:
         yield parts.settled(visit)
 
 
-def _whole(parts: "Parts", visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
+def _whole(parts: "PageController", visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
     if task.kind in FROM_SHOWN:
         yield from parts.catch_up(visit, task)
     yield from work
 
 
-def guarded(parts: "Parts", visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
+def guard_task(parts: "PageController", visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
     """Pass on what the work for a task shows; errors become notes, and the task's run ends with it."""
     try:
         yield from work
@@ -58,7 +58,7 @@ def guarded(parts: "Parts", visit: ProsodyVisit, task: Task, work: Iterator[Upda
         visit.finish(task.run)
 
 
-def _given_up(parts: "Parts", visit: ProsodyVisit, task: Task, note: Note) -> Iterator[Updates]:
+def _given_up(parts: "PageController", visit: ProsodyVisit, task: Task, note: Note) -> Iterator[Updates]:
     """Show the page as it was before, unless something newer is on its way, which says so itself."""
     with visit.lock:
         if visit.task is not task:
@@ -69,7 +69,7 @@ def _given_up(parts: "Parts", visit: ProsodyVisit, task: Task, note: Note) -> It
     yield updates
 
 
-def bind_cancel(parts: "Parts") -> None:
+def bind_cancel(parts: "PageController") -> None:
     """Cancel stops whatever runs; what can be heard and seen stays, and the cards go back to it."""
 
     def stop(visit: ProsodyVisit) -> Updates:

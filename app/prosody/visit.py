@@ -4,9 +4,9 @@ import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
-from undertone.app.handover import HandedTake
-from undertone.app.prosody.edit_state import Arrangement
-from undertone.app.prosody.editing_session import Bench
+from undertone.app.prosody.edit_state import EditState
+from undertone.app.prosody.editing_session import EditingSession
+from undertone.app.shared.handover import HandedTake
 from undertone.app.shared.visitor import ClipHolder, Run, Visitor
 from undertone.app.shared.widgets import Note
 from undertone.engine.prosody import EditedTake, ProsodySettings
@@ -27,7 +27,7 @@ class Task:
 
     kind: Kind
     run: Run
-    arrangement: Arrangement | None = None
+    arrangement: EditState | None = None
     token: int = 0
     card: str = ""
 
@@ -50,7 +50,7 @@ class ProsodyVisit(Visitor):
 
     source: ClipHolder = field(default_factory=ClipHolder)
     second: ClipHolder = field(default_factory=ClipHolder)
-    bench: Bench | None = None
+    bench: EditingSession | None = None
     task: Task | None = None
     handed: HandedTake | None = None
     wanted: ProsodySettings | None = None
@@ -59,13 +59,13 @@ class ProsodyVisit(Visitor):
     sequence: int = 0
     said: Note | None = None
     is_shown: bool = False
-    heard: Arrangement | None = None
-    seen: Arrangement | None = None
+    heard: EditState | None = None
+    seen: EditState | None = None
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()  # no field: Gradio copies the fields of a state's first value
 
-    def start(self, kind: Kind, arrangement: Arrangement | None = None, token: int = 0, card: str = "") -> None:
+    def start(self, kind: Kind, arrangement: EditState | None = None, token: int = 0, card: str = "") -> None:
         """Begin a run; the one before is told to stop."""
         with self.lock:
             self.said = None
@@ -94,7 +94,7 @@ class ProsodyVisit(Visitor):
         self.serial += 1
         return self.serial
 
-    def put(self, bench: Bench) -> None:
+    def put(self, bench: EditingSession) -> None:
         """Work on something else."""
         bench.number = self.next_serial()
         self.bench, self.takes, self.blind = bench, [], None

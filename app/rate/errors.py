@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from undertone.app.server.threads import OwnThreads
-from undertone.app.shared.plain_page import SAFE_HEADERS
+from undertone.app.asgi.plain_page import SAFE_HEADERS
+from undertone.app.asgi.threads import OwnThreads
 from undertone.studies.design import DesignError
 from undertone.studies.sessions import SessionError
 from undertone.studies.store import StoreError

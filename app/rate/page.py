@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi.responses import HTMLResponse
 
-from undertone.app.shared.plain_page import plain_page
+from undertone.app.asgi.plain_page import plain_page
 
 _FOLDER = Path(__file__).parent
 SCRIPTS = ("elements.js", "server.js", "player.js", "forms.js", "clips.js", "page.js")  # in this order, one scope

@@ -11,11 +11,11 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import BaseModel, ConfigDict, Field
 
+from undertone.app.asgi.client_address import address_of
+from undertone.app.asgi.plain_page import SAFE_HEADERS
 from undertone.app.rate.errors import RaterRoute
 from undertone.app.rate.page import rate_page
-from undertone.app.server.client_address import address_of
-from undertone.app.shared.plain_page import SAFE_HEADERS
-from undertone.studies.sessions import Answer, Playback, SessionError, Sessions, visitor_of
+from undertone.studies.sessions import Playback, SessionError, Sessions, TrialAnswer, arrival_of
 
 API = "/rate/api"
 LIMIT_OF_SESSION = "30/second;600/minute"
@@ -27,7 +27,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Begin(_Body):
+class BeginBody(_Body):
     """The link that somebody followed: `query` may hold the panel's id; a retry repeats the `nonce`."""
 
     study: str = Field(max_length=64)
@@ -35,13 +35,13 @@ class Begin(_Body):
     nonce: str = Field(default="", pattern=r"^[A-Za-z0-9-]{16,64}$|^$")
 
 
-class Resume(_Body):
+class ResumeBody(_Body):
     """A code from another device."""
 
     code: str = Field(max_length=64)
 
 
-class Heard(_Body):
+class PlaybackBody(_Body):
     """What was played of a clip."""
 
     trial: str = Field(max_length=64)
@@ -54,7 +54,7 @@ class Heard(_Body):
         return Playback(self.listened, self.plays, self.hidden_seconds)
 
 
-class Rated(Heard):
+class RatingBody(PlaybackBody):
     """One answer on one scale."""
 
     scale: str = Field(max_length=64)
@@ -62,7 +62,7 @@ class Rated(Heard):
     nonce: str = Field(min_length=8, max_length=64)
 
 
-class Finish(_Body):
+class FinishBody(_Body):
     """A clip that is done."""
 
     trial: str = Field(max_length=64)
@@ -108,15 +108,15 @@ def rate_router(
         return rate_page()
 
     @api.post("/begin")
-    def begin(body: Begin, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:
+    def begin(body: BeginBody, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:
         address = address_of(request)
         hit(of_beginning, "begin", address)
-        visitor = visitor_of(body.query, user_agent, body.nonce, address)
+        visitor = arrival_of(body.query, user_agent, body.nonce, address)
         token, view = sessions.begin(body.study, visitor, clock())
         return _json({"token": token, "view": view})
 
     @api.post("/resume")
-    def resume(body: Resume, request: Request) -> Response:
+    def resume(body: ResumeBody, request: Request) -> Response:
         hit(of_codes, "resume", address_of(request))
         token, view = sessions.resume(body.code, clock())
         return _json({"token": token, "view": view})
@@ -130,17 +130,17 @@ def rate_router(
         return _json(sessions.answer(token, body, clock()))
 
     @api.post("/heard")
-    def heard(token: Token, body: Heard) -> Response:
+    def heard(token: Token, body: PlaybackBody) -> Response:
         sessions.heard(token, body.trial, body.playback, clock())
         return _json({"noted": True})
 
     @api.post("/rating")
-    def rating(token: Token, body: Rated) -> Response:
-        given = Answer(body.trial, body.scale, body.value, body.nonce, body.playback)
+    def rating(token: Token, body: RatingBody) -> Response:
+        given = TrialAnswer(body.trial, body.scale, body.value, body.nonce, body.playback)
         return _json(sessions.rate(token, given, clock()))
 
     @api.post("/finish")
-    def finish(token: Token, body: Finish) -> Response:
+    def finish(token: Token, body: FinishBody) -> Response:
         return _json(sessions.finish_trial(token, body.trial, clock()))
 
     @api.get("/audio/{sound}")

@@ -22,7 +22,7 @@ class NotAllowedError(UndertoneError):
 
 
 @dataclass(frozen=True)
-class Desk:
+class ResultsAccess:
     """Shared by all visitors of the page.
 
     Attributes:

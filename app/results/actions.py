@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from undertone.app.auth.sign_in import Admin
-from undertone.app.results.access import Desk, NotAllowedError
+from undertone.app.results.access import NotAllowedError, ResultsAccess
 from undertone.engine.validation import checked
 from undertone.engine.yaml_text import YamlError, parse_yaml
 from undertone.studies.build.lifecycle import make_study, set_status, status_of
@@ -18,7 +18,7 @@ PATH_KEYS = ("folder", "audio", "instruction", "bundle")
 Progress = Callable[[int, int, str], None]
 
 
-def save_draft(desk: Desk, admin: Admin, text: str) -> str:
+def save_draft(desk: ResultsAccess, admin: Admin, text: str) -> str:
     """Store a study file that was written on the page; returns what happened.
 
     Raises:
@@ -38,14 +38,14 @@ def save_draft(desk: Desk, admin: Admin, text: str) -> str:
     return f"Draft {study.name!r} is saved. Put its sounds under {sources}, then build it."
 
 
-def sources_folder(desk: Desk) -> Path:
+def sources_folder(desk: ResultsAccess) -> Path:
     """Return where studies that are written on the page find their sounds."""
     folder = desk.places.data / "sources"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def build(desk: Desk, admin: Admin, name: str, progress: Progress) -> str:
+def build_named(desk: ResultsAccess, admin: Admin, name: str, progress: Progress) -> str:
     """Render, level and check every sound of a study."""
     from undertone.studies.build.pipeline import build_study
 
@@ -56,7 +56,7 @@ def build(desk: Desk, admin: Admin, name: str, progress: Progress) -> str:
     return f"Built {sounds}: {made.seconds / 60:.1f} min at {made.loudness_lufs:.1f} LUFS.{lowered}"
 
 
-def change_status(desk: Desk, admin: Admin, name: str, status: Literal["open", "paused", "closed"]) -> str:
+def change_status(desk: ResultsAccess, admin: Admin, name: str, status: Literal["open", "paused", "closed"]) -> str:
     """Open, pause or close a study."""
     set_status(desk.db, name, status, desk.places, actor=admin.name)
     return {
@@ -66,26 +66,26 @@ def change_status(desk: Desk, admin: Admin, name: str, status: Literal["open", "
     }[status]
 
 
-def make_report(desk: Desk, admin: Admin, name: str) -> Path:
+def make_report(desk: ResultsAccess, admin: Admin, name: str) -> Path:
     """Write the report into a folder of its own and return the file; readers may have it too."""
-    from undertone.studies.analysis.report import report
+    from undertone.studies.analysis.report import study_report
 
-    path = report(desk.db, name, desk.downloads.new_folder())
+    path = study_report(desk.db, name, desk.downloads.new_folder())
     _log(desk.db, "study.reported", admin, None, study=name)
     return path
 
 
-def make_export(desk: Desk, admin: Admin, name: str) -> Path:
+def make_export(desk: ResultsAccess, admin: Admin, name: str) -> Path:
     """Write the export into a folder of its own; returns a zip of it."""
-    from undertone.studies.analysis.export import export
+    from undertone.studies.analysis.export import export_study
 
     folder = desk.downloads.new_folder()
-    done = export(desk.db, name, folder / f"{name}-export")
+    done = export_study(desk.db, name, folder / f"{name}-export")
     _log(desk.db, "study.exported", admin, None, study=name, ratings=done.ratings)
     return Path(shutil.make_archive(str(done.folder), "zip", done.folder))
 
 
-def make_people(desk: Desk, admin: Admin, name: str) -> Path:
+def make_people(desk: ResultsAccess, admin: Admin, name: str) -> Path:
     """Write who took part into a folder of its own and return a zip of it; it is kept apart from the export."""
     from undertone.studies.analysis.people_files import write_people
 
@@ -94,7 +94,7 @@ def make_people(desk: Desk, admin: Admin, name: str) -> Path:
     return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
-def forget(desk: Desk, admin: Admin, name: str, sure: bool) -> str:
+def forget_person(desk: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
     """Delete panel ids, codes and questionnaires of a closed study; its ratings stay.
 
     Raises:
@@ -110,7 +110,7 @@ def forget(desk: Desk, admin: Admin, name: str, sure: bool) -> str:
     return f"{done.people} people of {done.sessions} sessions are forgotten, here and in all copies. The ratings stay."
 
 
-def withdraw(desk: Desk, admin: Admin, name: str, who: str, sure: bool) -> str:
+def withdraw_rater(desk: ResultsAccess, admin: Admin, name: str, who: str, sure: bool) -> str:
     """Delete everything that a person gave.
 
     Raises:
@@ -129,7 +129,7 @@ def withdraw(desk: Desk, admin: Admin, name: str, who: str, sure: bool) -> str:
     return f"{done.ratings} ratings of {done.sessions} sessions are deleted, in the database and in its copies."
 
 
-def take_snapshot(desk: Desk, admin: Admin) -> str:
+def take_snapshot(desk: ResultsAccess, admin: Admin) -> str:
     """Copy the whole database into the folder of snapshots."""
     from undertone.studies.store.backup import snapshot
 
@@ -138,7 +138,7 @@ def take_snapshot(desk: Desk, admin: Admin) -> str:
     return f"Snapshot {path.name} is taken and checked."
 
 
-def restore_copy(desk: Desk, admin: Admin, _: str = "") -> Path:
+def restore_copy(desk: ResultsAccess, admin: Admin, _: str = "") -> Path:
     """Restore the newest snapshot and the log after it, as a database file that is checked and whole.
 
     The running database stays as it is; nobody could be signed in to one that is being replaced. A server that is

@@ -5,7 +5,7 @@ from html import escape
 import gradio as gr
 from sqlalchemy import select
 
-from undertone.app.results.access import Desk
+from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import CLIP
 from undertone.app.shared.widgets import QUIET, Note
 from undertone.engine.errors import UndertoneError
@@ -15,7 +15,7 @@ from undertone.studies.store.tables import Prompt, Stimulus, System
 OTHERS = "Training, traps and checks"
 
 
-def build_clips(desk: Desk, study: gr.Dropdown) -> None:
+def build_clips(desk: ResultsAccess, study: gr.Dropdown) -> None:
     """Lay the tab out and bind it to the chosen study."""
     prompt = gr.Dropdown([], label="Prompt", elem_id="results-prompt")
     heard = gr.HTML("", elem_id="results-clips")
@@ -40,7 +40,7 @@ def build_clips(desk: Desk, study: gr.Dropdown) -> None:
     prompt.input(clips, [study, prompt], heard, **QUIET)
 
 
-def prompt_names(desk: Desk, name: str | None) -> list[str]:
+def prompt_names(desk: ResultsAccess, name: str | None) -> list[str]:
     """Return the prompts of a study, and last what belongs to none where there is such."""
     if not name:
         return []
@@ -51,7 +51,7 @@ def prompt_names(desk: Desk, name: str | None) -> list[str]:
         return [*names, OTHERS] if transaction.scalar(query) else names
 
 
-def clips_html(desk: Desk, name: str | None, prompt: str | None) -> str:
+def clips_html(desk: ResultsAccess, name: str | None, prompt: str | None) -> str:
     """Return a list of players, one for each clip of a prompt."""
     if not name or not prompt:
         return Note("quiet", "There are no clips yet. Build the study's sounds first.").html()

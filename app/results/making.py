@@ -8,18 +8,18 @@ from typing import Any
 import gradio as gr
 
 from undertone.app.auth.sign_in import Admin
-from undertone.app.results.access import Desk
+from undertone.app.results.access import ResultsAccess
 from undertone.app.results.downloads import ready_html
 from undertone.app.shared.widgets import Note
 from undertone.engine.errors import UndertoneError
 from undertone.studies.store.tables import AdminRole
 
-Make = Callable[[Desk, Admin, str], Path]
+Make = Callable[[ResultsAccess, Admin, str], Path]
 logger = logging.getLogger(__name__)
 
 
 def made_for(
-    desk: Desk, button: gr.Button, study: gr.Dropdown | None, note: gr.HTML, make: Make, role: AdminRole
+    desk: ResultsAccess, button: gr.Button, study: gr.Dropdown | None, note: gr.HTML, make: Make, role: AdminRole
 ) -> None:
     """Bind a button.
 

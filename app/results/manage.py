@@ -8,7 +8,7 @@ import gradio as gr
 
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results import actions
-from undertone.app.results.access import Desk
+from undertone.app.results.access import ResultsAccess
 from undertone.app.results.making import made_for
 from undertone.app.shared.widgets import AWAY, QUIET, Note, shown
 from undertone.engine.errors import UndertoneError
@@ -31,7 +31,7 @@ RESTORE_HINT = (
 )
 
 
-def build_manage(desk: Desk, study: gr.Dropdown) -> Manage:
+def build_manage(desk: ResultsAccess, study: gr.Dropdown) -> Manage:
     """Widgets and bindings."""
     changed = gr.State(0)
     note = gr.HTML("", elem_id="results-done")
@@ -52,7 +52,7 @@ def build_manage(desk: Desk, study: gr.Dropdown) -> Manage:
     return Manage(changed)
 
 
-def _build_steps(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_steps(desk: ResultsAccess, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
     gr.HTML('<h3 class="results-head">The chosen study</h3>')
     with gr.Row(elem_classes="results-actions"):
         build = gr.Button("Build its sounds", elem_id="results-build")
@@ -69,7 +69,7 @@ def _build_steps(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callabl
         def show(done: int, total: int, what: str) -> None:
             progress((done, total), desc=what, unit="clips")
 
-        return step(request, count, lambda admin: actions.build(desk, admin, chosen_study(name), show))
+        return step(request, count, lambda admin: actions.build_named(desk, admin, chosen_study(name), show))
 
     def to(status: Literal["open", "paused", "closed"]) -> Callable[..., Any]:
         def change(name: str | None, count: int, request: gr.Request) -> Any:
@@ -87,7 +87,7 @@ def _build_steps(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callabl
     study.change(lambda: shown(False), None, closing, **QUIET)
 
 
-def _asking(desk: Desk) -> Callable[..., Any]:
+def _asking(desk: ResultsAccess) -> Callable[..., Any]:
     """Return the handler that asks before a study is closed, and says what closing does."""
 
     def ask(name: str | None, request: gr.Request) -> Any:
@@ -104,7 +104,7 @@ def _asking(desk: Desk) -> Callable[..., Any]:
     return ask
 
 
-def _build_files(desk: Desk, study: gr.Dropdown) -> None:
+def _build_files(desk: ResultsAccess, study: gr.Dropdown) -> None:
     with gr.Row(elem_classes="results-actions"):
         export = gr.Button("Make the export", elem_id="results-export")
     file = gr.HTML("", elem_id="results-export-file")
@@ -112,7 +112,7 @@ def _build_files(desk: Desk, study: gr.Dropdown) -> None:
     study.change(lambda: "", None, file, **QUIET)  # it is of another study
 
 
-def _build_new(desk: Desk, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_new(desk: ResultsAccess, after: list[Any], step: Callable[..., Any]) -> None:
     with gr.Accordion("New study", open=False, elem_id="results-new"):
         template = gr.Dropdown(template_names(), value=None, label="Begin with a template", elem_id="results-template")
         text = gr.Textbox("", lines=16, label="Study file (YAML)", elem_id="results-yaml", max_lines=40)
@@ -132,7 +132,7 @@ def _build_new(desk: Desk, after: list[Any], step: Callable[..., Any]) -> None:
     save.click(saved, [text, after[1]], after, **QUIET)
 
 
-def _build_care(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_care(desk: ResultsAccess, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
     with gr.Accordion("Withdraw a person's data", open=False, elem_id="results-withdraw-panel"):
         who = gr.Textbox("", label="Panel id, resume code, session or participant id", elem_id="results-who")
         sure = gr.Checkbox(False, label="Delete everything that this person gave. It cannot be undone.")
@@ -146,7 +146,9 @@ def _build_care(desk: Desk, study: gr.Dropdown, after: list[Any], step: Callable
     made_for(desk, restore, None, file, actions.restore_copy, "admin")
 
     def withdrew(name: str | None, person: str, ticked: bool, count: int, request: gr.Request) -> Any:
-        return step(request, count, lambda admin: actions.withdraw(desk, admin, chosen_study(name), person, ticked))
+        return step(
+            request, count, lambda admin: actions.withdraw_rater(desk, admin, chosen_study(name), person, ticked)
+        )
 
     def copied(count: int, request: gr.Request) -> Any:
         return step(request, count, lambda admin: actions.take_snapshot(desk, admin))

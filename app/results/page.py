@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from undertone.app.results import actions, views
-from undertone.app.results.access import Desk
+from undertone.app.results.access import ResultsAccess
 from undertone.app.results.clips import build_clips
 from undertone.app.results.making import made_for
 from undertone.app.results.manage import build_manage
@@ -38,7 +38,7 @@ class Overview:
         return [self.summary, self.cells, self.rules, self.sessions]
 
 
-def build(desk: Desk, page: gr.Blocks) -> None:
+def build_results_page(desk: ResultsAccess, page: gr.Blocks) -> None:
     """Build everything below the page's header.
 
     Args:
@@ -86,7 +86,7 @@ def build(desk: Desk, page: gr.Blocks) -> None:
                 gr.update(choices=scales, value=scales[0] if scales else None),
                 "",
                 *views.live(desk, chosen),
-                views.log(desk, chosen),
+                views.log_view(desk, chosen),
                 gr.update(visible=who.role == "admin"),
                 gr.update(visible=who.role == "admin"),
             ]
@@ -143,7 +143,7 @@ def _build_scores() -> list[Any]:
     return [note, scores, score_table, differences, difference_table, answers, agreement]
 
 
-def _build_plan(desk: Desk, study: gr.Dropdown, scale: gr.Radio) -> None:
+def _build_plan(desk: ResultsAccess, study: gr.Dropdown, scale: gr.Radio) -> None:
     """Build the step that says how many raters and prompts the next study needs."""
     with gr.Row(elem_classes="results-plan"):
         half_width = gr.Number(0.1, label="Half-width wanted", minimum=0.01, maximum=2, step=0.01, min_width=140)

@@ -7,7 +7,7 @@ import gradio as gr
 
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results import actions, tables
-from undertone.app.results.access import Desk
+from undertone.app.results.access import ResultsAccess
 from undertone.app.results.making import made_for
 from undertone.app.results.manage import chosen_study
 from undertone.app.shared.widgets import QUIET, Note
@@ -20,7 +20,7 @@ HINT = (
 )
 
 
-def build_people(desk: Desk, study: gr.Dropdown) -> None:
+def build_people(desk: ResultsAccess, study: gr.Dropdown) -> None:
     """Lay the tab out and bind its buttons."""
     gr.HTML(f'<p class="hint">{HINT}</p>')
     with gr.Row(elem_classes="results-actions"):
@@ -46,14 +46,16 @@ def build_people(desk: Desk, study: gr.Dropdown) -> None:
             return Note("problem", str(error)).html()
 
     def checks(name: str | None, typed: str, request: gr.Request) -> str:
-        return answered(request, lambda _: tables.people(check_code(desk.db, chosen_study(name), typed), typed.strip()))
+        return answered(
+            request, lambda _: tables.people_table(check_code(desk.db, chosen_study(name), typed), typed.strip())
+        )
 
     def shows(name: str | None, request: gr.Request) -> str:
         return answered(request, lambda _: _everybody(desk, chosen_study(name)))
 
     def forgets(name: str | None, ticked: bool, request: gr.Request) -> str:
         def done(admin: Admin) -> str:
-            return Note("good", actions.forget(desk, admin, chosen_study(name), ticked)).html()
+            return Note("good", actions.forget_person(desk, admin, chosen_study(name), ticked)).html()
 
         return answered(request, done)
 
@@ -65,8 +67,8 @@ def build_people(desk: Desk, study: gr.Dropdown) -> None:
     study.change(lambda: [""] * len(results), None, results, **QUIET)  # they are of another study
 
 
-def _everybody(desk: Desk, name: str) -> str:
+def _everybody(desk: ResultsAccess, name: str) -> str:
     found = people_of(desk.db, name)
     if not found:
         return Note("quiet", "Nobody has taken part yet.").html()
-    return tables.people(found, f"Everybody who took part in {name}") + tables.questionnaires(found)
+    return tables.people_table(found, f"Everybody who took part in {name}") + tables.questionnaires_table(found)

@@ -8,7 +8,7 @@ from gradio.components.plot import PlotData
 
 from undertone.studies.analysis.figures import shade
 from undertone.studies.analysis.ratings_frame import StudyData
-from undertone.studies.analysis.report import limits
+from undertone.studies.analysis.report import axis_limits
 from undertone.studies.analysis.results import ScaleResults
 
 ACCENT = "#0f766e"
@@ -26,7 +26,7 @@ def to_plot(figure: go.Figure) -> PlotData:
 
 def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:
     """Draw mean opinion scores, or preferences in an A/B study."""
-    low, high = limits(data, found)
+    low, high = axis_limits(data, found)
     if found.preferences:
         rows = [
             (f"{pair.first} or {pair.second}", pair.preference.value, pair.preference.low, pair.preference.high)

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
-from undertone.app.results.access import Desk
+from undertone.app.asgi.plain_page import problem_page
+from undertone.app.results.access import ResultsAccess
 from undertone.app.results.downloads import DOWNLOAD
-from undertone.app.shared.plain_page import problem_page
 from undertone.studies.store.tables import Stimulus
 
 CLIP = "/results/clip"
@@ -20,7 +20,7 @@ _PRIVATE = {
 }
 
 
-def results_router(desk: Desk) -> APIRouter:
+def results_router(desk: ResultsAccess) -> APIRouter:
     """Return the routes; include them before the page is mounted at "/results".
 
     Args:
@@ -47,7 +47,7 @@ def results_router(desk: Desk) -> APIRouter:
     return router
 
 
-def _sound(desk: Desk, stimulus_id: str) -> Path:
+def _sound(desk: ResultsAccess, stimulus_id: str) -> Path:
     """Return the file of a clip. Raises HTTPException 404 where there is none."""
     if stimulus_id.isprintable():  # no database takes a NUL
         with desk.db.reading() as transaction:

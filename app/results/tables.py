@@ -6,9 +6,9 @@ from html import escape
 from typing import Any
 
 from undertone.studies.analysis.people import PersonSession
-from undertone.studies.analysis.power import Plan
+from undertone.studies.analysis.power import PowerPlan
 from undertone.studies.analysis.preferences import Preferences
-from undertone.studies.analysis.progress import Cells, LogEntry, Watch
+from undertone.studies.analysis.progress import LogEntry, RatingCounts, StudyProgress
 from undertone.studies.analysis.report import interval_text, number, p_text
 from undertone.studies.analysis.results import ScaleResults
 
@@ -53,7 +53,7 @@ def table(
     )
 
 
-def cells(found: Cells) -> str:
+def cells(found: RatingCounts) -> str:
     """Return how full each clip is: prompts down, systems across, each with its numbers."""
     if not found.systems or not found.prompts:
         return '<p class="hint">The study has no clips yet. Build its sounds first.</p>'
@@ -70,13 +70,13 @@ def cells(found: Cells) -> str:
     )
 
 
-def _cell(found: Cells, system: int, prompt: int) -> str:
+def _cell(found: RatingCounts, system: int, prompt: int) -> str:
     accepted, waiting = int(found.accepted[system, prompt]), int(found.waiting[system, prompt])
     kind = "is-full" if accepted >= found.wanted else "is-part" if accepted else "is-none"
     return f'<td class="{kind}">{accepted}{f" +{waiting}" if waiting else ""}</td>'
 
 
-def people(found: Sequence[PersonSession], caption: str) -> str:
+def people_table(found: Sequence[PersonSession], caption: str) -> str:
     """Return the sessions of people, with what is needed to pay them."""
     rows = [
         (
@@ -93,7 +93,7 @@ def people(found: Sequence[PersonSession], caption: str) -> str:
     return table(caption, head, rows, kind="results-words")
 
 
-def questionnaires(found: Sequence[PersonSession]) -> str:
+def questionnaires_table(found: Sequence[PersonSession]) -> str:
     """Return every answer of a questionnaire."""
     rows = [
         (own.panel_id or own.code or "(plain link)", given.text or f"{given.section}: {given.question}", given.answer)
@@ -105,7 +105,7 @@ def questionnaires(found: Sequence[PersonSession]) -> str:
     return table("Questionnaires", ("who", "question", "answer"), rows, kind="results-words")
 
 
-def overview(seen: Watch) -> str:
+def overview_table(seen: StudyProgress) -> str:
     """Return where a study stands, in a line and a few numbers."""
     status, cells = seen.status, seen.cells
     clips = len(cells.systems) * len(cells.prompts)
@@ -129,7 +129,7 @@ def overview(seen: Watch) -> str:
     )
 
 
-def rules(seen: Watch) -> str:
+def rules_table(seen: StudyProgress) -> str:
     """Pass rates of the screening rules; alarms first, as they may mean that a rule is broken."""
     alarms = "".join(
         f'<p class="note note-problem" role="alert">{escape(rule.alarm)}</p>' for rule in seen.rules if rule.alarm
@@ -149,17 +149,17 @@ def rules(seen: Watch) -> str:
     return alarms + table("Screening: how many pass", head, rows, [bool(rule.alarm) for rule in seen.rules])
 
 
-def sessions(seen: Watch) -> str:
+def sessions_table(seen: StudyProgress) -> str:
     """Return how many sessions are where."""
     counted = sorted(seen.status.sessions.items())
     rows = [(STATE_WORDS.get(state, state.replace("_", " ")), count) for state, count in counted]
     return table("Sessions by state", ("state", "sessions"), rows) if rows else ""
 
 
-def scores(found: ScaleResults) -> str:
+def scores_table(found: ScaleResults) -> str:
     """Return the mean opinion scores of one scale."""
     if found.preferences:
-        return preferences(found.preferences)
+        return preferences_table(found.preferences)
     rows = [
         (
             score.system,
@@ -179,7 +179,7 @@ def scores(found: ScaleResults) -> str:
     return table(f"Mean opinion scores of {whose}", head, rows) + notes
 
 
-def preferences(found: Preferences) -> str:
+def preferences_table(found: Preferences) -> str:
     """Return which of two is preferred in an A/B study."""
     rows = [
         (
@@ -195,7 +195,7 @@ def preferences(found: Preferences) -> str:
     return table("Preferences", head, rows, [bool(pair.different) for pair in found.pairs]) + notes
 
 
-def differences(found: ScaleResults) -> str:
+def differences_table(found: ScaleResults) -> str:
     """Pairs of systems with Holm's correction."""
     if found.preferences:
         return ""
@@ -211,7 +211,7 @@ def differences(found: ScaleResults) -> str:
     return table(f"Differences {found.comparison.method}; bold: different at 5 %", head, rows, strong) + notes
 
 
-def agreement(found: ScaleResults) -> str:
+def agreement_table(found: ScaleResults) -> str:
     """Alpha, and the scores without screening."""
     alpha = found.alpha
     text = alpha.note if alpha.value is None else f"{number(alpha.value)} {interval_text(alpha)}"
@@ -230,7 +230,7 @@ def agreement(found: ScaleResults) -> str:
     )
 
 
-def raters(found: ScaleResults, names: dict[str, str]) -> str:
+def raters_table(found: ScaleResults, names: dict[str, str]) -> str:
     """Return every rater, the least agreeing first."""
     words = {True: "accepted", False: "dropped", None: "not judged"}
     rows = [
@@ -250,7 +250,7 @@ def raters(found: ScaleResults, names: dict[str, str]) -> str:
     return table("Raters against the others of the same clips, the least agreeing first", head, rows)
 
 
-def log(entries: Sequence[LogEntry]) -> str:
+def log_table(entries: Sequence[LogEntry]) -> str:
     """Return the audit log, the newest first."""
     if not entries:
         return '<p class="hint">Nothing has been logged yet.</p>'
@@ -258,7 +258,7 @@ def log(entries: Sequence[LogEntry]) -> str:
     return table("What admins and the server did (UTC)", ("time", "who", "what", "details"), rows)
 
 
-def plan(found: Plan) -> str:
+def plan_table(found: PowerPlan) -> str:
     """Studies that reach a half-width."""
     if found.note:
         return f'<p class="note note-warning">{escape(found.note)}.</p>'

@@ -9,13 +9,13 @@ from typing import Any
 import gradio as gr
 
 from undertone.app.results import plots, tables
-from undertone.app.results.access import Desk
+from undertone.app.results.access import ResultsAccess
 from undertone.app.shared.widgets import Note
 from undertone.engine.errors import UndertoneError
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.load import load_study, study_names
-from undertone.studies.analysis.power import TYPICAL, Goal, plan
-from undertone.studies.analysis.progress import audit_log, watch
+from undertone.studies.analysis.power import TYPICAL, Goal, plan_power
+from undertone.studies.analysis.progress import audit_log, study_progress
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import ScaleResults, analyse_scale
 from undertone.studies.store import Database
@@ -56,26 +56,26 @@ class ScaleView:
         ]
 
 
-def choices(desk: Desk, chosen: str | None) -> tuple[list[str], str | None]:
+def choices(desk: ResultsAccess, chosen: str | None) -> tuple[list[str], str | None]:
     """Return the names of all studies, and which of them to show."""
     names = study_names(desk.db)
     return names, chosen if chosen in names else (names[0] if names else None)
 
 
-def live(desk: Desk, name: str | None) -> tuple[str, str, str, str]:
+def live(desk: ResultsAccess, name: str | None) -> tuple[str, str, str, str]:
     """Return overview, cells, rules and sessions, as they are now."""
     if not name:
         return '<p class="note note-quiet">There is no study yet. An admin makes one under “Manage”.</p>', "", "", ""
-    seen = watch(desk.db, name)
-    return tables.overview(seen), tables.cells(seen.cells), tables.rules(seen), tables.sessions(seen)
+    seen = study_progress(desk.db, name)
+    return tables.overview_table(seen), tables.cells(seen.cells), tables.rules_table(seen), tables.sessions_table(seen)
 
 
-def scale_names(desk: Desk, name: str | None) -> list[str]:
+def scale_names(desk: ResultsAccess, name: str | None) -> list[str]:
     """Scales of a study, in its order."""
     return load_study(desk.db, name).scales if name else []
 
 
-def scale_view(desk: Desk, name: str | None, scale: str | None) -> ScaleView:
+def scale_view(desk: ResultsAccess, name: str | None, scale: str | None) -> ScaleView:
     """Results on one scale; a note where there are none yet."""
     if not name or not scale:
         return _nothing("No study is chosen.")
@@ -87,22 +87,28 @@ def scale_view(desk: Desk, name: str | None, scale: str | None) -> ScaleView:
     return ScaleView(
         note="".join(Note("warning", note).html() for note in found.notes),
         scores=plots.to_plot(plots.score_figure(data, found)),
-        score_table=SCORES_HINT + tables.scores(found),
+        score_table=SCORES_HINT + tables.scores_table(found),
         differences=plots.to_plot(plots.difference_figure(found)) if pairs else None,
-        difference_table=tables.differences(found) + ANSWERS_HEAD,
+        difference_table=tables.differences_table(found) + ANSWERS_HEAD,
         answers=plots.to_plot(plots.answer_figure(found)),
-        agreement=tables.agreement(found),
-        raters=tables.raters(found, anonymous_names(data)),
+        agreement=tables.agreement_table(found),
+        raters=tables.raters_table(found, anonymous_names(data)),
     )
 
 
-def log(desk: Desk, name: str | None) -> str:
+def log_view(desk: ResultsAccess, name: str | None) -> str:
     """Return the audit log of a study and of the installation."""
-    return tables.log(audit_log(desk.db, name))
+    return tables.log_table(audit_log(desk.db, name))
 
 
 def planned(
-    desk: Desk, name: str | None, scale: str | None, half_width: float, systems: float, trials: float, goal: Goal
+    desk: ResultsAccess,
+    name: str | None,
+    scale: str | None,
+    half_width: float,
+    systems: float,
+    trials: float,
+    goal: Goal,
 ) -> str:
     """Studies that reach a half-width, from this study's variance components where it has any."""
     components, source = TYPICAL, "typical values of crowd studies, as this study has too few ratings"
@@ -114,15 +120,15 @@ def planned(
         if found is not None and found.components is not None:
             components, source = found.components, f"the variance components of {name} on {scale}"
     try:
-        result = plan(components, float(half_width or 0), int(systems or 0), int(trials or 0), goal)
+        result = plan_power(components, float(half_width or 0), int(systems or 0), int(trials or 0), goal)
     except UndertoneError as error:
         return Note("problem", str(error)).html()
-    return tables.plan(result) + f'<p class="hint">Planned with {escape(source)}.</p>'
+    return tables.plan_table(result) + f'<p class="hint">Planned with {escape(source)}.</p>'
 
 
 def _fingerprint(db: Database, name: str) -> tuple[int, int, datetime | None]:
     """Changes with every answer and every verdict."""
-    status = watch(db, name)
+    status = study_progress(db, name)
     return status.status.collected, sum(status.status.sessions.values()), status.last_rating_at
 
 

@@ -10,8 +10,8 @@ import anyio
 import httpcore2
 from starlette.types import Message, Receive, Scope, Send
 
-from undertone.app.server.addresses import wait_answer
-from undertone.app.server.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
+from undertone.app.asgi.error_pages import wait_answer
+from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
 
 logger = logging.getLogger(__name__)
 MOST_STREAMS = 400  # at once; a page that is open holds one or two

@@ -16,15 +16,15 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from undertone.app.asgi.error_pages import CanonicalPaths, ErrorPages
+from undertone.app.auth.tickets import Tickets
 from undertone.app.guard.body_limit import BodyLimit
-from undertone.app.laboratory import Laboratory
-from undertone.app.server.addresses import InWords, Slashes
 from undertone.app.server.connections import ConnectionBounds, bounded_protocol
 from undertone.app.server.forwarding import Forwarding
 from undertone.app.server.process import Playground
-from undertone.app.server.results import LateApp, build_results
+from undertone.app.server.results import LazyApp, build_results
 from undertone.app.server.studies_socket import studies_socket_app
-from undertone.app.server.tickets import Tickets
+from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
 RESULTS_PATH = "/results"
@@ -41,7 +41,7 @@ class Front:
     """
 
     studies: FastAPI
-    results: LateApp
+    results: LazyApp
     forwarding: Forwarding
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,15 +60,15 @@ class Front:
         self.results.stop()
 
 
-def front_app(laboratory: Laboratory, playground: Playground, tickets: Tickets) -> tuple[ASGIApp, Front]:
+def front_app(laboratory: StudiesSite, playground: Playground, tickets: Tickets) -> tuple[ASGIApp, Front]:
     """Return the application of the port, and its parts."""
     studies = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
     laboratory.add_to(studies)
-    results = LateApp(lambda: build_results(laboratory), "Results")
+    results = LazyApp(lambda: build_results(laboratory), "Results")
     front = Front(studies, results, Forwarding(playground, tickets))
     studies.mount("/", front.rest)  # last: it takes whatever none of the routes above is for
-    pages = Slashes(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
-    return BodyLimit(InWords(pages)), front
+    pages = CanonicalPaths(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
+    return BodyLimit(ErrorPages(pages)), front
 
 
 class _Server(uvicorn.Server):
@@ -108,7 +108,7 @@ class _PrivateServer(uvicorn.Server):
 
 async def run_front(
     listener: socket.socket,
-    laboratory: Laboratory,
+    laboratory: StudiesSite,
     playground: Playground,
     bounds: ConnectionBounds = ConnectionBounds(),
     behind: Callable[[ASGIApp], ASGIApp] | None = None,

@@ -88,10 +88,10 @@ def _end_with(parent: int) -> None:
 def _serve(settings: PlaygroundSettings, report: Any) -> None:
     import uvicorn
 
-    from undertone.app.application import create_app
-    from undertone.app.context import Context
     from undertone.app.server.studies_client import StudiesClient
+    from undertone.app.shared.context import Context
     from undertone.app.shared.prompt_panel import find_examples
+    from undertone.app.site.application import create_app
     from undertone.engine import Engine, settle_threads
 
     engine = Engine.from_pretrained(settings.bundle, device=settings.device)

@@ -25,7 +25,7 @@ STEADY_SECONDS = 60.0  # after so long a start counts as a good one
 
 
 @dataclass(frozen=True)
-class Patience:
+class SilenceLimits:
     """How long the playground may be silent before it is ended and started again.
 
     Attributes:
@@ -57,7 +57,7 @@ class Playground:
     sockets: Path
     studies_socket: Path
     protected: Sequence[Path]
-    patience: Patience = Patience()
+    patience: SilenceLimits = SilenceLimits()
     address: Path | None = None  # where it answers; None while it does not
     _process: asyncio.subprocess.Process | None = None
     _starts: int = 0

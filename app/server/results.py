@@ -9,8 +9,9 @@ import anyio
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from undertone.app.laboratory import Laboratory, TakeOpinions
-from undertone.app.server.addresses import wait_answer
+from undertone.app.asgi.error_pages import wait_answer
+from undertone.app.shared.take_feedback import TakeFeedback
+from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
 
@@ -19,21 +20,21 @@ logger = logging.getLogger(__name__)
 class ResultsContext:
     """What the page is given: no engine, as this process has none."""
 
-    laboratory: Laboratory
+    laboratory: StudiesSite
     model_name: str | None = None
     examples: tuple[Path, ...] = ()
 
     @property
-    def take_opinions(self) -> TakeOpinions:
+    def take_opinions(self) -> TakeFeedback:
         return self.laboratory
 
     def leave(self, session: str | None) -> None:
         """Do nothing: nothing of a visit is kept here."""
 
 
-def build_results(laboratory: Laboratory) -> FastAPI:
+def build_results(laboratory: StudiesSite) -> FastAPI:
     """Return the application with the Results page; takes seconds, as it loads Gradio."""
-    from undertone.app.application import RESULTS, mount_pages, navigation_of, new_app
+    from undertone.app.site.application import RESULTS, mount_pages, navigation_of, new_app
 
     app = new_app()
     context = ResultsContext(laboratory)
@@ -42,7 +43,7 @@ def build_results(laboratory: Laboratory) -> FastAPI:
 
 
 @dataclass
-class LateApp:
+class LazyApp:
     """An application that is built in a thread; who comes earlier is asked to wait.
 
     Args:

@@ -8,17 +8,17 @@ import httpcore2
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from undertone.app.laboratory import SignInNeededError
+from undertone.app.auth.tickets import TICKET_HEADER
 from undertone.app.server.studies_messages import (
     DRAFT_PATH,
     QUICK_RATING_PATH,
-    Draft,
     Drafted,
+    DraftStudy,
     DraftTake,
-    QuickRating,
+    QuickRatingMessage,
     Refusal,
 )
-from undertone.app.server.tickets import TICKET_HEADER
+from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.engine.errors import UndertoneError
 from undertone.engine.take_settings import TakeSettings
 from undertone.studies.build.takes import TakeSound
@@ -39,7 +39,7 @@ class StudiesClient:
 
     def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:
         """Keep one quick rating. Raises UndertoneError."""
-        self._send(QUICK_RATING_PATH, QuickRating(settings=settings, scale=scale, value=value, visitor=visitor))
+        self._send(QUICK_RATING_PATH, QuickRatingMessage(settings=settings, scale=scale, value=value, visitor=visitor))
 
     def draft(self, takes: Sequence[TakeSound], name: str, request: Request | None) -> str:
         """Make a draft study of takes for the admin behind the request; returns its name. Raises UndertoneError."""
@@ -51,7 +51,7 @@ class StudiesClient:
                 DraftTake(settings=take.settings, samples=b64encode(take.samples), prompt_samples=take.prompt_samples)
                 for take in takes
             ]
-            message = Draft(name=name, ticket=ticket, takes=sent)
+            message = DraftStudy(name=name, ticket=ticket, takes=sent)
         except ValidationError as error:
             raise UndertoneError(f"no study can be made of this: {error.errors()[0]['msg']}.") from error
         return Drafted.model_validate_json(self._send(DRAFT_PATH, message)).name

@@ -20,7 +20,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class QuickRating(_Message):
+class QuickRatingMessage(_Message):
     """One quick rating of a take."""
 
     settings: TakeSettings
@@ -51,7 +51,7 @@ class DraftTake(_Message):
         return TakeSound(self.settings, self.samples, min(self.prompt_samples, len(self.samples) // SAMPLE_BYTES))
 
 
-class Draft(_Message):
+class DraftStudy(_Message):
     """Takes that an admin wants as a draft study; the ticket stands for the admin's sign-in."""
 
     name: Annotated[str, Field(max_length=200)]

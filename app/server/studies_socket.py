@@ -11,24 +11,24 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import BaseModel, ValidationError
 
-from undertone.app.laboratory import SignInNeededError, TakeOpinions
+from undertone.app.auth.tickets import Tickets
 from undertone.app.server.studies_messages import (
     DRAFT_PATH,
     MOST_BYTES,
     QUICK_RATING_PATH,
-    Draft,
     Drafted,
-    QuickRating,
+    DraftStudy,
+    QuickRatingMessage,
     Refusal,
 )
-from undertone.app.server.tickets import Tickets
+from undertone.app.shared.take_feedback import SignInNeededError, TakeFeedback
 from undertone.engine.errors import UndertoneError
 
 LIMIT = parse("300/minute")  # of all visitors together: people press these buttons
 M = TypeVar("M", bound=BaseModel)
 
 
-def studies_socket_app(opinions: TakeOpinions, tickets: Tickets) -> FastAPI:
+def studies_socket_app(opinions: TakeFeedback, tickets: Tickets) -> FastAPI:
     """Return the application for the private socket.
 
     Args:
@@ -55,18 +55,18 @@ def studies_socket_app(opinions: TakeOpinions, tickets: Tickets) -> FastAPI:
 
     @app.post(QUICK_RATING_PATH)
     async def quick_rating(request: Request) -> Response:
-        def keep(given: QuickRating) -> None:
+        def keep(given: QuickRatingMessage) -> None:
             opinions.rate_quickly(given.settings, given.scale, given.value, given.visitor)
 
-        return await answered(request, QuickRating, keep)
+        return await answered(request, QuickRatingMessage, keep)
 
     @app.post(DRAFT_PATH)
     async def draft(request: Request) -> Response:
-        def make(given: Draft) -> Drafted:
+        def make(given: DraftStudy) -> Drafted:
             takes = [take.sound for take in given.takes]
             return Drafted(name=opinions.draft(takes, given.name, tickets.request(given.ticket)))
 
-        return await answered(request, Draft, make)
+        return await answered(request, DraftStudy, make)
 
     return app
 

@@ -22,7 +22,7 @@ def work_folder(parent: Path | None = None) -> Iterator[Path]:
         parent: in which it is made; None is the system's folder for temporary files.
     """
     place = (parent or Path(tempfile.gettempdir())).resolve()
-    sweep(place)
+    remove_left_folders(place)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     try:
         with (folder / LOCK).open("w") as lock:
@@ -32,7 +32,7 @@ def work_folder(parent: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(place: Path) -> list[Path]:
+def remove_left_folders(place: Path) -> list[Path]:
     """Remove the folders that no living server holds, and return them.
 
     Only folders of this user with a lock file of ours are looked at; one without is somebody else's, or is being made.

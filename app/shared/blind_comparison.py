@@ -21,7 +21,7 @@ Sounds = Callable[[Any], Sequence[tuple[str, Path]]]  # what a visit has to comp
 
 
 @dataclass(frozen=True)
-class BlindTest:
+class BlindComparison:
     """The widgets of the comparison."""
 
     drawer: gr.Accordion
@@ -41,7 +41,7 @@ class BlindTest:
         return [self.drawer, self.first, self.second, self.players, self.sounds, self.answers, self.note]
 
 
-def build_blind_test(names: Sequence[str], label: str) -> BlindTest:
+def build_blind_comparison(names: Sequence[str], label: str) -> BlindComparison:
     """Lay the drawer out.
 
     Args:
@@ -66,14 +66,16 @@ def build_blind_test(names: Sequence[str], label: str) -> BlindTest:
             no_difference = gr.Button("No difference", elem_id="prefer-none", min_width=80, size="md")
             prefer_y = gr.Button("Y is better", elem_id="prefer-y", min_width=80, size="md")
         note = gr.HTML(elem_id="blind-note")
-    return BlindTest(drawer, first, second, start, players, sounds, answers, prefer_x, no_difference, prefer_y, note)
+    return BlindComparison(
+        drawer, first, second, start, players, sounds, answers, prefer_x, no_difference, prefer_y, note
+    )
 
 
-def bind_blind_test(blind: BlindTest, visit: gr.State, sounds: Sounds) -> None:
+def bind_blind_comparison(blind: BlindComparison, visit: gr.State, sounds: Sounds) -> None:
     """Bind the blind test's buttons."""
 
     def begin(first: int, second: int, visit: Visitor) -> list[Any]:
-        return start_blind_test(first, second, visit, sounds(visit))
+        return start_blind_comparison(first, second, visit, sounds(visit))
 
     blind.start.click(
         begin,
@@ -85,7 +87,7 @@ def bind_blind_test(blind: BlindTest, visit: gr.State, sounds: Sounds) -> None:
         button.click(_answer(choice), visit, [blind.answers, blind.note], **QUIET)  # type: ignore[arg-type]
 
 
-def start_blind_test(first: int, second: int, visit: Visitor, sounds: Sequence[tuple[str, Path]]) -> list[Any]:
+def start_blind_comparison(first: int, second: int, visit: Visitor, sounds: Sequence[tuple[str, Path]]) -> list[Any]:
     """Draw the order and show the two players."""
     numbers = range(len(sounds))
     if first not in numbers or second not in numbers or first == second:
@@ -95,7 +97,7 @@ def start_blind_test(first: int, second: int, visit: Visitor, sounds: Sequence[t
     return [shown(True), visit.blind.value(), shown(True), note.html()]
 
 
-def answer_blind_test(choice: Choice, visit: Visitor) -> list[Any]:
+def answer_blind_comparison(choice: Choice, visit: Visitor) -> list[Any]:
     """Reveal the order; the answer buttons go away."""
     if visit.blind is None:
         return [shown(False), Note("problem", "Start a comparison first.").html()]
@@ -105,7 +107,7 @@ def answer_blind_test(choice: Choice, visit: Visitor) -> list[Any]:
 
 
 def blind_updates(names: Sequence[str]) -> list[Any]:
-    """Update the drawer to other sounds: one update for each of `BlindTest.outputs`."""
+    """Update the drawer to other sounds: one update for each of `BlindComparison.outputs`."""
     choices, hidden = _choices(names), shown(False)
     return [
         shown(len(names) > 1),
@@ -124,6 +126,6 @@ def _choices(names: Sequence[str]) -> list[tuple[str, int]]:
 
 def _answer(choice: Choice) -> Any:
     def answer(visit: Visitor) -> list[Any]:
-        return answer_blind_test(choice, visit)
+        return answer_blind_comparison(choice, visit)
 
     return answer

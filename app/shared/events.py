@@ -21,10 +21,10 @@ def guard_events(blocks: gr.Blocks) -> None:
     """
     for event in blocks.fns.values():
         if event.fn is not None and event.outputs:
-            event.fn = guarded(event.fn)
+            event.fn = guard_event(event.fn)
 
 
-def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+def guard_event(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the same function, but an update of nothing skips all outputs, and generators yield at least once."""
     if inspect.isasyncgenfunction(function):
         raise TypeError(f"{function.__qualname__} is an asynchronous generator; write it as a plain one.")

@@ -21,7 +21,7 @@ LEAST_HUM_PEAK_DB = 15.0  # above the spectrum beside it, so that no low voice c
 
 
 @dataclass(frozen=True)
-class Background:
+class BackgroundNoise:
     """Levels in dB of full scale; None for what is not there.
 
     Attributes:
@@ -35,17 +35,17 @@ class Background:
     hum_hz: float | None = None
 
 
-def background(waveform: Tensor, sample_rate_hz: int) -> Background:
+def background_noise(waveform: Tensor, sample_rate_hz: int) -> BackgroundNoise:
     """Return what lies under the voice of a recording [samples] of a second or more, its offset removed."""
     samples = resample(waveform, sample_rate_hz).double()
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     if len(frames) < 10:
-        return Background()
+        return BackgroundNoise()
     power = frames.var(1, correction=0)
     quiet = frames[power.argsort()[: max(3, int(QUIETEST_SHARE * len(frames)))]]
     hum_db, hum_hz, peak_db = max(_line(samples, hz) for hz in MAINS_HZ)
     hums = hum_db > LEAST_HUM_DB and peak_db > LEAST_HUM_PEAK_DB
-    return Background(_noise_db(quiet), hum_db if hums else None, hum_hz if hums else None)
+    return BackgroundNoise(_noise_db(quiet), hum_db if hums else None, hum_hz if hums else None)
 
 
 def _noise_db(quiet: Tensor) -> float | None:

@@ -1,7 +1,7 @@
 """Says before anything runs whether a cut will do as a prompt: its level, clipping and silence, in words."""
 
-from undertone.app.shared.noise import background
-from undertone.app.shared.visitor import Clip
+from undertone.app.shared.noise import background_noise
+from undertone.app.shared.visitor import PromptClip
 from undertone.app.shared.widgets import Note
 from undertone.engine import AudioError, AudioLimits, check_prompt
 from undertone.engine.acoustics import level
@@ -12,7 +12,7 @@ CLIPPED_FRACTION = 0.0005
 SILENT_FRACTION = 0.6
 
 
-def check_cut(clip: Clip, start: float, length: float, limits: AudioLimits) -> Note:
+def check_cut(clip: PromptClip, start: float, length: float, limits: AudioLimits) -> Note:
     """Judge the part of a clip that would become the prompt."""
     try:
         part = clip.cut(start, length)
@@ -29,7 +29,7 @@ def check_cut(clip: Clip, start: float, length: float, limits: AudioLimits) -> N
         return Note("warning", f"{share:.0f} % of this part is silence. Move the cut to where you speak.")
     if measured.rms_db < QUIET_DB:
         return Note("warning", f"Quiet: speech at {measured.rms_db:.0f} dB. A closer microphone is better.")
-    heard = background(part, clip.sample_rate_hz)
+    heard = background_noise(part, clip.sample_rate_hz)
     if heard.hum_db is not None:
         return Note(
             "warning",

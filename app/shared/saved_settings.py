@@ -4,14 +4,14 @@ import json
 
 from undertone.engine import Engine, SettingsError, Take, TakeSettings
 from undertone.engine.prosody import ProsodySettings
-from undertone.engine.saved import differences as environment_differences
+from undertone.engine.saved import environment_differences as environment_differences
 from undertone.engine.validation import checked
 
 FRAME_SECONDS = 0.02
 MAX_BYTES = 100_000  # the settings of a take have about 1 kB
 
 
-def read_saved(data: bytes, max_takes: int) -> TakeSettings:
+def read_take_settings(data: bytes, max_takes: int) -> TakeSettings:
     """Read the JSON that "Save the settings" gave.
 
     Raises:
@@ -34,7 +34,7 @@ def read_saved(data: bytes, max_takes: int) -> TakeSettings:
     return saved
 
 
-def differences(saved: TakeSettings | ProsodySettings, engine: Engine) -> list[str]:
+def differences_text(saved: TakeSettings | ProsodySettings, engine: Engine) -> list[str]:
     """Return what differs here from where the sound was made: with any of these the sound may differ too."""
     words = {"bundle": f"model ({saved.bundle_name})", "dtype": "number type"}
     found = environment_differences(saved, engine.bundle, engine.dtype)
@@ -54,7 +54,7 @@ def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
     return f"Take {saved.index + 1} is the saved one again."
 
 
-def saved_cut(saved: TakeSettings) -> tuple[float, float]:
+def take_cut(saved: TakeSettings) -> tuple[float, float]:
     """Start and length in seconds of the prompt in its recording."""
     end = saved.prompt_end_seconds
     if end is None:

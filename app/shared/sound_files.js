@@ -1,6 +1,6 @@
 // Gradio's audio widget takes only files that the browser calls audio/*. Browsers call a recording in .webm, .mp4, .mov or
 // .3gp a video and do not know .caf: such a file is given to the widget as audio, by its name. SOUND_SUFFIXES is what the
-// engine reads, written in front of this script by app/application.py; what is in the file is for the engine to say.
+// engine reads, written in front of this script by app/site/application.py; what is in the file is for the engine to say.
 const suffixOf = (file) => SOUND_SUFFIXES.find((suffix) => file.name.toLowerCase().endsWith(suffix));
 const isMistyped = (file) => Boolean(suffixOf(file)) && !file.type.startsWith("audio/");
 const asAudio = (files) => {

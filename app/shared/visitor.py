@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, Self
 
 from torch import Tensor
 
-from undertone.app.handover import HandedTake
 from undertone.app.shared.blind_pair import BlindPair
+from undertone.app.shared.handover import HandedTake
 from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError, read_audio
 from undertone.engine.audio.reading import cut
 
@@ -24,14 +24,14 @@ class VisitError(UndertoneError):
 
 
 @dataclass(frozen=True)
-class Clip:
+class PromptClip:
     """The visitor's recording as it was read, before any cut."""
 
     waveform: Tensor  # [samples] mono
     sample_rate_hz: int
 
     @classmethod
-    def read(cls, path: str) -> "Clip":
+    def read(cls, path: str) -> "PromptClip":
         """Read a file that the visitor recorded or uploaded. Raises AudioError, which never names the path."""
         if not DECODERS.acquire(timeout=DECODER_SECONDS):
             raise AudioError("too many clips are being read just now. Choose it again in a minute.")
@@ -82,7 +82,7 @@ class ClipHolder:
         wanted_cut: start and length of a saved prompt, until a clip has them.
     """
 
-    clip: Clip | None = None
+    clip: PromptClip | None = None
     clip_error: str | None = None
     clip_path: str | None = None
     wanted_cut: tuple[float, float] | None = None
@@ -93,7 +93,7 @@ class ClipHolder:
         if path is None:
             return
         try:
-            self.clip = Clip.read(path)
+            self.clip = PromptClip.read(path)
         except AudioError as error:
             self.clip_error = str(error)
 

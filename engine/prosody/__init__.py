@@ -9,13 +9,13 @@ from undertone.engine.probe import (
     ProbeReport,
     load_probe,
 )
-from undertone.engine.progress import Cancelled, Watch
-from undertone.engine.prosody.alignment import Alignment, align, transfer_latents, unit_distances
+from undertone.engine.progress import CallProgress, Cancelled
+from undertone.engine.prosody.alignment import FrameAlignment, align, transfer_latents, unit_distances
 from undertone.engine.prosody.edit import DimensionEdit, DirectionEdit, LatentEdit, apply_edit
-from undertone.engine.prosody.morph import Frames, morph_frames
+from undertone.engine.prosody.morph import DecoderFrames, morph_frames
 from undertone.engine.prosody.prior_draws import draw_latents, redraw_latents
 from undertone.engine.prosody.rendering import EditedTake, Rendering
-from undertone.engine.prosody.replay import Recording, replay, replay_take
+from undertone.engine.prosody.replay import SourceRecording, replay_edited, replay_take
 from undertone.engine.prosody.request import reference_statistics
 from undertone.engine.prosody.resynthesis import DRAFT_STEPS, continue_from_edited, draft, morph, resynthesise
 from undertone.engine.prosody.settings import (
@@ -30,15 +30,16 @@ from undertone.engine.prosody.settings import (
 
 __all__ = [
     "DRAFT_STEPS",
-    "Alignment",
+    "CallProgress",
     "Cancelled",
+    "DecoderFrames",
     "DimensionEdit",
     "DimensionProbe",
     "DirectionEdit",
     "DirectionProbe",
     "EditedTake",
     "Effect",
-    "Frames",
+    "FrameAlignment",
     "LatentEdit",
     "LatentSource",
     "LatentStatistics",
@@ -47,12 +48,11 @@ __all__ = [
     "OwnLatents",
     "ProbeReport",
     "ProsodySettings",
-    "Recording",
     "RecordingSettings",
     "RedrawnLatents",
     "Rendering",
+    "SourceRecording",
     "TransferredLatents",
-    "Watch",
     "align",
     "apply_edit",
     "continue_from_edited",
@@ -63,7 +63,7 @@ __all__ = [
     "morph_frames",
     "redraw_latents",
     "reference_statistics",
-    "replay",
+    "replay_edited",
     "replay_take",
     "resynthesise",
     "transfer_latents",

@@ -20,7 +20,7 @@ STRETCH_COST = 0.02
 
 
 @dataclass(frozen=True)
-class Alignment:
+class FrameAlignment:
     """Pairs of frames in rising order, from (0, 0) to the last of both."""
 
     first: Tensor  # int64 [P]
@@ -40,7 +40,7 @@ def unit_distances(engine: Engine) -> Tensor:
     return (distances / off_diagonal.clamp_min(1e-12)).fill_diagonal_(0)
 
 
-def align(first: Tensor, second: Tensor, distances: Tensor | None = None) -> Alignment:
+def align(first: Tensor, second: Tensor, distances: Tensor | None = None) -> FrameAlignment:
     """Dynamic time warping of two token sequences.
 
     Args:
@@ -55,7 +55,7 @@ def align(first: Tensor, second: Tensor, distances: Tensor | None = None) -> Ali
     else:
         costs = distances[first][:, second].double().numpy()
     rows, columns = _path(costs)
-    return Alignment(torch.from_numpy(rows), torch.from_numpy(columns), float(costs[rows, columns].mean()))
+    return FrameAlignment(torch.from_numpy(rows), torch.from_numpy(columns), float(costs[rows, columns].mean()))
 
 
 def transfer_latents(source: Speech, target: Speech, distances: Tensor | None = None) -> Tensor:

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from undertone.engine.bundle import Bundle
 from undertone.engine.decode import TakeDecoder
-from undertone.engine.progress import Watch
+from undertone.engine.progress import CallProgress
 from undertone.engine.sampling import Sampling
 
 Span = tuple[int, int]  # first frame and number of frames
 
 
 @dataclass(frozen=True)
-class Kept:
+class DecodedWindows:
     """What one decoding made, by window."""
 
     bundle: Bundle
@@ -29,7 +29,7 @@ class Kept:
     mels: dict[Span, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)  # tokens, latents, mel
     sounds: dict[Span, tuple[Tensor, Tensor]] = field(default_factory=dict)  # mel, samples
 
-    def serves(self, other: "Kept") -> bool:
+    def serves(self, other: "DecodedWindows") -> bool:
         """Return whether windows of this decoding may stand in another."""
         return (
             self.bundle is other.bundle
@@ -52,11 +52,11 @@ class BlockDecoder(TakeDecoder):
         utterance: Tensor,
         sampling: Sampling,
         seed: int,
-        before: Kept | None = None,
-        watch: Watch = Watch(),
+        before: DecodedWindows | None = None,
+        watch: CallProgress = CallProgress(),
     ) -> None:
         super().__init__(bundle, utterance, sampling, seed, watch)
-        self.kept = Kept(bundle, utterance, sampling, seed, torch.get_num_threads())
+        self.kept = DecodedWindows(bundle, utterance, sampling, seed, torch.get_num_threads())
         self.decoded_frames = 0  # not taken over, the context of blocks included
         self._before = before if before is not None and before.serves(self.kept) else None
         self._num_frames = 0

@@ -12,7 +12,7 @@ from undertone.engine.speech import Speech
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
+class DecoderFrames:
     """What the decoder reads."""
 
     tokens: Tensor  # int64 [T]
@@ -21,7 +21,7 @@ class Frames:
     utterance: Tensor  # [S]
 
     @classmethod
-    def of(cls, speech: Speech) -> "Frames":
+    def of(cls, speech: Speech) -> "DecoderFrames":
         """Return a recording's own frames."""
         return cls(speech.tokens, speech.latents, speech.latents_logstd, speech.utterance)
 
@@ -32,7 +32,7 @@ def morph_frames(
     amount: float,
     distances: Tensor | None = None,
     timing: Literal["between", "first"] = "between",
-) -> Frames:
+) -> DecoderFrames:
     """Return the frames between two recordings.
 
     With timing "between" the ends are the recordings themselves, bit for bit; between them latents, durations and
@@ -48,19 +48,19 @@ def morph_frames(
     if not 0.0 <= amount <= 1.0:
         raise SettingsError(f"amount is {amount:g}; expected 0 (the first recording) to 1 (the second).")
     if amount == 0.0:
-        return Frames.of(first)
+        return DecoderFrames.of(first)
     if timing == "first":
         carried = transfer_latents(second, first, distances)
         latents = carried if amount == 1.0 else torch.lerp(first.latents, carried, amount)
-        return Frames(first.tokens, latents, None, first.utterance)
+        return DecoderFrames(first.tokens, latents, None, first.utterance)
     if amount == 1.0:
-        return Frames.of(second)
+        return DecoderFrames.of(second)
     pairs = align(first.tokens, second.tokens, distances)
     times = (1 - amount) * pairs.first + amount * pairs.second
     num_frames = round(float((1 - amount) * first.num_frames + amount * second.num_frames))
     at = torch.searchsorted(times.double(), torch.arange(num_frames, dtype=torch.float64)).clamp_max(len(times) - 1)
     here, there = pairs.first[at], pairs.second[at]
-    return Frames(
+    return DecoderFrames(
         tokens=first.tokens[here] if amount <= 0.5 else second.tokens[there],
         latents=torch.lerp(first.latents[here], second.latents[there], amount),
         latents_logstd=None,

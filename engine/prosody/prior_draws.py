@@ -9,7 +9,7 @@ from torch import Tensor
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
 from undertone.engine.noise import SeededNoise
-from undertone.engine.progress import Watch
+from undertone.engine.progress import CallProgress
 from undertone.engine.sampling import Sampling
 from undertone.engine.speech import Speech, owned
 from undertone.engine.take_settings import MAX_SEED, MAX_TAKES
@@ -21,7 +21,7 @@ def redraw_latents(
     seed: int = 0,
     latent_temperature: float = Sampling().latent_temperature,
     num_draws: int = 1,
-    watch: Watch = Watch(),
+    watch: CallProgress = CallProgress(),
 ) -> list[Tensor]:
     """Return other deliveries of the same tokens, as the model would draw them; see `draw_latents`."""
     return draw_latents(engine, speech.tokens, seed, latent_temperature, num_draws, watch)
@@ -34,7 +34,7 @@ def draw_latents(
     seed: int = 0,
     latent_temperature: float = Sampling().latent_temperature,
     num_draws: int = 1,
-    watch: Watch = Watch(),
+    watch: CallProgress = CallProgress(),
 ) -> list[Tensor]:
     """Draw latents for tokens int64 [T], every frame given the tokens and the latents drawn so far, without a prompt.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from undertone.engine.prosody.cached_decoding import Kept
+from undertone.engine.prosody.cached_decoding import DecodedWindows
 from undertone.engine.prosody.settings import ProsodySettings
 from undertone.engine.saved import save_sound
 from undertone.engine.speech import Speech
@@ -19,7 +19,9 @@ class Rendering:
     speech: Speech  # tokens, edited latents, mel and audio
     settings: ProsodySettings
     decoded_frames: int  # made anew, the context of blocks included; 0 where nothing had changed
-    kept: Kept = field(repr=False)  # for the next rendering of the same source: `resynthesise(..., reuse=this)`
+    kept: DecodedWindows = field(
+        repr=False
+    )  # for the next rendering of the same source: `resynthesise(..., reuse=this)`
 
     @property
     def audio(self) -> Tensor:

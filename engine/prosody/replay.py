@@ -8,28 +8,28 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
-from undertone.engine.progress import Watch
+from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.rendering import EditedTake, Rendering
-from undertone.engine.prosody.request import Request, Source
+from undertone.engine.prosody.request import ProsodyRequest, Source
 from undertone.engine.prosody.resynthesis import continue_request, render
 from undertone.engine.prosody.settings import ProsodySettings, RecordingSettings
 from undertone.engine.saved import check_environment, check_same
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
+class SourceRecording:
     """Samples as they were given to the engine."""
 
     waveform: Tensor  # [samples] or [samples, channels]
     sample_rate_hz: int
 
 
-def replay(
+def replay_edited(
     engine: Engine,
     settings: ProsodySettings | str | Path,
-    recording: Recording,
-    other: Recording | None = None,
-    watch: Watch = Watch(),
+    recording: SourceRecording,
+    other: SourceRecording | None = None,
+    watch: CallProgress = CallProgress(),
 ) -> Rendering:
     """Make a saved rendering again.
 
@@ -46,14 +46,14 @@ def replay(
 def replay_take(
     engine: Engine,
     settings: ProsodySettings | str | Path,
-    recording: Recording,
-    other: Recording | None = None,
-    watch: Watch = Watch(),
+    recording: SourceRecording,
+    other: SourceRecording | None = None,
+    watch: CallProgress = CallProgress(),
 ) -> EditedTake:
-    """Make a continuation of an edited prompt again; see `replay`."""
+    """Make a continuation of an edited prompt again; see `replay_edited`."""
     settings = _read(settings)
     if settings.continuation is None:
-        raise SettingsError("these are the settings of a rendering that nothing follows; use `replay`.")
+        raise SettingsError("these are the settings of a rendering that nothing follows; use `replay_edited`.")
     return continue_request(_request(engine, settings, recording, other), settings.continuation.seconds, watch)
 
 
@@ -61,13 +61,15 @@ def _read(settings: ProsodySettings | str | Path) -> ProsodySettings:
     return settings if isinstance(settings, ProsodySettings) else ProsodySettings.read(settings)
 
 
-def _request(engine: Engine, settings: ProsodySettings, recording: Recording, other: Recording | None) -> Request:
+def _request(
+    engine: Engine, settings: ProsodySettings, recording: SourceRecording, other: SourceRecording | None
+) -> ProsodyRequest:
     """Return the request that gave these settings."""
     check_environment(settings, engine.bundle, engine.dtype, "rendering")
     if settings.other is not None and other is None:
         raise SettingsError(f"{settings.latents.kind} latents need the other recording too; give it as `other`.")
     second = None if settings.other is None or other is None else _source(engine, settings.other, other)
-    return Request(
+    return ProsodyRequest(
         engine=engine,
         source=_source(engine, settings.source, recording),
         other=second,
@@ -80,7 +82,7 @@ def _request(engine: Engine, settings: ProsodySettings, recording: Recording, ot
     )
 
 
-def _source(engine: Engine, saved: RecordingSettings, recording: Recording) -> Source:
+def _source(engine: Engine, saved: RecordingSettings, recording: SourceRecording) -> Source:
     """Return the take, or the part of the recording, that the settings name."""
     if saved.take is not None:
         return engine.replay(saved.take, recording.waveform, recording.sample_rate_hz)

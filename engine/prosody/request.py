@@ -8,10 +8,10 @@ from torch import Tensor
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
 from undertone.engine.probe import LatentStatistics
-from undertone.engine.progress import Watch
+from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.alignment import transfer_latents, unit_distances
 from undertone.engine.prosody.edit import LatentEdit, apply_edit
-from undertone.engine.prosody.morph import Frames, morph_frames
+from undertone.engine.prosody.morph import DecoderFrames, morph_frames
 from undertone.engine.prosody.prior_draws import redraw_latents
 from undertone.engine.prosody.settings import (
     LatentSource,
@@ -31,7 +31,7 @@ Source = Speech | Take
 
 
 @dataclass(frozen=True, eq=False)
-class Request:
+class ProsodyRequest:
     """One rendering before it is made."""
 
     engine: Engine
@@ -78,7 +78,7 @@ class Request:
             continuation=None,
         )
 
-    def frames(self, settings: ProsodySettings, watch: Watch) -> Frames:
+    def frames(self, settings: ProsodySettings, watch: CallProgress) -> DecoderFrames:
         """Return tokens, edited latents and the utterance embedding.
 
         Raises:
@@ -92,9 +92,9 @@ class Request:
         self.engine.check_frames(frames.tokens, frames.latents, frames.utterance)
         return frames
 
-    def _unedited(self, watch: Watch) -> Frames:
+    def _unedited(self, watch: CallProgress) -> DecoderFrames:
         speech, latents = speech_of(self.source), self.latents
-        own = Frames.of(speech)
+        own = DecoderFrames.of(speech)
         if isinstance(latents, RedrawnLatents):
             draws = redraw_latents(
                 self.engine, speech, latents.seed, latents.latent_temperature, latents.num_draws, watch

@@ -8,11 +8,11 @@ from torch import Tensor
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
 from undertone.engine.probe import LatentStatistics
-from undertone.engine.progress import Cancelled, Watch
+from undertone.engine.progress import CallProgress, Cancelled
 from undertone.engine.prosody.cached_decoding import BlockDecoder
 from undertone.engine.prosody.edit import LatentEdit
 from undertone.engine.prosody.rendering import EditedTake, Rendering
-from undertone.engine.prosody.request import Request, Source
+from undertone.engine.prosody.request import ProsodyRequest, Source
 from undertone.engine.prosody.settings import LatentSource, MorphedLatents, OwnLatents
 from undertone.engine.sampling import Sampling
 from undertone.engine.speech import Speech, owned
@@ -37,7 +37,7 @@ def resynthesise(
     other: Source | None = None,
     statistics: LatentStatistics | None = None,
     reuse: Rendering | None = None,
-    watch: Watch = Watch(),
+    watch: CallProgress = CallProgress(),
 ) -> Rendering:
     """Synthesise a recording or a take again, with edited latents.
 
@@ -56,7 +56,9 @@ def resynthesise(
         SettingsError: something out of its range; the text says what.
         Cancelled: the watch said so.
     """
-    request = Request(engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed)
+    request = ProsodyRequest(
+        engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
+    )
     return render(request, reuse, watch)
 
 
@@ -72,7 +74,7 @@ def morph(
     timing: Literal["between", "first"] = "between",
     statistics: LatentStatistics | None = None,
     reuse: Rendering | None = None,
-    watch: Watch = Watch(),
+    watch: CallProgress = CallProgress(),
 ) -> Rendering:
     """Between two recordings; see `morph_frames`. Amount 0 and 1 are the two recordings' own reconstructions.
 
@@ -83,12 +85,12 @@ def morph(
     if not 0.0 <= amount <= 1.0:
         raise SettingsError(f"amount is {amount:g}; expected 0 (the first recording) to 1 (the second).")
     latents = MorphedLatents(amount=amount, timing=timing)
-    request = Request(engine, first, second, latents, edit or LatentEdit(), None, statistics, sampling, seed)
+    request = ProsodyRequest(engine, first, second, latents, edit or LatentEdit(), None, statistics, sampling, seed)
     return render(request, reuse, watch)
 
 
 @torch.inference_mode()
-def render(request: Request, reuse: Rendering | None = None, watch: Watch = Watch()) -> Rendering:
+def render(request: ProsodyRequest, reuse: Rendering | None = None, watch: CallProgress = CallProgress()) -> Rendering:
     """Make what was asked for."""
     engine = request.engine
     settings = request.settings()
@@ -126,7 +128,7 @@ def continue_from_edited(
     latents: LatentSource = OwnLatents(),
     other: Source | None = None,
     statistics: LatentStatistics | None = None,
-    watch: Watch = Watch(),
+    watch: CallProgress = CallProgress(),
 ) -> EditedTake:
     """Edit a prompt and let the model go on from it: the edited latents are what it reads.
 
@@ -137,11 +139,13 @@ def continue_from_edited(
         SettingsError: something out of its range; the text says what.
         Cancelled: the watch said so.
     """
-    request = Request(engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed)
+    request = ProsodyRequest(
+        engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
+    )
     return continue_request(request, seconds, watch)
 
 
-def continue_request(request: Request, seconds: float, watch: Watch = Watch()) -> EditedTake:
+def continue_request(request: ProsodyRequest, seconds: float, watch: CallProgress = CallProgress()) -> EditedTake:
     """Render the prompt and go on from it."""
     prompt = render(request, watch=watch)
     stream = request.engine.stream(

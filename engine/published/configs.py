@@ -19,7 +19,7 @@ from undertone.engine.config import (
     UtteranceConfig,
 )
 from undertone.engine.errors import BundleError
-from undertone.engine.published.settings import Settings, section
+from undertone.engine.published.settings import PublishedSettings, section
 
 # written by the constructors of the published code after the fact; they describe the last layer built
 _LEFTOVERS = ("in_channels", "hidden_channels", "aux_in_channels", "in_dim", "time_dim", "out_channels", "stride")
@@ -31,7 +31,7 @@ def model_config(hp: Mapping[str, Any], mel: MelConfig, source: str) -> ModelCon
     Raises:
         BundleError: naming the file and the key.
     """
-    settings = Settings(section(hp, "model", source), f"{source}: model")
+    settings = PublishedSettings(section(hp, "model", source), f"{source}: model")
     rescale = (hp.get("training") or {}).get("mel_rescale") or {"mean": 0.0, "std": 1.0}
     try:
         config = ModelConfig(
@@ -57,8 +57,10 @@ def vocoder_config(hp: Mapping[str, Any], source: str) -> HiFiGANConfig:
     Raises:
         BundleError: naming the file and the key.
     """
-    feature = Settings(section(hp, "feature", source), f"{source}: feature")
-    generator = Settings(section(section(hp, "model", source), "generator", source), f"{source}: model.generator")
+    feature = PublishedSettings(section(hp, "feature", source), f"{source}: feature")
+    generator = PublishedSettings(
+        section(section(hp, "model", source), "generator", source), f"{source}: model.generator"
+    )
     feature.demand("power", 1.0)
     feature.demand("log_scale", True)
     generator.demand("in_channels", feature.leaves.get("n_mels"))
@@ -89,7 +91,7 @@ def vocoder_config(hp: Mapping[str, Any], source: str) -> HiFiGANConfig:
     return config
 
 
-def _encoder(settings: Settings) -> EncoderConfig:
+def _encoder(settings: PublishedSettings) -> EncoderConfig:
     settings.demand("encoder.identifier", "BottleNeckResNet")
     for key, only in {"fix_std": None, "std_range": None, "truncated_norm": None, "total_std": None}.items():
         settings.demand(f"encoder.{key}", only, only)
@@ -105,7 +107,7 @@ def _encoder(settings: Settings) -> EncoderConfig:
     )
 
 
-def _plain_stack(settings: Settings, section: str) -> None:
+def _plain_stack(settings: PublishedSettings, section: str) -> None:
     """Return the configuration of a stack without resampling whose channels stay the same."""
     count = settings.take(f"{section}.num_layers")
     channels = settings.leaves.get(f"{section}.init_channel")
@@ -116,7 +118,7 @@ def _plain_stack(settings: Settings, section: str) -> None:
     settings.demand(f"{section}.first_norm", False, False)
 
 
-def _layer(settings: Settings, section: str, activation: str) -> tuple[int, float]:
+def _layer(settings: PublishedSettings, section: str, activation: str) -> tuple[int, float]:
     """Kernel size and norm eps of a residual block."""
     settings.demand(f"{section}.norm.identifier", "InstanceNorm")
     settings.demand(f"{section}.activation.identifier", activation)
@@ -126,7 +128,7 @@ def _layer(settings: Settings, section: str, activation: str) -> tuple[int, floa
     return settings.take(f"{section}.kernel_size"), settings.take(f"{section}.norm.eps")
 
 
-def _transformer(settings: Settings) -> TransformerConfig:
+def _transformer(settings: PublishedSettings) -> TransformerConfig:
     for key, only in {"bias": False, "rpe.identifier": "ALiBi", "layer.norm.identifier": "RMSNorm"}.items():
         settings.demand(f"transformer.{key}", only)
     settings.demand("transformer.layer.activation.identifier", "GELU")
@@ -145,7 +147,7 @@ def _transformer(settings: Settings) -> TransformerConfig:
     )
 
 
-def _flow(settings: Settings) -> FlowConfig:
+def _flow(settings: PublishedSettings) -> FlowConfig:
     section = "transformer.flow"
     settings.demand(f"{section}.conditional", True)
     settings.demand(f"{section}.identifier", "LinearCoupling", "LinearCoupling")
@@ -162,7 +164,7 @@ def _flow(settings: Settings) -> FlowConfig:
     )
 
 
-def _utterance(settings: Settings) -> UtteranceConfig:
+def _utterance(settings: PublishedSettings) -> UtteranceConfig:
     section = "utterance_encoder"
     settings.take(f"{section}.num_layers")
     settings.demand(f"{section}.layer.norm.identifier", "InstanceNorm")
@@ -181,7 +183,7 @@ def _utterance(settings: Settings) -> UtteranceConfig:
     )
 
 
-def _decoder(settings: Settings) -> DecoderConfig:
+def _decoder(settings: PublishedSettings) -> DecoderConfig:
     diffusion, unet, time = "decoder.diffusion", "decoder.cond_unet.unet", "decoder.cond_unet.time_embedding"
     settings.demand(f"{diffusion}.identifier", "ConditionalBottleNeckUNet")
     settings.demand(f"{diffusion}.objective", "pred_noise", "pred_noise")

@@ -10,7 +10,7 @@ from undertone.engine.yaml_text import YamlError, read_yaml
 _REQUIRED = object()
 
 
-class Settings:
+class PublishedSettings:
     """One section of an hp.yaml, read key by key; what nobody asked for is an error at the end."""
 
     def __init__(self, values: Mapping[str, Any], source: str) -> None:

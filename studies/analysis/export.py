@@ -20,7 +20,7 @@ from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.mixed import LARGEST
 from undertone.studies.analysis.ratings_frame import StudyData
-from undertone.studies.analysis.results import StudyResults, analyse
+from undertone.studies.analysis.results import StudyResults, analyse_study
 from undertone.studies.analysis.screening import verdict_of
 from undertone.studies.store import Database
 
@@ -71,7 +71,7 @@ class Export:
     raters: int
 
 
-def export(db: Database, study_name: str, out: Path, largest_mixed: int = LARGEST) -> Export:
+def export_study(db: Database, study_name: str, out: Path, largest_mixed: int = LARGEST) -> Export:
     """Write a study's data into a folder, all of it or nothing.
 
     Args:
@@ -90,7 +90,7 @@ def export(db: Database, study_name: str, out: Path, largest_mixed: int = LARGES
 def write_export(data: StudyData, out: Path, largest_mixed: int = LARGEST) -> Export:
     """Do the same from data in memory."""
     tables = {"ratings": rating_rows(data), "sessions": session_rows(data), "stimuli": stimulus_rows(data)}
-    results = analyse(data, largest_mixed=largest_mixed)
+    results = analyse_study(data, largest_mixed=largest_mixed)
     with whole_folder(out) as folder:
         for name, table in tables.items():
             safe_csv(table, folder / f"{name}.csv")

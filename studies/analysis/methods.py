@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from undertone.studies.analysis.mos import Counts
+from undertone.studies.analysis.mos import RatingTotals
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import StudyResults
 
@@ -36,7 +36,7 @@ def methods(results: StudyResults) -> list[str]:
     ]
 
 
-def counts_sentence(counts: Counts) -> str:
+def counts_sentence(counts: RatingTotals) -> str:
     """Say Chiang's four counts in a sentence."""
     return (
         f"{counts.unique_raters} raters gave {counts.ratings} ratings of {counts.stimuli} clips from {counts.prompts} "

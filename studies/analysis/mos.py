@@ -13,7 +13,7 @@ NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True)
-class Counts:
+class RatingTotals:
     """The four numbers that every listening study owes its reader (Chiang, Huang and Lee, Interspeech 2023)."""
 
     unique_raters: int
@@ -39,7 +39,7 @@ class SystemScore:
     mean: Mean
     naive_half_width: float | None
     crowdmos_half_width: float | None
-    counts: Counts
+    counts: RatingTotals
     distribution: dict[float, int]
 
 
@@ -50,7 +50,7 @@ class MosTable:
     scale: str
     screened: bool
     systems: tuple[SystemScore, ...]
-    counts: Counts
+    counts: RatingTotals
 
     def score(self, system: str) -> SystemScore:
         """Return the score of a system by name."""
@@ -77,9 +77,9 @@ def score_system(system: str, ratings: pd.DataFrame) -> SystemScore:
     return SystemScore(system, mean, naive, _crowdmos(ratings), count(ratings), distribution)
 
 
-def count(ratings: pd.DataFrame) -> Counts:
+def count(ratings: pd.DataFrame) -> RatingTotals:
     """Return Chiang's four counts of a table of ratings on one scale."""
-    return Counts(
+    return RatingTotals(
         unique_raters=int(ratings["rater"].nunique()),
         ratings_per_rater=_spread(ratings.groupby("rater").size()),
         raters_per_stimulus=_spread(ratings.groupby("stimulus")["rater"].nunique()),

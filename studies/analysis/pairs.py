@@ -30,7 +30,7 @@ NOTHING = 1e-20  # a variance that is rounding
 
 
 @dataclass(frozen=True)
-class Difference:
+class SystemDifference:
     """First system less second; `low` and `high` are None where `note` says why there is no interval.
 
     Attributes:
@@ -68,7 +68,7 @@ class Comparison:
     scale: str
     screened: bool
     method: str
-    pairs: tuple[Difference, ...]
+    pairs: tuple[SystemDifference, ...]
     note: str = ""
 
 
@@ -167,12 +167,12 @@ def _difference(
     groups: NDArray[np.int64],
     contrasts: Contrasts | None,
     method: str,
-) -> Difference:
+) -> SystemDifference:
     raw = float(y[system == first].mean() - y[system == second].mean())
     raters, prompts = (tuple(set(column[system == s].tolist()) for s in (first, second)) for column in groups.T)
     df = min(len(members) for members in (*raters, *prompts)) - 1
     value, variance = contrasts.of(first, second) if contrasts else (raw, 0.0)
-    bare = Difference(
+    bare = SystemDifference(
         first=names[first],
         second=names[second],
         value=value,
@@ -192,7 +192,7 @@ def _difference(
     return replace(bare, low=value - half_width, high=value + half_width, standard_error=error, p=p)
 
 
-def _with_holm(pairs: list[Difference]) -> tuple[Difference, ...]:
+def _with_holm(pairs: list[SystemDifference]) -> tuple[SystemDifference, ...]:
     tested = [pair.p for pair in pairs if pair.p is not None]
     corrected = iter(multipletests(tested, method="holm")[1] if tested else [])
     return tuple(pair if pair.p is None else replace(pair, p_holm=float(next(corrected))) for pair in pairs)

@@ -26,7 +26,7 @@ TYPICAL = VarianceComponents.of_deviations(rater=0.5, prompt=0.3, system_rater=0
 
 
 @dataclass(frozen=True)
-class Option:
+class StudySize:
     """One study that reaches the goal."""
 
     prompts: int
@@ -38,7 +38,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PowerPlan:
     """The studies that reach a half-width, from the fewest prompts on; `options` is empty where `note` says why.
 
     Attributes:
@@ -49,8 +49,8 @@ class Plan:
     half_width: float
     systems: int
     components: VarianceComponents
-    options: tuple[Option, ...]
-    recommended: Option | None
+    options: tuple[StudySize, ...]
+    recommended: StudySize | None
     note: str = ""
 
 
@@ -76,14 +76,14 @@ def expected_half_width(
     return float(stats.t.ppf((1 + LEVEL) / 2, df) * np.sqrt(variance))
 
 
-def plan(
+def plan_power(
     components: VarianceComponents = TYPICAL,
     half_width: float = 0.1,
     systems: int = 4,
     trials_per_rater: int = 20,
     goal: Goal = "mean",
     prompts: Sequence[int] = PROMPTS,
-) -> Plan:
+) -> PowerPlan:
     """Return, for each number of prompts, the fewest raters that reach a half-width.
 
     Args:
@@ -104,14 +104,14 @@ def plan(
     options = tuple(option for option in found if option is not None)
     if not options:
         note = f"no study with up to {max(prompts)} prompts and {MOST_RATERS} raters reaches {half_width:g}"
-        return Plan(goal, half_width, systems, components, (), None, note)
+        return PowerPlan(goal, half_width, systems, components, (), None, note)
     best = min(options, key=lambda option: option.raters + option.prompts)
-    return Plan(goal, half_width, systems, components, options, best)
+    return PowerPlan(goal, half_width, systems, components, options, best)
 
 
 def _fewest_raters(
     components: VarianceComponents, half_width: float, systems: int, prompts: int, trials_per_rater: int, goal: Goal
-) -> Option | None:
+) -> StudySize | None:
     """Find the fewest raters by bisection, as more raters never widen the interval."""
     trials = min(trials_per_rater, prompts)
 
@@ -125,4 +125,4 @@ def _fewest_raters(
         middle = (low + high) // 2
         low, high = (low, middle) if width(middle) <= half_width else (middle + 1, high)
     ratings = low * trials
-    return Option(prompts, low, trials, ratings, ratings / (systems * prompts), width(low))
+    return StudySize(prompts, low, trials, ratings, ratings / (systems * prompts), width(low))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.build.lifecycle import Status, find_study, status_of
+from undertone.studies.build.lifecycle import StudySummary, find_study, status_of
 from undertone.studies.sessions.screening_alarms import RuleRate, rule_rates
 from undertone.studies.store import Database
 from undertone.studies.store.columns import utc_now
@@ -19,7 +19,7 @@ UNNAMED = "saved"  # kind of the event of a transaction that logged nothing by i
 
 
 @dataclass(frozen=True)
-class Cells:
+class RatingCounts:
     """Ratings of every clip: systems down, prompts across.
 
     Attributes:
@@ -41,11 +41,11 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Watch:
+class StudyProgress:
     """Everything that the Results page shows of a running study."""
 
-    status: Status
-    cells: Cells
+    status: StudySummary
+    cells: RatingCounts
     rules: tuple[RuleRate, ...]
     last_rating_at: datetime | None
 
@@ -60,7 +60,7 @@ class LogEntry:
     details: dict[str, Any]
 
 
-def watch(db: Database, study_name: str, now: datetime | None = None) -> Watch:
+def study_progress(db: Database, study_name: str, now: datetime | None = None) -> StudyProgress:
     """Return how a study is doing now.
 
     Raises:
@@ -71,7 +71,7 @@ def watch(db: Database, study_name: str, now: datetime | None = None) -> Watch:
         study = find_study(transaction, study_name)
         wanted = int(study.definition.get("allocation", {}).get("raters_per_stimulus", 1))
         last = select(func.max(Trial.completed_at)).where(Trial.study_id == study.id)
-        return Watch(
+        return StudyProgress(
             status=status,
             cells=_cells(transaction, study.id, wanted, now),
             rules=tuple(rule_rates(transaction, study.id)),
@@ -82,7 +82,7 @@ def watch(db: Database, study_name: str, now: datetime | None = None) -> Watch:
 def audit_log(db: Database, study_name: str | None = None, most: int = 200) -> tuple[LogEntry, ...]:
     """Return what admins and the server did, the newest first: of one study and of no study in particular.
 
-    What raters did is left out; their events are counted by `watch`. So is what only says that rows were written.
+    What raters did is left out, as `study_progress` counts their events. So is what only says that rows were written.
 
     Raises:
         DesignError: there is no study of this name.
@@ -96,7 +96,7 @@ def audit_log(db: Database, study_name: str | None = None, most: int = 200) -> t
         return tuple(LogEntry(event.at, event.actor, event.kind, dict(event.payload)) for event in events)
 
 
-def _cells(transaction: Transaction, study_id: str, wanted: int, now: datetime | None) -> Cells:
+def _cells(transaction: Transaction, study_id: str, wanted: int, now: datetime | None) -> RatingCounts:
     systems = list(transaction.scalars(select(System).where(System.study_id == study_id).order_by(System.position)))
     prompts = list(transaction.scalars(select(Prompt).where(Prompt.study_id == study_id).order_by(Prompt.name)))
     rows: dict[str | None, int] = {system.id: number for number, system in enumerate(systems)}
@@ -118,4 +118,4 @@ def _cells(transaction: Transaction, study_id: str, wanted: int, now: datetime |
         elif judged and state == "done":
             accepted[cell] += count
     names = (tuple(system.name for system in systems), tuple(prompt.name for prompt in prompts))
-    return Cells(*names, accepted, waiting, wanted)
+    return RatingCounts(*names, accepted, waiting, wanted)

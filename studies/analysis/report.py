@@ -16,9 +16,9 @@ from undertone.studies.analysis.figures import Interval, colour, distribution_fi
 from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.mixed import LARGEST
-from undertone.studies.analysis.power import Plan, plan
+from undertone.studies.analysis.power import PowerPlan, plan_power
 from undertone.studies.analysis.ratings_frame import StudyData
-from undertone.studies.analysis.results import ScaleResults, StudyResults, analyse
+from undertone.studies.analysis.results import ScaleResults, StudyResults, analyse_study
 from undertone.studies.analysis.stimuli import TwoScales
 from undertone.studies.store import Database
 
@@ -27,7 +27,7 @@ NO_INTERVAL = "cannot be told"
 GOAL = 0.1  # half-width that the planner's sentence is about
 
 
-def report(db: Database, study_name: str, out: Path, largest_mixed: int = LARGEST) -> Path:
+def study_report(db: Database, study_name: str, out: Path, largest_mixed: int = LARGEST) -> Path:
     """Write the report of a study.
 
     Args:
@@ -40,15 +40,15 @@ def report(db: Database, study_name: str, out: Path, largest_mixed: int = LARGES
     Raises:
         AnalysisError: there is no study of this name.
     """
-    results = analyse(load_study(db, study_name), largest_mixed=largest_mixed)
+    results = analyse_study(load_study(db, study_name), largest_mixed=largest_mixed)
     path = out / f"{study_name}-report.html" if out.is_dir() else out
-    text = render(results, datetime.now(UTC))
+    text = render_report(results, datetime.now(UTC))
     with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     return path
 
 
-def render(results: StudyResults, at: datetime, banner: str = "") -> str:
+def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
     """Return the report as HTML.
 
     Args:
@@ -84,7 +84,7 @@ def render(results: StudyResults, at: datetime, banner: str = "") -> str:
 
 def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
     """Return the figures of one scale by name."""
-    low, high = limits(data, scale)
+    low, high = axis_limits(data, scale)
     title = str(data.wording(scale.scale).get("title", scale.scale))
     found = {
         "answers": distribution_figure([(s.system, s.distribution) for s in scale.mos.systems], f"Answers: {title}")
@@ -118,7 +118,7 @@ def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
     return {name: Markup(figure) for name, figure in found.items()}
 
 
-def limits(data: StudyData, scale: ScaleResults) -> tuple[float, float]:
+def axis_limits(data: StudyData, scale: ScaleResults) -> tuple[float, float]:
     """Ends of the scale; of the answers where the study file does not say."""
     wording = data.wording(scale.scale)
     values = [value for score in scale.mos.systems for value in score.distribution]
@@ -163,7 +163,7 @@ def _scatter(data: StudyData, pair: TwoScales) -> str:
     return scatter_figure(points, f"{pair.first_scale} against {pair.second_scale} by clip", low, high)
 
 
-def _plan(data: StudyData, scale: ScaleResults) -> Plan:
+def _plan(data: StudyData, scale: ScaleResults) -> PowerPlan:
     assert scale.components is not None
     trials = max(1, round(scale.mos.counts.ratings_per_rater[1]))
-    return plan(scale.components, GOAL, systems=len(scale.mos.systems), trials_per_rater=trials)
+    return plan_power(scale.components, GOAL, systems=len(scale.mos.systems), trials_per_rater=trials)

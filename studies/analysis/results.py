@@ -66,7 +66,7 @@ class StudyResults:
     versions: dict[str, str]
 
 
-def analyse(data: StudyData, seed: int = 0, largest_mixed: int = LARGEST) -> StudyResults:
+def analyse_study(data: StudyData, seed: int = 0, largest_mixed: int = LARGEST) -> StudyResults:
     """Analyse every scale of a study that has ratings.
 
     Args:

@@ -7,9 +7,9 @@ from typing import Any
 
 from undertone.engine.errors import UndertoneError
 from undertone.studies.design.errors import DesignError
-from undertone.studies.build.prepare import Clip, joined, spliced, trim_alike
+from undertone.studies.build.prepare import LevelledClip, joined, spliced, trim_alike
 from undertone.studies.build.recordings import Recording, read_sound, spare_recording
-from undertone.studies.build.render import Renderer, Rendering
+from undertone.studies.build.render import ClipRenderer, RenderedClip
 from undertone.studies.design.sources import KnownItem, Trap
 from undertone.studies.design.study_file import StudyFile
 from undertone.studies.store.tables import StimulusKind
@@ -29,15 +29,15 @@ def presented_systems(study: StudyFile) -> list[dict[str, Any]]:
 
 
 def make_clips(
-    study: StudyFile, renderer: Renderer, recordings: list[Recording], progress: Progress | None = None
-) -> list[Clip]:
+    study: StudyFile, renderer: ClipRenderer, recordings: list[Recording], progress: Progress | None = None
+) -> list[LevelledClip]:
     """Render what has to be rendered and read what is supplied.
 
     Raises:
         DesignError: something is missing or cannot be used; the text names it.
     """
     total = len(study.systems) * len(recordings)
-    raw: dict[tuple[str, str], Rendering] = {}
+    raw: dict[tuple[str, str], RenderedClip] = {}
     for done, rendering in enumerate(renderer.all(), 1):
         if rendering is not None:
             raw[rendering.system, rendering.prompt] = rendering
@@ -45,7 +45,7 @@ def make_clips(
             progress(
                 done, total, f"{done} of {total}" if rendering is None else f"{rendering.system}, {rendering.prompt}"
             )
-    main = [Clip("main", r.waveform, r.provenance, r.system, r.prompt) for r in raw.values()]
+    main = [LevelledClip("main", r.waveform, r.provenance, r.system, r.prompt) for r in raw.values()]
     main = trim_alike(main, study.preparation)
     if study.comparison == "ab":
         main = _pairs(study, main)
@@ -55,11 +55,11 @@ def make_clips(
     return trim_alike([*main, *known, *traps, *_volume(study)], study.preparation)
 
 
-def _pairs(study: StudyFile, clips: list[Clip]) -> list[Clip]:
+def _pairs(study: StudyFile, clips: list[LevelledClip]) -> list[LevelledClip]:
     by_key = {(clip.system, clip.prompt): clip for clip in clips}
     pause = study.preparation.pause_seconds
     return [
-        Clip(
+        LevelledClip(
             "main",
             joined(by_key[a.name, prompt].waveform, by_key[b.name, prompt].waveform, pause),
             {"first": by_key[a.name, prompt].provenance, "second": by_key[b.name, prompt].provenance},
@@ -71,23 +71,23 @@ def _pairs(study: StudyFile, clips: list[Clip]) -> list[Clip]:
     ]
 
 
-def _known(study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], Rendering]) -> Clip:
+def _known(study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], RenderedClip]) -> LevelledClip:
     answers = {scale: answer.model_dump() for scale, answer in item.expected.items()}
     expected = {"answers": answers, "feedback": item.feedback}
     if item.audio is not None:
         path = study.resolved(item.audio)
-        return Clip(kind, read_sound(path), {"file": path.name}, expected=expected)
+        return LevelledClip(kind, read_sound(path), {"file": path.name}, expected=expected)
     rendering = raw.get((item.system or "", item.prompt or ""))
     if rendering is None:
         raise DesignError(f"a {kind} item names {item.system!r} and {item.prompt!r}, which this study has not.")
-    return Clip(kind, rendering.waveform, rendering.provenance, expected=expected)
+    return LevelledClip(kind, rendering.waveform, rendering.provenance, expected=expected)
 
 
-def _trap(study: StudyFile, trap: Trap, number: int, main: list[Clip]) -> Clip:
+def _trap(study: StudyFile, trap: Trap, number: int, main: list[LevelledClip]) -> LevelledClip:
     expected = {"answers": {scale: answer.model_dump() for scale, answer in trap.expected.items()}, "feedback": ""}
     if trap.audio is not None:
         path = study.resolved(trap.audio)
-        return Clip("trap", read_sound(path), {"file": path.name}, expected=expected)
+        return LevelledClip("trap", read_sound(path), {"file": path.name}, expected=expected)
     assert trap.instruction is not None
     path = study.resolved(trap.instruction)
     carrier = random.Random(f"{study.seed} trap {number}").choice(main)
@@ -95,16 +95,16 @@ def _trap(study: StudyFile, trap: Trap, number: int, main: list[Clip]) -> Clip:
         sound = spliced(carrier.waveform, read_sound(path), trap.after_seconds)
     except UndertoneError as error:
         raise DesignError(f"trap {path.name}: {error}") from error
-    return Clip("trap", sound, {"file": path.name, "carrier": carrier.provenance}, expected=expected)
+    return LevelledClip("trap", sound, {"file": path.name, "carrier": carrier.provenance}, expected=expected)
 
 
-def _volume(study: StudyFile) -> list[Clip]:
+def _volume(study: StudyFile) -> list[LevelledClip]:
     """Return a recording that nobody rates; where there is none, the volume page makes a noise of its own."""
     path = spare_recording(study)
     if path is None or not any(section.kind == "volume" for section in study.sections):
         return []
     sound = read_sound(path)[: round(VOLUME_SECONDS * 16_000)]
-    return [Clip("volume", sound, {"file": path.name})]
+    return [LevelledClip("volume", sound, {"file": path.name})]
 
 
 def _pair_name(first: str, second: str) -> str:

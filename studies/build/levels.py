@@ -16,7 +16,7 @@ BLOCK_SECONDS = 0.4  # BS.1770 measures in blocks of this length
 
 
 @dataclass(frozen=True)
-class Level:
+class ClipLevel:
     """How loud a clip is."""
 
     loudness_lufs: float
@@ -32,7 +32,7 @@ class Target:
     because_of: str | None  # the clip that decided
 
 
-def measure(samples: Samples, sample_rate_hz: int) -> Level:
+def measure_level(samples: Samples, sample_rate_hz: int) -> ClipLevel:
     """Integrated loudness and true peak; -inf for silence.
 
     Raises:
@@ -47,11 +47,11 @@ def measure(samples: Samples, sample_rate_hz: int) -> Level:
         warnings.simplefilter("ignore", RuntimeWarning)  # the logarithm of silence
         loudness = pyloudnorm.Meter(sample_rate_hz, block_size=BLOCK_SECONDS).integrated_loudness(samples)
         peak = np.abs(resample_poly(samples, OVERSAMPLING, 1)).max()
-        return Level(float(loudness), float(20 * np.log10(max(peak, np.abs(samples).max()))))
+        return ClipLevel(float(loudness), float(20 * np.log10(max(peak, np.abs(samples).max()))))
 
 
 def common_target(
-    levels: Mapping[str, Level], loudness_lufs: float, ceiling_dbtp: float, on_peak: Literal["refuse", "lower_all"]
+    levels: Mapping[str, ClipLevel], loudness_lufs: float, ceiling_dbtp: float, on_peak: Literal["refuse", "lower_all"]
 ) -> Target:
     """Return the loudness at which no clip passes the ceiling: all are equally loud, none is limited or compressed.
 
@@ -73,6 +73,6 @@ def common_target(
     return Target(loudness_lufs - excess, excess, worst)
 
 
-def to_level(samples: Samples, measured: Level, loudness_lufs: float) -> Samples:
+def to_level(samples: Samples, measured: ClipLevel, loudness_lufs: float) -> Samples:
     """Scale a clip of a known level to a loudness."""
     return samples * 10 ** ((loudness_lufs - measured.loudness_lufs) / 20)

@@ -25,7 +25,7 @@ NOT_JUDGED = ("withdrawn", "declined", "timed_out")  # who left was neither acce
 
 
 @dataclass(frozen=True)
-class Status:
+class StudySummary:
     """How far a study is."""
 
     name: str
@@ -137,7 +137,7 @@ def check_media(session: Transaction, study: Study, places: Places) -> int:
     return len(stimuli)
 
 
-def status_of(db: Database, name: str, now: datetime | None = None) -> Status:
+def status_of(db: Database, name: str, now: datetime | None = None) -> StudySummary:
     """Return where a study stands.
 
     Raises:
@@ -159,7 +159,7 @@ def status_of(db: Database, name: str, now: datetime | None = None) -> Status:
         trials = select(func.count()).select_from(Trial).where(Trial.study_id == row.id, Trial.kind == "main")
         done = trials.join(Session, Session.id == Trial.session_id).where(Trial.state == "done")
         live = trials.where(Trial.state == "reserved", Trial.reservation_expires_at > (now or utc_now()))
-        return Status(
+        return StudySummary(
             name=row.name,
             title=row.title,
             status=row.status,

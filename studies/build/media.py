@@ -17,7 +17,7 @@ BLOCK_HEAD_BYTES = 4
 LARGEST_BLOCK_BYTES = 2**24 - 1
 
 
-def encode(samples: Samples, sample_rate_hz: int, kind: Literal["flac", "wav"]) -> bytes:
+def encode_sound(samples: Samples, sample_rate_hz: int, kind: Literal["flac", "wav"]) -> bytes:
     """Return a lossless file of the samples rounded to 16 bit.
 
     Raises:

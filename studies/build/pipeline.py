@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.build.clips import Progress, make_clips, presented_systems
 from undertone.studies.design.errors import DesignError
-from undertone.studies.build.prepare import Prepared, prepare
+from undertone.studies.build.prepare import Prepared, prepare_clips
 from undertone.studies.build.recordings import Recording, read_recordings
 from undertone.studies.build.lifecycle import find_study
-from undertone.studies.build.render import Renderer
+from undertone.studies.build.render import ClipRenderer
 from undertone.studies.design.study_file import StudyFile, study_from_json
 from undertone.studies.store import Database, Places
 from undertone.studies.store.columns import new_id
@@ -50,9 +50,9 @@ def build_study(
     """
     study_id, study = _buildable(db, name)
     recordings = read_recordings(study)
-    renderer = Renderer(study, recordings, places.data / "renderings", device)
+    renderer = ClipRenderer(study, recordings, places.data / "renderings", device)
     clips = make_clips(study, renderer, recordings, progress)
-    prepared, target = prepare(clips, study.preparation)
+    prepared, target = prepare_clips(clips, study.preparation)
     folder = places.media_of(study_id)
     folder.mkdir(parents=True, exist_ok=True)
     for one in prepared:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from undertone.engine.audio.reading import SAMPLE_RATE_HZ
 from undertone.studies.design.errors import DesignError
-from undertone.studies.build.levels import Level, Samples, Target, common_target, measure, to_level
-from undertone.studies.build.media import decode, encode, metadata_blocks, padded_alike
+from undertone.studies.build.levels import ClipLevel, Samples, Target, common_target, measure_level, to_level
+from undertone.studies.build.media import decode, encode_sound, metadata_blocks, padded_alike
 from undertone.studies.design.sources import Preparation
 from undertone.studies.store.columns import new_id
 from undertone.studies.store.tables import StimulusKind
@@ -21,7 +21,7 @@ PEAK_TOLERANCE_DB = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class LevelledClip:
     """One sound of the study on its way.
 
     Attributes:
@@ -48,10 +48,10 @@ class Clip:
 class Prepared:
     """One checked file."""
 
-    clip: Clip
+    clip: LevelledClip
     data: bytes
     seconds: float
-    level: Level
+    level: ClipLevel
     id: str = field(default_factory=new_id)
 
     @property
@@ -59,13 +59,13 @@ class Prepared:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def trim_alike(clips: list[Clip], preparation: Preparation) -> list[Clip]:
+def trim_alike(clips: list[LevelledClip], preparation: Preparation) -> list[LevelledClip]:
     """Cut all systems of a prompt to the shortest of them, so that length says nothing about the system.
 
     Raises:
         DesignError: what is left is shorter than the study allows; it names the clip.
     """
-    shortest: dict[str, Clip] = {}
+    shortest: dict[str, LevelledClip] = {}
     for clip in clips:
         if clip.kind == "main" and clip.prompt is not None:
             shortest[clip.prompt] = min(shortest.get(clip.prompt, clip), clip, key=lambda one: len(one.waveform))
@@ -84,7 +84,7 @@ def trim_alike(clips: list[Clip], preparation: Preparation) -> list[Clip]:
     ]
 
 
-def prepare(clips: list[Clip], preparation: Preparation) -> tuple[list[Prepared], Target]:
+def prepare_clips(clips: list[LevelledClip], preparation: Preparation) -> tuple[list[Prepared], Target]:
     """Fade, level, encode and check every clip.
 
     Raises:
@@ -96,7 +96,7 @@ def prepare(clips: list[Clip], preparation: Preparation) -> tuple[list[Prepared]
     target = common_target(by_label, preparation.loudness_lufs, preparation.true_peak_dbtp, preparation.on_peak)
     files = padded_alike(
         [
-            encode(to_level(samples, level, target.loudness_lufs), SAMPLE_RATE_HZ, preparation.format)
+            encode_sound(to_level(samples, level, target.loudness_lufs), SAMPLE_RATE_HZ, preparation.format)
             for samples, level in zip(faded, levels, strict=True)
         ]
     )
@@ -138,29 +138,29 @@ def spliced(clip: Tensor, instruction: Tensor, after_seconds: float) -> Tensor:
             f"a clip of {len(clip) / SAMPLE_RATE_HZ:.1f} s. Lower after_seconds or cut the instruction."
         )
     parts = [clip[:start], instruction, clip[len(clip) - left :] if left else clip[:0]]
-    level = measure(clip.double().numpy(), SAMPLE_RATE_HZ).loudness_lufs
+    level = measure_level(clip.double().numpy(), SAMPLE_RATE_HZ).loudness_lufs
     spoken = to_level(faded_ends(parts[1], 0.02), _measure(parts[1]), level)
     ends = [torch.from_numpy(faded_ends(part, 0.02)).float() for part in (parts[0], parts[2])]
     return torch.cat([ends[0], torch.from_numpy(spoken).float(), ends[1]])
 
 
-def _measure(waveform: Tensor) -> Level:
-    return measure(waveform.double().numpy(), SAMPLE_RATE_HZ)
+def _measure(waveform: Tensor) -> ClipLevel:
+    return measure_level(waveform.double().numpy(), SAMPLE_RATE_HZ)
 
 
 def _levelled(samples: Samples) -> Samples:
-    return to_level(samples, measure(samples, SAMPLE_RATE_HZ), -23.0)
+    return to_level(samples, measure_level(samples, SAMPLE_RATE_HZ), -23.0)
 
 
-def _shortened(clip: Clip, length: int) -> Clip:
-    return Clip(clip.kind, clip.waveform[:length], clip.provenance, clip.system, clip.prompt, clip.expected)
+def _shortened(clip: LevelledClip, length: int) -> LevelledClip:
+    return LevelledClip(clip.kind, clip.waveform[:length], clip.provenance, clip.system, clip.prompt, clip.expected)
 
 
-def _measured(clip: Clip, samples: Samples) -> Level:
+def _measured(clip: LevelledClip, samples: Samples) -> ClipLevel:
     if not np.isfinite(samples).all():
         raise DesignError(f"{clip.label} has samples that are not numbers.")
     try:
-        level = measure(samples, SAMPLE_RATE_HZ)
+        level = measure_level(samples, SAMPLE_RATE_HZ)
     except DesignError as error:
         raise DesignError(f"{clip.label}: {error}") from error
     if not np.isfinite(level.loudness_lufs):
@@ -168,10 +168,10 @@ def _measured(clip: Clip, samples: Samples) -> Level:
     return level
 
 
-def _checked(clip: Clip, data: bytes, length: int, target: Target, preparation: Preparation) -> Prepared:
+def _checked(clip: LevelledClip, data: bytes, length: int, target: Target, preparation: Preparation) -> Prepared:
     """Read back what will be served, and measure that."""
     samples, sample_rate_hz = decode(data)
-    level = measure(samples, sample_rate_hz)
+    level = measure_level(samples, sample_rate_hz)
     wrong = [
         (len(samples) != length or sample_rate_hz != SAMPLE_RATE_HZ, "another length"),
         (abs(level.loudness_lufs - target.loudness_lufs) > LOUDNESS_TOLERANCE_LU, f"{level.loudness_lufs:.2f} LUFS"),

@@ -21,12 +21,12 @@ from undertone.engine.sampling import PRESETS, PUBLISHED
 from undertone.engine.saved import wav_bytes
 from undertone.studies.design.errors import DesignError
 from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
-from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, System
+from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, SystemDesign
 from undertone.studies.design.study_file import StudyFile
 
 
 @dataclass(frozen=True, eq=False)
-class Rendering:
+class RenderedClip:
     """One clip before it is prepared."""
 
     system: str
@@ -35,7 +35,7 @@ class Rendering:
     provenance: dict[str, Any]
 
 
-class Renderer:
+class ClipRenderer:
     """Makes renderings, or takes them from the folder where they were kept.
 
     Args:
@@ -49,13 +49,13 @@ class Renderer:
         self._fingerprint = lru_cache(maxsize=None)(self._find_fingerprint)
         self.rendered = 0  # not found in the folder
 
-    def all(self) -> Iterator[Rendering | None]:
+    def all(self) -> Iterator[RenderedClip | None]:
         """System by system; None where a partial folder has no file."""
         for system in self._study.systems:
             for index, recording in enumerate(self._recordings):
                 yield None if self._is_left_out(system, recording) else self.one(system, index)
 
-    def one(self, system: System, index: int) -> Rendering:
+    def one(self, system: SystemDesign, index: int) -> RenderedClip:
         """Render one prompt as one system says it.
 
         Raises:
@@ -67,15 +67,15 @@ class Renderer:
         except UndertoneError as error:
             raise DesignError(f"system {system.name!r}, prompt {recording.name!r}: {error}") from error
         whole = {"system": system.name, "prompt": recording.name, "source": system.source.kind, **provenance}
-        return Rendering(system.name, recording.name, self._cut(waveform), whole)
+        return RenderedClip(system.name, recording.name, self._cut(waveform), whole)
 
-    def _is_left_out(self, system: System, recording: Recording) -> bool:
+    def _is_left_out(self, system: SystemDesign, recording: Recording) -> bool:
         source = system.source
         if not isinstance(source, FolderSource) or not source.partial:
             return False
         return not _files_of(self._study.resolved(source.folder), recording)
 
-    def _sound(self, system: System, index: int) -> tuple[Tensor, dict[str, Any]]:
+    def _sound(self, system: SystemDesign, index: int) -> tuple[Tensor, dict[str, Any]]:
         source, recording = system.source, self._recordings[index]
         if isinstance(source, BundleSource):
             return self._continued(source, index)

@@ -10,8 +10,8 @@ from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ, float_wav
 from undertone.studies.design.errors import DesignError
 from undertone.studies.build.lifecycle import make_study
 from undertone.studies.design.rules import Allocation
-from undertone.studies.design.sections import Consent, Debrief, Rating, Section, Volume
-from undertone.studies.design.sources import FolderSource, PromptItem, Prompts, System
+from undertone.studies.design.sections import Consent, Debrief, RatingSection, Section, Volume
+from undertone.studies.design.sources import FolderSource, PromptItem, Prompts, SystemDesign
 from undertone.studies.design.study_file import StudyFile
 from undertone.studies.store import Database, Places
 
@@ -92,7 +92,7 @@ def study_from_sounds(
         title=title,
         seed=seed,
         systems=tuple(
-            System(name=system, source=FolderSource(folder=Path("systems") / system, partial=True))
+            SystemDesign(name=system, source=FolderSource(folder=Path("systems") / system, partial=True))
             for system in by_system
         ),
         prompts=Prompts(
@@ -131,7 +131,7 @@ def _label(index: int) -> str:
 
 def _sections() -> tuple[Section, ...]:
     debrief = "All clips were made by computer models that went on from a recording."
-    return Consent(text=CONSENT), Volume(), Rating(), Debrief(text=debrief)
+    return Consent(text=CONSENT), Volume(), RatingSection(), Debrief(text=debrief)
 
 
 def _provenance(by_system: dict[str, list[int]], takes: Sequence[TakeSound]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from undertone.studies.design.sections import Break, Rating, Training
+from undertone.studies.design.sections import Break, RatingSection, Training
 from undertone.studies.design.sources import DegradedSource, KnownItem, Trap
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def check_sections(study: "StudyFile") -> None:
     for kind in ("consent", "eligibility", "volume", "headphones", "training", "rating", "debrief"):
         if kinds.count(kind) > 1:
             raise ValueError(f"section {kind!r} is listed {kinds.count(kind)} times; once at most")
-    if not study.has(Rating):
+    if not study.has(RatingSection):
         raise ValueError("no section of kind 'rating'")
     if "consent" in kinds[1:]:
         raise ValueError("consent comes first: nothing may be asked before it")

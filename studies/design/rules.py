@@ -73,7 +73,7 @@ class Screening(Config):
     ] = ()
 
 
-class Limits(Config):
+class SessionLimits(Config):
     """When a session ends by itself."""
 
     session_minutes: Minutes = 60.0

@@ -87,7 +87,7 @@ class Training(Config):
     text: str = "Practise with a few clips first. These answers do not count."
 
 
-class Rating(Config):
+class RatingSection(Config):
     """The trials themselves."""
 
     kind: Literal["rating"] = "rating"
@@ -111,6 +111,6 @@ class Debrief(Config):
 
 
 Section = Annotated[
-    Consent | Eligibility | Questionnaire | Volume | Headphones | Training | Rating | Break | Debrief,
+    Consent | Eligibility | Questionnaire | Volume | Headphones | Training | RatingSection | Break | Debrief,
     Field(discriminator="kind"),
 ]

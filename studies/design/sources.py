@@ -46,7 +46,7 @@ class DegradedSource(Config):
     noise_snr_db: Annotated[float, Field(ge=-60.0, le=150.0)] | None = 10.0  # of white noise; None adds none
 
 
-class System(Config):
+class SystemDesign(Config):
     """What is judged; raters never see its name."""
 
     name: Slug
@@ -72,7 +72,7 @@ class Prompts(Config):
     continuation_seconds: Annotated[float, Field(gt=0.0, le=600.0)] = 10.0  # paper: 10 s continuations
 
 
-class Answer(Config):
+class KnownAnswer(Config):
     """What counts as right on one scale."""
 
     value: Value
@@ -88,7 +88,7 @@ class KnownItem(Config):
     audio: Path | None = None
     system: str | None = None
     prompt: str | None = None
-    expected: dict[str, Answer] = Field(default_factory=dict)  # by scale; training items may have none
+    expected: dict[str, KnownAnswer] = Field(default_factory=dict)  # by scale; training items may have none
     feedback: str = ""  # training: shown after the answer
 
 
@@ -102,7 +102,7 @@ class Trap(Config):
     audio: Path | None = None
     instruction: Path | None = None
     after_seconds: Annotated[float, Field(ge=0.0, le=600.0)] = 2.0  # of the study's clip before the instruction
-    expected: Annotated[dict[str, Answer], Field(min_length=1)]
+    expected: Annotated[dict[str, KnownAnswer], Field(min_length=1)]
 
 
 class Preparation(Config):

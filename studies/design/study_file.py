@@ -12,10 +12,10 @@ from undertone.engine.validation import checked
 from undertone.engine.yaml_text import YamlError, read_yaml
 from undertone.studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
 from undertone.studies.design.errors import DesignError
-from undertone.studies.design.rules import Allocation, Completion, Limits, Screening
+from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits
 from undertone.studies.design.scales import SCALES, Scale, Slug
 from undertone.studies.design.sections import Section
-from undertone.studies.design.sources import KnownItem, Preparation, Prompts, System, Trap
+from undertone.studies.design.sources import KnownItem, Preparation, Prompts, SystemDesign, Trap
 from undertone.studies.store.storable import unstorable
 
 
@@ -27,7 +27,7 @@ class StudyFile(Config):
     title: str  # raters see it
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     comparison: Literal["single", "ab"] = "single"
-    systems: Annotated[tuple[System, ...], Field(min_length=1)]
+    systems: Annotated[tuple[SystemDesign, ...], Field(min_length=1)]
     prompts: Prompts
     preparation: Preparation = Preparation()
     scales: Annotated[tuple[Scale, ...], Field(min_length=1)]  # a name of `scales.SCALES`, or the whole wording
@@ -37,7 +37,7 @@ class StudyFile(Config):
     traps: tuple[Trap, ...] = ()
     allocation: Allocation = Allocation()
     screening: Screening = Screening()
-    limits: Limits = Limits()
+    limits: SessionLimits = SessionLimits()
     completion: Completion = Completion()
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph

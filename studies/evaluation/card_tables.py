@@ -129,7 +129,7 @@ def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     yield from (("not measured", reason) for reason in evaluation.not_measured.values())
 
 
-def limits(evaluation: Evaluation | None, of_its_makers: Sequence[str] = ()) -> str:
+def limitations(evaluation: Evaluation | None, of_its_makers: Sequence[str] = ()) -> str:
     """Return what the model is not for, and what its makers say that it falls short of."""
     lines = [
         "* English read speech; other languages, singing and noisy rooms are outside what it has heard.",

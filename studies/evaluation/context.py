@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 
 from undertone.engine import Engine, Sampling
-from undertone.studies.evaluation.jobs import Ears
+from undertone.studies.evaluation.jobs import InstalledMeasures
 
 
 @dataclass(frozen=True)
-class Measuring:
+class EvaluationContext:
     """One evaluation while it runs."""
 
     engine: Engine
     sampling: Sampling
     seed: int  # clip i and its take are drawn with seed + i
-    ears: Ears
+    ears: InstalledMeasures
     workers: int  # processes that listen; 0: none but this one
     skipped: dict[str, str] = field(default_factory=dict)  # clip to the reason, filled on the way

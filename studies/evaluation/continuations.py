@@ -6,27 +6,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertone.engine import AudioError, Take
-from undertone.studies.evaluation.context import Measuring
+from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import (
     ContinuationJob,
     ContinuationReport,
-    Heard,
+    RecognisedSpeech,
     Samples,
-    Voice,
+    VoicePitch,
     report_continuation,
 )
 from undertone.studies.evaluation.results import Row
 from undertone.studies.measures.heldout import HeldOut, read_trimmed
-from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.workers import in_background
 
 PROMPT_SECONDS = 3.0
 MIN_REAL_SECONDS = 1.0  # of the recording behind the prompt, to compare with
-NOTHING = Share(0.0, 0)
+NOTHING = ShareEstimate(0.0, 0)
 
 
 @dataclass(frozen=True)
-class Continuation:
+class MeasuredContinuation:
     """A take of one clip's beginning, and what was measured of it."""
 
     clip: HeldOut
@@ -39,7 +39,7 @@ class Continuation:
         return self.take.speech.seconds * (1 - self.take.prompt_frames / self.take.speech.num_frames)
 
 
-def continuations(measuring: Measuring, clips: list[HeldOut], seconds: float) -> Iterator[Continuation]:
+def continuations(measuring: EvaluationContext, clips: list[HeldOut], seconds: float) -> Iterator[MeasuredContinuation]:
     """Yield a take of at most `seconds` for every clip; clips that cannot be used are noted as skipped."""
     made: list[tuple[HeldOut, Take]] = []
 
@@ -54,10 +54,10 @@ def continuations(measuring: Measuring, clips: list[HeldOut], seconds: float) ->
             yield job
 
     for index, report in enumerate(in_background(report_continuation, jobs(), measuring.workers)):
-        yield Continuation(*made[index], report)
+        yield MeasuredContinuation(*made[index], report)
 
 
-def continuation_rows(found: list[Continuation]) -> list[Row]:
+def continuation_rows(found: list[MeasuredContinuation]) -> list[Row]:
     """Return a row for each take, once all prompts are known: nearness to the own prompt is relative to the others."""
     prompts = [(each.clip.speaker, each.report.heard["prompt"].embedding) for each in found]
     return [
@@ -73,7 +73,7 @@ def continuation_rows(found: list[Continuation]) -> list[Row]:
     ]
 
 
-def _take(measuring: Measuring, clip: HeldOut, seconds: float, seed: int) -> tuple[Take, ContinuationJob]:
+def _take(measuring: EvaluationContext, clip: HeldOut, seconds: float, seed: int) -> tuple[Take, ContinuationJob]:
     engine = measuring.engine
     waveform, rate = read_trimmed(engine, clip), engine.sample_rate_hz
     if len(waveform) < (PROMPT_SECONDS + MIN_REAL_SECONDS) * rate:
@@ -90,13 +90,13 @@ def _take(measuring: Measuring, clip: HeldOut, seconds: float, seed: int) -> tup
     return take, job
 
 
-def _measures(each: Continuation, prompts: list[tuple[str, Samples | None]]) -> dict[str, Share]:
+def _measures(each: MeasuredContinuation, prompts: list[tuple[str, Samples | None]]) -> dict[str, ShareEstimate]:
     heard, voices = each.report.heard, each.report.voices
     others = [voice for speaker, voice in prompts if speaker != each.clip.speaker and voice is not None]
     return {
-        "seconds": Share(each.seconds, 1),
-        "ended_itself": Share(each.take.ended != "limit", 1),
-        "ended_learned": Share(each.take.ended == "learned", 1),
+        "seconds": ShareEstimate(each.seconds, 1),
+        "ended_itself": ShareEstimate(each.take.ended != "limit", 1),
+        "ended_learned": ShareEstimate(each.take.ended == "learned", 1),
         "real_words": heard["continuation"].real_words or NOTHING,
         "real_words_natural": heard["real"].real_words or NOTHING,
         "real_words_backwards": heard["backwards"].real_words or NOTHING,
@@ -112,7 +112,7 @@ def _measures(each: Continuation, prompts: list[tuple[str, Samples | None]]) -> 
     }
 
 
-def _judged(heard: dict[str, Heard]) -> dict[str, Share]:
+def _judged(heard: dict[str, RecognisedSpeech]) -> dict[str, ShareEstimate]:
     """Return Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
     found = {name: stretch.measures() for name, stretch in heard.items()}
     suffixes = {"": "continuation", "_natural": "real", "_backwards": "backwards"}
@@ -124,28 +124,28 @@ def _judged(heard: dict[str, Heard]) -> dict[str, Share]:
     }
 
 
-def _similarities(voice: Samples | None, own: Samples | None, others: list[Samples]) -> dict[str, Share]:
+def _similarities(voice: Samples | None, own: Samples | None, others: list[Samples]) -> dict[str, ShareEstimate]:
     """Return similarities to the own prompt and to other speakers' prompts, and how often the own one is nearer."""
     if voice is None or own is None or not others:
         return {"speaker_similarity": _similarity(voice, own)}
     to_own, to_others = float(voice @ own), np.stack(others) @ voice
     return {
-        "speaker_similarity": Share(to_own, 1),
-        "speaker_similarity_others": Share(float(to_others.mean()), 1),
-        "speaker_told_apart": Share(float((to_own > to_others).mean()), 1),
+        "speaker_similarity": ShareEstimate(to_own, 1),
+        "speaker_similarity_others": ShareEstimate(float(to_others.mean()), 1),
+        "speaker_told_apart": ShareEstimate(float((to_own > to_others).mean()), 1),
     }
 
 
-def _similarity(first: Samples | None, second: Samples | None) -> Share:
-    return NOTHING if first is None or second is None else Share(float(first @ second), 1)
+def _similarity(first: Samples | None, second: Samples | None) -> ShareEstimate:
+    return NOTHING if first is None or second is None else ShareEstimate(float(first @ second), 1)
 
 
-def _shift(voice: Voice, prompt: Voice) -> Share:
+def _shift(voice: VoicePitch, prompt: VoicePitch) -> ShareEstimate:
     """Return how far the median pitch has moved from the prompt's, up or down."""
     if voice.median_semitones is None or prompt.median_semitones is None:
         return NOTHING
-    return Share(abs(voice.median_semitones - prompt.median_semitones), 1)
+    return ShareEstimate(abs(voice.median_semitones - prompt.median_semitones), 1)
 
 
-def _once(value: float | None) -> Share:
-    return NOTHING if value is None else Share(value, 1)
+def _once(value: float | None) -> ShareEstimate:
+    return NOTHING if value is None else ShareEstimate(value, 1)

@@ -11,13 +11,18 @@ import torch
 from tqdm import tqdm
 
 from undertone.engine import Engine, Sampling
-from undertone.engine.benchmark import bench
+from undertone.engine.benchmark import benchmark
 from undertone.engine.tokenizers import unit_names
 from undertone.studies.errors import MeasureError
-from undertone.studies.evaluation.context import Measuring
-from undertone.studies.evaluation.continuations import PROMPT_SECONDS, Continuation, continuation_rows, continuations
-from undertone.studies.evaluation.jobs import Ears
-from undertone.studies.evaluation.model_card import summary, write_measured
+from undertone.studies.evaluation.context import EvaluationContext
+from undertone.studies.evaluation.continuations import (
+    PROMPT_SECONDS,
+    MeasuredContinuation,
+    continuation_rows,
+    continuations,
+)
+from undertone.studies.evaluation.jobs import InstalledMeasures
+from undertone.studies.evaluation.model_card import card_summary, write_measured
 from undertone.studies.evaluation.other_systems import OtherSystem, other_rows
 from undertone.studies.evaluation.reconstruction import clip_rows, embedded_voices
 from undertone.studies.evaluation.results import Evaluation, Row, Speed, cluster_of, pooled, write_rows
@@ -73,7 +78,7 @@ def evaluate(
     if sampling.guidance is None:  # written down as the number that was used
         sampling = sampling.model_copy(update={"guidance": engine.own_guidance})
     workers = (os.cpu_count() or 1) if workers is None else workers
-    measuring = Measuring(engine, sampling, seed, Ears.installed(whisper), workers)
+    measuring = EvaluationContext(engine, sampling, seed, InstalledMeasures.installed(whisper), workers)
     lengths = Seconds(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
     clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
     speed = _speed(engine)
@@ -144,12 +149,12 @@ def evaluate_bundle(
     size = (QUICK_CLIPS, QUICK_CONTINUATIONS) if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
     evaluation = evaluate(folder, corpus, split, *size, out=out, pairs=pairs, whisper=whisper, also=also)
     card = write_measured(folder, evaluation)
-    yield from summary(evaluation)
+    yield from card_summary(evaluation)
     yield f"Rows of every clip are in {out}, the model card is {card}."
 
 
 def _clips(
-    measuring: Measuring, clips: list[HeldOut], others: dict[str, HeldOut]
+    measuring: EvaluationContext, clips: list[HeldOut], others: dict[str, HeldOut]
 ) -> tuple[list[ClipLikelihood], list[Row]]:
     voices = embedded_voices(measuring, others)
     scores: list[ClipLikelihood] = []
@@ -163,7 +168,7 @@ def _clips(
     return scores, rows
 
 
-def _continuations(measuring: Measuring, clips: list[HeldOut]) -> list[Continuation]:
+def _continuations(measuring: EvaluationContext, clips: list[HeldOut]) -> list[MeasuredContinuation]:
     seconds = _continuation_seconds(measuring.engine)
     return list(tqdm(continuations(measuring, clips, seconds), total=len(clips), desc="continuations"))
 
@@ -181,7 +186,7 @@ def _continuation_seconds(engine: Engine) -> float:
 
 def _speed(engine: Engine) -> Speed:
     """Measured first, while no other process of the evaluation runs."""
-    found = bench(engine, seconds=_continuation_seconds(engine))
+    found = benchmark(engine, seconds=_continuation_seconds(engine))
     return Speed(
         real_time_factor=found.real_time_factor,
         first_audio_seconds=found.first_audio_seconds,

@@ -19,14 +19,14 @@ from undertone.studies.evaluation.systems import GROUND_TRUTH
 from undertone.studies.measures import intelligibility, quality
 from undertone.studies.measures import whisper_asr as whisper
 from undertone.studies.measures.distances import Reference
-from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.speaker_similarity import SpeakerEncoder, speaker_encoder
 
 Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Ears:
+class InstalledMeasures:
     """Which of the optional measures can be taken here."""
 
     words: bool
@@ -36,7 +36,7 @@ class Ears:
     whisper: Path | None = None  # folder of the second recogniser
 
     @classmethod
-    def installed(cls, whisper_folder: Path | None = None) -> "Ears":
+    def installed(cls, whisper_folder: Path | None = None) -> "InstalledMeasures":
         """Return the measures that the packages of this environment allow.
 
         Args:
@@ -51,9 +51,9 @@ class Ears:
             found["whisper"] = whisper.whisper_folder(whisper_folder)
 
         checks: dict[str, Callable[[], object]] = {
-            "words": intelligibility.check_installed,
+            "words": intelligibility.check_recogniser_installed,
             "voices": SpeakerEncoder.load,
-            "quality": quality.check_installed,
+            "quality": quality.check_dnsmos_installed,
             "whisper": find_whisper,
         }
         for measure, check in checks.items():
@@ -65,29 +65,29 @@ class Ears:
 
 
 @dataclass(frozen=True)
-class Heard:
+class RecognisedSpeech:
     """What the optional ears make of one waveform."""
 
     text: str | None
-    real_words: Share | None
+    real_words: ShareEstimate | None
     embedding: Samples | None  # [E]
-    reading: whisper.Reading | None = None  # by Whisper
+    reading: whisper.WhisperTranscript | None = None  # by Whisper
     dnsmos: float | None = None
 
     @classmethod
-    def of(cls, waveform: Tensor, ears: Ears) -> "Heard":
+    def of(cls, waveform: Tensor, ears: InstalledMeasures) -> "RecognisedSpeech":
         transcript = intelligibility.transcribe(waveform) if ears.words else None
         return cls(
             transcript.text if transcript else None,
             transcript.real_words if transcript else None,
             speaker_encoder().embed(waveform).numpy() if ears.voices else None,
-            whisper.read(waveform, ears.whisper) if ears.whisper else None,
+            whisper.whisper_transcript(waveform, ears.whisper) if ears.whisper else None,
             quality.dnsmos(waveform) if ears.quality else None,
         )
 
-    def measures(self, transcript: str | None = None) -> dict[str, Share]:
+    def measures(self, transcript: str | None = None) -> dict[str, ShareEstimate]:
         """Return what was measured, by name; error rates where it is known what was said."""
-        found: dict[str, Share] = {}
+        found: dict[str, ShareEstimate] = {}
         if self.text is not None and self.real_words is not None:
             if transcript is not None:
                 found["cer"] = intelligibility.character_errors(transcript, self.text)
@@ -99,9 +99,9 @@ class Heard:
                 found["whisper_cer"] = intelligibility.character_errors(said, self.reading.text)
                 found["whisper_wer"] = intelligibility.word_errors(said, self.reading.text)
             if self.reading.log_prob is not None:
-                found["whisper_log_prob"] = Share(self.reading.log_prob, 1)
+                found["whisper_log_prob"] = ShareEstimate(self.reading.log_prob, 1)
         if self.dnsmos is not None:
-            found["dnsmos"] = Share(self.dnsmos, 1)
+            found["dnsmos"] = ShareEstimate(self.dnsmos, 1)
         return found
 
 
@@ -113,15 +113,15 @@ class ClipJob:
     transcript: str
     renderings: dict[str, Samples]  # by system
     mel: MelConfig
-    ears: Ears
+    ears: InstalledMeasures
 
 
 @dataclass(frozen=True)
 class ClipReport:
     """By system, the ground truth among them."""
 
-    measures: dict[str, dict[str, Share]]
-    heard: dict[str, Heard]
+    measures: dict[str, dict[str, ShareEstimate]]
+    heard: dict[str, RecognisedSpeech]
 
 
 def report_clip(job: ClipJob) -> ClipReport:
@@ -129,10 +129,10 @@ def report_clip(job: ClipJob) -> ClipReport:
     ground_truth = torch.from_numpy(job.ground_truth)
     reference = Reference(ground_truth, job.mel)
     waveforms = {GROUND_TRUTH: ground_truth} | {key: torch.from_numpy(value) for key, value in job.renderings.items()}
-    measures: dict[str, dict[str, Share]] = {}
-    heard: dict[str, Heard] = {}
+    measures: dict[str, dict[str, ShareEstimate]] = {}
+    heard: dict[str, RecognisedSpeech] = {}
     for system, waveform in waveforms.items():
-        heard[system] = Heard.of(waveform[: len(ground_truth)], job.ears)
+        heard[system] = RecognisedSpeech.of(waveform[: len(ground_truth)], job.ears)
         measures[system] = {} if system == GROUND_TRUTH else reference.compare(waveform)
         measures[system] |= heard[system].measures(job.transcript)
     return ClipReport(measures, heard)
@@ -145,14 +145,14 @@ class ContinuationJob:
     prompt: Samples
     continuation: Samples
     real: Samples
-    ears: Ears
+    ears: InstalledMeasures
 
 
 @dataclass(frozen=True)
-class Voice:
+class VoicePitch:
     """Pitch of a stretch of speech; semitones are above 1 Hz, so that differences are intervals."""
 
-    voiced: Share  # frames with a pitch, out of all
+    voiced: ShareEstimate  # frames with a pitch, out of all
     median_semitones: float | None
     range_semitones: float | None  # between the 5th and the 95th percentile
 
@@ -161,28 +161,28 @@ class Voice:
 class ContinuationReport:
     """Of each stretch; `backwards` is the real one played backwards: speech without words."""
 
-    heard: dict[str, Heard]  # prompt, continuation, real, backwards
-    voices: dict[str, Voice]  # prompt, continuation, real
+    heard: dict[str, RecognisedSpeech]  # prompt, continuation, real, backwards
+    voices: dict[str, VoicePitch]  # prompt, continuation, real
 
 
 def report_continuation(job: ContinuationJob) -> ContinuationReport:
     """Read and measure each stretch."""
     stretches = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
     heard = {
-        "prompt": Heard.of(stretches["prompt"], replace(job.ears, words=False, quality=False, whisper=None)),
-        "continuation": Heard.of(stretches["continuation"], job.ears),
-        "real": Heard.of(stretches["real"], job.ears),
-        "backwards": Heard.of(stretches["real"].flip(0), replace(job.ears, voices=False, quality=False)),
+        "prompt": RecognisedSpeech.of(stretches["prompt"], replace(job.ears, words=False, quality=False, whisper=None)),
+        "continuation": RecognisedSpeech.of(stretches["continuation"], job.ears),
+        "real": RecognisedSpeech.of(stretches["real"], job.ears),
+        "backwards": RecognisedSpeech.of(stretches["real"].flip(0), replace(job.ears, voices=False, quality=False)),
     }
-    return ContinuationReport(heard, {key: voice(waveform) for key, waveform in stretches.items()})
+    return ContinuationReport(heard, {key: voice_pitch(waveform) for key, waveform in stretches.items()})
 
 
-def voice(waveform: Tensor, min_frames: int = 10) -> Voice:
+def voice_pitch(waveform: Tensor, min_frames: int = 10) -> VoicePitch:
     """Pitch statistics of [samples] at 16 kHz; None where fewer than `min_frames` are voiced."""
     found = pitch(waveform)
-    voiced = Share(float(found.voiced.sum()), len(found.hz))
+    voiced = ShareEstimate(float(found.voiced.sum()), len(found.hz))
     semitones = 12 * torch.log2(found.hz[found.voiced])
     if len(semitones) < min_frames:
-        return Voice(voiced, None, None)
+        return VoicePitch(voiced, None, None)
     low, high = torch.quantile(semitones, torch.tensor([0.05, 0.95])).tolist()
-    return Voice(voiced, float(semitones.median()), high - low)
+    return VoicePitch(voiced, float(semitones.median()), high - low)

@@ -9,7 +9,7 @@ from torch import nn
 
 from undertone.engine.atomic_files import write_whole
 from undertone.engine.bundle import CONFIG_FILE, Bundle, BundleConfig, load_bundle, read_config
-from undertone.studies.evaluation.card_tables import limits, measured_tables, summary_rows
+from undertone.studies.evaluation.card_tables import limitations, measured_tables, summary_rows
 from undertone.studies.evaluation.notices import notices
 from undertone.studies.evaluation.results import Evaluation
 
@@ -43,7 +43,7 @@ def model_card(bundle: Bundle) -> str:
             else ["Not measured yet: `undertone evaluate BUNDLE --corpus FOLDER` fills this section."]
         ),
         "## Limits",
-        limits(evaluation, config.limits),
+        limitations(evaluation, config.limits),
         "## Licence",
         f"{config.licence}.",
         *notices(config),
@@ -75,7 +75,7 @@ def write_card(folder: Path) -> Path:
     return folder / CARD_FILE
 
 
-def summary(evaluation: Evaluation) -> Iterator[str]:
+def card_summary(evaluation: Evaluation) -> Iterator[str]:
     """Return the same numbers as lines for a terminal."""
     for name, numbers in summary_rows(evaluation):
         yield f"{name:58} {numbers}"

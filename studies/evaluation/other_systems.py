@@ -10,10 +10,10 @@ from undertone.engine import AudioError, read_audio
 from undertone.engine.audio.loudness import LOUDNESS_LUFS, to_loudness
 from undertone.engine.audio.reading import SUFFIXES, resample
 from undertone.studies.errors import MeasureError
-from undertone.studies.evaluation.context import Measuring
-from undertone.studies.evaluation.jobs import Ears, Heard, Samples
+from undertone.studies.evaluation.context import EvaluationContext
+from undertone.studies.evaluation.jobs import InstalledMeasures, RecognisedSpeech, Samples
 from undertone.studies.evaluation.results import Row
-from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.workers import in_background
 
 
@@ -48,10 +48,10 @@ class OtherSystem:
 class _Job:
     audio: Samples
     transcript: str | None
-    ears: Ears
+    ears: InstalledMeasures
 
 
-def other_rows(measuring: Measuring, others: Sequence[OtherSystem]) -> Iterator[Row]:
+def other_rows(measuring: EvaluationContext, others: Sequence[OtherSystem]) -> Iterator[Row]:
     """Return one row for every sound, at the loudness of the bundle's own; unusable ones are noted as skipped."""
     read: list[tuple[OtherSystem, Path, float]] = []
 
@@ -75,6 +75,6 @@ def other_rows(measuring: Measuring, others: Sequence[OtherSystem]) -> Iterator[
         yield Row(path.stem, path.stem, seconds, other.name, measures, text)
 
 
-def _hear(job: _Job) -> tuple[dict[str, Share], str | None]:
-    heard = Heard.of(torch.from_numpy(job.audio), job.ears)
+def _hear(job: _Job) -> tuple[dict[str, ShareEstimate], str | None]:
+    heard = RecognisedSpeech.of(torch.from_numpy(job.audio), job.ears)
     return heard.measures(job.transcript), heard.text

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 
 from undertone.engine import AudioError
-from undertone.studies.evaluation.context import Measuring
+from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import ClipJob, ClipReport, Samples, report_clip
 from undertone.studies.evaluation.results import Row
 from undertone.studies.evaluation.systems import renderings
-from undertone.studies.measures.heldout import HeldOut, analyse
-from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.heldout import HeldOut, analyse_clip
+from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.likelihood import ClipLikelihood, clip_likelihood
 from undertone.studies.measures.speaker_similarity import speaker_encoder
 from undertone.studies.measures.workers import in_background
 
 
 def clip_rows(
-    measuring: Measuring, clips: list[HeldOut], voices: dict[str, Samples]
+    measuring: EvaluationContext, clips: list[HeldOut], voices: dict[str, Samples]
 ) -> Iterator[tuple[ClipLikelihood, list[Row]]]:
     """Return every clip's likelihood and its rows, one for each system; clips that cannot be used are noted as skipped.
 
@@ -29,7 +29,7 @@ def clip_rows(
         for index, clip in enumerate(clips):
             seed = measuring.seed + index
             try:
-                speech = analyse(engine, clip)
+                speech = analyse_clip(engine, clip)
             except AudioError as error:
                 measuring.skipped[clip.clip_id] = str(error)
                 continue
@@ -48,12 +48,12 @@ def clip_rows(
         yield score, list(_rows(clip, seconds, report, voices))
 
 
-def embedded_voices(measuring: Measuring, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
+def embedded_voices(measuring: EvaluationContext, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
     """Embedding of one recording of every speaker; none where no encoder is installed."""
     found: dict[str, Samples] = {}
     for speaker, clip in recordings.items() if measuring.ears.voices else ():
         try:
-            found[speaker] = speaker_encoder().embed(analyse(measuring.engine, clip).audio).numpy()
+            found[speaker] = speaker_encoder().embed(analyse_clip(measuring.engine, clip).audio).numpy()
         except AudioError as error:
             measuring.skipped[clip.clip_id] = str(error)
     return found
@@ -62,9 +62,9 @@ def embedded_voices(measuring: Measuring, recordings: dict[str, HeldOut]) -> dic
 def _rows(clip: HeldOut, seconds: float, report: ClipReport, voices: dict[str, Samples]) -> Iterator[Row]:
     for system, measures in report.measures.items():
         heard = report.heard[system]
-        similarity: dict[str, Share] = {}
+        similarity: dict[str, ShareEstimate] = {}
         if heard.embedding is not None and clip.speaker in voices:
             near = {speaker: float(voice @ heard.embedding) for speaker, voice in voices.items()}
-            similarity["speaker_similarity"] = Share(near.pop(clip.speaker), 1)
-            similarity["speaker_similarity_others"] = Share(sum(near.values()), len(near))
+            similarity["speaker_similarity"] = ShareEstimate(near.pop(clip.speaker), 1)
+            similarity["speaker_similarity_others"] = ShareEstimate(sum(near.values()), len(near))
         yield Row(clip.clip_id, clip.speaker, seconds, system, measures | similarity, heard.text)

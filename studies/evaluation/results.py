@@ -13,7 +13,7 @@ from undertone.engine import Sampling
 from undertone.engine.config import Config
 from undertone.studies.lexical.scoring import LexicalAccuracy
 from undertone.studies.measures.clusters import MIN_SPEAKERS, Cluster
-from undertone.studies.measures.intervals import Estimate, Share, estimate
+from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate
 from undertone.studies.measures.likelihood import Likelihood
 
 ROOTS = frozenset({"f0_rmse_hz", "f0_rmse_semitones"})  # the root of a mean, not the mean of roots
@@ -27,7 +27,7 @@ class Row:
     speaker: str
     seconds: float
     system: str
-    measures: dict[str, Share]
+    measures: dict[str, ShareEstimate]
     text: str | None = None  # as the recogniser read it
 
     def cluster(self, kind: Cluster) -> str:
@@ -86,7 +86,7 @@ def pooled(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
     clusters = [row.cluster(cluster) for row in rows]
     found: dict[str, Estimate] = {}
     for measure in dict.fromkeys(name for row in rows for name in row.measures):
-        shares = [row.measures.get(measure, Share(0.0, 0)) for row in rows]
+        shares = [row.measures.get(measure, ShareEstimate(0.0, 0)) for row in rows]
         number = estimate(shares, clusters, np.sqrt if measure in ROOTS else None)
         if number is not None:
             found[measure] = number

@@ -18,7 +18,7 @@ from undertone.engine.config import Config
 from undertone.engine.network import VAEGSLM, Gaussian
 from undertone.engine.noise import SeededNoise
 from undertone.studies.errors import MeasureError
-from undertone.studies.measures.intervals import Estimate, Share, estimate
+from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate
 
 Kind = Literal["alone", "carried"]
 Stretch = tuple[str, int, int]  # clip, first frame, end
@@ -212,7 +212,7 @@ def _accuracy(scores: list[PairScore]) -> LexicalAccuracy:
         sums = dict.fromkeys(words, 0.0)
         for one, margin in zip(scores, margins, strict=True):
             sums[one.pair.word] += margin
-        found = estimate([Share(0.5 + 0.5 * ((total > 0) - (total < 0)), 1) for total in sums.values()], words)
+        found = estimate([ShareEstimate(0.5 + 0.5 * ((total > 0) - (total < 0)), 1) for total in sums.values()], words)
         assert found is not None  # every word counts
         return found
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from undertone.engine.acoustics import Pitch, energy_db, pitch
 from undertone.engine.config import MelConfig
 from undertone.engine.mel import LogMel
-from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.intervals import ShareEstimate
 
 MIN_VOICED_FRAMES = 10  # fewer say nothing about a correlation
 SPECTRUM_RANGE_DB = 60.0  # below the clip's loudest bin, differences are not heard
@@ -32,7 +32,7 @@ class Reference:
         self.energy_db = energy_db(waveform)
         self._config = mel
 
-    def compare(self, waveform: Tensor) -> dict[str, Share]:
+    def compare(self, waveform: Tensor) -> dict[str, ShareEstimate]:
         """Measures of a rendering, at least as long as the reference; what lies behind its end is ignored."""
         waveform = waveform[: len(self.waveform)]
         mel_difference = (self._log_mel(waveform) - self.mel).abs().mean(1)
@@ -45,7 +45,7 @@ class Reference:
         return distances | compare_pitch(self.pitch, pitch(waveform))
 
 
-def compare_pitch(reference: Pitch, other: Pitch) -> dict[str, Share]:
+def compare_pitch(reference: Pitch, other: Pitch) -> dict[str, ShareEstimate]:
     """Return the F0 error on frames voiced in both, and the share of frames voiced in one only."""
     both = reference.voiced & other.voiced
     first, second = reference.hz[both], other.hz[both]
@@ -58,15 +58,15 @@ def compare_pitch(reference: Pitch, other: Pitch) -> dict[str, Share]:
     }
 
 
-def _mean(values: Tensor) -> Share:
-    return Share(float(values.double().sum()), values.numel())
+def _mean(values: Tensor) -> ShareEstimate:
+    return ShareEstimate(float(values.double().sum()), values.numel())
 
 
-def _correlation(first: Tensor, second: Tensor) -> Share:
+def _correlation(first: Tensor, second: Tensor) -> ShareEstimate:
     """Pearson correlation within the clip, counted once; nothing where there is too little to correlate."""
     if first.numel() < MIN_VOICED_FRAMES or first.std() < 1e-6 or second.std() < 1e-6:
-        return Share(0.0, 0)
-    return Share(float(torch.corrcoef(torch.stack([first, second]).double())[0, 1]), 1)
+        return ShareEstimate(0.0, 0)
+    return ShareEstimate(float(torch.corrcoef(torch.stack([first, second]).double())[0, 1]), 1)
 
 
 def _decibels(waveform: Tensor, mel: MelConfig) -> Tensor:

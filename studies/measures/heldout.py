@@ -120,7 +120,7 @@ def other_recordings(corpus: Corpus, split: str, clips: list[HeldOut], seconds: 
     return found
 
 
-def analyse(engine: Engine, clip: HeldOut) -> Speech:
+def analyse_clip(engine: Engine, clip: HeldOut) -> Speech:
     """Analyse a clip prepared as training prepares it: its ends trimmed, at the bundle's loudness.
 
     Raises:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undertone.studies.errors import NotInstalledError
-from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.intervals import ShareEstimate
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder
@@ -61,12 +61,12 @@ class Transcript:
         return " ".join(word.text for word in self.words)
 
     @property
-    def real_words(self) -> Share:
+    def real_words(self) -> ShareEstimate:
         """Words that the sound bears out, out of all."""
-        return Share(sum(word.is_real for word in self.words), len(self.words))
+        return ShareEstimate(sum(word.is_real for word in self.words), len(self.words))
 
 
-def check_installed() -> None:
+def check_recogniser_installed() -> None:
     """Raise NotInstalledError, naming the command, where the recogniser is missing."""
     for package in ("pocketsphinx", "jiwer"):
         if find_spec(package) is None:
@@ -90,20 +90,22 @@ def transcribe(waveform: Tensor) -> Transcript:
     )
 
 
-def character_errors(reference: str, heard: str) -> Share:
+def character_errors(reference: str, heard: str) -> ShareEstimate:
     """Edits from one text to the other, out of the reference's characters."""
     import jiwer
 
     counts = jiwer.process_characters(normalised(reference), heard)
-    return Share(counts.substitutions + counts.deletions + counts.insertions, len(normalised(reference)))
+    return ShareEstimate(counts.substitutions + counts.deletions + counts.insertions, len(normalised(reference)))
 
 
-def word_errors(reference: str, heard: str) -> Share:
+def word_errors(reference: str, heard: str) -> ShareEstimate:
     """Edits from one text to the other in words, out of the reference's words."""
     import jiwer
 
     counts = jiwer.process_words(normalised(reference), heard)
-    return Share(counts.substitutions + counts.deletions + counts.insertions, len(normalised(reference).split()))
+    return ShareEstimate(
+        counts.substitutions + counts.deletions + counts.insertions, len(normalised(reference).split())
+    )
 
 
 def normalised(text: str) -> str:
@@ -114,7 +116,7 @@ def normalised(text: str) -> str:
 @lru_cache(maxsize=1)
 def _decoder() -> "Decoder":
     """Return the recogniser of this process, with the settings it ships with; not for several threads at once."""
-    check_installed()
+    check_recogniser_installed()
     from pocketsphinx import Decoder
 
     # The mean is taken over the whole clip: "live" would carry it from one clip to the next.

@@ -31,14 +31,16 @@ class Estimate(Config):
 
 
 @dataclass(frozen=True)
-class Share:
+class ShareEstimate:
     """What one clip gives to a measure."""
 
     total: float
     count: float
 
 
-def estimate(shares: Sequence[Share], clusters: Sequence[Hashable], curve: Curve | None = None) -> Estimate | None:
+def estimate(
+    shares: Sequence[ShareEstimate], clusters: Sequence[Hashable], curve: Curve | None = None
+) -> Estimate | None:
     """Ratio of sums with its interval.
 
     Args:

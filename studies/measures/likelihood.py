@@ -16,7 +16,7 @@ from undertone.engine import Engine, Speech
 from undertone.engine.config import Config
 from undertone.engine.mel import normalise
 from undertone.engine.noise import SeededNoise
-from undertone.studies.measures.intervals import Estimate, Share, estimate, interval
+from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate, interval
 
 ACTIVE_NATS = 0.02  # per frame: a latent dimension above this carries something
 
@@ -25,14 +25,14 @@ ACTIVE_NATS = 0.02  # per frame: a latent dimension above this carries something
 class ClipLikelihood:
     """Sums over the frames of one clip."""
 
-    cross_entropy: Share  # nats, over frames
+    cross_entropy: ShareEstimate  # nats, over frames
     kl_per_dim: tuple[float, ...]  # nats
     token_counts: tuple[int, ...]  # [V], how often each token occurs
 
     @property
-    def kl(self) -> Share:
+    def kl(self) -> ShareEstimate:
         """Over all dimensions."""
-        return Share(sum(self.kl_per_dim), self.cross_entropy.count)
+        return ShareEstimate(sum(self.kl_per_dim), self.cross_entropy.count)
 
 
 class Likelihood(Config):
@@ -66,7 +66,7 @@ def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikeli
     kl: Tensor = (posterior.negative_entropy() - log_p).sum((0, 1))
     nats = F.cross_entropy(prior.logits[0], tokens[0], reduction="sum")
     counts = torch.bincount(speech.tokens, minlength=model.config.num_tokens)
-    return ClipLikelihood(Share(float(nats), len(speech.tokens)), tuple(kl.tolist()), tuple(counts.tolist()))
+    return ClipLikelihood(ShareEstimate(float(nats), len(speech.tokens)), tuple(kl.tolist()), tuple(counts.tolist()))
 
 
 def likelihood(clips: Sequence[ClipLikelihood], clusters: Sequence[Hashable]) -> Likelihood:

@@ -15,7 +15,7 @@ from undertone.studies.errors import NotInstalledError
 from undertone.studies.measures.intelligibility import INSTALL, SAMPLE_RATE_HZ
 
 
-def check_installed() -> None:
+def check_dnsmos_installed() -> None:
     """Raise NotInstalledError, naming the command, where the networks or what runs them is missing."""
     for package in ("speechmos", "onnxruntime", "librosa", "requests"):  # speechmos does not name what it imports
         if find_spec(package) is None:
@@ -31,7 +31,7 @@ def dnsmos(waveform: Tensor) -> float:
 @lru_cache(maxsize=1)
 def _networks() -> Any:
     """Return DNSMOS on one thread, as several processes measure side by side."""
-    check_installed()
+    check_dnsmos_installed()
     import onnxruntime
     from speechmos import dnsmos as package
 

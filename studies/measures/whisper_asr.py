@@ -28,7 +28,7 @@ SPELT_OUT = {"mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint"}  # 
 
 
 @dataclass(frozen=True)
-class Reading:
+class WhisperTranscript:
     """What Whisper made of a waveform."""
 
     text: str  # lower case words, "" where it heard none
@@ -57,7 +57,7 @@ def whisper_folder(given: Path | None) -> Path:
     return named
 
 
-def read(waveform: Tensor, folder: Path) -> Reading:
+def whisper_transcript(waveform: Tensor, folder: Path) -> WhisperTranscript:
     """Words in a waveform, float32 [samples] at 16 kHz; the same waveform always gives the same words."""
     segments, _ = _model(folder).transcribe(
         waveform.numpy(),
@@ -73,7 +73,7 @@ def read(waveform: Tensor, folder: Path) -> Reading:
     ]  # and the end's token
     tokens = sum(count for _, _, count in found)
     text = spelt_out(" ".join(text for text, _, _ in found))
-    return Reading(text, sum(mean * count for _, mean, count in found) / tokens if text else None)
+    return WhisperTranscript(text, sum(mean * count for _, mean, count in found) / tokens if text else None)
 
 
 def spelt_out(text: str) -> str:

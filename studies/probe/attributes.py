@@ -101,7 +101,7 @@ def frame_attributes(waveform: Tensor, tokens: Tensor, mel: MelConfig = MelConfi
     }
 
 
-def changes(before: Tracks, after: Tracks) -> dict[str, float]:
+def attribute_changes(before: Tracks, after: Tracks) -> dict[str, float]:
     """Return by how much each of CLIP_ATTRIBUTES changed, for those that can be measured on both clips.
 
     F0 is compared in the frames that are voiced in both, energy and spectrum in the frames that were heard before.

@@ -19,13 +19,13 @@ from undertone.studies.errors import MeasureError
 from undertone.studies.measures.clusters import MIN_SPEAKERS, Cluster
 from undertone.studies.measures.heldout import HeldOut, Seconds, fits, held_out_clips, in_turn, read_trimmed
 from undertone.studies.probe.attributes import frame_attributes
-from undertone.studies.probe.linear_probes import Frames, numbered
+from undertone.studies.probe.linear_probes import ProbeFrames, numbered
 
 MANIFEST = "manifest.tsv"
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class ProbeClips:
     """Clips that could be used, and what is said of their frames."""
 
     speech: list[Speech]
@@ -48,14 +48,14 @@ class Material:
         """Return the latents of all clips, [N, Z]."""
         return torch.cat([speech.latents for speech in self.speech])
 
-    def frames(self, attribute: str) -> Frames:
+    def frames(self, attribute: str) -> ProbeFrames:
         """Return the latents beside one attribute of all frames."""
         clips = np.repeat(np.arange(len(self.speech)), [speech.num_frames for speech in self.speech])
         values = torch.cat([tracks[attribute] for tracks in self.tracks]).double().numpy()
-        return Frames.where_valid(self.latents.double().numpy(), values, clips, numbered(self.clusters)[clips])
+        return ProbeFrames.where_valid(self.latents.double().numpy(), values, clips, numbered(self.clusters)[clips])
 
 
-def clips_of(data: Path, split: str, num_clips: int, seconds: Seconds, seed: int) -> list[HeldOut]:
+def probe_clips(data: Path, split: str, num_clips: int, seconds: Seconds, seed: int) -> list[HeldOut]:
     """Clips in an order that goes round the speakers.
 
     Args:
@@ -78,13 +78,13 @@ def clips_of(data: Path, split: str, num_clips: int, seconds: Seconds, seed: int
     return chosen
 
 
-def material_of(engine: Engine, clips: list[HeldOut], longest_seconds: float) -> Material:
+def load_probe_clips(engine: Engine, clips: list[HeldOut], longest_seconds: float) -> ProbeClips:
     """Return the clips' beginnings, prepared as training prepares them, and their tracks.
 
     Raises:
         MeasureError: fewer than two clips can be used.
     """
-    material = Material([], [], [], {})
+    material = ProbeClips([], [], [], {})
     for clip in tqdm(clips, desc="analysis"):
         waveform = read_trimmed(engine, clip)
         seconds = min(longest_seconds, waveform.numel() / engine.sample_rate_hz)

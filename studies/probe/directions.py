@@ -12,8 +12,8 @@ import numpy as np
 from undertone.engine.probe import DirectionProbe, Effects, LatentStatistics, monotone, reach
 from undertone.engine.prosody import DirectionEdit, LatentEdit
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
-from undertone.studies.probe.clips import Material
-from undertone.studies.probe.linear_probes import Array, Direction, Frames, directions, linear_probe, readout
+from undertone.studies.probe.clips import ProbeClips
+from undertone.studies.probe.linear_probes import Array, Direction, ProbeFrames, directions, linear_probe, readout
 from undertone.studies.probe.names import effect_text, importance
 
 # Frame attribute to the clip attribute that it shows in, and the name of its direction.
@@ -44,14 +44,14 @@ class Candidate:
         )
 
 
-def by_regression(frames: dict[str, Frames], material: Material) -> list[Candidate]:
+def by_regression(frames: dict[str, ProbeFrames], material: ProbeClips) -> list[Candidate]:
     """Return the directions of attributes found by regression, as far as speakers that were left out confirm them."""
     scores = {attribute: linear_probe(frames[attribute].within_clips()) for attribute in TARGETS}
     known = [attribute for attribute, r2 in scores.items() if r2 is not None and r2.value >= MIN_R2]
     return _candidates({attribute: readout(frames[attribute]) for attribute in known}, "regression", material)
 
 
-def by_response(effects: Sequence[Effects], statistics: LatentStatistics, material: Material) -> list[Candidate]:
+def by_response(effects: Sequence[Effects], statistics: LatentStatistics, material: ProbeClips) -> list[Candidate]:
     """Return the directions along which the decoder changes the attributes that some dimension moves.
 
     Args:
@@ -68,7 +68,7 @@ def by_response(effects: Sequence[Effects], statistics: LatentStatistics, materi
 
 
 def kept(
-    candidates: Sequence[Candidate], effects: Sequence[Effects], frames: dict[str, Frames], material: Material
+    candidates: Sequence[Candidate], effects: Sequence[Effects], frames: dict[str, ProbeFrames], material: ProbeClips
 ) -> tuple[tuple[DirectionProbe, ...], dict[str, str]]:
     """Return the most selective candidate for each attribute, and why there is none for the rest."""
     found: list[DirectionProbe] = []
@@ -90,7 +90,7 @@ def kept(
 
 
 def _candidates(
-    weights: dict[str, Array], method: Literal["regression", "response"], material: Material
+    weights: dict[str, Array], method: Literal["regression", "response"], material: ProbeClips
 ) -> list[Candidate]:
     """Return a direction for each attribute that leaves the held ones among the others alone."""
     covariance = np.cov(material.latents.double().numpy().T)
@@ -102,7 +102,9 @@ def _candidates(
     return found
 
 
-def _probe(candidate: Candidate, effects: Effects, frames: dict[str, Frames], material: Material) -> DirectionProbe:
+def _probe(
+    candidate: Candidate, effects: Effects, frames: dict[str, ProbeFrames], material: ProbeClips
+) -> DirectionProbe:
     latents = material.latents.double().numpy()
     along = (latents - latents.mean(0)) @ np.array(candidate.direction.readout)
     low, high = np.percentile(along, SLIDER_PERCENTILES).tolist()

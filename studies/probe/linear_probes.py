@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
+class ProbeFrames:
     """Latents beside one attribute, for the frames where it applies."""
 
     latents: Array  # [N, Z]
@@ -36,7 +36,7 @@ class Frames:
     @classmethod
     def where_valid(
         cls, latents: Array, values: Array, clips: NDArray[np.int64], groups: NDArray[np.int64]
-    ) -> "Frames":
+    ) -> "ProbeFrames":
         """Without the frames whose value is NaN, and without clips where too few are left."""
         valid = np.isfinite(values)
         counts = np.bincount(clips[valid], minlength=int(clips.max()) + 1)
@@ -48,13 +48,15 @@ class Frames:
         """Return whether there is anything to explain: frames whose values differ within clips."""
         return len(self.values) > 0 and float(_centred(self.values, self.clips).std()) > LEAST_SPREAD
 
-    def within_clips(self) -> "Frames":
+    def within_clips(self) -> "ProbeFrames":
         """Return latents and values less their clip's mean."""
-        return Frames(_centred(self.latents, self.clips), _centred(self.values, self.clips), self.clips, self.groups)
+        return ProbeFrames(
+            _centred(self.latents, self.clips), _centred(self.values, self.clips), self.clips, self.groups
+        )
 
-    def only(self, dimension: int) -> "Frames":
+    def only(self, dimension: int) -> "ProbeFrames":
         """Return the latents of one dimension."""
-        return Frames(self.latents[:, [dimension]], self.values, self.clips, self.groups)
+        return ProbeFrames(self.latents[:, [dimension]], self.values, self.clips, self.groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +67,14 @@ class Direction:
     readout: tuple[float, ...]  # [Z] latents to sigmas
 
 
-def correlations(frames: Frames) -> list[Measured]:
+def correlations(frames: ProbeFrames) -> list[Measured]:
     """Pearson correlation of every dimension with the attribute, pooled over clips and centred within them."""
     centred = frames.within_clips()
     y = centred.values
     return [_pooled(_sums(np.stack([x * y, x * x, y * y], 1), frames.groups), _pearson) for x in centred.latents.T]
 
 
-def linear_probe(frames: Frames) -> Measured | None:
+def linear_probe(frames: ProbeFrames) -> Measured | None:
     """Return R2 of the attribute predicted from latents by ridge regression, every speaker from the others.
 
     None where there is one speaker or clip alone, or nothing to explain. Below 0 the prediction is worse than the mean.
@@ -91,7 +93,7 @@ def linear_probe(frames: Frames) -> Measured | None:
     return _pooled(_sums(errors, frames.groups), lambda sums: 1 - sums[:, 0] / np.maximum(sums[:, 1], 1e-12))
 
 
-def readout(frames: Frames) -> Array:
+def readout(frames: ProbeFrames) -> Array:
     """Return the ridge weights [Z] that read the attribute off the latents, within clips."""
     centred = frames.within_clips()
     model, _, scale = _fitted(centred.latents, centred.values)

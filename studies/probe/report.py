@@ -7,12 +7,12 @@ import numpy as np
 from undertone.engine import Engine
 from undertone.engine.probe import DimensionProbe, Effect, Effects, LatentStatistics
 from undertone.engine.prosody import DimensionEdit, LatentEdit
-from undertone.studies.measures.intervals import Share, estimate
+from undertone.studies.measures.intervals import ShareEstimate, estimate
 from undertone.studies.measures.likelihood import clip_likelihood
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES
-from undertone.studies.probe.clips import Material
+from undertone.studies.probe.clips import ProbeClips
 from undertone.studies.probe.directions import SLIDER_PERCENTILES
-from undertone.studies.probe.linear_probes import Frames, correlations, linear_probe
+from undertone.studies.probe.linear_probes import ProbeFrames, correlations, linear_probe
 from undertone.studies.probe.names import distinct, importance, named
 from undertone.studies.probe.sweep import Changes
 
@@ -44,8 +44,8 @@ def grouped(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable]) 
 
 def dimension_probes(
     engine: Engine,
-    material: Material,
-    frames: dict[str, Frames],
+    material: ProbeClips,
+    frames: dict[str, ProbeFrames],
     statistics: LatentStatistics,
     effects: Sequence[Effects],
     seed: int,
@@ -85,7 +85,7 @@ def _effects(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable])
         made = []
         for position, sigma in enumerate(SIGMAS):
             values = [clip[position].get(attribute) for clip in changes]
-            shares = [Share(0.0, 0) if value is None else Share(value, 1) for value in values]
+            shares = [ShareEstimate(0.0, 0) if value is None else ShareEstimate(value, 1) for value in values]
             number = estimate(shares, clusters)
             if number is not None and number.clusters > 1 and number.clips >= MIN_CLIP_SHARE * len(changes):
                 low, high = number.low, number.high
@@ -95,7 +95,7 @@ def _effects(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable])
     return found
 
 
-def _kl_nats(engine: Engine, material: Material, seed: int) -> list[float]:
+def _kl_nats(engine: Engine, material: ProbeClips, seed: int) -> list[float]:
     """Return the KL of each dimension, nats per frame."""
     scores = [clip_likelihood(engine, speech, seed + index) for index, speech in enumerate(material.speech)]
     frames = sum(score.cross_entropy.count for score in scores)

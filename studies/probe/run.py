@@ -14,9 +14,9 @@ from undertone.engine.prosody import LatentEdit
 from undertone.studies.errors import MeasureError
 from undertone.studies.measures.heldout import Seconds
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
-from undertone.studies.probe.clips import clips_of, material_of
+from undertone.studies.probe.clips import load_probe_clips, probe_clips
 from undertone.studies.probe.directions import by_regression, by_response, kept
-from undertone.studies.probe.linear_probes import Frames, linear_probe
+from undertone.studies.probe.linear_probes import ProbeFrames, linear_probe
 from undertone.studies.probe.report import SIGMAS, dimension_edits, dimension_probes, grouped
 from undertone.studies.probe.sweep import sweep
 
@@ -58,8 +58,8 @@ def probe(
 
     engine = bundle if isinstance(bundle, Engine) else Engine.from_pretrained(bundle)
     workers = (os.cpu_count() or 1) if workers is None else workers
-    chosen = clips_of(data, split, num_clips, FILE_SECONDS, seed)
-    material = material_of(engine, chosen, min(clip_seconds, engine.max_seconds))
+    chosen = probe_clips(data, split, num_clips, FILE_SECONDS, seed)
+    material = load_probe_clips(engine, chosen, min(clip_seconds, engine.max_seconds))
     statistics = LatentStatistics.of(material.latents)
     frames = {attribute: material.frames(attribute) for attribute in FRAME_ATTRIBUTES}
 
@@ -113,7 +113,7 @@ def probe_bundle(
         )
     report = probe(folder, data, num_clips, split, sampling=sampling, clip_seconds=clip_seconds, workers=workers)
     path = report.write(folder)
-    yield from summary(report)
+    yield from probe_summary(report)
     yield f"{report.num_clips} clips of {report.num_speakers} speakers; the report is {path}."
 
 
@@ -129,7 +129,7 @@ def stored_report(bundle: Path) -> ProbeReport:
     return report
 
 
-def summary(report: ProbeReport) -> Iterator[str]:
+def probe_summary(report: ProbeReport) -> Iterator[str]:
     """Return the dimensions and directions as lines for a terminal, the most important first."""
     for dimension in report.by_importance():
         yield f"dimension {dimension.index}: {dimension.name} ({dimension.kl_nats:.2f} nats). {dimension.evidence}."
@@ -142,6 +142,6 @@ def summary(report: ProbeReport) -> Iterator[str]:
         yield f"R2 of {label} from all latents, within clips: {r2.value:.2f} [{r2.low:.2f}, {r2.high:.2f}]"
 
 
-def _probed(frames: dict[str, Frames]) -> dict[str, Measured]:
+def _probed(frames: dict[str, ProbeFrames]) -> dict[str, Measured]:
     found = {key: linear_probe(of) for key, of in frames.items()}
     return {key: r2 for key, r2 in found.items() if r2 is not None}

@@ -19,7 +19,7 @@ from undertone.engine.noise import NormalNoise
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.prosody import LatentEdit, apply_edit
 from undertone.studies.measures.workers import in_background
-from undertone.studies.probe.attributes import changes, tracks
+from undertone.studies.probe.attributes import attribute_changes, tracks
 
 BATCH = 8  # variants decoded together: a quarter faster than one by one on a CPU
 Changes = dict[str, float]  # by attribute, without those that could not be told
@@ -65,20 +65,20 @@ def sweep(
     def jobs() -> Iterator[SweepJob]:
         for index, speech in enumerate(clips):
             variants = [speech.latents, *(apply_edit(speech.latents, edit, statistics) for edit in edits)]
-            sounds = render(engine, speech, variants, sampling, seed + index).numpy()
+            sounds = render_sweep(engine, speech, variants, sampling, seed + index).numpy()
             yield SweepJob(sounds[0], sounds[1:], engine.bundle.config.model.mel)
 
-    yield from in_background(measure, jobs(), workers)
+    yield from in_background(measure_sweep, jobs(), workers)
 
 
-def measure(job: SweepJob) -> list[Changes]:
+def measure_sweep(job: SweepJob) -> list[Changes]:
     """Return what each variant of a clip changes."""
     before = tracks(torch.from_numpy(job.before), job.mel)
-    return [changes(before, tracks(torch.from_numpy(sound), job.mel)) for sound in job.after]
+    return [attribute_changes(before, tracks(torch.from_numpy(sound), job.mel)) for sound in job.after]
 
 
 @torch.inference_mode()
-def render(
+def render_sweep(
     engine: Engine, speech: Speech, variants: Sequence[Tensor], sampling: Sampling, seed: int, batch: int = BATCH
 ) -> Tensor:
     """Return samples [K, samples] of the clip with each of the latents [T, Z], decoded whole and in batches."""

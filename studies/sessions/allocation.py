@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.design import StudyFile
 from undertone.studies.sessions.errors import SessionError
-from undertone.studies.sessions.plan import Cell, Counts, PlanRules, open_cells, plan_session
-from undertone.studies.sessions.presence import Newcomer, give_way, holding_time, yielding
-from undertone.studies.sessions.session_context import ENDS, Sitting
+from undertone.studies.sessions.plan import Cell, PlanRules, StimulusCounts, open_cells, plan_session
+from undertone.studies.sessions.presence import Applicant, holding_time, release_places, sessions_to_release
+from undertone.studies.sessions.session_context import ENDS, SessionContext
 from undertone.studies.store.tables import Prompt, Session, Stimulus, Study, System, Trial
 
 RETRY_SECONDS = 15.0  # after which a page asks again for a place
@@ -29,8 +29,8 @@ class Holdings:
     """
 
     cells: tuple[Cell, ...]
-    kept: Counts
-    held: Counts
+    kept: StimulusCounts
+    held: StimulusCounts
 
 
 def session_seed(study: Study, participant_id: str, earlier_sessions: int) -> int:
@@ -77,14 +77,14 @@ def holdings(
     )
 
 
-def check_places(transaction: Transaction, study: Study, design: StudyFile, now: datetime, newcomer: Newcomer) -> None:
+def check_places(transaction: Transaction, study: Study, design: StudyFile, now: datetime, newcomer: Applicant) -> None:
     """Raises SessionError when this newcomer cannot begin: for good, or until somebody drops out."""
     rules = rules_of(design)
     taken = holdings(transaction, study, design, now)
     if not open_cells(taken.cells, taken.kept, rules):
         raise SessionError("full")
     gone: list[str] = []
-    for other in (None, *yielding(transaction, study, newcomer, now)):
+    for other in (None, *sessions_to_release(transaction, study, newcomer, now)):
         gone += [other] if other else []
         taken = holdings(transaction, study, design, now, gone)
         if open_cells(taken.cells, taken.held, rules) and not _crowded(transaction, study, design, now, gone):
@@ -92,7 +92,7 @@ def check_places(transaction: Transaction, study: Study, design: StudyFile, now:
     raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS)
 
 
-def reserve_plan(sitting: Sitting) -> None:
+def reserve_plan(sitting: SessionContext) -> None:
     """Plan the session and write its trials; other sessions of the study wait meanwhile.
 
     Raises:
@@ -134,7 +134,7 @@ def reserve_plan(sitting: Sitting) -> None:
     sitting.log("planned", {"seed": sitting.session.seed, "trials": len(plan)}, actor="server")
 
 
-def extend_reservation(sitting: Sitting) -> None:
+def extend_reservation(sitting: SessionContext) -> None:
     """Keep the places of somebody who has done something.
 
     Written only when half of the time has passed; at once for people who have done little, whom others may replace.
@@ -149,15 +149,15 @@ def extend_reservation(sitting: Sitting) -> None:
             trial.reservation_expires_at = sitting.now + length
 
 
-def _make_room(sitting: Sitting, rules: PlanRules) -> Holdings:
+def _make_room(sitting: SessionContext, rules: PlanRules) -> Holdings:
     """Count the places; where none is open, let those go who give way to this person."""
     transaction, study, design, now = sitting.transaction, sitting.study, sitting.design, sitting.now
-    newcomer = Newcomer(sitting.addresses.of(sitting.session.id), sitting.addresses)
+    newcomer = Applicant(sitting.addresses.of(sitting.session.id), sitting.addresses)
     taken = holdings(transaction, study, design, now)
     if open_cells(taken.cells, taken.held, rules) or not open_cells(taken.cells, taken.kept, rules):
         return taken
-    for other in yielding(transaction, study, newcomer, now):
-        give_way(transaction, other, now)
+    for other in sessions_to_release(transaction, study, newcomer, now):
+        release_places(transaction, other, now)
         taken = holdings(transaction, study, design, now)
         if open_cells(taken.cells, taken.held, rules):
             break
@@ -180,7 +180,7 @@ def _cells(transaction: Transaction, study: Study, design: StudyFile) -> list[Ce
     return [Cell(stimulus, system, prompt) for stimulus, system, prompt in transaction.execute(query)]
 
 
-def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> Counts:
+def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> StimulusCounts:
     """Return rows of (session, stimulus), sessions together and each in the order of its plan."""
     stimuli: Counter[str] = Counter()
     positions: Counter[tuple[str, int]] = Counter()
@@ -190,10 +190,10 @@ def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> Co
             stimuli[stimulus] += 1
             positions[(by_stimulus[stimulus].system, place[session])] += 1
             place[session] += 1
-    return Counts(stimuli, positions)
+    return StimulusCounts(stimuli, positions)
 
 
-def _heard_prompts(sitting: Sitting) -> set[str]:
+def _heard_prompts(sitting: SessionContext) -> set[str]:
     """Prompts that were sent to this person in an earlier session."""
     query = (
         select(Stimulus.prompt_id)
@@ -209,7 +209,7 @@ def _heard_prompts(sitting: Sitting) -> set[str]:
     return {prompt for prompt in sitting.transaction.scalars(query) if prompt is not None}
 
 
-def _stimuli(sitting: Sitting, kind: str) -> list[str]:
+def _stimuli(sitting: SessionContext, kind: str) -> list[str]:
     query = select(Stimulus.id).where(Stimulus.study_id == sitting.study.id, Stimulus.kind == kind)
     return list(sitting.transaction.scalars(query.order_by(Stimulus.path)))
 

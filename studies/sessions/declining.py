@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from undertone.studies.design.sections import Consent
 from undertone.studies.sessions.errors import SessionError
-from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store import Database
 from undertone.studies.store.columns import new_id
 from undertone.studies.store.tables import Participant, Session
@@ -25,7 +25,7 @@ def decline(db: Database, session_id: str, now: datetime, backups: Path | None =
         SessionError: the person has agreed already; they may still withdraw.
     """
     with db.reading() as transaction:
-        sitting = Sitting.load(db, transaction, session_id, now)
+        sitting = SessionContext.load(db, transaction, session_id, now)
         session = sitting.session
         if sitting.ended or not isinstance(sitting.section, Consent) or session.answers:
             raise SessionError("wrong_section")
@@ -48,7 +48,7 @@ def _forget_session(db: Database, session_id: str, now: datetime) -> None:
         db.log(transaction, "declined", study_id=session.study_id, session_id=session_id, actor="rater", at=now)
 
 
-def _shown(sitting: Sitting, of_a_panel: bool) -> dict[str, Any]:
+def _shown(sitting: SessionContext, of_a_panel: bool) -> dict[str, Any]:
     ending = sitting.design.completion.declined
     text = ending.text if ending and ending.text else _TEXT + (_OF_A_PANEL if of_a_panel else "")
     code, url = (ending.code, ending.url) if ending else (None, None)

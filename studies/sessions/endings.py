@@ -14,7 +14,7 @@ from undertone.studies.design import StudyFile
 from undertone.studies.design.rules import Ending
 from undertone.studies.sessions.screening import is_accepted, judge
 from undertone.studies.sessions.screening_alarms import rule_rates
-from undertone.studies.sessions.session_context import End, Sitting, design_of
+from undertone.studies.sessions.session_context import End, SessionContext, design_of
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Session, Study
 
@@ -23,7 +23,7 @@ _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _FIRST: dict[End, str] = {"finished": "C", "screened_out": "S", "timed_out": "T"}
 
 
-def end(sitting: Sitting, how: End) -> None:
+def end(sitting: SessionContext, how: End) -> None:
     """End the session. What was rated stays; only a finished session that is believed counts in the allocation."""
     session = sitting.session
     if how == "finished":
@@ -45,11 +45,11 @@ def close_expired(db: Database, transaction: Transaction, study_id: str, now: da
     study = transaction.get_one(Study, study_id)
     expired = list(transaction.scalars(query.with_for_update(skip_locked=True)))
     for session in expired:
-        end(Sitting(db, transaction, session, study, design_of(study), now), "timed_out")
+        end(SessionContext(db, transaction, session, study, design_of(study), now), "timed_out")
     return len(expired)
 
 
-def shown_ending(sitting: Sitting) -> dict[str, Any]:
+def shown_ending(sitting: SessionContext) -> dict[str, Any]:
     """Return what the page shows at the end."""
     session = sitting.session
     if session.state not in _FIRST:
@@ -74,7 +74,7 @@ def _new_code(how: End) -> str:
     return _FIRST[how] + "".join(secrets.choice(_LETTERS) for _ in range(9))
 
 
-def _raise_alarms(sitting: Sitting) -> None:
+def _raise_alarms(sitting: SessionContext) -> None:
     """Log alarms about screening rules that this session was judged by."""
     for rate in _alarming(sitting):
         logger.warning("study %s: %s", sitting.study.name, rate.alarm)
@@ -82,7 +82,7 @@ def _raise_alarms(sitting: Sitting) -> None:
         sitting.log("screening.alarm", {**evidence, "text": rate.alarm}, actor="server")
 
 
-def _alarming(sitting: Sitting) -> Iterable[Any]:
+def _alarming(sitting: SessionContext) -> Iterable[Any]:
     if not sitting.session.screening:
         return []
     rates = rule_rates(sitting.transaction, sitting.study.id)

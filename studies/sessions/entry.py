@@ -15,8 +15,8 @@ from undertone.studies.sessions.allocation import check_places, session_seed
 from undertone.studies.sessions.endings import close_expired
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import enter
-from undertone.studies.sessions.presence import Addresses, Newcomer
-from undertone.studies.sessions.session_context import Sitting, design_of
+from undertone.studies.sessions.presence import Addresses, Applicant
+from undertone.studies.sessions.session_context import SessionContext, design_of
 from undertone.studies.sessions.session_tokens import new_resume_code
 from undertone.studies.store import Database
 from undertone.studies.store.columns import new_id
@@ -29,7 +29,7 @@ _PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # what MTurk sends before somebody has
 
 
 @dataclass(frozen=True)
-class Visitor:
+class Arrival:
     """Somebody at the door.
 
     Attributes:
@@ -48,7 +48,7 @@ class Visitor:
     address: str = ""
 
 
-def visitor_of(query: Mapping[str, str], user_agent: str, nonce: str = "", address: str = "") -> Visitor:
+def arrival_of(query: Mapping[str, str], user_agent: str, nonce: str = "", address: str = "") -> Arrival:
     """Read the link's query and the browser's name.
 
     Whoever follows a panel's link again, in whichever browser, is the person of this link: the panel's ids in it are
@@ -68,8 +68,8 @@ def visitor_of(query: Mapping[str, str], user_agent: str, nonce: str = "", addre
             if not _PANEL_ID.fullmatch(query[key]):
                 raise SessionError("bad_answer", "The link lacks your panel's id. Open it from the panel's page again.")
             beginning = f"{source} {query[key]} {query.get(submission, '')}"
-            return Visitor(source, query[key], device, beginning, address)
-    return Visitor("link", None, device, f"link {nonce}" if nonce else "", address)
+            return Arrival(source, query[key], device, beginning, address)
+    return Arrival("link", None, device, f"link {nonce}" if nonce else "", address)
 
 
 def device_of(user_agent: str) -> dict[str, str]:
@@ -84,7 +84,7 @@ def begin(
     db: Database,
     transaction: Transaction,
     study_id: str,
-    visitor: Visitor,
+    visitor: Arrival,
     now: datetime,
     secret: str,
     addresses: Addresses,
@@ -114,7 +114,7 @@ def begin(
         raise SessionError("already_started")
     if sum(_took_part(transaction, session) for session in earlier) >= design.limits.max_sessions_per_participant:
         raise SessionError("already_completed")
-    check_places(transaction, study, design, now, Newcomer(addresses.hashed(visitor.address), addresses))
+    check_places(transaction, study, design, now, Applicant(addresses.hashed(visitor.address), addresses))
     session = Session(
         id=session_id,
         study_id=study.id,
@@ -128,14 +128,14 @@ def begin(
     )
     transaction.add(session)
     transaction.flush()
-    sitting = Sitting(db, transaction, session, study, design, now, addresses)
+    sitting = SessionContext(db, transaction, session, study, design, now, addresses)
     sitting.touch()
     sitting.log("began", {"source": visitor.source, "device": visitor.device})
     enter(sitting)
     return session
 
 
-def _ids(study_id: str, visitor: Visitor, secret: str) -> Iterator[str]:
+def _ids(study_id: str, visitor: Arrival, secret: str) -> Iterator[str]:
     """Yield the ids that sessions of this beginning have, one after the other; random ones where it cannot be told."""
     for attempt in itertools.count():
         if not visitor.beginning:
@@ -163,7 +163,7 @@ def _took_part(transaction: Transaction, session: Session) -> bool:
 
 
 def _participant(
-    transaction: Transaction, study: Study, visitor: Visitor, now: datetime
+    transaction: Transaction, study: Study, visitor: Arrival, now: datetime
 ) -> tuple[Participant, list[Session]]:
     """Return the person's row, new or known, and their sessions so far."""
     if visitor.external_id is not None:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from undertone.studies.design.sections import Break, Eligibility, Headphones, Questionnaire, Training, Volume
 from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
-from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Stimulus
 
 ANSWER_SECONDS = 4.0  # to answer one question about a clip
@@ -24,7 +24,7 @@ class Length:
     minutes: int  # rounded up
 
 
-def expected_length(sitting: Sitting) -> Length:
+def expected_length(sitting: SessionContext) -> Length:
     """Return the number of clips of a session and about how long it takes, from the lengths of the study's sounds."""
     rules = sitting.design.allocation
     of_study = Stimulus.study_id == sitting.study.id

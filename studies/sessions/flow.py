@@ -11,14 +11,14 @@ from undertone.studies.sessions.endings import end
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.forms import checked_answers, lets_in
 from undertone.studies.sessions.listening import seconds_to_wait
-from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Trial
 
 BREAKS = "_breaks"  # keys of Session.answers that no section can have: a slug begins with a letter or a digit
 TONES = "_headphones"
 
 
-def answer_section(sitting: Sitting, given: dict[str, Any]) -> None:
+def answer_section(sitting: SessionContext, given: dict[str, Any]) -> None:
     """Take the answer to the section where the person is, and go on when it is complete.
 
     Args:
@@ -34,7 +34,7 @@ def answer_section(sitting: Sitting, given: dict[str, Any]) -> None:
         extend_reservation(sitting)
 
 
-def advance(sitting: Sitting) -> None:
+def advance(sitting: SessionContext) -> None:
     """Go on to the next section, or to the end. A debrief that comes last is shown with the code, not before it."""
     make_sure_of_places(sitting)
     sitting.session.section_index += 1
@@ -45,7 +45,7 @@ def advance(sitting: Sitting) -> None:
     enter(sitting)
 
 
-def enter(sitting: Sitting) -> None:
+def enter(sitting: SessionContext) -> None:
     """Note which section the person is in; a study may begin with the rating itself."""
     section = sitting.section
     if section.kind in ("training", "rating"):
@@ -54,20 +54,20 @@ def enter(sitting: Sitting) -> None:
     sitting.log("section", {"kind": section.kind, "index": sitting.session.section_index}, actor="server")
 
 
-def make_sure_of_places(sitting: Sitting) -> None:
+def make_sure_of_places(sitting: SessionContext) -> None:
     """Plan the session before its first answer is taken: who has begun has a place, whoever comes later."""
     if not sitting.trials():
         reserve_plan(sitting)
 
 
-def current_trial(sitting: Sitting) -> Trial | None:
+def current_trial(sitting: SessionContext) -> Trial | None:
     """Return the trial to be rated now, in a section that has trials."""
     if sitting.section.kind not in ("training", "rating"):
         return None
     return next((trial for trial in sitting.stage_trials() if trial.state != "done"), None)
 
 
-def due_break(sitting: Sitting) -> Break | None:
+def due_break(sitting: SessionContext) -> Break | None:
     """Return the break to be taken before the next trial."""
     if sitting.section.kind != "rating":
         return None
@@ -77,7 +77,7 @@ def due_break(sitting: Sitting) -> Break | None:
     return next((rest for rest in breaks if rest.after_trials == done and done not in taken), None)
 
 
-def _consent(sitting: Sitting, given: dict[str, Any]) -> None:
+def _consent(sitting: SessionContext, given: dict[str, Any]) -> None:
     section = sitting.section
     if not isinstance(section, Consent) or given.get("agree") is not True:
         raise SessionError("bad_answer", "Please agree to take part, or close this page if you do not want to.")
@@ -86,7 +86,7 @@ def _consent(sitting: Sitting, given: dict[str, Any]) -> None:
     advance(sitting)
 
 
-def _eligibility(sitting: Sitting, given: dict[str, Any]) -> None:
+def _eligibility(sitting: SessionContext, given: dict[str, Any]) -> None:
     section = sitting.section
     assert isinstance(section, Eligibility)
     answers = checked_answers(section.questions, _answers_in(given))
@@ -102,7 +102,7 @@ def _eligibility(sitting: Sitting, given: dict[str, Any]) -> None:
         end(sitting, "screened_out")
 
 
-def _questionnaire(sitting: Sitting, given: dict[str, Any]) -> None:
+def _questionnaire(sitting: SessionContext, given: dict[str, Any]) -> None:
     section = sitting.section
     assert isinstance(section, Questionnaire)
     answers = checked_answers(section.questions, _answers_in(given))
@@ -111,11 +111,11 @@ def _questionnaire(sitting: Sitting, given: dict[str, Any]) -> None:
     advance(sitting)
 
 
-def _on(sitting: Sitting, given: dict[str, Any]) -> None:
+def _on(sitting: SessionContext, given: dict[str, Any]) -> None:
     advance(sitting)
 
 
-def _tones(sitting: Sitting, given: dict[str, Any]) -> None:
+def _tones(sitting: SessionContext, given: dict[str, Any]) -> None:
     """Return one trial of the headphone test; nothing says whether the answer was right."""
     section = sitting.section
     assert isinstance(section, Headphones)
@@ -149,7 +149,7 @@ def _tones(sitting: Sitting, given: dict[str, Any]) -> None:
         end(sitting, "screened_out")
 
 
-def _rest(sitting: Sitting, given: dict[str, Any]) -> None:
+def _rest(sitting: SessionContext, given: dict[str, Any]) -> None:
     """Go on after a break; the person decides when."""
     rest = due_break(sitting)
     if rest is None:
@@ -159,13 +159,13 @@ def _rest(sitting: Sitting, given: dict[str, Any]) -> None:
     sitting.log("break.taken", {"after_trials": rest.after_trials})
 
 
-def tones_progress(sitting: Sitting) -> dict[str, Any]:
+def tones_progress(sitting: SessionContext) -> dict[str, Any]:
     """Answers of the headphone test so far, and when the tones of its next trial were first sent."""
     progress: dict[str, Any] = sitting.session.answers.get(TONES) or {"answers": [], "served_at": None}
     return progress
 
 
-def _keep(sitting: Sitting, name: str, answers: dict[str, Any]) -> None:
+def _keep(sitting: SessionContext, name: str, answers: dict[str, Any]) -> None:
     sitting.session.answers = {**sitting.session.answers, name: answers}
     sitting.log("answered", {"section": name, "answers": answers})
 
@@ -177,7 +177,7 @@ def _answers_in(given: dict[str, Any]) -> dict[str, Any]:
     return answers
 
 
-_STEPS: dict[str, Callable[[Sitting, dict[str, Any]], None]] = {
+_STEPS: dict[str, Callable[[SessionContext, dict[str, Any]], None]] = {
     "consent": _consent,
     "eligibility": _eligibility,
     "questionnaire": _questionnaire,

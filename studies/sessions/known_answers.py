@@ -25,14 +25,14 @@ def feedback(stimulus: Stimulus, scales: Mapping[str, Scale], given: Mapping[str
             {
                 "title": scales[name].title,
                 "right": right[name],
-                "expected": described(scales[name], answer["value"], answer["tolerance"]),
+                "expected": described_answers(scales[name], answer["value"], answer["tolerance"]),
             }
             for name, answer in answers.items()
         ],
     }
 
 
-def described(scale: Scale, value: float, tolerance: float) -> str:
+def described_answers(scale: Scale, value: float, tolerance: float) -> str:
     """Return the right answers in words: "2 to 4" or "2 (Poor)"."""
     low, high = max(scale.minimum, value - tolerance), min(scale.maximum, value + tolerance)
     if high - low >= scale.increment:

@@ -13,7 +13,7 @@ _MOST_STRETCHES = 200  # that one request may report
 Stretch = tuple[float, float]
 
 
-def merged(stretches: Iterable[Sequence[float]], seconds: float) -> list[Stretch]:
+def merge_intervals(stretches: Iterable[Sequence[float]], seconds: float) -> list[Stretch]:
     """Stretches in order, without overlaps, inside the clip.
 
     Args:

@@ -30,7 +30,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Counts:
+class StimulusCounts:
     """What is already collected or promised: completed responses of accepted raters, and live reservations.
 
     Attributes:
@@ -60,14 +60,14 @@ class PlannedTrial:
     kind: Kind
 
 
-def open_cells(cells: Iterable[Cell], counts: Counts, rules: PlanRules) -> list[Cell]:
+def open_cells(cells: Iterable[Cell], counts: StimulusCounts, rules: PlanRules) -> list[Cell]:
     """Return the cells that still want raters."""
     return [cell for cell in cells if counts.stimuli.get(cell.stimulus, 0) < rules.raters_per_stimulus]
 
 
 def plan_session(
     cells: Sequence[Cell],
-    counts: Counts,
+    counts: StimulusCounts,
     rules: PlanRules,
     seed: int,
     heard_prompts: Collection[str] = (),
@@ -104,7 +104,7 @@ def plan_session(
     return _spread(main, [checks[index] for index in rng.permutation(len(checks))], rng)
 
 
-def _system_order(cells: Sequence[Cell], counts: Counts, length: int, rng: np.random.Generator) -> list[str]:
+def _system_order(cells: Sequence[Cell], counts: StimulusCounts, length: int, rng: np.random.Generator) -> list[str]:
     """Return a system for each place: whole Williams orders, then one of the systems that have least so far."""
     totals = {cell.system: 0 for cell in cells}
     for cell in cells:
@@ -123,7 +123,7 @@ def _system_order(cells: Sequence[Cell], counts: Counts, length: int, rng: np.ra
 
 
 def _assign_prompts(
-    cells: Sequence[Cell], systems: Sequence[str], counts: Counts, rules: PlanRules, rng: np.random.Generator
+    cells: Sequence[Cell], systems: Sequence[str], counts: StimulusCounts, rules: PlanRules, rng: np.random.Generator
 ) -> list[str]:
     """Assign the stimulus of each place: every prompt at most once, the emptiest cells first, ties at random."""
     from scipy.optimize import linear_sum_assignment  # half a second to load, in which raters are answered already
@@ -143,7 +143,11 @@ def _assign_prompts(
 
 
 def _costs(
-    system: str, prompts: Sequence[str], by_pair: Mapping[tuple[str, str], str], counts: Counts, rules: PlanRules
+    system: str,
+    prompts: Sequence[str],
+    by_pair: Mapping[tuple[str, str], str],
+    counts: StimulusCounts,
+    rules: PlanRules,
 ) -> np.ndarray:
     """Return [prompts] half the growth of the sum of squared counts when this system says each of them."""
     stimuli = [by_pair.get((system, prompt)) for prompt in prompts]

@@ -49,7 +49,7 @@ class Addresses:
 
 
 @dataclass(frozen=True)
-class Newcomer:
+class Applicant:
     """Somebody who wants a place.
 
     Attributes:
@@ -71,7 +71,7 @@ def holding_time(rules: Allocation, done: int) -> timedelta:
     return min(longest, FIRST_HOLD + done * HOLD_PER_CLIP)
 
 
-def yielding(transaction: Transaction, study: Study, newcomer: Newcomer, now: datetime) -> list[str]:
+def sessions_to_release(transaction: Transaction, study: Study, newcomer: Applicant, now: datetime) -> list[str]:
     """Return the sessions that give way to a newcomer when all places are taken, the first to go first.
 
     Only sessions without a clip done, of addresses that hold two places more than the newcomer's: one client cannot
@@ -88,7 +88,7 @@ def yielding(transaction: Transaction, study: Study, newcomer: Newcomer, now: da
     return sorted(others, key=lambda session: (-held[addresses[session]], holders[session]))
 
 
-def give_way(transaction: Transaction, session_id: str, now: datetime) -> None:
+def release_places(transaction: Transaction, session_id: str, now: datetime) -> None:
     """Count a session's places no more until its person does something."""
     for trial in transaction.scalars(select(Trial).where(Trial.session_id == session_id)):
         trial.reservation_expires_at = now

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from undertone.studies.design.rules import GoldRule, HiddenRule, PaceRule, TrapRule, VarianceRule
 from undertone.studies.sessions.known_answers import judged_answers
-from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Event, Rating, Trial
 
 LISTENED = "listened"  # the event of a clip that was played to its end
@@ -17,7 +17,7 @@ Rule = TrapRule | GoldRule | VarianceRule | HiddenRule | PaceRule
 Ratings = dict[str, dict[str, Rating]]
 
 
-def judge(sitting: Sitting) -> dict[str, Verdict]:
+def judge(sitting: SessionContext) -> dict[str, Verdict]:
     """Judge every rule of the study on a session whose trials are done."""
     trials = [trial for trial in sitting.trials() if trial.state == "done" and trial.kind != "training"]
     ratings = sitting.ratings(trials)
@@ -33,8 +33,8 @@ def is_accepted(screening: dict[str, Verdict]) -> bool:
     return all(verdict["passed"] or verdict.get("effect") != "exclude" for verdict in screening.values())
 
 
-def _known(kind: str) -> Callable[[Sitting, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]:
-    def judged(sitting: Sitting, rule: Any, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+def _known(kind: str) -> Callable[[SessionContext, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]:
+    def judged(sitting: SessionContext, rule: Any, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
         items = {}
         for trial in trials:
             if trial.kind == kind:
@@ -47,7 +47,9 @@ def _known(kind: str) -> Callable[[Sitting, Any, Sequence[Trial], Ratings], tupl
     return judged
 
 
-def _variance(sitting: Sitting, rule: VarianceRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+def _variance(
+    sitting: SessionContext, rule: VarianceRule, trials: Sequence[Trial], ratings: Ratings
+) -> tuple[bool, Verdict]:
     by_scale: dict[str, list[float]] = {}
     for trial in trials:
         for scale, rating in ratings[trial.id].items() if trial.kind == "main" else ():
@@ -56,12 +58,14 @@ def _variance(sitting: Sitting, rule: VarianceRule, trials: Sequence[Trial], rat
     return all(value >= rule.minimum for value in variances.values()), {"variances": variances, "needed": rule.minimum}
 
 
-def _hidden(sitting: Sitting, rule: HiddenRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+def _hidden(
+    sitting: SessionContext, rule: HiddenRule, trials: Sequence[Trial], ratings: Ratings
+) -> tuple[bool, Verdict]:
     seconds = sum(trial.hidden_seconds for trial in trials)
     return seconds <= rule.max_seconds, {"hidden_seconds": round(seconds, 2), "allowed_seconds": rule.max_seconds}
 
 
-def _pace(sitting: Sitting, rule: PaceRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+def _pace(sitting: SessionContext, rule: PaceRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
     query = select(Event).where(Event.session_id == sitting.session.id, Event.kind == LISTENED)
     heard = {event.payload.get("trial"): event.at for event in sitting.transaction.scalars(query)}
     waits = [
@@ -73,7 +77,7 @@ def _pace(sitting: Sitting, rule: PaceRule, trials: Sequence[Trial], ratings: Ra
     return not waits or median(waits) >= rule.min_seconds, evidence
 
 
-_JUDGES: dict[str, Callable[[Sitting, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]] = {
+_JUDGES: dict[str, Callable[[SessionContext, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]] = {
     "traps": _known("trap"),
     "golds": _known("gold"),
     "variance": _variance,

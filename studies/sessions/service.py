@@ -14,13 +14,13 @@ from undertone.studies.design.sections import Headphones
 from undertone.studies.sessions import headphones
 from undertone.studies.sessions.declining import decline
 from undertone.studies.sessions.endings import end
-from undertone.studies.sessions.entry import Visitor, begin
+from undertone.studies.sessions.entry import Arrival, begin
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import TONES, answer_section, tones_progress
 from undertone.studies.sessions.presence import Addresses
-from undertone.studies.sessions.session_context import Sitting
-from undertone.studies.sessions.session_tokens import Tokens, tidy_resume_code
-from undertone.studies.sessions.trials import Answer, Playback, finish_trial, note_playback, own_trial, rate
+from undertone.studies.sessions.session_context import SessionContext
+from undertone.studies.sessions.session_tokens import SessionTokens, tidy_resume_code
+from undertone.studies.sessions.trials import Playback, TrialAnswer, finish_trial, note_playback, own_trial, rate
 from undertone.studies.sessions.views import View, sound_id, view_of
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Session, Stimulus
@@ -54,12 +54,12 @@ class Sessions:
     def __init__(self, db: Database, media: Path, secret: str, backups: Path | None = None) -> None:
         self.db = db
         self._media = media
-        self.tokens = Tokens(secret)
+        self.tokens = SessionTokens(secret)
         self._secret = secret
         self._backups = backups
         self._addresses = Addresses()
 
-    def begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
+    def begin(self, study_id: str, visitor: Arrival, now: datetime) -> tuple[str, View]:
         """Return the token and the view of a new session, or of the one that this beginning has already made.
 
         Raises:
@@ -83,7 +83,7 @@ class Sessions:
         """Return where the session is."""
         session_id = self.tokens.read(token)
         with self.db.reading() as transaction:
-            sitting = Sitting.load(self.db, transaction, session_id, now)
+            sitting = SessionContext.load(self.db, transaction, session_id, now)
             fresh = timedelta(0) <= now - sitting.session.last_seen_at < _SEEN_EVERY
             if sitting.ended or (fresh and now < sitting.session.expires_at):
                 return view_of(sitting, self._secret)
@@ -92,7 +92,7 @@ class Sessions:
     def answer(self, token: str, given: dict[str, Any], now: datetime) -> View:
         """Answer the section where the session is; returns what comes next."""
 
-        def step(sitting: Sitting) -> View:
+        def step(sitting: SessionContext) -> View:
             if given.get("section") != sitting.session.section_index + 1:
                 raise SessionError("wrong_section")
             answer_section(sitting, given)
@@ -100,10 +100,10 @@ class Sessions:
 
         return self._step(token, now, step)
 
-    def rate(self, token: str, answer: Answer, now: datetime) -> dict[str, Any]:
+    def rate(self, token: str, answer: TrialAnswer, now: datetime) -> dict[str, Any]:
         """Save one rating; the acknowledgement is returned only when it is on disk."""
 
-        def step(sitting: Sitting) -> dict[str, Any]:
+        def step(sitting: SessionContext) -> dict[str, Any]:
             rating = rate(sitting, answer)
             return {"saved": rating.nonce, "scale": rating.scale, "value": rating.value, "revision": rating.revision}
 
@@ -116,7 +116,7 @@ class Sessions:
     def finish_trial(self, token: str, trial_id: str, now: datetime) -> dict[str, Any]:
         """Go on from a clip: the next view, and in training what is said about the answers."""
 
-        def step(sitting: Sitting) -> dict[str, Any]:
+        def step(sitting: SessionContext) -> dict[str, Any]:
             said = finish_trial(sitting, trial_id)
             return {"feedback": said, "view": view_of(sitting, self._secret)}
 
@@ -135,23 +135,23 @@ class Sessions:
         """Delete everything that this person has given, in all their sessions of the study."""
         session_id = self.tokens.read(token)
         with self.db.reading() as transaction:
-            participant = Sitting.load(self.db, transaction, session_id, now).session.participant_id
+            participant = SessionContext.load(self.db, transaction, session_id, now).session.participant_id
         withdraw(self.db, participant, self._backups, actor="rater", now=now)
 
     # ---------------------------------------------------------------------------------------------------------------
 
-    def _begin(self, study_id: str, visitor: Visitor, now: datetime) -> tuple[str, View]:
+    def _begin(self, study_id: str, visitor: Arrival, now: datetime) -> tuple[str, View]:
         with self.db.session() as transaction:
             session = begin(self.db, transaction, study_id, visitor, now, self._secret, self._addresses)
-            sitting = Sitting.load(self.db, transaction, session.id, now)
+            sitting = SessionContext.load(self.db, transaction, session.id, now)
             return self.tokens.make(session.id), view_of(sitting, self._secret)
 
-    def _step(self, token: str, now: datetime, step: Callable[[Sitting], T], even_ended: bool = False) -> T:
+    def _step(self, token: str, now: datetime, step: Callable[[SessionContext], T], even_ended: bool = False) -> T:
         """Take one step of a session in its own transaction; what is refused leaves the session as it is."""
         session_id = self.tokens.read(token)
         refused: SessionError | None = None
         with self.db.session() as transaction:
-            sitting = Sitting.load(self.db, transaction, session_id, now, lock=True, addresses=self._addresses)
+            sitting = SessionContext.load(self.db, transaction, session_id, now, lock=True, addresses=self._addresses)
             if not sitting.ended and now >= sitting.session.expires_at:
                 end(sitting, "timed_out")
             if not sitting.ended:
@@ -164,7 +164,7 @@ class Sessions:
                 refused = error  # steps check before they write, so what is saved now is only that the person was here
         raise refused
 
-    def _sound(self, sitting: Sitting, opaque: str) -> Callable[[], Sound]:
+    def _sound(self, sitting: SessionContext, opaque: str) -> Callable[[], Sound]:
         section, session = sitting.section, sitting.session
         if section.kind == "volume" and opaque == sound_id(self._secret, session.id, "volume"):
             return self._volume(sitting)
@@ -178,7 +178,7 @@ class Sessions:
                 return lambda: Sound(headphones.tone_audio(order), "audio/flac")
         return self._clip(sitting, opaque)
 
-    def _volume(self, sitting: Sitting) -> Callable[[], Sound]:
+    def _volume(self, sitting: SessionContext) -> Callable[[], Sound]:
         kinds = Stimulus.kind.in_(("volume", "training"))
         stimuli = sitting.transaction.scalars(select(Stimulus).where(Stimulus.study_id == sitting.study.id, kinds))
         best = min(stimuli, key=lambda stimulus: (stimulus.kind != "volume", stimulus.id), default=None)
@@ -187,7 +187,7 @@ class Sessions:
         seed = sitting.session.seed
         return lambda: Sound(headphones.volume_audio(seed, _VOLUME_DBFS), "audio/flac")
 
-    def _clip(self, sitting: Sitting, trial_id: str) -> Callable[[], Sound]:
+    def _clip(self, sitting: SessionContext, trial_id: str) -> Callable[[], Sound]:
         """Return the current clip and the one after it; nobody can fetch the whole plan ahead."""
         coming = [trial for trial in sitting.stage_trials() if trial.state != "done"][:2]
         trial = next((trial for trial in coming if trial.id == trial_id), None)

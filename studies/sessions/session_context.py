@@ -20,7 +20,7 @@ End = Literal["finished", "screened_out", "timed_out"]
 
 
 @dataclass(frozen=True)
-class Sitting:
+class SessionContext:
     """One person at one step.
 
     Attributes:
@@ -47,7 +47,7 @@ class Sitting:
         now: datetime,
         lock: bool = False,
         addresses: Addresses | None = None,
-    ) -> "Sitting":
+    ) -> "SessionContext":
         """Load the session of an id; `lock` makes other requests of the same session wait (PostgreSQL).
 
         Raises:

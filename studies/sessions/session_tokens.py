@@ -10,7 +10,7 @@ _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"  # no two that look alike
 _CODE_LETTERS = 12  # 58 bits: nobody finds one within the rate limit
 
 
-class Tokens:
+class SessionTokens:
     """Makes and reads session tokens with one key."""
 
     def __init__(self, secret: str) -> None:

@@ -9,9 +9,9 @@ from undertone.studies.sessions.allocation import extend_reservation
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import advance, current_trial, due_break
 from undertone.studies.sessions.known_answers import feedback
-from undertone.studies.sessions.listening import covers, merged, seconds_to_wait
+from undertone.studies.sessions.listening import covers, merge_intervals, seconds_to_wait
 from undertone.studies.sessions.screening import LISTENED
-from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Rating, Trial
 
 MOST_HIDDEN_SECONDS = 24 * 3600.0
@@ -33,7 +33,7 @@ class Playback:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TrialAnswer:
     """One rating as it arrives.
 
     Attributes:
@@ -47,7 +47,7 @@ class Answer:
     playback: Playback = field(default_factory=Playback)
 
 
-def own_trial(sitting: Sitting, trial_id: str) -> Trial:
+def own_trial(sitting: SessionContext, trial_id: str) -> Trial:
     """Return a trial of this session. Raises SessionError for anybody else's."""
     trial = sitting.transaction.get(Trial, trial_id)
     if trial is None or trial.session_id != sitting.session.id:
@@ -55,12 +55,12 @@ def own_trial(sitting: Sitting, trial_id: str) -> Trial:
     return trial
 
 
-def note_playback(sitting: Sitting, trial: Trial, playback: Playback) -> None:
+def note_playback(sitting: SessionContext, trial: Trial, playback: Playback) -> None:
     """Add what was played to what is known of the clip; whether it was all heard is judged when it is rated."""
     if trial.first_served_at is None:
         return
     seconds = sitting.stimulus(trial).seconds
-    listened = [list(stretch) for stretch in merged([*trial.listened, *playback.stretches], seconds)]
+    listened = [list(stretch) for stretch in merge_intervals([*trial.listened, *playback.stretches], seconds)]
     if seconds_to_wait(_earliest(sitting, trial), sum(end - start for start, end in listened), sitting.now) > 0:
         return  # more than can have been played by now
     if covers(listened, seconds) and not covers(trial.listened, seconds):
@@ -72,7 +72,7 @@ def note_playback(sitting: Sitting, trial: Trial, playback: Playback) -> None:
     trial.hidden_seconds = max(trial.hidden_seconds, hidden)
 
 
-def rate(sitting: Sitting, answer: Answer) -> Rating:
+def rate(sitting: SessionContext, answer: TrialAnswer) -> Rating:
     """Save an answer. The same nonce again changes nothing; another one revises, as long as the clip is current.
 
     Raises:
@@ -101,7 +101,7 @@ def rate(sitting: Sitting, answer: Answer) -> Rating:
     return known
 
 
-def finish_trial(sitting: Sitting, trial_id: str) -> dict[str, Any] | None:
+def finish_trial(sitting: SessionContext, trial_id: str) -> dict[str, Any] | None:
     """Go on from a clip whose questions are all answered; a clip that is done already is left as it is.
 
     Returns:
@@ -128,13 +128,13 @@ def finish_trial(sitting: Sitting, trial_id: str) -> dict[str, Any] | None:
     return feedback(sitting.stimulus(trial), {scale.name: scale for scale in sitting.design.scales}, given)
 
 
-def _check_current(sitting: Sitting, trial: Trial) -> None:
+def _check_current(sitting: SessionContext, trial: Trial) -> None:
     current = current_trial(sitting)
     if trial.state == "done" or current is None or current.id != trial.id or due_break(sitting) is not None:
         raise SessionError("wrong_section")
 
 
-def _check_heard(sitting: Sitting, trial: Trial) -> None:
+def _check_heard(sitting: SessionContext, trial: Trial) -> None:
     """Both the server's clock and the page's stretches must allow it."""
     seconds = sitting.stimulus(trial).seconds
     if trial.first_served_at is None:
@@ -146,7 +146,7 @@ def _check_heard(sitting: Sitting, trial: Trial) -> None:
         raise SessionError("not_listened")
 
 
-def _earliest(sitting: Sitting, trial: Trial) -> datetime | None:
+def _earliest(sitting: SessionContext, trial: Trial) -> datetime | None:
     """When the clip can have begun to play: one that was sent ahead not before the one before it was done."""
     done = [other.completed_at for other in sitting.trials() if other.position < trial.position and other.completed_at]
     return max([*done, *([trial.first_served_at] if trial.first_served_at else [])], default=None)

@@ -11,7 +11,7 @@ from undertone.studies.design.sections import (
     Eligibility,
     Headphones,
     Questionnaire,
-    Rating,
+    RatingSection,
     Training,
     Volume,
 )
@@ -21,13 +21,13 @@ from undertone.studies.sessions.flow import current_trial, due_break, tones_prog
 from undertone.studies.sessions.forms import shown_questions
 from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
 from undertone.studies.sessions.listening import covers
-from undertone.studies.sessions.session_context import Sitting
+from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Trial
 
 View = dict[str, Any]
 
 
-def view_of(sitting: Sitting, secret: str) -> View:
+def view_of(sitting: SessionContext, secret: str) -> View:
     """Return everything that the page shows now.
 
     Args:
@@ -58,7 +58,7 @@ def shown_scale(scale: Scale) -> View:
     }
 
 
-def _section(sitting: Sitting, secret: str) -> View:
+def _section(sitting: SessionContext, secret: str) -> View:
     section, session = sitting.section, sitting.session
     match section:
         case Consent():
@@ -76,13 +76,13 @@ def _section(sitting: Sitting, secret: str) -> View:
             return {"tones": {**tones, "sound": sound_id(secret, session.id, "tones", index)}}
         case Debrief():
             return {"text": section.text}
-        case Training() | Rating():
+        case Training() | RatingSection():
             return _trials(sitting, section.text)
         case _:
             raise TypeError(f"{section.kind!r} is not walked through")
 
 
-def _trials(sitting: Sitting, text: str) -> View:
+def _trials(sitting: SessionContext, text: str) -> View:
     rest = due_break(sitting)
     trials = sitting.stage_trials()
     done = sum(trial.state == "done" for trial in trials)
@@ -100,7 +100,7 @@ def _trials(sitting: Sitting, text: str) -> View:
     return view
 
 
-def _trial(sitting: Sitting, trial: Trial) -> View:
+def _trial(sitting: SessionContext, trial: Trial) -> View:
     answers = sitting.ratings([trial])[trial.id]
     return {
         "id": trial.id,

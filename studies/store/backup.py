@@ -88,7 +88,7 @@ def copy_rows(source: Connection, target: Connection) -> None:
             target.execute(insert(table), [dict(row) for row in part])
 
 
-class Schedule:
+class SnapshotSchedule:
     """Takes a snapshot now and then, if something has happened since, and a last one when it is stopped.
 
     Args:
@@ -103,7 +103,7 @@ class Schedule:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
 
-    def start(self) -> "Schedule":
+    def start(self) -> "SnapshotSchedule":
         self._thread.start()
         return self
 

@@ -21,20 +21,20 @@ IN_ONE_QUERY = 500
 
 
 @dataclass
-class Record:
+class ChangeRecord:
     """What one transaction did, as far as it has got."""
 
     touched: dict[Key, None] = field(default_factory=dict)  # in order, each once
     events: list[Event] = field(default_factory=list)
 
     @classmethod
-    def of(cls, transaction: Transaction) -> "Record":
+    def of(cls, transaction: Transaction) -> "ChangeRecord":
         """Return the record that belongs to a transaction."""
-        record: Record = transaction.info.setdefault("record", cls())
+        record: ChangeRecord = transaction.info.setdefault("record", cls())
         return record
 
 
-def watch(transaction: Transaction) -> None:
+def record_changes(transaction: Transaction) -> None:
     """Note every row that the transaction adds, changes or deletes."""
 
     @event.listens_for(transaction, "after_flush")
@@ -54,7 +54,7 @@ def watch(transaction: Transaction) -> None:
             _note_bulk(transaction, state)
 
 
-def rows_of(transaction: Transaction, keys: Iterable[Key]) -> list[Row]:
+def changed_rows(transaction: Transaction, keys: Iterable[Key]) -> list[Row]:
     """Return the rows as they stand now, `{"table", "id", "row"}`, None for a row that is gone; parents first."""
     wanted: dict[str, list[str]] = {}
     for table_name, key in keys:
@@ -102,7 +102,7 @@ def _is_time(table: Table, column: str) -> bool:
 
 def _note(transaction: Transaction, table: Any, key: Iterable[Any]) -> None:
     if table.name != Event.__tablename__:
-        Record.of(transaction).touched[(table.name, str(next(iter(key))))] = None
+        ChangeRecord.of(transaction).touched[(table.name, str(next(iter(key))))] = None
 
 
 def _note_bulk(transaction: Transaction, state: ORMExecuteState) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, func, select, text
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.store.change_record import Record, rows_of, to_json, watch
+from undertone.studies.store.change_record import ChangeRecord, changed_rows, record_changes, to_json
 from undertone.studies.store.columns import utc_now
 from undertone.studies.store.driver_errors import translated
 from undertone.studies.store.engines import BUSY_SECONDS, READING, READING_POSTGRESQL, make_engine, to_text
@@ -102,7 +102,7 @@ class Database:
         with self._my_turn(), Transaction(self.engine, expire_on_commit=False) as transaction, translated(self.url):
             if self.read_only and self._paused is not None:
                 _refuse_writes(transaction, self._paused)
-            watch(transaction)
+            record_changes(transaction)
             yield transaction
             line = self._finish(transaction)
             text_of_line = None if line is None else to_text(line)  # before the commit: it may refuse a value
@@ -144,7 +144,7 @@ class Database:
             at: by the caller's clock; None is now.
         """
         values = {"study_id": study_id, "session_id": session_id, "actor": actor, "at": at or utc_now()}
-        Record.of(session).events.append(Event(kind=kind, payload=payload or {}, **values))
+        ChangeRecord.of(session).events.append(Event(kind=kind, payload=payload or {}, **values))
 
     def close(self) -> None:
         """Close every connection."""
@@ -173,7 +173,7 @@ class Database:
     def _finish(self, transaction: Transaction) -> Line | None:
         """Write the events last, one transaction at a time: the order of their ids is the order of the commits."""
         transaction.flush()
-        record = Record.of(transaction)
+        record = ChangeRecord.of(transaction)
         if not record.touched and not record.events:
             return None
         if not self.is_sqlite:  # SQLite has one writer anyway
@@ -195,7 +195,7 @@ def line_of(transaction: Transaction, events: list[Event], previous: int | None)
         "events": [
             to_json({column.name: getattr(one, column.name) for column in Event.__table__.columns}) for one in events
         ],
-        "rows": rows_of(transaction, keys),
+        "rows": changed_rows(transaction, keys),
     }
 
 

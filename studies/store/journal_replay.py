@@ -29,7 +29,7 @@ class Replayed:
     absent: set[Key] = field(default_factory=set)
 
 
-def replay(connection: Connection, lines: Iterable[Line]) -> Replayed:
+def replay_journal(connection: Connection, lines: Iterable[Line]) -> Replayed:
     """Apply lines in the order of their commits; those that the database has already are skipped.
 
     Raises:

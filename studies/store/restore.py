@@ -16,7 +16,7 @@ from undertone.studies.store.database import Database
 from undertone.studies.store.driver_errors import translated
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.journal import Journal
-from undertone.studies.store.journal_replay import check_counts, keys_by_table, replay
+from undertone.studies.store.journal_replay import check_counts, keys_by_table, replay_journal
 from undertone.studies.store.migrate import migrate
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _rebuild(path: Path, snapshot: Path | None, events_folder: Path | None) -> R
         with translated(copy.url), copy.engine.begin() as connection:
             before = keys_by_table(connection)
             lines = Journal(events_folder).lines() if events_folder is not None else iter(())
-            done = replay(connection, lines)
+            done = replay_journal(connection, lines)
             rows = check_counts(connection, before, done)
     finally:
         copy.close()

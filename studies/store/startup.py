@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from undertone.studies.store.backup import Schedule, newest_snapshot
+from undertone.studies.store.backup import SnapshotSchedule, newest_snapshot
 from undertone.studies.store.database import Database
 from undertone.studies.store.driver_errors import translated
 from undertone.studies.store.errors import StoreError
@@ -48,7 +48,7 @@ def opened(
     if hub is None and (repository := os.environ.get(REPOSITORY_VARIABLE)):
         hub = HubCopy(repository, places)
     db = Database(places.url, places.events)
-    schedule = Schedule(db, places.backups, snapshot_minutes, after=hub.start if hub else None).start()
+    schedule = SnapshotSchedule(db, places.backups, snapshot_minutes, after=hub.start if hub else None).start()
     recovery = Recovery(lambda: make_ready(db, places, hub), retry_seconds)
     try:
         if not make_ready(db, places, hub):

@@ -12,7 +12,7 @@ from sqlalchemy import String, cast, delete, or_, select, text, update
 from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.store.backup import snapshot, snapshots
-from undertone.studies.store.change_record import rows_of
+from undertone.studies.store.change_record import changed_rows
 from undertone.studies.store.columns import new_id, utc_now
 from undertone.studies.store.database import Database
 from undertone.studies.store.errors import StoreError
@@ -101,7 +101,7 @@ def blank_copies(db: Database) -> int:
     with db.reading() as session:
         deletions = list(session.scalars(select(Event).where(Event.kind.in_(BLANKING))))
         keys = {(table, key) for event in deletions for table, key in event.touched}
-        rows = {(row["table"], row["id"]): row for row in rows_of(session, sorted(keys))}
+        rows = {(row["table"], row["id"]): row for row in changed_rows(session, sorted(keys))}
     events = {event for deletion in deletions for event in deletion.payload.get("events", [])}
 
     def blanked(line: Line) -> Line:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.clips import speechlike, write_wav16
 from tests.tiny_bundle import make_tiny_bundle
-from undertone.app.context import Context
-from undertone.app.shared.visitor import Clip, Visit
+from undertone.app.shared.context import Context
+from undertone.app.shared.visitor import PromptClip, Visit
 from undertone.engine import Engine
 
 
@@ -30,5 +30,5 @@ def clip_path(tmp_path: Path) -> Path:
 def visit(context: Context, clip_path: Path) -> Visit:
     """A visitor with a clip of 4 s."""
     visit = context.new_visit()
-    visit.clip = Clip.read(str(clip_path))
+    visit.clip = PromptClip.read(str(clip_path))
     return visit

@@ -5,9 +5,9 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from undertone.app.application import PAGES, create_app
-from undertone.app.context import Context
-from undertone.app.laboratory import Laboratory
+from undertone.app.shared.context import Context
+from undertone.app.site.application import PAGES, create_app
+from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
 from undertone.studies.store import Database, Places, migrate
 
@@ -20,7 +20,7 @@ def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> TestClie
     places = Places.at(folder / "data")
     db = Database(places.url, places.events)
     migrate(db)
-    return TestClient(create_app(Context(engine, folder / "visits", laboratory=Laboratory.on(db, places, folder))))
+    return TestClient(create_app(Context(engine, folder / "visits", laboratory=StudiesSite.on(db, places, folder))))
 
 
 def test_every_page_opens_with_and_without_a_slash_at_the_end(client: TestClient) -> None:

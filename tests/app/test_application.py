@@ -6,8 +6,8 @@ import time
 import pytest
 from fastapi.testclient import TestClient
 
-from undertone.app.application import PAGES, Page, build_page, create_app, header_html
-from undertone.app.context import Context
+from undertone.app.shared.context import Context
+from undertone.app.site.application import PAGES, Page, build_page, create_app, header_html
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from undertone.app.rate import rate_router
-from undertone.app.server.client_address import (
+from undertone.app.asgi.client_address import (
     ON_A_SPACE,
     ProxyNameError,
     TrustedProxies,
@@ -16,6 +15,7 @@ from undertone.app.server.client_address import (
     behind_proxies,
     is_https,
 )
+from undertone.app.rate import rate_router
 from undertone.studies.sessions import Sessions
 from undertone.studies.store import Database, migrate
 

@@ -109,8 +109,8 @@ bundle, folder, data, clip = (json.loads(text) for text in sys.argv[1:])
 from undertone.app.server.confinement import confinement_of
 assert confinement_of(Path(bundle), Path(bundle), Path(folder), [Path(data)]).apply()
 import av, soundfile, torch
-from undertone.app.application import create_app
-from undertone.app.context import Context
+from undertone.app.site.application import create_app
+from undertone.app.shared.context import Context
 from engine import Engine, read_audio
 from undertone.engine.pitch import pitch
 from silero_vad import load_silero_vad

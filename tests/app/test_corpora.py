@@ -13,7 +13,7 @@ from undertone.engine import Engine, Sampling, load_bundle
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation import evaluate as module
 from undertone.studies.evaluation.evaluate import check_corpus
-from undertone.studies.evaluation.jobs import Ears
+from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.measures.heldout import Recordings, Seconds, held_out_clips, read_trimmed
 from undertone.train.corpora.listing import listed_sources
 
@@ -22,7 +22,9 @@ def recordings(corpus: Path) -> Recordings:
     return Recordings.listed(corpus, listed_sources(corpus))
 
 
-DEAF = Ears(words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"})
+DEAF = InstalledMeasures(
+    words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"}
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def librispeech(folder: Path) -> Path:
 
 
 def test_a_bundle_is_measured_on_a_plain_folder(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.Ears, "installed", lambda whisper=None: DEAF)
+    monkeypatch.setattr(module.InstalledMeasures, "installed", lambda whisper=None: DEAF)
     monkeypatch.setattr(module, "CONTINUATION_SECONDS", 0.5)
     bundle = make_tiny_bundle(tmp_path / "tiny")
     found = module.evaluate(bundle, recordings(plain), "all", 1, 0, sampling=Sampling(steps=2), workers=0)

@@ -11,12 +11,12 @@ from gradio.blocks import BlockFunction
 from gradio.state_holder import SessionState
 from starlette.requests import Request as HttpRequest
 
-from undertone.app.application import PAGES, RESULTS, Page, build_page
-from undertone.app.context import Context
-from undertone.app.laboratory import Laboratory
 from undertone.app.prosody.visit import ProsodyVisit
-from undertone.app.shared.events import guarded
+from undertone.app.shared.context import Context
+from undertone.app.shared.events import guard_event
 from undertone.app.shared.visitor import Visitor
+from undertone.app.site.application import PAGES, RESULTS, Page, build_page
+from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
 from undertone.studies.store import Database, Places, migrate
 
@@ -34,7 +34,7 @@ def site(engine: Engine, tmp_path: Path) -> Iterator[Context]:
     places = Places.at(tmp_path / "data")
     db = Database(places.url, places.events)
     migrate(db)
-    yield Context(engine, tmp_path / "visits", laboratory=Laboratory.on(db, places, tmp_path / "downloads"))
+    yield Context(engine, tmp_path / "visits", laboratory=StudiesSite.on(db, places, tmp_path / "downloads"))
     db.close()
 
 
@@ -80,7 +80,7 @@ def test_every_event_that_yields_nothing_is_guarded(site: Context, page: Page) -
     for event in blocks.fns.values():
         if event.fn is None or not event.outputs:
             continue
-        assert event.fn is guarded(event.fn) or hasattr(event.fn, "__wrapped__"), f"{event.name} is not guarded"
+        assert event.fn is guard_event(event.fn) or hasattr(event.fn, "__wrapped__"), f"{event.name} is not guarded"
         assert not asyncio.iscoroutinefunction(event.fn)
 
 
@@ -90,8 +90,8 @@ def test_a_generator_without_a_word_skips_and_another_says_what_it_said() -> Non
             yield {"a": 1}
             yield {}
 
-    assert list(guarded(silent)(False)) == [gr.skip()]
-    assert list(guarded(silent)(True)) == [{"a": 1}, gr.skip()]
+    assert list(guard_event(silent)(False)) == [gr.skip()]
+    assert list(guard_event(silent)(True)) == [{"a": 1}, gr.skip()]
 
 
 def test_a_page_that_is_closed_while_it_works_closes_the_work() -> None:
@@ -104,7 +104,7 @@ def test_a_page_that_is_closed_while_it_works_closes_the_work() -> None:
         finally:
             closed.append(True)
 
-    updates = guarded(work)()
+    updates = guard_event(work)()
     next(updates)
     updates.close()  # type: ignore[attr-defined]
     assert closed == [True]

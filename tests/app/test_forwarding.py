@@ -15,9 +15,9 @@ import pytest
 import uvicorn
 
 from undertone.app.auth.sign_in import COOKIE
+from undertone.app.auth.tickets import TICKET_HEADER, Tickets
 from undertone.app.server.forwarding import Forwarding, request_headers, response_headers
 from undertone.app.server.front import _PrivateServer
-from undertone.app.server.tickets import TICKET_HEADER, Tickets
 
 
 @dataclass

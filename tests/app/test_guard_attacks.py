@@ -21,13 +21,13 @@ from httpx import Response
 from starlette.routing import BaseRoute, Mount
 
 from tests.clips import speechlike, write_wav16
-from undertone.app.application import create_app
 from undertone.app.auth.passphrases import add_admin
 from undertone.app.auth.sign_in import COOKIE
-from undertone.app.context import Context
 from undertone.app.guard.gate import ROUTES, Gate
 from undertone.app.guard.values import _FREE_TEXT
-from undertone.app.laboratory import Laboratory
+from undertone.app.shared.context import Context
+from undertone.app.site.application import create_app
+from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
 from undertone.studies.store import Database, Places, migrate
 
@@ -83,7 +83,7 @@ def target(engine: Engine, cache: Path, tmp_path_factory: pytest.TempPathFactory
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
-    context = Context(engine, cache / "visits", examples, laboratory=Laboratory.on(db, places, cache / "downloads"))
+    context = Context(engine, cache / "visits", examples, laboratory=StudiesSite.on(db, places, cache / "downloads"))
     app = create_app(context)
     link = cache / "uploads" / "linked" / "clip.wav"
     link.parent.mkdir(parents=True)

@@ -13,13 +13,13 @@ from fastapi.testclient import TestClient
 from starlette.routing import Mount
 
 from tests.clips import speechlike, write_wav16
-from undertone.app.application import create_app
-from undertone.app.context import Context
 from undertone.app.guard.gate import Gate
-from undertone.app.guard.limits import Limits
+from undertone.app.guard.limits import RequestLimits
 from undertone.app.guard.refusal import RefusedError
 from undertone.app.guard.visitors import Visitors
-from undertone.app.shared.visitor import Clip
+from undertone.app.shared.context import Context
+from undertone.app.shared.visitor import PromptClip
+from undertone.app.site.application import create_app
 from undertone.engine import AudioError, Engine
 
 META = {"_type": "gradio.FileData"}
@@ -108,7 +108,7 @@ def test_copies_that_others_may_be_given_too_stay(visitors: Visitors) -> None:
 
 
 def test_more_pages_than_there_is_room_for_end_the_one_that_was_silent_longest(tmp_path: Path, clock: Clock) -> None:
-    visitors = Visitors(tmp_path, Limits(sessions=3, visitor_sessions=2), clock)
+    visitors = Visitors(tmp_path, RequestLimits(sessions=3, visitor_sessions=2), clock)
     ended: list[str] = []
 
     def come(page: str, visitor: str) -> None:
@@ -126,10 +126,10 @@ def test_more_pages_than_there_is_room_for_end_the_one_that_was_silent_longest(t
 
 
 def test_the_disk_is_never_filled(tmp_path: Path) -> None:
-    full = Visitors(tmp_path / "a", Limits(free_bytes=10**18))
+    full = Visitors(tmp_path / "a", RequestLimits(free_bytes=10**18))
     with pytest.raises(RefusedError, match="no room"):
         full.place_for("ada", "voice.wav", 4)
-    small = Visitors(tmp_path / "b", Limits(all_bytes=10))
+    small = Visitors(tmp_path / "b", RequestLimits(all_bytes=10))
     received(small, "ada")
     received(small, "bob")
     with pytest.raises(RefusedError, match="no room"):
@@ -186,14 +186,14 @@ def test_no_more_than_two_clips_are_decoded_at_once(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("undertone.app.shared.visitor.read_audio", slow)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(Clip.read, [str(path)] * 8))
+        list(pool.map(PromptClip.read, [str(path)] * 8))
     assert most == 2
 
 
 def test_a_clip_that_is_gone_is_told_without_its_path(tmp_path: Path) -> None:
     for path in (str(tmp_path / "gone.wav"), "bad\0name", str(tmp_path)):
         with pytest.raises(AudioError) as caught:
-            Clip.read(path)
+            PromptClip.read(path)
         assert str(tmp_path) not in str(caught.value)
         assert "bad" not in str(caught.value)
 

@@ -7,11 +7,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from undertone.app.application import create_app
 from undertone.app.auth.passphrases import add_admin
-from undertone.app.context import Context
-from undertone.app.laboratory import Laboratory
+from undertone.app.shared.context import Context
 from undertone.app.shared.visitor import Visit
+from undertone.app.site.application import create_app
+from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
 from undertone.studies.build.lifecycle import study_names
 from undertone.studies.sessions.casual_ratings import rate_casually
@@ -32,7 +32,7 @@ def site(engine: Engine, places: Places, tmp_path: Path) -> Context:
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
     add_admin(db, "rita", "reader", PASSPHRASE)
-    return Context(engine, tmp_path / "visits", laboratory=Laboratory.on(db, places, tmp_path / "downloads"))
+    return Context(engine, tmp_path / "visits", laboratory=StudiesSite.on(db, places, tmp_path / "downloads"))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_only_an_admin_makes_a_study_of_takes(
 ) -> None:
     from starlette.requests import Request
 
-    from undertone.app.results.study_maker import bind_study_maker, build_study_maker
+    from undertone.app.shared.study_maker import bind_study_maker, build_study_maker
 
     assert site.laboratory is not None
     if who:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from undertone.app.prosody.cards import Card, Move, cards_of_clip, sorted_cards
 from undertone.app.prosody.clip_evidence import ClipEvidence
-from undertone.app.prosody.edit_state import MAX_STROKES, Arrangement, History, read_edit, read_moves, stroke_text
+from undertone.app.prosody.edit_state import MAX_STROKES, EditState, History, read_edit, read_moves, stroke_text
 from undertone.engine import SettingsError
 from undertone.engine.prosody import LatentStatistics, MorphedLatents
 
@@ -27,25 +27,25 @@ def by_id(name: str) -> Card:
 @given(st.dictionaries(st.sampled_from(["z1", "z2", "z3", "z4"]), sliders))
 def test_saved_sliders_and_strokes_come_back(values: dict[str, tuple[float, float, float]]) -> None:
     stroke = by_id("z2").edit(Move(shift=1.5), 0.2, 0.8)
-    arrangement = Arrangement().with_moves(read_moves(values, CARDS), CARDS).with_stroke(stroke)
+    arrangement = EditState().with_moves(read_moves(values, CARDS), CARDS).with_stroke(stroke)
     moves, strokes = read_edit(arrangement.edit(CARDS), CARDS)
-    again = Arrangement(strokes=strokes).with_moves(moves, CARDS)
+    again = EditState(strokes=strokes).with_moves(moves, CARDS)
     assert again == arrangement
     assert again.edit(CARDS) == arrangement.edit(CARDS)
 
 
 def test_an_edit_that_no_sliders_give_keeps_its_order_as_strokes() -> None:
-    edit = Arrangement().edit(CARDS)
+    edit = EditState().edit(CARDS)
     for name in ("z3", "z1", "z3"):
-        edit = edit + Arrangement().with_moves({name: Move(shift=1.0)}, CARDS).edit(CARDS)
+        edit = edit + EditState().with_moves({name: Move(shift=1.0)}, CARDS).edit(CARDS)
     moves, strokes = read_edit(edit, CARDS)
     assert list(moves) == ["z3"]
-    assert Arrangement(strokes=strokes).with_moves(moves, CARDS).edit(CARDS) == edit
+    assert EditState(strokes=strokes).with_moves(moves, CARDS).edit(CARDS) == edit
 
 
 def test_resting_sliders_are_no_edit() -> None:
-    assert Arrangement().with_moves(read_moves({"z1": [0, 1, 0]}, CARDS), CARDS) == Arrangement()
-    assert Arrangement().edit(CARDS).is_identity
+    assert EditState().with_moves(read_moves({"z1": [0, 1, 0]}, CARDS), CARDS) == EditState()
+    assert EditState().edit(CARDS).is_identity
 
 
 @pytest.mark.parametrize("given", [[99, 1, 0], ["a", 1, 0], [1], None, [float("nan"), 1, 0], [0, 1, -1]])
@@ -56,7 +56,7 @@ def test_sliders_that_stand_nowhere_are_refused(given: object) -> None:
 
 def test_undo_and_redo_walk_the_history() -> None:
     history = History()
-    states = [Arrangement().with_moves({"z1": Move(shift=float(i))}, CARDS) for i in (1, 2, 3)]
+    states = [EditState().with_moves({"z1": Move(shift=float(i))}, CARDS) for i in (1, 2, 3)]
     for state in states:
         assert history.push(state)
     assert not history.push(states[-1])
@@ -69,12 +69,12 @@ def test_undo_and_redo_walk_the_history() -> None:
     assert not history.can_redo
     for _ in range(9):
         history.undo()
-    assert history.now == Arrangement()
+    assert history.now == EditState()
     assert not history.can_undo
 
 
 def test_there_are_only_so_many_strokes() -> None:
-    arrangement = Arrangement()
+    arrangement = EditState()
     for _ in range(MAX_STROKES):
         arrangement = arrangement.with_stroke(by_id("z1").edit(Move(shift=0.1), 0.0, 0.5))
     with pytest.raises(SettingsError, match="remove some"):
@@ -100,5 +100,5 @@ def test_cards_are_sorted_by_how_much_they_matter() -> None:
 
 
 def test_the_place_of_a_morph_is_known() -> None:
-    assert Arrangement().morph is None
-    assert Arrangement(latents=MorphedLatents(amount=0.25), other=0).morph == 0.25
+    assert EditState().morph is None
+    assert EditState(latents=MorphedLatents(amount=0.25), other=0).morph == 0.25

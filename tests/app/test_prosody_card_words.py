@@ -8,7 +8,7 @@ import torch
 
 from tests.clips import speechlike
 from undertone.app.prosody.card_words import expectation, own_effect, readable_evidence, readable_name
-from undertone.app.prosody.measures import TOO_FEW, changes, measure
+from undertone.app.prosody.measures import TOO_FEW, measure_changes, measure_sound
 
 
 def effects(low: float, high: float, clips: int = 20) -> tuple[Any, ...]:
@@ -31,7 +31,7 @@ def test_a_direction_speaks_of_what_it_was_made_for() -> None:
 
 def test_the_clips_own_effect_stands_beside_what_was_expected() -> None:
     sound = speechlike(2.0)
-    at = [measure(0.5 * sound), measure(sound), measure(sound * 10 ** (3 / 20))]
+    at = [measure_sound(0.5 * sound), measure_sound(sound), measure_sound(sound * 10 ** (3 / 20))]
     said = own_effect(expectation({"energy": effects(-22.3, 9.0)}), at)
     own, expected = said.split(" Expected: ")
     assert own == "On your clip: −6.0 dB at −2, +3.0 dB at +2."
@@ -41,10 +41,12 @@ def test_the_clips_own_effect_stands_beside_what_was_expected() -> None:
 def test_too_few_voiced_frames_give_no_pitch() -> None:
     """A mean of two frames in a hundred once read as four semitones up."""
     voice, noise = speechlike(2.0), 0.05 * torch.randn(32_000, generator=torch.Generator().manual_seed(1))
-    collapsed = measure(torch.cat([voice[:1600], noise]))
-    rows = {row[0]: row for row in changes(measure(voice), collapsed)}
+    collapsed = measure_sound(torch.cat([voice[:1600], noise]))
+    rows = {row[0]: row for row in measure_changes(measure_sound(voice), collapsed)}
     assert rows["Pitch (mean F0)"][1:] == (TOO_FEW, TOO_FEW, "–")
-    said = own_effect(expectation({"f0_mean": effects(-3.8, 10.1)}), [collapsed, measure(voice), measure(voice)])
+    said = own_effect(
+        expectation({"f0_mean": effects(-3.8, 10.1)}), [collapsed, measure_sound(voice), measure_sound(voice)]
+    )
     assert said.startswith(f"On your clip: {TOO_FEW} at −2, +0.0 st at +2.")
 
 

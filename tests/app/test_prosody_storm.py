@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.clips import SAMPLE_RATE_HZ, speechlike
-from undertone.app.application import PAGES, build_page
-from undertone.app.context import Context
-from undertone.app.prosody.editing_session import Bench, Original
+from undertone.app.prosody.editing_session import EditingSession, Original
 from undertone.app.prosody.measures import changes_html
 from undertone.app.prosody.sound_files import saved
 from undertone.app.prosody.visit import ProsodyVisit
+from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import samples_text
+from undertone.app.site.application import PAGES, build_page
 from undertone.engine import Engine, Sampling, Speech
 
 PAGE = next(page for page in PAGES if page.path == "/prosody")
@@ -165,7 +165,7 @@ def blocks(site: Context) -> gr.Blocks:
 def arrived(blocks: gr.Blocks, site: Context, speech: Speech, seed: int) -> Browser:
     """A visitor whose clip has just been analysed."""
     visit = ProsodyVisit(site.folder)
-    visit.put(Bench.open(site.engine, Original("clip", speech), Sampling(steps=1), seed=1))
+    visit.put(EditingSession.open(site.engine, Original("clip", speech), Sampling(steps=1), seed=1))
     browser = Browser(blocks, visit, seed)
     assert visit.bench is not None
     visit.is_shown, browser.bench = True, visit.bench.number

@@ -26,13 +26,13 @@ from undertone.app.auth.passphrases import add_admin
 from undertone.app.auth.sign_in import COOKIE, Admin, SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
 from undertone.app.results import actions, clips, tables, views
-from undertone.app.results.access import Desk, NotAllowedError
+from undertone.app.results.access import NotAllowedError, ResultsAccess
 from undertone.app.results.downloads import KEPT_SECONDS, Downloads
 from undertone.app.results.making import made_for
 from undertone.app.results.routes import results_router
 from undertone.engine.errors import UndertoneError
 from undertone.studies.analysis.people import people_of
-from undertone.studies.analysis.progress import Cells, audit_log, watch
+from undertone.studies.analysis.progress import RatingCounts, audit_log, study_progress
 from undertone.studies.design.templates import template_text
 from undertone.studies.store import Database, Places
 from undertone.studies.store.tables import Event, Rating, Stimulus, Study
@@ -61,8 +61,8 @@ def db(places: Places) -> Iterator[Database]:
 
 
 @pytest.fixture
-def desk(db: Database, places: Places, tmp_path: Path) -> Desk:
-    return Desk(SignIn(db, "a secret of the server"), places, tmp_path / "downloads")
+def desk(db: Database, places: Places, tmp_path: Path) -> ResultsAccess:
+    return ResultsAccess(SignIn(db, "a secret of the server"), places, tmp_path / "downloads")
 
 
 @pytest.fixture
@@ -96,14 +96,14 @@ def kinds(db: Database) -> list[str]:
 
 
 def test_the_cells_count_accepted_trials_and_those_that_wait(db: Database) -> None:
-    seen = watch(db, "judged", NOW)
+    seen = study_progress(db, "judged", NOW)
     assert seen.cells.accepted.shape == (3, DESIGN.num_prompts)
     assert seen.cells.accepted.sum() == seen.status.collected == 12 * DESIGN.trials_per_rater
     assert seen.cells.waiting.sum() == DESIGN.trials_per_rater
     assert seen.cells.wanted == 4
 
 
-def test_the_overview_shows_progress_and_screening(desk: Desk) -> None:
+def test_the_overview_shows_progress_and_screening(desk: ResultsAccess) -> None:
     summary, cells, rules, sessions = views.live(desk, "judged")
     assert "108 of 120 (90%)" in summary
     assert len(re.findall(r'<th scope="row">p\d</th>', cells)) == DESIGN.num_prompts, "prompts have names"
@@ -114,7 +114,7 @@ def test_the_overview_shows_progress_and_screening(desk: Desk) -> None:
     assert "screened out" in sessions
 
 
-def test_a_rule_that_few_pass_raises_an_alarm(db: Database, desk: Desk) -> None:
+def test_a_rule_that_few_pass_raises_an_alarm(db: Database, desk: ResultsAccess) -> None:
     from undertone.studies.store.tables import Session
 
     with db.session() as transaction:
@@ -124,7 +124,7 @@ def test_a_rule_that_few_pass_raises_an_alarm(db: Database, desk: Desk) -> None:
     assert 'role="alert"' in rules
 
 
-def test_scores_come_with_plots_and_tables(desk: Desk) -> None:
+def test_scores_come_with_plots_and_tables(desk: ResultsAccess) -> None:
     view = views.scale_view(desk, "judged", "naturalness")
     assert view.note == ""
     drawn = json.loads(view.scores.plot)
@@ -135,19 +135,19 @@ def test_scores_come_with_plots_and_tables(desk: Desk) -> None:
     assert PANEL_ID not in "".join(str(part) for part in view.outputs)
 
 
-def test_an_unknown_study_or_scale_is_a_note_and_no_crash(desk: Desk) -> None:
+def test_an_unknown_study_or_scale_is_a_note_and_no_crash(desk: ResultsAccess) -> None:
     assert "no study" in views.scale_view(desk, "nothing", "naturalness").note.lower()
     assert "fun" in views.scale_view(desk, "judged", "fun").note
     assert "no study yet" in views.live(desk, None)[0]
 
 
-def test_what_is_shown_follows_new_ratings(db: Database, desk: Desk) -> None:
+def test_what_is_shown_follows_new_ratings(db: Database, desk: ResultsAccess) -> None:
     before = views.scale_view(desk, "judged", "naturalness").score_table
-    actions.withdraw(desk, ADA, "judged", PANEL_ID, sure=True)
+    actions.withdraw_rater(desk, ADA, "judged", PANEL_ID, sure=True)
     assert views.scale_view(desk, "judged", "naturalness").score_table != before
 
 
-def test_a_plan_uses_the_study_and_says_when_a_number_is_impossible(desk: Desk) -> None:
+def test_a_plan_uses_the_study_and_says_when_a_number_is_impossible(desk: ResultsAccess) -> None:
     answer = views.planned(desk, "judged", "naturalness", 0.3, 3, 10, "mean")
     assert "variance components of judged" in answer
     assert "must be positive" in views.planned(desk, None, None, 0, 4, 20, "mean")
@@ -157,17 +157,17 @@ def test_names_are_escaped_in_tables() -> None:
     assert "<b>" not in tables.table("<b>", ["<b>", "<b>"], [["<b>", "<b>"]])
 
 
-def test_every_plot_survives_a_study_without_ratings(desk: Desk, db: Database) -> None:
+def test_every_plot_survives_a_study_without_ratings(desk: ResultsAccess, db: Database) -> None:
     with db.session() as transaction:
         for rating in transaction.scalars(select(Rating)):
             transaction.delete(rating)
     assert "Nothing is rated" in views.scale_view(desk, "judged", "naturalness").note
     updates = views.scale_view(desk, "judged", "naturalness").outputs
     assert [updates[number]["visible"] for number in (1, 3, 5)] == [False] * 3, "no empty boxes"
-    assert "no clips yet" in tables.cells(Cells((), (), np.zeros((0, 0)), np.zeros((0, 0)), 4))
+    assert "no clips yet" in tables.cells(RatingCounts((), (), np.zeros((0, 0)), np.zeros((0, 0)), 4))
 
 
-def test_an_admin_opens_and_closes_a_study_in_the_log(db: Database, desk: Desk) -> None:
+def test_an_admin_opens_and_closes_a_study_in_the_log(db: Database, desk: ResultsAccess) -> None:
     assert "paused" in actions.change_status(desk, ADA, "judged", "paused")
     assert "closed" in actions.change_status(desk, ADA, "judged", "closed")
     assert status_of(db) == "closed"
@@ -176,14 +176,14 @@ def test_an_admin_opens_and_closes_a_study_in_the_log(db: Database, desk: Desk) 
     assert {entry.details.get("by") for entry in audit_log(db, "judged") if entry.kind == "study.closed"} == {ADMIN}
 
 
-def test_a_draft_is_made_from_a_template(db: Database, desk: Desk) -> None:
+def test_a_draft_is_made_from_a_template(db: Database, desk: ResultsAccess) -> None:
     assert "Draft 'expressive' is saved" in actions.save_draft(desk, ADA, template_text("expressive"))
     assert status_of(db, "expressive") == "draft"
     assert "study.drafted" in kinds(db)
 
 
 @pytest.mark.parametrize("path", ["/etc", "../../etc", "~/secrets", "a/../../b"])
-def test_a_study_file_from_the_page_cannot_read_the_server(path: str, desk: Desk) -> None:
+def test_a_study_file_from_the_page_cannot_read_the_server(path: str, desk: ResultsAccess) -> None:
     values = yaml.safe_load(template_text("paper"))
     for changed in (
         {"prompts": {**values["prompts"], "folder": path}},
@@ -196,36 +196,38 @@ def test_a_study_file_from_the_page_cannot_read_the_server(path: str, desk: Desk
 
 
 @pytest.mark.parametrize("text", ["", "- a", "a: [", "name: x", "!!python/object/apply:os.system [id]"])
-def test_a_text_that_is_no_study_file_is_refused_in_words(text: str, desk: Desk) -> None:
+def test_a_text_that_is_no_study_file_is_refused_in_words(text: str, desk: ResultsAccess) -> None:
     with pytest.raises(UndertoneError):
         actions.save_draft(desk, ADA, text)
 
 
-def test_a_report_is_a_file_to_save(desk: Desk, db: Database) -> None:
+def test_a_report_is_a_file_to_save(desk: ResultsAccess, db: Database) -> None:
     assert actions.make_report(desk, ADA, "judged").name == "judged-report.html"
     assert "study.reported" in kinds(db)
 
 
-def test_who_declined_or_withdrew_is_not_counted_as_rejected(desk: Desk, db: Database) -> None:
-    before = watch(db, "judged").status
+def test_who_declined_or_withdrew_is_not_counted_as_rejected(desk: ResultsAccess, db: Database) -> None:
+    before = study_progress(db, "judged").status
     assert before.rejected == 2  # one failed the traps, one was screened out
     withdraw(db, find_participant(db, PANEL_ID, "judged"))
-    after = watch(db, "judged").status
+    after = study_progress(db, "judged").status
     assert (after.accepted, after.rejected) == (before.accepted - 1, 2)
     assert "<dt>declined or withdrawn</dt><dd>1</dd>" in views.live(desk, "judged")[0]
 
 
-def test_the_log_leaves_out_what_only_says_that_rows_were_written(db: Database, desk: Desk) -> None:
+def test_the_log_leaves_out_what_only_says_that_rows_were_written(db: Database, desk: ResultsAccess) -> None:
     with db.session() as transaction:
         transaction.scalars(select(Study)).one().title = "Another title"  # nothing is logged by name
     with db.reading() as transaction:
         assert "saved" in list(transaction.scalars(select(Event.kind)))
     assert "saved" not in {entry.kind for entry in audit_log(db, "judged")}
-    assert "study.open" in views.log(desk, "judged")
+    assert "study.open" in views.log_view(desk, "judged")
 
 
-def test_people_are_shown_and_their_codes_checked(desk: Desk, db: Database) -> None:
-    shown = tables.people(people_of(db, "judged"), "Everybody") + tables.questionnaires(people_of(db, "judged"))
+def test_people_are_shown_and_their_codes_checked(desk: ResultsAccess, db: Database) -> None:
+    shown = tables.people_table(people_of(db, "judged"), "Everybody") + tables.questionnaires_table(
+        people_of(db, "judged")
+    )
     assert PANEL_ID in shown
     assert SECRET_ANSWER in shown
     assert "finished, not accepted (failed: traps)" in shown
@@ -234,19 +236,19 @@ def test_people_are_shown_and_their_codes_checked(desk: Desk, db: Database) -> N
     assert "study.people_exported" in kinds(db)
 
 
-def test_who_took_part_is_forgotten_only_with_the_box_and_in_a_closed_study(desk: Desk, db: Database) -> None:
+def test_who_took_part_is_forgotten_only_with_the_box_and_in_a_closed_study(desk: ResultsAccess, db: Database) -> None:
     for sure, reason in ((False, "Tick the box"), (True, "close it first")):
         with pytest.raises(UndertoneError, match=reason):
-            actions.forget(desk, ADA, "judged", sure)
+            actions.forget_person(desk, ADA, "judged", sure)
     actions.change_status(desk, ADA, "judged", "closed")
     before = ratings_of(db)
-    assert "The ratings stay" in actions.forget(desk, ADA, "judged", sure=True)
+    assert "The ratings stay" in actions.forget_person(desk, ADA, "judged", sure=True)
     assert {own.panel_id for own in people_of(db, "judged")} == {None}
     assert ratings_of(db) == before
 
 
 def test_clips_are_listed_by_prompt_and_heard_by_people_who_are_signed_in(
-    desk: Desk, site: Callable[[str | None], TestClient]
+    desk: ResultsAccess, site: Callable[[str | None], TestClient]
 ) -> None:
     names = clips.prompt_names(desk, "judged")
     assert names == [*(f"p{number}" for number in range(DESIGN.num_prompts)), clips.OTHERS]
@@ -273,7 +275,7 @@ def test_a_clip_outside_the_folder_of_its_study_is_not_served(
 
 
 def test_a_file_is_served_only_to_who_asked_for_it_while_they_are_signed_in(db: Database, places: Places) -> None:
-    desk = Desk(SignIn(db, "a secret of the server"), places, places.data / "downloads")
+    desk = ResultsAccess(SignIn(db, "a secret of the server"), places, places.data / "downloads")
     app = FastAPI()
     app.include_router(sign_in_router(desk.sign_in))
     app.include_router(results_router(desk))
@@ -322,7 +324,7 @@ def test_files_are_deleted_after_an_hour(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_a_file_that_cannot_be_made_leaves_no_word_of_an_earlier_one(desk: Desk) -> None:
+def test_a_file_that_cannot_be_made_leaves_no_word_of_an_earlier_one(desk: ResultsAccess) -> None:
     def broken(*_: Any) -> Path:
         raise RuntimeError("a defect")
 
@@ -338,7 +340,7 @@ def test_a_file_that_cannot_be_made_leaves_no_word_of_an_earlier_one(desk: Desk)
     assert "Sign in" in list(event.fn("judged", request_of(desk, None)))[-1]  # type: ignore[misc]
 
 
-def test_a_report_of_a_study_that_hardly_anybody_rated_is_made(desk: Desk, db: Database) -> None:
+def test_a_report_of_a_study_that_hardly_anybody_rated_is_made(desk: ResultsAccess, db: Database) -> None:
     with db.session() as transaction:
         for number, rating in enumerate(transaction.scalars(select(Rating))):
             if number % 9:
@@ -348,23 +350,25 @@ def test_a_report_of_a_study_that_hardly_anybody_rated_is_made(desk: Desk, db: D
     assert "results.json" in zipfile.ZipFile(actions.make_export(desk, ADA, "judged")).namelist()
 
 
-def test_an_export_is_one_file_to_save(desk: Desk, db: Database) -> None:
+def test_an_export_is_one_file_to_save(desk: ResultsAccess, db: Database) -> None:
     archive = actions.make_export(desk, ADA, "judged")
     assert {"ratings.csv", "ratings.parquet", "codebook.md"} <= set(zipfile.ZipFile(archive).namelist())
     assert "study.exported" in kinds(db)
 
 
-def test_a_withdrawal_needs_the_box_and_a_person(db: Database, desk: Desk) -> None:
+def test_a_withdrawal_needs_the_box_and_a_person(db: Database, desk: ResultsAccess) -> None:
     before = ratings_of(db)
     for who, sure in ((PANEL_ID, False), ("", True), ("nobody", True)):
         with pytest.raises(UndertoneError):
-            actions.withdraw(desk, ADA, "judged", who, sure)
+            actions.withdraw_rater(desk, ADA, "judged", who, sure)
     assert ratings_of(db) == before
-    assert "deleted" in actions.withdraw(desk, ADA, "judged", PANEL_ID, sure=True)
+    assert "deleted" in actions.withdraw_rater(desk, ADA, "judged", PANEL_ID, sure=True)
     assert ratings_of(db) == before - 2 * DESIGN.trials_per_rater - 1
 
 
-def test_a_restored_file_holds_everything_and_leaves_the_running_database_alone(db: Database, desk: Desk) -> None:
+def test_a_restored_file_holds_everything_and_leaves_the_running_database_alone(
+    db: Database, desk: ResultsAccess
+) -> None:
     with pytest.raises(UndertoneError, match="no snapshot yet"):
         actions.restore_copy(desk, ADA)
     assert "taken" in actions.take_snapshot(desk, ADA)
@@ -375,7 +379,7 @@ def test_a_restored_file_holds_everything_and_leaves_the_running_database_alone(
     restored.close()
 
 
-def request_of(desk: Desk, name: str | None) -> gr.Request:
+def request_of(desk: ResultsAccess, name: str | None) -> gr.Request:
     """As Gradio hands it to a handler."""
     cookies = ""
     if name:
@@ -391,7 +395,7 @@ def request_of(desk: Desk, name: str | None) -> gr.Request:
     return gr.Request(Request(scope))
 
 
-def test_the_desk_lets_nobody_in_and_readers_only_look(desk: Desk) -> None:
+def test_the_desk_lets_nobody_in_and_readers_only_look(desk: ResultsAccess) -> None:
     assert desk.require(request_of(desk, READER), "reader").role == "reader"
     assert desk.require(request_of(desk, ADMIN), "admin").name == ADMIN
     with pytest.raises(NotAllowedError, match="may look but not change"):

@@ -12,19 +12,21 @@ import pytest
 import torch
 
 from tests.clips import speechlike
-from undertone.app.context import Context
-from undertone.app.continue_page.controls import Settings
-from undertone.app.continue_page.generation import Progress, continue_clip
+from undertone.app.continue_page.controls import ContinuationSettings
+from undertone.app.continue_page.generation import GenerationProgress, continue_clip
 from undertone.app.continue_page.page import FigurePanel, RunPanel, _build_figure_panel, _build_run_panel, run_updates
-from undertone.app.continue_page.takes import Tray, build_tray, take_files
+from undertone.app.continue_page.takes import TakeCards, build_take_cards, take_files
+from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import Broadcast
-from undertone.app.shared.visitor import Clip, Visit
+from undertone.app.shared.visitor import PromptClip, Visit
 from undertone.engine import AudioError, Engine, Sampling, SettingsError
 
-SETTINGS = Settings(seconds=1.0, num_takes=2, seed=7, sampling=Sampling(steps=2, end="never"))
+SETTINGS = ContinuationSettings(seconds=1.0, num_takes=2, seed=7, sampling=Sampling(steps=2, end="never"))
 
 
-def finish(engine: Engine, visit: Visit, settings: Settings = SETTINGS) -> tuple[list[Progress], Broadcast]:
+def finish(
+    engine: Engine, visit: Visit, settings: ContinuationSettings = SETTINGS
+) -> tuple[list[GenerationProgress], Broadcast]:
     broadcast = Broadcast()
     return list(continue_clip(engine, visit.clip, 0.5, 1.5, settings, visit.begin(), broadcast)), broadcast
 
@@ -76,7 +78,7 @@ def test_the_same_seed_gives_the_same_takes(engine: Engine, visit: Visit) -> Non
 
 def test_a_stopped_run_ends_without_takes(engine: Engine, visit: Visit) -> None:
     run = visit.begin()
-    long = Settings(seconds=15.0, num_takes=1, seed=7, sampling=Sampling(steps=2, end="never"))
+    long = ContinuationSettings(seconds=15.0, num_takes=1, seed=7, sampling=Sampling(steps=2, end="never"))
     reports = []
     for report in continue_clip(engine, visit.clip, 0.0, 2.0, long, run, Broadcast()):
         reports.append(report)
@@ -101,12 +103,12 @@ def test_without_a_clip_the_visitor_is_told_what_to_do(engine: Engine, context: 
 
 def test_more_seconds_than_the_model_has_are_refused(engine: Engine, visit: Visit) -> None:
     with pytest.raises(SettingsError, match="shorter prompt"):
-        finish(engine, visit, Settings(500.0, 1, 7, Sampling()))
+        finish(engine, visit, ContinuationSettings(500.0, 1, 7, Sampling()))
 
 
 def test_two_visitors_have_their_own_clips_takes_and_files(engine: Engine, context: Context, visit: Visit) -> None:
     other = context.new_visit()
-    other.clip = Clip(speechlike(4.0, hz=220, seed=5), 16_000)
+    other.clip = PromptClip(speechlike(4.0, hz=220, seed=5), 16_000)
     for one in (visit, other):
         one.keep(list(finish(engine, one)[0][-1].takes))
         take_files(one, 0)
@@ -162,10 +164,10 @@ VALUES = ("custom", 15.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
 
 
 @pytest.fixture
-def parts(context: Context) -> Iterator[tuple[RunPanel, Tray, FigurePanel]]:
+def parts(context: Context) -> Iterator[tuple[RunPanel, TakeCards, FigurePanel]]:
     """What a run reports to, as keys of its updates."""
     with gr.Blocks():
-        yield _build_run_panel(), build_tray(context), _build_figure_panel()
+        yield _build_run_panel(), build_take_cards(context), _build_figure_panel()
 
 
 def test_a_cancelled_run_says_so_last(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.app.split_site import SplitSite, split_site
 from tests.tiny_bundle import make_tiny_bundle
-from undertone.app.server.client_address import PROXIES_VARIABLE
+from undertone.app.asgi.client_address import PROXIES_VARIABLE
 
 NUMBERS = ("1" + 400 * "0", "-1e400", "NaN", 5000 * "9")
 TEXTS = ('"\\ud800"', '"a\\u0000b"', '"\\udfff\\ud800"')

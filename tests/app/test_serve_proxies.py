@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.tiny_bundle import make_tiny_bundle
-from undertone.app.server.client_address import PROXIES_VARIABLE
+from undertone.app.asgi.client_address import PROXIES_VARIABLE
 
 ROOT = Path(__file__).parent.parent.parent
 GUESSES = 40

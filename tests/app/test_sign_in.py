@@ -13,12 +13,12 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from undertone.app.asgi.client_address import TrustedProxies, behind_proxies
 from undertone.app.auth.attempts import LONGEST_WAIT_SECONDS, MAX_LINES, Attempts, TooManyTriesError
 from undertone.app.auth.hugging_face import add_hugging_face, admit_account, is_offered
 from undertone.app.auth.passphrases import PassphraseError, add_admin, hash_passphrase, matches
 from undertone.app.auth.sign_in import COOKIE, DEVICE_COOKIE, PATH, Admin, SignIn, local_path
 from undertone.app.auth.sign_in_page import sign_in_router
-from undertone.app.server.client_address import TrustedProxies, behind_proxies
 from undertone.studies.store import Database, migrate
 from undertone.studies.store.tables import AdminUser, Event
 

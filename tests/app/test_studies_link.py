@@ -19,11 +19,12 @@ from starlette.requests import Request
 
 from undertone.app.auth.passphrases import add_admin
 from undertone.app.auth.sign_in import COOKIE
-from undertone.app.laboratory import Laboratory, SignInNeededError
+from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
 from undertone.app.server.front import _PrivateServer
 from undertone.app.server.studies_client import StudiesClient
 from undertone.app.server.studies_socket import studies_socket_app
-from undertone.app.server.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
+from undertone.app.shared.take_feedback import SignInNeededError
+from undertone.app.site.studies_site import StudiesSite
 from undertone.engine.errors import UndertoneError
 from undertone.engine.sampling import Sampling
 from undertone.engine.take_settings import TakeSettings
@@ -50,7 +51,7 @@ def take(seed: int = 1, seconds: float = 1.0) -> TakeSound:
 
 @dataclass(frozen=True)
 class Link:
-    laboratory: Laboratory
+    laboratory: StudiesSite
     tickets: Tickets
     client: StudiesClient
     path: Path
@@ -86,7 +87,7 @@ def link(tmp_path: Path) -> Iterator[Link]:
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
     add_admin(db, "rita", "reader", PASSPHRASE)
-    laboratory, tickets = Laboratory.on(db, places, tmp_path / "downloads"), Tickets()
+    laboratory, tickets = StudiesSite.on(db, places, tmp_path / "downloads"), Tickets()
     path = tmp_path / "s"
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(str(path))

@@ -4,11 +4,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from undertone.engine import Engine
-from undertone.engine.benchmark import bench, synthetic_voice
+from undertone.engine.benchmark import benchmark, synthetic_voice
 
 
 def test_every_number_is_measured(tiny_folder: Path) -> None:
-    result = bench(Engine.from_pretrained(tiny_folder, device="cpu"), prompt_seconds=2.0, seconds=0.5)
+    result = benchmark(Engine.from_pretrained(tiny_folder, device="cpu"), prompt_seconds=2.0, seconds=0.5)
     for key, value in asdict(result).items():
         assert isinstance(value, str) or value > 0, key
     assert result.first_audio_seconds <= result.first_continuation_seconds

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine.bundle import load_bundle
-from undertone.engine.generate import Draft, generate
+from undertone.engine.generate import PartialTakes, generate
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import SeededNoise
 from undertone.engine.sampling import Sampling, token_probabilities
@@ -39,7 +39,7 @@ def prompt_frames(model: VAEGSLM, batch: int) -> tuple[Tensor, Tensor]:
     return tokens.expand(batch, -1), latents.expand(batch, -1, -1)
 
 
-def draw(model: VAEGSLM, seeds: list[int], sampling: Sampling = Sampling(), min_frames: int = 0) -> Draft:
+def draw(model: VAEGSLM, seeds: list[int], sampling: Sampling = Sampling(), min_frames: int = 0) -> PartialTakes:
     frames = prompt_frames(model, len(seeds))
     *_, draft = generate(model, *frames, NUM_FRAMES, sampling, SeededNoise(seeds), min_frames)
     return draft

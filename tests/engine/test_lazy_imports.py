@@ -18,7 +18,7 @@ WITHOUT_A_MODEL = (
     "undertone.studies.build.takes",
     "undertone.app.rate",
     "undertone.app.auth.sign_in_page",
-    "undertone.app.laboratory",
+    "undertone.app.site.studies_site",
 )
 
 

@@ -13,23 +13,23 @@ from undertone.engine import Engine, Sampling, SettingsError, Speech
 from undertone.engine.decode import BLOCK_FRAMES
 from undertone.engine.prosody import (
     DRAFT_STEPS,
+    CallProgress,
     Cancelled,
     DimensionEdit,
     LatentEdit,
     MorphedLatents,
     OwnLatents,
     ProsodySettings,
-    Recording,
     RedrawnLatents,
+    SourceRecording,
     TransferredLatents,
-    Watch,
     continue_from_edited,
     draft,
     draw_latents,
     morph,
     redraw_latents,
     reference_statistics,
-    replay,
+    replay_edited,
     replay_take,
     resynthesise,
 )
@@ -51,12 +51,12 @@ def demo() -> Engine:
 
 
 @pytest.fixture(scope="module")
-def recordings() -> tuple[Recording, Recording]:
-    return Recording(speechlike(6.0), RATE_HZ), Recording(speechlike(4.0, hz=200, seed=1), RATE_HZ)
+def recordings() -> tuple[SourceRecording, SourceRecording]:
+    return SourceRecording(speechlike(6.0), RATE_HZ), SourceRecording(speechlike(4.0, hz=200, seed=1), RATE_HZ)
 
 
 @pytest.fixture(scope="module")
-def clips(tiny: Engine, recordings: tuple[Recording, Recording]) -> tuple[Speech, Speech]:
+def clips(tiny: Engine, recordings: tuple[SourceRecording, SourceRecording]) -> tuple[Speech, Speech]:
     first, second = (tiny.analyse(recording.waveform, RATE_HZ) for recording in recordings)
     return first, second
 
@@ -222,7 +222,7 @@ LATENTS = {
 
 @pytest.mark.parametrize("kind", LATENTS)
 def test_the_json_gives_the_same_bytes(
-    tiny: Engine, recordings: tuple[Recording, Recording], tmp_path: Path, kind: str
+    tiny: Engine, recordings: tuple[SourceRecording, SourceRecording], tmp_path: Path, kind: str
 ) -> None:
     latents, needs_other = LATENTS[kind]
     first, second = recordings
@@ -231,19 +231,19 @@ def test_the_json_gives_the_same_bytes(
     voice = other.utterance if kind == "own" else None
     made = resynthesise(tiny, source, EDIT, voice, FAST, 9, latents=latents, other=other if needs_other else None)
     wav, settings = made.save(tmp_path, "one")
-    again = replay(tiny, settings, first, second if needs_other else None)
+    again = replay_edited(tiny, settings, first, second if needs_other else None)
     assert again.save(tmp_path, "two")[0].read_bytes() == wav.read_bytes()
     assert again.settings == made.settings == ProsodySettings.read(settings)
 
 
 def test_a_rendering_of_a_take_and_a_continuation_of_an_edit_replay_too(
-    tiny: Engine, recordings: tuple[Recording, Recording], tmp_path: Path
+    tiny: Engine, recordings: tuple[SourceRecording, SourceRecording], tmp_path: Path
 ) -> None:
     recording = recordings[0]
     source = tiny.analyse(recording.waveform, RATE_HZ, 0.0, 3.0)
     take = tiny.continue_(source, 1.0, FAST, seed=3)
     edited = resynthesise(tiny, take, EDIT, sampling=FAST)
-    assert torch.equal(replay(tiny, edited.save(tmp_path, "take")[1], recording).audio, edited.audio)
+    assert torch.equal(replay_edited(tiny, edited.save(tmp_path, "take")[1], recording).audio, edited.audio)
     onward = continue_from_edited(tiny, source, EDIT, 1.0, FAST, 4)
     wav, settings = onward.save(tmp_path, "onward")
     again = replay_take(tiny, settings, recording)
@@ -251,22 +251,24 @@ def test_a_rendering_of_a_take_and_a_continuation_of_an_edit_replay_too(
     assert again.prosody == onward.prosody
 
 
-def test_replay_says_what_is_missing_or_other(tiny: Engine, recordings: tuple[Recording, Recording]) -> None:
+def test_replay_says_what_is_missing_or_other(
+    tiny: Engine, recordings: tuple[SourceRecording, SourceRecording]
+) -> None:
     first, second = recordings
     source = tiny.analyse(first.waveform, RATE_HZ, 0.0, 3.0)
     made = resynthesise(tiny, source, EDIT, sampling=FAST)
     with pytest.raises(SettingsError, match="another recording"):
-        replay(tiny, made.settings, second)
+        replay_edited(tiny, made.settings, second)
     with pytest.raises(SettingsError, match="another bundle"):
-        replay(tiny, made.settings.model_copy(update={"bundle_sha256": "0" * 64}), first)
+        replay_edited(tiny, made.settings.model_copy(update={"bundle_sha256": "0" * 64}), first)
     with pytest.raises(SettingsError, match="nothing follows"):
         replay_take(tiny, made.settings, first)
     again = resynthesise(tiny, made.speech, sampling=FAST)
     with pytest.raises(SettingsError, match="no saved take"):
-        replay(tiny, again.settings, first)
+        replay_edited(tiny, again.settings, first)
     carried = resynthesise(tiny, source, sampling=FAST, latents=TransferredLatents(), other=source)
     with pytest.raises(SettingsError, match="the other recording too"):
-        replay(tiny, carried.settings, first)
+        replay_edited(tiny, carried.settings, first)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +307,7 @@ def stops_after(calls: int) -> Callable[[], bool]:
 @pytest.mark.parametrize("calls", [0, 1, 3])
 def test_every_long_call_can_be_stopped(tiny: Engine, clips: tuple[Speech, Speech], calls: int) -> None:
     first, second = clips
-    jobs: Iterator[Callable[[Watch], object]] = iter(
+    jobs: Iterator[Callable[[CallProgress], object]] = iter(
         [
             lambda watch: resynthesise(tiny, first, sampling=FAST, watch=watch),
             lambda watch: redraw_latents(tiny, first, watch=watch),
@@ -315,12 +317,14 @@ def test_every_long_call_can_be_stopped(tiny: Engine, clips: tuple[Speech, Speec
     )
     for job in jobs:
         with pytest.raises(Cancelled):
-            job(Watch(should_stop=stops_after(calls)))
+            job(CallProgress(should_stop=stops_after(calls)))
 
 
 def test_progress_rises_to_the_end(tiny: Engine, clips: tuple[Speech, Speech]) -> None:
     seen: list[tuple[int, int]] = []
-    resynthesise(tiny, clips[0], sampling=FAST, watch=Watch(progress=lambda done, total: seen.append((done, total))))
+    resynthesise(
+        tiny, clips[0], sampling=FAST, watch=CallProgress(progress=lambda done, total: seen.append((done, total)))
+    )
     frames = clips[0].num_frames
     assert seen == sorted(seen)
     assert seen[-1] == (frames, frames)

@@ -18,7 +18,7 @@ from undertone.engine.noise import SeededNoise
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation import evaluate as module
 from undertone.studies.evaluation.evaluate import evaluate, evaluate_bundle
-from undertone.studies.evaluation.jobs import Ears
+from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.model_card import evaluation_of
 from undertone.studies.evaluation.other_systems import OtherSystem
 from undertone.studies.evaluation.results import Evaluation
@@ -27,7 +27,9 @@ from undertone.studies.measures.heldout import Seconds, held_out_clips, other_re
 from undertone.studies.measures.likelihood import clip_likelihood
 from undertone.studies.measures.workers import in_background
 
-DEAF = Ears(words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"})
+DEAF = InstalledMeasures(
+    words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"}
+)
 FAST = Sampling(steps=2)
 HEADER = "utt_id\tfile\tspeaker\tsplit\ttranscript\n"
 
@@ -62,7 +64,7 @@ def engine(tiny_folder: Path) -> Engine:
 
 @pytest.fixture
 def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.Ears, "installed", lambda whisper=None: DEAF)
+    monkeypatch.setattr(module.InstalledMeasures, "installed", lambda whisper=None: DEAF)
     monkeypatch.setattr(module, "CONTINUATION_SECONDS", 1.5)
     monkeypatch.setattr(module, "QUICK_CLIPS", 2)
     monkeypatch.setattr(module, "QUICK_CONTINUATIONS", 2)
@@ -96,7 +98,7 @@ def test_other_systems_are_heard_by_the_same_judges(
     engine: Engine, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listening = replace(DEAF, quality=True)
-    monkeypatch.setattr(module.Ears, "installed", lambda whisper=None: listening)
+    monkeypatch.setattr(module.InstalledMeasures, "installed", lambda whisper=None: listening)
     folder = tmp_path / "theirs"
     folder.mkdir()
     soundfile.write(folder / "one.wav", 0.1 * voice(2.0, 120, seed=8), 22_050)

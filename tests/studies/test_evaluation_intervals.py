@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertone.studies.measures.intervals import Share, estimate
+from undertone.studies.measures.intervals import ShareEstimate, estimate
 
 
 def clustered(random: np.random.Generator, clusters: int, clips: int, between: float, within: float) -> np.ndarray:
@@ -21,7 +21,7 @@ def coverage(resample_speakers: bool) -> float:
     trials = 120
     for _ in range(trials):
         values = clustered(random, clusters=12, clips=4, between=0.3, within=0.3)
-        shares = [Share(value, 1) for value in values.flatten()]
+        shares = [ShareEstimate(value, 1) for value in values.flatten()]
         speakers = np.repeat(np.arange(12), 4).tolist()
         number = estimate(shares, speakers if resample_speakers else list(range(48)))
         assert number is not None
@@ -38,14 +38,14 @@ def test_intervals_that_ignore_speakers_would_not() -> None:
 
 
 def test_the_value_is_the_ratio_of_sums() -> None:
-    number = estimate([Share(1, 10), Share(30, 100)], ["a", "b"])
+    number = estimate([ShareEstimate(1, 10), ShareEstimate(30, 100)], ["a", "b"])
     assert number is not None
     assert number.value == pytest.approx(31 / 110)
     assert (number.count, number.clips, number.clusters) == (110, 2, 2)
 
 
 def test_a_curve_is_applied_to_the_ratio_and_keeps_the_order() -> None:
-    shares = [Share(float(square), 4) for square in (4, 16, 36, 64)]
+    shares = [ShareEstimate(float(square), 4) for square in (4, 16, 36, 64)]
     number = estimate(shares, list("abcd"), np.sqrt)
     assert number is not None
     assert number.value == pytest.approx(math.sqrt(120 / 16))
@@ -53,14 +53,14 @@ def test_a_curve_is_applied_to_the_ratio_and_keeps_the_order() -> None:
 
 
 def test_clips_that_had_nothing_to_count_are_left_out() -> None:
-    number = estimate([Share(0, 0), Share(2, 4), Share(2, 4)], ["a", "b", "c"])
+    number = estimate([ShareEstimate(0, 0), ShareEstimate(2, 4), ShareEstimate(2, 4)], ["a", "b", "c"])
     assert number is not None
     assert (number.value, number.clips) == (0.5, 2)
-    assert estimate([Share(0, 0)], ["a"]) is None
+    assert estimate([ShareEstimate(0, 0)], ["a"]) is None
 
 
 def test_one_cluster_has_no_interval_to_offer() -> None:
-    number = estimate([Share(1, 2), Share(1, 4)], ["a", "a"])
+    number = estimate([ShareEstimate(1, 2), ShareEstimate(1, 4)], ["a", "a"])
     assert number is not None
     assert number.low == number.value == number.high
 
@@ -68,7 +68,7 @@ def test_one_cluster_has_no_interval_to_offer() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 50), st.integers(1, 50)), min_size=2, max_size=12))
 def test_the_interval_holds_its_value_and_is_the_same_every_time(parts: list[tuple[float, int]]) -> None:
-    shares = [Share(total, count) for total, count in parts]
+    shares = [ShareEstimate(total, count) for total, count in parts]
     first, second = (estimate(shares, list(range(len(shares)))) for _ in range(2))
     assert first == second
     assert first is not None

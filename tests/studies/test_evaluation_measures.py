@@ -20,7 +20,7 @@ from undertone.studies.measures.intelligibility import (
     transcribe,
     word_errors,
 )
-from undertone.studies.measures.intervals import Share
+from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.speaker_similarity import INSTALL, SpeakerEncoder
 
 needs_encoder = pytest.mark.skipif(importlib.util.find_spec("resemblyzer") is None, reason=f"needs `{INSTALL}`")
@@ -39,7 +39,7 @@ def vowel(f0_hz: float, seconds: float = 3.0, vibrato: float = 0.05) -> Tensor:
     return 0.1 * wave
 
 
-def value(share: Share) -> float:
+def value(share: ShareEstimate) -> float:
     return share.total / share.count
 
 
@@ -88,10 +88,10 @@ def test_silence_in_place_of_a_voice_is_a_voicing_error() -> None:
 
 
 def test_error_rates_count_edits() -> None:
-    assert character_errors("HELLO, WORLD!", "hello world") == Share(0, 11)
-    assert character_errors("abcd", "abxd") == Share(1, 4)
-    assert character_errors("abcd", "") == Share(4, 4)
-    assert word_errors("the cat sat", "the hat sat down") == Share(2, 3)
+    assert character_errors("HELLO, WORLD!", "hello world") == ShareEstimate(0, 11)
+    assert character_errors("abcd", "abxd") == ShareEstimate(1, 4)
+    assert character_errors("abcd", "") == ShareEstimate(4, 4)
+    assert word_errors("the cat sat", "the hat sat down") == ShareEstimate(2, 3)
 
 
 def test_texts_are_compared_without_case_and_punctuation() -> None:
@@ -101,7 +101,7 @@ def test_texts_are_compared_without_case_and_punctuation() -> None:
 def test_a_word_counts_as_real_only_where_the_sound_bears_it_out() -> None:
     transcript = Transcript((Word("sure", -2.0, 0.9), Word("babble", -6.0, 0.9), Word("unlikely", -2.0, 0.01)))
     assert transcript.text == "sure babble unlikely"
-    assert transcript.real_words == Share(1, 3)
+    assert transcript.real_words == ShareEstimate(1, 3)
 
 
 def test_the_recogniser_finds_nothing_in_silence_and_forgets_what_it_heard_before() -> None:
@@ -115,7 +115,7 @@ def test_the_recogniser_finds_nothing_in_silence_and_forgets_what_it_heard_befor
 def test_a_missing_recogniser_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intelligibility, "find_spec", lambda package: None)
     with pytest.raises(NotInstalledError, match=r"pip install 'undertone\[evaluate\]'"):
-        intelligibility.check_installed()
+        intelligibility.check_recogniser_installed()
 
 
 def test_a_missing_speaker_encoder_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

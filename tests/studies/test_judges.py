@@ -8,16 +8,16 @@ import torch
 
 from undertone.engine import read_audio
 from undertone.studies.errors import MeasureError, NotInstalledError
-from undertone.studies.evaluation.jobs import Ears, Heard
-from undertone.studies.measures.intervals import Share
+from undertone.studies.evaluation.jobs import InstalledMeasures, RecognisedSpeech
+from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.quality import dnsmos
 from undertone.studies.measures.whisper_asr import (
     FOLDER_VARIABLE,
     NEEDED_FILES,
-    Reading,
-    read,
+    WhisperTranscript,
     spelt_out,
     whisper_folder,
+    whisper_transcript,
 )
 
 CLIP = Path(__file__).parents[2] / "assets" / "examples" / "a-storyteller.wav"
@@ -27,7 +27,7 @@ with_model = pytest.mark.skipif(FOLDER_VARIABLE not in os.environ, reason=f"{FOL
 
 def test_without_a_folder_the_evaluation_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    ears = Ears.installed()
+    ears = InstalledMeasures.installed()
     assert ears.whisper is None
     assert "--whisper" in ears.missing["whisper"]
     with pytest.raises(NotInstalledError, match=FOLDER_VARIABLE):
@@ -38,11 +38,11 @@ def test_a_folder_without_a_model_is_refused_and_one_from_the_environment_is_tak
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(MeasureError, match=r"lacks model\.bin"):
-        Ears.installed(tmp_path)
+        InstalledMeasures.installed(tmp_path)
     for name in NEEDED_FILES:
         (tmp_path / name).touch()
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    assert Ears.installed().whisper == tmp_path
+    assert InstalledMeasures.installed().whisper == tmp_path
 
 
 def test_titles_are_spelt_as_they_are_said() -> None:
@@ -50,12 +50,12 @@ def test_titles_are_spelt_as_they_are_said() -> None:
 
 
 def test_error_rates_need_a_transcript_and_certainty_does_not() -> None:
-    heard = Heard("a word", Share(1, 2), None, Reading("mister word", -0.25), 3.5)
+    heard = RecognisedSpeech("a word", ShareEstimate(1, 2), None, WhisperTranscript("mister word", -0.25), 3.5)
     assert set(heard.measures()) == {"real_words", "whisper_log_prob", "dnsmos"}
     found = heard.measures("Mr. Word")
-    assert found["whisper_cer"] == Share(0, len("mister word"))
-    assert found["whisper_log_prob"] == Share(-0.25, 1)
-    assert "whisper_log_prob" not in Heard(None, None, None, Reading("", None)).measures("words")
+    assert found["whisper_cer"] == ShareEstimate(0, len("mister word"))
+    assert found["whisper_log_prob"] == ShareEstimate(-0.25, 1)
+    assert "whisper_log_prob" not in RecognisedSpeech(None, None, None, WhisperTranscript("", None)).measures("words")
 
 
 def test_dnsmos_hears_a_hiss_and_forgets_the_clip_before() -> None:
@@ -70,7 +70,7 @@ def test_dnsmos_hears_a_hiss_and_forgets_the_clip_before() -> None:
 def test_whisper_is_surer_of_speech_than_of_the_same_played_backwards() -> None:
     folder = whisper_folder(None)
     clip, _ = read_audio(CLIP)
-    forwards, backwards = read(clip, folder), read(clip.flip(0), folder)
-    assert forwards == read(clip, folder)
+    forwards, backwards = whisper_transcript(clip, folder), whisper_transcript(clip.flip(0), folder)
+    assert forwards == whisper_transcript(clip, folder)
     assert forwards.log_prob is not None
     assert backwards.log_prob is None or forwards.log_prob > backwards.log_prob

@@ -21,13 +21,13 @@ from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation.other_systems import OtherSystem
 from undertone.studies.measures.heldout import Seconds
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES
-from undertone.studies.probe.clips import clips_of
+from undertone.studies.probe.clips import probe_clips
 from undertone.studies.probe.directions import TARGETS
 from undertone.studies.probe.names import distinct, importance, named
 from undertone.studies.probe.plot import write_plot
 from undertone.studies.probe.report import MIN_CLIP_SHARE, SIGMAS, dimension_edits, grouped
 from undertone.studies.probe.run import probe_bundle, stored_report
-from undertone.studies.probe.sweep import render, sweep
+from undertone.studies.probe.sweep import render_sweep, sweep
 
 FAST = Sampling(steps=1)
 
@@ -123,7 +123,7 @@ def test_a_batch_of_variants_is_what_each_is_alone(bundle: Path) -> None:
     engine = Engine.from_pretrained(bundle, device="cpu")
     speech = engine.analyse(speechlike(2.0), 16_000)
     variants = [speech.latents, speech.latents + 1, speech.latents * 0]
-    together = render(engine, speech, variants, FAST, seed=3)
+    together = render_sweep(engine, speech, variants, FAST, seed=3)
     whole = FAST.model_copy(update={"blocks": False})
     for sound, latents in zip(together, variants, strict=True):
         alone = engine.synthesise(speech.tokens, latents, speech.utterance, whole, seed=3)
@@ -143,21 +143,21 @@ def test_clip_after_clip_every_edit_is_measured_against_the_clip_unmoved(bundle:
 def test_what_phones_record_is_probed_and_heard_like_any_sound(tmp_path: Path) -> None:
     (tmp_path / "a.webm").write_bytes(encoded_with_av(speechlike(3.0).numpy(), 16_000, "webm", "libopus"))
     (tmp_path / "b.M4A").write_bytes(encoded_with_av(speechlike(3.0).numpy(), 16_000, "ipod", "aac"))
-    clips = clips_of(tmp_path, "test", 10, Seconds(2.0, 40.0), seed=0)
+    clips = probe_clips(tmp_path, "test", 10, Seconds(2.0, 40.0), seed=0)
     assert sorted(clip.clip_id for clip in clips) == ["a.webm", "b.M4A"]
     assert [path.name for path in OtherSystem.parse(f"theirs={tmp_path}").files()] == ["a.webm", "b.M4A"]
 
 
 def test_clips_of_a_folder_go_round_the_speakers_and_leave_out_what_is_too_short(data: Path) -> None:
-    clips = clips_of(data, "test", 10, Seconds(2.0, 40.0), seed=0)
+    clips = probe_clips(data, "test", 10, Seconds(2.0, 40.0), seed=0)
     assert {clip.clip_id for clip in clips} == {"anna/0.wav", "ben/1.wav", "ben/2.wav"}
     assert {clip.speaker for clip in clips[:2]} == {"anna", "ben"}
-    assert clips == clips_of(data, "test", 10, Seconds(2.0, 40.0), seed=0)
+    assert clips == probe_clips(data, "test", 10, Seconds(2.0, 40.0), seed=0)
 
 
 def test_a_folder_without_recordings_and_too_few_clips_are_refused(tmp_path: Path, bundle: Path, data: Path) -> None:
     with pytest.raises(MeasureError, match=r"neither manifest\.tsv nor recordings"):
-        clips_of(tmp_path, "test", 10, Seconds(2.0, 40.0), seed=0)
+        probe_clips(tmp_path, "test", 10, Seconds(2.0, 40.0), seed=0)
     with pytest.raises(MeasureError, match="num_clips is 1"):
         list(probe_bundle(bundle, data, num_clips=1))
     with pytest.raises(MeasureError, match="no bundle folder"):

@@ -16,7 +16,7 @@ from undertone.engine.prosody import (
     draft,
     reference_statistics,
 )
-from undertone.studies.probe.sweep import render
+from undertone.studies.probe.sweep import render_sweep
 
 ASSETS = Path(__file__).parents[2] / "assets"
 DEMO = ASSETS / "demo"
@@ -33,7 +33,7 @@ def energies(engine: Engine, clip: Path, dimension: int, statistics: LatentStati
     speech = engine.analyse(*read_audio(clip), 0.0, 2.0)
     edits = [LatentEdit(edits=(DimensionEdit(dimension=dimension, shift=sigma),)) for sigma in SIGMAS]
     variants = [apply_edit(speech.latents, edit, statistics) for edit in edits]
-    tracks = torch.stack([energy_db(sound) for sound in render(engine, speech, variants, draft(), seed=0)])
+    tracks = torch.stack([energy_db(sound) for sound in render_sweep(engine, speech, variants, draft(), seed=0)])
     plain = tracks[SIGMAS.index(0.0)]
     return tracks[:, plain > plain.max() - 35].mean(1)
 

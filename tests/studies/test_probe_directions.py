@@ -9,7 +9,7 @@ import torch
 from undertone.engine import Speech
 from undertone.engine.probe import Effect, Effects, LatentStatistics
 from undertone.engine.prosody import DirectionEdit, LatentEdit, apply_edit
-from undertone.studies.probe.clips import Material
+from undertone.studies.probe.clips import ProbeClips
 from undertone.studies.probe.directions import TARGETS, Candidate, by_regression, by_response, kept
 from undertone.studies.probe.report import SIGMAS
 
@@ -17,7 +17,7 @@ NUM_CLIPS, FRAMES, Z = 6, 80, 4
 
 
 @pytest.fixture(scope="module")
-def material() -> Material:
+def material() -> ProbeClips:
     """Energy is dimension 0 and F0 dimension 1 plus half of dimension 0; tilt and voicing are noise."""
     generator = torch.Generator().manual_seed(0)
     speech, tracks = [], []
@@ -36,7 +36,7 @@ def material() -> Material:
                 "token_rate": noise[4],
             }
         )
-    return Material(speech, [f"speaker {i // 2}" for i in range(NUM_CLIPS)], tracks, {})
+    return ProbeClips(speech, [f"speaker {i // 2}" for i in range(NUM_CLIPS)], tracks, {})
 
 
 def line(slope: float, half_width: float = 0.1) -> tuple[Effect, ...]:
@@ -54,7 +54,7 @@ def by_name(found: list[Candidate]) -> dict[str, Candidate]:
     return {candidate.attribute: candidate for candidate in found}
 
 
-def test_a_regression_finds_what_latents_know_and_keeps_the_others_still(material: Material) -> None:
+def test_a_regression_finds_what_latents_know_and_keeps_the_others_still(material: ProbeClips) -> None:
     frames = {attribute: material.frames(attribute) for attribute in TARGETS}
     found = by_name(by_regression(frames, material))
     assert set(found) == {"f0", "energy"}
@@ -65,7 +65,7 @@ def test_a_regression_finds_what_latents_know_and_keeps_the_others_still(materia
     assert abs(raised) < 0.05 * loudness.vector[0]  # louder at the same F0
 
 
-def test_a_response_turns_the_dimensions_effects_round(material: Material) -> None:
+def test_a_response_turns_the_dimensions_effects_round(material: ProbeClips) -> None:
     statistics = LatentStatistics.of(material.latents)
     effects = [nothing() for _ in range(Z)]
     effects[0] |= {"energy": line(3.0), "f0_mean": line(1.0)}
@@ -80,7 +80,7 @@ def test_a_response_turns_the_dimensions_effects_round(material: Material) -> No
     assert response["f0"][1] > 0
 
 
-def test_of_two_candidates_the_one_that_moves_less_besides_is_kept(material: Material) -> None:
+def test_of_two_candidates_the_one_that_moves_less_besides_is_kept(material: ProbeClips) -> None:
     frames = {attribute: material.frames(attribute) for attribute in TARGETS}
     energy = by_name(by_regression(frames, material))["energy"]
     other = Candidate("energy", "response", energy.direction)
@@ -94,7 +94,7 @@ def test_of_two_candidates_the_one_that_moves_less_besides_is_kept(material: Mat
     assert set(missing) == {"pitch height", "brightness", "voicing"}
 
 
-def test_a_direction_that_does_not_move_its_attribute_is_not_offered_and_says_why(material: Material) -> None:
+def test_a_direction_that_does_not_move_its_attribute_is_not_offered_and_says_why(material: ProbeClips) -> None:
     frames = {attribute: material.frames(attribute) for attribute in TARGETS}
     found = by_regression(frames, material)
     weak = [nothing() | {"f0_mean": line(0.1, 0.01), "energy": line(0.1, 0.01)} for _ in found]
@@ -104,7 +104,7 @@ def test_a_direction_that_does_not_move_its_attribute_is_not_offered_and_says_wh
     assert "by regression F0 mean -0.2 semitones [-0.2, -0.2] at -2 σ" in missing["pitch height"]
 
 
-def test_a_kept_direction_is_an_edit(material: Material, tmp_path: Path) -> None:
+def test_a_kept_direction_is_an_edit(material: ProbeClips, tmp_path: Path) -> None:
     frames = {attribute: material.frames(attribute) for attribute in TARGETS}
     found = by_regression(frames, material)
     effects = [nothing() | {TARGETS[c.attribute][0]: line(2.0)} for c in found]

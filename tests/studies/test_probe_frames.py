@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertone.studies.probe.linear_probes import Frames, correlations, directions, linear_probe, numbered, readout
+from undertone.studies.probe.linear_probes import ProbeFrames, correlations, directions, linear_probe, numbered, readout
 
 CLIPS, FRAMES, Z = 12, 60, 4
 
 
-def frames(noise: float = 0.5, offset: float = 3.0, seed: int = 0) -> Frames:
+def frames(noise: float = 0.5, offset: float = 3.0, seed: int = 0) -> ProbeFrames:
     """An attribute that is twice dimension 1 less dimension 2, with noise, and an offset of its own in every clip."""
     random = np.random.default_rng(seed)
     latents = random.standard_normal((CLIPS * FRAMES, Z))
     clips = np.repeat(np.arange(CLIPS), FRAMES)
     values = 2 * latents[:, 1] - latents[:, 2] + noise * random.standard_normal(len(latents))
-    return Frames(latents, values + offset * random.standard_normal(CLIPS)[clips], clips, clips // 2)
+    return ProbeFrames(latents, values + offset * random.standard_normal(CLIPS)[clips], clips, clips // 2)
 
 
 def test_correlations_are_found_within_clips_whatever_the_clips_offsets() -> None:
@@ -38,7 +38,9 @@ def test_a_linear_probe_explains_what_is_linear_and_nothing_of_noise() -> None:
     assert half.value == pytest.approx(0.5, abs=0.08)
     random = np.random.default_rng(1)
     unrelated = frames()
-    nothing = linear_probe(Frames(unrelated.latents, random.standard_normal(720), unrelated.clips, unrelated.groups))
+    nothing = linear_probe(
+        ProbeFrames(unrelated.latents, random.standard_normal(720), unrelated.clips, unrelated.groups)
+    )
     assert nothing is not None
     assert abs(nothing.value) < 0.05
 
@@ -58,8 +60,8 @@ def test_a_speaker_is_always_predicted_from_others() -> None:
     speakers = np.repeat(np.arange(40), 20)
     latents = random.standard_normal((40, 40))[speakers] + 0.01 * random.standard_normal((800, 40))
     values = random.standard_normal(40)[speakers] + 0.01 * random.standard_normal(800)
-    by_heart = linear_probe(Frames(latents, values, speakers, np.arange(800)))
-    from_others = linear_probe(Frames(latents, values, speakers, speakers))
+    by_heart = linear_probe(ProbeFrames(latents, values, speakers, np.arange(800)))
+    from_others = linear_probe(ProbeFrames(latents, values, speakers, speakers))
     assert by_heart is not None
     assert from_others is not None
     assert by_heart.value > 0.99
@@ -68,17 +70,17 @@ def test_a_speaker_is_always_predicted_from_others() -> None:
 
 def test_an_attribute_that_never_changes_tells_nothing() -> None:
     constant = frames()
-    constant = Frames(constant.latents, np.full_like(constant.values, 100.0), constant.clips, constant.groups)
+    constant = ProbeFrames(constant.latents, np.full_like(constant.values, 100.0), constant.clips, constant.groups)
     assert not constant.tell
     assert linear_probe(constant) is None
-    none_left = Frames.where_valid(constant.latents, constant.values * np.nan, constant.clips, constant.groups)
+    none_left = ProbeFrames.where_valid(constant.latents, constant.values * np.nan, constant.clips, constant.groups)
     assert not none_left.tell
     assert linear_probe(none_left) is None
 
 
 def test_one_speaker_alone_gives_no_r2() -> None:
     one = frames()
-    assert linear_probe(Frames(one.latents, one.values, one.clips, np.zeros_like(one.clips))) is None
+    assert linear_probe(ProbeFrames(one.latents, one.values, one.clips, np.zeros_like(one.clips))) is None
 
 
 def test_frames_without_a_value_and_clips_with_too_few_are_left_out() -> None:
@@ -87,7 +89,7 @@ def test_frames_without_a_value_and_clips_with_too_few_are_left_out() -> None:
     values[:FRAMES] = np.nan  # all of the first clip
     values[FRAMES : 2 * FRAMES - 5] = np.nan  # all but five frames of the second
     values[2 * FRAMES] = np.nan
-    left = Frames.where_valid(whole.latents, values, whole.clips, whole.groups)
+    left = ProbeFrames.where_valid(whole.latents, values, whole.clips, whole.groups)
     assert len(left.values) == (CLIPS - 2) * FRAMES - 1
     assert set(left.clips.tolist()) == set(range(2, CLIPS))
 

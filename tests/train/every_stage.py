@@ -9,7 +9,7 @@ from tests.train.test_demo import VOCODER
 from tests.train.tiny_recipes import MODEL, TOKENIZER, untrained_weights
 from undertone.engine.config import PhonePartsConfig
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.loop.run import Budget, run
+from undertone.train.loop.run import Budget, run_stage
 from undertone.train.model.stage import ModelStage
 from undertone.train.text.phone_pretraining import PhoneStage
 from undertone.train.text.prose import read_prose
@@ -43,7 +43,7 @@ def train(prepared: Path, lexicon_folder: Path, tokens: Path, text: Path, out: P
     for name, stage in stages.items():
         accelerator._custom_objects.clear()  # one accelerator for all of them, one checkpoint for each
         accelerator._models, accelerator._optimizers = accelerator._models[:0], accelerator._optimizers[:0]
-        run(stage, out / name, Budget(steps=2), accelerator)
+        run_stage(stage, out / name, Budget(steps=2), accelerator)
         if accelerator.is_main_process:
             print(f"trained: {name}", flush=True)
 

@@ -13,7 +13,7 @@ from undertone.train.corpora import CorpusError, Notes, Source, layout_of, read_
 from undertone.train.corpora.channels import one_voice
 from undertone.train.corpora.cuts import cut_of, samples_of
 from undertone.train.corpora.manifest import Manifest, cuts_of_corpus, write_manifest
-from undertone.train.data.corpus_report import read_report, summary
+from undertone.train.data.corpus_report import corpus_summary, read_report
 from undertone.train.data.prepare import prepare
 
 RATE_HZ = 16_000
@@ -300,7 +300,7 @@ def spoken(tmp_path: Path) -> Path:
 def test_the_summary_says_layout_texts_and_splits(spoken: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepare(spoken, out, splits=("train",), workers=1)
-    lines = "\n".join(summary(read_report(out)))
+    lines = "\n".join(corpus_summary(read_report(out)))
     assert "layout: manifest (by what lies in it); --layout says another" in lines
     assert "recordings with a transcript: 1" in lines
     assert "1 of 'dev'; --split keeps them" in lines

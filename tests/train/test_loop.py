@@ -13,8 +13,8 @@ from torch import nn
 from tests.train.tiny_recipes import MODEL
 from undertone.train.loop.gradients import apply_gradients
 from undertone.train.loop.metrics import Sample, over_processes
-from undertone.train.loop.progress_bar import Progress, told
-from undertone.train.loop.run import Budget, Clock, TrainingError, checkpoints, run
+from undertone.train.loop.progress_bar import RunProgress, told
+from undertone.train.loop.run import Budget, Clock, TrainingError, checkpoints, run_stage
 from undertone.train.model.stage import ModelStage
 
 
@@ -47,7 +47,7 @@ class Line:
 def test_a_budget_in_frames_ends_when_they_are_seen_and_counts_on_after_a_restart(tmp_path: Path) -> None:
     for frames, steps in ((450, 5), (1000, 10)):
         accelerator = Accelerator(cpu=True)
-        clock = run(Line(accelerator), tmp_path, Budget(frames=frames), accelerator)
+        clock = run_stage(Line(accelerator), tmp_path, Budget(frames=frames), accelerator)
         assert (clock.step, clock.frames) == (steps, 100.0 * steps)
 
 
@@ -60,7 +60,7 @@ def test_a_checkpoint_of_a_version_that_counted_no_frames_is_read() -> None:
 def test_one_gradient_that_is_not_finite_is_skipped_and_counted(tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
     stage = Line(accelerator, broken=range(4, 6))
-    assert run(stage, tmp_path, Budget(steps=20), accelerator).step == 20
+    assert run_stage(stage, tmp_path, Budget(steps=20), accelerator).step == 20
     assert all(torch.isfinite(parameter).all() for parameter in stage.network.parameters())
     (line, *_) = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert line["skipped"] == 2 / 20
@@ -68,18 +68,18 @@ def test_one_gradient_that_is_not_finite_is_skipped_and_counted(tmp_path: Path) 
 
 def test_gradients_that_stay_broken_stop_the_run_with_good_weights(tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
-    run(Line(accelerator), tmp_path, Budget(steps=3), accelerator)
+    run_stage(Line(accelerator), tmp_path, Budget(steps=3), accelerator)
     accelerator = Accelerator(cpu=True)
     stage = Line(accelerator, broken=range(4, 99))
     with pytest.raises(TrainingError, match=r"gradient_norm was nan in 11 steps in a row at step 14.*step-3"):
-        run(stage, tmp_path, Budget(steps=30), accelerator)
+        run_stage(stage, tmp_path, Budget(steps=30), accelerator)
     assert all(torch.isfinite(parameter).all() for parameter in stage.network.parameters())
     assert checkpoints(tmp_path)[-1].name == "step-3"
 
 
 def test_curves_mels_and_sounds_are_written(tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
-    run(Line(accelerator), tmp_path, Budget(steps=20), accelerator)
+    run_stage(Line(accelerator), tmp_path, Budget(steps=20), accelerator)
     board = EventAccumulator(str(tmp_path / "tensorboard"))
     board.Reload()
     tags = board.Tags()
@@ -105,7 +105,7 @@ def test_the_bar_says_steps_frames_a_second_and_the_loss() -> None:
 
 
 def test_the_bar_of_a_resumed_run_begins_where_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("model", Budget(steps=8), Clock(step=4)) as bar:
+    with RunProgress("model", Budget(steps=8), Clock(step=4)) as bar:
         bar.advance(Clock(step=6))
     shown = capsys.readouterr().err
     assert "50%" in shown

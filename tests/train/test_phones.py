@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import ctc_loss
 
 from undertone.train.alignment.ctc_loss import ctc_with_unknown
-from undertone.train.alignment.lexicon import Coverage, Lexicon, no_words_error
+from undertone.train.alignment.lexicon import Lexicon, LexiconCoverage, no_words_error
 from undertone.train.corpora.source import CorpusError
 
 
@@ -57,9 +57,9 @@ def test_letters_of_other_scripts_and_accents_do_not_fall_to_pieces(small: Lexic
 
 
 def test_a_split_without_usable_words_says_what_it_holds(small: Lexicon) -> None:
-    coverage = Coverage.of(["это кот", "", "don't"], small)
+    coverage = LexiconCoverage.of(["это кот", "", "don't"], small)
     assert (coverage.clips, coverage.with_text, coverage.usable, coverage.words) == (3, 2, 1, 3)
-    error = str(no_words_error("train", Coverage.of(["это кот", "12 30"], small)))
+    error = str(no_words_error("train", LexiconCoverage.of(["это кот", "12 30"], small)))
     assert "0 of 2 clips" in error
     assert "4 of 4 words are unknown" in error
     assert "a number (2)" in error

@@ -15,7 +15,7 @@ from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import CorpusError
 from undertone.train.export import load_tokenizer, trained_numbers
 from undertone.train.runs.stages import run_tokenizer
-from undertone.train.tokenizer.clip_features import fingerprint
+from undertone.train.tokenizer.clip_features import tokenizer_fingerprint
 from undertone.train.tokenizer.phone_parts import UNLABELLED, fit_points, parts_of, transition_costs
 from undertone.train.tokenizer.phonetic_units import fit_units
 
@@ -78,8 +78,8 @@ def test_a_tokenizer_whose_units_are_parts_of_phones(prepared: Path, lexicon_fol
     units = tokenizer.without_classifier()
     waveform = 0.1 * torch.randn(16_000, generator=torch.Generator().manual_seed(0))
     assert torch.equal(units.tokens(waveform), tokenizer.tokens(waveform))
-    before = fingerprint(tokenizer)
+    before = tokenizer_fingerprint(tokenizer)
     fit_units(tokenizer, prepared, lexicon, TOKENIZER.unit_frames, seed=0)
-    assert fingerprint(tokenizer) == before  # the same again from the same seed
+    assert tokenizer_fingerprint(tokenizer) == before  # the same again from the same seed
     fit_units(tokenizer, prepared, lexicon, TOKENIZER.unit_frames, seed=1)
-    assert fingerprint(tokenizer) != before
+    assert tokenizer_fingerprint(tokenizer) != before

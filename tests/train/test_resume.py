@@ -18,7 +18,7 @@ from tests.train.test_loop import Line
 from tests.train.tiny_recipes import MODEL
 from undertone.engine.errors import SettingsError
 from undertone.train.loop.kept_recipe import keep_recipe, told_changes
-from undertone.train.loop.run import Budget, TrainingError, checkpoints, run, save_checkpoint
+from undertone.train.loop.run import Budget, TrainingError, checkpoints, run_stage, save_checkpoint
 from undertone.train.loop.settings import RunSettings
 from undertone.train.loop.stopping import Stopped
 
@@ -27,7 +27,7 @@ def trained(out: Path, steps: int) -> Line:
     accelerator = Accelerator(cpu=True)
     torch.manual_seed(0)
     stage = Line(accelerator)
-    run(stage, out, Budget(steps=steps), accelerator)
+    run_stage(stage, out, Budget(steps=steps), accelerator)
     return stage
 
 
@@ -71,7 +71,7 @@ def test_a_checkpoint_of_other_sizes_is_an_error_in_words(tmp_path: Path) -> Non
     wide = nn.Linear(1, 2)
     stage.network, stage.optimizer = accelerator.prepare(wide, torch.optim.SGD(wide.parameters(), 0.01))
     with pytest.raises(TrainingError, match=r"step-3: .*another --out"):
-        run(stage, tmp_path, Budget(steps=6), accelerator)
+        run_stage(stage, tmp_path, Budget(steps=6), accelerator)
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
@@ -86,7 +86,7 @@ def test_a_signal_writes_a_checkpoint_and_the_run_goes_on_from_it(tmp_path: Path
     before = signal.getsignal(kind)
     torch.manual_seed(0)
     with pytest.raises(Stopped) as stopped:
-        run(Signalled(accelerator), tmp_path, Budget(steps=9), accelerator)
+        run_stage(Signalled(accelerator), tmp_path, Budget(steps=9), accelerator)
     assert stopped.value.code == 128 + kind
     assert signal.getsignal(kind) == before
     assert [folder.name for folder in checkpoints(tmp_path)] == ["step-5"]
@@ -97,7 +97,7 @@ def test_a_signal_writes_a_checkpoint_and_the_run_goes_on_from_it(tmp_path: Path
 def test_checkpoints_are_as_often_and_as_many_as_the_settings_say(tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
     settings = RunSettings(checkpoint_minutes=1e-9, checkpoints_kept=4)
-    run(Line(accelerator), tmp_path, Budget(steps=9), accelerator, settings=settings)
+    run_stage(Line(accelerator), tmp_path, Budget(steps=9), accelerator, settings=settings)
     assert [folder.name for folder in checkpoints(tmp_path)] == [f"step-{step}" for step in range(6, 10)]
 
 
@@ -116,7 +116,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_nothing_and_says_so(t
     trained(tmp_path, 3)
     accelerator = Accelerator(cpu=True)
     stage = Line(accelerator)
-    clock = run(stage, tmp_path, Budget(steps=3), accelerator)
+    clock = run_stage(stage, tmp_path, Budget(steps=3), accelerator)
     clock.step = 4
     with files_of_at_most(100), pytest.raises(TrainingError, match=r"step 4 could not be written.*step-3"):
         save_checkpoint(accelerator, tmp_path, clock)

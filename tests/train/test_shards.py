@@ -14,7 +14,7 @@ from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
 from undertone.train.data.clean import CleanSettings
 from undertone.train.data.pool import load_pool, open_corpus, shard_numbers
 from undertone.train.data.prepare import CorpusError, PreparedCorpus
-from undertone.train.data.processes import Share
+from undertone.train.data.processes import WorkShare
 from undertone.train.data.shard_stream import ShardStream, StreamSettings
 from undertone.train.data.shards import prepare_shards, shard_file, unfinished
 from undertone.train.data.unit_ids import TokenFile
@@ -78,7 +78,7 @@ def test_a_killed_run_makes_only_what_is_missing(corpus: Path, tmp_path: Path) -
 
 def test_processes_share_all_shards_and_none_twice(tmp_path: Path) -> None:
     work = [("train", number) for number in range(7)] + [("dev", number) for number in range(2)]
-    shares = [unfinished(tmp_path, work, Share(index, 3)) for index in range(3)]
+    shares = [unfinished(tmp_path, work, WorkShare(index, 3)) for index in range(3)]
     assert sorted(item for own in shares for item in own) == sorted(work)
 
 

@@ -14,7 +14,7 @@ from undertone.engine.config import SourceFilterConfig
 from undertone.engine.vocoders import SourceFilter
 from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.initial_weights import start_from
-from undertone.train.loop.run import Budget, run
+from undertone.train.loop.run import Budget, run_stage
 from undertone.train.vocoder.phase_losses import PhaseLoss, anti_wrapped
 from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe
 from undertone.train.vocoder.stage import VocoderStage, train_vocoder
@@ -104,7 +104,7 @@ def test_a_run_trains_pitch_and_sound_and_resumes_bit_for_bit(prepared: Path, tm
         for until in steps:
             accelerator = Accelerator(cpu=True)
             stage = Adversarial(recipe, prepared, accelerator)
-            run(stage, out, Budget(steps=until), accelerator)
+            run_stage(stage, out, Budget(steps=until), accelerator)
         return stage.averaged()["vocoder"].state_dict()
 
     whole, resumed = after(tmp_path / "whole", 4), after(tmp_path / "resumed", 2, 4)

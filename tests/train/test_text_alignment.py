@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.hmm import Emissions, States, best_path, segments_of, support
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.refine import refine
-from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, Segments
+from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, PhoneSegments
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.prepare import read_index
 from undertone.train.text.align_corpus import align_corpus, phone_reader, refine_file
@@ -22,7 +22,7 @@ def test_every_clip_is_tiled_by_its_transcript(
     path = align_corpus(tokenizer_run, prepared, lexicon, tmp_path, workers=1)
     refined = refine_file(path, prepared, tokens, lexicon)
     clips = {clip.clip_id: clip for clip in read_index(prepared)}
-    for alignment in (Alignment.read(path), Alignment.read(refined)):
+    for alignment in (CorpusAlignment.read(path), CorpusAlignment.read(refined)):
         assert alignment.phones == lexicon.inventory
         assert alignment.clips.keys() == clips.keys()
         for name, aligned in alignment.clips.items():
@@ -69,7 +69,7 @@ def test_an_unknown_word_is_one_symbol_and_too_many_are_no_transcript(lexicon: L
 
 def test_errors_say_what_to_do(tmp_path: Path, tokenizer_run: Path, prepared: Path) -> None:
     with pytest.raises(CorpusError, match="Align the corpus first"):
-        Alignment.read(tmp_path / "none.jsonl")
+        CorpusAlignment.read(tmp_path / "none.jsonl")
     other = tmp_path / "lexicon"
     other.mkdir()
     (other / "cmudict.dict").write_text("a AH0\n")
@@ -90,7 +90,7 @@ def test_errors_say_what_to_do(tmp_path: Path, tokenizer_run: Path, prepared: Pa
 
 def spoken(
     random: np.random.Generator, transcript: list[tuple[int, bool]], pauses: bool
-) -> tuple[Segments, np.ndarray]:
+) -> tuple[PhoneSegments, np.ndarray]:
     """A clip whose symbols last 3 to 8 frames and emit two units each, of ten."""
     symbols, ends, firsts, units = [], [], [], []
     for symbol, first in transcript:
@@ -103,7 +103,7 @@ def spoken(
         firsts.append(first)
         units += [2 * symbol + int(unit) for unit in random.integers(0, 2, random.integers(3, 9))]
         ends.append(len(units))
-    return Segments(symbols, ends, firsts), np.array(units)
+    return PhoneSegments(symbols, ends, firsts), np.array(units)
 
 
 def test_units_find_the_true_segments_from_shifted_ones() -> None:
@@ -111,7 +111,7 @@ def test_units_find_the_true_segments_from_shifted_ones() -> None:
     transcripts = [[(1, True), (2, False), (3, True), (1, False), (4, True), (2, True)] for _ in range(12)]
     truth = [spoken(random, transcript, pauses=True) for transcript in transcripts]
     shifted = [
-        (Segments(found.symbols, [*(np.array(found.ends[:-1]) - 2).tolist(), found.ends[-1]], []), units)
+        (PhoneSegments(found.symbols, [*(np.array(found.ends[:-1]) - 2).tolist(), found.ends[-1]], []), units)
         for found, units in truth
     ]
     emissions = Emissions.count(shifted, 6, 10)
@@ -140,7 +140,7 @@ def test_a_pause_is_never_shorter_than_its_minimum() -> None:
 
 
 def test_clips_too_short_for_their_words_are_left_out() -> None:
-    alignment = Alignment(("AA", "B"), {})
+    alignment = CorpusAlignment(("AA", "B"), {})
     spoken = {"short": [(1, True), (2, False), (1, False)], "long": [(1, True)]}
     units = {"short": np.array([1, 2]), "long": np.array([1, 1, 1])}
     assert refine(alignment, spoken, units, 4, rounds=1).clips.keys() == {"long"}

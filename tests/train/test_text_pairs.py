@@ -8,34 +8,34 @@ import pytest
 
 from tests.train.test_text_render import corpus_of
 from undertone.studies.lexical.scoring import read_pairs
-from undertone.train.alignment.ctc import AlignedClip, Alignment
+from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.data.prepare import Clip
 from undertone.train.lexical.pairs import Pair, PairMaker, balanced, order_of, well_known
-from undertone.train.lexical.pseudowords import Bigrams, Known, Twin, swapped, twins
-from undertone.train.text.concatenation import Renderer
+from undertone.train.lexical.pseudowords import Bigrams, KnownPhones, Nonword, nonwords, phone_swaps
+from undertone.train.text.concatenation import UnitSelector
 from undertone.train.text.diagnostics import UnitModel, coverage, inventory_facts, utterances
 from undertone.train.text.mixed_windows import TextFrames
-from undertone.train.text.phone_runs import Inventory
+from undertone.train.text.phone_runs import UnitInventory
 from undertone.train.text.prose import Prose
 
 CAT, TACK, ACT = ("K", "AE", "T", "S"), ("T", "AE", "K", "S"), ("S", "AE", "K", "T")
 
 
 def test_a_twin_has_the_words_phones_in_another_order_and_is_no_word() -> None:
-    assert swapped(("K", "AE", "T")) == {("T", "AE", "K")}
-    assert swapped(("AE", "T")) == set()
-    assert ("AH", "L", "AE", "P") in swapped(("AE", "L", "AH", "P"))
+    assert phone_swaps(("K", "AE", "T")) == {("T", "AE", "K")}
+    assert phone_swaps(("AE", "T")) == set()
+    assert ("AH", "L", "AE", "P") in phone_swaps(("AE", "L", "AH", "P"))
     words = [(CAT, 5), (TACK, 3), (("K", "AE", "S", "T"), 2), (("S", "AE", "K"), 2), (("AE", "K", "T"), 2)]
-    known, bigrams = Known(phones for phones, _ in words), Bigrams(words)
-    found = twins("CATS", CAT, known, bigrams)
+    known, bigrams = KnownPhones(phones for phones, _ in words), Bigrams(words)
+    found = nonwords("CATS", CAT, known, bigrams)
     assert all(sorted(twin.twin) == sorted(CAT) and twin.twin not in known.words for twin in found)
     assert not known.could_be(TACK)
     assert not known.could_be(("K", "T", "AE", "S"))  # no word begins so
     assert known.could_be(ACT)
     assert [abs(twin.nats) for twin in found] == sorted(abs(twin.nats) for twin in found)
-    assert twins("AT", ("AE", "T"), known, bigrams) == []  # too short
+    assert nonwords("AT", ("AE", "T"), known, bigrams) == []  # too short
 
 
 def test_bigrams_know_how_likely_a_word_sounds() -> None:
@@ -48,7 +48,7 @@ def test_bigrams_know_how_likely_a_word_sounds() -> None:
 
 
 def test_twins_are_chosen_so_that_sounds_alone_say_nothing() -> None:
-    likelier, unlikelier = Twin("W", CAT, TACK, 0.5), Twin("W", CAT, ACT, -0.7)
+    likelier, unlikelier = Nonword("W", CAT, TACK, 0.5), Nonword("W", CAT, ACT, -0.7)
     assert balanced([likelier, unlikelier], 3)[0] is unlikelier
     assert balanced([unlikelier, likelier], -3)[0] is likelier
 
@@ -79,12 +79,12 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> PairMaker:
         clips.append(Clip(name, speaker, split, " ".join(said), 0, 0, offset, ends[-1]))
         offset += ends[-1]
     mel = random.standard_normal((offset, 8)).astype(np.float32)
-    return PairMaker(Alignment(lexicon.inventory, aligned), clips, "dev", lexicon, mel)
+    return PairMaker(CorpusAlignment(lexicon.inventory, aligned), clips, "dev", lexicon, mel)
 
 
 CHOICES = [
-    [Twin("TAKI", ("T", "AA", "K", "IY"), ("K", "AA", "T", "IY"), 0.2)],
-    [Twin("KAPI", ("K", "AA", "P", "IY"), ("P", "AA", "K", "IY"), -0.2)],
+    [Nonword("TAKI", ("T", "AA", "K", "IY"), ("K", "AA", "T", "IY"), 0.2)],
+    [Nonword("KAPI", ("K", "AA", "P", "IY"), ("P", "AA", "K", "IY"), -0.2)],
 ]
 
 
@@ -110,7 +110,7 @@ def test_both_sides_of_a_pair_are_made_alike(maker: PairMaker, made: list[Pair])
 
 
 def test_a_twin_moves_only_the_phones_that_differ() -> None:
-    twin = Twin("TEST", ("K", "AA", "T", "AA", "K"), ("T", "AA", "K", "AA", "K"), 0.0)
+    twin = Nonword("TEST", ("K", "AA", "T", "AA", "K"), ("T", "AA", "K", "AA", "K"), 0.0)
     assert order_of(twin).tolist() == [2, 1, 0, 3, 4]
 
 
@@ -161,13 +161,13 @@ def test_a_bigram_of_units_predicts_what_follows_and_a_unigram_does_not() -> Non
 def test_what_is_measured_of_an_inventory_and_of_prose_spoken_with_it() -> None:
     random = np.random.default_rng(0)
     clips = [("s", [(int(phone), 4) for phone in random.integers(1, 5, 50)]) for _ in range(6)]
-    inventory = Inventory.build(*corpus_of(*clips))
+    inventory = UnitInventory.build(*corpus_of(*clips))
     facts = inventory_facts(inventory)
     assert facts["mean_frames"] == 4
     assert facts["runs"] == 300
     prose = Prose(random.integers(1, 5, 90).astype(np.uint8), np.arange(0, 91, 30), np.zeros(3), ("emma",), 0)
     tokens = random.integers(0, 9, 1200).astype(np.uint16)
-    text = TextFrames(prose, Renderer(inventory, one_voice=False), np.array([60]))
+    text = TextFrames(prose, UnitSelector(inventory, one_voice=False), np.array([60]))
     found = coverage(text, 5)
     assert found["both_neighbours"] + found["one_neighbour"] + found["no_neighbour"] == pytest.approx(1)
     assert found["runs_per_join"] > 1

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 
 from tests.train.tiny_recipes import MODEL, TOKENIZER
 from undertone.engine.errors import SettingsError
-from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.prepare import read_index
@@ -59,7 +59,7 @@ def test_clips_that_are_not_aligned_keep_what_was_heard(
     copied = tmp_path / tokens.name
     copied.write_bytes(tokens.read_bytes())
     ids, heard = TokenFile(assign_spoken(prepared, copied, segments, num_units)), TokenFile(tokens)
-    aligned = Alignment.read(segments).clips
+    aligned = CorpusAlignment.read(segments).clips
     for clip in read_index(prepared):
         assert torch.equal(ids.tokens(clip), heard.tokens(clip)) == (clip.clip_id not in aligned)
 

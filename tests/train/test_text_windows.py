@@ -16,7 +16,7 @@ from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights
 from undertone.app.cli.text import app
 from undertone.engine.network import VAEGSLM, Gaussian, Losses, losses
 from undertone.engine.noise import BatchNoise
-from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
@@ -24,7 +24,7 @@ from undertone.train.data.prepare import PreparedCorpus, prepare, read_index
 from undertone.train.export import load_tokenizer
 from undertone.train.model.recipe import LANGUAGE
 from undertone.train.text.align_corpus import align_all, align_corpus, refine_file
-from undertone.train.text.mixed_windows import Frames, LatentWindows
+from undertone.train.text.mixed_windows import LatentWindows, StoredFrames
 from undertone.train.text.posterior_file import LatentFile, store_latents
 from undertone.train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows, weighted
 from undertone.train.tokenizer.assign_tokens import assign_tokens
@@ -245,12 +245,12 @@ def test_alignments_and_posteriors_grow_with_the_splits_and_are_refused_until_th
     prepare(corpus, out, ("train", "dev"), workers=1)
     assign_tokens(tokenizer, out, workers=1)
     with pytest.raises(CorpusError, match="clips were added to the prepared folder since"):
-        Frames.read(tokens, latents, dim)
+        StoredFrames.read(tokens, latents, dim)
     segments = align_all(tokenizer_run, tokens, out, folders.lexicon, work, 1)
     store_latents(start, MODEL.model, out, work)
-    stored, whole = Frames.read(tokens, latents, dim).latents, LatentFile.read(folders.latents, dim)
+    stored, whole = StoredFrames.read(tokens, latents, dim).latents, LatentFile.read(folders.latents, dim)
     at_once = {clip.clip_id: clip for clip in read_index(prepared)}
-    aligned = Alignment.read(segments).clips
+    aligned = CorpusAlignment.read(segments).clips
     for clip in read_index(out):
         assert clip.clip_id in aligned
         here, there = clip.frame_offset, at_once[clip.clip_id].frame_offset

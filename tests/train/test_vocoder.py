@@ -17,7 +17,7 @@ from undertone.train.loop.run import checkpoints
 from undertone.train.vocoder.discriminators import Discriminators, PeriodDiscriminator, ResolutionDiscriminator
 from undertone.train.vocoder.losses import MelLoss, SpectralLoss, feature_matching_loss, log_spectral_distance
 from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe, load_vocoder_recipe
-from undertone.train.vocoder.segments import Segments
+from undertone.train.vocoder.segments import RandomSegments
 from undertone.train.vocoder.stage import VocoderStage, balanced_gradient, newest_vocoder, train_vocoder
 
 TINY = VocoderRecipe(
@@ -57,8 +57,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _segments(prepared: Path, frames: int = 12, gain_db: tuple[float, float] = (0.0, 0.0), seed: int = 0) -> Segments:
-    return Segments(PreparedCorpus(prepared, "train"), MelConfig(), frames, gain_db, seed)
+def _segments(
+    prepared: Path, frames: int = 12, gain_db: tuple[float, float] = (0.0, 0.0), seed: int = 0
+) -> RandomSegments:
+    return RandomSegments(PreparedCorpus(prepared, "train"), MelConfig(), frames, gain_db, seed)
 
 
 def test_a_batch_follows_from_seed_step_and_part(prepared: Path) -> None:

@@ -17,7 +17,7 @@ from undertone.engine.config import (
     UtteranceConfig,
 )
 from undertone.engine.network import VAEGSLM
-from undertone.train.loop.run import Budget, run
+from undertone.train.loop.run import Budget, run_stage
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
 from undertone.train.text.phone_pretraining import PhoneStage
@@ -65,7 +65,7 @@ def weights_after(
     for total in steps:
         accelerator = Accelerator(cpu=True)
         stage = make(accelerator)
-        run(stage, out, Budget(steps=total), accelerator, seed=1)
+        run_stage(stage, out, Budget(steps=total), accelerator, seed=1)
     (network,) = stage.averaged().values()
     return {key: value.clone() for key, value in network.state_dict().items()}
 

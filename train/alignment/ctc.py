@@ -32,14 +32,14 @@ class AlignedClip:
 
 
 @dataclass(frozen=True)
-class Alignment:
+class CorpusAlignment:
     """Aligned clips by id, and what their symbols mean."""
 
     phones: tuple[str, ...]  # symbol 1 and up; 0 is silence, len + 1 an unknown word
     clips: dict[str, AlignedClip]
 
     @classmethod
-    def read(cls, path: Path) -> "Alignment":
+    def read(cls, path: Path) -> "CorpusAlignment":
         """Read a finished file.
 
         Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, Segments
+from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, PhoneSegments
 
 SMOOTHING_FRAMES = 50.0  # added to a symbol's counts, spread as the units are over all speech
 IMPOSSIBLE = -1e30
@@ -33,7 +33,7 @@ class Emissions:
         self.log_end, self.log_stay = np.log(ending), np.log1p(-ending)
 
     @classmethod
-    def count(cls, clips: Iterable[tuple[Segments, np.ndarray]], num_symbols: int, num_units: int) -> "Emissions":
+    def count(cls, clips: Iterable[tuple[PhoneSegments, np.ndarray]], num_symbols: int, num_units: int) -> "Emissions":
         """Count transitions and units of segments."""
         counts, spoken = np.zeros((num_symbols, num_units)), np.zeros(num_symbols)
         for found, units in clips:
@@ -97,15 +97,15 @@ def best_path(states: States, units: np.ndarray, emissions: Emissions) -> np.nda
     return path
 
 
-def segments_of(states: States, path: np.ndarray) -> Segments:
+def segments_of(states: States, path: np.ndarray) -> PhoneSegments:
     """Return the segments of a path."""
     owner = states.owner[path]
     starts = np.concatenate([[0], np.flatnonzero(np.diff(owner)) + 1])
     ends = [*starts[1:].tolist(), len(path)]
-    return Segments(states.symbols[owner[starts]].tolist(), ends, states.firsts[owner[starts]].tolist())
+    return PhoneSegments(states.symbols[owner[starts]].tolist(), ends, states.firsts[owner[starts]].tolist())
 
 
-def support(found: Segments, units: np.ndarray, emissions: Emissions) -> list[float]:
+def support(found: PhoneSegments, units: np.ndarray, emissions: Emissions) -> list[float]:
     """Return by how many nats a frame the units of each segment speak for its symbol rather than for any."""
     symbols = np.repeat(found.symbols, np.diff([0, *found.ends]))
     nats = emissions.log_unit[symbols, units] - emissions.log_any[units]

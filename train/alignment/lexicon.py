@@ -87,7 +87,7 @@ class Lexicon:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class LexiconCoverage:
     """How much of some transcripts a dictionary knows."""
 
     clips: int
@@ -97,7 +97,7 @@ class Coverage:
     unknown: Counter[str]
 
     @classmethod
-    def of(cls, transcripts: Iterable[str], lexicon: Lexicon) -> "Coverage":
+    def of(cls, transcripts: Iterable[str], lexicon: Lexicon) -> "LexiconCoverage":
         """Count the words of the transcripts that the dictionary lacks."""
         clips = with_text = usable = words = 0
         unknown: Counter[str] = Counter()
@@ -119,7 +119,7 @@ class Coverage:
         ).replace(UNKNOWN_NUMBER, "a number")
 
 
-def no_words_error(split: str, coverage: Coverage) -> CorpusError:
+def no_words_error(split: str, coverage: LexiconCoverage) -> CorpusError:
     """Return the error of a split without a clip to learn phones from, with what was found instead."""
     hint = "Give transcripts in the dictionary's language (English words for CMUdict), numbers spelled out."
     return CorpusError(f"no clip of the split {split!r} can teach phones: {coverage.summary()}. {hint}")

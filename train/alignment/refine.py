@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from tqdm import tqdm
 
-from undertone.train.alignment.ctc import AlignedClip, Alignment
+from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.hmm import Emissions, States, best_path, segments_of, support
-from undertone.train.alignment.segments import Segments
+from undertone.train.alignment.segments import PhoneSegments
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ Spoken = Mapping[str, list[tuple[int, bool]]]  # clip to symbols, and whether ea
 
 
 def refine(
-    alignment: Alignment, spoken: Spoken, units: Mapping[str, np.ndarray], num_units: int, rounds: int = ROUNDS
-) -> Alignment:
+    alignment: CorpusAlignment, spoken: Spoken, units: Mapping[str, np.ndarray], num_units: int, rounds: int = ROUNDS
+) -> CorpusAlignment:
     """Estimate and align in turn; the last round aligns every clip.
 
     Args:
@@ -35,7 +35,9 @@ def refine(
         num_units: V.
     """
     num_symbols = len(alignment.phones) + 2
-    current = {name: Segments(clip.symbols, clip.ends, []) for name, clip in alignment.clips.items() if name in units}
+    current = {
+        name: PhoneSegments(clip.symbols, clip.ends, []) for name, clip in alignment.clips.items() if name in units
+    }
     found: dict[str, AlignedClip] = {}
     for number in range(rounds):
         emissions = Emissions.count(
@@ -46,10 +48,10 @@ def refine(
         for name in tqdm(names, desc=f"refine {number + 1}/{rounds}", mininterval=5.0):
             if aligned := _aligned(name, spoken[name], units[name], emissions):
                 found[name] = aligned
-        current = {name: Segments(found[name].symbols, found[name].ends, []) for name in names if name in found}
+        current = {name: PhoneSegments(found[name].symbols, found[name].ends, []) for name in names if name in found}
     left_out = len(spoken) - len(current)
     log.info("%d clips aligned by their units, %d too short for their words", len(current), left_out)
-    return Alignment(alignment.phones, {name: found[name] for name in current})
+    return CorpusAlignment(alignment.phones, {name: found[name] for name in current})
 
 
 def _aligned(

@@ -20,7 +20,7 @@ class Peak:
 
 
 @dataclass(frozen=True)
-class Segments:
+class PhoneSegments:
     """Symbols that tile a clip: segment i covers the frames from the end of the one before to its own end."""
 
     symbols: list[int]  # SILENCE, a phone's class from 1 on, or P + 1 for a word that no dictionary holds
@@ -40,7 +40,7 @@ def quiet_frames(log_mel: np.ndarray) -> np.ndarray:
     return np.asarray(level < floor + QUIET_SHARE * (loud - floor))
 
 
-def segments(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> Segments:
+def segments(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> PhoneSegments:
     """Peaks spread to segments that tile the clip.
 
     Frames between two peaks go to the phone that the posteriors without the blank favour, cut once where the sum is
@@ -53,7 +53,7 @@ def segments(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> Seg
         quiet: bool [T].
     """
     evidence = phone_evidence(log_probs)
-    found = Segments([], [], [])
+    found = PhoneSegments([], [], [])
 
     def close(symbol: int, end: int, first: bool) -> None:
         if end > (found.ends[-1] if found.ends else 0):

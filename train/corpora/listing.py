@@ -17,12 +17,7 @@ def listed_sources(corpus: Path, layout: str = "auto") -> Iterator[Source]:
 
 
 def _sources_of_cuts(path: Path) -> Iterator[Source]:
-    from undertone.train.corpora.cuts import (  # needs Lhotse, which layouts do not
-        read_cuts,
-        speaker_of,
-        split_of,
-        text_of,
-    )
+    from undertone.train.corpora.cuts import read_cuts, speaker_of, split_of, text_of
 
     for cut in read_cuts(path):
         file = str(cut.recording.sources[0].source)

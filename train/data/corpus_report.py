@@ -64,7 +64,7 @@ def read_report(out: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
-def summary(report: dict[str, Any]) -> list[str]:
+def corpus_summary(report: dict[str, Any]) -> list[str]:
     """Return the report in a few lines."""
     lines = [
         f"{split}: {found['clips']} clips, {found['hours']:.2f} h, {found['speakers']} speakers"

@@ -13,7 +13,7 @@ from undertone.train.corpora.source import CorpusError
 
 
 @dataclass(frozen=True)
-class Share:
+class WorkShare:
     """This process' share of the work: item i is its own when i % count == index."""
 
     index: int = 0
@@ -29,9 +29,9 @@ class Share:
         return self.index == 0
 
 
-def share() -> Share:
+def share() -> WorkShare:
     """Return this process' share from RANK and WORLD_SIZE; a single process has all of it."""
-    return Share(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+    return WorkShare(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 def wait_for(path: Path, hours: float = 48.0, every_seconds: float = 0.5, num_bytes: int | None = None) -> None:

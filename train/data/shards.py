@@ -32,7 +32,7 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
 from undertone.train.data.corpus_report import REPORT, write_report
 from undertone.train.data.prepare import SHARD_HOURS, list_corpus
-from undertone.train.data.processes import Share, share, wait_for
+from undertone.train.data.processes import WorkShare, share, wait_for
 from undertone.train.data.workers import worker_pool
 
 INDEX = "shards.json"
@@ -95,7 +95,7 @@ def _covers(index: Path, manifest: Manifest) -> bool:
     return manifest.shards.keys() <= json.loads(index.read_text()).keys()
 
 
-def unfinished(out: Path, work: list[tuple[str, int]], ours: Share, field: str = "shard") -> list[tuple[str, int]]:
+def unfinished(out: Path, work: list[tuple[str, int]], ours: WorkShare, field: str = "shard") -> list[tuple[str, int]]:
     """This process' shards that have no finished file of this field yet."""
     own = [work[i] for i in ours.own(list(range(len(work))))]
     suffix = ".json" if field == "shard" else ".tar"

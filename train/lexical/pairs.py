@@ -15,13 +15,13 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
-from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.data.prepare import Clip
-from undertone.train.lexical.pseudowords import Twin
-from undertone.train.text.join_costs import Joins
-from undertone.train.text.phone_runs import Inventory, RunIndex
+from undertone.train.lexical.pseudowords import Nonword
+from undertone.train.text.join_costs import JoinCosts
+from undertone.train.text.phone_runs import UnitIndex, UnitInventory
 
 TWINS, TRIES = 6, 24  # twins of a word and choices of runs that are tried for a match
 SPOKEN = 4  # times that a word is spoken alone, and after the speaker's own speech
@@ -54,11 +54,11 @@ class PairMaker:
     """Speaks words and twins with the runs of speakers that no model was trained on."""
 
     def __init__(
-        self, alignment: Alignment, clips: Sequence[Clip], split: str, lexicon: Lexicon, mel: np.ndarray
+        self, alignment: CorpusAlignment, clips: Sequence[Clip], split: str, lexicon: Lexicon, mel: np.ndarray
     ) -> None:
-        self.inventory = Inventory.build(alignment, clips, split, well_known(clips))
-        self._index = RunIndex(self.inventory, per_speaker=True)
-        self._joins = Joins(self.inventory, mel)
+        self.inventory = UnitInventory.build(alignment, clips, split, well_known(clips))
+        self._index = UnitIndex(self.inventory, per_speaker=True)
+        self._joins = JoinCosts(self.inventory, mel)
         by_id = {clip.clip_id: clip for clip in clips}
         self.clips = [by_id[name] for name in self.inventory.clip_ids]
         self._symbol_of = {phone: number + 1 for number, phone in enumerate(self.inventory.phones)}
@@ -72,7 +72,7 @@ class PairMaker:
             spoken += ["", *lexicon.words(clip.transcript)]
         return np.array(spoken)[runs.word]
 
-    def pairs(self, choices: Sequence[list[Twin]], num_words: int, random: np.random.Generator) -> Iterator[Pair]:
+    def pairs(self, choices: Sequence[list[Nonword]], num_words: int, random: np.random.Generator) -> Iterator[Pair]:
         """Yield at most so many words alone, then as many in place of a word that the speakers said."""
         order = [choices[index] for index in random.permutation(len(choices))]
         said = set(np.unique(self.word_of_run).tolist())
@@ -121,7 +121,7 @@ class PairMaker:
             places.append(_Place(int(runs.speaker[first]), before, edges))
         return places
 
-    def _spoken(self, kind: str, twin: Twin, place: "_Place", random: np.random.Generator) -> Pair | None:
+    def _spoken(self, kind: str, twin: Nonword, place: "_Place", random: np.random.Generator) -> Pair | None:
         """Return the best of TRIES choices of runs whose neighbours fit both orders equally well, or None."""
         order = order_of(twin)
         allowed = self.word_of_run != twin.word
@@ -155,7 +155,7 @@ class PairMaker:
         )  # fmt: skip
 
     def _choose(
-        self, twin: Twin, order: np.ndarray, place: "_Place", allowed: np.ndarray, random: np.random.Generator
+        self, twin: Nonword, order: np.ndarray, place: "_Place", allowed: np.ndarray, random: np.random.Generator
     ) -> np.ndarray | None:
         """Choose a run for every phone of the word, likely one whose neighbours fit in both orders."""
         runs = self.inventory.runs
@@ -200,7 +200,7 @@ class _Place:
     edges: tuple[int, int]  # symbols on both sides
 
 
-def order_of(twin: Twin) -> np.ndarray:
+def order_of(twin: Nonword) -> np.ndarray:
     """Return which phone of the word stands at each place of the nonword; a phone that both have at one place stays."""
     left = [index for index, (one, other) in enumerate(zip(*twin.both, strict=True)) if one != other]
     order = np.arange(len(twin.phones))
@@ -210,7 +210,7 @@ def order_of(twin: Twin) -> np.ndarray:
     return order
 
 
-def balanced(found: list[Twin], balance: int) -> list[Twin]:
+def balanced(found: list[Nonword], balance: int) -> list[Nonword]:
     """Twins that pull the balance of words and twins that phone bigrams favour back to zero, the others after them."""
     return sorted(found, key=lambda twin: (twin.nats > 0) == (balance > 0))
 

@@ -42,7 +42,7 @@ def all_pronunciations(folder: Path) -> set[Phones]:
     return {tuple(phone.rstrip("012") for phone in line.split("#")[0].split()[1:]) for line in lines}
 
 
-class Known:
+class KnownPhones:
     """What the dictionary holds: whole words, and every three phones in a row."""
 
     def __init__(self, words: Iterable[Phones]) -> None:
@@ -86,7 +86,7 @@ class Bigrams:
 
 
 @dataclass(frozen=True)
-class Twin:
+class Nonword:
     """A word and what could be one."""
 
     word: str
@@ -100,7 +100,7 @@ class Twin:
         return self.phones, self.twin
 
 
-def swapped(phones: Phones) -> set[Phones]:
+def phone_swaps(phones: Phones) -> set[Phones]:
     """Return all orders that one exchange of two vowels or of two consonants makes."""
     found: set[Phones] = set()
     for left, right in combinations(range(len(phones)), 2):
@@ -111,16 +111,16 @@ def swapped(phones: Phones) -> set[Phones]:
     return found - {phones}
 
 
-def twins(word: str, phones: Phones, known: Known, bigrams: Bigrams) -> list[Twin]:
+def nonwords(word: str, phones: Phones, known: KnownPhones, bigrams: Bigrams) -> list[Nonword]:
     """Twins of a word, the best matched first."""
     likelihood = bigrams.log_prob(phones)
     if likelihood is None or not MIN_PHONES <= len(phones) <= MAX_PHONES:
         return []
-    once = swapped(phones)
-    candidates = once | {twice for other in once for twice in swapped(other)}
+    once = phone_swaps(phones)
+    candidates = once | {twice for other in once for twice in phone_swaps(other)}
     found = []
     for candidate in sorted(filter(known.could_be, candidates)):
         other = bigrams.log_prob(candidate)
         if other is not None and abs(likelihood - other) <= MAX_UNLIKELIER_NATS:
-            found.append(Twin(word, phones, candidate, likelihood - other))
+            found.append(Nonword(word, phones, candidate, likelihood - other))
     return sorted(found, key=lambda twin: abs(twin.nats))

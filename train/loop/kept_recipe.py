@@ -45,7 +45,7 @@ def keep_recipe(out: Path, recipe: Config, accept_changes: bool = False, main: b
     """
     changes = hold_against(out, recipe, accept_changes, **inputs)
     if changes:
-        log.warning("%s goes on with other settings: %s", out, described(changes))
+        log.warning("%s goes on with other settings: %s", out, changes_text(changes))
     if not main:
         return
     out.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def hold_against(out: Path, recipe: Config, accept_changes: bool = False, **inpu
     bound = {key: values for key, values in changes.items() if key not in FREE}
     if bound and not accept_changes:
         raise SettingsError(
-            f"{out} was begun with other settings: {described(bound)}. Give those it was begun with, or another "
+            f"{out} was begun with other settings: {changes_text(bound)}. Give those it was begun with, or another "
             "folder, or --accept-changes to go on with the new ones (sizes of a network cannot change)."
         )
     return changes
@@ -99,7 +99,7 @@ def changes_of(out: Path, recipe: Config, inputs: dict[str, str]) -> dict[str, l
     return {key: [old.get(key, MISSING), new.get(key, MISSING)] for key in keys}
 
 
-def described(changes: dict[str, list[Any]]) -> str:
+def changes_text(changes: dict[str, list[Any]]) -> str:
     """Changes in words: `beta was 0.04 and is 0.05 now`."""
     return ", ".join(f"{key} was {old} and is {new} now" for key, (old, new) in changes.items())
 

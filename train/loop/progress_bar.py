@@ -10,7 +10,7 @@ from undertone.train.loop.budget import Budget, Clock
 FORMAT = "{desc}: {percentage:3.0f}%|{bar:20}| {elapsed} so far, {remaining} to go{postfix}"
 
 
-class Progress(AbstractContextManager["Progress"]):
+class RunProgress(AbstractContextManager["RunProgress"]):
     """A bar over the share of a budget, which begins where a resumed run stands.
 
     Args:

@@ -21,11 +21,13 @@ from undertone.train.loop.budget import Budget, Clock
 from undertone.train.loop.checkpoints import checkpoints, load_newest, save_checkpoint
 from undertone.train.loop.divergence import DivergenceGuard, TrainingError
 from undertone.train.loop.metrics import Metrics, Sample, over_processes
-from undertone.train.loop.progress_bar import Progress
+from undertone.train.loop.progress_bar import RunProgress
 from undertone.train.loop.settings import RunSettings
 from undertone.train.loop.stopping import Stopped, StopSignals
 
-__all__ = ["Budget", "Clock", "DivergenceGuard", "Stage", "TrainingError", "checkpoints", "run", "save_checkpoint"]
+__all__ = [
+    "Budget", "Clock", "DivergenceGuard", "Stage", "TrainingError", "checkpoints", "run_stage", "save_checkpoint",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def step_seed(seed: int, step: int, rank: int) -> int:
     return (seed * 1_000_003 + step * 1009 + rank) % 2**63
 
 
-def run(
+def run_stage(
     stage: Stage,
     out: Path,
     budget: Budget,
@@ -93,7 +95,7 @@ def run(
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignals())
         metrics = Metrics(out, stack) if accelerator.is_main_process else None
-        bar = stack.enter_context(Progress(stage.name, budget, clock, accelerator.is_main_process))
+        bar = stack.enter_context(RunProgress(stage.name, budget, clock, accelerator.is_main_process))
         saved_at = evaluated_at = clock.seconds
         for progress in _progress(budget, clock):
             started = time.perf_counter()

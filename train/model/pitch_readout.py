@@ -17,7 +17,7 @@ LOG_HZ_MEAN, LOG_HZ_STD = 4.95, 0.4  # of voiced frames of read speech, men and 
 
 
 @dataclass(frozen=True)
-class Reading:
+class PitchLosses:
     """How well pitch is read: means over the frames that were measured."""
 
     log_f0: Tensor  # squared error in standard deviations of log F0, over voiced frames
@@ -35,7 +35,7 @@ class PitchReadout(nn.Linear):
     def __init__(self, latent_dim: int) -> None:
         super().__init__(latent_dim, 2)
 
-    def forward(self, latents: Tensor, hz: Tensor, mask: Tensor) -> Reading:  # type: ignore[override]
+    def forward(self, latents: Tensor, hz: Tensor, mask: Tensor) -> PitchLosses:  # type: ignore[override]
         """Compare with the measured F0.
 
         Args:
@@ -49,4 +49,4 @@ class PitchReadout(nn.Linear):
         target = (hz.clamp_min(1.0).log() - LOG_HZ_MEAN) / LOG_HZ_STD
         error = torch.where(voiced, log_f0 - target, 0.0).square().sum() / voiced.sum().clamp_min(1)
         entropy = F.binary_cross_entropy_with_logits(voicing, voiced.float(), reduction="none")
-        return Reading(error, torch.where(known, entropy, 0.0).sum() / known.sum().clamp_min(1))
+        return PitchLosses(error, torch.where(known, entropy, 0.0).sum() / known.sum().clamp_min(1))

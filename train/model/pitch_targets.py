@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from undertone.engine.pitch import pitch
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.flat_arrays import keep_rows, rows_of
+from undertone.train.data.flat_arrays import keep_rows, stored_rows
 from undertone.train.data.pool import is_sharded
 from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
 from undertone.train.data.workers import worker_pool
@@ -29,7 +29,7 @@ class PitchFile:
 
     def hz(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
         """Return F0 float32 [frames] in Hz, 0 where unvoiced and NaN where the clip was not measured."""
-        return torch.from_numpy(rows_of(self._hz, self._path, clip, start, count).astype(np.float32))
+        return torch.from_numpy(stored_rows(self._hz, self._path, clip, start, count).astype(np.float32))
 
 
 def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, workers: int = 2) -> Path:

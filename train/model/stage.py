@@ -18,7 +18,7 @@ from undertone.train.loop.compiling import CompiledOrPlain
 from undertone.train.loop.gradients import apply_gradients
 from undertone.train.loop.metrics import Sample
 from undertone.train.loop.run import step_seed
-from undertone.train.model.pitch_readout import PitchReadout, Reading
+from undertone.train.model.pitch_readout import PitchLosses, PitchReadout
 from undertone.train.model.pitch_targets import assign_pitch
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.samples import reconstruction_samples
@@ -70,7 +70,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
 
 
 class ModelStage:
-    """Network, optimiser and data of VAE-GSLM for `undertone.train.loop.run.run`.
+    """Network, optimiser and data of VAE-GSLM for `undertone.train.loop.run.run_stage`.
 
     Args:
         token_file: what `assign_tokens` returned; not read by a recipe without tokens.
@@ -149,7 +149,7 @@ class ModelStage:
                 # Processes' gradients are averaged; times their number they are added, as those of micro-batches are.
                 loss = loss * accelerator.num_processes
                 accelerator.backward(loss / terms.num_frames if recipe.loss_per_frame else loss)
-            for key, value in (per_frame(terms, kl_weight, recipe.gamma) | read(reading)).items():
+            for key, value in (per_frame(terms, kl_weight, recipe.gamma) | pitch_metrics(reading)).items():
                 metrics[key] = metrics.get(key, 0.0) + value / recipe.gradient_accumulation
             metrics["frames"] += float(terms.num_frames)
         norm = apply_gradients(accelerator, self.network.parameters(), self.optimizer, recipe.max_gradient_norm)
@@ -159,7 +159,7 @@ class ModelStage:
             self.average.update_parameters(accelerator.unwrap_model(self.network))
         return metrics | {"gradient_norm": norm, "learning_rate": recipe.rate(progress), "kl_weight": kl_weight}
 
-    def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, Reading | None]:
+    def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, PitchLosses | None]:
         on = windows.to(self.accelerator.device)
         forward = self._forward(network, on)
         if self.readout is None or on.pitch_hz is None:
@@ -183,7 +183,9 @@ class ModelStage:
                 random = np.random.default_rng((DEV_SEED, number))
                 terms, reading = self._losses(network, self.dev_set.batch(self.recipe.batch_size, random))
                 kl_per_dim += (terms.kl_per_dim / terms.num_frames).cpu() / self.recipe.dev_batches
-                for key, value in (per_frame(terms, self.recipe.beta, self.recipe.gamma) | read(reading)).items():
+                for key, value in (
+                    per_frame(terms, self.recipe.beta, self.recipe.gamma) | pitch_metrics(reading)
+                ).items():
                     sums[key] = sums.get(key, 0.0) + value / self.recipe.dev_batches
         network.train()
         dims = {f"kl_dim_{dim}": float(value) for dim, value in enumerate(kl_per_dim)}
@@ -229,7 +231,7 @@ def per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]
     return {key: float(value.detach() / frames) for key, value in values.items()}
 
 
-def read(reading: Reading | None) -> dict[str, float]:
+def pitch_metrics(reading: PitchLosses | None) -> dict[str, float]:
     """Return how well pitch was read, as logged."""
     if reading is None:
         return {}

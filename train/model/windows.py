@@ -39,7 +39,7 @@ class Windows:
         return self
 
 
-class Tokens(Protocol):
+class ClipTokens(Protocol):
     """Unit ids of clips."""
 
     def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
@@ -82,12 +82,12 @@ class ClipWindows:
     def __init__(
         self,
         corpus: FlatCorpus,
-        token_file: Tokens,
+        token_file: ClipTokens,
         config: ModelConfig,
         window_frames: int,
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
         pitch_file: PitchFile | None = None,
-        spoken_file: Tokens | None = None,
+        spoken_file: ClipTokens | None = None,
     ) -> None:
         self.corpus, self.token_file, self.pitch_file = corpus, token_file, pitch_file
         self.spoken_file = spoken_file

@@ -43,7 +43,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     path = _path_of(str(source), Path())
     values = _extended(path, ())
     for override in overrides:
-        values = merged(values, _nested(override))
+        values = merge_settings(values, _nested(override))
     return _checked(values, path)
 
 
@@ -80,14 +80,14 @@ def load_recipe_of(kind: type[StageRecipe], source: str | Path, overrides: Seque
     return recipe
 
 
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def merge_settings(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with the changes, key by key down to the leaves; a budget replaces whatever budget there was."""
     kept = dict(base)
     if any(changes.get(key) is not None for key in BUDGETS):
         kept |= {key: None for key in BUDGETS if key in kept}
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(kept.get(key), dict)
-        kept[key] = merged(kept[key], value) if both else value
+        kept[key] = merge_settings(kept[key], value) if both else value
     return kept
 
 
@@ -110,7 +110,7 @@ def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     if "extends" not in values:
         return values
     base = _extended(_path_of(str(values.pop("extends")), path.parent), (*below, path))
-    return merged(base, {"name": path.name.removesuffix(".yaml")} | values)
+    return merge_settings(base, {"name": path.name.removesuffix(".yaml")} | values)
 
 
 def _nested(override: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """What a run would take; bytes are of one process."""
 
     recipe: ModelRecipe
@@ -95,7 +95,7 @@ class Estimate:
         return [speed, *known, f"{self.hours:,.1f} h on this device"]
 
 
-def dry_run(recipe: ModelRecipe, cpu: bool = False) -> Estimate:
+def dry_run(recipe: ModelRecipe, cpu: bool = False) -> CostEstimate:
     """Estimate the memory of a step, and time one or two on noise, on the device at hand, where they fit.
 
     Memory is weights, gradients, optimiser and average by their counts, and what autograd keeps for the backward pass,
@@ -120,7 +120,7 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> Estimate:
             stage = ModelStage(recipe.model_copy(update=change), Path(folder), tokens, accelerator)
             seconds = timed(stage, device) * windows / timed_windows * recipe.gradient_accumulation
     frames = windows * recipe.window_frames * recipe.gradient_accumulation * accelerator.num_processes
-    return Estimate(
+    return CostEstimate(
         recipe=recipe,
         device=machine() if device.type != "cpu" else f"CPU, {torch.get_num_threads()} thread(s)",
         num_processes=accelerator.num_processes,

@@ -13,7 +13,7 @@ from undertone.train.data.prepare import CorpusError
 from undertone.train.data.processes import share
 from undertone.train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
 from undertone.train.loop.kept_recipe import keep_recipe
-from undertone.train.loop.run import Clock, TrainingError, run
+from undertone.train.loop.run import Clock, TrainingError, run_stage
 from undertone.train.model.pitch_targets import assign_pitch
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
@@ -58,7 +58,7 @@ def run_tokenizer(
     else:
         stage = TokenizerStage(recipe, prepared, words, accelerator)
     keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)  # nothing is written for a recipe that fails
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
+    clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     numbers: dict[str, float] = {}
     if accelerator.is_main_process:
         tokenizer = stage.tokenizer_on_cpu()
@@ -144,7 +144,7 @@ def run_vocoder(
     accelerator = Accelerator(cpu=cpu)
     keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)
     stage = VocoderStage(recipe, prepared, accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
+    clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     assert not isinstance(recipe.generator, GriffinLimConfig)
     if accelerator.is_main_process:
         export_stage(stage.averaged()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
@@ -217,7 +217,7 @@ def run_spoken(
 def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) -> None:
     """Train to the budget of the stage's recipe and write what it made; an interrupted run goes on."""
     recipe, accelerator = stage.recipe, stage.accelerator
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
+    clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     if accelerator.is_main_process:
         numbers = stage.evaluate(clock.step)
         keep_settings(prepared, out)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from undertone.engine.atomic_files import write_whole
 from undertone.engine.tokenizers.phone_reader import PhoneReader
-from undertone.train.alignment.ctc import AlignedClip, Alignment, align_clip
+from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment, align_clip
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.refine import Spoken, refine
 from undertone.train.corpora.source import CorpusError
@@ -25,7 +25,7 @@ from undertone.train.data.prepare import Clip, PreparedCorpus, clips_of, read_in
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.data.workers import worker_pool
 from undertone.train.export import load_tokenizer
-from undertone.train.tokenizer.clip_features import encoder_inputs, fingerprint
+from undertone.train.tokenizer.clip_features import encoder_inputs, tokenizer_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def align_corpus(
     reader = phone_reader(tokenizer)
     if reader.config.phones != lexicon.inventory:
         raise CorpusError(f"{tokenizer} was trained on other phones than the dictionary has")
-    path = out / f"alignment-{fingerprint(reader)}.jsonl"
+    path = out / f"alignment-{tokenizer_fingerprint(reader)}.jsonl"
     index = read_index(prepared)
     partial = path.with_suffix(".partial")
     if path.is_file():
@@ -119,7 +119,7 @@ def chosen_clips(clips: list[Clip], max_clips: int | None) -> list[Clip]:
 
 def unaligned_splits(path: Path, clips: list[Clip], lexicon: Lexicon) -> set[str]:
     """Return the splits of which an alignment holds no clip though there are some to align: those added since."""
-    aligned = Alignment.read(path).clips.keys()
+    aligned = CorpusAlignment.read(path).clips.keys()
     missing = {clip.split for clip in clips} - {clip.split for clip in clips if clip.clip_id in aligned}
     return {clip.split for clip in clips if clip.split in missing and lexicon.symbols(clip.transcript)}
 
@@ -158,7 +158,7 @@ def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> P
     spoken = {clip.clip_id: found for clip in clips if (found := lexicon.symbols(clip.transcript))}
     units = units_of(clips, ids, spoken)
     num_units = 1 + max(int(found.max()) for found in units.values())
-    return write_alignment(refine(Alignment.read(path), spoken, units, num_units), out)
+    return write_alignment(refine(CorpusAlignment.read(path), spoken, units, num_units), out)
 
 
 def units_of(clips: Sequence[Clip], ids: TokenFile, spoken: Spoken) -> dict[str, np.ndarray]:
@@ -166,8 +166,8 @@ def units_of(clips: Sequence[Clip], ids: TokenFile, spoken: Spoken) -> dict[str,
     return {clip.clip_id: ids.tokens(clip, 0, ids.count(clip)).numpy() for clip in clips if clip.clip_id in spoken}
 
 
-def write_alignment(alignment: Alignment, path: Path) -> Path:
-    """Write the whole file at once, as `Alignment.read` takes it."""
+def write_alignment(alignment: CorpusAlignment, path: Path) -> Path:
+    """Write the whole file at once, as `CorpusAlignment.read` takes it."""
     lines = [json.dumps({"phones": alignment.phones}), *(json.dumps(asdict(clip)) for clip in alignment.clips.values())]
     return write_whole(path, "\n".join(lines) + "\n")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertone.train.alignment.segments import SILENCE
-from undertone.train.text.join_costs import Joins
-from undertone.train.text.phone_runs import Inventory, RunIndex
+from undertone.train.text.join_costs import JoinCosts
+from undertone.train.text.phone_runs import UnitIndex, UnitInventory
 
 CANDIDATES = 16
 MAX_STRETCH = 6
@@ -21,7 +21,7 @@ RUNS_PER_NAT = 0.4  # a join that is two and a half nats better is worth a run m
 
 
 @dataclass(frozen=True)
-class Rendering:
+class UnitSequence:
     """Runs in the order in which they are spoken."""
 
     runs: np.ndarray  # int64, numbers in the inventory
@@ -29,7 +29,7 @@ class Rendering:
     joins: np.ndarray  # bool, whether the run does not follow the one before it in its recording
 
 
-class Renderer:
+class UnitSelector:
     """Speaks symbols with the runs of an inventory.
 
     Args:
@@ -41,13 +41,13 @@ class Renderer:
 
     def __init__(
         self,
-        inventory: Inventory,
+        inventory: UnitInventory,
         one_voice: bool = True,
-        joins: Joins | None = None,
+        joins: JoinCosts | None = None,
         max_stretch: int = MAX_STRETCH,
     ) -> None:
         self.inventory, self.one_voice, self.max_stretch = inventory, one_voice, max_stretch
-        self._index = RunIndex(inventory, one_voice)
+        self._index = UnitIndex(inventory, one_voice)
         self._joins = joins
         minutes = inventory.minutes()
         self._share = minutes / minutes.sum()
@@ -63,7 +63,7 @@ class Renderer:
         random: np.random.Generator,
         edges: tuple[int, int] = (SILENCE, SILENCE),
         allowed: np.ndarray | None = None,
-    ) -> Rendering:
+    ) -> UnitSequence:
         """Speak symbols; a symbol that the voice never spoke is left out.
 
         Args:
@@ -93,7 +93,7 @@ class Renderer:
         runs, at = np.array(chosen, dtype=np.int64), np.array(places, dtype=np.int64)
         table = self.inventory.runs
         levels = (table.before[runs] == context[at]).astype(np.int64) + (table.after[runs] == context[at + 2])
-        return Rendering(runs, levels, np.append(True, np.diff(runs) != 1)[: len(runs)])
+        return UnitSequence(runs, levels, np.append(True, np.diff(runs) != 1)[: len(runs)])
 
     def _best(
         self, candidates: np.ndarray, asked: np.ndarray, context: np.ndarray, place: int, last: int | None

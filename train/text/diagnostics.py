@@ -7,12 +7,12 @@ from tqdm import tqdm
 
 from undertone.train.data.unit_ids import MISSING
 from undertone.train.text.mixed_windows import SpeechFrames, TextFrames
-from undertone.train.text.phone_runs import BOTH, HALF, NONE, Inventory
+from undertone.train.text.phone_runs import BOTH, HALF, NONE, UnitInventory
 
 STRENGTHS = (5.0, 50.0, 500.0)  # pseudo-counts of the next shorter context, chosen on half of what is measured
 
 
-def inventory_facts(inventory: Inventory) -> dict[str, float]:
+def inventory_facts(inventory: UnitInventory) -> dict[str, float]:
     """Return how many runs there are, how long they are, and in how many contexts."""
     runs = inventory.runs
     spoken = runs.usable & (runs.symbol > 0) & (runs.symbol <= len(inventory.phones))
@@ -68,7 +68,7 @@ def utterances(source: SpeechFrames | TextFrames, tokens: np.ndarray, frames: in
     return found
 
 
-def report(
+def text_report(
     speech: SpeechFrames, dev: SpeechFrames, text: TextFrames, tokens: np.ndarray, frames: int
 ) -> dict[str, float]:
     """Measure everything at once, cross-entropies by trigram, of models that have seen `frames` frames.

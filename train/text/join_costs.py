@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from undertone.train.text.phone_runs import Inventory
+from undertone.train.text.phone_runs import UnitInventory
 
 LEAP_NATS = 0.5  # for a leap of one standard deviation in every dimension
 
 
-class Joins:
+class JoinCosts:
     """Costs of joins between runs of an inventory.
 
     Args:
@@ -18,7 +18,7 @@ class Joins:
     """
 
     def __init__(
-        self, inventory: Inventory, features: np.ndarray, units: np.ndarray | None = None, num_units: int = 1
+        self, inventory: UnitInventory, features: np.ndarray, units: np.ndarray | None = None, num_units: int = 1
     ) -> None:
         self._features = features
         self._units = np.zeros(len(features), dtype=np.int64) if units is None else units
@@ -39,7 +39,7 @@ class Joins:
         return cost
 
 
-def following_nats(inventory: Inventory, units: np.ndarray, num_units: int) -> np.ndarray:
+def following_nats(inventory: UnitInventory, units: np.ndarray, num_units: int) -> np.ndarray:
     """Return -log P(unit | unit before it) in the inventory's recordings, [V, V]."""
     runs = inventory.runs
     spoken = np.zeros(len(units), dtype=bool)

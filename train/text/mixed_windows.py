@@ -18,7 +18,7 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.data.prepare import Clip, clips_of, read_index
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.model.windows import Windows, heard_then_spoken
-from undertone.train.text.concatenation import Renderer
+from undertone.train.text.concatenation import UnitSelector
 from undertone.train.text.posterior_file import LatentFile
 from undertone.train.text.prose import Prose
 
@@ -51,7 +51,7 @@ class LatentWindows(Windows):
 
 
 @dataclass(frozen=True)
-class Frames:
+class StoredFrames:
     """Stored units and posteriors of the flat files."""
 
     tokens: np.ndarray  # uint16 [frames], as the tokenizer heard them
@@ -59,7 +59,7 @@ class Frames:
     spoken: np.ndarray | None = None  # uint16 [frames], as the transcripts say, where those are to be predicted
 
     @classmethod
-    def read(cls, tokens: Path, latents: Path, latent_dim: int, spoken: Path | None = None) -> "Frames":
+    def read(cls, tokens: Path, latents: Path, latent_dim: int, spoken: Path | None = None) -> "StoredFrames":
         """Open the files, memory-mapped.
 
         Raises:
@@ -101,7 +101,7 @@ class TextFrames:
         lengths: of clips of speech, in frames.
     """
 
-    def __init__(self, prose: Prose, renderer: Renderer, lengths: np.ndarray) -> None:
+    def __init__(self, prose: Prose, renderer: UnitSelector, lengths: np.ndarray) -> None:
         self.prose, self.renderer, self.lengths = prose, renderer, lengths
 
     def symbols(self, random: np.random.Generator, frames: int) -> list[np.ndarray]:
@@ -149,7 +149,7 @@ class MixedWindows:
         self,
         speech: SpeechFrames,
         text: TextFrames,
-        frames: Frames,
+        frames: StoredFrames,
         config: ModelConfig,
         window_frames: int,
         batch_size: int,
@@ -214,6 +214,6 @@ class MixedWindows:
         )
 
 
-def speech_of(prepared: Path, tokens: Path, split: str, window_frames: int) -> SpeechFrames:
+def stored_speech(prepared: Path, tokens: Path, split: str, window_frames: int) -> SpeechFrames:
     """Return the clips of a split, with and without transcript."""
     return SpeechFrames(list(clips_of(read_index(prepared), split)), TokenFile(tokens), window_frames)

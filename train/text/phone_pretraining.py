@@ -32,7 +32,7 @@ DEV_BATCHES = 12
 
 
 class PhoneStage:
-    """The transformer and its token head on prose, for `undertone.train.loop.run.run`.
+    """The transformer and its token head on prose, for `undertone.train.loop.run.run_stage`.
 
     Args:
         recipe: of the part "language"; a window has `window_frames` phones.

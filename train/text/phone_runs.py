@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertone.train.alignment.ctc import AlignedClip, Alignment
+from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.prepare import Clip
@@ -23,7 +23,7 @@ BOTH, HALF, NONE = 2, 1, 0  # how many neighbours of a run are those that were a
 
 
 @dataclass(frozen=True)
-class Runs:
+class UnitTable:
     """All segments of the aligned clips in the order of the flat files, arrays [N]; run i + 1 follows run i."""
 
     symbol: np.ndarray  # 0 a short pause, then the phones, then an unknown word, then a long pause
@@ -48,13 +48,13 @@ class Runs:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class UnitInventory:
     """Runs of one split, to be looked up."""
 
     phones: tuple[str, ...]
     speakers: tuple[str, ...]
     clip_ids: tuple[str, ...]
-    runs: Runs
+    runs: UnitTable
 
     @property
     def unknown(self) -> int:
@@ -73,8 +73,12 @@ class Inventory:
 
     @classmethod
     def build(
-        cls, alignment: Alignment, clips: Sequence[Clip], split: str = "train", without: frozenset[str] = frozenset()
-    ) -> "Inventory":
+        cls,
+        alignment: CorpusAlignment,
+        clips: Sequence[Clip],
+        split: str = "train",
+        without: frozenset[str] = frozenset(),
+    ) -> "UnitInventory":
         """Build the runs of a split.
 
         Args:
@@ -102,7 +106,7 @@ class Inventory:
         return totals
 
 
-def _runs(chosen: list[tuple[Clip, AlignedClip]], speaker_number: dict[str, int], num_phones: int) -> Runs:
+def _runs(chosen: list[tuple[Clip, AlignedClip]], speaker_number: dict[str, int], num_phones: int) -> UnitTable:
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("symbol", "start", "end", "clip", "word", "score")}
     words = 0
     for number, (clip, aligned) in enumerate(chosen):
@@ -121,7 +125,7 @@ def _runs(chosen: list[tuple[Clip, AlignedClip]], speaker_number: dict[str, int]
     same = clip_of[1:] == clip_of[:-1]
     length = columns["end"] - columns["start"]
     quiet = symbol == SILENCE
-    return Runs(
+    return UnitTable(
         **(columns | {"symbol": np.where(quiet & (length >= LONG_PAUSE_FRAMES), num_phones + 2, symbol)}),
         speaker=np.array([speaker_number[clip.speaker] for clip, _ in chosen])[clip_of],
         before=np.append(SILENCE, np.where(same, symbol[:-1], SILENCE)),
@@ -143,10 +147,10 @@ def _usable(symbol: np.ndarray, same: np.ndarray, length: np.ndarray, score: np.
     return np.asarray(fine & (score >= lowest[symbol]))
 
 
-class RunIndex:
+class UnitIndex:
     """Finds the usable runs of a symbol in its context, of all speakers together or of each alone."""
 
-    def __init__(self, inventory: Inventory, per_speaker: bool) -> None:
+    def __init__(self, inventory: UnitInventory, per_speaker: bool) -> None:
         self.inventory, self.per_speaker = inventory, per_speaker
         self._base = inventory.num_symbols
         runs = inventory.runs

@@ -41,7 +41,7 @@ class Prose:
         return self.symbols[self.offsets[number] : self.offsets[number + 1]]
 
 
-def encode(sentence: str, lexicon: Lexicon) -> list[int] | None:
+def phones_of_sentence(sentence: str, lexicon: Lexicon) -> list[int] | None:
     """Symbols of a sentence, None where a word is not in the dictionary or there are too few or too many of them."""
     plain = TITLES.sub(r"\1", sentence)
     if not MIN_WORDS <= len(lexicon.words(plain)) <= MAX_WORDS:
@@ -97,7 +97,7 @@ def _encode_all(source: Path, lexicon: Lexicon, held_out: bool, path: Path) -> N
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             if row["book"] in LEFT_OUT or (row["book"] in HELD_OUT) != held_out:
                 continue
-            symbols = encode(row["sentence"], lexicon)
+            symbols = phones_of_sentence(row["sentence"], lexicon)
             if symbols is None:
                 skipped += 1
                 continue

@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from undertone.engine.config import Config
 from undertone.engine.network import Losses, losses
-from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import read_index
-from undertone.train.model.pitch_readout import Reading
+from undertone.train.model.pitch_readout import PitchLosses
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
 from undertone.train.model.windows import Windows
-from undertone.train.text.concatenation import MAX_STRETCH, Renderer
-from undertone.train.text.join_costs import Joins
-from undertone.train.text.mixed_windows import Frames, LatentWindows, MixedWindows, TextFrames, speech_of
-from undertone.train.text.phone_runs import Inventory
+from undertone.train.text.concatenation import MAX_STRETCH, UnitSelector
+from undertone.train.text.join_costs import JoinCosts
+from undertone.train.text.mixed_windows import LatentWindows, MixedWindows, StoredFrames, TextFrames, stored_speech
+from undertone.train.text.phone_runs import UnitInventory
 from undertone.train.text.prose import read_prose, transcribed_prose
 from undertone.train.tokenizer.spoken_tokens import assign_spoken
 
@@ -51,7 +51,7 @@ class TextFolders(Config):
 
 
 def text_frames(
-    settings: TextSettings, folders: TextFolders, frames: Frames, num_units: int, held_out: bool = False
+    settings: TextSettings, folders: TextFolders, frames: StoredFrames, num_units: int, held_out: bool = False
 ) -> TextFrames:
     """Rendered prose with the runs of the train split.
 
@@ -59,10 +59,10 @@ def text_frames(
         held_out: the books kept aside to measure on.
     """
     clips = read_index(folders.prepared)
-    alignment = Alignment.read(folders.segments)
-    inventory = Inventory.build(alignment, clips)
-    joins = Joins(inventory, frames.latents.normalised(), frames.tokens, num_units)
-    renderer = Renderer(inventory, settings.one_voice, joins, settings.max_stretch)
+    alignment = CorpusAlignment.read(folders.segments)
+    inventory = UnitInventory.build(alignment, clips)
+    joins = JoinCosts(inventory, frames.latents.normalised(), frames.tokens, num_units)
+    renderer = UnitSelector(inventory, settings.one_voice, joins, settings.max_stretch)
     if settings.source == "transcripts":
         spoken = [alignment.clips[name] for name in inventory.clip_ids]
         prose = transcribed_prose(spoken, len(inventory.phones))
@@ -86,8 +86,8 @@ def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFold
         parts: micro-batches in a step, over all processes.
     """
     spoken = spoken_units(recipe, folders)
-    frames = Frames.read(folders.tokens, folders.latents, recipe.model.latent_dim, spoken)
-    speech = speech_of(folders.prepared, folders.tokens, "train", recipe.window_frames)
+    frames = StoredFrames.read(folders.tokens, folders.latents, recipe.model.latent_dim, spoken)
+    speech = stored_speech(folders.prepared, folders.tokens, "train", recipe.window_frames)
     text = text_frames(settings, folders, frames, recipe.model.num_tokens)
     return MixedWindows(
         speech, text, frames, recipe.model, recipe.window_frames, recipe.batch_size, settings.text_share, parts,
@@ -125,7 +125,7 @@ class TextStage(ModelStage):
             self._told[name] = sum(values) / len(values) if values else self._told[name]
         return metrics | self._told
 
-    def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, Reading | None]:
+    def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, PitchLosses | None]:
         if not isinstance(windows, LatentWindows):
             return super()._losses(network, windows)
         on = windows.to(self.accelerator.device)

@@ -17,7 +17,7 @@ from undertone.train.tokenizer.clip_features import (
     PackedTokenizer,
     Tokenizer,
     clip_features,
-    fingerprint,
+    tokenizer_fingerprint,
     units,
     units_only,
 )
@@ -51,7 +51,7 @@ def assign_tokens(tokenizer: Tokenizer, prepared: Path, workers: int = 2) -> Pat
     Returns:
         the file of ids, uint16, one per frame in the order of the flat mel file; for shards the name of the field.
     """
-    name = f"tokens-{fingerprint(tokenizer)}"
+    name = f"tokens-{tokenizer_fingerprint(tokenizer)}"
     if is_sharded(prepared):
         return assign_shard_tokens(units_only(tokenizer), prepared, name, workers)
 

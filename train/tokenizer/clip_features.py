@@ -126,6 +126,6 @@ def _weights(tokenizer: Tokenizer) -> dict[str, Tensor]:
     return {key: value.contiguous().cpu() for key, value in tokenizer.state_dict().items()}
 
 
-def fingerprint(tokenizer: Tokenizer) -> str:
+def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
     """Return the name of the tokens that this tokenizer assigns; other weights give another name."""
     return hashlib.sha256(save(_weights(tokenizer))).hexdigest()[:12]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from undertone.engine.atomic_files import whole_file
-from undertone.train.alignment.ctc import Alignment
+from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.prepare import read_index
 from undertone.train.data.processes import share, wait_for
@@ -52,7 +52,7 @@ def wait_for_spoken(tokens: Path) -> Path:
 
 
 def _assign(prepared: Path, tokens: Path, segments: Path, num_units: int, path: Path) -> None:
-    alignment = Alignment.read(segments)
+    alignment = CorpusAlignment.read(segments)
     num_phones = len(alignment.phones)
     if num_units != num_parts_of(num_phones):
         raise CorpusError(

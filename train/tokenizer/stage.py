@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 from undertone.train.alignment.ctc_loss import ctc_with_unknown
-from undertone.train.alignment.lexicon import Coverage, Lexicon, no_words_error
+from undertone.train.alignment.lexicon import Lexicon, LexiconCoverage, no_words_error
 from undertone.train.data.batches import FrameBatches
 from undertone.train.data.pool import open_corpus
 from undertone.train.data.prepare import Clip
@@ -161,7 +161,7 @@ class _Transcribed:
             if classes and 2 * len(classes) < clip.num_frames:
                 self.items.append((clip, classes))
         if not self.items:
-            raise no_words_error(split, Coverage.of((clip.transcript for clip in self.corpus.clips), lexicon))
+            raise no_words_error(split, LexiconCoverage.of((clip.transcript for clip in self.corpus.clips), lexicon))
 
     @property
     def frame_counts(self) -> list[int]:

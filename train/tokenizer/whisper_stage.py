@@ -21,7 +21,7 @@ from undertone.engine.tokenizers.whisper import WhisperTokenizer
 from undertone.engine.tokenizers.whisper_encoder import WhisperLogMel
 from undertone.engine.tokenizers.whisper_weights import load_whisper, read_whisper, whisper_sizes
 from undertone.train.alignment.ctc_loss import ctc_with_unknown
-from undertone.train.alignment.lexicon import Coverage, Lexicon, no_words_error
+from undertone.train.alignment.lexicon import Lexicon, LexiconCoverage, no_words_error
 from undertone.train.data.augmentation import AugmentationConfig, disturbed
 from undertone.train.data.batches import FrameBatches
 from undertone.train.data.pool import open_corpus
@@ -227,7 +227,7 @@ class _Transcribed:
             if classes and 2 * len(classes) < clip.num_frames <= tokenizer.config.max_frames:
                 self.items.append((clip, classes))
         if not self.items:
-            raise no_words_error(split, Coverage.of((clip.transcript for clip in self.corpus.clips), lexicon))
+            raise no_words_error(split, LexiconCoverage.of((clip.transcript for clip in self.corpus.clips), lexicon))
 
     @property
     def frame_counts(self) -> list[int]:
@@ -240,7 +240,7 @@ class _Transcribed:
             clip, classes = self.items[index]
             waveform = self.corpus.audio(clip)
             log_mel = self.mel(disturbed(waveform, self.recipe.augmentation) if augment else waveform)
-            inputs.append(masked(log_mel, self.recipe) if augment else log_mel)
+            inputs.append(spec_augmented(log_mel, self.recipe) if augment else log_mel)
             targets.append(torch.tensor(classes))
         return WhisperBatch(
             inputs=pad_sequence(inputs, batch_first=True),
@@ -250,7 +250,7 @@ class _Transcribed:
         )
 
 
-def masked(log_mel: Tensor, recipe: WhisperRecipe) -> Tensor:
+def spec_augmented(log_mel: Tensor, recipe: WhisperRecipe) -> Tensor:
     """Apply SpecAugment to a log-mel [N, M]; masks hold the clip's mean."""
     fill = float(log_mel.mean())
     spectrogram = log_mel.T[None]  # torchaudio masks [..., frequency, time]

@@ -34,7 +34,7 @@ class SegmentSource(Protocol):
         ...
 
 
-class Segments:
+class RandomSegments:
     """Draws segments uniformly over the corpus' samples, each with its own gain."""
 
     def __init__(
@@ -73,7 +73,7 @@ class StreamedSegments:
         self.settings, self.num_frames, self.gain_db, self.parts = settings, num_frames, gain_db, parts
         self._frames_per_batch = num_frames * size
         self._streams: dict[int, ShardStream] = {}
-        self._segments: dict[int, tuple[Pool, Segments]] = {}
+        self._segments: dict[int, tuple[Pool, RandomSegments]] = {}
 
     def batch(self, step: int, size: int, part: int = 0) -> SegmentBatch:
         if part not in self._streams:
@@ -81,11 +81,11 @@ class StreamedSegments:
         pool, _ = self._streams[part].batch(step)
         if part not in self._segments or self._segments[part][0] is not pool:
             mel, seed = self.settings.mel, self.settings.seed
-            self._segments[part] = pool, Segments(pool.corpus, mel, self.num_frames, self.gain_db, seed)
+            self._segments[part] = pool, RandomSegments(pool.corpus, mel, self.num_frames, self.gain_db, seed)
         return self._segments[part][1].batch(step, size, part)
 
     def _plan(self, lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
-        """Return as many batches as the pool's frames make; which segments they hold, `Segments` decides."""
+        """Return as many batches as the pool's frames make; which segments they hold, `RandomSegments` decides."""
         return [np.empty(0, dtype=np.int64)] * max(1, int(lengths.sum()) // self._frames_per_batch)
 
 
@@ -95,4 +95,4 @@ def segment_source(recipe: VocoderRecipe, prepared: Path, parts: int) -> Segment
     if is_sharded(prepared):
         settings = StreamSettings(prepared, "train", mel, recipe.pool_shards, audio=True, seed=recipe.seed)
         return StreamedSegments(settings, frames, recipe.batch, recipe.gain_db, parts)
-    return Segments(PreparedCorpus(prepared, "train", mel), mel, frames, recipe.gain_db, recipe.seed)
+    return RandomSegments(PreparedCorpus(prepared, "train", mel), mel, frames, recipe.gain_db, recipe.seed)

@@ -16,7 +16,7 @@ from undertone.train.loop.gradients import apply_gradients
 from undertone.train.loop.initial_weights import start_from
 from undertone.train.loop.kept_recipe import RECIPE, keep_recipe
 from undertone.train.loop.metrics import Sample
-from undertone.train.loop.run import Clock, checkpoints, run
+from undertone.train.loop.run import Clock, checkpoints, run_stage
 from undertone.train.vocoder.discriminators import Discriminators
 from undertone.train.vocoder.losses import (
     MelLoss,
@@ -46,7 +46,7 @@ def balanced_gradient(losses: dict[str, tuple[float, Tensor]], generated: Tensor
 
 
 class VocoderStage:
-    """Generator, discriminators, their optimisers and data, for `undertone.train.loop.run.run`."""
+    """Generator, discriminators, their optimisers and data, for `undertone.train.loop.run_stage.run_stage`."""
 
     name = "vocoder"
 
@@ -235,7 +235,7 @@ def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool
     accelerator = Accelerator(cpu=cpu)
     keep_recipe(out, recipe, main=accelerator.is_main_process)
     stage = VocoderStage(recipe, prepared, accelerator)
-    clock = run(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
+    clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     if accelerator.is_main_process:
         save_file(stage.averaged()["vocoder"].state_dict(), str(out / "vocoder.safetensors"))
     return clock

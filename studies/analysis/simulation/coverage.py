@@ -59,7 +59,7 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class IntervalCoverage:
     """How often intervals held the truth and equal systems were called different.
 
     Attributes:
@@ -86,7 +86,7 @@ class Coverage:
 
 def measure_coverage(
     design: Design, components: VarianceComponents, studies: int = 2000, liking: float = 3.3, seed: int = 0
-) -> Coverage:
+) -> IntervalCoverage:
     """Simulate studies of equal systems and count.
 
     Args:
@@ -117,7 +117,7 @@ def measure_coverage(
         widths["gap"].append(gaps.half_widths.mean(1))
     rates = {name: _rate(np.concatenate(parts)) for name, parts in held.items()}
     size = {name: float(np.concatenate(parts).mean()) for name, parts in widths.items()}
-    return Coverage(
+    return IntervalCoverage(
         design, components, studies,
         rates["mean"], rates["naive"], rates["gap"], rates["called"], rates["naive_called"],
         size["mean"], size["naive"], size["gap"],

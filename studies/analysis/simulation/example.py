@@ -14,8 +14,8 @@ import pandas as pd
 
 from undertone.studies.analysis.components import VarianceComponents
 from undertone.studies.analysis.ratings_frame import STIMULUS_COLUMNS, StudyData
-from undertone.studies.analysis.report import render
-from undertone.studies.analysis.results import analyse
+from undertone.studies.analysis.report import render_report
+from undertone.studies.analysis.results import analyse_study
 from undertone.studies.analysis.simulation.simulate import Design, Layout, allocate, draw, to_frame
 from undertone.studies.design.scales import MEANINGFULNESS, NATURALNESS
 
@@ -72,7 +72,7 @@ def example_study(seed: int = 7) -> StudyData:
 
 def write_example(out: Path = OUT) -> Path:
     """Write the report of the example study."""
-    out.write_text(render(analyse(example_study()), AT, BANNER), encoding="utf-8")
+    out.write_text(render_report(analyse_study(example_study()), AT, BANNER), encoding="utf-8")
     return out
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from undertone.studies.analysis.components import VarianceComponents
-from undertone.studies.analysis.simulation.coverage import Coverage, measure_coverage
+from undertone.studies.analysis.simulation.coverage import IntervalCoverage, measure_coverage
 from undertone.studies.analysis.simulation.simulate import CUTS, Design, allocate, draw, true_scores
 
 PEOPLE = {  # standard deviations of rater, prompt, system x rater, system x prompt, rest
@@ -31,7 +31,7 @@ FULL = [
 ]
 
 
-def check(found: Coverage) -> None:
+def check(found: IntervalCoverage) -> None:
     """The bounds are the goal's; with 2000 studies a coverage of 0.95 is known to 0.005."""
     assert 0.93 <= found.means.value <= 0.97, found
     assert found.differences.value >= 0.93, found

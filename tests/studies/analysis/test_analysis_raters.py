@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from undertone.studies.analysis.components import VarianceComponents
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.mos import mos
-from undertone.studies.analysis.power import TYPICAL, expected_half_width, plan
+from undertone.studies.analysis.power import TYPICAL, expected_half_width, plan_power
 from undertone.studies.analysis.raters import rater_table
 from undertone.studies.analysis.reliability import alpha
 from undertone.studies.analysis.screening import count_rules, screening_effect
@@ -142,7 +142,7 @@ def test_the_planned_half_width_is_the_one_that_simulated_studies_report(
 
 
 def test_the_plan_reaches_its_goal_with_no_rater_too_many() -> None:
-    found = plan(TYPICAL, half_width=0.1)
+    found = plan_power(TYPICAL, half_width=0.1)
     assert found.recommended in found.options
     for option in found.options:
         assert option.half_width <= 0.1
@@ -158,15 +158,15 @@ def test_the_plan_reaches_its_goal_with_no_rater_too_many() -> None:
 )
 def test_more_prompts_never_need_more_raters(deviations: tuple[float, ...], half_width: float, trials: int) -> None:
     components = VarianceComponents.of_deviations(*deviations)
-    found = plan(components, half_width, trials_per_rater=trials, prompts=(60, 100, 300))
+    found = plan_power(components, half_width, trials_per_rater=trials, prompts=(60, 100, 300))
     raters = [option.raters for option in found.options]
     assert raters == sorted(raters, reverse=True)
     assert bool(found.options) != bool(found.note)
 
 
 def test_a_goal_out_of_reach_is_said_to_be() -> None:
-    assert "no study" in plan(TYPICAL, half_width=0.01, prompts=(20,)).note
+    assert "no study" in plan_power(TYPICAL, half_width=0.01, prompts=(20,)).note
     with pytest.raises(AnalysisError, match="must be positive"):
-        plan(TYPICAL, half_width=0)
+        plan_power(TYPICAL, half_width=0)
     with pytest.raises(AnalysisError, match="at least two"):
         expected_half_width(TYPICAL, 4, 20, 1, 20)

@@ -15,14 +15,14 @@ import pytest
 from tests.judged_study import DESIGN, PANEL_ID, PEOPLE, SECRET_ANSWER, SYSTEMS, add_judged_study
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.errors import AnalysisError
-from undertone.studies.analysis.export import export, rating_rows, safe_csv, write_export
+from undertone.studies.analysis.export import export_study, rating_rows, safe_csv, write_export
 from undertone.studies.analysis.load import load_ratings, load_study, study_names
 from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.mos import mos
 from undertone.studies.analysis.preferences import preferences
 from undertone.studies.analysis.ratings_frame import COLUMNS, StudyData
-from undertone.studies.analysis.report import number, p_text, render, report
-from undertone.studies.analysis.results import StudyResults, analyse
+from undertone.studies.analysis.report import number, p_text, render_report, study_report
+from undertone.studies.analysis.results import StudyResults, analyse_study
 from undertone.studies.analysis.simulation.example import AT, BANNER, OUT, example_study
 from undertone.studies.analysis.simulation.simulate import Design, simulate
 from undertone.studies.store import Database, migrate
@@ -65,7 +65,7 @@ def test_a_withdrawn_person_is_gone(tmp_path: Path) -> None:
 
 def test_an_unknown_study_is_named_with_the_known_ones(db: Database, tmp_path: Path) -> None:
     with pytest.raises(AnalysisError, match=r"no study 'jugded'; known studies: judged\."):
-        report(db, "jugded", tmp_path / "x.html")
+        study_report(db, "jugded", tmp_path / "x.html")
 
 
 class Reader(HTMLParser):
@@ -94,7 +94,7 @@ class Reader(HTMLParser):
 
 
 def test_the_report_is_one_file_without_scripts_that_fetches_nothing(db: Database, tmp_path: Path) -> None:
-    path = report(db, "judged", tmp_path, largest_mixed=0)
+    path = study_report(db, "judged", tmp_path, largest_mixed=0)
     assert path.name == "judged-report.html"
     html = path.read_text(encoding="utf-8")
     reader = Reader()
@@ -108,16 +108,16 @@ def test_the_report_is_one_file_without_scripts_that_fetches_nothing(db: Databas
 
 @pytest.fixture(scope="module")
 def results(data: StudyData) -> StudyResults:
-    return analyse(data)
+    return analyse_study(data)
 
 
 def quick(data: StudyData) -> StudyResults:
     """Without the mixed model, which takes seconds and has tests of its own."""
-    return analyse(data, largest_mixed=0)
+    return analyse_study(data, largest_mixed=0)
 
 
 def test_the_report_has_the_numbers_of_the_analysis(results: StudyResults) -> None:
-    html = render(results, datetime(2026, 3, 2, tzinfo=UTC))
+    html = render_report(results, datetime(2026, 3, 2, tzinfo=UTC))
     for scale in results.scales:
         for score in scale.mos.systems:
             assert f"<td>{number(score.mean.value)}</td>" in html
@@ -163,14 +163,14 @@ def test_names_in_a_report_cannot_become_markup(data: StudyData) -> None:
         ratings=data.ratings.replace({"system": {"model-a": nasty}}),
         roles={nasty: "system"},
     )
-    html = render(quick(changed), AT)
+    html = render_report(quick(changed), AT)
     assert "<script" not in html
     assert "&lt;script&gt;" in html
 
 
 def test_a_study_without_ratings_has_a_report_too(data: StudyData) -> None:
     empty = replace(data, ratings=data.ratings.head(0), sessions=data.sessions.head(0))
-    html = render(quick(empty), AT)
+    html = render_report(quick(empty), AT)
     assert "There are no ratings yet" in html
     assert "nothing is rated on scale" in html
 
@@ -179,11 +179,11 @@ def test_a_study_that_nobody_passed_is_reported_unscreened_and_says_so(data: Stu
     nobody = replace(data, ratings=data.ratings.assign(accepted=False))
     results = quick(nobody)
     assert not results.scales[0].screened
-    assert "Until then the numbers are of all sessions" in render(results, AT)
+    assert "Until then the numbers are of all sessions" in render_report(results, AT)
 
 
 def test_the_export_holds_every_rating_and_nothing_personal(db: Database, data: StudyData, tmp_path: Path) -> None:
-    done = export(db, "judged", tmp_path / "out", largest_mixed=0)
+    done = export_study(db, "judged", tmp_path / "out", largest_mixed=0)
     names = {path.name for path in done.files}
     tables = {f"{table}.{kind}" for table in ("ratings", "sessions", "stimuli") for kind in ("csv", "parquet")}
     assert names == tables | {"study.json", "results.json", "codebook.md"}
@@ -256,13 +256,13 @@ def test_a_preference_counts_both_orders_and_the_order_itself() -> None:
 
 def test_an_ab_study_is_reported_by_its_preferences(data: StudyData) -> None:
     pairs = {"model-a": ("x", "y"), "model-b": ("y", "x"), "ground-truth": ("x", "y")}
-    html = render(quick(replace(data, pairs=pairs)), AT)
+    html = render_report(quick(replace(data, pairs=pairs)), AT)
     assert "x or y" in html
     assert "Whatever is heard second" in html
 
 
 def test_the_example_report_is_the_one_that_the_code_makes() -> None:
-    made = render(analyse(example_study()), AT, BANNER)
+    made = render_report(analyse_study(example_study()), AT, BANNER)
     kept = EXAMPLE.read_text(encoding="utf-8")
     assert EXAMPLE.stat().st_size < 1_500_000
     assert _words(made) == _words(kept), "run `python -m undertone.studies.analysis.simulation.example`"

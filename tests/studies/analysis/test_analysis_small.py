@@ -19,8 +19,8 @@ from undertone.studies.analysis.export import result_facts, write_export
 from undertone.studies.analysis.mixed import mixed_model
 from undertone.studies.analysis.pairs import compare
 from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
-from undertone.studies.analysis.report import NO_INTERVAL, interval_text, number, p_text, render, report
-from undertone.studies.analysis.results import analyse
+from undertone.studies.analysis.report import NO_INTERVAL, interval_text, number, p_text, render_report, study_report
+from undertone.studies.analysis.results import analyse_study
 from undertone.studies.analysis.simulation.simulate import Design, simulate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,7 +87,7 @@ def test_a_mixed_model_that_does_not_fit_says_so_in_words() -> None:
     found = mixed_model(explained().ratings, "naturalness")
     assert (found.means, found.components, found.converged) == ((), None, False)
     assert "too few, or too alike" in found.note
-    text = words_of(render(analyse(explained()), NOW))
+    text = words_of(render_report(analyse_study(explained()), NOW))
     assert found.note in text
     assert "nan" not in text.lower()
 
@@ -105,16 +105,16 @@ def test_systems_with_one_rating_each_are_not_compared() -> None:
     (pair,) = compare(data.ratings, "naturalness").pairs
     assert (pair.low, pair.p) == (None, None)
     assert pair.note
-    assert pair.note in words_of(render(analyse(data), NOW))
+    assert pair.note in words_of(render_report(analyse_study(data), NOW))
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_no_study_is_so_small_that_nan_is_printed(seed: int) -> None:
-    results = analyse(tiny(seed))
+    results = analyse_study(tiny(seed))
     facts = result_facts(results)
     assert list(not_finite(facts)) == []
     json.dumps(facts, allow_nan=False, default=str)
-    assert not re.search(r"\b(nan|inf|None)\b", words_of(render(results, NOW)), re.IGNORECASE)
+    assert not re.search(r"\b(nan|inf|None)\b", words_of(render_report(results, NOW)), re.IGNORECASE)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), None])
@@ -168,6 +168,6 @@ def test_a_report_that_fails_leaves_the_old_one(db: Any, tmp_path: Path, monkeyp
     path.write_text("the old one")
     monkeypatch.setattr(Path, "write_text", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(OSError, match="No space"):
-        report(db, "judged", path, largest_mixed=0)
+        study_report(db, "judged", path, largest_mixed=0)
     assert path.read_bytes() == b"the old one"
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]

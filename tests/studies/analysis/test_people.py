@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tests.judged_study import DESIGN, PANEL_ID, SECRET_ANSWER, add_judged_study
 from tests.studies.store.test_withdrawal import holders
 from undertone.studies.analysis.errors import AnalysisError
-from undertone.studies.analysis.export import export
+from undertone.studies.analysis.export import export_study
 from undertone.studies.analysis.people import check_code, people_of
 from undertone.studies.analysis.people_files import write_people
 from undertone.studies.design import DesignError
@@ -94,7 +94,7 @@ def test_the_files_hold_people_and_no_word_of_the_ratings(db: Database, tmp_path
     assert {row["section"] for row in answers} == {"about"}
     with db.reading() as transaction:
         ids = [*transaction.scalars(select(Session.id)), *transaction.scalars(select(Participant.id))]
-    ratings = export(db, "judged", tmp_path / "ratings", largest_mixed=0)
+    ratings = export_study(db, "judged", tmp_path / "ratings", largest_mixed=0)
     for path in folder.iterdir():
         text = path.read_text(encoding="utf-8")
         assert not [one for one in ids if one in text]
@@ -124,7 +124,7 @@ def test_a_closed_study_forgets_who_took_part_in_every_file_and_keeps_the_rating
     assert {(own.panel_id, own.code, own.answers) for own in people_of(db, "judged")} == {(None, None, ())}
     with db.reading() as transaction:
         assert len(list(transaction.scalars(select(Rating.id)))) == before
-    assert export(db, "judged", tmp_path / "ratings", largest_mixed=0).ratings == before
+    assert export_study(db, "judged", tmp_path / "ratings", largest_mixed=0).ratings == before
     db.close()
     secrets = (PANEL_ID, CODE, SECRET_ANSWER, "panel-0001")
     assert {word: holders(tmp_path, word) for word in secrets} == {word: [] for word in secrets}

@@ -14,9 +14,9 @@ from tests.studies.design.sounds import RATE_HZ, study_file, write_folders, writ
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.engine import Engine, Sampling
 from undertone.studies.build import render as render_module
-from undertone.studies.build.levels import measure
+from undertone.studies.build.levels import measure_level
 from undertone.studies.build.lifecycle import make_study, set_status
-from undertone.studies.build.media import decode, encode, metadata_blocks, padded_alike
+from undertone.studies.build.media import decode, encode_sound, metadata_blocks, padded_alike
 from undertone.studies.build.pipeline import Built, build_study
 from undertone.studies.build.recordings import slug, sound_files
 from undertone.studies.design import DesignError
@@ -68,7 +68,7 @@ def test_every_clip_has_one_loudness_under_one_true_peak_and_one_length_per_prom
     seconds: dict[str, set[float]] = {}
     for stimulus in made:
         samples = sound(db, places, stimulus)
-        level = measure(samples, RATE_HZ)
+        level = measure_level(samples, RATE_HZ)
         assert level.loudness_lufs == pytest.approx(done.loudness_lufs, abs=0.1)
         assert level.true_peak_dbtp <= -1.0 + 0.05
         assert stimulus.seconds == len(samples) / RATE_HZ
@@ -105,7 +105,7 @@ def test_the_size_of_a_file_says_nothing_about_the_system(db: Database, places: 
 @pytest.mark.parametrize("more", [0, 1, 3, 4, 5, 2**24 - 1, 2**24, 2**24 + 2, 2**24 + 3, 2**24 + 4, 2**25 + 9])
 def test_padding_fills_up_to_any_size_and_changes_no_sample(more: int) -> None:
     rng = np.random.default_rng(0)
-    short, long = (encode(0.1 * rng.standard_normal(size), RATE_HZ, "flac") for size in (8000, 9000))
+    short, long = (encode_sound(0.1 * rng.standard_normal(size), RATE_HZ, "flac") for size in (8000, 9000))
     wanted = short + bytes(len(long) - len(short) + more)  # only its size and its first bytes count
     padded = padded_alike([short, wanted])[0]
     assert len(padded) == len(wanted) + 4
@@ -255,7 +255,7 @@ def test_an_ab_study_presents_every_pair_in_both_orders(db: Database, places: Pl
     assert np.corrcoef(one[:half], other[-half:])[0, 1] > 0.999
     assert np.corrcoef(one[-half:], other[:half])[0, 1] > 0.999
     assert np.abs(one[half : half + round(0.8 * RATE_HZ)]).max() == 0
-    levels = [measure(part, RATE_HZ).loudness_lufs for part in (one[:half], one[-half:])]
+    levels = [measure_level(part, RATE_HZ).loudness_lufs for part in (one[:half], one[-half:])]
     assert levels[0] == pytest.approx(levels[1], abs=0.2)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.rating_study import CLIP_SECONDS
-from undertone.studies.sessions import Answer, Playback, Sessions, Visitor, visitor_of
+from undertone.studies.sessions import Arrival, Playback, Sessions, TrialAnswer, arrival_of
 from undertone.studies.sessions.headphones import right_answer, tone_orders
 from undertone.studies.sessions.views import View
 from undertone.studies.store import Database
@@ -16,9 +16,9 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _nonces = itertools.count()
 
 
-def visitor(external_id: str | None = None, submission: str = "", nonce: str = "", address: str = "") -> Visitor:
+def visitor(external_id: str | None = None, submission: str = "", nonce: str = "", address: str = "") -> Arrival:
     query = {"PROLIFIC_PID": external_id, "SESSION_ID": submission} if external_id else {}
-    return visitor_of(query, "Mozilla/5.0 (X11) Firefox/140.0", nonce, address)
+    return arrival_of(query, "Mozilla/5.0 (X11) Firefox/140.0", nonce, address)
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Rater:
         return playback
 
     def rate(self, scale: str, value: float, playback: Playback, nonce: str = "") -> dict[str, Any]:
-        given = Answer(self.view["trial"]["id"], scale, value, nonce or f"nonce{next(_nonces)}", playback)
+        given = TrialAnswer(self.view["trial"]["id"], scale, value, nonce or f"nonce{next(_nonces)}", playback)
         return self.sessions.rate(self.token, given, self.now)
 
     def rate_clip(self, **values: float) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from undertone.studies.sessions import SessionError, rule_rates
 from undertone.studies.sessions.entry import device_of
 from undertone.studies.sessions.forms import checked_answers, lets_in, shown_questions
 from undertone.studies.sessions.headphones import SECONDS, right_answer, tone_audio, tone_orders, volume_audio
-from undertone.studies.sessions.known_answers import described
-from undertone.studies.sessions.listening import covers, merged, seconds_to_wait
-from undertone.studies.sessions.session_tokens import Tokens, new_resume_code, tidy_resume_code
+from undertone.studies.sessions.known_answers import described_answers
+from undertone.studies.sessions.listening import covers, merge_intervals, seconds_to_wait
+from undertone.studies.sessions.session_tokens import SessionTokens, new_resume_code, tidy_resume_code
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Participant, Session
 
@@ -34,9 +34,9 @@ STRETCHES = st.lists(st.tuples(TIMES, TIMES).map(lambda pair: tuple(sorted(pair)
 def test_stretches_merge_in_any_order_and_never_grow_beyond_the_clip(
     first: list[tuple[float, float]], second: list[tuple[float, float]]
 ) -> None:
-    whole = merged([*first, *second], 10.0)
-    assert whole == merged([*second, *first], 10.0)
-    assert merged(whole, 10.0) == whole
+    whole = merge_intervals([*first, *second], 10.0)
+    assert whole == merge_intervals([*second, *first], 10.0)
+    assert merge_intervals(whole, 10.0) == whole
     assert all(0 <= start < end <= 10 for start, end in whole)
     assert all(a[1] < b[0] for a, b in pairwise(whole))
 
@@ -44,7 +44,7 @@ def test_stretches_merge_in_any_order_and_never_grow_beyond_the_clip(
 @pytest.mark.parametrize("bad", [[(2, 1)], [(float("nan"), 1)], [(0, float("inf"))], [(1,)], [(0, 1)] * 201])
 def test_what_no_player_reports_is_refused(bad: list[tuple[float, ...]]) -> None:
     with pytest.raises(SessionError):
-        merged(bad, 10.0)
+        merge_intervals(bad, 10.0)
 
 
 def test_a_clip_is_heard_when_all_but_its_last_moments_were_played() -> None:
@@ -114,16 +114,16 @@ def test_only_an_accepted_answer_lets_in() -> None:
 
 
 def test_known_answers_are_told_in_the_words_of_the_scale() -> None:
-    assert described(NATURALNESS, 5, 1) == "4 to 5"
-    assert described(NATURALNESS, 2, 0) == "2 (Poor: mostly unnatural speech)"
-    assert described(PREFERENCE, -2, 0) == "-2 (The first is much better)"
+    assert described_answers(NATURALNESS, 5, 1) == "4 to 5"
+    assert described_answers(NATURALNESS, 2, 0) == "2 (Poor: mostly unnatural speech)"
+    assert described_answers(PREFERENCE, -2, 0) == "-2 (The first is much better)"
 
 
 def test_tokens_are_read_back_only_with_the_key() -> None:
-    token = Tokens("key").make("session")
-    assert Tokens("key").read(token) == "session"
+    token = SessionTokens("key").make("session")
+    assert SessionTokens("key").read(token) == "session"
     with pytest.raises(SessionError):
-        Tokens("other").read(token)
+        SessionTokens("other").read(token)
 
 
 def test_codes_are_long_and_forgive_how_they_are_typed() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertone.studies.sessions.plan import Cell, Counts, PlanError, PlannedTrial, PlanRules, plan_session
+from undertone.studies.sessions.plan import Cell, PlanError, PlannedTrial, PlanRules, StimulusCounts, plan_session
 from undertone.studies.sessions.williams import williams_orders
 
 QUICK = settings(max_examples=40, deadline=None)
@@ -30,14 +30,14 @@ class Study:
     def __post_init__(self) -> None:
         self.by_id = {cell.stimulus: cell for cell in self.cells}
 
-    def counts(self) -> Counts:
+    def counts(self) -> StimulusCounts:
         stimuli: Counter[str] = Counter()
         positions: Counter[tuple[str, int]] = Counter()
         for plan in self.accepted + self.live:
             main = [self.by_id[trial.stimulus] for trial in plan if trial.kind == "main"]
             stimuli.update(cell.stimulus for cell in main)
             positions.update((cell.system, place) for place, cell in enumerate(main))
-        return Counts(stimuli, positions)
+        return StimulusCounts(stimuli, positions)
 
     def enter(self, seed: int, **more: object) -> list[PlannedTrial]:
         plan = plan_session(self.cells, self.counts(), self.rules, seed, **more)  # type: ignore[arg-type]
@@ -75,9 +75,9 @@ def test_a_rater_hears_each_prompt_once_and_systems_equally_often(size: tuple[in
 def test_the_same_arguments_give_the_same_plan(size: tuple[int, int, int, int], seed: int) -> None:
     systems, prompts, length, raters = size
     study = Study(cells_of(systems, prompts), PlanRules(length, raters))
-    plans = [plan_session(study.cells, Counts(), study.rules, seed) for _ in range(2)]
+    plans = [plan_session(study.cells, StimulusCounts(), study.rules, seed) for _ in range(2)]
     assert plans[0] == plans[1]
-    assert plan_session(study.cells[::-1], Counts(), study.rules, seed) == plans[0]
+    assert plan_session(study.cells[::-1], StimulusCounts(), study.rules, seed) == plans[0]
 
 
 EVENTS = st.lists(st.tuples(st.sampled_from(["enter", "accept", "reject"]), st.integers(0, 2**31)), max_size=60)
@@ -149,7 +149,7 @@ def test_a_rater_who_comes_again_hears_other_prompts() -> None:
 def test_checks_are_spread_and_never_come_first(length: int, traps: int, golds: int, seed: int) -> None:
     rules = PlanRules(length, 5, traps, golds)
     names = [f"trap{i}" for i in range(4)], [f"gold{i}" for i in range(4)]
-    plan = plan_session(cells_of(4, 20), Counts(), rules, seed, traps=names[0], golds=names[1])
+    plan = plan_session(cells_of(4, 20), StimulusCounts(), rules, seed, traps=names[0], golds=names[1])
     kinds = Counter(trial.kind for trial in plan)
     assert kinds == Counter({"main": length, "trap": traps, "gold": golds})
     assert plan[0].kind == "main"
@@ -161,13 +161,13 @@ def test_checks_are_spread_and_never_come_first(length: int, traps: int, golds: 
 
 def test_too_few_traps_are_refused() -> None:
     with pytest.raises(PlanError, match="2 traps, but the study has 1"):
-        plan_session(cells_of(2, 4), Counts(), PlanRules(4, 2, traps=2), 0, traps=["only"])
+        plan_session(cells_of(2, 4), StimulusCounts(), PlanRules(4, 2, traps=2), 0, traps=["only"])
 
 
 def test_a_prompt_that_a_system_lacks_is_not_planned() -> None:
     cells = [cell for cell in cells_of(2, 4) if cell.stimulus != "s0p0"]
     for seed in range(10):
-        plan = plan_session(cells, Counts(), PlanRules(4, 2), seed)
+        plan = plan_session(cells, StimulusCounts(), PlanRules(4, 2), seed)
         assert len(plan) == 4
         assert {trial.stimulus for trial in plan} <= {cell.stimulus for cell in cells}
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from tests.rating_study import CLIP_SECONDS, CONSENT, FULL_FLOW, HEADPHONES
 from tests.studies.sessions.rater import NOW, Rater
-from undertone.studies.sessions import Answer, Playback, SessionError, Sessions
+from undertone.studies.sessions import Playback, SessionError, Sessions, TrialAnswer
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Event, Rating, Session, Trial
 
@@ -183,7 +183,7 @@ def test_nobody_rates_or_hears_the_clips_of_another(sessions: Sessions, make_stu
     foreign = other.view["trial"]["id"]
     for call in (
         lambda: sessions.sound(mine.token, foreign, mine.now),
-        lambda: sessions.rate(mine.token, Answer(foreign, "naturalness", 3, "n", HEARD), other.now),
+        lambda: sessions.rate(mine.token, TrialAnswer(foreign, "naturalness", 3, "n", HEARD), other.now),
         lambda: sessions.heard(mine.token, foreign, HEARD, mine.now),
         lambda: sessions.finish_trial(mine.token, foreign, mine.now),
     ):
@@ -213,10 +213,10 @@ def test_a_rating_is_written_once_however_often_it_is_sent(
     trial = rater.view["trial"]["id"]
     first_end = sessions.finish_trial(rater.token, trial, rater.now)["view"]
     assert sessions.finish_trial(rater.token, trial, rater.now)["view"] == first_end
-    late = Answer(trial, "naturalness", 4, "new", playback)
+    late = TrialAnswer(trial, "naturalness", 4, "new", playback)
     assert sessions.rate(rater.token, late, rater.now)["saved"] == "new"  # a retry whose acknowledgement was lost
     with refused("wrong_section"):
-        sessions.rate(rater.token, Answer(trial, "naturalness", 5, "newer", playback), rater.now)
+        sessions.rate(rater.token, TrialAnswer(trial, "naturalness", 5, "newer", playback), rater.now)
     assert count(db, Rating) == 2
     with db.reading() as transaction:
         kinds = list(transaction.scalars(select(Event.kind)))

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from tests.rating_study import add_study, design
 from tests.studies.sessions.rater import Rater, visitor
-from undertone.studies.sessions import Answer, SessionError, Sessions
+from undertone.studies.sessions import SessionError, Sessions, TrialAnswer
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Participant, Rating, Session, Trial
 
@@ -59,7 +59,7 @@ def test_the_same_answer_sent_many_times_at_once_is_written_once(service: Sessio
     rater = Rater.begin(service, study)
     rater.answer(agree=True)
     playback = rater.hear()
-    answer = Answer(rater.view["trial"]["id"], "naturalness", 4, "one-nonce", playback)
+    answer = TrialAnswer(rater.view["trial"]["id"], "naturalness", 4, "one-nonce", playback)
     with ThreadPoolExecutor(RATERS) as pool:
         saved = list(pool.map(lambda _: service.rate(rater.token, answer, rater.now), range(RATERS)))
     assert all(acknowledged == saved[0] for acknowledged in saved)

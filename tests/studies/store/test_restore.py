@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from tests.studies.store.samples import Sample, make_rater, make_study, rate
 from undertone.studies.store import Database, StoreError, migrate
-from undertone.studies.store.backup import Schedule, check_file, newest_snapshot, snapshot, snapshots
+from undertone.studies.store.backup import SnapshotSchedule, check_file, newest_snapshot, snapshot, snapshots
 from undertone.studies.store.change_record import key_of
 from undertone.studies.store.columns import Base
 from undertone.studies.store.journal_replay import ship_missing
@@ -226,7 +226,7 @@ def test_snapshots_come_when_something_has_happened_and_the_oldest_go(database: 
     sample = filled(database, ratings=0)
     backups = tmp_path / "backups"
     taken = threading.Semaphore(0)
-    schedule = Schedule(database, backups, every_minutes=0.0005, after=taken.release).start()
+    schedule = SnapshotSchedule(database, backups, every_minutes=0.0005, after=taken.release).start()
     for trial in sample.trials[:3]:
         rate(database, sample, trial, 3)
         assert taken.acquire(timeout=60)
@@ -243,7 +243,7 @@ def test_snapshots_come_when_something_has_happened_and_the_oldest_go(database: 
 
 def test_a_paused_database_displaces_no_snapshot(database: Database, tmp_path: Path) -> None:
     filled(database)
-    schedule = Schedule(database, tmp_path / "backups")
+    schedule = SnapshotSchedule(database, tmp_path / "backups")
     database.pause("the restore failed")
     schedule.stop()
     assert snapshots(tmp_path / "backups") == []

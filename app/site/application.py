@@ -12,18 +12,19 @@ from fastapi import FastAPI
 from gradio.context import Context as OpenBlocks
 from gradio.utils import get_upload_folder
 
+from undertone.app.asgi.error_pages import CanonicalPaths, ErrorPages
 from undertone.app.guard.body_limit import BodyLimit
 from undertone.app.guard.mount import mount_page
 from undertone.app.guard.visitors import Visitors
-from undertone.app.laboratory import Laboratory, TakeOpinions
-from undertone.app.server.addresses import InWords, Slashes
 from undertone.app.shared.events import guard_events
 from undertone.app.shared.share_preview import use_own_preview
+from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.theme import STYLE_PATH, theme
+from undertone.app.site.studies_site import StudiesSite
 from undertone.engine.audio.formats import SUFFIXES
 
 if TYPE_CHECKING:
-    from undertone.app.context import Context
+    from undertone.app.shared.context import Context
 
 FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
 
@@ -32,9 +33,9 @@ class PageContext(Protocol):
     """What every page is given, whichever process serves it."""
 
     @property
-    def laboratory(self) -> Laboratory | None: ...
+    def laboratory(self) -> StudiesSite | None: ...
     @property
-    def take_opinions(self) -> TakeOpinions | None: ...
+    def take_opinions(self) -> TakeFeedback | None: ...
     @property
     def model_name(self) -> str | None: ...
     @property
@@ -59,13 +60,13 @@ class Page:
 def _build_continue(context: "Context") -> None:
     from undertone.app.continue_page import page as continue_page
 
-    continue_page.build(context)
+    continue_page.build_continue_page(context)
 
 
 def _build_prosody(context: "Context") -> None:
     from undertone.app import prosody
 
-    prosody.build(context)
+    prosody.build_prosody_page(context)
 
 
 def _build_results(context: PageContext) -> None:
@@ -74,7 +75,7 @@ def _build_results(context: PageContext) -> None:
     blocks = OpenBlocks.root_block
     assert context.laboratory is not None
     assert isinstance(blocks, gr.Blocks)
-    results_page.build(context.laboratory.desk, blocks)
+    results_page.build_results_page(context.laboratory.desk, blocks)
 
 
 PAGES: tuple[Page, ...] = (Page("/", "Continue", _build_continue), Page("/prosody", "Prosody", _build_prosody))
@@ -125,8 +126,8 @@ def mount_pages(app: FastAPI, context: PageContext, pages: Sequence[Page], navig
             css_paths=STYLE_PATH,
             head=head_html(),
         )
-    app.add_middleware(Slashes, folders=[page.path for page in pages], plain=("/rate", "/sign-in", "/sign-out"))
-    app.add_middleware(InWords)
+    app.add_middleware(CanonicalPaths, folders=[page.path for page in pages], plain=("/rate", "/sign-in", "/sign-out"))
+    app.add_middleware(ErrorPages)
 
 
 def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Blocks:

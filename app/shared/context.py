@@ -4,10 +4,11 @@ import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from undertone.app.handover import Handovers
-from undertone.app.laboratory import Laboratory, TakeOpinions
+from undertone.app.shared.handover import Handovers
 from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
+from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.visitor import Visit, Visitor
+from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import AudioLimits, Engine
 from undertone.engine.tokenizers import unit_names
 
@@ -32,12 +33,12 @@ class Context:
     examples: tuple[Path, ...] = ()
     concurrency: int = 1
     handovers: Handovers = field(default_factory=Handovers)
-    laboratory: Laboratory | None = None
-    opinions: TakeOpinions | None = None
+    laboratory: StudiesSite | None = None
+    opinions: TakeFeedback | None = None
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property
-    def take_opinions(self) -> TakeOpinions | None:
+    def take_opinions(self) -> TakeFeedback | None:
         """Return where opinions of takes go; None where the site has no listening studies."""
         return self.opinions or self.laboratory
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 from fastapi import FastAPI, HTTPException, Request
 
@@ -16,8 +15,9 @@ from undertone.app.auth.hugging_face import add_hugging_face, is_offered
 from undertone.app.auth.sign_in import SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
 from undertone.app.rate import rate_router
-from undertone.app.results.access import Desk
+from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import results_router
+from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.engine.errors import UndertoneError
 from undertone.engine.take_settings import TakeSettings
 from undertone.studies.build.takes import TakeSound, study_from_sounds
@@ -28,29 +28,8 @@ from undertone.studies.store import Database, Places
 STUDY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-class SignInNeededError(UndertoneError):
-    """Somebody who is not signed in as an admin asked for what only an admin may do."""
-
-
-class TakeOpinions(Protocol):
-    """All that the playground may ask of the studies: to keep a quick rating, and to make a draft study of takes."""
-
-    def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:
-        """Keep one quick rating of the take that these settings make. Raises UndertoneError."""
-        ...
-
-    def draft(self, takes: Sequence[TakeSound], name: str, request: Request | None) -> str:
-        """Make a draft study of takes for the admin who sent the request; returns its name.
-
-        Raises:
-            SignInNeededError: nobody is signed in, or somebody who is no admin.
-            UndertoneError: the name or the takes do not make a study.
-        """
-        ...
-
-
 @dataclass(frozen=True)
-class Laboratory:
+class StudiesSite:
     """Shared by all visitors; who may do what is asked at every request.
 
     Attributes:
@@ -66,7 +45,7 @@ class Laboratory:
     folder: Path
 
     @classmethod
-    def on(cls, db: Database, places: Places, folder: Path) -> "Laboratory":
+    def on(cls, db: Database, places: Places, folder: Path) -> "StudiesSite":
         """Return the laboratory on an open database."""
         secret = load_secret(places.data)
         sessions = Sessions(db, places.media, secret, places.backups)
@@ -77,9 +56,9 @@ class Laboratory:
         return self.sessions.db
 
     @cached_property
-    def desk(self) -> Desk:
+    def desk(self) -> ResultsAccess:
         """Return what the Results page works on."""
-        return Desk(self.sign_in, self.places, self.folder)
+        return ResultsAccess(self.sign_in, self.places, self.folder)
 
     def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:
         """Keep one quick rating; see `TakeOpinions`."""

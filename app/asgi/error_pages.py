@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from undertone.app.shared.plain_page import plain_page
+from undertone.app.asgi.plain_page import plain_page
 
 WORDS = {
     400: ("That did not work", "The request could not be understood. Open the page again and try once more."),
@@ -25,7 +25,7 @@ WORDS = {
 }
 
 
-class Slashes:
+class CanonicalPaths:
     """Sends GET requests to the one form of an address: pages with assets end with a slash, all others do not.
 
     Args:
@@ -60,7 +60,7 @@ class Slashes:
         return None
 
 
-class InWords:
+class ErrorPages:
     """Turns the JSON of an error into a page, for a person who has opened an address in a browser."""
 
     def __init__(self, app: ASGIApp) -> None:

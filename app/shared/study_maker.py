@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from undertone.app.context import Context
-from undertone.app.laboratory import SignInNeededError
+from undertone.app.shared.context import Context
+from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note
 from undertone.engine.errors import UndertoneError
