@@ -52,12 +52,12 @@ def decode_mel(
     utterance: Tensor,
     sampling: Sampling,
     noise: NormalNoise,
-    watch: CallProgress = CallProgress(),
+    progress: CallProgress = CallProgress(),
 ) -> Tensor:
     """Normalised mel [B, T, M] of tokens int64 [B, T], latents [B, T, Z] and utterance [B, S], all frames at once.
 
     Raises:
-        Cancelled: the watch said so, before a step of the solver.
+        Cancelled: `progress` said so, before a step of the solver.
     """
     condition = model.decoder_condition(tokens, latents, utterance)
     return model.decoder.sample(
@@ -67,7 +67,7 @@ def decode_mel(
         sampling.solver,
         sampling.steps,
         sampling.eta,
-        before_step=watch.check,
+        before_step=progress.check,
         guidance=sampling.guidance,
     )
 
@@ -83,17 +83,17 @@ class TakeDecoder:
         bundle: shared, read only.
         utterance: [1, S].
         seed: of the take.
-        watch: asked before every step of the solver, which may be minutes from the last one of a long take.
+        progress: asked before every step of the solver, which may be minutes from the last one of a long take.
     """
 
     def __init__(
-        self, bundle: Bundle, utterance: Tensor, sampling: Sampling, seed: int, watch: CallProgress = CallProgress()
+        self, bundle: Bundle, utterance: Tensor, sampling: Sampling, seed: int, progress: CallProgress = CallProgress()
     ) -> None:
         self.bundle = bundle
         self.utterance = utterance
         self.sampling = sampling
         self.seed = seed
-        self.watch = watch
+        self.progress = progress
         self.hop_samples = bundle.config.model.mel.hop_samples
         self._mel: list[Tensor] = []  # natural-log mel blocks [t, M]
         self._mel_frames = 0
@@ -114,7 +114,7 @@ class TakeDecoder:
         Returns:
             the samples that follow those returned before, float32 [samples] on the CPU.
         Raises:
-            Cancelled: the watch said so.
+            Cancelled: `progress` said so.
         """
         pieces = []
         while (end := self._next_end(tokens.shape[0], complete)) is not None:
@@ -144,7 +144,7 @@ class TakeDecoder:
         """Normalised mel [t, M] of tokens [t] and latents [t, Z] from some frame on."""
         noise = FrameNoise(self.seed, first_frame, tokens.shape[0], tokens.device)
         mel = decode_mel(
-            self.bundle.model, tokens[None], latents[None], self.utterance, self.sampling, noise, self.watch
+            self.bundle.model, tokens[None], latents[None], self.utterance, self.sampling, noise, self.progress
         )
         return mel[0]
 

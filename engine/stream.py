@@ -98,7 +98,7 @@ def stream_takes(request: ContinuationRequest, should_stop: Callable[[], bool] |
         return
 
 
-def _chunks(request: ContinuationRequest, watch: CallProgress) -> Iterator[Chunk]:
+def _chunks(request: ContinuationRequest, progress: CallProgress) -> Iterator[Chunk]:
     speech, sampling, device = request.speech, request.sampling, request.device
     seeds = [settings.seed + settings.index for settings in request.settings]
     noise = SeededNoise(seeds, device)
@@ -106,7 +106,9 @@ def _chunks(request: ContinuationRequest, watch: CallProgress) -> Iterator[Chunk
     tokens = speech.tokens.to(device).expand(batch, -1)
     latents = _prompt_latents(request, noise)
     utterance = speech.utterance.to(device)[None]
-    rows = [_Row(TakeDecoder(request.bundle, utterance, sampling, seed, watch), _voice_end(request)) for seed in seeds]
+    rows = [
+        _Row(TakeDecoder(request.bundle, utterance, sampling, seed, progress), _voice_end(request)) for seed in seeds
+    ]
     total = speech.num_frames + request.num_frames
     drafts = generate(
         request.bundle.model, tokens, latents, request.num_frames, sampling, noise, min_frames=request.min_frames
@@ -114,11 +116,11 @@ def _chunks(request: ContinuationRequest, watch: CallProgress) -> Iterator[Chunk
     draft = next(drafts)
     yield _chunk(_feed(rows, draft), draft, total)
     for draft in drafts:
-        watch.check()
+        progress.check()
         new = _feed(rows, draft)
         if any(audio.numel() for audio in new) or draft.num_frames % HEARTBEAT_FRAMES == 0:
             yield _chunk(new, draft, total)
-    watch.check()
+    progress.check()
     new = _feed(rows, draft, complete=True)
     yield _chunk(new, draft, total, tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
 

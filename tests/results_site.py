@@ -49,11 +49,11 @@ def filled_places(folder: Path) -> Places:
 def results_app(db: Database, places: Places) -> FastAPI:
     sign_in = SignIn(db, "a secret of the server")
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    desk = ResultsAccess(sign_in, places, places.data / "downloads")
+    access = ResultsAccess(sign_in, places, places.data / "downloads")
     app.include_router(sign_in_router(sign_in))
-    app.include_router(results_router(desk))
+    app.include_router(results_router(access))
     with gr.Blocks(title="Results", analytics_enabled=False, fill_width=True) as page, gr.Column(elem_id="page"):
-        results_page.build_results_page(desk, page)
+        results_page.build_results_page(access, page)
     for event in page.fns.values():
         event.api_visibility = "private"
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)

@@ -75,10 +75,10 @@ def serve(
         with _listen(host, port) as listener, opened(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-            laboratory = StudiesSite.on(db, places, folder / "results" / "downloads")
+            studies_site = StudiesSite.on(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)
             bounds = ConnectionBounds(is_proxy=lambda address: is_named((address, 0), proxies))
-            asyncio.run(run_front(listener, laboratory, playground, bounds, behind))
+            asyncio.run(run_front(listener, studies_site, playground, bounds, behind))
 
 
 @contextmanager

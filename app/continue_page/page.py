@@ -97,13 +97,13 @@ def build_continue_page(context: Context) -> None:
             step_heading(2, "Let it continue")
             controls = build_controls(context.max_seconds, context.engine.own_guidance)
             run = _build_run_panel()
-    tray = build_take_cards(context)
+    take_cards = build_take_cards(context)
     figure = _build_figure_panel()
     bind_prompt_panel(prompt, visit, context.examples, limits)
     prompt.clip.change(lambda: "", None, run.note, **QUIET)  # what was wrong with the clip before is over
     bind_controls(controls)
-    bind_take_cards(context, tray, visit)
-    _bind_run(context, visit, prompt, controls, run, tray, figure)
+    bind_take_cards(context, take_cards, visit)
+    _bind_run(context, visit, prompt, controls, run, take_cards, figure)
     _bind_figure(context, visit, figure)
     _bind_replay(context, visit, run, prompt, controls)
 
@@ -141,7 +141,7 @@ def _bind_run(
     prompt: PromptPanel,
     controls: Controls,
     panel: RunPanel,
-    tray: TakeCards,
+    take_cards: TakeCards,
     figure: FigurePanel,
 ) -> None:
     """Continue, its progress and its Cancel."""
@@ -163,7 +163,7 @@ def _bind_run(
             return
         path, start, length, values = run.inputs
         visit.ensure_loaded(path)
-        yield from run_updates(context, visit, start, length, values, panel, tray, figure)
+        yield from run_updates(context, visit, start, length, values, panel, take_cards, figure)
 
     def stop(visit: Visit) -> list[Any]:
         going = visit.run is not None
@@ -184,7 +184,7 @@ def _bind_run(
     started.then(
         work,
         visit,
-        [*panel.outputs, *tray.outputs, *figure.outputs],
+        [*panel.outputs, *take_cards.outputs, *figure.outputs],
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=context.concurrency,
         show_progress="hidden",
@@ -200,7 +200,7 @@ def run_updates(
     length: float,
     values: tuple[Any, ...],
     panel: RunPanel,
-    tray: TakeCards,
+    take_cards: TakeCards,
     figure: FigurePanel,
 ) -> Iterator[dict[Any, Any]]:
     """Yield what the page shows while the model works, and at the end; an error changes only the note."""
@@ -223,7 +223,7 @@ def run_updates(
             else:
                 visit.keep(list(progress.takes))
                 yield _named(panel.reports, _report("Drawing the picture", 1.0, broadcast)) | _named(
-                    tray.outputs, show_takes(tray, visit)
+                    take_cards.outputs, show_takes(take_cards, visit)
                 )
                 yield _named(figure.outputs, _show_figure(context, visit)) | _named(
                     panel.outputs, _idle(_done_note(visit), broadcast)

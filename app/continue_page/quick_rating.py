@@ -47,11 +47,11 @@ def bind_quick_rating(context: Context, visit: gr.State, rating: QuickRating, in
     """Bind the rating's buttons; every answer is saved as it is given, marked as casual."""
 
     def save(visit: Visit, value: float, name: str, request: gr.Request) -> str:
-        opinions = context.take_opinions
-        if opinions is None or index >= len(visit.takes):
+        feedback = context.take_feedback
+        if feedback is None or index >= len(visit.takes):
             return Note("warning", "This take is gone. Continue again, then rate.").html()
         try:
-            opinions.rate_quickly(visit.takes[index].settings, name, value, request.session_hash)
+            feedback.rate_quickly(visit.takes[index].settings, name, value, request.session_hash)
         except UndertoneError as error:
             return Note("problem", str(error)).html()
         return Note("good", f"Saved: {SCALES[name].title.lower()} {value:g}. Quick ratings stay out of studies.").html()

@@ -65,7 +65,7 @@ class TakeCards:
 
 def build_take_cards(context: Context) -> TakeCards:
     """Lay the tray out; it stays hidden until there are takes. Opinions are asked where there is a laboratory."""
-    asks = context.take_opinions is not None
+    asks = context.take_feedback is not None
     with gr.Column(elem_id="tray", elem_classes=AWAY) as section:
         step_heading(3, "Listen")
         with gr.Row(elem_classes="take-grid"):
@@ -75,15 +75,15 @@ def build_take_cards(context: Context) -> TakeCards:
     return TakeCards(section, cards, blind, study)
 
 
-def bind_take_cards(context: Context, tray: TakeCards, visit: gr.State) -> None:
+def bind_take_cards(context: Context, take_cards: TakeCards, visit: gr.State) -> None:
     """Bind the blind test and the quick rating; starting any player pauses the live one."""
-    bind_blind_comparison(tray.blind, visit, take_sounds)
-    for index, card in enumerate(tray.cards):
+    bind_blind_comparison(take_cards.blind, visit, take_sounds)
+    for index, card in enumerate(take_cards.cards):
         card.player.play(None, None, None, js=HUSH_JS)
         if card.rating:
             bind_quick_rating(context, visit, card.rating, index)
-    if tray.study:
-        bind_study_maker(context, visit, tray.study)
+    if take_cards.study:
+        bind_study_maker(context, visit, take_cards.study)
 
 
 def take_sounds(visit: Visit) -> list[tuple[str, Path]]:
@@ -91,11 +91,11 @@ def take_sounds(visit: Visit) -> list[tuple[str, Path]]:
     return [(name, take_files(visit, index).heard) for index, name in enumerate(_names(len(visit.takes)))]
 
 
-def show_takes(tray: TakeCards, visit: Visit) -> list[Any]:
+def show_takes(take_cards: TakeCards, visit: Visit) -> list[Any]:
     """Fill the tray from the visit's takes: one update for each of `TakeCards.outputs`."""
     updates: list[Any] = [shown(bool(visit.takes))]
     files = [take_files(visit, index) for index in range(len(visit.takes))]
-    for index, card in enumerate(tray.cards):
+    for index, card in enumerate(take_cards.cards):
         updates += _card_updates(visit.takes, index, files)
         updates += card.rating.cleared() if card.rating else []
     return updates + blind_updates(_names(len(visit.takes)))

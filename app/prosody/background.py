@@ -26,12 +26,12 @@ def reported(run: Run, work: Callable[[CallProgress], Result]) -> Generator[floa
     A generator that is closed stops the work.
     """
     fractions: queue.SimpleQueue[float | _Ended] = queue.SimpleQueue()
-    watch = CallProgress(run.stop.is_set, lambda done, total: fractions.put(done / max(1, total)))
+    progress = CallProgress(run.stop.is_set, lambda done, total: fractions.put(done / max(1, total)))
     results: list[Result] = []
 
     def target() -> None:
         try:
-            results.append(work(watch))
+            results.append(work(progress))
             fractions.put(_Ended())
         except BaseException as error:  # handed to the caller, whatever it is
             fractions.put(_Ended(error))

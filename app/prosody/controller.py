@@ -33,16 +33,16 @@ class PageController:
     context: Context
     visit: gr.State
     status: StatusLine
-    workbench: EditorWidgets
+    editor: EditorWidgets
     range_tool: RangeTool
-    otherwise: DeliveryWidgets
-    keeping: OutputWidgets
+    delivery: DeliveryWidgets
+    output: OutputWidgets
 
     @property
     def outputs(self) -> list[Any]:
         """Return the widgets that a new sound may change."""
-        parts = (self.status, self.workbench, self.range_tool, self.otherwise, self.keeping)
-        return [widget for part in parts for widget in part.outputs]
+        controller = (self.status, self.editor, self.range_tool, self.delivery, self.output)
+        return [widget for part in controller for widget in part.outputs]
 
     def work(
         self,
@@ -82,28 +82,28 @@ class PageController:
         """
 
         def commit(visit: ProsodyVisit, *values: Any) -> Updates:
-            return self.commit(visit, lambda bench: change(visit, *values)(bench))
+            return self.commit(visit, lambda editing: change(visit, *values)(editing))
 
         self.work(event(commit, [self.visit, *(inputs or [])], self.outputs, **EVERY), "render", self.render)
 
     def commit(self, visit: ProsodyVisit, change: Change) -> Updates:
         """Take a new arrangement into the history and begin a run for it."""
         with visit.lock:
-            bench = visit.bench
-            if bench is None:
+            editing = visit.editing
+            if editing is None:
                 return self.idle(visit, NO_BENCH)
             try:
-                bench.history.push(change(bench))
+                editing.history.push(change(editing))
             except UndertoneError as error:
                 return self.refused(visit, error)
-            visit.start("render", bench.now)
+            visit.start("render", editing.now)
             return self.status.busy("Waiting for the model") | self.controls(visit)
 
     def controls(self, visit: ProsodyVisit) -> Updates:
         """Return where everything stands that can be moved."""
-        if visit.bench is None:
+        if visit.editing is None:
             return {}
-        return self.workbench.show_controls(visit, visit.bench) | self.otherwise.show(visit.bench)
+        return self.editor.show_controls(visit, visit.editing) | self.delivery.show(visit.editing)
 
     def idle(self, visit: ProsodyVisit, note: Note | None) -> Updates:
         """Show that nothing is under way; what is said stays said until the next run."""
@@ -125,40 +125,40 @@ class PageController:
                 made; the answer to a press may come after a newer one.
         """
         with visit.lock:
-            bench, updates = visit.bench, self.status.idle(visit.said)
-            if bench is None or not visit.is_shown:
+            editing, updates = visit.editing, self.status.idle(visit.said)
+            if editing is None or not visit.is_shown:
                 return updates
             updates |= self.controls(visit)
-            if whole and visit.heard != bench.shown:
-                updates |= self.workbench.show_sound(visit, bench)
-            if whole and visit.seen != bench.shown:
-                updates |= self.picture(visit, bench)
+            if whole and visit.heard != editing.shown:
+                updates |= self.editor.show_sound(visit, editing)
+            if whole and visit.seen != editing.shown:
+                updates |= self.picture(visit, editing)
             return updates
 
-    def picture(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
+    def picture(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
         """Figure, numbers and files of the sound that is shown."""
-        visit.seen = bench.shown
-        return self.workbench.show_picture(bench, self.context.unit_names) | self.keeping.show(visit, bench)
+        visit.seen = editing.shown
+        return self.editor.show_picture(editing, self.context.unit_names) | self.output.show(visit, editing)
 
     def render(self, visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
         """Sound first, then the picture, the numbers and the files."""
-        bench, wanted = visit.bench, task.arrangement
-        if bench is not None and wanted is not None:
-            yield from self.make(task, bench, wanted, "Speaking")
-            yield from self.show(visit, task, bench, wanted)
+        editing, wanted = visit.editing, task.edit_state
+        if editing is not None and wanted is not None:
+            yield from self.make(task, editing, wanted, "Speaking")
+            yield from self.show(visit, task, editing, wanted)
 
     def catch_up(self, visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
         """Work that took the place of a rendering makes it first, so that it begins from what the page shows."""
-        bench, wanted = visit.bench, task.arrangement
-        if bench is not None and wanted is not None and wanted != bench.shown:
-            yield from self.make(task, bench, wanted, "Speaking")
-            yield from self.show(visit, task, bench, wanted, ends=False)
+        editing, wanted = visit.editing, task.edit_state
+        if editing is not None and wanted is not None and wanted != editing.shown:
+            yield from self.make(task, editing, wanted, "Speaking")
+            yield from self.show(visit, task, editing, wanted, ends=False)
 
     def show(
         self,
         visit: ProsodyVisit,
         task: Task,
-        bench: EditingSession,
+        editing: EditingSession,
         made: EditState,
         note: Note | None = None,
         ends: bool = True,
@@ -173,13 +173,13 @@ class PageController:
         with visit.lock:
             if task.run.stop.is_set():
                 raise Cancelled
-            bench.shown = made
-            sound = self.workbench.show_sound(visit, bench) | self.status.progress("Measuring", 1.0)
+            editing.shown = made
+            sound = self.editor.show_sound(visit, editing) | self.status.progress("Measuring", 1.0)
         yield sound
-        bench.measures(made)
+        editing.measures(made)
         with visit.lock:
             updates = self.done(visit, task, note) if ends else {}
-            updates |= self.picture(visit, bench) | self.controls(visit)
+            updates |= self.picture(visit, editing) | self.controls(visit)
         yield updates
 
     def done(self, visit: ProsodyVisit, task: Task, note: Note | None) -> Updates:
@@ -189,16 +189,16 @@ class PageController:
                 return {}
             visit.finish(task.run)
             said = note or visit.said
-            if task.kind == "draft" or visit.bench is None or visit.bench.now == visit.bench.shown:
+            if task.kind == "draft" or visit.editing is None or visit.editing.now == visit.editing.shown:
                 return self.idle(visit, said)  # a draft is of sliders that are about to be let go
             visit.rest(said)
             return self.settled(visit)
 
     def make(
-        self, task: Task, bench: EditingSession, wanted: EditState, text: str
+        self, task: Task, editing: EditingSession, wanted: EditState, text: str
     ) -> Generator[Updates, None, Rendering]:
         """Yield the progress of a rendering at full quality, and then its sound."""
-        work = reported(task.run, lambda watch: bench.render(self.context.engine, wanted, watch))
+        work = reported(task.run, lambda progress: editing.render(self.context.engine, wanted, progress))
         return (yield from self.progress(work, text))
 
     def progress(self, work: Generator[float, None, Result], text: str) -> Generator[Updates, None, Result]:

@@ -52,9 +52,9 @@ class DeliveryWidgets:
         boxes = [part for draw in self.draws for part in (draw.box, draw.player)]
         return [self.section, self.whose, self.timing, self.voice, *boxes]
 
-    def show(self, bench: EditingSession) -> Updates:
+    def show(self, editing: EditingSession) -> Updates:
         """Show where the choices stand."""
-        now, second = bench.now, bool(bench.others)
+        now, second = editing.now, bool(editing.others)
         choices, value = [("This recording's own", "own")], "own"
         if isinstance(now.latents, RedrawnLatents):
             choices, value = [*choices, (f"Draw {now.latents.index + 1} of the model", "redrawn")], "redrawn"

@@ -75,11 +75,11 @@ class History:
     def now(self) -> EditState:
         return self.states[self.place]
 
-    def push(self, arrangement: EditState) -> bool:
+    def push(self, edit_state: EditState) -> bool:
         """Go on to a new one; what was undone is forgotten. False where nothing has changed."""
-        if arrangement == self.now:
+        if edit_state == self.now:
             return False
-        self.states[self.place + 1 :] = [arrangement]
+        self.states[self.place + 1 :] = [edit_state]
         self.place += 1
         return True
 
@@ -89,13 +89,13 @@ class History:
     def redo(self) -> None:
         self.place = min(len(self.states) - 1, self.place + 1)
 
-    def return_to(self, arrangement: EditState) -> None:
+    def return_to(self, edit_state: EditState) -> None:
         """Show an arrangement that is shown already: the nearest place that has it, else a new one."""
-        places = [place for place, state in enumerate(self.states) if state == arrangement]
+        places = [place for place, state in enumerate(self.states) if state == edit_state]
         if places:
             self.place = min(places, key=lambda place: abs(place - self.place))
         else:
-            self.push(arrangement)
+            self.push(edit_state)
 
     @property
     def can_undo(self) -> bool:

@@ -53,7 +53,7 @@ class EditingSession:
         before: the reconstruction, to which everything is compared.
         others: second recordings, for transfer, morph and voice.
         rendered: sounds at full quality; the newest last.
-        tray: the latents that were drawn last.
+        take_cards: the latents that were drawn last.
         shown: the arrangement that is heard, seen and saved; its rendering is there.
         number: tells the benches of a visitor apart.
     """
@@ -69,7 +69,7 @@ class EditingSession:
     rendered: OrderedDict[EditState, Rendering] = field(default_factory=OrderedDict)
     measured: dict[EditState, Measures] = field(default_factory=dict)
     draws: dict[RedrawnLatents, list[Tensor]] = field(default_factory=dict)
-    tray: RedrawnLatents | None = None
+    take_cards: RedrawnLatents | None = None
     last_draft: Rendering | None = None
     shown: EditState = field(default_factory=EditState)
     number: int = 0
@@ -81,7 +81,7 @@ class EditingSession:
         original: Original,
         sampling: Sampling,
         seed: int,
-        watch: CallProgress = CallProgress(),
+        progress: CallProgress = CallProgress(),
         statistics: LatentStatistics | None = None,
     ) -> "EditingSession":
         """Reconstruct the speech and lay out its cards.
@@ -91,11 +91,13 @@ class EditingSession:
         """
         probe = engine.bundle.probe
         known = statistics or reference_statistics(engine, original.speech)
-        before = resynthesise(engine, original.source, sampling=sampling, seed=seed, statistics=known, watch=watch)
+        before = resynthesise(
+            engine, original.source, sampling=sampling, seed=seed, statistics=known, progress=progress
+        )
         cards = cards_of_clip(clip_evidence(original.speech), known) if probe is None else cards_of_report(probe)
-        bench = cls(original, cards, known, sampling, seed, before)
-        bench._keep(EditState(), before)
-        return bench
+        editing = cls(original, cards, known, sampling, seed, before)
+        editing._keep(EditState(), before)
+        return editing
 
     @property
     def now(self) -> EditState:
@@ -107,43 +109,43 @@ class EditingSession:
         """Return the edited sound; until it has been made, the one that is shown."""
         return self.rendered.get(self.now) or self.rendered[self.shown]
 
-    def render(self, engine: Engine, arrangement: EditState, watch: CallProgress = CallProgress()) -> Rendering:
+    def render(self, engine: Engine, edit_state: EditState, progress: CallProgress = CallProgress()) -> Rendering:
         """Render an arrangement at full quality, taken over where it was made before.
 
         Raises:
-            Cancelled: the watch said so.
+            Cancelled: `progress` said so.
             SettingsError: it does not fit the recording.
         """
-        known = self.rendered.get(arrangement)
+        known = self.rendered.get(edit_state)
         if known is None:
             newest = next(reversed(self.rendered.values()), None)
-            known = self._make(engine, arrangement, self.sampling, newest, watch)
-        self._keep(arrangement, known)
+            known = self._make(engine, edit_state, self.sampling, newest, progress)
+        self._keep(edit_state, known)
         return known
 
-    def draft(self, engine: Engine, arrangement: EditState, watch: CallProgress = CallProgress()) -> Rendering:
+    def draft(self, engine: Engine, edit_state: EditState, progress: CallProgress = CallProgress()) -> Rendering:
         """Render quickly, for listening while a slider moves; full quality where that is there already."""
-        if arrangement in self.rendered:
-            return self.rendered[arrangement]
-        self.last_draft = self._make(engine, arrangement, draft(self.sampling), self.last_draft, watch)
+        if edit_state in self.rendered:
+            return self.rendered[edit_state]
+        self.last_draft = self._make(engine, edit_state, draft(self.sampling), self.last_draft, progress)
         return self.last_draft
 
-    def measures(self, arrangement: EditState) -> Measures:
+    def measures(self, edit_state: EditState) -> Measures:
         """Return the measures of a rendered arrangement, measured once."""
-        if arrangement not in self.measured:
-            self.measured[arrangement] = measure_sound(self.rendered[arrangement].audio)
-        return self.measured[arrangement]
+        if edit_state not in self.measured:
+            self.measured[edit_state] = measure_sound(self.rendered[edit_state].audio)
+        return self.measured[edit_state]
 
-    def other(self, arrangement: EditState) -> Original | None:
+    def other(self, edit_state: EditState) -> Original | None:
         """Return the second recording of an arrangement."""
-        return None if arrangement.other is None else self.others[arrangement.other]
+        return None if edit_state.other is None else self.others[edit_state.other]
 
-    def draw(self, engine: Engine, latents: RedrawnLatents, watch: CallProgress = CallProgress()) -> list[Tensor]:
+    def draw(self, engine: Engine, latents: RedrawnLatents, progress: CallProgress = CallProgress()) -> list[Tensor]:
         """Return all latents that were drawn together, drawn once."""
         key = latents.model_copy(update={"index": 0})
         if key not in self.draws:
             self.draws[key] = redraw_latents(
-                engine, self.original.speech, key.seed, key.latent_temperature, key.num_draws, watch
+                engine, self.original.speech, key.seed, key.latent_temperature, key.num_draws, progress
             )
         return self.draws[key]
 
@@ -154,37 +156,37 @@ class EditingSession:
         return [*sounds, *([] if recording is None else [("the recording", recording)])]
 
     def _make(
-        self, engine: Engine, arrangement: EditState, sampling: Sampling, reuse: Rendering | None, watch: CallProgress
+        self, engine: Engine, edit_state: EditState, sampling: Sampling, reuse: Rendering | None, progress: CallProgress
     ) -> Rendering:
-        other, latents, source = self.other(arrangement), arrangement.latents, self.original.source
-        if arrangement.other_voice and other is None:
+        other, latents, source = self.other(edit_state), edit_state.latents, self.original.source
+        if edit_state.other_voice and other is None:
             raise SettingsError("another voice needs a second recording; choose one first.")
         if isinstance(latents, RedrawnLatents):
             # The frames that `latents=latents` would give, without drawing them again at every move of a slider.
-            drawn = self.draw(engine, latents, watch)[latents.index]
+            drawn = self.draw(engine, latents, progress)[latents.index]
             source = replace(self.original.speech, latents=drawn, latents_logstd=None)
         made = resynthesise(
             engine,
             source,
-            arrangement.edit(self.cards),
-            other.speech.utterance if arrangement.other_voice and other is not None else None,
+            edit_state.edit(self.cards),
+            other.speech.utterance if edit_state.other_voice and other is not None else None,
             sampling,
             self.seed,
             latents=OwnLatents() if isinstance(latents, RedrawnLatents) else latents,
             other=None if other is None else other.source,
             statistics=self.statistics,
             reuse=reuse,
-            watch=watch,
+            progress=progress,
         )
         if not isinstance(latents, RedrawnLatents):
             return made
         described = {"source": self.before.settings.source, "latents": latents}
         return replace(made, settings=made.settings.model_copy(update=described))
 
-    def _keep(self, arrangement: EditState, rendering: Rendering) -> None:
-        self.rendered[arrangement] = rendering
-        self.rendered.move_to_end(arrangement)
+    def _keep(self, edit_state: EditState, rendering: Rendering) -> None:
+        self.rendered[edit_state] = rendering
+        self.rendered.move_to_end(edit_state)
         while len(self.rendered) > KEPT_RENDERINGS:
-            oldest = next(key for key in self.rendered if key not in (EditState(), self.now, self.shown, arrangement))
+            oldest = next(key for key in self.rendered if key not in (EditState(), self.now, self.shown, edit_state))
             del self.rendered[oldest]
             self.measured.pop(oldest, None)

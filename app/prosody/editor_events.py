@@ -23,15 +23,15 @@ from undertone.engine.prosody import Cancelled, MorphedLatents
 SIGMAS = (-2.0, 0.0, 2.0)  # what a card plays side by side
 
 
-def bind_editor(parts: PageController) -> None:
+def bind_editor(controller: PageController) -> None:
     """Sliders, history, range and the cards' three sounds."""
-    _bind_sliders(parts)
-    _bind_history(parts)
-    _bind_range(parts)
-    _bind_audition(parts)
+    _bind_sliders(controller)
+    _bind_history(controller)
+    _bind_range(controller)
+    _bind_audition(controller)
 
 
-def moved(bench: EditingSession, values: Any, morph: Any) -> EditState:
+def moved(editing: EditingSession, values: Any, morph: Any) -> EditState:
     """Return the session's arrangement with the sliders where the browser says they stand.
 
     Raises:
@@ -39,148 +39,156 @@ def moved(bench: EditingSession, values: Any, morph: Any) -> EditState:
     """
     if not isinstance(values, dict):
         raise SettingsError("the sliders say nothing; load the page again.")
-    arrangement = bench.now.with_moves(read_moves(values, bench.cards), bench.cards)
-    if isinstance(arrangement.latents, MorphedLatents) and isinstance(morph, int | float):
+    edit_state = editing.now.with_moves(read_moves(values, editing.cards), editing.cards)
+    if isinstance(edit_state.latents, MorphedLatents) and isinstance(morph, int | float):
         amount = min(1.0, max(0.0, float(morph)))
-        arrangement = replace(arrangement, latents=arrangement.latents.model_copy(update={"amount": amount}))
-    return arrangement
+        edit_state = replace(edit_state, latents=edit_state.latents.model_copy(update={"amount": amount}))
+    return edit_state
 
 
-def _bind_sliders(parts: PageController) -> None:
-    view, status = parts.workbench, parts.status
+def _bind_sliders(controller: PageController) -> None:
+    view, status = controller.editor, controller.status
 
     def try_out(visit: ProsodyVisit, event: gr.EventData) -> Updates:
         with visit.lock:
-            if visit.bench is None or not is_newest(visit, event):
+            if visit.editing is None or not is_newest(visit, event):
                 return NOTHING
             try:
-                wanted = moved(visit.bench, event.values, event.morph)
+                wanted = moved(visit.editing, event.values, event.morph)
             except UndertoneError as error:
-                return parts.refused(visit, error)
+                return controller.refused(visit, error)
             visit.start("draft", wanted, token=int(event.token))
             return status.busy("Draft")
 
     def draft(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
-        bench = visit.bench
-        if bench is None or task.arrangement is None:
+        editing = visit.editing
+        if editing is None or task.edit_state is None:
             return
-        wanted, engine = task.arrangement, parts.context.engine
-        rendering = yield from parts.progress(
-            reported(task.run, lambda watch: bench.draft(engine, wanted, watch)), "Draft"
+        wanted, engine = task.edit_state, controller.context.engine
+        rendering = yield from controller.progress(
+            reported(task.run, lambda progress: editing.draft(engine, wanted, progress)), "Draft"
         )
         with visit.lock:
             if task.run.stop.is_set():
                 raise Cancelled
-            updates = view.show_draft(visit, task.token, rendering) | parts.done(visit, task, None)
+            updates = view.show_draft(visit, task.token, rendering) | controller.done(visit, task, None)
         yield updates
 
     def settle(visit: ProsodyVisit, event: gr.EventData) -> Updates:
         with visit.lock:
             if not is_newest(visit, event):
-                return parts.controls(visit) or NOTHING
-            return parts.commit(visit, lambda bench: moved(bench, event.values, event.morph))
+                return controller.controls(visit) or NOTHING
+            return controller.commit(visit, lambda editing: moved(editing, event.values, event.morph))
 
     desk = view.desk
-    parts.work(desk.input(try_out, parts.visit, parts.outputs, **EVERY), "draft", draft, outputs=[view.draft])
-    parts.work(desk.release(settle, parts.visit, parts.outputs, **EVERY), "render", parts.render)
+    controller.work(
+        desk.input(try_out, controller.visit, controller.outputs, **EVERY), "draft", draft, outputs=[view.draft]
+    )
+    controller.work(desk.release(settle, controller.visit, controller.outputs, **EVERY), "render", controller.render)
 
 
 def is_newest(visit: ProsodyVisit, event: gr.EventData) -> bool:
     """Return whether a step of the sliders is this session's and the newest; it is the newest then."""
     try:
-        number, sequence = int(event.bench), int(event.sequence)
+        number, sequence = int(event.editing), int(event.sequence)
     except (AttributeError, TypeError, ValueError, OverflowError):
         return False
-    if visit.bench is None or number != visit.bench.number or not visit.sequence < sequence < 2**53:
+    if visit.editing is None or number != visit.editing.number or not visit.sequence < sequence < 2**53:
         return False
     visit.sequence = sequence
     return True
 
 
-def _bind_history(parts: PageController) -> None:
+def _bind_history(controller: PageController) -> None:
     def back(visit: ProsodyVisit) -> Change:
-        def change(bench: EditingSession) -> EditState:
-            bench.history.undo()
-            return bench.now
+        def change(editing: EditingSession) -> EditState:
+            editing.history.undo()
+            return editing.now
 
         return change
 
     def forth(visit: ProsodyVisit) -> Change:
-        def change(bench: EditingSession) -> EditState:
-            bench.history.redo()
-            return bench.now
+        def change(editing: EditingSession) -> EditState:
+            editing.history.redo()
+            return editing.now
 
         return change
 
-    parts.render_after(parts.workbench.undo.click, back)
-    parts.render_after(parts.workbench.redo.click, forth)
+    controller.render_after(controller.editor.undo.click, back)
+    controller.render_after(controller.editor.redo.click, forth)
 
     def remove(visit: ProsodyVisit, event: gr.EventData) -> Updates:
-        def change(bench: EditingSession) -> EditState:
-            texts = [stroke_text(stroke, bench.cards) for stroke in bench.now.strokes]
+        def change(editing: EditingSession) -> EditState:
+            texts = [stroke_text(stroke, editing.cards) for stroke in editing.now.strokes]
             found = [index for index, text in enumerate(texts) if text == event.label]
-            return bench.now.without_stroke(found[-1]) if found else bench.now  # else it has been removed already
+            return editing.now.without_stroke(found[-1]) if found else editing.now  # else it has been removed already
 
-        return parts.commit(visit, change)
+        return controller.commit(visit, change)
 
-    parts.work(parts.workbench.desk.delete(remove, parts.visit, parts.outputs, **EVERY), "render", parts.render)
+    controller.work(
+        controller.editor.desk.delete(remove, controller.visit, controller.outputs, **EVERY),
+        "render",
+        controller.render,
+    )
 
 
-def _bind_range(parts: PageController) -> None:
-    tool = parts.range_tool
+def _bind_range(controller: PageController) -> None:
+    tool = controller.range_tool
 
     def draw(visit: ProsodyVisit, *values: Any) -> Change:
-        return lambda bench: bench.now.with_stroke(stroke(bench, *values))
+        return lambda editing: editing.now.with_stroke(stroke(editing, *values))
 
     def chosen(event: gr.EventData) -> list[Any]:
         return [gr.skip() if event.card is None else event.card, event.start, event.end]
 
-    parts.render_after(tool.apply.click, draw, tool.inputs)
+    controller.render_after(tool.apply.click, draw, tool.inputs)
     tool.kind.change(show_amount, tool.kind, tool.amount, **QUIET)
-    parts.workbench.range.select(chosen, None, tool.outputs, **QUIET)
+    controller.editor.range.select(chosen, None, tool.outputs, **QUIET)
     gr.on([tool.start.change, tool.end.change], None, [tool.start, tool.end], None, js=TYPED_JS)
 
 
-def _bind_audition(parts: PageController) -> None:
-    status, view = parts.status, parts.workbench
+def _bind_audition(controller: PageController) -> None:
+    status, view = controller.status, controller.editor
 
     def begin(visit: ProsodyVisit, event: gr.EventData) -> Updates:
         with visit.lock:
-            if visit.bench is None:
+            if visit.editing is None:
                 return NOTHING
-            visit.start("audition", visit.bench.now, token=int(event.token), card=str(event.audition))
+            visit.start("audition", visit.editing.now, token=int(event.token), card=str(event.audition))
             return status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
-        bench = visit.bench
-        if bench is None or task.arrangement is None:
+        editing = visit.editing
+        if editing is None or task.edit_state is None:
             return
-        card = find_card(bench, task.card)
+        card = find_card(editing, task.card)
         clips, measured = [], []
         for sigma in SIGMAS:
-            wanted = _at(bench, task.arrangement, card, sigma)
-            rendering = yield from parts.make(task, bench, wanted, f"Making {card.title} at {sigma:+g} σ")
+            wanted = _at(editing, task.edit_state, card, sigma)
+            rendering = yield from controller.make(task, editing, wanted, f"Making {card.title} at {sigma:+g} σ")
             clips.append(samples_text(rendering.audio))
-            measured.append(bench.measures(wanted))
+            measured.append(editing.measures(wanted))
         played = {"token": task.token, "card": task.card, "clips": clips, "effect": own_effect(card.expected, measured)}
-        yield parts.done(visit, task, None) | {view.audition: played}
+        yield controller.done(visit, task, None) | {view.audition: played}
 
-    parts.work(view.desk.select(begin, parts.visit, status.outputs, **EVERY), "audition", work, outputs=[view.audition])
+    controller.work(
+        view.desk.select(begin, controller.visit, status.outputs, **EVERY), "audition", work, outputs=[view.audition]
+    )
 
 
-def find_card(bench: EditingSession, card_id: str) -> Card:
+def find_card(editing: EditingSession, card_id: str) -> Card:
     """Return the card that a browser speaks of.
 
     Raises:
         SettingsError: there is none.
     """
-    card = next((card for card in bench.cards if card.id == card_id), None)
+    card = next((card for card in editing.cards if card.id == card_id), None)
     if card is None:
         raise SettingsError("there is no such card; load the page again.")
     return card
 
 
-def _at(bench: EditingSession, arrangement: EditState, card: Card, sigma: float) -> EditState:
+def _at(editing: EditingSession, edit_state: EditState, card: Card, sigma: float) -> EditState:
     """Return the arrangement with one card's shift elsewhere and everything else as it is."""
-    moves = {**dict(arrangement.moves), card.id: replace(arrangement.move(card), shift=sigma)}
-    return arrangement.with_moves(moves, bench.cards)
+    moves = {**dict(edit_state.moves), card.id: replace(edit_state.move(card), shift=sigma)}
+    return edit_state.with_moves(moves, editing.cards)

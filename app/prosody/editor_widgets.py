@@ -93,31 +93,31 @@ class EditorWidgets:
         """Return the widgets that show where the sliders stand."""
         return [self.undo, self.redo, self.desk]
 
-    def show_source(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
+    def show_source(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
         """Show a new recording."""
-        recording = bench.original.recording
+        recording = editing.original.recording
         sounds = {
             "serial": visit.next_serial(),
             "recording": None if recording is None else samples_text(recording),
-            "before": samples_text(bench.before.audio),
+            "before": samples_text(editing.before.audio),
         }
         visit.is_shown, visit.heard = True, None
         return {self.section: shown(True), self.source: sounds}
 
-    def show_controls(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
+    def show_controls(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
         """Show where the sliders stand; the browser keeps what has been moved there since."""
-        history = bench.history
+        history = editing.history
         return {
-            self.desk: cards_value(bench, visit.next_serial(), visit.sequence, not visit.under_way),
+            self.desk: cards_value(editing, visit.next_serial(), visit.sequence, not visit.under_way),
             # Their words too: Gradio drops them where the button was never shown before its first update.
             self.undo: gr.update(value="Undo", interactive=history.can_undo),
             self.redo: gr.update(value="Redo", interactive=history.can_redo),
         }
 
-    def show_sound(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
+    def show_sound(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
         """Show what can be heard."""
-        visit.heard = bench.shown
-        samples = samples_text(bench.rendered[bench.shown].audio)
+        visit.heard = editing.shown
+        samples = samples_text(editing.rendered[editing.shown].audio)
         return {self.edited: {"serial": visit.next_serial(), "after": samples}}
 
     def show_draft(self, visit: ProsodyVisit, token: int, rendering: Rendering) -> Updates:
@@ -126,15 +126,15 @@ class EditorWidgets:
         samples = samples_text(rendering.audio)
         return {self.draft: {"serial": visit.next_serial(), "token": token, "samples": samples}}
 
-    def show_picture(self, bench: EditingSession, unit_names: Sequence[str]) -> Updates:
+    def show_picture(self, editing: EditingSession, unit_names: Sequence[str]) -> Updates:
         """Show what can be seen and read; measures both sounds where that has not been done."""
-        before, after = bench.measures(EditState()), bench.measures(bench.shown)
+        before, after = editing.measures(EditState()), editing.measures(editing.shown)
         shown = [
-            (card.dimension, card.id, card.title) for card in sorted_cards(bench.cards) if card.dimension is not None
+            (card.dimension, card.id, card.title) for card in sorted_cards(editing.cards) if card.dimension is not None
         ]
-        sides = _side(bench.before, before), _side(bench.rendered[bench.shown], after)
+        sides = _side(editing.before, before), _side(editing.rendered[editing.shown], after)
         figure, axes = overlay_figure(*sides, shown, unit_names)
-        known = {card.id for card in bench.cards}
+        known = {card.id for card in editing.cards}
         return {
             self.plot: PlotData(type="plotly", plot=figure_json(figure)),
             self.range: {"axes": {axis: card for axis, card in axes.items() if card in known}},
@@ -164,7 +164,7 @@ def build_editor() -> EditorWidgets:
     )
 
 
-def cards_value(bench: EditingSession, revision: int, sequence: int = 0, idle: bool = True) -> dict[str, Any]:
+def cards_value(editing: EditingSession, revision: int, sequence: int = 0, idle: bool = True) -> dict[str, Any]:
     """Return what the cards show.
 
     Args:
@@ -172,16 +172,16 @@ def cards_value(bench: EditingSession, revision: int, sequence: int = 0, idle: b
         sequence: of the browser's newest step that is in it.
         idle: whether nothing is under way.
     """
-    now = bench.now
+    now = editing.now
     return {
         "revision": revision,
-        "bench": bench.number,
+        "bench": editing.number,
         "sequence": sequence,
         "idle": idle,
         "arrangement": str(hash(now)),
-        "cards": [_card_value(card) for card in sorted_cards(bench.cards)],
-        "values": {card.id: _values(now.move(card)) for card in bench.cards},
-        "strokes": [stroke_text(stroke, bench.cards) for stroke in now.strokes],
+        "cards": [_card_value(card) for card in sorted_cards(editing.cards)],
+        "values": {card.id: _values(now.move(card)) for card in editing.cards},
+        "strokes": [stroke_text(stroke, editing.cards) for stroke in now.strokes],
         "morph": now.morph,
     }
 

@@ -14,52 +14,52 @@ from undertone.app.shared.widgets import EVERY, Note
 from undertone.engine.prosody import CallProgress, EditedTake, continue_from_edited
 
 
-def bind_output(parts: PageController) -> None:
+def bind_output(controller: PageController) -> None:
     """Bind all widgets of the output step."""
-    keeping = parts.keeping
-    bind_blind_comparison(keeping.blind, parts.visit, version_sounds)
-    keeping.player.play(None, None, None, js=HUSH_JS)
-    if keeping.study is not None:
-        bind_study_maker(parts.context, parts.visit, keeping.study)
+    output = controller.output
+    bind_blind_comparison(output.blind, controller.visit, version_sounds)
+    output.player.play(None, None, None, js=HUSH_JS)
+    if output.study is not None:
+        bind_study_maker(controller.context, controller.visit, output.study)
 
     def begin(visit: ProsodyVisit) -> Updates:
-        if visit.bench is None:
-            return parts.idle(visit, NO_BENCH)
-        visit.start("continue", visit.bench.now)
-        return parts.status.busy("Waiting for the model")
+        if visit.editing is None:
+            return controller.idle(visit, NO_BENCH)
+        visit.start("continue", visit.editing.now)
+        return controller.status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
-        yield from go_on(parts, visit, task, seconds)
+        yield from go_on(controller, visit, task, seconds)
 
-    begun = keeping.go.click(begin, parts.visit, parts.status.outputs, **EVERY)
-    parts.work(begun, "continue", work, [keeping.seconds])
+    begun = output.go.click(begin, controller.visit, controller.status.outputs, **EVERY)
+    controller.work(begun, "continue", work, [output.seconds])
 
 
-def go_on(parts: PageController, visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
+def go_on(controller: PageController, visit: ProsodyVisit, task: Task, seconds: float) -> Iterator[Updates]:
     """Yield a continuation of what the page shows, in the session's sampling and seed."""
-    bench, engine = visit.bench, parts.context.engine
-    if bench is None or task.arrangement is None:
+    editing, engine = visit.editing, controller.context.engine
+    if editing is None or task.edit_state is None:
         return
-    arrangement = task.arrangement
-    other = bench.other(arrangement)
+    edit_state = task.edit_state
+    other = editing.other(edit_state)
 
-    def make(watch: CallProgress) -> EditedTake:
+    def make(progress: CallProgress) -> EditedTake:
         return continue_from_edited(
             engine,
-            bench.original.source,
-            arrangement.edit(bench.cards),
+            editing.original.source,
+            edit_state.edit(editing.cards),
             seconds,
-            bench.sampling,
-            bench.seed,
-            utterance=other.speech.utterance if arrangement.other_voice and other is not None else None,
-            latents=arrangement.latents,
+            editing.sampling,
+            editing.seed,
+            utterance=other.speech.utterance if edit_state.other_voice and other is not None else None,
+            latents=edit_state.latents,
             other=None if other is None else other.source,
-            statistics=bench.statistics,
-            watch=watch,
+            statistics=editing.statistics,
+            progress=progress,
         )
 
-    take = yield from parts.progress(reported(task.run, make), "Going on")
+    take = yield from controller.progress(reported(task.run, make), "Going on")
     visit.keep(take)
     made = len(take.continuation_audio) / engine.sample_rate_hz
     note = Note("good", f"{made:.1f} s follow the edited speech.", link=("Listen below", "#continued"))
-    yield parts.keeping.show_continued(visit) | parts.done(visit, task, note)
+    yield controller.output.show_continued(visit) | controller.done(visit, task, note)

@@ -41,10 +41,10 @@ class OutputWidgets:
         take = [self.continued, self.player, self.continued_wav, self.continued_settings, self.study_box]
         return [self.section, self.wav, self.settings, *self.blind.outputs, *take]
 
-    def show(self, visit: ProsodyVisit, bench: EditingSession) -> Updates:
+    def show(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
         """Show the files of what can be heard now."""
-        wav, settings = saved(visit, bench.rendered[bench.shown])
-        names = [name for name, _ in bench.named_sounds()]
+        wav, settings = saved(visit, editing.rendered[editing.shown])
+        names = [name for name, _ in editing.named_sounds()]
         return {
             self.section: shown(True, "card"),
             self.wav: gr.update(value=str(wav)),
@@ -69,9 +69,9 @@ class OutputWidgets:
 
 def version_sounds(visit: ProsodyVisit) -> Sequence[tuple[str, Path]]:
     """Return what can be compared blind."""
-    if visit.bench is None:
+    if visit.editing is None:
         return []
-    return [(name, heard(visit, audio)) for name, audio in visit.bench.named_sounds()]
+    return [(name, heard(visit, audio)) for name, audio in visit.editing.named_sounds()]
 
 
 def build_output(context: Context) -> OutputWidgets:
@@ -104,7 +104,7 @@ def build_output(context: Context) -> OutputWidgets:
                         "Save the settings", size="sm", elem_id="continued-json", min_width=140
                     )
             with gr.Column(visible=False, elem_id="study-box") as study_box:
-                study = build_study_maker() if context.take_opinions is not None else None
+                study = build_study_maker() if context.take_feedback is not None else None
     return OutputWidgets(
         section, wav, settings, blind, seconds, go, continued, player, take_wav, take_json, study_box, study
     )

@@ -19,14 +19,14 @@ from undertone.app.shared.context import Context
 
 def build_prosody_page(context: Context) -> None:
     """Build everything below the page's header, inside an open Blocks."""
-    source, parts = lay_out(context)
-    bind_cancel(parts)
-    bind_source_step(source, parts)
-    bind_editor(parts)
-    bind_delivery(parts)
-    bind_output(parts)
+    source, controller = lay_out(context)
+    bind_cancel(controller)
+    bind_source_step(source, controller)
+    bind_editor(controller)
+    bind_delivery(controller)
+    bind_output(controller)
     if GradioContext.root_block is not None:
-        bind_arrival(parts, GradioContext.root_block)
+        bind_arrival(controller, GradioContext.root_block)
 
 
 def lay_out(context: Context) -> tuple[SourceStep, PageController]:
@@ -39,7 +39,7 @@ def lay_out(context: Context) -> tuple[SourceStep, PageController]:
     )
     with gr.Column(elem_classes="card", elem_id="source-step"):
         source = build_source_step(context)
-    workbench = build_editor()
-    otherwise = build_delivery(context)
-    keeping = build_output(context)
-    return source, PageController(context, visit, build_status(), workbench, workbench.range_tool, otherwise, keeping)
+    editor = build_editor()
+    delivery = build_delivery(context)
+    output = build_output(context)
+    return source, PageController(context, visit, build_status(), editor, editor.range_tool, delivery, output)

@@ -42,9 +42,9 @@ class RangeTool:
         """Return the widgets that `stroke` reads."""
         return [self.target, self.start, self.end, self.kind, self.amount]
 
-    def show(self, bench: EditingSession) -> Updates:
+    def show(self, editing: EditingSession) -> Updates:
         """Show a new recording: its cards, and no range."""
-        choices = [(card.title, card.id) for card in sorted_cards(bench.cards)]
+        choices = [(card.title, card.id) for card in sorted_cards(editing.cards)]
         return {self.target: gr.update(choices=choices, value=choices[0][1]), self.start: None, self.end: None}
 
 
@@ -75,21 +75,21 @@ def show_amount(kind: str) -> Any:
 
 
 def stroke(
-    bench: EditingSession, target: str, start: float | None, end: float | None, kind: str, amount: float
+    editing: EditingSession, target: str, start: float | None, end: float | None, kind: str, amount: float
 ) -> Edit:
     """Return the edit that the tool describes.
 
     Raises:
         SettingsError: no range, no track, or a number out of its range.
     """
-    card: Card | None = next((card for card in bench.cards if card.id == target), None)
+    card: Card | None = next((card for card in editing.cards if card.id == target), None)
     if card is None:
         raise NotYetError("choose what to change in the range first.")
     if end is None or end <= (start or 0.0):
         raise NotYetError("choose a time range first: drag over the figure, or type From and To.")
     if kind not in KINDS:
         raise SettingsError(f"{kind!r} is nothing that can be done to a curve; expected one of {', '.join(KINDS)}.")
-    seconds = bench.after.speech.seconds
+    seconds = editing.after.speech.seconds
     if (start or 0.0) >= seconds:
         raise SettingsError(f"the range begins at {start:g} s, but the sound has {seconds:.2f} s.")
     moves = {"shift": Move(shift=amount), "scale": Move(scale=amount), "smooth": Move(smoothing_seconds=amount)}

@@ -48,27 +48,25 @@ def saved_note(saved: ProsodySettings, engine: Engine) -> Note:
     return Note("good", text)
 
 
-def applied(bench: EditingSession, saved: ProsodySettings) -> Note | None:
+def applied(editing: EditingSession, saved: ProsodySettings) -> Note | None:
     """Lay saved settings out on the bench; None where that was done, else what is missing."""
-    if bench.before.settings.source.frames_sha256 != saved.source.frames_sha256:
+    if editing.before.settings.source.frames_sha256 != saved.source.frames_sha256:
         start, length = prosody_cut(saved)
         return Note(
             "warning",
             "This is not the recording, or not the part of it, that the saved settings belong to: "
             f"{length:.1f} s from {start:.1f} s on. Choose it and press Analyse again.",
         )
-    if (bench.sampling, bench.seed, bench.statistics) != (saved.sampling, saved.seed, saved.statistics):
+    if (editing.sampling, editing.seed, editing.statistics) != (saved.sampling, saved.seed, saved.statistics):
         return Note("warning", "The saved settings have another seed, quality or reference. Press Analyse again.")
-    other = _second(bench, saved)
+    other = _second(editing, saved)
     if other is None and (saved.other is not None or saved.utterance is not None):
         return Note(
             "warning", "The saved settings need their second recording too. Choose it in step 3 and press Use it."
         )
-    moves, strokes = read_edit(saved.edit, bench.cards)
-    arrangement = EditState(
-        strokes=strokes, latents=saved.latents, other=other, other_voice=saved.utterance is not None
-    )
-    bench.history.push(arrangement.with_moves(moves, bench.cards))
+    moves, strokes = read_edit(saved.edit, editing.cards)
+    edit_state = EditState(strokes=strokes, latents=saved.latents, other=other, other_voice=saved.utterance is not None)
+    editing.history.push(edit_state.with_moves(moves, editing.cards))
     return None
 
 
@@ -92,9 +90,9 @@ def take_again(
     raise Cancelled
 
 
-def _second(bench: EditingSession, saved: ProsodySettings) -> int | None:
+def _second(editing: EditingSession, saved: ProsodySettings) -> int | None:
     """Return the second recording that the settings were made with."""
-    for index, other in enumerate(bench.others):
+    for index, other in enumerate(editing.others):
         if saved.other is not None and other.speech.frames_sha256 != saved.other.frames_sha256:
             continue
         if saved.utterance is not None and not torch.equal(other.speech.utterance, torch.tensor(saved.utterance)):

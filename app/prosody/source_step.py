@@ -67,70 +67,72 @@ def build_source_step(context: Context) -> SourceStep:
     return SourceStep(panel, analyse, seed, steps, saved)
 
 
-def bind_source_step(step: SourceStep, parts: PageController) -> None:
+def bind_source_step(step: SourceStep, controller: PageController) -> None:
     """Analyse, and settings that are loaded."""
-    context, panel = parts.context, step.panel
-    bind_prompt_panel(panel, parts.visit, context.examples, context.limits, SOURCE)
+    context, panel = controller.context, step.panel
+    bind_prompt_panel(panel, controller.visit, context.examples, context.limits, SOURCE)
 
     def begin(visit: ProsodyVisit, request: gr.Request) -> Updates:
         context.remember(request.session_hash, visit)
         visit.handed = None
         visit.start("analyse")
-        return parts.status.busy("Waiting for the model")
+        return controller.status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task, *values: Any) -> Iterator[Updates]:
-        yield from analyse_source(parts, visit, task, *values)
+        yield from analyse_source(controller, visit, task, *values)
 
-    started = step.analyse.click(begin, parts.visit, parts.status.outputs, **EVERY)
-    parts.work(started, "analyse", work, [panel.clip, panel.start, panel.length, step.seed, step.steps])
+    started = step.analyse.click(begin, controller.visit, controller.status.outputs, **EVERY)
+    controller.work(started, "analyse", work, [panel.clip, panel.start, panel.length, step.seed, step.steps])
 
     def load(data: bytes | None, visit: ProsodyVisit) -> Updates:
         try:
             saved = read_prosody_settings(data or b"")
         except UndertoneError as error:
-            return parts.refused(visit, error)
+            return controller.refused(visit, error)
         with visit.lock:
             visit.wanted = saved
-            if visit.bench is not None and applied(visit.bench, saved) is None:
+            if visit.editing is not None and applied(visit.editing, saved) is None:
                 visit.wanted = None
-                visit.start("render", visit.bench.now)
-                return parts.status.busy("Waiting for the model") | parts.controls(visit)
+                visit.start("render", visit.editing.now)
+                return controller.status.busy("Waiting for the model") | controller.controls(visit)
         start, length = visit.source.wanted_cut = prosody_cut(saved)
-        return parts.idle(visit, saved_note(saved, context.engine)) | {
+        return controller.idle(visit, saved_note(saved, context.engine)) | {
             panel.start: reaching(start, 10),
             panel.length: reaching(length, LONGEST_SECONDS),
             step.seed: saved.seed,
             step.steps: reaching(saved.sampling.steps, 50),
         }
 
-    outputs = [*parts.outputs, panel.start, panel.length, step.seed, step.steps]
-    parts.work(step.saved.upload(load, [step.saved, parts.visit], outputs, **EVERY), "render", parts.render)
+    outputs = [*controller.outputs, panel.start, panel.length, step.seed, step.steps]
+    controller.work(
+        step.saved.upload(load, [step.saved, controller.visit], outputs, **EVERY), "render", controller.render
+    )
 
 
-def bind_arrival(parts: PageController, page: gr.Blocks) -> None:
+def bind_arrival(controller: PageController, page: gr.Blocks) -> None:
     """Bind the arrival of a visitor with a ticket: that take is loaded."""
 
     def arrive(visit: ProsodyVisit, request: gr.Request) -> Updates:
         ticket = request.query_params.get("take") if request.query_params else None
-        if not ticket or visit.bench is not None:
-            return {parts.status.note: gr.skip()}
-        context = parts.context
+        if not ticket or visit.editing is not None:
+            return {controller.status.note: gr.skip()}
+        context = controller.context
         context.remember(request.session_hash, visit)
         visit.handed = context.handovers.pick_up(str(ticket))
         if visit.handed is None:
             gone = "This take is gone, as its page was left a while ago. Open it again from the Continue page."
-            return parts.idle(visit, Note("problem", gone))
+            return controller.idle(visit, Note("problem", gone))
         visit.start("analyse")
-        return parts.status.busy("Waiting for the model")
+        return controller.status.busy("Waiting for the model")
 
     def work(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
-        yield from analyse_source(parts, visit, task, None, 0.0, 0.0, 0, DEFAULT_STEPS)
+        yield from analyse_source(controller, visit, task, None, 0.0, 0.0, 0, DEFAULT_STEPS)
 
-    parts.work(page.load(arrive, parts.visit, parts.status.outputs, **EVERY), "analyse", work)
+    controller.work(page.load(arrive, controller.visit, controller.status.outputs, **EVERY), "analyse", work)
 
 
 def analyse_source(
-    parts: PageController,
+    controller: PageController,
     visit: ProsodyVisit,
     task: Task,
     path: str | None,
@@ -140,8 +142,8 @@ def analyse_source(
     steps: float,
 ) -> Iterator[Updates]:
     """Put speech on the bench: what was handed over, or the cut clip; with saved settings where some are waiting."""
-    engine = parts.context.engine
-    yield parts.status.progress("Listening")
+    engine = controller.context.engine
+    yield controller.status.progress("Listening")
     wanted, handed = visit.wanted, visit.handed
     sampling, number = _settings(seed, steps)
     if handed is not None:
@@ -149,46 +151,46 @@ def analyse_source(
         sampling, number, wanted = settings.sampling, settings.seed + settings.index, None
     else:
         visit.source.ensure_loaded(path)
-        note = judge_cut(start, length, visit.source, parts.context.limits, SOURCE)
+        note = judge_cut(start, length, visit.source, controller.context.limits, SOURCE)
         clip = visit.source.clip
         if note.tone == "problem" or clip is None:
             missing = Note("warning", "There is no speech yet. Record, upload or choose an example first.")
-            yield parts.done(visit, task, note if note.tone == "problem" else missing)
+            yield controller.done(visit, task, note if note.tone == "problem" else missing)
             return
         if wanted is not None and wanted.source.take is not None:
-            source: Speech | Take = yield from take_again(engine, parts.status, task.run, clip, wanted.source.take)
+            source: Speech | Take = yield from take_again(engine, controller.status, task.run, clip, wanted.source.take)
         else:
             source = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
         original = Original("Your clip", source)
     if wanted is not None:
         sampling, number = wanted.sampling, wanted.seed
 
-    def open_bench(watch: CallProgress) -> EditingSession:
+    def open_bench(progress: CallProgress) -> EditingSession:
         statistics = None if wanted is None else wanted.statistics
-        return EditingSession.open(engine, original, sampling, number, watch, statistics)
+        return EditingSession.open(engine, original, sampling, number, progress, statistics)
 
-    bench = yield from parts.progress(reported(task.run, open_bench), "Saying it again")
+    editing = yield from controller.progress(reported(task.run, open_bench), "Saying it again")
     note = _source_note(original)
     if wanted is not None:
-        problem = applied(bench, wanted)
+        problem = applied(editing, wanted)
         note = problem or Note("good", "These are the saved settings again.")
         if problem is None:
-            yield from parts.make(task, bench, bench.now, "Speaking")
+            yield from controller.make(task, editing, editing.now, "Speaking")
             visit.wanted = None
     with visit.lock:
         if task.run.stop.is_set():
             raise Cancelled
-        visit.put(bench)
-        bench.shown = bench.now
+        visit.put(editing)
+        editing.shown = editing.now
         shown = (
-            parts.workbench.show_source(visit, bench)
-            | parts.controls(visit)
-            | parts.range_tool.show(bench)
-            | parts.otherwise.no_draws()
-            | parts.keeping.show_continued(visit)
+            controller.editor.show_source(visit, editing)
+            | controller.controls(visit)
+            | controller.range_tool.show(editing)
+            | controller.delivery.no_draws()
+            | controller.output.show_continued(visit)
         )
     yield shown
-    yield from parts.show(visit, task, bench, bench.shown, note)
+    yield from controller.show(visit, task, editing, editing.shown, note)
 
 
 def _settings(seed: float | None, steps: float) -> tuple[Sampling, int]:

@@ -25,51 +25,55 @@ FROM_SHOWN: tuple[Kind, ...] = ("audition", "draw", "second", "continue")  # the
 log = logging.getLogger(__name__)
 
 
-def run_task(parts: "PageController", visit: ProsodyVisit, kind: Kind, work: Work, *values: Any) -> Iterator[Updates]:
+def run_task(
+    controller: "PageController", visit: ProsodyVisit, kind: Kind, work: Work, *values: Any
+) -> Iterator[Updates]:
     """Work for the visitor's task, unless it was replaced, cancelled or taken while this waited.
 
     Where nothing is under way then, the page is shown as it is: an answer that came late may have said otherwise.
     """
     task = visit.taken(kind)
     if task is not None and task.run.start():
-        yield from guard_task(parts, visit, task, _whole(parts, visit, task, work(visit, task, *values)))
+        yield from guard_task(controller, visit, task, _whole(controller, visit, task, work(visit, task, *values)))
     elif not visit.under_way:
-        yield parts.settled(visit)
+        yield controller.settled(visit)
 
 
-def _whole(parts: "PageController", visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
+def _whole(controller: "PageController", visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
     if task.kind in FROM_SHOWN:
-        yield from parts.catch_up(visit, task)
+        yield from controller.catch_up(visit, task)
     yield from work
 
 
-def guard_task(parts: "PageController", visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
+def guard_task(
+    controller: "PageController", visit: ProsodyVisit, task: Task, work: Iterator[Updates]
+) -> Iterator[Updates]:
     """Pass on what the work for a task shows; errors become notes, and the task's run ends with it."""
     try:
         yield from work
     except Cancelled:
-        yield from _given_up(parts, visit, task, CANCELLED)
+        yield from _given_up(controller, visit, task, CANCELLED)
     except UndertoneError as error:
-        yield from _given_up(parts, visit, task, Note("problem", str(error)))
+        yield from _given_up(controller, visit, task, Note("problem", str(error)))
     except Exception:
         log.exception("work of the kind %s on the Prosody page failed", task.kind)
-        yield from _given_up(parts, visit, task, FAULT)
+        yield from _given_up(controller, visit, task, FAULT)
     finally:
         visit.finish(task.run)
 
 
-def _given_up(parts: "PageController", visit: ProsodyVisit, task: Task, note: Note) -> Iterator[Updates]:
+def _given_up(controller: "PageController", visit: ProsodyVisit, task: Task, note: Note) -> Iterator[Updates]:
     """Show the page as it was before, unless something newer is on its way, which says so itself."""
     with visit.lock:
         if visit.task is not task:
             return
         visit.finish(task.run)
         visit.rest(note)
-        updates = parts.settled(visit)
+        updates = controller.settled(visit)
     yield updates
 
 
-def bind_cancel(parts: "PageController") -> None:
+def bind_cancel(controller: "PageController") -> None:
     """Cancel stops whatever runs; what can be heard and seen stays, and the cards go back to it."""
 
     def stop(visit: ProsodyVisit) -> Updates:
@@ -77,6 +81,8 @@ def bind_cancel(parts: "PageController") -> None:
             if visit.under_way:
                 visit.cancel()
                 visit.rest(CANCELLED)
-            return parts.settled(visit, whole=False)
+            return controller.settled(visit, whole=False)
 
-    parts.work(parts.status.cancel.click(stop, parts.visit, parts.outputs, **EVERY), "render", parts.render)
+    controller.work(
+        controller.status.cancel.click(stop, controller.visit, controller.outputs, **EVERY), "render", controller.render
+    )

@@ -20,14 +20,14 @@ class Task:
     """What a run is for.
 
     Attributes:
-        arrangement: that is wanted; None: what the bench shows.
+        edit_state: that is wanted; None: what the bench shows.
         token: of the browser's request.
         card: whose three sounds are wanted.
     """
 
     kind: Kind
     run: Run
-    arrangement: EditState | None = None
+    edit_state: EditState | None = None
     token: int = 0
     card: str = ""
 
@@ -50,7 +50,7 @@ class ProsodyVisit(Visitor):
 
     source: ClipHolder = field(default_factory=ClipHolder)
     second: ClipHolder = field(default_factory=ClipHolder)
-    bench: EditingSession | None = None
+    editing: EditingSession | None = None
     task: Task | None = None
     handed: HandedTake | None = None
     wanted: ProsodySettings | None = None
@@ -65,11 +65,11 @@ class ProsodyVisit(Visitor):
     def __post_init__(self) -> None:
         self.lock = threading.RLock()  # no field: Gradio copies the fields of a state's first value
 
-    def start(self, kind: Kind, arrangement: EditState | None = None, token: int = 0, card: str = "") -> None:
+    def start(self, kind: Kind, edit_state: EditState | None = None, token: int = 0, card: str = "") -> None:
         """Begin a run; the one before is told to stop."""
         with self.lock:
             self.said = None
-            self.task = Task(kind, self.begin(), arrangement, token, card)
+            self.task = Task(kind, self.begin(), edit_state, token, card)
 
     def taken(self, kind: Kind) -> Task | None:
         """Return the task, if it is still the one that is wanted."""
@@ -86,18 +86,18 @@ class ProsodyVisit(Visitor):
         """Give the task up: the arrangement goes back to what is heard and seen."""
         with self.lock:
             self.said = note
-            if self.bench is not None:
-                self.bench.history.return_to(self.bench.shown)
+            if self.editing is not None:
+                self.editing.history.return_to(self.editing.shown)
 
     def next_serial(self) -> int:
         """Counts up."""
         self.serial += 1
         return self.serial
 
-    def put(self, bench: EditingSession) -> None:
+    def put(self, editing: EditingSession) -> None:
         """Work on something else."""
-        bench.number = self.next_serial()
-        self.bench, self.takes, self.blind = bench, [], None
+        editing.number = self.next_serial()
+        self.editing, self.takes, self.blind = editing, [], None
         self.is_shown, self.heard, self.seen = False, None, None
 
     def keep(self, take: EditedTake) -> None:
@@ -109,5 +109,5 @@ class ProsodyVisit(Visitor):
         super().close()
         self.source.load(None)
         self.second.load(None)
-        self.bench = self.task = self.handed = self.wanted = self.blind = None
+        self.editing = self.task = self.handed = self.wanted = self.blind = None
         self.takes = []

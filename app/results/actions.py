@@ -18,7 +18,7 @@ PATH_KEYS = ("folder", "audio", "instruction", "bundle")
 Progress = Callable[[int, int, str], None]
 
 
-def save_draft(desk: ResultsAccess, admin: Admin, text: str) -> str:
+def save_draft(access: ResultsAccess, admin: Admin, text: str) -> str:
     """Store a study file that was written on the page; returns what happened.
 
     Raises:
@@ -30,71 +30,71 @@ def save_draft(desk: ResultsAccess, admin: Admin, text: str) -> str:
         raise DesignError(str(error)) from error
     if not isinstance(values, dict):
         raise DesignError("the text is empty or no list of keys. Begin with a template.")
-    sources = sources_folder(desk)
+    sources = sources_folder(access)
     _check_paths(values, sources)
     study = checked(StudyFile, {**values, "folder": str(sources)}, "the study file", DesignError)
-    study_id = make_study(desk.db, study)
-    _log(desk.db, "study.drafted", admin, study_id)
+    study_id = make_study(access.db, study)
+    _log(access.db, "study.drafted", admin, study_id)
     return f"Draft {study.name!r} is saved. Put its sounds under {sources}, then build it."
 
 
-def sources_folder(desk: ResultsAccess) -> Path:
+def sources_folder(access: ResultsAccess) -> Path:
     """Return where studies that are written on the page find their sounds."""
-    folder = desk.places.data / "sources"
+    folder = access.places.data / "sources"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def build_named(desk: ResultsAccess, admin: Admin, name: str, progress: Progress) -> str:
+def build_named(access: ResultsAccess, admin: Admin, name: str, progress: Progress) -> str:
     """Render, level and check every sound of a study."""
     from undertone.studies.build.pipeline import build_study
 
-    made = build_study(desk.db, name, desk.places, progress)
-    _log(desk.db, "study.built", admin, None, study=name)
+    made = build_study(access.db, name, access.places, progress)
+    _log(access.db, "study.built", admin, None, study=name)
     sounds = ", ".join(f"{count} {kind}" for kind, count in sorted(made.stimuli.items()))
     lowered = f" All are {made.lowered_db:.1f} dB lower than asked for." if made.lowered_db else ""
     return f"Built {sounds}: {made.seconds / 60:.1f} min at {made.loudness_lufs:.1f} LUFS.{lowered}"
 
 
-def change_status(desk: ResultsAccess, admin: Admin, name: str, status: Literal["open", "paused", "closed"]) -> str:
+def change_status(access: ResultsAccess, admin: Admin, name: str, status: Literal["open", "paused", "closed"]) -> str:
     """Open, pause or close a study."""
-    set_status(desk.db, name, status, desk.places, actor=admin.name)
+    set_status(access.db, name, status, access.places, actor=admin.name)
     return {
-        "open": f"{name} is open. Raters go to {status_of(desk.db, name).raters_path}.",
+        "open": f"{name} is open. Raters go to {status_of(access.db, name).raters_path}.",
         "paused": f"{name} is paused: nobody new can enter.",
         "closed": f"{name} is closed.",
     }[status]
 
 
-def make_report(desk: ResultsAccess, admin: Admin, name: str) -> Path:
+def make_report(access: ResultsAccess, admin: Admin, name: str) -> Path:
     """Write the report into a folder of its own and return the file; readers may have it too."""
     from undertone.studies.analysis.report import study_report
 
-    path = study_report(desk.db, name, desk.downloads.new_folder())
-    _log(desk.db, "study.reported", admin, None, study=name)
+    path = study_report(access.db, name, access.downloads.new_folder())
+    _log(access.db, "study.reported", admin, None, study=name)
     return path
 
 
-def make_export(desk: ResultsAccess, admin: Admin, name: str) -> Path:
+def make_export(access: ResultsAccess, admin: Admin, name: str) -> Path:
     """Write the export into a folder of its own; returns a zip of it."""
     from undertone.studies.analysis.export import export_study
 
-    folder = desk.downloads.new_folder()
-    done = export_study(desk.db, name, folder / f"{name}-export")
-    _log(desk.db, "study.exported", admin, None, study=name, ratings=done.ratings)
+    folder = access.downloads.new_folder()
+    done = export_study(access.db, name, folder / f"{name}-export")
+    _log(access.db, "study.exported", admin, None, study=name, ratings=done.ratings)
     return Path(shutil.make_archive(str(done.folder), "zip", done.folder))
 
 
-def make_people(desk: ResultsAccess, admin: Admin, name: str) -> Path:
+def make_people(access: ResultsAccess, admin: Admin, name: str) -> Path:
     """Write who took part into a folder of its own and return a zip of it; it is kept apart from the export."""
     from undertone.studies.analysis.people_files import write_people
 
-    folder = write_people(desk.db, name, desk.downloads.new_folder() / f"{name}-people")
-    _log(desk.db, "study.people_exported", admin, None, study=name)
+    folder = write_people(access.db, name, access.downloads.new_folder() / f"{name}-people")
+    _log(access.db, "study.people_exported", admin, None, study=name)
     return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
-def forget_person(desk: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
+def forget_person(access: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
     """Delete panel ids, codes and questionnaires of a closed study; its ratings stay.
 
     Raises:
@@ -105,12 +105,12 @@ def forget_person(desk: ResultsAccess, admin: Admin, name: str, sure: bool) -> s
 
     if not sure:
         raise NotAllowedError("Tick the box first: nobody can be paid by these lists afterwards.")
-    done = forget_people(desk.db, name, desk.places.backups)
-    _log(desk.db, "study.forgot", admin, None, study=name, people=done.people)
+    done = forget_people(access.db, name, access.places.backups)
+    _log(access.db, "study.forgot", admin, None, study=name, people=done.people)
     return f"{done.people} people of {done.sessions} sessions are forgotten, here and in all copies. The ratings stay."
 
 
-def withdraw_rater(desk: ResultsAccess, admin: Admin, name: str, who: str, sure: bool) -> str:
+def withdraw_rater(access: ResultsAccess, admin: Admin, name: str, who: str, sure: bool) -> str:
     """Delete everything that a person gave.
 
     Raises:
@@ -124,21 +124,21 @@ def withdraw_rater(desk: ResultsAccess, admin: Admin, name: str, who: str, sure:
         raise NotAllowedError("Enter the person's panel id, resume code, or id.")
     if not sure:
         raise NotAllowedError("Tick the box first: a withdrawal cannot be undone.")
-    done = take_back(desk.db, find_participant(desk.db, who.strip(), name), desk.places.backups)
-    _log(desk.db, "study.withdrew", admin, None, study=name, ratings=done.ratings)
+    done = take_back(access.db, find_participant(access.db, who.strip(), name), access.places.backups)
+    _log(access.db, "study.withdrew", admin, None, study=name, ratings=done.ratings)
     return f"{done.ratings} ratings of {done.sessions} sessions are deleted, in the database and in its copies."
 
 
-def take_snapshot(desk: ResultsAccess, admin: Admin) -> str:
+def take_snapshot(access: ResultsAccess, admin: Admin) -> str:
     """Copy the whole database into the folder of snapshots."""
     from undertone.studies.store.backup import snapshot
 
-    path = snapshot(desk.db, desk.places.backups)
-    _log(desk.db, "store.snapshot", admin, None, file=path.name)
+    path = snapshot(access.db, access.places.backups)
+    _log(access.db, "store.snapshot", admin, None, file=path.name)
     return f"Snapshot {path.name} is taken and checked."
 
 
-def restore_copy(desk: ResultsAccess, admin: Admin, _: str = "") -> Path:
+def restore_copy(access: ResultsAccess, admin: Admin, _: str = "") -> Path:
     """Restore the newest snapshot and the log after it, as a database file that is checked and whole.
 
     The running database stays as it is; nobody could be signed in to one that is being replaced. A server that is
@@ -151,17 +151,17 @@ def restore_copy(desk: ResultsAccess, admin: Admin, _: str = "") -> Path:
     from undertone.studies.store.backup import newest_snapshot
     from undertone.studies.store.restore import restore
 
-    snapshot = newest_snapshot(desk.places.backups)
+    snapshot = newest_snapshot(access.places.backups)
     if snapshot is None:
         raise StoreError("there is no snapshot yet. Take one first.")
-    path = desk.downloads.new_folder() / "studies.sqlite"
+    path = access.downloads.new_folder() / "studies.sqlite"
     copy = Database(f"sqlite:///{path}")
     try:
-        events = desk.places.events
+        events = access.places.events
         restored = restore(copy, snapshot, events if events.is_dir() else None)
     finally:
         copy.close()
-    _log(desk.db, "store.restored_copy", admin, None, snapshot=snapshot.name, lines=restored.lines)
+    _log(access.db, "store.restored_copy", admin, None, snapshot=snapshot.name, lines=restored.lines)
     return path
 
 

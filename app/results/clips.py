@@ -15,24 +15,24 @@ from undertone.studies.store.tables import Prompt, Stimulus, System
 OTHERS = "Training, traps and checks"
 
 
-def build_clips(desk: ResultsAccess, study: gr.Dropdown) -> None:
+def build_clips(access: ResultsAccess, study: gr.Dropdown) -> None:
     """Lay the tab out and bind it to the chosen study."""
     prompt = gr.Dropdown([], label="Prompt", elem_id="results-prompt")
     heard = gr.HTML("", elem_id="results-clips")
 
     def prompts(name: str | None, request: gr.Request) -> list[object]:
         try:
-            desk.require(request, "reader")
-            names = prompt_names(desk, name)
+            access.require(request, "reader")
+            names = prompt_names(access, name)
             first = names[0] if names else None
-            return [gr.update(choices=names, value=first), clips_html(desk, name, first)]
+            return [gr.update(choices=names, value=first), clips_html(access, name, first)]
         except UndertoneError as error:
             return [gr.skip(), Note("problem", str(error)).html()]
 
     def clips(name: str | None, chosen: str | None, request: gr.Request) -> str:
         try:
-            desk.require(request, "reader")
-            return clips_html(desk, name, chosen)
+            access.require(request, "reader")
+            return clips_html(access, name, chosen)
         except UndertoneError as error:
             return Note("problem", str(error)).html()
 
@@ -40,22 +40,22 @@ def build_clips(desk: ResultsAccess, study: gr.Dropdown) -> None:
     prompt.input(clips, [study, prompt], heard, **QUIET)
 
 
-def prompt_names(desk: ResultsAccess, name: str | None) -> list[str]:
+def prompt_names(access: ResultsAccess, name: str | None) -> list[str]:
     """Return the prompts of a study, and last what belongs to none where there is such."""
     if not name:
         return []
-    with desk.db.reading() as transaction:
+    with access.db.reading() as transaction:
         study = find_study(transaction, name)
         names = list(transaction.scalars(select(Prompt.name).where(Prompt.study_id == study.id).order_by(Prompt.name)))
         query = select(Stimulus.id).where(Stimulus.study_id == study.id, Stimulus.prompt_id.is_(None)).limit(1)
         return [*names, OTHERS] if transaction.scalar(query) else names
 
 
-def clips_html(desk: ResultsAccess, name: str | None, prompt: str | None) -> str:
+def clips_html(access: ResultsAccess, name: str | None, prompt: str | None) -> str:
     """Return a list of players, one for each clip of a prompt."""
     if not name or not prompt:
         return Note("quiet", "There are no clips yet. Build the study's sounds first.").html()
-    with desk.db.reading() as transaction:
+    with access.db.reading() as transaction:
         study = find_study(transaction, name)
         query = (
             select(Stimulus, System.name)

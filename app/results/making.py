@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def made_for(
-    desk: ResultsAccess, button: gr.Button, study: gr.Dropdown | None, note: gr.HTML, make: Make, role: AdminRole
+    access: ResultsAccess, button: gr.Button, study: gr.Dropdown | None, note: gr.HTML, make: Make, role: AdminRole
 ) -> None:
     """Bind a button.
 
@@ -32,12 +32,12 @@ def made_for(
 
     def run(name: str | None, request: gr.Request) -> Iterator[str]:
         try:
-            admin = desk.require(request, role)
+            admin = access.require(request, role)
             if study is not None and not name:
                 raise UndertoneError("Choose a study first.")
             yield Note("quiet", "Making the file. It may take a minute.").html()
-            path = make(desk, admin, name or "")
-            yield ready_html(path, desk.downloads.offer(path, admin, role))
+            path = make(access, admin, name or "")
+            yield ready_html(path, access.downloads.offer(path, admin, role))
         except UndertoneError as error:
             yield Note("problem", str(error)).html()
         except Exception:  # a defect of ours: the person is told, and no note of an earlier file stays

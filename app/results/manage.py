@@ -31,7 +31,7 @@ RESTORE_HINT = (
 )
 
 
-def build_manage(desk: ResultsAccess, study: gr.Dropdown) -> Manage:
+def build_manage(access: ResultsAccess, study: gr.Dropdown) -> Manage:
     """Widgets and bindings."""
     changed = gr.State(0)
     note = gr.HTML("", elem_id="results-done")
@@ -40,19 +40,19 @@ def build_manage(desk: ResultsAccess, study: gr.Dropdown) -> Manage:
     def step(request: gr.Request, count: int, do: Step) -> tuple[str, int]:
         """Take one step as an admin; a reader's is refused here, on the server."""
         try:
-            done = do(desk.require(request, "admin"))
+            done = do(access.require(request, "admin"))
         except UndertoneError as error:
             return Note("problem", str(error)).html(), count
         return Note("good", done).html(), count + 1
 
-    _build_steps(desk, study, after, step)
-    _build_files(desk, study)
-    _build_new(desk, after, step)
-    _build_care(desk, study, after, step)
+    _build_steps(access, study, after, step)
+    _build_files(access, study)
+    _build_new(access, after, step)
+    _build_care(access, study, after, step)
     return Manage(changed)
 
 
-def _build_steps(desk: ResultsAccess, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_steps(access: ResultsAccess, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
     gr.HTML('<h3 class="results-head">The chosen study</h3>')
     with gr.Row(elem_classes="results-actions"):
         build = gr.Button("Build its sounds", elem_id="results-build")
@@ -69,11 +69,11 @@ def _build_steps(desk: ResultsAccess, study: gr.Dropdown, after: list[Any], step
         def show(done: int, total: int, what: str) -> None:
             progress((done, total), desc=what, unit="clips")
 
-        return step(request, count, lambda admin: actions.build_named(desk, admin, chosen_study(name), show))
+        return step(request, count, lambda admin: actions.build_named(access, admin, chosen_study(name), show))
 
     def to(status: Literal["open", "paused", "closed"]) -> Callable[..., Any]:
         def change(name: str | None, count: int, request: gr.Request) -> Any:
-            return step(request, count, lambda admin: actions.change_status(desk, admin, chosen_study(name), status))
+            return step(request, count, lambda admin: actions.change_status(access, admin, chosen_study(name), status))
 
         return change
 
@@ -81,18 +81,18 @@ def _build_steps(desk: ResultsAccess, study: gr.Dropdown, after: list[Any], step
     build.click(built, inputs, after, concurrency_id=MODEL_QUEUE, show_progress_on=after[0])
     opening.click(to("open"), inputs, after, **QUIET)
     pause.click(to("paused"), inputs, after, **QUIET)
-    close.click(_asking(desk), study, [closing, question, after[0]], **QUIET)
+    close.click(_asking(access), study, [closing, question, after[0]], **QUIET)
     really.click(to("closed"), inputs, after, **QUIET).then(lambda: shown(False), None, closing, **QUIET)
     keep.click(lambda: shown(False), None, closing, **QUIET)
     study.change(lambda: shown(False), None, closing, **QUIET)
 
 
-def _asking(desk: ResultsAccess) -> Callable[..., Any]:
+def _asking(access: ResultsAccess) -> Callable[..., Any]:
     """Return the handler that asks before a study is closed, and says what closing does."""
 
     def ask(name: str | None, request: gr.Request) -> Any:
         try:
-            desk.require(request, "admin")
+            access.require(request, "admin")
             text = (
                 f"Close {chosen_study(name)}? Nobody can enter any more; who has begun can finish. "
                 "Opening it again is possible."
@@ -104,15 +104,15 @@ def _asking(desk: ResultsAccess) -> Callable[..., Any]:
     return ask
 
 
-def _build_files(desk: ResultsAccess, study: gr.Dropdown) -> None:
+def _build_files(access: ResultsAccess, study: gr.Dropdown) -> None:
     with gr.Row(elem_classes="results-actions"):
         export = gr.Button("Make the export", elem_id="results-export")
     file = gr.HTML("", elem_id="results-export-file")
-    made_for(desk, export, study, file, actions.make_export, "admin")
+    made_for(access, export, study, file, actions.make_export, "admin")
     study.change(lambda: "", None, file, **QUIET)  # it is of another study
 
 
-def _build_new(desk: ResultsAccess, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_new(access: ResultsAccess, after: list[Any], step: Callable[..., Any]) -> None:
     with gr.Accordion("New study", open=False, elem_id="results-new"):
         template = gr.Dropdown(template_names(), value=None, label="Begin with a template", elem_id="results-template")
         text = gr.Textbox("", lines=16, label="Study file (YAML)", elem_id="results-yaml", max_lines=40)
@@ -120,19 +120,19 @@ def _build_new(desk: ResultsAccess, after: list[Any], step: Callable[..., Any]) 
 
     def begin(name: str | None, request: gr.Request) -> Any:
         try:
-            desk.require(request, "admin")
+            access.require(request, "admin")
             return template_text(name) if name else gr.skip()
         except UndertoneError:
             return gr.skip()
 
     def saved(content: str, count: int, request: gr.Request) -> Any:
-        return step(request, count, lambda admin: actions.save_draft(desk, admin, content))
+        return step(request, count, lambda admin: actions.save_draft(access, admin, content))
 
     template.input(begin, template, text, **QUIET)
     save.click(saved, [text, after[1]], after, **QUIET)
 
 
-def _build_care(desk: ResultsAccess, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_care(access: ResultsAccess, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
     with gr.Accordion("Withdraw a person's data", open=False, elem_id="results-withdraw-panel"):
         who = gr.Textbox("", label="Panel id, resume code, session or participant id", elem_id="results-who")
         sure = gr.Checkbox(False, label="Delete everything that this person gave. It cannot be undone.")
@@ -143,15 +143,15 @@ def _build_care(desk: ResultsAccess, study: gr.Dropdown, after: list[Any], step:
             restore = gr.Button("Restore into a file", elem_id="results-restore")
         gr.HTML(f'<p class="hint">{RESTORE_HINT}</p>')
         file = gr.HTML("", elem_id="results-restored")
-    made_for(desk, restore, None, file, actions.restore_copy, "admin")
+    made_for(access, restore, None, file, actions.restore_copy, "admin")
 
     def withdrew(name: str | None, person: str, ticked: bool, count: int, request: gr.Request) -> Any:
         return step(
-            request, count, lambda admin: actions.withdraw_rater(desk, admin, chosen_study(name), person, ticked)
+            request, count, lambda admin: actions.withdraw_rater(access, admin, chosen_study(name), person, ticked)
         )
 
     def copied(count: int, request: gr.Request) -> Any:
-        return step(request, count, lambda admin: actions.take_snapshot(desk, admin))
+        return step(request, count, lambda admin: actions.take_snapshot(access, admin))
 
     withdraw.click(withdrew, [study, who, sure, after[1]], after, **QUIET)
     snapshot.click(copied, after[1], after, **QUIET)

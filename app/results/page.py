@@ -38,11 +38,11 @@ class Overview:
         return [self.summary, self.cells, self.rules, self.sessions]
 
 
-def build_results_page(desk: ResultsAccess, page: gr.Blocks) -> None:
+def build_results_page(access: ResultsAccess, page: gr.Blocks) -> None:
     """Build everything below the page's header.
 
     Args:
-        desk: what the page works on.
+        access: what the page works on.
         page: the open Blocks, to be mounted behind `SignIn.require_admin`.
     """
     gr.HTML(f"<style>{STYLE.read_text(encoding='utf-8')}</style>", padding=False)
@@ -60,33 +60,33 @@ def build_results_page(desk: ResultsAccess, page: gr.Blocks) -> None:
             shown = _build_scores()
             report = gr.Button("Make the report", elem_id="results-report", scale=0, min_width=180)
             report_file = gr.HTML("", elem_id="results-report-file")
-            made_for(desk, report, study, report_file, actions.make_report, "reader")
+            made_for(access, report, study, report_file, actions.make_report, "reader")
         with gr.Tab("Raters", id="raters"):
             raters = gr.HTML("", elem_id="results-raters")
         with gr.Tab("Clips", id="clips"):
-            build_clips(desk, study)
+            build_clips(access, study)
         with gr.Tab("People", id="people", visible=False) as people_tab:  # shown to admins; the server asks anyway
-            build_people(desk, study)
+            build_people(access, study)
         with gr.Tab("Plan", id="plan"):
-            _build_plan(desk, study, scale)
+            _build_plan(access, study, scale)
         with gr.Tab("Log", id="log"):
             log = gr.HTML("", elem_id="results-log", elem_classes="results-log")
         with gr.Tab("Manage", id="manage", visible=False) as manage_tab:  # shown to admins; the server asks anyway
-            manage = build_manage(desk, study)
+            manage = build_manage(access, study)
 
     def renew(name: str | None, request: gr.Request) -> list[Any]:
         """Return the list of studies and everything live about the chosen one."""
         try:
-            who = desk.require(request, "reader")
-            names, chosen = views.choices(desk, name)
-            scales = views.scale_names(desk, chosen)
+            who = access.require(request, "reader")
+            names, chosen = views.choices(access, name)
+            scales = views.scale_names(access, chosen)
             first = gr.update(choices=names, value=chosen)
             return [
                 first,
                 gr.update(choices=scales, value=scales[0] if scales else None),
                 "",
-                *views.live(desk, chosen),
-                views.log_view(desk, chosen),
+                *views.live(access, chosen),
+                views.log_view(access, chosen),
                 gr.update(visible=who.role == "admin"),
                 gr.update(visible=who.role == "admin"),
             ]
@@ -96,16 +96,16 @@ def build_results_page(desk: ResultsAccess, page: gr.Blocks) -> None:
     def tick(name: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Only the numbers: what is being read or chosen stays as it is."""
         try:
-            desk.require(request, "reader")
-            return views.live(desk, name)
+            access.require(request, "reader")
+            return views.live(access, name)
         except UndertoneError as error:
             return (Note("problem", str(error)).html(), gr.skip(), gr.skip(), gr.skip())
 
     def score(name: str | None, chosen: str | None, request: gr.Request) -> list[Any]:
         """Return everything on the chosen scale."""
         try:
-            desk.require(request, "reader")
-            return views.scale_view(desk, name, chosen).outputs
+            access.require(request, "reader")
+            return views.scale_view(access, name, chosen).outputs
         except UndertoneError as error:
             return [Note("problem", str(error)).html(), *[gr.skip()] * 7]
 
@@ -143,7 +143,7 @@ def _build_scores() -> list[Any]:
     return [note, scores, score_table, differences, difference_table, answers, agreement]
 
 
-def _build_plan(desk: ResultsAccess, study: gr.Dropdown, scale: gr.Radio) -> None:
+def _build_plan(access: ResultsAccess, study: gr.Dropdown, scale: gr.Radio) -> None:
     """Build the step that says how many raters and prompts the next study needs."""
     with gr.Row(elem_classes="results-plan"):
         half_width = gr.Number(0.1, label="Half-width wanted", minimum=0.01, maximum=2, step=0.01, min_width=140)
@@ -157,8 +157,8 @@ def _build_plan(desk: ResultsAccess, study: gr.Dropdown, scale: gr.Radio) -> Non
         name: str | None, on: str | None, width: float, number: float, clips: float, of: Goal, request: gr.Request
     ) -> str:
         try:
-            desk.require(request, "reader")
-            return views.planned(desk, name, on, width, number, clips, of)
+            access.require(request, "reader")
+            return views.planned(access, name, on, width, number, clips, of)
         except UndertoneError as error:
             return Note("problem", str(error)).html()
 

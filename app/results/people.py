@@ -20,7 +20,7 @@ HINT = (
 )
 
 
-def build_people(desk: ResultsAccess, study: gr.Dropdown) -> None:
+def build_people(access: ResultsAccess, study: gr.Dropdown) -> None:
     """Lay the tab out and bind its buttons."""
     gr.HTML(f'<p class="hint">{HINT}</p>')
     with gr.Row(elem_classes="results-actions"):
@@ -41,34 +41,34 @@ def build_people(desk: ResultsAccess, study: gr.Dropdown) -> None:
 
     def answered(request: gr.Request, answer: Callable[[Admin], str]) -> str:
         try:
-            return answer(desk.require(request, "admin"))
+            return answer(access.require(request, "admin"))
         except UndertoneError as error:
             return Note("problem", str(error)).html()
 
     def checks(name: str | None, typed: str, request: gr.Request) -> str:
         return answered(
-            request, lambda _: tables.people_table(check_code(desk.db, chosen_study(name), typed), typed.strip())
+            request, lambda _: tables.people_table(check_code(access.db, chosen_study(name), typed), typed.strip())
         )
 
     def shows(name: str | None, request: gr.Request) -> str:
-        return answered(request, lambda _: _everybody(desk, chosen_study(name)))
+        return answered(request, lambda _: _everybody(access, chosen_study(name)))
 
     def forgets(name: str | None, ticked: bool, request: gr.Request) -> str:
         def done(admin: Admin) -> str:
-            return Note("good", actions.forget_person(desk, admin, chosen_study(name), ticked)).html()
+            return Note("good", actions.forget_person(access, admin, chosen_study(name), ticked)).html()
 
         return answered(request, done)
 
     gr.on([check.click, code.submit], checks, [study, code], checked, **QUIET)
     show.click(shows, study, listed, **QUIET)
     forget.click(forgets, [study, sure], forgotten, **QUIET)
-    made_for(desk, take, study, file, actions.make_people, "admin")
+    made_for(access, take, study, file, actions.make_people, "admin")
     results: list[Any] = [checked, listed, file, forgotten]
     study.change(lambda: [""] * len(results), None, results, **QUIET)  # they are of another study
 
 
-def _everybody(desk: ResultsAccess, name: str) -> str:
-    found = people_of(desk.db, name)
+def _everybody(access: ResultsAccess, name: str) -> str:
+    found = people_of(access.db, name)
     if not found:
         return Note("quiet", "Nobody has taken part yet.").html()
     return tables.people_table(found, f"Everybody who took part in {name}") + tables.questionnaires_table(found)

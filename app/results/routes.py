@@ -20,18 +20,18 @@ _PRIVATE = {
 }
 
 
-def results_router(desk: ResultsAccess) -> APIRouter:
+def results_router(access: ResultsAccess) -> APIRouter:
     """Return the routes; include them before the page is mounted at "/results".
 
     Args:
-        desk: whose downloads, studies and people these are.
+        access: whose downloads, studies and people these are.
     """
     router = APIRouter(include_in_schema=False)
 
     @router.get(f"{DOWNLOAD}/{{key}}/{{name}}")
     def download(request: Request, key: str, name: str) -> Response:
-        admin = desk.sign_in.require_role(request, "reader")
-        path = desk.downloads.find(key, admin)
+        admin = access.sign_in.require_role(request, "reader")
+        path = access.downloads.find(key, admin)
         if path is None or path.name != name or not path.is_file():
             text = "This file was made for somebody else, or more than an hour ago. Make it again on the Results page."
             return problem_page("No such file", text, "/results/", status=404)
@@ -39,21 +39,21 @@ def results_router(desk: ResultsAccess) -> APIRouter:
 
     @router.get(f"{CLIP}/{{stimulus}}")
     def clip(request: Request, stimulus: str) -> Response:
-        desk.sign_in.require_role(request, "reader")
-        path = _sound(desk, stimulus)
+        access.sign_in.require_role(request, "reader")
+        path = _sound(access, stimulus)
         kinds: dict[str, Any] = {".flac": "audio/flac", ".wav": "audio/wav"}
         return FileResponse(path, media_type=kinds.get(path.suffix, "application/octet-stream"), headers=_PRIVATE)
 
     return router
 
 
-def _sound(desk: ResultsAccess, stimulus_id: str) -> Path:
+def _sound(access: ResultsAccess, stimulus_id: str) -> Path:
     """Return the file of a clip. Raises HTTPException 404 where there is none."""
     if stimulus_id.isprintable():  # no database takes a NUL
-        with desk.db.reading() as transaction:
+        with access.db.reading() as transaction:
             stimulus = transaction.get(Stimulus, stimulus_id)
         if stimulus is not None:
-            folder = desk.places.media_of(stimulus.study_id).resolve()
+            folder = access.places.media_of(stimulus.study_id).resolve()
             path = (folder / stimulus.path).resolve()
             if path.is_relative_to(folder) and path.is_file():
                 return path

@@ -56,31 +56,31 @@ class ScaleView:
         ]
 
 
-def choices(desk: ResultsAccess, chosen: str | None) -> tuple[list[str], str | None]:
+def choices(access: ResultsAccess, chosen: str | None) -> tuple[list[str], str | None]:
     """Return the names of all studies, and which of them to show."""
-    names = study_names(desk.db)
+    names = study_names(access.db)
     return names, chosen if chosen in names else (names[0] if names else None)
 
 
-def live(desk: ResultsAccess, name: str | None) -> tuple[str, str, str, str]:
+def live(access: ResultsAccess, name: str | None) -> tuple[str, str, str, str]:
     """Return overview, cells, rules and sessions, as they are now."""
     if not name:
         return '<p class="note note-quiet">There is no study yet. An admin makes one under “Manage”.</p>', "", "", ""
-    seen = study_progress(desk.db, name)
+    seen = study_progress(access.db, name)
     return tables.overview_table(seen), tables.cells(seen.cells), tables.rules_table(seen), tables.sessions_table(seen)
 
 
-def scale_names(desk: ResultsAccess, name: str | None) -> list[str]:
+def scale_names(access: ResultsAccess, name: str | None) -> list[str]:
     """Scales of a study, in its order."""
-    return load_study(desk.db, name).scales if name else []
+    return load_study(access.db, name).scales if name else []
 
 
-def scale_view(desk: ResultsAccess, name: str | None, scale: str | None) -> ScaleView:
+def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> ScaleView:
     """Results on one scale; a note where there are none yet."""
     if not name or not scale:
         return _nothing("No study is chosen.")
     try:
-        data, found = _analysed(desk.db, name, scale, _fingerprint(desk.db, name))
+        data, found = _analysed(access.db, name, scale, _fingerprint(access.db, name))
     except UndertoneError as error:
         return _nothing(str(error))
     pairs = found.comparison.pairs and not found.preferences
@@ -96,13 +96,13 @@ def scale_view(desk: ResultsAccess, name: str | None, scale: str | None) -> Scal
     )
 
 
-def log_view(desk: ResultsAccess, name: str | None) -> str:
+def log_view(access: ResultsAccess, name: str | None) -> str:
     """Return the audit log of a study and of the installation."""
-    return tables.log_table(audit_log(desk.db, name))
+    return tables.log_table(audit_log(access.db, name))
 
 
 def planned(
-    desk: ResultsAccess,
+    access: ResultsAccess,
     name: str | None,
     scale: str | None,
     half_width: float,
@@ -114,7 +114,7 @@ def planned(
     components, source = TYPICAL, "typical values of crowd studies, as this study has too few ratings"
     if name and scale:
         try:
-            found = _analysed(desk.db, name, scale, _fingerprint(desk.db, name))[1]
+            found = _analysed(access.db, name, scale, _fingerprint(access.db, name))[1]
         except UndertoneError:
             found = None
         if found is not None and found.components is not None:

@@ -60,11 +60,11 @@ class Front:
         self.results.stop()
 
 
-def front_app(laboratory: StudiesSite, playground: Playground, tickets: Tickets) -> tuple[ASGIApp, Front]:
+def front_app(studies_site: StudiesSite, playground: Playground, tickets: Tickets) -> tuple[ASGIApp, Front]:
     """Return the application of the port, and its parts."""
     studies = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
-    laboratory.add_to(studies)
-    results = LazyApp(lambda: build_results(laboratory), "Results")
+    studies_site.add_to(studies)
+    results = LazyApp(lambda: build_results(studies_site), "Results")
     front = Front(studies, results, Forwarding(playground, tickets))
     studies.mount("/", front.rest)  # last: it takes whatever none of the routes above is for
     pages = CanonicalPaths(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
@@ -108,7 +108,7 @@ class _PrivateServer(uvicorn.Server):
 
 async def run_front(
     listener: socket.socket,
-    laboratory: StudiesSite,
+    studies_site: StudiesSite,
     playground: Playground,
     bounds: ConnectionBounds = ConnectionBounds(),
     behind: Callable[[ASGIApp], ASGIApp] | None = None,
@@ -125,10 +125,10 @@ async def run_front(
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     tickets = Tickets()
-    app, front = front_app(laboratory, playground, tickets)
+    app, front = front_app(studies_site, playground, tickets)
     config = _config(app if behind is None else behind(app), bounded_protocol(bounds), proxy_headers=behind is None)
     server = _Server(config, front)
-    private = _PrivateServer(_config(studies_socket_app(laboratory, tickets), "h11", proxy_headers=False))
+    private = _PrivateServer(_config(studies_socket_app(studies_site, tickets), "h11", proxy_headers=False))
     try:
         with _private_listener(playground.studies_socket) as private_listener:
             async with anyio.create_task_group() as tasks:

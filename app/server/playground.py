@@ -100,7 +100,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         engine,
         settings.folder / "gradio" / "visits",
         tuple(find_examples(settings.examples)),
-        opinions=StudiesClient(settings.studies_socket),
+        feedback=StudiesClient(settings.studies_socket),
     )
     app = _Alive(create_app(context))
     config = uvicorn.Config(

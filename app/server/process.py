@@ -57,7 +57,7 @@ class Playground:
     sockets: Path
     studies_socket: Path
     protected: Sequence[Path]
-    patience: SilenceLimits = SilenceLimits()
+    grace: SilenceLimits = SilenceLimits()
     address: Path | None = None  # where it answers; None while it does not
     _process: asyncio.subprocess.Process | None = None
     _starts: int = 0
@@ -145,10 +145,10 @@ class Playground:
         async with anyio.create_task_group() as tasks:
 
             async def ask() -> None:
-                while await _answers(address, self.patience.answer_seconds):
-                    await anyio.sleep(self.patience.every_seconds)
+                while await _answers(address, self.grace.answer_seconds):
+                    await anyio.sleep(self.grace.every_seconds)
                 if process.returncode is None:
-                    logger.error("the playground has been silent for %g s", self.patience.answer_seconds)
+                    logger.error("the playground has been silent for %g s", self.grace.answer_seconds)
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(ask)

@@ -20,24 +20,24 @@ logger = logging.getLogger(__name__)
 class ResultsContext:
     """What the page is given: no engine, as this process has none."""
 
-    laboratory: StudiesSite
+    studies_site: StudiesSite
     model_name: str | None = None
     examples: tuple[Path, ...] = ()
 
     @property
-    def take_opinions(self) -> TakeFeedback:
-        return self.laboratory
+    def take_feedback(self) -> TakeFeedback:
+        return self.studies_site
 
     def leave(self, session: str | None) -> None:
         """Do nothing: nothing of a visit is kept here."""
 
 
-def build_results(laboratory: StudiesSite) -> FastAPI:
+def build_results(studies_site: StudiesSite) -> FastAPI:
     """Return the application with the Results page; takes seconds, as it loads Gradio."""
     from undertone.app.site.application import RESULTS, mount_pages, navigation_of, new_app
 
     app = new_app()
-    context = ResultsContext(laboratory)
+    context = ResultsContext(studies_site)
     mount_pages(app, context, (RESULTS,), navigation_of(context))
     return app
 

@@ -28,11 +28,11 @@ LIMIT = parse("300/minute")  # of all visitors together: people press these butt
 M = TypeVar("M", bound=BaseModel)
 
 
-def studies_socket_app(opinions: TakeFeedback, tickets: Tickets) -> FastAPI:
+def studies_socket_app(feedback: TakeFeedback, tickets: Tickets) -> FastAPI:
     """Return the application for the private socket.
 
     Args:
-        opinions: the studies.
+        feedback: the studies.
         tickets: those that were issued to the playground's visitors.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -56,7 +56,7 @@ def studies_socket_app(opinions: TakeFeedback, tickets: Tickets) -> FastAPI:
     @app.post(QUICK_RATING_PATH)
     async def quick_rating(request: Request) -> Response:
         def keep(given: QuickRatingMessage) -> None:
-            opinions.rate_quickly(given.settings, given.scale, given.value, given.visitor)
+            feedback.rate_quickly(given.settings, given.scale, given.value, given.visitor)
 
         return await answered(request, QuickRatingMessage, keep)
 
@@ -64,7 +64,7 @@ def studies_socket_app(opinions: TakeFeedback, tickets: Tickets) -> FastAPI:
     async def draft(request: Request) -> Response:
         def make(given: DraftStudy) -> Drafted:
             takes = [take.sound for take in given.takes]
-            return Drafted(name=opinions.draft(takes, given.name, tickets.request(given.ticket)))
+            return Drafted(name=feedback.draft(takes, given.name, tickets.request(given.ticket)))
 
         return await answered(request, DraftStudy, make)
 

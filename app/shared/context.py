@@ -24,8 +24,8 @@ class Context:
         examples: wav files offered as prompts.
         concurrency: runs of the model at once.
         handovers: takes on their way to the Prosody page.
-        laboratory: listening studies, where they are served by this process.
-        opinions: where quick ratings and draft studies go, where the studies are served by another process.
+        studies_site: listening studies, where they are served by this process.
+        feedback: where quick ratings and draft studies go, where the studies are served by another process.
     """
 
     engine: Engine
@@ -33,14 +33,14 @@ class Context:
     examples: tuple[Path, ...] = ()
     concurrency: int = 1
     handovers: Handovers = field(default_factory=Handovers)
-    laboratory: StudiesSite | None = None
-    opinions: TakeFeedback | None = None
+    studies_site: StudiesSite | None = None
+    feedback: TakeFeedback | None = None
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property
-    def take_opinions(self) -> TakeFeedback | None:
+    def take_feedback(self) -> TakeFeedback | None:
         """Return where opinions of takes go; None where the site has no listening studies."""
-        return self.opinions or self.laboratory
+        return self.feedback or self.studies_site
 
     @property
     def model_name(self) -> str:

@@ -43,10 +43,10 @@ def bind_study_maker(context: Context, visit: gr.State, maker: StudyMaker) -> No
     """Only for an admin: whoever is not signed in is told where to."""
 
     def make(visit: Visit, name: str, request: gr.Request) -> str:
-        opinions = context.take_opinions
-        assert opinions is not None
+        feedback = context.take_feedback
+        assert feedback is not None
         try:
-            made = opinions.draft([TakeSound.of(take) for take in visit.takes], name, request.request)
+            made = feedback.draft([TakeSound.of(take) for take in visit.takes], name, request.request)
         except SignInNeededError as error:
             return Note("warning", f"Studies are made by admins. {error}", link=SIGN_IN).html()
         except UndertoneError as error:

@@ -33,9 +33,9 @@ class PageContext(Protocol):
     """What every page is given, whichever process serves it."""
 
     @property
-    def laboratory(self) -> StudiesSite | None: ...
+    def studies_site(self) -> StudiesSite | None: ...
     @property
-    def take_opinions(self) -> TakeFeedback | None: ...
+    def take_feedback(self) -> TakeFeedback | None: ...
     @property
     def model_name(self) -> str | None: ...
     @property
@@ -73,9 +73,9 @@ def _build_results(context: PageContext) -> None:
     from undertone.app.results import page as results_page
 
     blocks = OpenBlocks.root_block
-    assert context.laboratory is not None
+    assert context.studies_site is not None
     assert isinstance(blocks, gr.Blocks)
-    results_page.build_results_page(context.laboratory.desk, blocks)
+    results_page.build_results_page(context.studies_site.access, blocks)
 
 
 PAGES: tuple[Page, ...] = (Page("/", "Continue", _build_continue), Page("/prosody", "Prosody", _build_prosody))
@@ -90,10 +90,10 @@ def create_app(context: PageContext, pages: Sequence[Page] = PAGES) -> FastAPI:
         pages: in the order of the navigation; one of them at "/".
     """
     app = new_app()
-    if context.laboratory is not None:
-        context.laboratory.add_to(app)
+    if context.studies_site is not None:
+        context.studies_site.add_to(app)
     shown = navigation_of(context, pages)
-    mount_pages(app, context, shown if context.laboratory is not None else pages, shown)
+    mount_pages(app, context, shown if context.studies_site is not None else pages, shown)
     return app
 
 
@@ -106,13 +106,13 @@ def new_app() -> FastAPI:
 
 def navigation_of(context: PageContext, pages: Sequence[Page] = PAGES) -> tuple[Page, ...]:
     """Return what the header leads to: Results too where there are studies, whichever process serves it."""
-    return (*pages, RESULTS) if context.take_opinions is not None else tuple(pages)
+    return (*pages, RESULTS) if context.take_feedback is not None else tuple(pages)
 
 
 def mount_pages(app: FastAPI, context: PageContext, pages: Sequence[Page], navigation: Sequence[Page]) -> None:
     """Mount pages under their paths; every address works with and without a slash, wrong ones are answered in words."""
     use_own_preview()
-    guard = context.laboratory.sign_in.require_admin if context.laboratory is not None else None
+    guard = context.studies_site.sign_in.require_admin if context.studies_site is not None else None
     visitors = Visitors(Path(get_upload_folder()))
     for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
         mount_page(

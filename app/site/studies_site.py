@@ -56,7 +56,7 @@ class StudiesSite:
         return self.sessions.db
 
     @cached_property
-    def desk(self) -> ResultsAccess:
+    def access(self) -> ResultsAccess:
         """Return what the Results page works on."""
         return ResultsAccess(self.sign_in, self.places, self.folder)
 
@@ -85,7 +85,7 @@ class StudiesSite:
     def add_to(self, app: FastAPI) -> None:
         """Routes that are no Gradio pages; before anything is mounted at "/", which would take them."""
         app.include_router(rate_router(self.sessions))
-        app.include_router(results_router(self.desk))
+        app.include_router(results_router(self.access))
         hugging_face = is_offered()
         app.include_router(sign_in_router(self.sign_in, hugging_face))
         if hugging_face:

@@ -43,7 +43,7 @@ class BlockDecoder(TakeDecoder):
 
     Args:
         before: what an earlier decoding kept; used as far as it fits.
-        watch: told of every block, and asked before every step of the solver.
+        progress: told of every block, and asked before every step of the solver.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class BlockDecoder(TakeDecoder):
         sampling: Sampling,
         seed: int,
         before: DecodedWindows | None = None,
-        watch: CallProgress = CallProgress(),
+        progress: CallProgress = CallProgress(),
     ) -> None:
-        super().__init__(bundle, utterance, sampling, seed, watch)
+        super().__init__(bundle, utterance, sampling, seed, progress)
         self.kept = DecodedWindows(bundle, utterance, sampling, seed, torch.get_num_threads())
         self.decoded_frames = 0  # not taken over, the context of blocks included
         self._before = before if before is not None and before.serves(self.kept) else None
@@ -65,15 +65,15 @@ class BlockDecoder(TakeDecoder):
         """Return the samples float32 [T * hop] of all frames.
 
         Raises:
-            Cancelled: the watch said so.
+            Cancelled: `progress` said so.
         """
         self._num_frames = tokens.shape[0]
         audio = self.feed(tokens, latents, complete=True)
-        self.watch.at(self._num_frames, self._num_frames)
+        self.progress.at(self._num_frames, self._num_frames)
         return audio
 
     def _window_mel(self, tokens: Tensor, latents: Tensor, first_frame: int) -> Tensor:
-        self.watch.at(self._mel_frames, self._num_frames)
+        self.progress.at(self._mel_frames, self._num_frames)
         span = (first_frame, tokens.shape[0])
         old = self._before.mels.get(span) if self._before is not None else None
         if old is not None and torch.equal(old[0], tokens) and torch.equal(old[1], latents):

@@ -21,10 +21,10 @@ def redraw_latents(
     seed: int = 0,
     latent_temperature: float = Sampling().latent_temperature,
     num_draws: int = 1,
-    watch: CallProgress = CallProgress(),
+    progress: CallProgress = CallProgress(),
 ) -> list[Tensor]:
     """Return other deliveries of the same tokens, as the model would draw them; see `draw_latents`."""
-    return draw_latents(engine, speech.tokens, seed, latent_temperature, num_draws, watch)
+    return draw_latents(engine, speech.tokens, seed, latent_temperature, num_draws, progress)
 
 
 @torch.inference_mode()
@@ -34,19 +34,19 @@ def draw_latents(
     seed: int = 0,
     latent_temperature: float = Sampling().latent_temperature,
     num_draws: int = 1,
-    watch: CallProgress = CallProgress(),
+    progress: CallProgress = CallProgress(),
 ) -> list[Tensor]:
     """Draw latents for tokens int64 [T], every frame given the tokens and the latents drawn so far, without a prompt.
 
     Args:
         seed: draw i has `seed + i`; the same number of draws gives the same bits.
         latent_temperature: of the prior; 0 takes its mean.
-        watch: progress in frames, and a way to stop.
+        progress: progress in frames, and a way to stop.
     Returns:
         for each draw float32 [T, Z] on the CPU.
     Raises:
         SettingsError: more draws, frames or a larger seed than there can be.
-        Cancelled: the watch said so.
+        Cancelled: `progress` said so.
     """
     model = engine.bundle.model
     num_frames = tokens.numel()
@@ -65,11 +65,11 @@ def draw_latents(
     inputs = model.initial_state(noise, num_draws)
     drawn = []
     for frame, token in enumerate(tokens.to(engine.device)):
-        watch.at(frame, num_frames)
+        progress.at(frame, num_frames)
         prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype))
         base = prior.base.sample(noise.normal(num_draws, 1, model.config.latent_dim), latent_temperature)
         latents = model.flow.inverse(base, prior.condition)
         drawn.append(latents[:, 0])
         inputs = model.fuse(token.expand(num_draws, 1), latents)
-    watch.at(num_frames, num_frames)
+    progress.at(num_frames, num_frames)
     return [owned(draw) for draw in torch.stack(drawn, dim=1)]

@@ -29,7 +29,7 @@ def replay_edited(
     settings: ProsodySettings | str | Path,
     recording: SourceRecording,
     other: SourceRecording | None = None,
-    watch: CallProgress = CallProgress(),
+    progress: CallProgress = CallProgress(),
 ) -> Rendering:
     """Make a saved rendering again.
 
@@ -40,7 +40,7 @@ def replay_edited(
     Raises:
         SettingsError: another bundle, recording or version; it says which.
     """
-    return render(_request(engine, _read(settings), recording, other), watch=watch)
+    return render(_request(engine, _read(settings), recording, other), progress=progress)
 
 
 def replay_take(
@@ -48,13 +48,13 @@ def replay_take(
     settings: ProsodySettings | str | Path,
     recording: SourceRecording,
     other: SourceRecording | None = None,
-    watch: CallProgress = CallProgress(),
+    progress: CallProgress = CallProgress(),
 ) -> EditedTake:
     """Make a continuation of an edited prompt again; see `replay_edited`."""
     settings = _read(settings)
     if settings.continuation is None:
         raise SettingsError("these are the settings of a rendering that nothing follows; use `replay_edited`.")
-    return continue_request(_request(engine, settings, recording, other), settings.continuation.seconds, watch)
+    return continue_request(_request(engine, settings, recording, other), settings.continuation.seconds, progress)
 
 
 def _read(settings: ProsodySettings | str | Path) -> ProsodySettings:

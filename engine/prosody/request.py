@@ -78,13 +78,13 @@ class ProsodyRequest:
             continuation=None,
         )
 
-    def frames(self, settings: ProsodySettings, watch: CallProgress) -> DecoderFrames:
+    def frames(self, settings: ProsodySettings, progress: CallProgress) -> DecoderFrames:
         """Return tokens, edited latents and the utterance embedding.
 
         Raises:
             SettingsError: frames of another bundle, or an edit that does not fit.
         """
-        frames = self._unedited(watch)
+        frames = self._unedited(progress)
         rate = self.engine.frame_rate_hz
         frames = replace(frames, latents=apply_edit(frames.latents, self.edit, settings.statistics, rate))
         if self.utterance is not None:
@@ -92,12 +92,12 @@ class ProsodyRequest:
         self.engine.check_frames(frames.tokens, frames.latents, frames.utterance)
         return frames
 
-    def _unedited(self, watch: CallProgress) -> DecoderFrames:
+    def _unedited(self, progress: CallProgress) -> DecoderFrames:
         speech, latents = speech_of(self.source), self.latents
         own = DecoderFrames.of(speech)
         if isinstance(latents, RedrawnLatents):
             draws = redraw_latents(
-                self.engine, speech, latents.seed, latents.latent_temperature, latents.num_draws, watch
+                self.engine, speech, latents.seed, latents.latent_temperature, latents.num_draws, progress
             )
             return replace(own, latents=draws[latents.index], latents_logstd=None)
         if self.other is None or isinstance(latents, OwnLatents):

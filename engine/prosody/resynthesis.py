@@ -37,7 +37,7 @@ def resynthesise(
     other: Source | None = None,
     statistics: LatentStatistics | None = None,
     reuse: Rendering | None = None,
-    watch: CallProgress = CallProgress(),
+    progress: CallProgress = CallProgress(),
 ) -> Rendering:
     """Synthesise a recording or a take again, with edited latents.
 
@@ -51,15 +51,15 @@ def resynthesise(
         other: that recording.
         statistics: what a sigma is; None takes the probe's, or those of the source where the bundle has no probe.
         reuse: an earlier rendering: blocks that are the same in both are taken over, to the same bits.
-        watch: progress, and a way to stop.
+        progress: progress, and a way to stop.
     Raises:
         SettingsError: something out of its range; the text says what.
-        Cancelled: the watch said so.
+        Cancelled: `progress` said so.
     """
     request = ProsodyRequest(
         engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
     )
-    return render(request, reuse, watch)
+    return render(request, reuse, progress)
 
 
 def morph(
@@ -74,34 +74,36 @@ def morph(
     timing: Literal["between", "first"] = "between",
     statistics: LatentStatistics | None = None,
     reuse: Rendering | None = None,
-    watch: CallProgress = CallProgress(),
+    progress: CallProgress = CallProgress(),
 ) -> Rendering:
     """Between two recordings; see `morph_frames`. Amount 0 and 1 are the two recordings' own reconstructions.
 
     Raises:
         SettingsError: an amount outside 0 to 1, or another setting out of its range.
-        Cancelled: the watch said so.
+        Cancelled: `progress` said so.
     """
     if not 0.0 <= amount <= 1.0:
         raise SettingsError(f"amount is {amount:g}; expected 0 (the first recording) to 1 (the second).")
     latents = MorphedLatents(amount=amount, timing=timing)
     request = ProsodyRequest(engine, first, second, latents, edit or LatentEdit(), None, statistics, sampling, seed)
-    return render(request, reuse, watch)
+    return render(request, reuse, progress)
 
 
 @torch.inference_mode()
-def render(request: ProsodyRequest, reuse: Rendering | None = None, watch: CallProgress = CallProgress()) -> Rendering:
+def render(
+    request: ProsodyRequest, reuse: Rendering | None = None, progress: CallProgress = CallProgress()
+) -> Rendering:
     """Make what was asked for."""
     engine = request.engine
     settings = request.settings()
-    frames = request.frames(settings, watch)
+    frames = request.frames(settings, progress)
     decoder = BlockDecoder(
         engine.bundle,
         frames.utterance.to(engine.device)[None],
         request.sampling,
         request.seed,
         None if reuse is None else reuse.kept,
-        watch,
+        progress,
     )
     audio = decoder.decode(frames.tokens.to(engine.device), frames.latents.to(engine.device))
     speech = Speech(
@@ -128,7 +130,7 @@ def continue_from_edited(
     latents: LatentSource = OwnLatents(),
     other: Source | None = None,
     statistics: LatentStatistics | None = None,
-    watch: CallProgress = CallProgress(),
+    progress: CallProgress = CallProgress(),
 ) -> EditedTake:
     """Edit a prompt and let the model go on from it: the edited latents are what it reads.
 
@@ -137,23 +139,23 @@ def continue_from_edited(
         seed: of everything that is drawn.
     Raises:
         SettingsError: something out of its range; the text says what.
-        Cancelled: the watch said so.
+        Cancelled: `progress` said so.
     """
     request = ProsodyRequest(
         engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
     )
-    return continue_request(request, seconds, watch)
+    return continue_request(request, seconds, progress)
 
 
-def continue_request(request: ProsodyRequest, seconds: float, watch: CallProgress = CallProgress()) -> EditedTake:
+def continue_request(request: ProsodyRequest, seconds: float, progress: CallProgress = CallProgress()) -> EditedTake:
     """Render the prompt and go on from it."""
-    prompt = render(request, watch=watch)
+    prompt = render(request, progress=progress)
     stream = request.engine.stream(
-        prompt.speech, seconds, request.sampling, request.seed, should_stop=watch.should_stop
+        prompt.speech, seconds, request.sampling, request.seed, should_stop=progress.should_stop
     )
     for chunk in stream:
-        if watch.progress is not None:
-            watch.progress(chunk.frames_done, chunk.frames_total)
+        if progress.progress is not None:
+            progress.progress(chunk.frames_done, chunk.frames_total)
         for take in chunk.takes:
             settings = prompt.settings.model_copy(update={"continuation": take.settings})
             return EditedTake(take.speech, take.prompt_frames, take.ended, take.settings, settings)

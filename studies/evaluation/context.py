@@ -13,6 +13,6 @@ class EvaluationContext:
     engine: Engine
     sampling: Sampling
     seed: int  # clip i and its take are drawn with seed + i
-    ears: InstalledMeasures
+    installed: InstalledMeasures
     workers: int  # processes that listen; 0: none but this one
     skipped: dict[str, str] = field(default_factory=dict)  # clip to the reason, filled on the way

@@ -85,7 +85,7 @@ def _take(measuring: EvaluationContext, clip: HeldOut, seconds: float, seed: int
         prompt=speech.audio.numpy(),
         continuation=take.continuation_audio.numpy(),
         real=real.audio.numpy(),
-        ears=measuring.ears,
+        installed=measuring.installed,
     )
     return take, job
 

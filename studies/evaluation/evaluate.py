@@ -107,10 +107,10 @@ def evaluate(
         num_continuations=len(takes),
         continuations=pooled(takes, cluster),
         others={other.name: pooled([row for row in also_rows if row.system == other.name], "clip") for other in also},
-        whisper=measuring.ears.whisper.name if measuring.ears.whisper else None,
+        whisper=measuring.installed.whisper.name if measuring.installed.whisper else None,
         lexical=_lexical(engine, folder_of(corpus), pairs) if pairs else {},
         speed=speed,
-        not_measured=measuring.ears.missing,
+        not_measured=measuring.installed.missing,
         skipped=measuring.skipped,
         packages={package: installed for package in PACKAGES if (installed := _installed(package))},
     )

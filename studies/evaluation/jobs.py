@@ -66,7 +66,7 @@ class InstalledMeasures:
 
 @dataclass(frozen=True)
 class RecognisedSpeech:
-    """What the optional ears make of one waveform."""
+    """What the installed optional measures make of one waveform."""
 
     text: str | None
     real_words: ShareEstimate | None
@@ -75,14 +75,14 @@ class RecognisedSpeech:
     dnsmos: float | None = None
 
     @classmethod
-    def of(cls, waveform: Tensor, ears: InstalledMeasures) -> "RecognisedSpeech":
-        transcript = intelligibility.transcribe(waveform) if ears.words else None
+    def of(cls, waveform: Tensor, installed: InstalledMeasures) -> "RecognisedSpeech":
+        transcript = intelligibility.transcribe(waveform) if installed.words else None
         return cls(
             transcript.text if transcript else None,
             transcript.real_words if transcript else None,
-            speaker_encoder().embed(waveform).numpy() if ears.voices else None,
-            whisper.whisper_transcript(waveform, ears.whisper) if ears.whisper else None,
-            quality.dnsmos(waveform) if ears.quality else None,
+            speaker_encoder().embed(waveform).numpy() if installed.voices else None,
+            whisper.whisper_transcript(waveform, installed.whisper) if installed.whisper else None,
+            quality.dnsmos(waveform) if installed.quality else None,
         )
 
     def measures(self, transcript: str | None = None) -> dict[str, ShareEstimate]:
@@ -113,7 +113,7 @@ class ClipJob:
     transcript: str
     renderings: dict[str, Samples]  # by system
     mel: MelConfig
-    ears: InstalledMeasures
+    installed: InstalledMeasures
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def report_clip(job: ClipJob) -> ClipReport:
     measures: dict[str, dict[str, ShareEstimate]] = {}
     heard: dict[str, RecognisedSpeech] = {}
     for system, waveform in waveforms.items():
-        heard[system] = RecognisedSpeech.of(waveform[: len(ground_truth)], job.ears)
+        heard[system] = RecognisedSpeech.of(waveform[: len(ground_truth)], job.installed)
         measures[system] = {} if system == GROUND_TRUTH else reference.compare(waveform)
         measures[system] |= heard[system].measures(job.transcript)
     return ClipReport(measures, heard)
@@ -145,7 +145,7 @@ class ContinuationJob:
     prompt: Samples
     continuation: Samples
     real: Samples
-    ears: InstalledMeasures
+    installed: InstalledMeasures
 
 
 @dataclass(frozen=True)
@@ -169,10 +169,14 @@ def report_continuation(job: ContinuationJob) -> ContinuationReport:
     """Read and measure each stretch."""
     stretches = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
     heard = {
-        "prompt": RecognisedSpeech.of(stretches["prompt"], replace(job.ears, words=False, quality=False, whisper=None)),
-        "continuation": RecognisedSpeech.of(stretches["continuation"], job.ears),
-        "real": RecognisedSpeech.of(stretches["real"], job.ears),
-        "backwards": RecognisedSpeech.of(stretches["real"].flip(0), replace(job.ears, voices=False, quality=False)),
+        "prompt": RecognisedSpeech.of(
+            stretches["prompt"], replace(job.installed, words=False, quality=False, whisper=None)
+        ),
+        "continuation": RecognisedSpeech.of(stretches["continuation"], job.installed),
+        "real": RecognisedSpeech.of(stretches["real"], job.installed),
+        "backwards": RecognisedSpeech.of(
+            stretches["real"].flip(0), replace(job.installed, voices=False, quality=False)
+        ),
     }
     return ContinuationReport(heard, {key: voice_pitch(waveform) for key, waveform in stretches.items()})
 

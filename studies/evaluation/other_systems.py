@@ -48,7 +48,7 @@ class OtherSystem:
 class _Job:
     audio: Samples
     transcript: str | None
-    ears: InstalledMeasures
+    installed: InstalledMeasures
 
 
 def other_rows(measuring: EvaluationContext, others: Sequence[OtherSystem]) -> Iterator[Row]:
@@ -68,7 +68,7 @@ def other_rows(measuring: EvaluationContext, others: Sequence[OtherSystem]) -> I
                 said = path.with_suffix(".txt")
                 transcript = said.read_text(encoding="utf-8").strip() if said.is_file() else None
                 read.append((other, path, len(waveform) / rate))
-                yield _Job(waveform.numpy(), transcript or None, measuring.ears)
+                yield _Job(waveform.numpy(), transcript or None, measuring.installed)
 
     for index, (measures, text) in enumerate(in_background(_hear, jobs(), measuring.workers)):
         other, path, seconds = read[index]
@@ -76,5 +76,5 @@ def other_rows(measuring: EvaluationContext, others: Sequence[OtherSystem]) -> I
 
 
 def _hear(job: _Job) -> tuple[dict[str, ShareEstimate], str | None]:
-    heard = RecognisedSpeech.of(torch.from_numpy(job.audio), job.ears)
+    heard = RecognisedSpeech.of(torch.from_numpy(job.audio), job.installed)
     return heard.measures(job.transcript), heard.text

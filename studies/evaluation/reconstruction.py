@@ -40,7 +40,7 @@ def clip_rows(
                 transcript=clip.transcript,
                 renderings={system: waveform.numpy() for system, waveform in made},
                 mel=engine.bundle.config.model.mel,
-                ears=measuring.ears,
+                installed=measuring.installed,
             )
 
     for index, report in enumerate(in_background(report_clip, jobs(), measuring.workers)):
@@ -51,7 +51,7 @@ def clip_rows(
 def embedded_voices(measuring: EvaluationContext, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
     """Embedding of one recording of every speaker; none where no encoder is installed."""
     found: dict[str, Samples] = {}
-    for speaker, clip in recordings.items() if measuring.ears.voices else ():
+    for speaker, clip in recordings.items() if measuring.installed.voices else ():
         try:
             found[speaker] = speaker_encoder().embed(analyse_clip(measuring.engine, clip).audio).numpy()
         except AudioError as error:

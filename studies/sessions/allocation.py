@@ -77,14 +77,16 @@ def holdings(
     )
 
 
-def check_places(transaction: Transaction, study: Study, design: StudyFile, now: datetime, newcomer: Applicant) -> None:
+def check_places(
+    transaction: Transaction, study: Study, design: StudyFile, now: datetime, applicant: Applicant
+) -> None:
     """Raises SessionError when this newcomer cannot begin: for good, or until somebody drops out."""
     rules = rules_of(design)
     taken = holdings(transaction, study, design, now)
     if not open_cells(taken.cells, taken.kept, rules):
         raise SessionError("full")
     gone: list[str] = []
-    for other in (None, *sessions_to_release(transaction, study, newcomer, now)):
+    for other in (None, *sessions_to_release(transaction, study, applicant, now)):
         gone += [other] if other else []
         taken = holdings(transaction, study, design, now, gone)
         if open_cells(taken.cells, taken.held, rules) and not _crowded(transaction, study, design, now, gone):
@@ -92,16 +94,16 @@ def check_places(transaction: Transaction, study: Study, design: StudyFile, now:
     raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS)
 
 
-def reserve_plan(sitting: SessionContext) -> None:
+def reserve_plan(context: SessionContext) -> None:
     """Plan the session and write its trials; other sessions of the study wait meanwhile.
 
     Raises:
         SessionError: no places, or this person has heard everything.
     """
-    transaction, study, now = sitting.transaction, sitting.study, sitting.now
+    transaction, study, now = context.transaction, context.study, context.now
     transaction.get(Study, study.id, with_for_update=True, populate_existing=True)  # SQLite has one writer anyway
-    rules = rules_of(sitting.design)
-    taken = _make_room(sitting, rules)
+    rules = rules_of(context.design)
+    taken = _make_room(context, rules)
     if not open_cells(taken.cells, taken.held, rules):
         kept = open_cells(taken.cells, taken.kept, rules)
         raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS) if kept else SessionError("full")
@@ -109,19 +111,19 @@ def reserve_plan(sitting: SessionContext) -> None:
         taken.cells,
         taken.held,
         rules,
-        sitting.session.seed,
-        heard_prompts=_heard_prompts(sitting),
-        traps=_stimuli(sitting, "trap"),
-        golds=_stimuli(sitting, "gold"),
+        context.session.seed,
+        heard_prompts=_heard_prompts(context),
+        traps=_stimuli(context, "trap"),
+        golds=_stimuli(context, "gold"),
     )
     if not plan:
         raise SessionError("already_completed")
-    training = [(stimulus, "training") for stimulus in _stimuli(sitting, "training")]
-    expires = now + holding_time(sitting.design.allocation, done=0)
+    training = [(stimulus, "training") for stimulus in _stimuli(context, "training")]
+    expires = now + holding_time(context.design.allocation, done=0)
     for position, (stimulus, kind) in enumerate([*training, *((trial.stimulus, trial.kind) for trial in plan)]):
         transaction.add(
             Trial(
-                session_id=sitting.session.id,
+                session_id=context.session.id,
                 study_id=study.id,
                 stimulus_id=stimulus,
                 position=position,
@@ -131,32 +133,32 @@ def reserve_plan(sitting: SessionContext) -> None:
             )
         )
     transaction.flush()
-    sitting.log("planned", {"seed": sitting.session.seed, "trials": len(plan)}, actor="server")
+    context.log("planned", {"seed": context.session.seed, "trials": len(plan)}, actor="server")
 
 
-def extend_reservation(sitting: SessionContext) -> None:
+def extend_reservation(context: SessionContext) -> None:
     """Keep the places of somebody who has done something.
 
     Written only when half of the time has passed; at once for people who have done little, whom others may replace.
     """
-    trials = sitting.trials()
+    trials = context.trials()
     done = sum(trial.state == "done" for trial in trials)
-    length = holding_time(sitting.design.allocation, done)
+    length = holding_time(context.design.allocation, done)
     shortest = length / 2 if done else length - timedelta(seconds=1)
     for trial in trials:
         expires = trial.reservation_expires_at
-        if expires is not None and not shortest <= expires - sitting.now <= length:
-            trial.reservation_expires_at = sitting.now + length
+        if expires is not None and not shortest <= expires - context.now <= length:
+            trial.reservation_expires_at = context.now + length
 
 
-def _make_room(sitting: SessionContext, rules: PlanRules) -> Holdings:
+def _make_room(context: SessionContext, rules: PlanRules) -> Holdings:
     """Count the places; where none is open, let those go who give way to this person."""
-    transaction, study, design, now = sitting.transaction, sitting.study, sitting.design, sitting.now
-    newcomer = Applicant(sitting.addresses.of(sitting.session.id), sitting.addresses)
+    transaction, study, design, now = context.transaction, context.study, context.design, context.now
+    applicant = Applicant(context.addresses.of(context.session.id), context.addresses)
     taken = holdings(transaction, study, design, now)
     if open_cells(taken.cells, taken.held, rules) or not open_cells(taken.cells, taken.kept, rules):
         return taken
-    for other in sessions_to_release(transaction, study, newcomer, now):
+    for other in sessions_to_release(transaction, study, applicant, now):
         release_places(transaction, other, now)
         taken = holdings(transaction, study, design, now)
         if open_cells(taken.cells, taken.held, rules):
@@ -193,25 +195,25 @@ def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> St
     return StimulusCounts(stimuli, positions)
 
 
-def _heard_prompts(sitting: SessionContext) -> set[str]:
+def _heard_prompts(context: SessionContext) -> set[str]:
     """Prompts that were sent to this person in an earlier session."""
     query = (
         select(Stimulus.prompt_id)
         .join(Trial, Trial.stimulus_id == Stimulus.id)
         .join(Session, Session.id == Trial.session_id)
         .where(
-            Session.participant_id == sitting.session.participant_id,
-            Session.id != sitting.session.id,
+            Session.participant_id == context.session.participant_id,
+            Session.id != context.session.id,
             Trial.first_served_at.is_not(None),
             Stimulus.prompt_id.is_not(None),
         )
     )
-    return {prompt for prompt in sitting.transaction.scalars(query) if prompt is not None}
+    return {prompt for prompt in context.transaction.scalars(query) if prompt is not None}
 
 
-def _stimuli(sitting: SessionContext, kind: str) -> list[str]:
-    query = select(Stimulus.id).where(Stimulus.study_id == sitting.study.id, Stimulus.kind == kind)
-    return list(sitting.transaction.scalars(query.order_by(Stimulus.path)))
+def _stimuli(context: SessionContext, kind: str) -> list[str]:
+    query = select(Stimulus.id).where(Stimulus.study_id == context.study.id, Stimulus.kind == kind)
+    return list(context.transaction.scalars(query.order_by(Stimulus.path)))
 
 
 def _crowded(

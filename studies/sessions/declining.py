@@ -25,11 +25,11 @@ def decline(db: Database, session_id: str, now: datetime, backups: Path | None =
         SessionError: the person has agreed already; they may still withdraw.
     """
     with db.reading() as transaction:
-        sitting = SessionContext.load(db, transaction, session_id, now)
-        session = sitting.session
-        if sitting.ended or not isinstance(sitting.section, Consent) or session.answers:
+        context = SessionContext.load(db, transaction, session_id, now)
+        session = context.session
+        if context.ended or not isinstance(context.section, Consent) or session.answers:
             raise SessionError("wrong_section")
-        shown = _shown(sitting, transaction.get_one(Participant, session.participant_id).source != "link")
+        shown = _shown(context, transaction.get_one(Participant, session.participant_id).source != "link")
         mine = select(func.count()).where(Session.participant_id == session.participant_id)
         only = transaction.scalar(mine) == 1
     if only:
@@ -48,8 +48,8 @@ def _forget_session(db: Database, session_id: str, now: datetime) -> None:
         db.log(transaction, "declined", study_id=session.study_id, session_id=session_id, actor="rater", at=now)
 
 
-def _shown(sitting: SessionContext, of_a_panel: bool) -> dict[str, Any]:
-    ending = sitting.design.completion.declined
+def _shown(context: SessionContext, of_a_panel: bool) -> dict[str, Any]:
+    ending = context.design.completion.declined
     text = ending.text if ending and ending.text else _TEXT + (_OF_A_PANEL if of_a_panel else "")
     code, url = (ending.code, ending.url) if ending else (None, None)
     return {"text": text, "code": code, "url": url and url.replace("{code}", code or ""), "debrief": None}

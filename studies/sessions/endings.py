@@ -23,20 +23,20 @@ _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _FIRST: dict[End, str] = {"finished": "C", "screened_out": "S", "timed_out": "T"}
 
 
-def end(sitting: SessionContext, how: End) -> None:
+def end(context: SessionContext, how: End) -> None:
     """End the session. What was rated stays; only a finished session that is believed counts in the allocation."""
-    session = sitting.session
+    session = context.session
     if how == "finished":
-        session.screening = {**session.screening, **judge(sitting)}
+        session.screening = {**session.screening, **judge(context)}
     session.accepted = how == "finished" and is_accepted(session.screening)
-    session.state, session.ended_at = how, sitting.now
-    session.completion_code = _ending(sitting.design, how).code or _new_code(how)
-    for trial in sitting.trials():
+    session.state, session.ended_at = how, context.now
+    session.completion_code = _ending(context.design, how).code or _new_code(how)
+    for trial in context.trials():
         if trial.state == "reserved":
             trial.state = "released"
-    sitting.log("ended", {"how": how, "accepted": session.accepted}, actor="server")
-    sitting.transaction.flush()
-    _raise_alarms(sitting)
+    context.log("ended", {"how": how, "accepted": session.accepted}, actor="server")
+    context.transaction.flush()
+    _raise_alarms(context)
 
 
 def close_expired(db: Database, transaction: Transaction, study_id: str, now: datetime) -> int:
@@ -49,13 +49,13 @@ def close_expired(db: Database, transaction: Transaction, study_id: str, now: da
     return len(expired)
 
 
-def shown_ending(sitting: SessionContext) -> dict[str, Any]:
+def shown_ending(context: SessionContext) -> dict[str, Any]:
     """Return what the page shows at the end."""
-    session = sitting.session
+    session = context.session
     if session.state not in _FIRST:
         return {"text": "Your data has been deleted.", "code": None, "url": None, "debrief": None}
-    ending, code = _ending(sitting.design, session.state), session.completion_code or ""
-    debrief = [section.text for section in sitting.design.sections if section.kind == "debrief"]
+    ending, code = _ending(context.design, session.state), session.completion_code or ""
+    debrief = [section.text for section in context.design.sections if section.kind == "debrief"]
     return {
         "text": ending.text,
         "code": code,
@@ -74,16 +74,16 @@ def _new_code(how: End) -> str:
     return _FIRST[how] + "".join(secrets.choice(_LETTERS) for _ in range(9))
 
 
-def _raise_alarms(sitting: SessionContext) -> None:
+def _raise_alarms(context: SessionContext) -> None:
     """Log alarms about screening rules that this session was judged by."""
-    for rate in _alarming(sitting):
-        logger.warning("study %s: %s", sitting.study.name, rate.alarm)
+    for rate in _alarming(context):
+        logger.warning("study %s: %s", context.study.name, rate.alarm)
         evidence = {"rule": rate.rule, "passed": rate.recent_passed, "judged": rate.recent_judged}
-        sitting.log("screening.alarm", {**evidence, "text": rate.alarm}, actor="server")
+        context.log("screening.alarm", {**evidence, "text": rate.alarm}, actor="server")
 
 
-def _alarming(sitting: SessionContext) -> Iterable[Any]:
-    if not sitting.session.screening:
+def _alarming(context: SessionContext) -> Iterable[Any]:
+    if not context.session.screening:
         return []
-    rates = rule_rates(sitting.transaction, sitting.study.id)
-    return [rate for rate in rates if rate.alarm and rate.rule in sitting.session.screening]
+    rates = rule_rates(context.transaction, context.study.id)
+    return [rate for rate in rates if rate.alarm and rate.rule in context.session.screening]

@@ -128,10 +128,10 @@ def begin(
     )
     transaction.add(session)
     transaction.flush()
-    sitting = SessionContext(db, transaction, session, study, design, now, addresses)
-    sitting.touch()
-    sitting.log("began", {"source": visitor.source, "device": visitor.device})
-    enter(sitting)
+    context = SessionContext(db, transaction, session, study, design, now, addresses)
+    context.touch()
+    context.log("began", {"source": visitor.source, "device": visitor.device})
+    enter(context)
     return session
 
 

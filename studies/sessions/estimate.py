@@ -24,16 +24,16 @@ class Length:
     minutes: int  # rounded up
 
 
-def expected_length(sitting: SessionContext) -> Length:
+def expected_length(context: SessionContext) -> Length:
     """Return the number of clips of a session and about how long it takes, from the lengths of the study's sounds."""
-    rules = sitting.design.allocation
-    of_study = Stimulus.study_id == sitting.study.id
+    rules = context.design.allocation
+    of_study = Stimulus.study_id == context.study.id
     main = select(func.count(func.distinct(Stimulus.prompt_id))).where(of_study, Stimulus.kind == "main")
-    rated = min(rules.trials_per_session, sitting.transaction.scalar(main) or 0) + rules.traps + rules.golds
-    clips = rated + len(sitting.design.training)
+    rated = min(rules.trials_per_session, context.transaction.scalar(main) or 0) + rules.traps + rules.golds
+    clips = rated + len(context.design.training)
     heard = select(func.avg(Stimulus.seconds)).where(of_study, Stimulus.kind.in_(("main", "training")))
-    each = (sitting.transaction.scalar(heard) or 0.0) + ANSWER_SECONDS * len(sitting.design.scales)
-    seconds = clips * each + sum(_seconds_of(section) for section in sitting.design.sections)
+    each = (context.transaction.scalar(heard) or 0.0) + ANSWER_SECONDS * len(context.design.scales)
+    seconds = clips * each + sum(_seconds_of(section) for section in context.design.sections)
     return Length(clips, ROUNDED_TO_MINUTES * math.ceil(max(seconds, 1.0) / 60 / ROUNDED_TO_MINUTES))
 
 

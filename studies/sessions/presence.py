@@ -71,19 +71,19 @@ def holding_time(rules: Allocation, done: int) -> timedelta:
     return min(longest, FIRST_HOLD + done * HOLD_PER_CLIP)
 
 
-def sessions_to_release(transaction: Transaction, study: Study, newcomer: Applicant, now: datetime) -> list[str]:
+def sessions_to_release(transaction: Transaction, study: Study, applicant: Applicant, now: datetime) -> list[str]:
     """Return the sessions that give way to a newcomer when all places are taken, the first to go first.
 
     Only sessions without a clip done, of addresses that hold two places more than the newcomer's: one client cannot
     fill a study, and a laboratory behind one address keeps its places unless others find none.
     """
     holders = _unproven(transaction, study, now)
-    addresses = {session: newcomer.addresses.of(session) for session in holders}
+    addresses = {session: applicant.addresses.of(session) for session in holders}
     held = Counter(addresses.values())
     others = [
         session
         for session, acted_at in holders.items()
-        if held[addresses[session]] >= held[newcomer.address] + 2 and now - acted_at >= GRACE
+        if held[addresses[session]] >= held[applicant.address] + 2 and now - acted_at >= GRACE
     ]
     return sorted(others, key=lambda session: (-held[addresses[session]], holders[session]))
 

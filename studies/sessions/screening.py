@@ -17,13 +17,13 @@ Rule = TrapRule | GoldRule | VarianceRule | HiddenRule | PaceRule
 Ratings = dict[str, dict[str, Rating]]
 
 
-def judge(sitting: SessionContext) -> dict[str, Verdict]:
+def judge(context: SessionContext) -> dict[str, Verdict]:
     """Judge every rule of the study on a session whose trials are done."""
-    trials = [trial for trial in sitting.trials() if trial.state == "done" and trial.kind != "training"]
-    ratings = sitting.ratings(trials)
+    trials = [trial for trial in context.trials() if trial.state == "done" and trial.kind != "training"]
+    ratings = context.ratings(trials)
     verdicts: dict[str, Verdict] = {}
-    for rule in sitting.design.screening.rules:
-        passed, evidence = _JUDGES[rule.kind](sitting, rule, trials, ratings)
+    for rule in context.design.screening.rules:
+        passed, evidence = _JUDGES[rule.kind](context, rule, trials, ratings)
         verdicts[rule.kind] = {"passed": passed, "effect": rule.effect, "evidence": evidence}
     return verdicts
 
@@ -34,12 +34,12 @@ def is_accepted(screening: dict[str, Verdict]) -> bool:
 
 
 def _known(kind: str) -> Callable[[SessionContext, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]:
-    def judged(sitting: SessionContext, rule: Any, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+    def judged(context: SessionContext, rule: Any, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
         items = {}
         for trial in trials:
             if trial.kind == kind:
                 given = {scale: rating.value for scale, rating in ratings[trial.id].items()}
-                items[trial.id] = judged_answers(sitting.stimulus(trial), given)
+                items[trial.id] = judged_answers(context.stimulus(trial), given)
         right = sum(all(scales.values()) for scales in items.values())
         wanted = min(rule.pass_at_least, len(items))
         return right >= wanted, {"right": right, "of": len(items), "needed": rule.pass_at_least, "items": items}
@@ -48,7 +48,7 @@ def _known(kind: str) -> Callable[[SessionContext, Any, Sequence[Trial], Ratings
 
 
 def _variance(
-    sitting: SessionContext, rule: VarianceRule, trials: Sequence[Trial], ratings: Ratings
+    context: SessionContext, rule: VarianceRule, trials: Sequence[Trial], ratings: Ratings
 ) -> tuple[bool, Verdict]:
     by_scale: dict[str, list[float]] = {}
     for trial in trials:
@@ -59,15 +59,15 @@ def _variance(
 
 
 def _hidden(
-    sitting: SessionContext, rule: HiddenRule, trials: Sequence[Trial], ratings: Ratings
+    context: SessionContext, rule: HiddenRule, trials: Sequence[Trial], ratings: Ratings
 ) -> tuple[bool, Verdict]:
     seconds = sum(trial.hidden_seconds for trial in trials)
     return seconds <= rule.max_seconds, {"hidden_seconds": round(seconds, 2), "allowed_seconds": rule.max_seconds}
 
 
-def _pace(sitting: SessionContext, rule: PaceRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
-    query = select(Event).where(Event.session_id == sitting.session.id, Event.kind == LISTENED)
-    heard = {event.payload.get("trial"): event.at for event in sitting.transaction.scalars(query)}
+def _pace(context: SessionContext, rule: PaceRule, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
+    query = select(Event).where(Event.session_id == context.session.id, Event.kind == LISTENED)
+    heard = {event.payload.get("trial"): event.at for event in context.transaction.scalars(query)}
     waits = [
         max(0.0, (min(rating.rated_at for rating in answers.values()) - heard[trial]).total_seconds())
         for trial, answers in ratings.items()

@@ -83,48 +83,48 @@ class Sessions:
         """Return where the session is."""
         session_id = self.tokens.read(token)
         with self.db.reading() as transaction:
-            sitting = SessionContext.load(self.db, transaction, session_id, now)
-            fresh = timedelta(0) <= now - sitting.session.last_seen_at < _SEEN_EVERY
-            if sitting.ended or (fresh and now < sitting.session.expires_at):
-                return view_of(sitting, self._secret)
-        return self._step(token, now, lambda sitting: view_of(sitting, self._secret), even_ended=True)
+            context = SessionContext.load(self.db, transaction, session_id, now)
+            fresh = timedelta(0) <= now - context.session.last_seen_at < _SEEN_EVERY
+            if context.ended or (fresh and now < context.session.expires_at):
+                return view_of(context, self._secret)
+        return self._step(token, now, lambda context: view_of(context, self._secret), even_ended=True)
 
     def answer(self, token: str, given: dict[str, Any], now: datetime) -> View:
         """Answer the section where the session is; returns what comes next."""
 
-        def step(sitting: SessionContext) -> View:
-            if given.get("section") != sitting.session.section_index + 1:
+        def step(context: SessionContext) -> View:
+            if given.get("section") != context.session.section_index + 1:
                 raise SessionError("wrong_section")
-            answer_section(sitting, given)
-            return view_of(sitting, self._secret)
+            answer_section(context, given)
+            return view_of(context, self._secret)
 
         return self._step(token, now, step)
 
     def rate(self, token: str, answer: TrialAnswer, now: datetime) -> dict[str, Any]:
         """Save one rating; the acknowledgement is returned only when it is on disk."""
 
-        def step(sitting: SessionContext) -> dict[str, Any]:
-            rating = rate(sitting, answer)
+        def step(context: SessionContext) -> dict[str, Any]:
+            rating = rate(context, answer)
             return {"saved": rating.nonce, "scale": rating.scale, "value": rating.value, "revision": rating.revision}
 
         return self._step(token, now, step)
 
     def heard(self, token: str, trial_id: str, playback: Playback, now: datetime) -> None:
         """Note that a clip was played."""
-        self._step(token, now, lambda sitting: note_playback(sitting, own_trial(sitting, trial_id), playback))
+        self._step(token, now, lambda context: note_playback(context, own_trial(context, trial_id), playback))
 
     def finish_trial(self, token: str, trial_id: str, now: datetime) -> dict[str, Any]:
         """Go on from a clip: the next view, and in training what is said about the answers."""
 
-        def step(sitting: SessionContext) -> dict[str, Any]:
-            said = finish_trial(sitting, trial_id)
-            return {"feedback": said, "view": view_of(sitting, self._secret)}
+        def step(context: SessionContext) -> dict[str, Any]:
+            said = finish_trial(context, trial_id)
+            return {"feedback": said, "view": view_of(context, self._secret)}
 
         return self._step(token, now, step)
 
     def sound(self, token: str, opaque: str, now: datetime) -> Sound:
         """Return the bytes of a sound that this session may hear now; its first sending is stamped by the server."""
-        make = self._step(token, now, lambda sitting: self._sound(sitting, opaque))
+        make = self._step(token, now, lambda context: self._sound(context, opaque))
         return make()  # outside of the transaction: nobody waits for a file
 
     def decline(self, token: str, now: datetime) -> dict[str, Any]:
@@ -143,59 +143,59 @@ class Sessions:
     def _begin(self, study_id: str, visitor: Arrival, now: datetime) -> tuple[str, View]:
         with self.db.session() as transaction:
             session = begin(self.db, transaction, study_id, visitor, now, self._secret, self._addresses)
-            sitting = SessionContext.load(self.db, transaction, session.id, now)
-            return self.tokens.make(session.id), view_of(sitting, self._secret)
+            context = SessionContext.load(self.db, transaction, session.id, now)
+            return self.tokens.make(session.id), view_of(context, self._secret)
 
     def _step(self, token: str, now: datetime, step: Callable[[SessionContext], T], even_ended: bool = False) -> T:
         """Take one step of a session in its own transaction; what is refused leaves the session as it is."""
         session_id = self.tokens.read(token)
         refused: SessionError | None = None
         with self.db.session() as transaction:
-            sitting = SessionContext.load(self.db, transaction, session_id, now, lock=True, addresses=self._addresses)
-            if not sitting.ended and now >= sitting.session.expires_at:
-                end(sitting, "timed_out")
-            if not sitting.ended:
-                sitting.touch()
+            context = SessionContext.load(self.db, transaction, session_id, now, lock=True, addresses=self._addresses)
+            if not context.ended and now >= context.session.expires_at:
+                end(context, "timed_out")
+            if not context.ended:
+                context.touch()
             try:
-                if sitting.ended and not even_ended:
+                if context.ended and not even_ended:
                     raise SessionError("ended")
-                return step(sitting)
+                return step(context)
             except SessionError as error:
                 refused = error  # steps check before they write, so what is saved now is only that the person was here
         raise refused
 
-    def _sound(self, sitting: SessionContext, opaque: str) -> Callable[[], Sound]:
-        section, session = sitting.section, sitting.session
+    def _sound(self, context: SessionContext, opaque: str) -> Callable[[], Sound]:
+        section, session = context.section, context.session
         if section.kind == "volume" and opaque == sound_id(self._secret, session.id, "volume"):
-            return self._volume(sitting)
+            return self._volume(context)
         if isinstance(section, Headphones):
-            progress = tones_progress(sitting)
+            progress = tones_progress(context)
             index = len(progress["answers"])
             if opaque == sound_id(self._secret, session.id, "tones", index):
-                served = progress["served_at"] or sitting.now.isoformat()
+                served = progress["served_at"] or context.now.isoformat()
                 session.answers = {**session.answers, TONES: {**progress, "served_at": served}}
                 order = headphones.tone_orders(session.seed, section.trials)[index]
                 return lambda: Sound(headphones.tone_audio(order), "audio/flac")
-        return self._clip(sitting, opaque)
+        return self._clip(context, opaque)
 
-    def _volume(self, sitting: SessionContext) -> Callable[[], Sound]:
+    def _volume(self, context: SessionContext) -> Callable[[], Sound]:
         kinds = Stimulus.kind.in_(("volume", "training"))
-        stimuli = sitting.transaction.scalars(select(Stimulus).where(Stimulus.study_id == sitting.study.id, kinds))
+        stimuli = context.transaction.scalars(select(Stimulus).where(Stimulus.study_id == context.study.id, kinds))
         best = min(stimuli, key=lambda stimulus: (stimulus.kind != "volume", stimulus.id), default=None)
         if best is not None:
             return self._file(best)
-        seed = sitting.session.seed
+        seed = context.session.seed
         return lambda: Sound(headphones.volume_audio(seed, _VOLUME_DBFS), "audio/flac")
 
-    def _clip(self, sitting: SessionContext, trial_id: str) -> Callable[[], Sound]:
+    def _clip(self, context: SessionContext, trial_id: str) -> Callable[[], Sound]:
         """Return the current clip and the one after it; nobody can fetch the whole plan ahead."""
-        coming = [trial for trial in sitting.stage_trials() if trial.state != "done"][:2]
+        coming = [trial for trial in context.stage_trials() if trial.state != "done"][:2]
         trial = next((trial for trial in coming if trial.id == trial_id), None)
-        if trial is None or sitting.section.kind not in ("training", "rating"):
+        if trial is None or context.section.kind not in ("training", "rating"):
             raise SessionError("not_your_trial")
         if trial.first_served_at is None:
-            trial.first_served_at = sitting.now
-        return self._file(sitting.stimulus(trial))
+            trial.first_served_at = context.now
+        return self._file(context.stimulus(trial))
 
     def _file(self, stimulus: Stimulus) -> Callable[[], Sound]:
         path = self._media / stimulus.study_id / stimulus.path

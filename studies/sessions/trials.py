@@ -47,24 +47,24 @@ class TrialAnswer:
     playback: Playback = field(default_factory=Playback)
 
 
-def own_trial(sitting: SessionContext, trial_id: str) -> Trial:
+def own_trial(context: SessionContext, trial_id: str) -> Trial:
     """Return a trial of this session. Raises SessionError for anybody else's."""
-    trial = sitting.transaction.get(Trial, trial_id)
-    if trial is None or trial.session_id != sitting.session.id:
+    trial = context.transaction.get(Trial, trial_id)
+    if trial is None or trial.session_id != context.session.id:
         raise SessionError("not_your_trial")
     return trial
 
 
-def note_playback(sitting: SessionContext, trial: Trial, playback: Playback) -> None:
+def note_playback(context: SessionContext, trial: Trial, playback: Playback) -> None:
     """Add what was played to what is known of the clip; whether it was all heard is judged when it is rated."""
     if trial.first_served_at is None:
         return
-    seconds = sitting.stimulus(trial).seconds
+    seconds = context.stimulus(trial).seconds
     listened = [list(stretch) for stretch in merge_intervals([*trial.listened, *playback.stretches], seconds)]
-    if seconds_to_wait(_earliest(sitting, trial), sum(end - start for start, end in listened), sitting.now) > 0:
+    if seconds_to_wait(_earliest(context, trial), sum(end - start for start, end in listened), context.now) > 0:
         return  # more than can have been played by now
     if covers(listened, seconds) and not covers(trial.listened, seconds):
-        sitting.log(LISTENED, {"trial": trial.id})
+        context.log(LISTENED, {"trial": trial.id})
     if listened != list(trial.listened):
         trial.listened = listened
     trial.plays = max(trial.plays, min(int(playback.plays), 1000))
@@ -72,36 +72,36 @@ def note_playback(sitting: SessionContext, trial: Trial, playback: Playback) -> 
     trial.hidden_seconds = max(trial.hidden_seconds, hidden)
 
 
-def rate(sitting: SessionContext, answer: TrialAnswer) -> Rating:
+def rate(context: SessionContext, answer: TrialAnswer) -> Rating:
     """Save an answer. The same nonce again changes nothing; another one revises, as long as the clip is current.
 
     Raises:
         SessionError: not this person's clip, not the current one, not heard yet, or no answer of the scale.
     """
-    trial = own_trial(sitting, answer.trial)
-    scale = next((scale for scale in sitting.design.scales if scale.name == answer.scale), None)
+    trial = own_trial(context, answer.trial)
+    scale = next((scale for scale in context.design.scales if scale.name == answer.scale), None)
     value = None if scale is None else scale.snapped(answer.value)
     if scale is None or value is None:
         raise SessionError("bad_answer")
-    known = sitting.ratings([trial])[trial.id].get(scale.name)
+    known = context.ratings([trial])[trial.id].get(scale.name)
     if known is not None and known.nonce == answer.nonce:
         return known
-    _check_current(sitting, trial)
-    note_playback(sitting, trial, answer.playback)
-    _check_heard(sitting, trial)
+    _check_current(context, trial)
+    note_playback(context, trial, answer.playback)
+    _check_heard(context, trial)
     if known is None:
-        known = Rating(session_id=sitting.session.id, trial_id=trial.id, scale=scale.name, revision=0)
-        sitting.transaction.add(known)
+        known = Rating(session_id=context.session.id, trial_id=trial.id, scale=scale.name, revision=0)
+        context.transaction.add(known)
     else:
         known.revision += 1
     known.scale_hash, known.value, known.nonce = scale.hash, value, answer.nonce
-    known.rated_at = sitting.now
+    known.rated_at = context.now
     facts = {"scale": scale.name, "value": value, "nonce": answer.nonce, "revision": known.revision}
-    sitting.log("rated", {"trial": trial.id, **facts})
+    context.log("rated", {"trial": trial.id, **facts})
     return known
 
 
-def finish_trial(sitting: SessionContext, trial_id: str) -> dict[str, Any] | None:
+def finish_trial(context: SessionContext, trial_id: str) -> dict[str, Any] | None:
     """Go on from a clip whose questions are all answered; a clip that is done already is left as it is.
 
     Returns:
@@ -109,44 +109,44 @@ def finish_trial(sitting: SessionContext, trial_id: str) -> dict[str, Any] | Non
     Raises:
         SessionError: not this person's clip, or a question is open.
     """
-    trial = own_trial(sitting, trial_id)
+    trial = own_trial(context, trial_id)
     if trial.state == "done":
         return None
-    _check_current(sitting, trial)
-    given = {scale: rating.value for scale, rating in sitting.ratings([trial])[trial.id].items()}
-    missing = [scale.title for scale in sitting.design.scales if scale.name not in given]
+    _check_current(context, trial)
+    given = {scale: rating.value for scale, rating in context.ratings([trial])[trial.id].items()}
+    missing = [scale.title for scale in context.design.scales if scale.name not in given]
     if missing:
         raise SessionError("bad_answer", f"Please answer first: {', '.join(missing)}.")
-    trial.state, trial.completed_at = "done", sitting.now
-    sitting.transaction.flush()
-    extend_reservation(sitting)
-    sitting.log("trial.done", {"trial": trial.id})
-    if all(other.state == "done" for other in sitting.stage_trials()):
-        advance(sitting)
+    trial.state, trial.completed_at = "done", context.now
+    context.transaction.flush()
+    extend_reservation(context)
+    context.log("trial.done", {"trial": trial.id})
+    if all(other.state == "done" for other in context.stage_trials()):
+        advance(context)
     if trial.kind != "training":
         return None
-    return feedback(sitting.stimulus(trial), {scale.name: scale for scale in sitting.design.scales}, given)
+    return feedback(context.stimulus(trial), {scale.name: scale for scale in context.design.scales}, given)
 
 
-def _check_current(sitting: SessionContext, trial: Trial) -> None:
-    current = current_trial(sitting)
-    if trial.state == "done" or current is None or current.id != trial.id or due_break(sitting) is not None:
+def _check_current(context: SessionContext, trial: Trial) -> None:
+    current = current_trial(context)
+    if trial.state == "done" or current is None or current.id != trial.id or due_break(context) is not None:
         raise SessionError("wrong_section")
 
 
-def _check_heard(sitting: SessionContext, trial: Trial) -> None:
+def _check_heard(context: SessionContext, trial: Trial) -> None:
     """Both the server's clock and the page's stretches must allow it."""
-    seconds = sitting.stimulus(trial).seconds
+    seconds = context.stimulus(trial).seconds
     if trial.first_served_at is None:
         raise SessionError("not_listened")
-    wait = seconds_to_wait(_earliest(sitting, trial), seconds, sitting.now)
+    wait = seconds_to_wait(_earliest(context, trial), seconds, context.now)
     if wait > 0:
         raise SessionError("too_early", wait_seconds=wait)
     if not covers(trial.listened, seconds):
         raise SessionError("not_listened")
 
 
-def _earliest(sitting: SessionContext, trial: Trial) -> datetime | None:
+def _earliest(context: SessionContext, trial: Trial) -> datetime | None:
     """When the clip can have begun to play: one that was sent ahead not before the one before it was done."""
-    done = [other.completed_at for other in sitting.trials() if other.position < trial.position and other.completed_at]
+    done = [other.completed_at for other in context.trials() if other.position < trial.position and other.completed_at]
     return max([*done, *([trial.first_served_at] if trial.first_served_at else [])], default=None)

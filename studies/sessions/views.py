@@ -27,18 +27,18 @@ from undertone.studies.store.tables import Trial
 View = dict[str, Any]
 
 
-def view_of(sitting: SessionContext, secret: str) -> View:
+def view_of(context: SessionContext, secret: str) -> View:
     """Return everything that the page shows now.
 
     Args:
         secret: of the server; makes the ids of sounds that are no trials.
     """
-    view: View = {"title": sitting.study.title, "state": sitting.session.state, "ended": sitting.ended}
-    if sitting.ended:
-        return {**view, "ending": shown_ending(sitting)}
-    view["resume_code"] = sitting.session.resume_code
-    view["progress"] = {"step": sitting.session.section_index + 1, "of": len(sitting.sections)}
-    return {**view, **_section(sitting, secret)}
+    view: View = {"title": context.study.title, "state": context.session.state, "ended": context.ended}
+    if context.ended:
+        return {**view, "ending": shown_ending(context)}
+    view["resume_code"] = context.session.resume_code
+    view["progress"] = {"step": context.session.section_index + 1, "of": len(context.sections)}
+    return {**view, **_section(context, secret)}
 
 
 def sound_id(secret: str, session_id: str, what: str, index: int = 0) -> str:
@@ -58,11 +58,11 @@ def shown_scale(scale: Scale) -> View:
     }
 
 
-def _section(sitting: SessionContext, secret: str) -> View:
-    section, session = sitting.section, sitting.session
+def _section(context: SessionContext, secret: str) -> View:
+    section, session = context.section, context.session
     match section:
         case Consent():
-            length = expected_length(sitting)
+            length = expected_length(context)
             return {"text": section.text, "length": {"clips": length.clips, "minutes": length.minutes}}
         case Eligibility():
             return {"heading": "First, a few questions", "questions": shown_questions(section.questions)}
@@ -71,40 +71,40 @@ def _section(sitting: SessionContext, secret: str) -> View:
         case Volume():
             return {"text": section.text, "sound": sound_id(secret, session.id, "volume")}
         case Headphones():
-            index = len(tones_progress(sitting)["answers"])
+            index = len(tones_progress(context)["answers"])
             tones = {"trial": index, "of": section.trials, "seconds": TONES_SECONDS}
             return {"tones": {**tones, "sound": sound_id(secret, session.id, "tones", index)}}
         case Debrief():
             return {"text": section.text}
         case Training() | RatingSection():
-            return _trials(sitting, section.text)
+            return _trials(context, section.text)
         case _:
             raise TypeError(f"{section.kind!r} is not walked through")
 
 
-def _trials(sitting: SessionContext, text: str) -> View:
-    rest = due_break(sitting)
-    trials = sitting.stage_trials()
+def _trials(context: SessionContext, text: str) -> View:
+    rest = due_break(context)
+    trials = context.stage_trials()
     done = sum(trial.state == "done" for trial in trials)
     view: View = {"text": text, "clips": {"done": done, "of": len(trials)}}
     if rest is not None:
         return {**view, "break": {"seconds": rest.seconds, "text": rest.text}}
-    trial = current_trial(sitting)
+    trial = current_trial(context)
     if trial is None:
         return view
     later = [other.id for other in trials if other.position > trial.position and other.state != "done"]
-    view["scales"] = [shown_scale(scale) for scale in sitting.design.scales]
-    view["trial"] = _trial(sitting, trial)
-    view["max_replays"] = sitting.design.limits.max_replays
+    view["scales"] = [shown_scale(scale) for scale in context.design.scales]
+    view["trial"] = _trial(context, trial)
+    view["max_replays"] = context.design.limits.max_replays
     view["preload"] = later[0] if later else None
     return view
 
 
-def _trial(sitting: SessionContext, trial: Trial) -> View:
-    answers = sitting.ratings([trial])[trial.id]
+def _trial(context: SessionContext, trial: Trial) -> View:
+    answers = context.ratings([trial])[trial.id]
     return {
         "id": trial.id,
-        "heard": covers(trial.listened, sitting.stimulus(trial).seconds),
+        "heard": covers(trial.listened, context.stimulus(trial).seconds),
         "plays": trial.plays,
         "answers": {scale: rating.value for scale, rating in answers.items()},
     }

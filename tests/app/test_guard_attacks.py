@@ -83,7 +83,7 @@ def target(engine: Engine, cache: Path, tmp_path_factory: pytest.TempPathFactory
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
-    context = Context(engine, cache / "visits", examples, laboratory=StudiesSite.on(db, places, cache / "downloads"))
+    context = Context(engine, cache / "visits", examples, studies_site=StudiesSite.on(db, places, cache / "downloads"))
     app = create_app(context)
     link = cache / "uploads" / "linked" / "clip.wav"
     link.parent.mkdir(parents=True)

@@ -27,11 +27,11 @@ def by_id(name: str) -> Card:
 @given(st.dictionaries(st.sampled_from(["z1", "z2", "z3", "z4"]), sliders))
 def test_saved_sliders_and_strokes_come_back(values: dict[str, tuple[float, float, float]]) -> None:
     stroke = by_id("z2").edit(Move(shift=1.5), 0.2, 0.8)
-    arrangement = EditState().with_moves(read_moves(values, CARDS), CARDS).with_stroke(stroke)
-    moves, strokes = read_edit(arrangement.edit(CARDS), CARDS)
+    edit_state = EditState().with_moves(read_moves(values, CARDS), CARDS).with_stroke(stroke)
+    moves, strokes = read_edit(edit_state.edit(CARDS), CARDS)
     again = EditState(strokes=strokes).with_moves(moves, CARDS)
-    assert again == arrangement
-    assert again.edit(CARDS) == arrangement.edit(CARDS)
+    assert again == edit_state
+    assert again.edit(CARDS) == edit_state.edit(CARDS)
 
 
 def test_an_edit_that_no_sliders_give_keeps_its_order_as_strokes() -> None:
@@ -74,12 +74,12 @@ def test_undo_and_redo_walk_the_history() -> None:
 
 
 def test_there_are_only_so_many_strokes() -> None:
-    arrangement = EditState()
+    edit_state = EditState()
     for _ in range(MAX_STROKES):
-        arrangement = arrangement.with_stroke(by_id("z1").edit(Move(shift=0.1), 0.0, 0.5))
+        edit_state = edit_state.with_stroke(by_id("z1").edit(Move(shift=0.1), 0.0, 0.5))
     with pytest.raises(SettingsError, match="remove some"):
-        arrangement.with_stroke(by_id("z1").edit(Move(), 0.0, 0.5))
-    assert len(arrangement.without_stroke(3).strokes) == MAX_STROKES - 1
+        edit_state.with_stroke(by_id("z1").edit(Move(), 0.0, 0.5))
+    assert len(edit_state.without_stroke(3).strokes) == MAX_STROKES - 1
 
 
 def test_a_stroke_is_told_in_words() -> None:

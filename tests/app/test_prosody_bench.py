@@ -43,37 +43,37 @@ def second(engine: Engine) -> Speech:
 
 
 @pytest.fixture
-def bench(engine: Engine, speech: Speech, second: Speech) -> EditingSession:
-    bench = EditingSession.open(engine, Original("clip", speech), SAMPLING, seed=5)
-    bench.others.append(Original("second", second))
-    return bench
+def editing(engine: Engine, speech: Speech, second: Speech) -> EditingSession:
+    editing = EditingSession.open(engine, Original("clip", speech), SAMPLING, seed=5)
+    editing.others.append(Original("second", second))
+    return editing
 
 
-def moved(bench: EditingSession, shift: float = 1.5, card: str = "z2") -> EditState:
-    return bench.now.with_moves({card: Move(shift=shift)}, bench.cards)
+def moved(editing: EditingSession, shift: float = 1.5, card: str = "z2") -> EditState:
+    return editing.now.with_moves({card: Move(shift=shift)}, editing.cards)
 
 
-def test_nothing_moved_is_the_reconstruction(engine: Engine, bench: EditingSession, speech: Speech) -> None:
+def test_nothing_moved_is_the_reconstruction(engine: Engine, editing: EditingSession, speech: Speech) -> None:
     expected = engine.synthesise(speech.tokens, speech.latents, speech.utterance, SAMPLING, seed=5)
-    assert torch.equal(bench.before.audio, expected)
-    assert torch.equal(bench.after.audio, expected)
+    assert torch.equal(editing.before.audio, expected)
+    assert torch.equal(editing.after.audio, expected)
 
 
-def test_a_moved_card_is_the_engines_edit(engine: Engine, bench: EditingSession, speech: Speech) -> None:
-    arrangement = moved(bench)
-    expected = resynthesise(engine, speech, arrangement.edit(bench.cards), sampling=SAMPLING, seed=5)
-    made = bench.render(engine, arrangement)
+def test_a_moved_card_is_the_engines_edit(engine: Engine, editing: EditingSession, speech: Speech) -> None:
+    edit_state = moved(editing)
+    expected = resynthesise(engine, speech, edit_state.edit(editing.cards), sampling=SAMPLING, seed=5)
+    made = editing.render(engine, edit_state)
     assert torch.equal(made.audio, expected.audio)
     assert made.settings == expected.settings
-    assert not torch.equal(made.audio, bench.before.audio)
-    assert bench.render(engine, arrangement) is made
+    assert not torch.equal(made.audio, editing.before.audio)
+    assert editing.render(engine, edit_state) is made
 
 
 def test_a_draft_is_quicker_and_gives_way_to_what_is_there(engine: Engine, speech: Speech) -> None:
-    bench = EditingSession.open(engine, Original("clip", speech), Sampling(steps=9), seed=5)
-    assert bench.draft(engine, moved(bench)).settings.sampling.steps < 9
-    full = bench.render(engine, moved(bench))
-    assert bench.draft(engine, moved(bench)) is full
+    editing = EditingSession.open(engine, Original("clip", speech), Sampling(steps=9), seed=5)
+    assert editing.draft(engine, moved(editing)).settings.sampling.steps < 9
+    full = editing.render(engine, moved(editing))
+    assert editing.draft(engine, moved(editing)) is full
 
 
 @pytest.mark.parametrize(
@@ -88,30 +88,30 @@ def test_a_draft_is_quicker_and_gives_way_to_what_is_there(engine: Engine, speec
     ids=["transfer", "morph", "morph of latents", "voice", "draw"],
 )
 def test_what_is_borrowed_is_what_the_engine_borrows(
-    engine: Engine, bench: EditingSession, speech: Speech, second: Speech, change: dict[str, object]
+    engine: Engine, editing: EditingSession, speech: Speech, second: Speech, change: dict[str, object]
 ) -> None:
-    arrangement = replace(moved(bench), **change)  # type: ignore[arg-type]
-    made = bench.render(engine, arrangement)
+    edit_state = replace(moved(editing), **change)  # type: ignore[arg-type]
+    made = editing.render(engine, edit_state)
     expected = resynthesise(
         engine,
         speech,
-        arrangement.edit(bench.cards),
-        second.utterance if arrangement.other_voice else None,
+        edit_state.edit(editing.cards),
+        second.utterance if edit_state.other_voice else None,
         SAMPLING,
         5,
-        latents=arrangement.latents,
-        other=second if arrangement.other == 0 else None,
+        latents=edit_state.latents,
+        other=second if edit_state.other == 0 else None,
     )
     assert torch.equal(made.audio, expected.audio)
     assert made.settings == expected.settings
 
 
 def test_settings_lay_the_same_sound_out_again(
-    engine: Engine, bench: EditingSession, speech: Speech, second: Speech
+    engine: Engine, editing: EditingSession, speech: Speech, second: Speech
 ) -> None:
-    stroke = bench.cards[0].edit(Move(), 0.2, 0.6, flatten=True)
-    arrangement = replace(moved(bench), latents=DRAWN, other=0, other_voice=True).with_stroke(stroke)
-    made = bench.render(engine, arrangement)
+    stroke = editing.cards[0].edit(Move(), 0.2, 0.6, flatten=True)
+    edit_state = replace(moved(editing), latents=DRAWN, other=0, other_voice=True).with_stroke(stroke)
+    made = editing.render(engine, edit_state)
     settings = read_prosody_settings(made.settings.model_dump_json().encode())
     again = EditingSession.open(engine, Original("clip", speech), settings.sampling, settings.seed)
     missing = applied(again, settings)
@@ -124,9 +124,9 @@ def test_settings_lay_the_same_sound_out_again(
     assert rendering.settings == made.settings
 
 
-def test_settings_of_another_recording_are_not_applied(engine: Engine, bench: EditingSession, second: Speech) -> None:
+def test_settings_of_another_recording_are_not_applied(engine: Engine, editing: EditingSession, second: Speech) -> None:
     other = EditingSession.open(engine, Original("other", second), SAMPLING, seed=5)
-    note = applied(other, bench.before.settings)
+    note = applied(other, editing.before.settings)
     assert note is not None
     assert "not the recording" in note.text
     assert other.now == EditState()
@@ -139,23 +139,23 @@ def test_a_file_that_is_no_settings_is_refused(data: bytes) -> None:
 
 
 def test_a_voice_needs_a_second_recording(engine: Engine, speech: Speech) -> None:
-    bench = EditingSession.open(engine, Original("clip", speech), SAMPLING, seed=5)
+    editing = EditingSession.open(engine, Original("clip", speech), SAMPLING, seed=5)
     with pytest.raises(SettingsError, match="second recording"):
-        bench.render(engine, EditState(other_voice=True))
+        editing.render(engine, EditState(other_voice=True))
 
 
-def test_only_some_sounds_are_kept(engine: Engine, bench: EditingSession) -> None:
+def test_only_some_sounds_are_kept(engine: Engine, editing: EditingSession) -> None:
     for step in range(KEPT_RENDERINGS + 3):
-        bench.history.push(moved(bench, shift=0.1 * step))
-        bench.render(engine, bench.now)
-    assert len(bench.rendered) == KEPT_RENDERINGS
-    assert EditState() in bench.rendered
-    assert bench.now in bench.rendered
+        editing.history.push(moved(editing, shift=0.1 * step))
+        editing.render(engine, editing.now)
+    assert len(editing.rendered) == KEPT_RENDERINGS
+    assert EditState() in editing.rendered
+    assert editing.now in editing.rendered
 
 
 def test_work_reports_and_gives_its_result() -> None:
-    def work(watch: CallProgress) -> str:
-        watch.at(1, 4)
+    def work(progress: CallProgress) -> str:
+        progress.at(1, 4)
         return "done"
 
     def collect() -> Generator[float, None, None]:
@@ -166,17 +166,17 @@ def test_work_reports_and_gives_its_result() -> None:
     assert results == ["done"]
 
 
-def test_a_stopped_run_ends_and_keeps_what_was_there(engine: Engine, bench: EditingSession) -> None:
+def test_a_stopped_run_ends_and_keeps_what_was_there(engine: Engine, editing: EditingSession) -> None:
     run = Run()
     run.stop.set()
     with pytest.raises(Cancelled):
-        list(reported(run, lambda watch: bench.render(engine, moved(bench), watch)))
-    assert moved(bench) not in bench.rendered
+        list(reported(run, lambda progress: editing.render(engine, moved(editing), progress)))
+    assert moved(editing) not in editing.rendered
 
 
 def test_a_closed_page_stops_its_work() -> None:
     run = Run()
-    generator = reported(run, lambda watch: run.stop.wait(20))
+    generator = reported(run, lambda progress: run.stop.wait(20))
     next(generator)
     generator.close()
     assert run.stop.is_set()
@@ -215,13 +215,13 @@ def test_silence_has_no_pitch_to_compare() -> None:
     assert rows[0][3] == "–"
 
 
-def test_files_are_the_visitors_own_and_lossless(engine: Engine, bench: EditingSession, tmp_path: Path) -> None:
+def test_files_are_the_visitors_own_and_lossless(engine: Engine, editing: EditingSession, tmp_path: Path) -> None:
     here, there = ProsodyVisit(tmp_path), ProsodyVisit(tmp_path)
-    wav, settings = saved(here, bench.after)
-    assert saved(there, bench.after)[0].read_bytes() == wav.read_bytes()
+    wav, settings = saved(here, editing.after)
+    assert saved(there, editing.after)[0].read_bytes() == wav.read_bytes()
     assert here.folder != there.folder
-    assert read_prosody_settings(settings.read_bytes()) == bench.after.settings
-    assert heard(here, bench.after.audio).is_relative_to(here.folder)
+    assert read_prosody_settings(settings.read_bytes()) == editing.after.settings
+    assert heard(here, editing.after.audio).is_relative_to(here.folder)
     folder = here.folder
     here.close()
     assert not folder.exists()
@@ -241,5 +241,5 @@ def test_a_task_that_was_replaced_is_no_longer_taken(tmp_path: Path) -> None:
     assert visit.taken("draft") is None
 
 
-def test_sliders_of_another_bundle_are_left_out(bench: EditingSession) -> None:
-    assert read_moves({"z99": [1, 1, 0]}, bench.cards) == {card.id: Move() for card in bench.cards}
+def test_sliders_of_another_bundle_are_left_out(editing: EditingSession) -> None:
+    assert read_moves({"z99": [1, 1, 0]}, editing.cards) == {card.id: Move() for card in editing.cards}

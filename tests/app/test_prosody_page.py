@@ -35,7 +35,7 @@ def take(engine: Engine) -> Take:
 
 
 @pytest.fixture(scope="module")
-def bench(engine: Engine, take: Take) -> EditingSession:
+def editing(engine: Engine, take: Take) -> EditingSession:
     settings = take.settings
     return EditingSession.open(engine, Original("take", take), settings.sampling, settings.seed + settings.index)
 
@@ -77,33 +77,33 @@ def test_a_ticket_ends_with_the_visit_that_gave_it(context: Context, take: Take)
     assert context.handovers.pick_up(ticket) is None
 
 
-def test_a_take_on_the_bench_sounds_as_it_did(bench: EditingSession, take: Take) -> None:
-    assert bench.before.audio.equal(take.audio)
-    assert bench.original.recording is None
-    assert [name for name, _ in bench.named_sounds()] == ["before", "after"]
+def test_a_take_on_the_bench_sounds_as_it_did(editing: EditingSession, take: Take) -> None:
+    assert editing.before.audio.equal(take.audio)
+    assert editing.original.recording is None
+    assert [name for name, _ in editing.named_sounds()] == ["before", "after"]
 
 
-def test_each_visitor_begins_with_an_empty_bench(context: Context, bench: EditingSession) -> None:
+def test_each_visitor_begins_with_an_empty_bench(context: Context, editing: EditingSession) -> None:
     visit = ProsodyVisit(context.folder)
-    visit.put(bench)
+    visit.put(editing)
     fresh = copy.deepcopy(visit)
-    assert fresh.bench is None
+    assert fresh.editing is None
     assert fresh.task is None
     assert fresh.source is not visit.source
     assert fresh.root == visit.root
 
 
-def test_cards_come_from_the_report_where_there_is_one(bench: EditingSession) -> None:
-    report = probe_report(bench.original.speech.latents.shape[1])
+def test_cards_come_from_the_report_where_there_is_one(editing: EditingSession) -> None:
+    report = probe_report(editing.original.speech.latents.shape[1])
     shown = sorted_cards(cards_of_report(report))
     assert [card.name for card in shown] == ["Pitch height", "Loudness", "Dimension 1", "Dimension 0", "Dimension 3"]
     assert [card.tag for card in shown] == ["all z together", "z3", "z2", "z1", "z4"]
     assert all("40 clips of 8 speakers" in card.basis for card in shown)
-    assert shown[0].edit(bench.now.move(shown[0])).kind == "direction"
+    assert shown[0].edit(editing.now.move(shown[0])).kind == "direction"
 
 
-def test_the_desk_shows_where_the_history_stands(bench: EditingSession) -> None:
-    value = cards_value(bench, 3)
+def test_the_desk_shows_where_the_history_stands(editing: EditingSession) -> None:
+    value = cards_value(editing, 3)
     assert value["revision"] == 3
     assert {card["id"] for card in value["cards"]} == {"z1", "z2", "z3", "z4"}
     assert set(map(tuple, value["values"].values())) == {(0.0, 1.0, 0.0)}
@@ -120,29 +120,29 @@ def test_the_desk_shows_where_the_history_stands(bench: EditingSession) -> None:
         (("z1", 0.1, 0.5, "melt", 1.0), "melt"),
     ],
 )
-def test_a_range_that_is_none_is_refused_with_what_to_do(bench: EditingSession, values: Any, words: str) -> None:
+def test_a_range_that_is_none_is_refused_with_what_to_do(editing: EditingSession, values: Any, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        stroke(bench, *values)
+        stroke(editing, *values)
 
 
-def test_a_range_ends_where_the_sound_ends(bench: EditingSession) -> None:
-    edit = stroke(bench, "z1", 0.5, 99.0, "flatten", 0.0)
+def test_a_range_ends_where_the_sound_ends(editing: EditingSession) -> None:
+    edit = stroke(editing, "z1", 0.5, 99.0, "flatten", 0.0)
     assert edit.flatten
-    assert edit.end_seconds == pytest.approx(bench.after.speech.seconds)
+    assert edit.end_seconds == pytest.approx(editing.after.speech.seconds)
 
 
-def test_nothing_is_borrowed_without_a_second_recording(bench: EditingSession) -> None:
+def test_nothing_is_borrowed_without_a_second_recording(editing: EditingSession) -> None:
     for whose, voice in (("transferred", "own"), ("morphed", "own"), ("own", "other")):
         with pytest.raises(SettingsError, match="second recording"):
-            transferred(bench, whose, "first", voice)
-    assert transferred(bench, "own", "first", "own") == bench.now
+            transferred(editing, whose, "first", voice)
+    assert transferred(editing, "own", "first", "own") == editing.now
 
 
-def test_the_figure_draws_each_latent_in_a_panel_of_its_own(bench: EditingSession) -> None:
+def test_the_figure_draws_each_latent_in_a_panel_of_its_own(editing: EditingSession) -> None:
     from undertone.app.prosody.edit_state import EditState
     from undertone.app.prosody.editor_widgets import _side
 
-    side = _side(bench.before, bench.measures(EditState()))
+    side = _side(editing.before, editing.measures(EditState()))
     figure, axes = overlay_figure(side, side, [(0, "z1", "z1"), (2, "z3", "z3")], [str(unit) for unit in range(24)])
     assert list(axes.values()) == ["pitch height", "loudness", "z1", "z3"]
     names = [trace.name for trace in figure.data]
@@ -158,53 +158,53 @@ def test_the_figure_draws_each_latent_in_a_panel_of_its_own(bench: EditingSessio
         (ZeroDivisionError("/a/path/of/the/server"), "went wrong on the server"),
     ],
 )
-def test_work_that_fails_ends_the_run_and_says_why(parts: PageController, error: Exception, words: str) -> None:
-    visit = ProsodyVisit(parts.context.folder)
+def test_work_that_fails_ends_the_run_and_says_why(controller: PageController, error: Exception, words: str) -> None:
+    visit = ProsodyVisit(controller.context.folder)
     visit.start("render")
     task = visit.taken("render")
     assert task is not None
-    shown = list(runs.guard_task(parts, visit, task, failing(error)))
+    shown = list(runs.guard_task(controller, visit, task, failing(error)))
     assert task.run.stop.is_set()
     assert visit.run is None
-    assert [words in update[parts.status.note] for update in shown] == [True]
+    assert [words in update[controller.status.note] for update in shown] == [True]
     assert "/a/path" not in str(shown)
 
 
-def test_work_that_was_replaced_says_nothing(parts: PageController) -> None:
-    visit = ProsodyVisit(parts.context.folder)
+def test_work_that_was_replaced_says_nothing(controller: PageController) -> None:
+    visit = ProsodyVisit(controller.context.folder)
     visit.start("render")
     task = visit.taken("render")
     assert task is not None
-    work = runs.guard_task(parts, visit, task, waiting(task.run))
+    work = runs.guard_task(controller, visit, task, waiting(task.run))
     next(work)
     visit.start("draft")
     assert list(work) == []
     assert visit.taken("draft") is not None
 
 
-def test_work_that_comes_too_late_leaves_the_newer_task_alone(parts: PageController) -> None:
+def test_work_that_comes_too_late_leaves_the_newer_task_alone(controller: PageController) -> None:
     """A draft that waited for the model while the slider was let go must not end the rendering that followed."""
-    visit = ProsodyVisit(parts.context.folder)
+    visit = ProsodyVisit(controller.context.folder)
     visit.start("draft")
     visit.start("render")
-    assert list(runs.run_task(parts, visit, "draft", lambda visit, task: failing(SettingsError("never")))) == []
+    assert list(runs.run_task(controller, visit, "draft", lambda visit, task: failing(SettingsError("never")))) == []
     assert visit.taken("render") is not None
-    assert list(runs.run_task(parts, visit, "render", lambda visit, task: iter([{}]))) == [{}]
+    assert list(runs.run_task(controller, visit, "render", lambda visit, task: iter([{}]))) == [{}]
     assert visit.taken("render") is None
 
 
-def test_work_that_finds_nothing_to_do_says_that_nothing_is_under_way(parts: PageController) -> None:
+def test_work_that_finds_nothing_to_do_says_that_nothing_is_under_way(controller: PageController) -> None:
     """Else "Speaking" would stay, where the answer that says so came after the work had ended."""
-    visit = ProsodyVisit(parts.context.folder)
+    visit = ProsodyVisit(controller.context.folder)
     visit.start("render")
     visit.cancel()
-    (update,) = runs.run_task(parts, visit, "render", lambda visit, task: failing(SettingsError("never")))
-    assert update[parts.status.note] == ""
-    assert update[parts.status.cancel]["visible"] is False
+    (update,) = runs.run_task(controller, visit, "render", lambda visit, task: failing(SettingsError("never")))
+    assert update[controller.status.note] == ""
+    assert update[controller.status.cancel]["visible"] is False
 
 
 @pytest.fixture
-def parts(context: Context) -> PageController:
+def controller(context: Context) -> PageController:
     with gr.Blocks():
         return lay_out(context)[1]
 

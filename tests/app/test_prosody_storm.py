@@ -40,7 +40,7 @@ class Browser:
         self.values: dict[str, list[float]] = {}
         self.after: Any = None
         self.sequence = self.released = self.revision = self.serial = 0
-        self.bench: int | None = None
+        self.editing: int | None = None
         self.moving = False
 
     def press(self, widget: str, event: str = "click", **data: Any) -> None:
@@ -50,9 +50,9 @@ class Browser:
             if function.fn is not None:
                 self.answers.append((function, self.call(function, gr.EventData(None, data))))
 
-    def desk(self, event: str, **data: Any) -> None:
+    def access(self, event: str, **data: Any) -> None:
         self.sequence += 1
-        self.press("prosody-desk", event, bench=self.bench, sequence=self.sequence, **data)
+        self.press("prosody-desk", event, editing=self.editing, sequence=self.sequence, **data)
 
     def do(self, action: str, number: int) -> None:
         card, value = f"z{number % 4 + 1}", (number % 9 - 4) / 2
@@ -62,11 +62,11 @@ class Browser:
             self.let_go()
         elif action == "draft":  # the slider is let go any time later
             self.moving = True
-            self.desk("input", values=self.values, morph=None, token=self.sequence)
+            self.access("input", values=self.values, morph=None, token=self.sequence)
         elif action in ("undo", "redo", "cancel"):
             self.press(action)
         elif action == "audition":
-            self.desk("select", audition=card, token=self.sequence)
+            self.access("select", audition=card, token=self.sequence)
         elif action == "range":
             self.press("range-apply")
         elif action == "answer" and self.answers:
@@ -75,7 +75,7 @@ class Browser:
             self.step()
 
     def let_go(self) -> None:
-        self.desk("release", values=self.values, morph=None)
+        self.access("release", values=self.values, morph=None)
         self.moving, self.released = False, self.sequence
 
     def receive(self, function: BlockFunction, answer: Any) -> None:
@@ -142,7 +142,7 @@ class Browser:
     def show_desk(self, value: dict[str, Any]) -> None:
         if value["revision"] <= self.revision:
             return
-        self.revision, self.bench = value["revision"], value["bench"]
+        self.revision, self.editing = value["revision"], value["bench"]
         if value["sequence"] >= self.released and not self.moving:
             self.values = {card: list(values) for card, values in value["values"].items()}
 
@@ -167,29 +167,31 @@ def arrived(blocks: gr.Blocks, site: Context, speech: Speech, seed: int) -> Brow
     visit = ProsodyVisit(site.folder)
     visit.put(EditingSession.open(site.engine, Original("clip", speech), Sampling(steps=1), seed=1))
     browser = Browser(blocks, visit, seed)
-    assert visit.bench is not None
-    visit.is_shown, browser.bench = True, visit.bench.number
+    assert visit.editing is not None
+    visit.is_shown, browser.editing = True, visit.editing.number
     return browser
 
 
 def assert_consistent(browser: Browser) -> None:
     """Cards, history, numbers, figure, sound and files are of one arrangement, and nothing is under way."""
     visit, shown = browser.visit, browser.shown
-    bench = visit.bench
-    assert bench is not None
+    editing = visit.editing
+    assert editing is not None
     assert not visit.under_way
     assert visit.run is None or visit.run.stop.is_set()
     assert "<progress" not in shown["prosody-note"]
     assert shown["cancel"]["visible"] is False
-    assert bench.now == bench.shown == visit.seen == visit.heard
-    moves = {card.id: bench.now.move(card) for card in bench.cards}
+    assert editing.now == editing.shown == visit.seen == visit.heard
+    moves = {card.id: editing.now.move(card) for card in editing.cards}
     expected = {name: [move.shift, move.scale, move.smoothing_seconds] for name, move in moves.items()}
     assert browser.values == expected
-    assert shown["undo"]["interactive"] == bench.history.can_undo
-    assert shown["redo"]["interactive"] == bench.history.can_redo
-    rendering = bench.rendered[bench.now]
+    assert shown["undo"]["interactive"] == editing.history.can_undo
+    assert shown["redo"]["interactive"] == editing.history.can_redo
+    rendering = editing.rendered[editing.now]
     assert browser.after == samples_text(rendering.audio)
-    assert shown["prosody-numbers"] == changes_html(bench.measures(bench.history.states[0]), bench.measures(bench.now))
+    assert shown["prosody-numbers"] == changes_html(
+        editing.measures(editing.history.states[0]), editing.measures(editing.now)
+    )
     assert shown["save-wav"]["value"] == str(saved(visit, rendering)[0])
 
 

@@ -61,7 +61,7 @@ def db(places: Places) -> Iterator[Database]:
 
 
 @pytest.fixture
-def desk(db: Database, places: Places, tmp_path: Path) -> ResultsAccess:
+def access(db: Database, places: Places, tmp_path: Path) -> ResultsAccess:
     return ResultsAccess(SignIn(db, "a secret of the server"), places, tmp_path / "downloads")
 
 
@@ -103,8 +103,8 @@ def test_the_cells_count_accepted_trials_and_those_that_wait(db: Database) -> No
     assert seen.cells.wanted == 4
 
 
-def test_the_overview_shows_progress_and_screening(desk: ResultsAccess) -> None:
-    summary, cells, rules, sessions = views.live(desk, "judged")
+def test_the_overview_shows_progress_and_screening(access: ResultsAccess) -> None:
+    summary, cells, rules, sessions = views.live(access, "judged")
     assert "108 of 120 (90%)" in summary
     assert len(re.findall(r'<th scope="row">p\d</th>', cells)) == DESIGN.num_prompts, "prompts have names"
     numbers = [int(number) for number in re.findall(r"<td[^>]*>(\d+)", cells)]
@@ -114,18 +114,18 @@ def test_the_overview_shows_progress_and_screening(desk: ResultsAccess) -> None:
     assert "screened out" in sessions
 
 
-def test_a_rule_that_few_pass_raises_an_alarm(db: Database, desk: ResultsAccess) -> None:
+def test_a_rule_that_few_pass_raises_an_alarm(db: Database, access: ResultsAccess) -> None:
     from undertone.studies.store.tables import Session
 
     with db.session() as transaction:
         for session in transaction.scalars(select(Session).where(Session.ended_at.is_not(None))):
             session.screening = {"traps": {"passed": False, "effect": "exclude"}}
-    _, _, rules, _ = views.live(desk, "judged")
+    _, _, rules, _ = views.live(access, "judged")
     assert 'role="alert"' in rules
 
 
-def test_scores_come_with_plots_and_tables(desk: ResultsAccess) -> None:
-    view = views.scale_view(desk, "judged", "naturalness")
+def test_scores_come_with_plots_and_tables(access: ResultsAccess) -> None:
+    view = views.scale_view(access, "judged", "naturalness")
     assert view.note == ""
     drawn = json.loads(view.scores.plot)
     assert len(drawn["data"][0]["x"]) == 3
@@ -135,55 +135,55 @@ def test_scores_come_with_plots_and_tables(desk: ResultsAccess) -> None:
     assert PANEL_ID not in "".join(str(part) for part in view.outputs)
 
 
-def test_an_unknown_study_or_scale_is_a_note_and_no_crash(desk: ResultsAccess) -> None:
-    assert "no study" in views.scale_view(desk, "nothing", "naturalness").note.lower()
-    assert "fun" in views.scale_view(desk, "judged", "fun").note
-    assert "no study yet" in views.live(desk, None)[0]
+def test_an_unknown_study_or_scale_is_a_note_and_no_crash(access: ResultsAccess) -> None:
+    assert "no study" in views.scale_view(access, "nothing", "naturalness").note.lower()
+    assert "fun" in views.scale_view(access, "judged", "fun").note
+    assert "no study yet" in views.live(access, None)[0]
 
 
-def test_what_is_shown_follows_new_ratings(db: Database, desk: ResultsAccess) -> None:
-    before = views.scale_view(desk, "judged", "naturalness").score_table
-    actions.withdraw_rater(desk, ADA, "judged", PANEL_ID, sure=True)
-    assert views.scale_view(desk, "judged", "naturalness").score_table != before
+def test_what_is_shown_follows_new_ratings(db: Database, access: ResultsAccess) -> None:
+    before = views.scale_view(access, "judged", "naturalness").score_table
+    actions.withdraw_rater(access, ADA, "judged", PANEL_ID, sure=True)
+    assert views.scale_view(access, "judged", "naturalness").score_table != before
 
 
-def test_a_plan_uses_the_study_and_says_when_a_number_is_impossible(desk: ResultsAccess) -> None:
-    answer = views.planned(desk, "judged", "naturalness", 0.3, 3, 10, "mean")
+def test_a_plan_uses_the_study_and_says_when_a_number_is_impossible(access: ResultsAccess) -> None:
+    answer = views.planned(access, "judged", "naturalness", 0.3, 3, 10, "mean")
     assert "variance components of judged" in answer
-    assert "must be positive" in views.planned(desk, None, None, 0, 4, 20, "mean")
+    assert "must be positive" in views.planned(access, None, None, 0, 4, 20, "mean")
 
 
 def test_names_are_escaped_in_tables() -> None:
     assert "<b>" not in tables.table("<b>", ["<b>", "<b>"], [["<b>", "<b>"]])
 
 
-def test_every_plot_survives_a_study_without_ratings(desk: ResultsAccess, db: Database) -> None:
+def test_every_plot_survives_a_study_without_ratings(access: ResultsAccess, db: Database) -> None:
     with db.session() as transaction:
         for rating in transaction.scalars(select(Rating)):
             transaction.delete(rating)
-    assert "Nothing is rated" in views.scale_view(desk, "judged", "naturalness").note
-    updates = views.scale_view(desk, "judged", "naturalness").outputs
+    assert "Nothing is rated" in views.scale_view(access, "judged", "naturalness").note
+    updates = views.scale_view(access, "judged", "naturalness").outputs
     assert [updates[number]["visible"] for number in (1, 3, 5)] == [False] * 3, "no empty boxes"
     assert "no clips yet" in tables.cells(RatingCounts((), (), np.zeros((0, 0)), np.zeros((0, 0)), 4))
 
 
-def test_an_admin_opens_and_closes_a_study_in_the_log(db: Database, desk: ResultsAccess) -> None:
-    assert "paused" in actions.change_status(desk, ADA, "judged", "paused")
-    assert "closed" in actions.change_status(desk, ADA, "judged", "closed")
+def test_an_admin_opens_and_closes_a_study_in_the_log(db: Database, access: ResultsAccess) -> None:
+    assert "paused" in actions.change_status(access, ADA, "judged", "paused")
+    assert "closed" in actions.change_status(access, ADA, "judged", "closed")
     assert status_of(db) == "closed"
     with pytest.raises(UndertoneError, match="closed and cannot become paused"):
-        actions.change_status(desk, ADA, "judged", "paused")
+        actions.change_status(access, ADA, "judged", "paused")
     assert {entry.details.get("by") for entry in audit_log(db, "judged") if entry.kind == "study.closed"} == {ADMIN}
 
 
-def test_a_draft_is_made_from_a_template(db: Database, desk: ResultsAccess) -> None:
-    assert "Draft 'expressive' is saved" in actions.save_draft(desk, ADA, template_text("expressive"))
+def test_a_draft_is_made_from_a_template(db: Database, access: ResultsAccess) -> None:
+    assert "Draft 'expressive' is saved" in actions.save_draft(access, ADA, template_text("expressive"))
     assert status_of(db, "expressive") == "draft"
     assert "study.drafted" in kinds(db)
 
 
 @pytest.mark.parametrize("path", ["/etc", "../../etc", "~/secrets", "a/../../b"])
-def test_a_study_file_from_the_page_cannot_read_the_server(path: str, desk: ResultsAccess) -> None:
+def test_a_study_file_from_the_page_cannot_read_the_server(path: str, access: ResultsAccess) -> None:
     values = yaml.safe_load(template_text("paper"))
     for changed in (
         {"prompts": {**values["prompts"], "folder": path}},
@@ -192,69 +192,71 @@ def test_a_study_file_from_the_page_cannot_read_the_server(path: str, desk: Resu
         {"golds": [{"audio": path, "expected": {}}]},
     ):
         with pytest.raises(UndertoneError, match="paths must lie under"):
-            actions.save_draft(desk, ADA, yaml.safe_dump({**values, **changed}))
+            actions.save_draft(access, ADA, yaml.safe_dump({**values, **changed}))
 
 
 @pytest.mark.parametrize("text", ["", "- a", "a: [", "name: x", "!!python/object/apply:os.system [id]"])
-def test_a_text_that_is_no_study_file_is_refused_in_words(text: str, desk: ResultsAccess) -> None:
+def test_a_text_that_is_no_study_file_is_refused_in_words(text: str, access: ResultsAccess) -> None:
     with pytest.raises(UndertoneError):
-        actions.save_draft(desk, ADA, text)
+        actions.save_draft(access, ADA, text)
 
 
-def test_a_report_is_a_file_to_save(desk: ResultsAccess, db: Database) -> None:
-    assert actions.make_report(desk, ADA, "judged").name == "judged-report.html"
+def test_a_report_is_a_file_to_save(access: ResultsAccess, db: Database) -> None:
+    assert actions.make_report(access, ADA, "judged").name == "judged-report.html"
     assert "study.reported" in kinds(db)
 
 
-def test_who_declined_or_withdrew_is_not_counted_as_rejected(desk: ResultsAccess, db: Database) -> None:
+def test_who_declined_or_withdrew_is_not_counted_as_rejected(access: ResultsAccess, db: Database) -> None:
     before = study_progress(db, "judged").status
     assert before.rejected == 2  # one failed the traps, one was screened out
     withdraw(db, find_participant(db, PANEL_ID, "judged"))
     after = study_progress(db, "judged").status
     assert (after.accepted, after.rejected) == (before.accepted - 1, 2)
-    assert "<dt>declined or withdrawn</dt><dd>1</dd>" in views.live(desk, "judged")[0]
+    assert "<dt>declined or withdrawn</dt><dd>1</dd>" in views.live(access, "judged")[0]
 
 
-def test_the_log_leaves_out_what_only_says_that_rows_were_written(db: Database, desk: ResultsAccess) -> None:
+def test_the_log_leaves_out_what_only_says_that_rows_were_written(db: Database, access: ResultsAccess) -> None:
     with db.session() as transaction:
         transaction.scalars(select(Study)).one().title = "Another title"  # nothing is logged by name
     with db.reading() as transaction:
         assert "saved" in list(transaction.scalars(select(Event.kind)))
     assert "saved" not in {entry.kind for entry in audit_log(db, "judged")}
-    assert "study.open" in views.log_view(desk, "judged")
+    assert "study.open" in views.log_view(access, "judged")
 
 
-def test_people_are_shown_and_their_codes_checked(desk: ResultsAccess, db: Database) -> None:
+def test_people_are_shown_and_their_codes_checked(access: ResultsAccess, db: Database) -> None:
     shown = tables.people_table(people_of(db, "judged"), "Everybody") + tables.questionnaires_table(
         people_of(db, "judged")
     )
     assert PANEL_ID in shown
     assert SECRET_ANSWER in shown
     assert "finished, not accepted (failed: traps)" in shown
-    archive = actions.make_people(desk, ADA, "judged")
+    archive = actions.make_people(access, ADA, "judged")
     assert set(zipfile.ZipFile(archive).namelist()) == {"people.csv", "answers.csv", "about.md"}
     assert "study.people_exported" in kinds(db)
 
 
-def test_who_took_part_is_forgotten_only_with_the_box_and_in_a_closed_study(desk: ResultsAccess, db: Database) -> None:
+def test_who_took_part_is_forgotten_only_with_the_box_and_in_a_closed_study(
+    access: ResultsAccess, db: Database
+) -> None:
     for sure, reason in ((False, "Tick the box"), (True, "close it first")):
         with pytest.raises(UndertoneError, match=reason):
-            actions.forget_person(desk, ADA, "judged", sure)
-    actions.change_status(desk, ADA, "judged", "closed")
+            actions.forget_person(access, ADA, "judged", sure)
+    actions.change_status(access, ADA, "judged", "closed")
     before = ratings_of(db)
-    assert "The ratings stay" in actions.forget_person(desk, ADA, "judged", sure=True)
+    assert "The ratings stay" in actions.forget_person(access, ADA, "judged", sure=True)
     assert {own.panel_id for own in people_of(db, "judged")} == {None}
     assert ratings_of(db) == before
 
 
 def test_clips_are_listed_by_prompt_and_heard_by_people_who_are_signed_in(
-    desk: ResultsAccess, site: Callable[[str | None], TestClient]
+    access: ResultsAccess, site: Callable[[str | None], TestClient]
 ) -> None:
-    names = clips.prompt_names(desk, "judged")
+    names = clips.prompt_names(access, "judged")
     assert names == [*(f"p{number}" for number in range(DESIGN.num_prompts)), clips.OTHERS]
-    addresses = re.findall(r'src="([^"]+)"', clips.clips_html(desk, "judged", "p3"))
+    addresses = re.findall(r'src="([^"]+)"', clips.clips_html(access, "judged", "p3"))
     assert len(addresses) == 3
-    assert "trap" in clips.clips_html(desk, "judged", clips.OTHERS)
+    assert "trap" in clips.clips_html(access, "judged", clips.OTHERS)
     heard = site(READER).get(addresses[0])
     assert (heard.status_code, heard.headers["content-type"], heard.content[:4]) == (200, "audio/flac", b"fLaC")
     assert heard.headers["cache-control"] == "no-store"
@@ -275,10 +277,10 @@ def test_a_clip_outside_the_folder_of_its_study_is_not_served(
 
 
 def test_a_file_is_served_only_to_who_asked_for_it_while_they_are_signed_in(db: Database, places: Places) -> None:
-    desk = ResultsAccess(SignIn(db, "a secret of the server"), places, places.data / "downloads")
+    access = ResultsAccess(SignIn(db, "a secret of the server"), places, places.data / "downloads")
     app = FastAPI()
-    app.include_router(sign_in_router(desk.sign_in))
-    app.include_router(results_router(desk))
+    app.include_router(sign_in_router(access.sign_in))
+    app.include_router(results_router(access))
 
     def client(name: str | None) -> TestClient:
         made = TestClient(app, follow_redirects=False)
@@ -288,9 +290,9 @@ def test_a_file_is_served_only_to_who_asked_for_it_while_they_are_signed_in(db: 
         return made
 
     ada, rita, nobody = client(ADMIN), client(READER), client(None)
-    path = desk.downloads.new_folder() / "studies.sqlite"
+    path = access.downloads.new_folder() / "studies.sqlite"
     path.write_bytes(b"everything")
-    address = desk.downloads.offer(path, ADA, "admin")
+    address = access.downloads.offer(path, ADA, "admin")
     served = ada.get(address)
     assert (served.status_code, served.content) == (200, b"everything")
     assert "attachment" in served.headers["content-disposition"]
@@ -324,62 +326,62 @@ def test_files_are_deleted_after_an_hour(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_a_file_that_cannot_be_made_leaves_no_word_of_an_earlier_one(desk: ResultsAccess) -> None:
+def test_a_file_that_cannot_be_made_leaves_no_word_of_an_earlier_one(access: ResultsAccess) -> None:
     def broken(*_: Any) -> Path:
         raise RuntimeError("a defect")
 
     with gr.Blocks() as page:
         button, study, note = gr.Button(), gr.Dropdown(["judged"]), gr.HTML()
-        made_for(desk, button, study, note, broken, "reader")
+        made_for(access, button, study, note, broken, "reader")
     (event,) = page.fns.values()
-    said = list(event.fn("judged", request_of(desk, READER)))  # type: ignore[misc]
+    said = list(event.fn("judged", request_of(access, READER)))  # type: ignore[misc]
     assert "Making the file" in said[0]
     assert "could not be made" in said[-1]
     assert not [text for text in said if "ready" in text or "a defect" in text]
-    assert "Choose a study first" in list(event.fn(None, request_of(desk, READER)))[-1]  # type: ignore[misc]
-    assert "Sign in" in list(event.fn("judged", request_of(desk, None)))[-1]  # type: ignore[misc]
+    assert "Choose a study first" in list(event.fn(None, request_of(access, READER)))[-1]  # type: ignore[misc]
+    assert "Sign in" in list(event.fn("judged", request_of(access, None)))[-1]  # type: ignore[misc]
 
 
-def test_a_report_of_a_study_that_hardly_anybody_rated_is_made(desk: ResultsAccess, db: Database) -> None:
+def test_a_report_of_a_study_that_hardly_anybody_rated_is_made(access: ResultsAccess, db: Database) -> None:
     with db.session() as transaction:
         for number, rating in enumerate(transaction.scalars(select(Rating))):
             if number % 9:
                 transaction.delete(rating)
-    text = actions.make_report(desk, ADA, "judged").read_text(encoding="utf-8")
+    text = actions.make_report(access, ADA, "judged").read_text(encoding="utf-8")
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
-    assert "results.json" in zipfile.ZipFile(actions.make_export(desk, ADA, "judged")).namelist()
+    assert "results.json" in zipfile.ZipFile(actions.make_export(access, ADA, "judged")).namelist()
 
 
-def test_an_export_is_one_file_to_save(desk: ResultsAccess, db: Database) -> None:
-    archive = actions.make_export(desk, ADA, "judged")
+def test_an_export_is_one_file_to_save(access: ResultsAccess, db: Database) -> None:
+    archive = actions.make_export(access, ADA, "judged")
     assert {"ratings.csv", "ratings.parquet", "codebook.md"} <= set(zipfile.ZipFile(archive).namelist())
     assert "study.exported" in kinds(db)
 
 
-def test_a_withdrawal_needs_the_box_and_a_person(db: Database, desk: ResultsAccess) -> None:
+def test_a_withdrawal_needs_the_box_and_a_person(db: Database, access: ResultsAccess) -> None:
     before = ratings_of(db)
     for who, sure in ((PANEL_ID, False), ("", True), ("nobody", True)):
         with pytest.raises(UndertoneError):
-            actions.withdraw_rater(desk, ADA, "judged", who, sure)
+            actions.withdraw_rater(access, ADA, "judged", who, sure)
     assert ratings_of(db) == before
-    assert "deleted" in actions.withdraw_rater(desk, ADA, "judged", PANEL_ID, sure=True)
+    assert "deleted" in actions.withdraw_rater(access, ADA, "judged", PANEL_ID, sure=True)
     assert ratings_of(db) == before - 2 * DESIGN.trials_per_rater - 1
 
 
 def test_a_restored_file_holds_everything_and_leaves_the_running_database_alone(
-    db: Database, desk: ResultsAccess
+    db: Database, access: ResultsAccess
 ) -> None:
     with pytest.raises(UndertoneError, match="no snapshot yet"):
-        actions.restore_copy(desk, ADA)
-    assert "taken" in actions.take_snapshot(desk, ADA)
-    actions.change_status(desk, ADA, "judged", "closed")  # after the snapshot: the log has it
-    restored = Database(f"sqlite:///{actions.restore_copy(desk, ADA)}")
+        actions.restore_copy(access, ADA)
+    assert "taken" in actions.take_snapshot(access, ADA)
+    actions.change_status(access, ADA, "judged", "closed")  # after the snapshot: the log has it
+    restored = Database(f"sqlite:///{actions.restore_copy(access, ADA)}")
     assert ratings_of(restored) == ratings_of(db) > 0
     assert status_of(restored) == "closed"
     restored.close()
 
 
-def request_of(desk: ResultsAccess, name: str | None) -> gr.Request:
+def request_of(access: ResultsAccess, name: str | None) -> gr.Request:
     """As Gradio hands it to a handler."""
     cookies = ""
     if name:
@@ -387,7 +389,7 @@ def request_of(desk: ResultsAccess, name: str | None) -> gr.Request:
 
         response = Response()
         scope = {"type": "http", "headers": [], "scheme": "http", "method": "POST", "path": "/", "query_string": b""}
-        desk.sign_in.admit(response, Admin(name, "reader"), Request(scope), how="test")
+        access.sign_in.admit(response, Admin(name, "reader"), Request(scope), how="test")
         cookies = response.headers["set-cookie"].split(";")[0]
         assert cookies.startswith(COOKIE)
     headers = [(b"cookie", cookies.encode())]
@@ -395,13 +397,13 @@ def request_of(desk: ResultsAccess, name: str | None) -> gr.Request:
     return gr.Request(Request(scope))
 
 
-def test_the_desk_lets_nobody_in_and_readers_only_look(desk: ResultsAccess) -> None:
-    assert desk.require(request_of(desk, READER), "reader").role == "reader"
-    assert desk.require(request_of(desk, ADMIN), "admin").name == ADMIN
+def test_the_desk_lets_nobody_in_and_readers_only_look(access: ResultsAccess) -> None:
+    assert access.require(request_of(access, READER), "reader").role == "reader"
+    assert access.require(request_of(access, ADMIN), "admin").name == ADMIN
     with pytest.raises(NotAllowedError, match="may look but not change"):
-        desk.require(request_of(desk, READER), "admin")
+        access.require(request_of(access, READER), "admin")
     with pytest.raises(NotAllowedError, match="Sign in"):
-        desk.require(request_of(desk, None), "reader")
+        access.require(request_of(access, None), "reader")
 
 
 def test_without_sign_in_nothing_of_the_page_is_served(site: Callable[[str | None], TestClient]) -> None:

@@ -51,7 +51,7 @@ def take(seed: int = 1, seconds: float = 1.0) -> TakeSound:
 
 @dataclass(frozen=True)
 class Link:
-    laboratory: StudiesSite
+    studies_site: StudiesSite
     tickets: Tickets
     client: StudiesClient
     path: Path
@@ -60,7 +60,7 @@ class Link:
         from fastapi import FastAPI
 
         app = FastAPI()
-        self.laboratory.add_to(app)
+        self.studies_site.add_to(app)
         site = TestClient(app, follow_redirects=False)
         form = {"name": name, "passphrase": PASSPHRASE, "next": "/results"}
         site.post("/sign-in", data=form, headers={"origin": "http://testserver"})
@@ -87,16 +87,18 @@ def link(tmp_path: Path) -> Iterator[Link]:
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
     add_admin(db, "rita", "reader", PASSPHRASE)
-    laboratory, tickets = StudiesSite.on(db, places, tmp_path / "downloads"), Tickets()
+    studies_site, tickets = StudiesSite.on(db, places, tmp_path / "downloads"), Tickets()
     path = tmp_path / "s"
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(str(path))
         listener.listen(8)
-        config = uvicorn.Config(studies_socket_app(laboratory, tickets), http="h11", lifespan="off", log_level="error")
+        config = uvicorn.Config(
+            studies_socket_app(studies_site, tickets), http="h11", lifespan="off", log_level="error"
+        )
         server = _PrivateServer(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
         thread.start()
-        yield Link(laboratory, tickets, StudiesClient(path), path)
+        yield Link(studies_site, tickets, StudiesClient(path), path)
         server.should_exit = True
         thread.join(timeout=20)
     db.close()
@@ -104,7 +106,7 @@ def link(tmp_path: Path) -> Iterator[Link]:
 
 def test_a_quick_rating_arrives(link: Link) -> None:
     link.client.rate_quickly(settings(), "naturalness", 4.0, "a visitor")
-    with link.laboratory.db.reading() as transaction:
+    with link.studies_site.db.reading() as transaction:
         (row,) = transaction.scalars(select(CasualRating)).all()
     assert row.value == 4.0
     assert "a visitor" not in str(row.visitor_hash)
@@ -121,9 +123,9 @@ def test_only_an_admin_s_ticket_makes_a_draft(link: Link, who: str, made: bool) 
     request = link.request_of(who)
     with contextlib.nullcontext() if made else pytest.raises(SignInNeededError):
         assert link.client.draft([take(1), take(2)], "first-study", request) == "first-study"
-    assert study_names(link.laboratory.db) == (["first-study"] if made else [])
+    assert study_names(link.studies_site.db) == (["first-study"] if made else [])
     if made:
-        sounds = sorted(path.name for path in (link.laboratory.places.data / "drafts").rglob("*.wav"))
+        sounds = sorted(path.name for path in (link.studies_site.places.data / "drafts").rglob("*.wav"))
         assert sounds == ["take-1.wav", "take-1.wav", "take-2.wav", "take-2.wav"]
 
 
@@ -136,7 +138,7 @@ def test_a_ticket_is_no_cookie_and_a_cookie_no_ticket(link: Link) -> None:
         with pytest.raises(SignInNeededError):
             link.client.draft([take(1), take(2)], "first-study", with_ticket(wrong or b""))
     assert link.tickets.of(b"other=1; another=2") is None
-    assert study_names(link.laboratory.db) == []
+    assert study_names(link.studies_site.db) == []
 
 
 @pytest.mark.parametrize("name", ["../../etc", "A B", "", "x" * 65, "study\0"])
@@ -166,9 +168,9 @@ def test_what_is_no_message_is_refused_and_leaves_nothing(link: Link) -> None:
         assert link.raw("/draft", json=body).status_code == 422, wrong_take
     for path in ("/", "/rate/api/begin", "/sign-in", "/results", "/docs", "/openapi.json"):
         assert link.raw(path).status_code == 404
-    with link.laboratory.db.reading() as transaction:
+    with link.studies_site.db.reading() as transaction:
         assert transaction.scalar(select(func.count()).select_from(CasualRating)) == 0
-    assert study_names(link.laboratory.db) == []
+    assert study_names(link.studies_site.db) == []
 
 
 def test_a_server_that_is_gone_is_said_in_words(tmp_path: Path) -> None:

@@ -309,10 +309,10 @@ def test_every_long_call_can_be_stopped(tiny: Engine, clips: tuple[Speech, Speec
     first, second = clips
     jobs: Iterator[Callable[[CallProgress], object]] = iter(
         [
-            lambda watch: resynthesise(tiny, first, sampling=FAST, watch=watch),
-            lambda watch: redraw_latents(tiny, first, watch=watch),
-            lambda watch: morph(tiny, first, second, 0.5, sampling=FAST, watch=watch),
-            lambda watch: continue_from_edited(tiny, first, EDIT, 1.0, FAST, watch=watch),
+            lambda progress: resynthesise(tiny, first, sampling=FAST, progress=progress),
+            lambda progress: redraw_latents(tiny, first, progress=progress),
+            lambda progress: morph(tiny, first, second, 0.5, sampling=FAST, progress=progress),
+            lambda progress: continue_from_edited(tiny, first, EDIT, 1.0, FAST, progress=progress),
         ]
     )
     for job in jobs:
@@ -323,7 +323,7 @@ def test_every_long_call_can_be_stopped(tiny: Engine, clips: tuple[Speech, Speec
 def test_progress_rises_to_the_end(tiny: Engine, clips: tuple[Speech, Speech]) -> None:
     seen: list[tuple[int, int]] = []
     resynthesise(
-        tiny, clips[0], sampling=FAST, watch=CallProgress(progress=lambda done, total: seen.append((done, total)))
+        tiny, clips[0], sampling=FAST, progress=CallProgress(progress=lambda done, total: seen.append((done, total)))
     )
     frames = clips[0].num_frames
     assert seen == sorted(seen)

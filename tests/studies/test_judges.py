@@ -27,9 +27,9 @@ with_model = pytest.mark.skipif(FOLDER_VARIABLE not in os.environ, reason=f"{FOL
 
 def test_without_a_folder_the_evaluation_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    ears = InstalledMeasures.installed()
-    assert ears.whisper is None
-    assert "--whisper" in ears.missing["whisper"]
+    installed = InstalledMeasures.installed()
+    assert installed.whisper is None
+    assert "--whisper" in installed.missing["whisper"]
     with pytest.raises(NotInstalledError, match=FOLDER_VARIABLE):
         whisper_folder(None)
 
