@@ -1,1 +1,1 @@
-"""The Gradio pages: widgets, layout and plots. What a page does is in engine or studies."""
+"""The site: pages, servers and the command line. What a page shows is computed in engine or studies."""

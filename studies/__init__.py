@@ -1,1 +1,1 @@
-"""What is measured: pitch, energy and level of a recording; objective measures and listening studies of a bundle."""
+"""What is measured of a bundle: objective measures, and listening studies with their statistics."""

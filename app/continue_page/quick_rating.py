@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Quick ratings of a take on the Continue page: two questions, kept apart from the ratings of studies."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +47,7 @@ def bind_quick_rating(context: Context, visit: gr.State, rating: QuickRating, in
     """Bind the rating's buttons; every answer is saved as it is given, marked as casual."""
 
     def save(visit: Visit, value: float, name: str, request: gr.Request) -> str:
-        feedback = context.take_feedback
+        feedback = context.feedback
         if feedback is None or index >= len(visit.takes):
             return Note("warning", "This take is gone. Continue again, then rate.").html()
         try:

@@ -65,7 +65,7 @@ class TakeCards:
 
 def build_take_cards(context: Context) -> TakeCards:
     """Lay the tray out; it stays hidden until there are takes. Opinions are asked where there is a laboratory."""
-    asks = context.take_feedback is not None
+    asks = context.feedback is not None
     with gr.Column(elem_id="tray", elem_classes=AWAY) as section:
         step_heading(3, "Listen")
         with gr.Row(elem_classes="take-grid"):

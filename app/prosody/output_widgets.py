@@ -104,7 +104,7 @@ def build_output(context: Context) -> OutputWidgets:
                         "Save the settings", size="sm", elem_id="continued-json", min_width=140
                     )
             with gr.Column(visible=False, elem_id="study-box") as study_box:
-                study = build_study_maker() if context.take_feedback is not None else None
+                study = build_study_maker() if context.feedback is not None else None
     return OutputWidgets(
         section, wav, settings, blind, seconds, go, continued, player, take_wav, take_json, study_box, study
     )

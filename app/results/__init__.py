@@ -1,1 +1,1 @@
-"""What the Results page is made of: its desk, views, plots and actions. Its statistics live in `studies.analysis`."""
+"""The Results page: who may see what, views, plots and actions. Its statistics live in `studies.analysis`."""

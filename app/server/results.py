@@ -3,42 +3,24 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from undertone.app.asgi.error_pages import wait_answer
-from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ResultsContext:
-    """What the page is given: no engine, as this process has none."""
-
-    studies_site: StudiesSite
-    model_name: str | None = None
-    examples: tuple[Path, ...] = ()
-
-    @property
-    def take_feedback(self) -> TakeFeedback:
-        return self.studies_site
-
-    def leave(self, session: str | None) -> None:
-        """Do nothing: nothing of a visit is kept here."""
-
-
 def build_results(studies_site: StudiesSite) -> FastAPI:
     """Return the application with the Results page; takes seconds, as it loads Gradio."""
-    from undertone.app.site.application import RESULTS, mount_pages, navigation_of, new_app
+    from undertone.app.site.application import RESULTS, ResultsContext, mount_pages, navigation_of, new_app
 
     app = new_app()
     context = ResultsContext(studies_site)
-    mount_pages(app, context, (RESULTS,), navigation_of(context))
+    mount_pages(app, context, (RESULTS,), navigation_of(context), studies_site)
     return app
 
 

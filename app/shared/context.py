@@ -8,7 +8,6 @@ from undertone.app.shared.handover import Handovers
 from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
 from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.visitor import Visit, Visitor
-from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import AudioLimits, Engine
 from undertone.engine.tokenizers import unit_names
 
@@ -24,8 +23,7 @@ class Context:
         examples: wav files offered as prompts.
         concurrency: runs of the model at once.
         handovers: takes on their way to the Prosody page.
-        studies_site: listening studies, where they are served by this process.
-        feedback: where quick ratings and draft studies go, where the studies are served by another process.
+        feedback: where quick ratings and draft studies go; None where the site has no listening studies.
     """
 
     engine: Engine
@@ -33,14 +31,8 @@ class Context:
     examples: tuple[Path, ...] = ()
     concurrency: int = 1
     handovers: Handovers = field(default_factory=Handovers)
-    studies_site: StudiesSite | None = None
     feedback: TakeFeedback | None = None
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
-
-    @property
-    def take_feedback(self) -> TakeFeedback | None:
-        """Return where opinions of takes go; None where the site has no listening studies."""
-        return self.feedback or self.studies_site
 
     @property
     def model_name(self) -> str:

@@ -43,7 +43,7 @@ def bind_study_maker(context: Context, visit: gr.State, maker: StudyMaker) -> No
     """Only for an admin: whoever is not signed in is told where to."""
 
     def make(visit: Visit, name: str, request: gr.Request) -> str:
-        feedback = context.take_feedback
+        feedback = context.feedback
         assert feedback is not None
         try:
             made = feedback.draft([TakeSound.of(take) for take in visit.takes], name, request.request)

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""What a page may ask of the listening studies, whichever process serves them."""
 
 from collections.abc import Sequence
 from typing import Protocol

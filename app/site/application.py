@@ -33,9 +33,7 @@ class PageContext(Protocol):
     """What every page is given, whichever process serves it."""
 
     @property
-    def studies_site(self) -> StudiesSite | None: ...
-    @property
-    def take_feedback(self) -> TakeFeedback | None: ...
+    def feedback(self) -> TakeFeedback | None: ...
     @property
     def model_name(self) -> str | None: ...
     @property
@@ -44,6 +42,22 @@ class PageContext(Protocol):
     def leave(self, session: str | None) -> None:
         """Note that a browser has left the page."""
         ...
+
+
+@dataclass(frozen=True)
+class ResultsContext:
+    """What the Results page is given: the studies and no engine, as it is served by a process without one."""
+
+    studies_site: StudiesSite
+    model_name: str | None = None
+    examples: tuple[Path, ...] = ()
+
+    @property
+    def feedback(self) -> TakeFeedback:
+        return self.studies_site
+
+    def leave(self, session: str | None) -> None:
+        """Do nothing: nothing of a visit is kept here."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +83,10 @@ def _build_prosody(context: "Context") -> None:
     prosody.build_prosody_page(context)
 
 
-def _build_results(context: PageContext) -> None:
+def _build_results(context: "ResultsContext") -> None:
     from undertone.app.results import page as results_page
 
     blocks = OpenBlocks.root_block
-    assert context.studies_site is not None
     assert isinstance(blocks, gr.Blocks)
     results_page.build_results_page(context.studies_site.access, blocks)
 
@@ -82,18 +95,19 @@ PAGES: tuple[Page, ...] = (Page("/", "Continue", _build_continue), Page("/prosod
 RESULTS = Page("/results", "Results", _build_results, signed_in=True)
 
 
-def create_app(context: PageContext, pages: Sequence[Page] = PAGES) -> FastAPI:
+def create_app(context: PageContext, pages: Sequence[Page] = PAGES, studies_site: StudiesSite | None = None) -> FastAPI:
     """Build the whole site on one engine, in one process; `undertone serve` spreads it over two.
 
     Args:
-        context: what the pages are given; with a laboratory the raters' page and the results are there too.
+        context: what the pages are given.
         pages: in the order of the navigation; one of them at "/".
+        studies_site: listening studies; with them the raters' page and the results are there too.
     """
     app = new_app()
-    if context.studies_site is not None:
-        context.studies_site.add_to(app)
+    if studies_site is not None:
+        studies_site.add_to(app)
     shown = navigation_of(context, pages)
-    mount_pages(app, context, shown if context.studies_site is not None else pages, shown)
+    mount_pages(app, context, shown if studies_site is not None else pages, shown, studies_site)
     return app
 
 
@@ -106,18 +120,29 @@ def new_app() -> FastAPI:
 
 def navigation_of(context: PageContext, pages: Sequence[Page] = PAGES) -> tuple[Page, ...]:
     """Return what the header leads to: Results too where there are studies, whichever process serves it."""
-    return (*pages, RESULTS) if context.take_feedback is not None else tuple(pages)
+    return (*pages, RESULTS) if context.feedback is not None else tuple(pages)
 
 
-def mount_pages(app: FastAPI, context: PageContext, pages: Sequence[Page], navigation: Sequence[Page]) -> None:
-    """Mount pages under their paths; every address works with and without a slash, wrong ones are answered in words."""
+def mount_pages(
+    app: FastAPI,
+    context: PageContext,
+    pages: Sequence[Page],
+    navigation: Sequence[Page],
+    studies_site: StudiesSite | None = None,
+) -> None:
+    """Mount pages under their paths; every address works with and without a slash, wrong ones are answered in words.
+
+    Args:
+        navigation: what the header of every page leads to.
+        studies_site: what the pages for people who have signed in are given; without it there must be none of them.
+    """
     use_own_preview()
-    guard = context.studies_site.sign_in.require_admin if context.studies_site is not None else None
+    guard = studies_site.sign_in.require_admin if studies_site is not None else None
     visitors = Visitors(Path(get_upload_folder()))
     for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
         mount_page(
             app,
-            build_page(context, page, navigation),
+            build_page(_context_of(page, context, studies_site), page, navigation),
             path=page.path,
             visitors=visitors,
             admit=guard if page.signed_in else None,
@@ -128,6 +153,14 @@ def mount_pages(app: FastAPI, context: PageContext, pages: Sequence[Page], navig
         )
     app.add_middleware(CanonicalPaths, folders=[page.path for page in pages], plain=("/rate", "/sign-in", "/sign-out"))
     app.add_middleware(ErrorPages)
+
+
+def _context_of(page: Page, context: PageContext, studies_site: StudiesSite | None) -> PageContext:
+    """Return what a page is given."""
+    if not page.signed_in:
+        return context
+    assert studies_site is not None
+    return ResultsContext(studies_site, context.model_name)
 
 
 def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Blocks:

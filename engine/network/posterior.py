@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""The posterior encoder: the latent of every frame given its mel (spec section 2.2). B batch, T frames, Z latent dims."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""The unit of an interval: clips of one speaker go together where there are enough speakers."""
 
 from typing import Literal
 

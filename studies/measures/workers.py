@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Measures in processes of their own, a clip each."""
 
 import multiprocessing
 from collections import deque

@@ -20,7 +20,8 @@ def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> TestClie
     places = Places.at(folder / "data")
     db = Database(places.url, places.events)
     migrate(db)
-    return TestClient(create_app(Context(engine, folder / "visits", studies_site=StudiesSite.on(db, places, folder))))
+    studies_site = StudiesSite.on(db, places, folder)
+    return TestClient(create_app(Context(engine, folder / "visits", feedback=studies_site), studies_site=studies_site))
 
 
 def test_every_page_opens_with_and_without_a_slash_at_the_end(client: TestClient) -> None:

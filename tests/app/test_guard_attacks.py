@@ -83,8 +83,8 @@ def target(engine: Engine, cache: Path, tmp_path_factory: pytest.TempPathFactory
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
-    context = Context(engine, cache / "visits", examples, studies_site=StudiesSite.on(db, places, cache / "downloads"))
-    app = create_app(context)
+    studies_site = StudiesSite.on(db, places, cache / "downloads")
+    app = create_app(Context(engine, cache / "visits", examples, feedback=studies_site), studies_site=studies_site)
     link = cache / "uploads" / "linked" / "clip.wav"
     link.parent.mkdir(parents=True)
     link.symlink_to(secret)

@@ -32,12 +32,17 @@ def site(engine: Engine, places: Places, tmp_path: Path) -> Context:
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
     add_admin(db, "rita", "reader", PASSPHRASE)
-    return Context(engine, tmp_path / "visits", studies_site=StudiesSite.on(db, places, tmp_path / "downloads"))
+    return Context(engine, tmp_path / "visits", feedback=StudiesSite.on(db, places, tmp_path / "downloads"))
+
+
+def studies_of(site: Context) -> StudiesSite:
+    assert isinstance(site.feedback, StudiesSite)
+    return site.feedback
 
 
 @pytest.fixture
 def client(site: Context) -> TestClient:
-    return TestClient(create_app(site), follow_redirects=False)
+    return TestClient(create_app(site, studies_site=studies_of(site)), follow_redirects=False)
 
 
 def sign_in(client: TestClient, name: str) -> None:
@@ -70,8 +75,7 @@ def test_a_site_without_a_laboratory_has_neither(context: Context) -> None:
 
 
 def test_quick_ratings_are_kept_apart_from_studies(site: Context, visit_with_takes: Visit) -> None:
-    assert site.studies_site is not None
-    db = site.studies_site.db
+    db = studies_of(site).db
     rate_casually(db, visit_with_takes.takes[0].settings, "naturalness", 4.0, "some visitor")
     with db.reading() as transaction:
         assert transaction.scalar(select(func.count()).select_from(CasualRating)) == 1
@@ -96,7 +100,6 @@ def test_only_an_admin_makes_a_study_of_takes(
 
     from undertone.app.shared.study_maker import bind_study_maker, build_study_maker
 
-    assert site.studies_site is not None
     if who:
         sign_in(client, who)
     cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
@@ -106,7 +109,7 @@ def test_only_an_admin_makes_a_study_of_takes(
         bind_study_maker(site, visit_state, build_study_maker())
     (handler,) = [fn.fn for fn in blocks.fns.values() if fn.fn is not None]
     said = handler(visit_with_takes, "first-study", gr.Request(request))
-    assert study_names(site.studies_site.db) == (["first-study"] if made else [])
+    assert study_names(studies_of(site).db) == (["first-study"] if made else [])
     assert ("draft now" in said) == made
     assert ("/sign-in" in said) == (not made)
     if made:

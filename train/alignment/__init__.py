@@ -1,1 +1,4 @@
-"""TODO docstring."""
+"""Phones of recordings in time: the dictionary, CTC alignment, its refinement by a hidden Markov model.
+
+`lexicon.Lexicon` reads CMUdict, `ctc.CorpusAlignment` the alignment of a corpus.
+"""

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""One clip aligned with its transcript by CTC, and the file of a corpus' alignments. T frames, P phones and the blank."""
 
 import json
 from dataclasses import dataclass

@@ -1,1 +1,4 @@
-"""TODO docstring."""
+"""The training loop: budget, checkpoints, averaging, gradients, metrics, and how a run stops and resumes.
+
+`run.run_stage` trains any stage of the protocol `run.Stage`.
+"""

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Schedules of the learning rate over the share of the budget that is done."""
 
 import math
 

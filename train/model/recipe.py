@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""The recipe of VAE-GSLM and its parts: what is trained, on what windows, with which weights of the losses."""
 
 from typing import Literal
 

@@ -1,1 +1,4 @@
-"""TODO docstring."""
+"""Tokenizers in training: CTC on phones (own encoder or Whisper's), HuBERT's units, and tokens of a corpus.
+
+`stage.TokenizerStage` and `whisper_stage.WhisperStage` train, `assign_tokens.assign_tokens` writes the tokens.
+"""

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""The recipe of the phonetic tokenizer."""
 
 from typing import Literal
 

@@ -1,1 +1,1 @@
-"""TODO docstring."""
+"""Simulated studies: ratings drawn from a known truth, and how often the intervals cover it."""

@@ -421,12 +421,12 @@ def test_places_of_people_who_do_nothing_come_free_in_minutes(sessions: Sessions
 
 def test_many_raters_behind_one_address_all_take_part(sessions: Sessions, make_study: MakeStudy) -> None:
     study = make_study(prompts=10, allocation={"trials_per_session": 3, "raters_per_stimulus": 4})
-    studies_site = [Rater.begin(sessions, study, address="198.51.100.1") for _ in range(20)]
-    for rater in studies_site:
+    laboratory = [Rater.begin(sessions, study, address="198.51.100.1") for _ in range(20)]
+    for rater in laboratory:
         rater.answer(agree=True)
-    for rater in studies_site:
+    for rater in laboratory:
         rater.rate_all()
-    assert {rater.state for rater in studies_site} == {"finished"}
+    assert {rater.state for rater in laboratory} == {"finished"}
 
 
 def test_who_gave_way_may_still_go_on(sessions: Sessions, make_study: MakeStudy) -> None:
