@@ -1,4 +1,4 @@
-"""The posterior encoder: the latent of every frame given its mel (spec section 2.2). B batch, T frames, Z latent dims."""
+"""The posterior encoder: the latent of every frame given its mel (spec section 2.2). B batch, T frames, Z dims."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""One clip aligned with its transcript by CTC, and the file of a corpus' alignments. T frames, P phones and the blank."""
+"""One clip aligned with its transcript by CTC, and a corpus' alignments on file. T frames, P phones and the blank."""
 
 import json
 from dataclasses import dataclass
