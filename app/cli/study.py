@@ -51,9 +51,10 @@ def build(
     """Render, level and check every sound; a build that was interrupted goes on where it was."""
     from tqdm import tqdm
 
-    from undertone.studies.build.lifecycle import discard_draft, make_study, study_names
+    from undertone.studies.build.lifecycle import discard_draft, make_study
     from undertone.studies.build.pipeline import build_study
     from undertone.studies.design import load_study_file
+    from undertone.studies.store.studies import study_names
 
     with _database(data) as (db, places), ExitStack() as undo:
         name = source
@@ -110,7 +111,8 @@ def status(
     data: DataOption = None,
 ) -> None:
     """Print how far studies are."""
-    from undertone.studies.build.lifecycle import status_of, study_names
+    from undertone.studies.build.lifecycle import status_of
+    from undertone.studies.store.studies import study_names
 
     with _database(data) as (db, _):
         names = [name] if name else study_names(db)

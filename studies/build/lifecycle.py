@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.media import metadata_blocks
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.study_file import StudyFile
 from undertone.studies.store import Database, Places
 from undertone.studies.store.columns import utc_now
+from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Session, Stimulus, Study, StudyStatus, Trial
 
 ALLOWED: dict[StudyStatus, tuple[StudyStatus, ...]] = {  # the new status: from which ones
@@ -71,27 +72,6 @@ def discard_draft(db: Database, name: str) -> None:
             db.log(session, "study.discarded", {"hash": row.definition_hash}, study_id=row.id, actor="admin")
 
 
-def find_study(session: Transaction, name: str) -> Study:
-    """Find the study of a name.
-
-    Raises:
-        DesignError: there is none; it names those that there are.
-    """
-    row = session.scalar(select(Study).where(Study.name == name))
-    if row is None:
-        names = list(session.scalars(select(Study.name).order_by(Study.name)))
-        raise DesignError(
-            f"there is no study {name!r}; {'known: ' + ', '.join(names) if names else 'none was made yet'}."
-        )
-    return row
-
-
-def study_names(db: Database) -> list[str]:
-    """Return the names of all studies, the oldest first."""
-    with db.reading() as session:
-        return list(session.scalars(select(Study.name).order_by(Study.created_at, Study.name)))
-
-
 def set_status(
     db: Database, name: str, status: StudyStatus, places: Places, actor: str = "", now: datetime | None = None
 ) -> None:
@@ -101,6 +81,7 @@ def set_status(
         actor: name of who does it, for the log.
     Raises:
         DesignError: not possible from where the study is, or a sound is missing or changed.
+        StoreError: there is no such study.
     """
     now = now or utc_now()
     with db.session() as session:
@@ -141,7 +122,7 @@ def status_of(db: Database, name: str, now: datetime | None = None) -> StudySumm
     """Return where a study stands.
 
     Raises:
-        DesignError: there is no such study.
+        StoreError: there is no such study.
     """
     with db.reading() as session:
         row = find_study(session, name)

@@ -15,7 +15,8 @@ from undertone.studies.store.columns import new_id, utc_now
 from undertone.studies.store.database import Database
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.journal_replay import BLANKING, FORGOTTEN, TOMBSTONE
-from undertone.studies.store.tables import Event, Participant, Session, Study
+from undertone.studies.store.studies import find_study
+from undertone.studies.store.tables import Event, Participant, Session
 from undertone.studies.store.withdrawal import blank_copies, forget_pages, renew_snapshots
 
 ANSWERED = "answered"  # kind of the event that repeats a questionnaire
@@ -43,9 +44,7 @@ def forget_people(db: Database, study_name: str, backups: Path | None = None, no
         StoreError: there is no such study, or it is not closed.
     """
     with db.session() as session:
-        study = session.scalar(select(Study).where(Study.name == study_name))
-        if study is None:
-            raise StoreError(f"there is no study {study_name!r}; `undertone study status` lists them.")
+        study = find_study(session, study_name)
         if study.status != "closed":
             raise StoreError(f"study {study_name!r} is {study.status}; close it first, or people could rate twice.")
         people = list(session.scalars(select(Participant).where(Participant.study_id == study.id)))

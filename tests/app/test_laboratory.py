@@ -13,9 +13,9 @@ from undertone.app.shared.visitor import Visit
 from undertone.app.site.application import create_app
 from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
-from undertone.studies.build.lifecycle import study_names
 from undertone.studies.sessions.casual_ratings import rate_casually
 from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import CasualRating, Rating
 
 PASSPHRASE = "four words will do"

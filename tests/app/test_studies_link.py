@@ -28,9 +28,9 @@ from undertone.app.site.studies_site import StudiesSite
 from undertone.engine.errors import UndertoneError
 from undertone.engine.sampling import Sampling
 from undertone.engine.take_settings import TakeSettings
-from undertone.studies.build.lifecycle import study_names
 from undertone.studies.build.takes import TakeSound
 from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import CasualRating
 
 PASSPHRASE = "four words will do"
