@@ -328,10 +328,10 @@ def demo_bundle(
 
     if evaluate:  # what would fail at the end, after hours, fails now
         from undertone.studies.evaluation.evaluate import check_corpus, evaluate_bundle
-        from undertone.studies.measures.heldout import Recordings
+        from undertone.studies.measures.heldout import ListedCorpus
         from undertone.train.corpora.listing import listed_sources
 
-        listed = Recordings.listed(corpus, listed_sources(corpus))
+        listed = ListedCorpus.listed(corpus, listed_sources(corpus))
         split = listed.split_to_measure()
         try:
             check_corpus(listed, split)
@@ -375,11 +375,11 @@ def evaluate_(
     """
     from undertone.studies.evaluation.evaluate import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
-    from undertone.studies.measures.heldout import Recordings
+    from undertone.studies.measures.heldout import ListedCorpus
     from undertone.train.corpora.listing import listed_sources
 
     others = [OtherSystem.parse(each) for each in also or ()]
-    listed = Recordings.listed(corpus, listed_sources(corpus, layout))
+    listed = ListedCorpus.listed(corpus, listed_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
     for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)

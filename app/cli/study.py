@@ -10,7 +10,7 @@ import typer
 from undertone.app.package_data import with_own_voice
 
 if TYPE_CHECKING:
-    from undertone.studies.store import Database, Places
+    from undertone.studies.store import Database, StorageLocations
 
 study = typer.Typer(
     name="study",
@@ -270,14 +270,14 @@ def user(
         typer.echo(f"{name} may sign in as {role}.")
 
 
-def _places(data: Path | None) -> "Places":
-    from undertone.studies.store import Places
+def _places(data: Path | None) -> "StorageLocations":
+    from undertone.studies.store import StorageLocations
 
-    return Places.default() if data is None else Places.at(data)
+    return StorageLocations.default() if data is None else StorageLocations.at(data)
 
 
 @contextmanager
-def _database(data: Path | None) -> Iterator[tuple["Database", "Places"]]:
+def _database(data: Path | None) -> Iterator[tuple["Database", "StorageLocations"]]:
     """Open the database, up to date, beside a server that may be running on it."""
     from undertone.studies.store import Database, migrate
 

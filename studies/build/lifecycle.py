@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session as Transaction
 from undertone.studies.build.media import metadata_blocks
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.study_file import StudyFile
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 from undertone.studies.store.columns import utc_now
 from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Session, Stimulus, Study, StudyStatus, Trial
 
-ALLOWED: dict[StudyStatus, tuple[StudyStatus, ...]] = {  # the new status: from which ones
+STATUS_TRANSITIONS: dict[StudyStatus, tuple[StudyStatus, ...]] = {  # the new status: from which ones
     "open": ("built", "paused", "closed"),
     "paused": ("open",),
     "closed": ("open", "paused", "built"),
@@ -73,7 +73,7 @@ def discard_draft(db: Database, name: str) -> None:
 
 
 def set_status(
-    db: Database, name: str, status: StudyStatus, places: Places, actor: str = "", now: datetime | None = None
+    db: Database, name: str, status: StudyStatus, places: StorageLocations, actor: str = "", now: datetime | None = None
 ) -> None:
     """Open, pause or close a study; opening checks every sound first.
 
@@ -86,7 +86,7 @@ def set_status(
     now = now or utc_now()
     with db.session() as session:
         row = find_study(session, name)
-        if row.status not in ALLOWED.get(status, ()):
+        if row.status not in STATUS_TRANSITIONS.get(status, ()):
             hint = " Build it first." if row.status == "draft" else ""
             raise DesignError(f"study {name!r} is {row.status} and cannot become {status}.{hint}")
         if status == "open":
@@ -98,7 +98,7 @@ def set_status(
         db.log(session, f"study.{status}", {"by": actor}, study_id=row.id, actor="admin", at=now)
 
 
-def check_media(session: Transaction, study: Study, places: Places) -> int:
+def check_media(session: Transaction, study: Study, places: StorageLocations) -> int:
     """Read every sound of a study; returns how many there are.
 
     Raises:

@@ -86,7 +86,7 @@ class ClipRenderer:
             origin = self.one(self._systems[source.of], index)
             seed = self._study.seed + index
             provenance = {"of": origin.provenance, **source.model_dump(mode="json"), "seed": seed}
-            return degraded(origin.waveform, source, seed), provenance
+            return degrade(origin.waveform, source, seed), provenance
         start = 0.0 if self._study.preparation.heard == "whole" else recording.prompt_seconds
         return recording.cut(start, self._seconds), {
             "file": recording.path.name,
@@ -152,7 +152,7 @@ def sampling_of(given: Sampling | str) -> Sampling:
     return PUBLISHED if given == "published" else PRESETS[given]
 
 
-def degraded(waveform: Tensor, source: DegradedSource, seed: int) -> Tensor:
+def degrade(waveform: Tensor, source: DegradedSource, seed: int) -> Tensor:
     """Without what lies above a frequency, and with white noise: clearly worse, and the same every time."""
     samples = waveform.double().numpy()
     if source.lowpass_hz < SAMPLE_RATE_HZ / 2:

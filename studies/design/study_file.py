@@ -15,7 +15,7 @@ from undertone.studies.design.rules import Allocation, Completion, Screening, Se
 from undertone.studies.design.scales import SCALES, Scale, Slug
 from undertone.studies.design.sections import Break, RatingSection, Section, Training
 from undertone.studies.design.sources import DegradedSource, KnownItem, Preparation, Prompts, SystemDesign, Trap
-from undertone.studies.store.storable import unstorable
+from undertone.studies.store.storable import find_unstorable
 
 
 class StudyFile(Config):
@@ -53,7 +53,7 @@ class StudyFile(Config):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        found = unstorable(self.model_dump(mode="json")) or unstorable(self.provenance)
+        found = find_unstorable(self.model_dump(mode="json")) or find_unstorable(self.provenance)
         if found is not None:
             raise ValueError(f"the study has {found}, which no database keeps")
         for check in (_check_names, _check_systems, _check_sections, _check_known_answers):

@@ -83,11 +83,11 @@ KNOWN_CHANCES = frozenset({"50"})  # not measured, but so by construction
 
 def measured_tables(evaluation: Evaluation) -> list[str]:
     """Markdown blocks: how it was measured, then the tables."""
-    blocks = [_how(evaluation)]
+    blocks = [_method_text(evaluation)]
     for heading, measures in (("### Likeness to the recording", LIKENESS), ("### Words and voice", UNDERSTOOD)):
         if table := _systems_table(evaluation, measures):
             blocks += [heading, table]
-    blocks += [_meaning(evaluation), "### Prediction", _predicted_table(evaluation)]
+    blocks += [_measures_text(evaluation), "### Prediction", _predicted_table(evaluation)]
     if evaluation.continuations:
         blocks += [f"### Continuations of {evaluation.prompt_seconds:g} s prompts", _continued_table(evaluation)]
     if any(evaluation.others.values()):
@@ -143,7 +143,7 @@ def limitations(evaluation: Evaluation | None, of_its_makers: Sequence[str] = ()
     return "\n".join([*lines, *(f"* {sentence}" for sentence in of_its_makers)])
 
 
-def _how(evaluation: Evaluation) -> str:
+def _method_text(evaluation: Evaluation) -> str:
     sampling = evaluation.sampling
     packages = ", ".join(f"{name} {version}" for name, version in evaluation.packages.items())
     guidance = "" if sampling.guidance in (None, 1.0) else f", guidance {sampling.guidance:g}"
@@ -210,7 +210,7 @@ def _others_table(evaluation: Evaluation) -> str:
     )
 
 
-def _meaning(evaluation: Evaluation) -> str:
+def _measures_text(evaluation: Evaluation) -> str:
     """Return what the measures of the clips are, of those that were taken."""
     sentences = [_MEANING]
     if evaluation.whisper is not None:

@@ -100,11 +100,11 @@ def _measures(each: MeasuredContinuation, prompts: list[tuple[str, Samples | Non
         "real_words": heard["continuation"].real_words or NOTHING,
         "real_words_natural": heard["real"].real_words or NOTHING,
         "real_words_backwards": heard["backwards"].real_words or NOTHING,
-        **_judged(heard),
+        **_certainty_and_quality(heard),
         **_similarities(heard["continuation"].embedding, heard["prompt"].embedding, others),
         "speaker_similarity_natural": _similarity(heard["real"].embedding, heard["prompt"].embedding),
-        "f0_range_semitones": _once(voices["continuation"].range_semitones),
-        "f0_range_semitones_natural": _once(voices["real"].range_semitones),
+        "f0_range_semitones": _single_share(voices["continuation"].range_semitones),
+        "f0_range_semitones_natural": _single_share(voices["real"].range_semitones),
         "f0_shift_semitones": _shift(voices["continuation"], voices["prompt"]),
         "f0_shift_semitones_natural": _shift(voices["real"], voices["prompt"]),
         "voiced": voices["continuation"].voiced,
@@ -112,7 +112,7 @@ def _measures(each: MeasuredContinuation, prompts: list[tuple[str, Samples | Non
     }
 
 
-def _judged(heard: dict[str, RecognisedSpeech]) -> dict[str, ShareEstimate]:
+def _certainty_and_quality(heard: dict[str, RecognisedSpeech]) -> dict[str, ShareEstimate]:
     """Return Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
     found = {name: stretch.measures() for name, stretch in heard.items()}
     suffixes = {"": "continuation", "_natural": "real", "_backwards": "backwards"}
@@ -147,5 +147,5 @@ def _shift(voice: VoicePitch, prompt: VoicePitch) -> ShareEstimate:
     return ShareEstimate(abs(voice.median_semitones - prompt.median_semitones), 1)
 
 
-def _once(value: float | None) -> ShareEstimate:
+def _single_share(value: float | None) -> ShareEstimate:
     return NOTHING if value is None else ShareEstimate(value, 1)

@@ -95,7 +95,7 @@ class RecognisedSpeech:
             found["real_words"] = self.real_words
         if self.reading is not None:
             if transcript is not None:
-                said = whisper.spelt_out(transcript)
+                said = whisper.spell_out_titles(transcript)
                 found["whisper_cer"] = intelligibility.character_errors(said, self.reading.text)
                 found["whisper_wer"] = intelligibility.word_errors(said, self.reading.text)
             if self.reading.log_prob is not None:

@@ -10,7 +10,7 @@ from torch import nn
 from undertone.engine.atomic_files import write_whole
 from undertone.engine.bundle import CONFIG_FILE, Bundle, BundleConfig, load_bundle, read_config
 from undertone.studies.evaluation.card_tables import limitations, measured_tables, summary_rows
-from undertone.studies.evaluation.notices import notices
+from undertone.studies.evaluation.notices import licence_notices
 from undertone.studies.evaluation.results import Evaluation
 
 CARD_FILE = "README.md"
@@ -46,7 +46,7 @@ def model_card(bundle: Bundle) -> str:
         limitations(evaluation, config.limits),
         "## Licence",
         f"{config.licence}.",
-        *notices(config),
+        *licence_notices(config),
     ]
     return "\n\n".join(sections) + "\n"
 

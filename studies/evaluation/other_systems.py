@@ -70,11 +70,11 @@ def other_rows(measuring: EvaluationContext, others: Sequence[OtherSystem]) -> I
                 read.append((other, path, len(waveform) / rate))
                 yield _Job(waveform.numpy(), transcript or None, measuring.installed)
 
-    for index, (measures, text) in enumerate(in_background(_hear, jobs(), measuring.workers)):
+    for index, (measures, text) in enumerate(in_background(_measure_sound, jobs(), measuring.workers)):
         other, path, seconds = read[index]
         yield Row(path.stem, path.stem, seconds, other.name, measures, text)
 
 
-def _hear(job: _Job) -> tuple[dict[str, ShareEstimate], str | None]:
+def _measure_sound(job: _Job) -> tuple[dict[str, ShareEstimate], str | None]:
     heard = RecognisedSpeech.of(torch.from_numpy(job.audio), job.installed)
     return heard.measures(job.transcript), heard.text

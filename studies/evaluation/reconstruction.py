@@ -6,7 +6,7 @@ from undertone.engine import AudioError
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import ClipJob, ClipReport, Samples, report_clip
 from undertone.studies.evaluation.results import Row
-from undertone.studies.evaluation.systems import renderings
+from undertone.studies.evaluation.systems import render_systems
 from undertone.studies.measures.heldout import HeldOut, analyse_clip
 from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.likelihood import ClipLikelihood, clip_likelihood
@@ -34,7 +34,7 @@ def clip_rows(
                 measuring.skipped[clip.clip_id] = str(error)
                 continue
             analysed.append((clip, speech.seconds, clip_likelihood(engine, speech, seed)))
-            made = renderings(engine, speech, measuring.sampling, seed)
+            made = render_systems(engine, speech, measuring.sampling, seed)
             yield ClipJob(
                 ground_truth=speech.audio.numpy(),
                 transcript=clip.transcript,
@@ -48,7 +48,7 @@ def clip_rows(
         yield score, list(_rows(clip, seconds, report, voices))
 
 
-def embedded_voices(measuring: EvaluationContext, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
+def embed_speakers(measuring: EvaluationContext, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
     """Embedding of one recording of every speaker; none where no encoder is installed."""
     found: dict[str, Samples] = {}
     for speaker, clip in recordings.items() if measuring.installed.voices else ():

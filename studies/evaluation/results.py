@@ -81,7 +81,7 @@ def cluster_of(rows: Iterable[Row]) -> Cluster:
     return "speaker" if len({row.speaker for row in rows}) >= MIN_SPEAKERS else "clip"
 
 
-def pooled(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
+def pool_rows(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
     """Estimates of every measure that the rows of one system have."""
     clusters = [row.cluster(cluster) for row in rows]
     found: dict[str, Estimate] = {}

@@ -21,7 +21,7 @@ from undertone.studies.errors import MeasureError
 from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate
 
 Kind = Literal["alone", "carried"]
-Stretch = tuple[str, int, int]  # clip, first frame, end
+FrameSpan = tuple[str, int, int]  # clip, first frame, end
 
 
 class LexicalPair(Config):
@@ -33,9 +33,9 @@ class LexicalPair(Config):
     phones: tuple[str, ...]
     twin_phones: tuple[str, ...]
     bigram_nats: float  # log P(word) - log P(twin) by phone bigrams
-    before: tuple[Stretch, ...]  # heard first, not scored
-    word_runs: tuple[Stretch, ...]
-    twin_runs: tuple[Stretch, ...]
+    before: tuple[FrameSpan, ...]  # heard first, not scored
+    word_runs: tuple[FrameSpan, ...]
+    twin_runs: tuple[FrameSpan, ...]
     matched: int  # neighbours of the runs that are as asked, the same number on both sides
 
 
@@ -143,9 +143,9 @@ def score(
     model: VAEGSLM, pair: LexicalPair, frames: FrameSource, seed: int, draws: int, unit_names: Sequence[str] = ()
 ) -> PairScore:
     """Both sides of one pair."""
-    before = gathered(frames, pair.before)
-    sides = [gathered(frames, runs) for runs in (pair.word_runs, pair.twin_runs)]
-    found = [nats(model, before, side, seed, draws) for side in sides]
+    before = concatenate_frames(frames, pair.before)
+    sides = [concatenate_frames(frames, runs) for runs in (pair.word_runs, pair.twin_runs)]
+    found = [nats_per_frame(model, before, side, seed, draws) for side in sides]
     (word_tokens, word_latents), (twin_tokens, twin_latents) = found
     scored = PairScore(pair, word_tokens, twin_tokens, word_tokens + word_latents, twin_tokens + twin_latents)
     if not set(pair.phones) <= set(unit_names):
@@ -156,11 +156,11 @@ def score(
             sides, (pair.phones, pair.twin_phones), (pair.word_runs, pair.twin_runs), strict=True
         )
     ]
-    word, twin = (nats(model, before, side, seed, draws)[0] for side in spoken)
+    word, twin = (nats_per_frame(model, before, side, seed, draws)[0] for side in spoken)
     return replace(scored, word_spoken_nats=word, twin_spoken_nats=twin)
 
 
-def spoken_tokens(phones: Sequence[str], runs: Sequence[Stretch], unit_names: Sequence[str]) -> Tensor:
+def spoken_tokens(phones: Sequence[str], runs: Sequence[FrameSpan], unit_names: Sequence[str]) -> Tensor:
     """Return the tokens that phones stand for, as long as their segments: equal parts of each, int64 [T]."""
     found = []
     for phone, (_, start, end) in zip(phones, runs, strict=True):
@@ -169,7 +169,7 @@ def spoken_tokens(phones: Sequence[str], runs: Sequence[Stretch], unit_names: Se
     return torch.cat(found)
 
 
-def gathered(frames: FrameSource, stretches: Sequence[Stretch]) -> ClipFrames:
+def concatenate_frames(frames: FrameSource, stretches: Sequence[FrameSpan]) -> ClipFrames:
     """Stretches of recordings one after the other; nothing is blended."""
     tokens, means, logstds = [], [], []
     for clip_id, start, end in stretches:
@@ -186,7 +186,9 @@ def gathered(frames: FrameSource, stretches: Sequence[Stretch]) -> ClipFrames:
 
 
 @torch.inference_mode()
-def nats(model: VAEGSLM, before: ClipFrames, side: ClipFrames, seed: int, draws: int = 1) -> tuple[float, float]:
+def nats_per_frame(
+    model: VAEGSLM, before: ClipFrames, side: ClipFrames, seed: int, draws: int = 1
+) -> tuple[float, float]:
     """Nats a frame of a side after what is heard first: of its tokens, and of its latents as in the training loss."""
     tokens = torch.cat([before.tokens, side.tokens])[None].to(model.device)
     mean = torch.cat([before.posterior.mean, side.posterior.mean], dim=1).to(model.device)

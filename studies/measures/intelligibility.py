@@ -94,21 +94,21 @@ def character_errors(reference: str, heard: str) -> ShareEstimate:
     """Edits from one text to the other, out of the reference's characters."""
     import jiwer
 
-    counts = jiwer.process_characters(normalised(reference), heard)
-    return ShareEstimate(counts.substitutions + counts.deletions + counts.insertions, len(normalised(reference)))
+    counts = jiwer.process_characters(normalise_text(reference), heard)
+    return ShareEstimate(counts.substitutions + counts.deletions + counts.insertions, len(normalise_text(reference)))
 
 
 def word_errors(reference: str, heard: str) -> ShareEstimate:
     """Edits from one text to the other in words, out of the reference's words."""
     import jiwer
 
-    counts = jiwer.process_words(normalised(reference), heard)
+    counts = jiwer.process_words(normalise_text(reference), heard)
     return ShareEstimate(
-        counts.substitutions + counts.deletions + counts.insertions, len(normalised(reference).split())
+        counts.substitutions + counts.deletions + counts.insertions, len(normalise_text(reference).split())
     )
 
 
-def normalised(text: str) -> str:
+def normalise_text(text: str) -> str:
     """Lower case, letters and apostrophes only, single spaces."""
     return " ".join(re.sub(r"[^a-z']+", " ", text.lower().replace("’", "'")).split())
 

@@ -69,7 +69,7 @@ def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikeli
     return ClipLikelihood(ShareEstimate(float(nats), len(speech.tokens)), tuple(kl.tolist()), tuple(counts.tolist()))
 
 
-def likelihood(clips: Sequence[ClipLikelihood], clusters: Sequence[Hashable]) -> Likelihood:
+def pool_likelihoods(clips: Sequence[ClipLikelihood], clusters: Sequence[Hashable]) -> Likelihood:
     """Pooled over clips, with intervals over clusters of clips."""
     cross_entropies = [clip.cross_entropy for clip in clips]
     cross_entropy = estimate(cross_entropies, clusters)

@@ -69,7 +69,7 @@ class SpeakerEncoder(nn.Module):
         Returns:
             [E], of length one.
         """
-        mel = self.mel(spoken(waveform))
+        mel = self.mel(remove_pauses(waveform))
         windows = torch.stack([_window(mel, start) for start in _starts(len(mel))])
         return nn.functional.normalize(self(windows).mean(0), dim=0)
 
@@ -92,7 +92,7 @@ def speaker_encoder() -> SpeakerEncoder:
     return SpeakerEncoder.load()
 
 
-def spoken(waveform: Tensor) -> Tensor:
+def remove_pauses(waveform: Tensor) -> Tensor:
     """Return the waveform at the encoder's level, without its pauses."""
     frame = 30 * SAMPLE_RATE_HZ // 1000
     if len(waveform) < frame:

@@ -72,7 +72,7 @@ class Tracks:
         return len(peaks) * FRAMES_PER_SECOND / max(int(self.heard.sum()), 1)
 
 
-def tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
+def analyse_tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
     """Return the tracks of [samples] at 16 kHz."""
     energy = energy_db(waveform)
     decibels = LogMel(mel)(waveform) * DB_PER_NAT
@@ -87,7 +87,7 @@ def tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
 
 def frame_attributes(waveform: Tensor, tokens: Tensor, mel: MelConfig = MelConfig()) -> dict[str, Tensor]:
     """Return each of FRAME_ATTRIBUTES, float32 [T], NaN where it does not apply; tokens int64 [T]."""
-    found = tracks(waveform, mel)
+    found = analyse_tracks(waveform, mel)
     nothing = torch.full_like(found.energy, torch.nan)
     change = F.pad((tokens.diff() != 0).float(), (1, 0))
     kernel = torch.ones(1, 1, RATE_WINDOW_FRAMES) / RATE_WINDOW_FRAMES

@@ -54,16 +54,16 @@ def _panel(axes: "Axes", report: ProbeReport, attribute: str) -> None:
     for probe in report.dimensions:
         if probe.index != chosen.index and attribute in probe.effects:
             axes.plot(*_line(probe.effects[attribute]), color=OTHER_COLOUR, linewidth=0.9, zorder=1)
-    _drawn(axes, chosen, attribute, f"dimension {chosen.index}: {chosen.name}", DIMENSION_COLOUR, "o-")
+    _plot_effects(axes, chosen, attribute, f"dimension {chosen.index}: {chosen.name}", DIMENSION_COLOUR, "o-")
     for direction in report.directions:
         if direction.attribute == FRAME_ATTRIBUTE[attribute] and attribute in direction.effects:
-            _drawn(axes, direction, attribute, f"measured direction: {direction.name}", DIRECTION_COLOUR, "s--")
+            _plot_effects(axes, direction, attribute, f"measured direction: {direction.name}", DIRECTION_COLOUR, "s--")
     axes.plot([], [], color=OTHER_COLOUR, linewidth=0.9, label="other dimensions")
     axes.set_xticks(_line(chosen.effects[attribute])[0])
     axes.legend(frameon=False, fontsize=8)
 
 
-def _drawn(
+def _plot_effects(
     axes: "Axes", probe: DimensionProbe | DirectionProbe, attribute: str, label: str, colour: str, style: str
 ) -> None:
     effects = probe.effects[attribute]

@@ -19,7 +19,7 @@ from undertone.engine.noise import NormalNoise
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.prosody import LatentEdit, apply_edit
 from undertone.studies.measures.workers import in_background
-from undertone.studies.probe.attributes import attribute_changes, tracks
+from undertone.studies.probe.attributes import analyse_tracks, attribute_changes
 
 BATCH = 8  # variants decoded together: a quarter faster than one by one on a CPU
 Changes = dict[str, float]  # by attribute, without those that could not be told
@@ -73,8 +73,8 @@ def sweep(
 
 def measure_sweep(job: SweepJob) -> list[Changes]:
     """Return what each variant of a clip changes."""
-    before = tracks(torch.from_numpy(job.before), job.mel)
-    return [attribute_changes(before, tracks(torch.from_numpy(sound), job.mel)) for sound in job.after]
+    before = analyse_tracks(torch.from_numpy(job.before), job.mel)
+    return [attribute_changes(before, analyse_tracks(torch.from_numpy(sound), job.mel)) for sound in job.after]
 
 
 @torch.inference_mode()

@@ -10,10 +10,10 @@ COVERAGE = 0.98  # of the clip; what a browser reports ends some milliseconds be
 _BRIDGED_SECONDS = 0.05  # a gap this short between two stretches is the browser's clock, not a jump
 _MOST_STRETCHES = 200  # that one request may report
 
-Stretch = tuple[float, float]
+Interval = tuple[float, float]
 
 
-def merge_intervals(stretches: Iterable[Sequence[float]], seconds: float) -> list[Stretch]:
+def merge_intervals(stretches: Iterable[Sequence[float]], seconds: float) -> list[Interval]:
     """Stretches in order, without overlaps, inside the clip.
 
     Args:
@@ -25,7 +25,7 @@ def merge_intervals(stretches: Iterable[Sequence[float]], seconds: float) -> lis
     listed = [tuple(stretch) for stretch in stretches]
     if len(listed) > _MOST_STRETCHES or any(len(stretch) != 2 for stretch in listed):
         raise SessionError("bad_answer", "The page reported what was played in a form that we do not know. Reload it.")
-    result: list[Stretch] = []
+    result: list[Interval] = []
     for start, end in sorted((float(stretch[0]), float(stretch[1])) for stretch in listed):
         if not (math.isfinite(start) and math.isfinite(end) and start <= end):
             raise SessionError("bad_answer", f"A stretch from {start} to {end} s cannot have been played. Reload.")

@@ -34,7 +34,7 @@ def new_resume_code() -> str:
     return "-".join(letters[start : start + 4] for start in range(0, _CODE_LETTERS, 4))
 
 
-def tidy_resume_code(typed: str) -> str:
+def normalise_resume_code(typed: str) -> str:
     """Return what was typed as the code is stored: capitals, spaces and missing hyphens are forgiven."""
     letters = "".join(letter for letter in typed.lower() if letter.isalnum())
     return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))

@@ -47,7 +47,7 @@ class TrialAnswer:
     playback: Playback = field(default_factory=Playback)
 
 
-def own_trial(context: SessionContext, trial_id: str) -> Trial:
+def session_trial(context: SessionContext, trial_id: str) -> Trial:
     """Return a trial of this session. Raises SessionError for anybody else's."""
     trial = context.transaction.get(Trial, trial_id)
     if trial is None or trial.session_id != context.session.id:
@@ -78,7 +78,7 @@ def rate(context: SessionContext, answer: TrialAnswer) -> Rating:
     Raises:
         SessionError: not this person's clip, not the current one, not heard yet, or no answer of the scale.
     """
-    trial = own_trial(context, answer.trial)
+    trial = session_trial(context, answer.trial)
     scale = next((scale for scale in context.design.scales if scale.name == answer.scale), None)
     value = None if scale is None else scale.snapped(answer.value)
     if scale is None or value is None:
@@ -109,7 +109,7 @@ def finish_trial(context: SessionContext, trial_id: str) -> dict[str, Any] | Non
     Raises:
         SessionError: not this person's clip, or a question is open.
     """
-    trial = own_trial(context, trial_id)
+    trial = session_trial(context, trial_id)
     if trial.state == "done":
         return None
     _check_current(context, trial)

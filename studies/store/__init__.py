@@ -2,8 +2,8 @@
 
 from undertone.studies.store.database import Database
 from undertone.studies.store.errors import StoreError
-from undertone.studies.store.locations import Places
+from undertone.studies.store.locations import StorageLocations
 from undertone.studies.store.migrate import migrate
-from undertone.studies.store.startup import opened
+from undertone.studies.store.startup import open_database
 
-__all__ = ["Database", "Places", "StoreError", "migrate", "opened"]
+__all__ = ["Database", "StorageLocations", "StoreError", "migrate", "open_database"]

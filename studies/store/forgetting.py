@@ -23,7 +23,7 @@ ANSWERED = "answered"  # kind of the event that repeats a questionnaire
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class ForgettingResult:
     """What was deleted."""
 
     people: int
@@ -32,7 +32,9 @@ class Forgotten:
     lines: int  # changed in the log's copy
 
 
-def forget_people(db: Database, study_name: str, backups: Path | None = None, now: datetime | None = None) -> Forgotten:
+def forget_people(
+    db: Database, study_name: str, backups: Path | None = None, now: datetime | None = None
+) -> ForgettingResult:
     """Delete panel ids, codes and questionnaires of everybody who took part; their ratings stay.
 
     Safe to repeat: what was interrupted is completed.
@@ -49,7 +51,7 @@ def forget_people(db: Database, study_name: str, backups: Path | None = None, no
             raise StoreError(f"study {study_name!r} is {study.status}; close it first, or people could rate twice.")
         people = list(session.scalars(select(Participant).where(Participant.study_id == study.id)))
         sessions = list(session.scalars(select(Session).where(Session.study_id == study.id)))
-        events = _blank_events(session, study.id, _words(people, sessions))
+        events = _blank_events(session, study.id, _identifying_words(people, sessions))
         for person in people:
             person.external_id = None
         for own in sessions:
@@ -60,10 +62,10 @@ def forget_people(db: Database, study_name: str, backups: Path | None = None, no
     if backups is not None:
         renew_snapshots(db, backups)
     forget_pages(db)
-    return Forgotten(len(people), len(sessions), len(events), lines)
+    return ForgettingResult(len(people), len(sessions), len(events), lines)
 
 
-def _words(people: list[Participant], sessions: list[Session]) -> list[str]:
+def _identifying_words(people: list[Participant], sessions: list[Session]) -> list[str]:
     """Return what would tell a person in a note."""
     codes = [code for own in sessions for code in (own.resume_code, own.completion_code) if code]
     return [*(person.external_id for person in people if person.external_id), *codes]

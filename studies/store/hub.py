@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from undertone.studies.store.backup import LATEST
 from undertone.studies.store.errors import StoreError
-from undertone.studies.store.locations import Places
+from undertone.studies.store.locations import StorageLocations
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitScheduler, HfApi
@@ -29,7 +29,11 @@ class HubCopy:
     """
 
     def __init__(
-        self, repository: str, places: Places, every_minutes: float = EVERY_MINUTES, api: "HfApi | None" = None
+        self,
+        repository: str,
+        places: StorageLocations,
+        every_minutes: float = EVERY_MINUTES,
+        api: "HfApi | None" = None,
     ) -> None:
         self._repository, self._places, self._every = repository, places, every_minutes
         from huggingface_hub import HfApi  # only loaded where a copy is kept

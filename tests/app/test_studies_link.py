@@ -29,7 +29,7 @@ from undertone.engine.errors import UndertoneError
 from undertone.engine.sampling import Sampling
 from undertone.engine.take_settings import TakeSettings
 from undertone.studies.build.takes import TakeSound
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import CasualRating
 
@@ -82,7 +82,7 @@ def with_ticket(ticket: bytes) -> Request:
 
 @pytest.fixture
 def link(tmp_path: Path) -> Iterator[Link]:
-    places = Places.at(tmp_path / "data")
+    places = StorageLocations.at(tmp_path / "data")
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)

@@ -16,7 +16,7 @@ from undertone.studies.measures.intelligibility import (
     Transcript,
     Word,
     character_errors,
-    normalised,
+    normalise_text,
     transcribe,
     word_errors,
 )
@@ -95,7 +95,7 @@ def test_error_rates_count_edits() -> None:
 
 
 def test_texts_are_compared_without_case_and_punctuation() -> None:
-    assert normalised("It’s  WELL-known, “Jos.”") == "it's well known jos"
+    assert normalise_text("It’s  WELL-known, “Jos.”") == "it's well known jos"
 
 
 def test_a_word_counts_as_real_only_where_the_sound_bears_it_out() -> None:
