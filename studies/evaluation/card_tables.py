@@ -93,7 +93,7 @@ def measured_tables(evaluation: Evaluation) -> list[str]:
     if any(evaluation.others.values()):
         blocks += ["### Other systems, by the same judges", _others_table(evaluation)]
     if evaluation.lexical:
-        blocks += ["### Words told from their twins", _lexical_table(evaluation)]
+        blocks += ["### Words against nonwords", _lexical_table(evaluation)]
     speed = evaluation.speed
     blocks.append(
         f"Real-time factor {speed.real_time_factor:.2f}, first sound after {speed.first_audio_seconds:.2f} s "
@@ -243,7 +243,7 @@ def _lexical_table(evaluation: Evaluation) -> str:
         else ""
     )
     return _table(["", *(measure.label for measure in measures.values())], rows) + (
-        "\n\nShare of words that the model finds likelier than a twin with the same phones in another order, both "
+        "\n\nShare of words that the model finds likelier than a nonword with the same phones in another order, both "
         f"spoken with the same frames of a speaker it was not trained on; guessing gives 50 %.{misheard}"
     )
 

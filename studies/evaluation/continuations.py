@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertone.engine import AudioError, Take
+from undertone.engine.worker_pool import map_in_processes
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import (
     ContinuationJob,
@@ -18,7 +19,6 @@ from undertone.studies.evaluation.jobs import (
 from undertone.studies.evaluation.results import Row
 from undertone.studies.measures.heldout import HeldOut, read_trimmed
 from undertone.studies.measures.intervals import ShareEstimate
-from undertone.studies.measures.workers import in_background
 
 PROMPT_SECONDS = 3.0
 MIN_REAL_SECONDS = 1.0  # of the recording behind the prompt, to compare with
@@ -53,7 +53,7 @@ def continuations(measuring: EvaluationContext, clips: list[HeldOut], seconds: f
             made.append((clip, take))
             yield job
 
-    for index, report in enumerate(in_background(report_continuation, jobs(), measuring.workers)):
+    for index, report in enumerate(map_in_processes(report_continuation, jobs(), measuring.workers)):
         yield MeasuredContinuation(*made[index], report)
 
 

@@ -9,12 +9,12 @@ import torch
 from undertone.engine import AudioError, read_audio
 from undertone.engine.audio.loudness import LOUDNESS_LUFS, to_loudness
 from undertone.engine.audio.reading import SUFFIXES, resample
+from undertone.engine.worker_pool import map_in_processes
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import InstalledMeasures, RecognisedSpeech, Samples
 from undertone.studies.evaluation.results import Row
 from undertone.studies.measures.intervals import ShareEstimate
-from undertone.studies.measures.workers import in_background
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def other_rows(measuring: EvaluationContext, others: Sequence[OtherSystem]) -> I
                 read.append((other, path, len(waveform) / rate))
                 yield _Job(waveform.numpy(), transcript or None, measuring.installed)
 
-    for index, (measures, text) in enumerate(in_background(_measure_sound, jobs(), measuring.workers)):
+    for index, (measures, text) in enumerate(map_in_processes(_measure_sound, jobs(), measuring.workers)):
         other, path, seconds = read[index]
         yield Row(path.stem, path.stem, seconds, other.name, measures, text)
 

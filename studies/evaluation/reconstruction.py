@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from undertone.engine import AudioError
+from undertone.engine.worker_pool import map_in_processes
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import ClipJob, ClipReport, Samples, report_clip
 from undertone.studies.evaluation.results import Row
@@ -11,7 +12,6 @@ from undertone.studies.measures.heldout import HeldOut, analyse_clip
 from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.likelihood import ClipLikelihood, clip_likelihood
 from undertone.studies.measures.speaker_similarity import speaker_encoder
-from undertone.studies.measures.workers import in_background
 
 
 def clip_rows(
@@ -43,7 +43,7 @@ def clip_rows(
                 installed=measuring.installed,
             )
 
-    for index, report in enumerate(in_background(report_clip, jobs(), measuring.workers)):
+    for index, report in enumerate(map_in_processes(report_clip, jobs(), measuring.workers)):
         clip, seconds, score = analysed[index]
         yield score, list(_rows(clip, seconds, report, voices))
 

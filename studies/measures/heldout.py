@@ -104,8 +104,8 @@ def held_out_clips(corpus: Corpus, split: str, num_clips: int, seconds: Duration
     chosen = list(islice(alternate_speakers(fitting, seed), num_clips))
     if not chosen:
         raise MeasureError(
-            f"no clip of the split {split!r} in {corpus_folder(corpus)} is {seconds.shortest:g} to {seconds.longest:g} s "
-            "long and has a transcript; choose another split with --split, or a corpus with more of them."
+            f"no clip of the split {split!r} in {corpus_folder(corpus)} is {seconds.shortest:g} to {seconds.longest:g} "
+            "s long and has a transcript; choose another split with --split, or a corpus with more of them."
         )
     return chosen
 

@@ -18,7 +18,7 @@ from undertone.engine.mel import denormalise
 from undertone.engine.noise import NormalNoise
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.prosody import LatentEdit, apply_edit
-from undertone.studies.measures.workers import in_background
+from undertone.engine.worker_pool import map_in_processes
 from undertone.studies.probe.attributes import analyse_tracks, attribute_changes
 
 BATCH = 8  # variants decoded together: a quarter faster than one by one on a CPU
@@ -68,7 +68,7 @@ def sweep(
             sounds = render_sweep(engine, speech, variants, sampling, seed + index).numpy()
             yield SweepJob(sounds[0], sounds[1:], engine.bundle.config.model.mel)
 
-    yield from in_background(measure_sweep, jobs(), workers)
+    yield from map_in_processes(measure_sweep, jobs(), workers)
 
 
 def measure_sweep(job: SweepJob) -> list[Changes]:

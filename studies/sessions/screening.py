@@ -6,14 +6,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from undertone.studies.design.rules import GoldRule, HiddenRule, PaceRule, TrapRule, VarianceRule
+from undertone.studies.design.rules import HiddenRule, PaceRule, VarianceRule
 from undertone.studies.sessions.known_answers import judge_answers
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Event, Rating, Trial
 
 LISTENED = "listened"  # the event of a clip that was played to its end
 Verdict = dict[str, Any]  # {"passed": bool, "effect": "exclude" | "flag", "evidence": {...}}
-Rule = TrapRule | GoldRule | VarianceRule | HiddenRule | PaceRule
 Ratings = dict[str, dict[str, Rating]]
 
 

@@ -57,11 +57,6 @@ class Database:
         """Return whether writes are refused, to this thread."""
         return self._paused is not None and not getattr(self._repairing, "now", False)
 
-    @property
-    def paused_because(self) -> str | None:
-        """Why writes are refused."""
-        return self._paused
-
     def pause(self, reason: str, unreadable: bool = False) -> None:
         """Refuse every write from now on, and upload nothing: what is stored may not be the whole.
 

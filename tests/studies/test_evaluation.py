@@ -25,7 +25,6 @@ from undertone.studies.evaluation.results import Evaluation
 from undertone.studies.evaluation.systems import SYSTEMS
 from undertone.studies.measures.heldout import DurationRange, held_out_clips, other_recordings
 from undertone.studies.measures.likelihood import clip_likelihood
-from undertone.studies.measures.workers import in_background
 
 DEAF = InstalledMeasures(
     words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"}
@@ -193,10 +192,6 @@ def test_a_clip_that_cannot_be_used_is_skipped_with_its_reason(engine: Engine, c
     assert found.num_clips == 2
     assert "silent" in found.skipped["mute"]
     assert found.continuations == {}
-
-
-def test_jobs_give_their_results_in_order_in_other_processes() -> None:
-    assert list(in_background(abs, [-3, 2, -1, 0, 5], workers=1)) == [3, 2, 1, 0, 5]
 
 
 def test_the_measured_numbers_fit_the_bundles_schema(tiny_folder: Path) -> None:

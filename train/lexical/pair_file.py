@@ -3,7 +3,6 @@
 import json
 import logging
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -57,5 +56,7 @@ def make_pairs(
     kinds = Counter(pair.kind for pair in pairs)
     log.info("%d pairs of %d words: %s", len(pairs), len({pair.word for pair in pairs}), dict(kinds))
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("".join(json.dumps(asdict(pair)) + "\n" for pair in pairs), encoding="utf-8")
+    out.write_text(
+        "".join(json.dumps(pair.model_dump(mode="json", by_alias=True)) + "\n" for pair in pairs), encoding="utf-8"
+    )
     return out
