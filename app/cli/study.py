@@ -51,10 +51,8 @@ def build(
     """Render, level and check every sound; a build that was interrupted goes on where it was."""
     from tqdm import tqdm
 
-    from undertone.studies.build.lifecycle import discard_draft, make_study
-    from undertone.studies.build.pipeline import build_study
-    from undertone.studies.design import load_study_file
-    from undertone.studies.store.studies import study_names
+    from undertone.studies import build_study, load_study_file, make_study, study_names
+    from undertone.studies.build.lifecycle import discard_draft
 
     with _database(data) as (db, places), ExitStack() as undo:
         name = source
@@ -83,7 +81,7 @@ def build(
 @study.command("open")
 def open_(name: NameArgument, data: DataOption = None) -> None:
     """Check every sound, then let raters in."""
-    from undertone.studies.build.lifecycle import status_of
+    from undertone.studies import status_of
 
     _set_status(name, "open", data)
     with _database(data) as (db, _):
@@ -111,8 +109,7 @@ def status(
     data: DataOption = None,
 ) -> None:
     """Print how far studies are."""
-    from undertone.studies.build.lifecycle import status_of
-    from undertone.studies.store.studies import study_names
+    from undertone.studies import status_of, study_names
 
     with _database(data) as (db, _):
         names = [name] if name else study_names(db)
@@ -135,7 +132,7 @@ def report(
     data: DataOption = None,
 ) -> None:
     """Write the results as one HTML file: tables, figures, intervals, methods."""
-    from undertone.studies.analysis.report import study_report as write_report
+    from undertone.studies import study_report as write_report
 
     with _database(data) as (db, _):
         typer.echo(write_report(db, name, out or Path(f"{name}-report.html")))
@@ -148,7 +145,7 @@ def export(
     data: DataOption = None,
 ) -> None:
     """Write the ratings as CSV and Parquet with a codebook."""
-    from undertone.studies.analysis.export import export_study as write_export
+    from undertone.studies import export_study as write_export
 
     folder = out or Path(f"{name}-export")
     with _database(data) as (db, _):
@@ -279,7 +276,7 @@ def _places(data: Path | None) -> "StorageLocations":
 @contextmanager
 def _database(data: Path | None) -> Iterator[tuple["Database", "StorageLocations"]]:
     """Open the database, up to date, beside a server that may be running on it."""
-    from undertone.studies.store import Database, migrate
+    from undertone.studies import Database, migrate
 
     places = _places(data)
     db = Database(places.url, places.events)
@@ -291,7 +288,7 @@ def _database(data: Path | None) -> Iterator[tuple["Database", "StorageLocations
 
 
 def _set_status(name: str, status: str, data: Path | None) -> None:
-    from undertone.studies.build.lifecycle import set_status
+    from undertone.studies import set_status
 
     with _database(data) as (db, places):
         set_status(db, name, status, places, actor="command line")  # type: ignore[arg-type]  # one of the verbs above

@@ -17,7 +17,7 @@ BLOCK_SECONDS = 0.4  # BS.1770 measures in blocks of this length
 
 @dataclass(frozen=True)
 class ClipLevel:
-    """How loud a clip is."""
+    """Integrated loudness and true peak of a clip."""
 
     loudness_lufs: float
     true_peak_dbtp: float
@@ -25,7 +25,7 @@ class ClipLevel:
 
 @dataclass(frozen=True)
 class LoudnessTarget:
-    """What every clip of a study is brought to."""
+    """Loudness that every clip of a study is brought to."""
 
     loudness_lufs: float
     lowered_db: float  # below what the study file asks for, so that no clip passes the ceiling
@@ -33,7 +33,7 @@ class LoudnessTarget:
 
 
 def measure_level(samples: Samples, sample_rate_hz: int) -> ClipLevel:
-    """Integrated loudness and true peak; -inf for silence.
+    """Measure integrated loudness and true peak; -inf for silence.
 
     Raises:
         DesignError: shorter than one measuring block.

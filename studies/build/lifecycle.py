@@ -27,7 +27,7 @@ NOT_JUDGED = ("withdrawn", "declined", "timed_out")  # who left was neither acce
 
 @dataclass(frozen=True)
 class StudySummary:
-    """How far a study is."""
+    """Status of a study and counts of what it has collected."""
 
     name: str
     title: str
@@ -119,7 +119,7 @@ def check_media(session: Transaction, study: Study, places: StorageLocations) ->
 
 
 def status_of(db: Database, name: str, now: datetime | None = None) -> StudySummary:
-    """Return where a study stands.
+    """Return the status of a study and what it has collected.
 
     Raises:
         StoreError: there is no such study.

@@ -1,4 +1,4 @@
-"""Sound files that say nothing but the sound: FLAC or WAV, 16 bit, without any tag."""
+"""Encode sound files without any tag: FLAC or WAV, 16 bit, FLAC files padded to one size."""
 
 import io
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ def decode(data: bytes) -> tuple[Samples, int]:
 
 
 def metadata_blocks(data: bytes) -> list[str]:
-    """Blocks of a FLAC or WAV file beside those that the sound needs; none in a file of a study."""
+    """Return the blocks of a FLAC or WAV file that decoding does not need; none in a file of a study."""
     if data.startswith(b"fLaC"):
         blocks = _flac_blocks(data)[0]
         empty = [kind == PADDING and not any(content) for kind, content in blocks]

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What a build made."""
+    """Counts and loudness of a build."""
 
     study: str  # name
     rendered: int  # clips that were not kept from an earlier build
@@ -132,7 +132,7 @@ def _file_name(one: PreparedClip, study: StudyFile) -> str:
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Sounds of an earlier build."""
+    """Remove the sounds of an earlier build."""
     for path in folder.iterdir():
         if path.name not in kept:
             path.unlink()

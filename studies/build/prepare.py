@@ -1,4 +1,4 @@
-"""Raw clips to what raters hear: cut alike, faded, one loudness, encoded without a tag, and every file checked."""
+"""Prepare clips for raters: cut to one length, faded, levelled to one loudness, encoded without tags, and checked."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ PEAK_TOLERANCE_DB = 0.1
 
 @dataclass(frozen=True, eq=False)
 class RawClip:
-    """One sound of the study on its way.
+    """A sound of the study before it is levelled.
 
     Attributes:
         system: what is judged; None for a sound from outside.
@@ -46,7 +46,7 @@ class RawClip:
 
 @dataclass(frozen=True, eq=False)
 class PreparedClip:
-    """One checked file."""
+    """An encoded and checked sound file."""
 
     clip: RawClip
     data: bytes
@@ -118,7 +118,7 @@ def fade_ends(waveform: Tensor, seconds: float) -> Samples:
 
 
 def join_pair(first: Tensor, second: Tensor, pause_seconds: float) -> Tensor:
-    """Two clips, one after the other, equally loud, with a pause between them: one item of an A/B study."""
+    """Concatenate two equally loud clips with a pause between them: one item of an A/B study."""
     pause = torch.zeros(round(pause_seconds * SAMPLE_RATE_HZ))
     parts = [torch.from_numpy(_to_study_loudness(fade_ends(part, 0.01))).float() for part in (first, second)]
     return torch.cat([parts[0], pause, parts[1]])

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One prompt and what its speaker went on to say."""
+    """A prompt and what its speaker said after it."""
 
     name: str
     path: Path
@@ -64,7 +64,7 @@ def unused_recording(study: StudyFile) -> Path | None:
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """Sound files of a folder, by name.
+    """Return the sound files of a folder, sorted by name.
 
     Raises:
         DesignError: there is no such folder, or no sound in it.

@@ -1,4 +1,4 @@
-"""Takes of the Continue page as a blind study: one click, and what made each take stays with the study."""
+"""Make a blind study of takes; the settings of each take stay with the study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ CONSENT = (
 
 @dataclass(frozen=True)
 class TakeSound:
-    """A take as a study keeps it: what a process without a model can receive and write down.
+    """Sound and settings of a take, for a process without a model.
 
     Attributes:
         samples: prompt and continuation, little-endian float32 at 16 kHz.

@@ -10,14 +10,14 @@ from undertone.studies.measures.intervals import Estimate
 
 @dataclass(frozen=True)
 class Measure:
-    """How a measure is shown."""
+    """Label and number format of one measure."""
 
     label: str
     digits: int = 2
     percent: bool = False
 
     def show(self, estimate: Estimate | None) -> str:
-        """Value and interval, or a dash where there is none."""
+        """Format the value and its interval; a dash where there is none."""
         if estimate is None:
             return "–"
         scale = 100 if self.percent else 1
@@ -82,7 +82,7 @@ KNOWN_CHANCES = frozenset({"50"})  # not measured, but so by construction
 
 
 def measured_tables(evaluation: Evaluation) -> list[str]:
-    """Markdown blocks: how it was measured, then the tables."""
+    """Return Markdown blocks: how it was measured, then the tables."""
     blocks = [_method_text(evaluation)]
     for heading, measures in (("### Likeness to the recording", LIKENESS), ("### Words and voice", UNDERSTOOD)):
         if table := _systems_table(evaluation, measures):
@@ -159,7 +159,7 @@ def _method_text(evaluation: Evaluation) -> str:
 
 
 def _systems_table(evaluation: Evaluation, measures: dict[str, Measure]) -> str:
-    """Systems down, measures across; only what was measured."""
+    """Format a table of systems (rows) and measures (columns), of those that were measured."""
     shown = {
         key: measure for key, measure in measures.items() if any(key in row for row in evaluation.systems.values())
     }
@@ -197,7 +197,7 @@ def _continued_table(evaluation: Evaluation) -> str:
 
 
 def _others_table(evaluation: Evaluation) -> str:
-    """Systems down, measures across; only what was measured."""
+    """Format a table of systems (rows) and measures (columns), of those that were measured."""
     shown = {
         key: measure for key, measure in UNDERSTOOD.items() if any(key in row for row in evaluation.others.values())
     }

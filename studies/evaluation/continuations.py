@@ -1,4 +1,4 @@
-"""What the model says after three seconds of a stranger: the voice, the words, the melody, the end."""
+"""Measure continuations of 3 s prompts of speakers the model has not heard: voice, words, pitch and ending."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ NOTHING = ShareEstimate(0.0, 0)
 
 @dataclass(frozen=True)
 class MeasuredContinuation:
-    """A take of one clip's beginning, and what was measured of it."""
+    """A take that continues the first seconds of a clip, and its measures."""
 
     clip: HeldOut
     take: Take
@@ -58,7 +58,7 @@ def continuations(measuring: EvaluationContext, clips: list[HeldOut], seconds: f
 
 
 def continuation_rows(found: list[MeasuredContinuation]) -> list[Row]:
-    """Return a row for each take, once all prompts are known: nearness to the own prompt is relative to the others."""
+    """Return a row for each take; needs all: similarity to the own prompt is compared with the others."""
     prompts = [(each.clip.speaker, each.report.heard["prompt"].embedding) for each in found]
     return [
         Row(

@@ -133,7 +133,7 @@ def evaluate(
 
 
 def check_corpus(corpus: Corpus, split: str) -> None:
-    """Look whether there is something to measure on, before anything is trained for it.
+    """Check that there are clips to measure on, before anything is trained for it.
 
     Raises:
         MeasureError: no recording of the split has a transcript and a fitting length.
@@ -194,7 +194,7 @@ def _continuation_seconds(engine: Engine) -> float:
 
 
 def _speed(engine: Engine) -> Speed:
-    """Measured first, while no other process of the evaluation runs."""
+    """Benchmark one continuation; called first, while no other process of the evaluation runs."""
     found = benchmark(engine, seconds=_continuation_seconds(engine))
     return Speed(
         real_time_factor=found.real_time_factor,

@@ -19,7 +19,7 @@ HUB_LICENCES = frozenset({"apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", 
 
 
 def model_card(bundle: Bundle) -> str:
-    """Markdown with the Hub's front matter; the numbers are those in the bundle's `measured`."""
+    """Return the card as Markdown with the Hub's front matter; its numbers are those in the bundle's `measured`."""
     config = bundle.config
     evaluation = evaluation_of(config)
     sections = [

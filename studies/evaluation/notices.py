@@ -16,5 +16,5 @@ WHISPER = """The tokenizer's encoder is derived from the weights of Whisper (htt
 
 
 def licence_notices(config: BundleConfig) -> list[str]:
-    """Paragraphs that a bundle's card has to carry."""
+    """Return the licence notices that a bundle's card has to carry."""
     return [WHISPER] if config.tokenizer.kind == "whisper" else []

@@ -1,4 +1,4 @@
-"""Other systems' sounds beside a bundle's: a folder of recordings for each, heard by the same judges."""
+"""Measure other systems' sounds as a bundle's: a folder of recordings for each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from undertone.studies.measures.intervals import ShareEstimate
 
 @dataclass(frozen=True)
 class OtherSystem:
-    """A folder of sounds under the name that its row gets; `NAME.txt` beside `NAME.wav` is what is said in it."""
+    """A folder of sounds and the name of its row; `NAME.txt` beside `NAME.wav` is its transcript."""
 
     name: str
     folder: Path
@@ -40,7 +40,7 @@ class OtherSystem:
         return other
 
     def files(self) -> list[Path]:
-        """Its sounds, by name."""
+        """Return its sound files, sorted by name."""
         return sorted(path for path in self.folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 

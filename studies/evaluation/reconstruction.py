@@ -1,4 +1,4 @@
-"""Held-out clips in every rendering, and how well the model predicts them."""
+"""Measure held-out clips in every rendering, and how well the model predicts them."""
 
 from collections.abc import Iterator
 
@@ -49,7 +49,7 @@ def clip_rows(
 
 
 def embed_speakers(measuring: EvaluationContext, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
-    """Embedding of one recording of every speaker; none where no encoder is installed."""
+    """Return the embedding of one recording of every speaker; empty where no encoder is installed."""
     found: dict[str, Samples] = {}
     for speaker, clip in recordings.items() if measuring.installed.voices else ():
         try:

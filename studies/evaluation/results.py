@@ -21,7 +21,7 @@ ROOTS = frozenset({"f0_rmse_hz", "f0_rmse_semitones"})  # the root of a mean, no
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one clip in one system."""
+    """Measures of one clip in one system."""
 
     clip_id: str
     speaker: str
@@ -36,7 +36,7 @@ class Row:
 
 
 class Speed(Config):
-    """Of one continuation, as `undertone bench` measures it, on the machine of the evaluation."""
+    """Speed of one continuation, as `undertone bench` measures it, on the machine of the evaluation."""
 
     real_time_factor: float
     first_audio_seconds: float
@@ -77,12 +77,12 @@ class Evaluation(Config):
 
 
 def cluster_of(rows: Iterable[Row]) -> Cluster:
-    """Speakers where there are enough of them."""
+    """Return the unit of resampling: speakers where there are enough of them, else clips."""
     return "speaker" if len({row.speaker for row in rows}) >= MIN_SPEAKERS else "clip"
 
 
 def pool_rows(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
-    """Estimates of every measure that the rows of one system have."""
+    """Return an estimate of every measure that the rows of one system have."""
     clusters = [row.cluster(cluster) for row in rows]
     found: dict[str, Estimate] = {}
     for measure in dict.fromkeys(name for row in rows for name in row.measures):

@@ -1,4 +1,4 @@
-"""The recordings of lexical pairs as a model sees them: from a prepared folder, or from a corpus by an engine."""
+"""Tokens and posteriors of the recordings of lexical pairs: from a prepared folder, or from a corpus by an engine."""
 
 import csv
 import json

@@ -24,14 +24,14 @@ from undertone.studies.measures.intervals import Estimate, ShareEstimate, estima
 
 @dataclass(frozen=True)
 class ClipFrames:
-    """A recording as the model sees it."""
+    """Tokens and posteriors of a recording."""
 
     tokens: Tensor  # int64 [T]
     posterior: Gaussian  # [1, T, Z]
 
 
 class FrameSource(Protocol):
-    """Analysed recordings by their id."""
+    """Source of analysed recordings by their id."""
 
     def clip(self, clip_id: str) -> ClipFrames:
         """Return all frames of a recording.

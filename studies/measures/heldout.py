@@ -53,13 +53,13 @@ class ListedRecording(Protocol):
 
 @dataclass(frozen=True)
 class ListedCorpus:
-    """A corpus of any layout, already listed."""
+    """Recordings of a corpus of any layout, by split."""
 
     folder: Path
     splits: dict[str, tuple[HeldOut, ...]]
 
     @classmethod
-    def listed(cls, folder: Path, recordings: Iterable[ListedRecording]) -> "ListedCorpus":
+    def from_list(cls, folder: Path, recordings: Iterable[ListedRecording]) -> "ListedCorpus":
         """Sort the recordings of a folder by their splits."""
         found: dict[str, list[HeldOut]] = {}
         for one in recordings:
@@ -82,14 +82,14 @@ Corpus: TypeAlias = Path | ListedCorpus
 
 @dataclass(frozen=True)
 class DurationRange:
-    """Lengths of clips to take."""
+    """Shortest and longest clip to take, seconds."""
 
     shortest: float
     longest: float
 
 
 def held_out_clips(corpus: Corpus, split: str, num_clips: int, seconds: DurationRange, seed: int = 0) -> list[HeldOut]:
-    """Clips of a split in an order that goes round the speakers, so that every speaker weighs about the same.
+    """Choose clips of a split, alternating between speakers, so that every speaker weighs about the same.
 
     Args:
         corpus: folder with manifest.tsv (utt_id, file, speaker, split, transcript), or recordings that are listed.
@@ -195,7 +195,7 @@ def _is_spoken(transcript: str) -> bool:
 
 
 def has_length(clip: HeldOut, seconds: DurationRange) -> bool:
-    """Return whether a recording can be read and has the length."""
+    """Return whether a recording can be read and its length is in the range."""
     try:
         length = _seconds_of(clip.path)
     except (AudioError, OSError):
@@ -205,7 +205,7 @@ def has_length(clip: HeldOut, seconds: DurationRange) -> bool:
 
 
 def _seconds_of(path: Path) -> float:
-    """Length of a recording: from its header where libsndfile reads it, else by decoding it."""
+    """Return the length of a recording: from its header where libsndfile reads it, else by decoding it."""
     try:
         return float(soundfile.info(path).duration)
     except soundfile.LibsndfileError:

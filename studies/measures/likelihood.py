@@ -31,12 +31,12 @@ class ClipLikelihood:
 
     @property
     def kl(self) -> ShareEstimate:
-        """Over all dimensions."""
+        """Return the KL over all dimensions, nats."""
         return ShareEstimate(sum(self.kl_per_dim), self.cross_entropy.count)
 
 
 class Likelihood(Config):
-    """How well tokens and latents are predicted from the frames before them."""
+    """Likelihood of tokens and latents given the frames before them, pooled over clips."""
 
     cross_entropy_nats: Estimate  # per token
     perplexity: Estimate  # its exponential
@@ -70,7 +70,7 @@ def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikeli
 
 
 def pool_likelihoods(clips: Sequence[ClipLikelihood], clusters: Sequence[Hashable]) -> Likelihood:
-    """Pooled over clips, with intervals over clusters of clips."""
+    """Pool the likelihoods of clips, with intervals over clusters of clips."""
     cross_entropies = [clip.cross_entropy for clip in clips]
     cross_entropy = estimate(cross_entropies, clusters)
     perplexity = estimate(cross_entropies, clusters, np.exp)

@@ -1,4 +1,4 @@
-"""What a second recogniser understands: Whisper by faster-whisper, offline, from a folder with a model.
+"""Speech recognition by a second recogniser: Whisper by faster-whisper, offline, from a folder with a model.
 
 PocketSphinx errs on one character in seven of clear speech, which hides what a voice does to it; Whisper errs on one in
 seventy. Its own certainty, the mean log-probability of what it wrote, also tells fluent speech from babble that no
@@ -29,7 +29,7 @@ SPELT_OUT = {"mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint"}  # 
 
 @dataclass(frozen=True)
 class WhisperTranscript:
-    """What Whisper made of a waveform."""
+    """Whisper's transcript of a waveform and its certainty."""
 
     text: str  # lower case words, "" where it heard none
     log_prob: float | None  # mean over the tokens, nats; None where it heard none
@@ -58,7 +58,7 @@ def whisper_folder(given: Path | None) -> Path:
 
 
 def whisper_transcript(waveform: Tensor, folder: Path) -> WhisperTranscript:
-    """Words in a waveform, float32 [samples] at 16 kHz; the same waveform always gives the same words."""
+    """Recognise the words of a waveform, float32 [samples] at 16 kHz; the same waveform always gives the same words."""
     segments, _ = _model(folder).transcribe(
         waveform.numpy(),
         language="en",
@@ -77,7 +77,7 @@ def whisper_transcript(waveform: Tensor, folder: Path) -> WhisperTranscript:
 
 
 def spell_out_titles(text: str) -> str:
-    """Lower case words with the abbreviations of titles written as they are said."""
+    """Return the text in lower case words, abbreviations of titles spelt out."""
     words = re.sub(r"[^a-z']+", " ", text.lower().replace("’", "'")).split()
     return " ".join(SPELT_OUT.get(word, word) for word in words)
 

@@ -1,4 +1,4 @@
-"""What a latent dimension may move: attributes of every frame, and how a whole clip changes from one sound to another.
+"""Attributes of speech that latents may change: of every frame, and of a clip against its reconstruction.
 
 T frames at 50 Hz, M mel bins.
 """
@@ -63,7 +63,7 @@ class Tracks:
 
     @property
     def syllable_rate(self) -> float:
-        """Peaks of the energy's contour a second, in the frames that are heard."""
+        """Return the peaks of the energy contour per second, in the frames that are loud enough to be speech."""
         window = torch.hann_window(7, periodic=False)[1:-1]
         smooth = F.conv1d(F.pad(self.energy[None, None], (2, 2), mode="replicate"), (window / window.sum())[None, None])
         contour = smooth[0, 0].numpy()
@@ -129,7 +129,7 @@ def attribute_changes(before: Tracks, after: Tracks) -> dict[str, float]:
 
 
 def _range(f0: Tensor) -> float:
-    """Between the 5th and the 95th percentile."""
+    """Return the distance between the 5th and the 95th percentile."""
     low, high = f0.quantile(torch.tensor([0.05, 0.95])).tolist()
     return high - low
 

@@ -33,7 +33,7 @@ MANIFEST = "manifest.tsv"
 
 @dataclass(frozen=True, eq=False)
 class ProbeClips:
-    """Clips that could be used, and what is said of their frames."""
+    """Clips that could be used, and the attributes of their frames."""
 
     speech: list[Speech]
     speakers: list[str]
@@ -42,7 +42,7 @@ class ProbeClips:
 
     @property
     def cluster(self) -> Cluster:
-        """Speakers where there are enough of them."""
+        """Return the unit of resampling: speakers where there are enough of them, else clips."""
         return "speaker" if len(set(self.speakers)) >= MIN_SPEAKERS else "clip"
 
     @property
@@ -65,7 +65,7 @@ class ProbeClips:
 
 
 def probe_clips(data: Path, split: str, num_clips: int, seconds: DurationRange, seed: int) -> list[HeldOut]:
-    """Clips in an order that goes round the speakers.
+    """Return clips in an order that alternates between the speakers.
 
     Args:
         data: folder with manifest.tsv, of which `split` is taken, or with recordings; a speaker is then a folder of

@@ -1,4 +1,4 @@
-"""Directions in latent space that move one attribute and leave the others: found in two ways, kept where they do it.
+"""Find directions in latent space that change one attribute and leave the others, by regression and by response.
 
 Z latent dims.
 """
@@ -30,7 +30,7 @@ SLIDER_PERCENTILES = (2.5, 97.5)
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A direction before it is known what it does."""
+    """A direction whose effects are not measured yet."""
 
     attribute: str  # of frames
     method: Literal["regression", "response"]

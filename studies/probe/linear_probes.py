@@ -1,4 +1,4 @@
-"""What latents tell about frames, without moving anything: correlations, linear probes, attribute directions.
+"""What latents predict about frames, without editing them: correlations, linear probes, attribute directions.
 
 N frames of all clips, Z latent dims. Everything "within clips" is centred in every clip first: who speaks and how the
 recording sounds, which the utterance embedding carries, is then out of the way.
@@ -37,7 +37,7 @@ class ProbeFrames:
     def where_valid(
         cls, latents: Array, values: Array, clips: NDArray[np.int64], groups: NDArray[np.int64]
     ) -> "ProbeFrames":
-        """Without the frames whose value is NaN, and without clips where too few are left."""
+        """Drop the frames whose value is NaN, and clips in which too few are left."""
         valid = np.isfinite(values)
         counts = np.bincount(clips[valid], minlength=int(clips.max()) + 1)
         valid &= counts[clips] >= MIN_FRAMES
@@ -64,14 +64,14 @@ class ProbeFrames:
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """Where an attribute lies in latent space."""
+    """Direction of an attribute in latent space."""
 
     vector: tuple[float, ...]  # [Z] latents for one sigma
     readout: tuple[float, ...]  # [Z] latents to sigmas
 
 
 def correlations(frames: ProbeFrames) -> list[Measured]:
-    """Pearson correlation of every dimension with the attribute, pooled over clips and centred within them."""
+    """Return the Pearson correlation of every dimension with the attribute, centred within clips."""
     centred = frames.within_clips()
     y = centred.values
     return [_bootstrap(_sums(np.stack([x * y, x * x, y * y], 1), frames.groups), _pearson) for x in centred.latents.T]
@@ -104,7 +104,7 @@ def readout(frames: ProbeFrames) -> Array:
 
 
 def directions(weights: Array, covariance: Array) -> list[Direction]:
-    """Directions to move along, one for each attribute; none changes the reading of another.
+    """Return a direction for each attribute that leaves the predictions of the others as they are.
 
     Of all such changes of the latents the most likely one is taken: covariance W (W' covariance W)^-1, for one
     attribute the pattern of Haufe et al. (2014). One sigma is the standard deviation of what an attribute's reading
@@ -158,6 +158,6 @@ def _bootstrap(sums: Array, statistic: Curve) -> Measured:
 
 
 def number_labels(labels: Sequence[Hashable]) -> NDArray[np.int64]:
-    """Labels as numbers in order of appearance."""
+    """Return the labels as numbers in order of appearance."""
     number = {label: index for index, label in enumerate(dict.fromkeys(labels))}
     return np.array([number[label] for label in labels], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""A name for what moves, from what was measured, with the numbers that gave it."""
+"""Name dimensions and directions by their measured effects, with the numbers as evidence."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

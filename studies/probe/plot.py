@@ -1,4 +1,4 @@
-"""A picture of a probe: what the dimension that moves F0 and the one that moves energy do, from -2 to +2 sigma."""
+"""Plot a probe: effects of the dimensions that change F0 and energy most, from -2 to +2 sigma."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +77,6 @@ def _plot_effects(
 
 
 def _line(effects: Sequence[Effect]) -> tuple[list[float], list[float]]:
-    """Sigmas and values, with no shift and no change between them."""
+    """Return sigmas and values, with the point of no shift and no change among them."""
     points = sorted([(0.0, 0.0), *((e.sigma, e.value) for e in effects)])
     return [sigma for sigma, _ in points], [value for _, value in points]

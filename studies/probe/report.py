@@ -1,4 +1,4 @@
-"""What was measured of clips and frames, put together for every dimension."""
+"""Combine the measures of clips and frames to a report on every dimension."""
 
 from collections.abc import Hashable, Sequence
 
@@ -30,7 +30,7 @@ def dimension_edits(num_dimensions: int) -> list[LatentEdit]:
 
 
 def group_effects(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable]) -> list[Effects]:
-    """Effects with intervals, for every run of len(SIGMAS) edits.
+    """Return effects with intervals, for every group of len(SIGMAS) edits in a row.
 
     Args:
         changes: by clip and edit.

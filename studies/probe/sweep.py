@@ -1,4 +1,4 @@
-"""Held-out clips said again with moved latents, and what became of the sound.
+"""Resynthesise held-out clips with shifted latents and measure how the sound changes.
 
 K variants of a clip as one batch, T frames at 50 Hz, Z latent dims, M mel bins, S utterance dims.
 """

@@ -1,4 +1,4 @@
-"""The database side of the plan: who holds which places now, and a new session's trials in one transaction."""
+"""Allocation of clips in the database: places that are held now, and a new session's trials in one transaction."""
 
 import hashlib
 from collections import Counter
@@ -21,7 +21,7 @@ RETRY_SECONDS = 15.0  # after which a page asks again for a place
 
 @dataclass(frozen=True)
 class PlaceCounts:
-    """What a study has, and how much of it is taken.
+    """Cells of a study, and how many places of each are taken.
 
     Attributes:
         kept: completed responses of accepted raters only.
@@ -80,7 +80,7 @@ def count_places(
 def check_places(
     transaction: Transaction, study: Study, design: StudyFile, now: datetime, applicant: Applicant
 ) -> None:
-    """Raises SessionError when this newcomer cannot begin: for good, or until somebody drops out."""
+    """Check that a newcomer can begin; raises SessionError: for good, or until somebody drops out."""
     rules = plan_rules(design)
     taken = count_places(transaction, study, design, now)
     if not open_cells(taken.cells, taken.kept, rules):
@@ -152,7 +152,7 @@ def extend_reservation(context: SessionContext) -> None:
 
 
 def _free_places(context: SessionContext, rules: PlanRules) -> PlaceCounts:
-    """Count the places; where none is open, let those go who give way to this person."""
+    """Count the places; where none is open, release those of sessions that give way to this person."""
     transaction, study, design, now = context.transaction, context.study, context.design, context.now
     applicant = Applicant(context.addresses.of(context.session.id), context.addresses)
     taken = count_places(transaction, study, design, now)
@@ -196,7 +196,7 @@ def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> St
 
 
 def _heard_prompts(context: SessionContext) -> set[str]:
-    """Prompts that were sent to this person in an earlier session."""
+    """Return the prompts that were sent to this person in an earlier session."""
     query = (
         select(Stimulus.prompt_id)
         .join(Trial, Trial.stimulus_id == Stimulus.id)

@@ -1,4 +1,4 @@
-"""Somebody who does not agree: nothing was given, so nothing is kept and nothing counts."""
+"""Refused consent: nothing of the session is stored or counted."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a session ends: its state, whether it is believed, the places it gives back, and the code that is shown."""
+"""End a session: its state, its screening, the places that are released, and the code that is shown."""
 
 import logging
 import secrets
@@ -24,7 +24,7 @@ _FIRST: dict[End, str] = {"finished": "C", "screened_out": "S", "timed_out": "T"
 
 
 def end_session(context: SessionContext, how: End) -> None:
-    """End the session. What was rated stays; only a finished session that is believed counts in the allocation."""
+    """End the session. What was rated stays; only a finished session that passed screening counts in the allocation."""
     session = context.session
     if how == "finished":
         session.screening = {**session.screening, **judge(context)}
@@ -70,7 +70,7 @@ def _ending(design: StudyFile, how: str) -> Ending:
 
 
 def _new_code(how: End) -> str:
-    """Ten letters; the first tells the three ends apart."""
+    """Return a code of ten letters; the first tells the three ends apart."""
     return _FIRST[how] + "".join(secrets.choice(_LETTERS) for _ in range(9))
 
 

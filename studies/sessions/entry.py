@@ -1,4 +1,4 @@
-"""Coming in: who somebody is by the link they followed, whether they may take part, and their new session."""
+"""Entry to a study: who follows the link, whether they may take part, and their new session."""
 
 import hashlib
 import hmac
@@ -30,7 +30,7 @@ _PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # what MTurk sends before somebody has
 
 @dataclass(frozen=True)
 class Arrival:
-    """Somebody at the door.
+    """A person who follows a link to a study.
 
     Attributes:
         source: where they come from.
@@ -73,7 +73,7 @@ def arrival_of(query: Mapping[str, str], user_agent: str, nonce: str = "", addre
 
 
 def device_of(user_agent: str) -> dict[str, str]:
-    """Coarse on purpose."""
+    """Return phone or desktop and the browser's family; nothing finer, on purpose."""
     phone = re.search(r"Mobi|Android|iPhone|iPad", user_agent) is not None
     families = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("CriOS", "Chrome"), ("Safari", "Safari"))
     family = next((name for sign, name in families if sign in user_agent), "other")

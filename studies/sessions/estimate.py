@@ -1,4 +1,4 @@
-"""How long a session takes: what a person wants to know before they agree."""
+"""Estimate how long a session takes, which the consent page says."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ ROUNDED_TO_MINUTES = 5
 
 @dataclass(frozen=True)
 class SessionLength:
-    """What lies before somebody who takes part."""
+    """Clips and minutes of a session."""
 
     clips: int
     minutes: int  # rounded up

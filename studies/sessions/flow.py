@@ -1,4 +1,4 @@
-"""The way through a study's sections: what each takes as its answer, and when the next one comes."""
+"""Sections of a session: what each takes as its answer, and when the next one comes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -55,7 +55,7 @@ def enter(context: SessionContext) -> None:
 
 
 def ensure_reservation(context: SessionContext) -> None:
-    """Plan the session before its first answer is taken: who has begun has a place, whoever comes later."""
+    """Plan the session and reserve its places before its first answer is stored."""
     if not context.trials():
         reserve_plan(context)
 
@@ -116,7 +116,7 @@ def _continue(context: SessionContext, given: dict[str, Any]) -> None:
 
 
 def _tones(context: SessionContext, given: dict[str, Any]) -> None:
-    """Return one trial of the headphone test; nothing says whether the answer was right."""
+    """Take the answer to one trial of the headphone test; nothing says whether it was right."""
     section = context.section
     assert isinstance(section, Headphones)
     choice = given.get("choice")
@@ -160,7 +160,7 @@ def _break(context: SessionContext, given: dict[str, Any]) -> None:
 
 
 def headphone_progress(context: SessionContext) -> dict[str, Any]:
-    """Answers of the headphone test so far, and when the tones of its next trial were first sent."""
+    """Return the answers of the headphone test so far, and when the tones of its next trial were first sent."""
     progress: dict[str, Any] = context.session.answers.get(TONES) or {"answers": [], "served_at": None}
     return progress
 

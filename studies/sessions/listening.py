@@ -1,4 +1,4 @@
-"""Proof that a clip was heard: the stretches that the page reports, held against the server's own clock."""
+"""Proof of listening: the played intervals that the page reports, checked against the server's clock."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ Interval = tuple[float, float]
 
 
 def merge_intervals(stretches: Iterable[Sequence[float]], seconds: float) -> list[Interval]:
-    """Stretches in order, without overlaps, inside the clip.
+    """Return the intervals in order, without overlaps, inside the clip.
 
     Args:
         stretches: (start, end) in seconds, in any order.

@@ -1,4 +1,4 @@
-"""Who holds a place, and for how long: people who do something, briefly at first, longer the more they have done.
+"""Reservations of places: short at first, longer the more trials a person has done.
 
 Whoever stops being counted may still go on: their plan stays theirs, and the study gets one answer more than planned.
 """
@@ -25,7 +25,7 @@ MOST_ADDRESSES = 100_000
 
 
 class Addresses:
-    """Where the sessions of this process began: salted hashes, in memory only, the oldest forgotten first."""
+    """Addresses at which the sessions of this process began: salted hashes, in memory only, the oldest dropped."""
 
     def __init__(self) -> None:
         self._salt = secrets.token_bytes(16)
@@ -50,7 +50,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Applicant:
-    """Somebody who wants a place.
+    """A person who asks for a place.
 
     Attributes:
         address: what stands for where they come from.

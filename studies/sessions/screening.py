@@ -1,4 +1,4 @@
-"""Whether a finished session is believed: each rule of the study judged on the server, its evidence kept."""
+"""Screen a finished session: each rule of the study is judged on the server and its evidence stored."""
 
 from collections.abc import Callable, Sequence
 from statistics import median, pvariance

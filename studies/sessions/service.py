@@ -1,4 +1,4 @@
-"""What a rater's browser may ask for: every call takes a token and the time, and is checked against the database."""
+"""Requests of a rater's browser: every call takes a token and the time, and is checked against the database."""
 
 import logging
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Sound:
 
 
 class Sessions:
-    """The raters' side of all studies of one database.
+    """Sessions of raters in all studies of one database.
 
     Args:
         db: where everything is kept.

@@ -21,7 +21,7 @@ End = Literal["finished", "screened_out", "timed_out"]
 
 @dataclass(frozen=True)
 class SessionContext:
-    """One person at one step.
+    """A session with its study, inside one transaction at one time.
 
     Attributes:
         db: for the log.

@@ -1,4 +1,4 @@
-"""Rating a clip: whose it is, whether it was heard, and an answer that is written once however often it is sent."""
+"""Rating of a clip: checks of owner and listening, and answers that are stored once however often they are sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ MOST_HIDDEN_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Playback:
-    """What the page says about the playing of a clip.
+    """The page's report of the playing of a clip.
 
     Attributes:
         stretches: (start, end) in seconds, as far as they were played.
@@ -135,7 +135,7 @@ def _check_current(context: SessionContext, trial: Trial) -> None:
 
 
 def _check_heard(context: SessionContext, trial: Trial) -> None:
-    """Both the server's clock and the page's stretches must allow it."""
+    """Check that the clip was heard, by the server's clock and by the intervals that the page reports."""
     seconds = context.stimulus(trial).seconds
     if trial.first_served_at is None:
         raise SessionError("not_listened")
@@ -147,6 +147,6 @@ def _check_heard(context: SessionContext, trial: Trial) -> None:
 
 
 def _earliest(context: SessionContext, trial: Trial) -> datetime | None:
-    """When the clip can have begun to play: one that was sent ahead not before the one before it was done."""
+    """Return when the clip can have begun to play: one that was sent ahead not before its predecessor was done."""
     done = [other.completed_at for other in context.trials() if other.position < trial.position and other.completed_at]
     return max([*done, *([trial.first_served_at] if trial.first_served_at else [])], default=None)

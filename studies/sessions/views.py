@@ -1,4 +1,4 @@
-"""What a rater's page is told: the section they are in and nothing that names or orders what they judge."""
+"""Views for a rater's page: the section, and nothing that names or orders the systems."""
 
 import hashlib
 import hmac

@@ -89,7 +89,7 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 
 class SnapshotSchedule:
-    """Takes a snapshot now and then, if something has happened since, and a last one when it is stopped.
+    """Thread that takes a snapshot at intervals where something was written since, and a last one when it is stopped.
 
     Args:
         after: called after every snapshot.

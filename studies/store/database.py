@@ -26,7 +26,7 @@ COMMIT_LOCK = 0x756E646572  # any number, the same in every process
 
 
 class Database:
-    """Where studies are kept. Safe to use from several threads and processes at once.
+    """Database of studies. Safe to use from several threads and processes at once.
 
     Args:
         url: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`; None is the default place.

@@ -1,4 +1,4 @@
-"""What a database says when it cannot go on, in words that say what to do."""
+"""Translate the failures of database drivers into errors that say what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

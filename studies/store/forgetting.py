@@ -24,7 +24,7 @@ ANSWERED = "answered"  # kind of the event that repeats a questionnaire
 
 @dataclass(frozen=True)
 class ForgettingResult:
-    """What was deleted."""
+    """Counts of what was deleted."""
 
     people: int
     sessions: int
@@ -66,7 +66,7 @@ def forget_people(
 
 
 def _identifying_words(people: list[Participant], sessions: list[Session]) -> list[str]:
-    """Return what would tell a person in a note."""
+    """Return the codes and ids by which a person could be recognised in the log."""
     codes = [code for own in sessions for code in (own.resume_code, own.completion_code) if code]
     return [*(person.external_id for person in people if person.external_id), *codes]
 

@@ -21,7 +21,7 @@ FILES = ["events/*.jsonl", f"backups/{LATEST}", "media/*/*"]
 
 
 class HubCopy:
-    """Brings the copy back at the start, and uploads from then on.
+    """Copy of the data folder on the Hub: downloaded at the start, uploaded from then on.
 
     Args:
         repository: `owner/name` of a dataset; it is made, private, where there is none.

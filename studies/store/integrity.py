@@ -1,4 +1,4 @@
-"""Whether what belongs together is there: the database's file, the log's copy of it, and the sounds of open studies."""
+"""Integrity checks of the database's file, of the log's copy, and of the sounds of open studies."""
 
 import sqlite3
 from contextlib import closing

@@ -21,7 +21,7 @@ EVENTS = TABLES[Event.__tablename__]
 
 @dataclass
 class ReplayResult:
-    """What a replay did, and which rows must exist after it."""
+    """Counts of replayed lines, and the rows that must exist after them."""
 
     lines: int = 0
     skipped: int = 0  # already in the snapshot

@@ -12,7 +12,7 @@ URL_VARIABLE = "UNDERTONE_DATABASE"
 
 @dataclass(frozen=True)
 class StorageLocations:
-    """The folders and the database of one installation."""
+    """Folders and database URL of one installation."""
 
     data: Path
     url: str
@@ -31,7 +31,7 @@ class StorageLocations:
 
     @property
     def media(self) -> Path:
-        """Sounds, `<study id>/<stimulus id>.flac`."""
+        """Return the folder of sounds, `<study id>/<stimulus id>.flac`."""
         return self.data / "media"
 
     @property
@@ -41,7 +41,7 @@ class StorageLocations:
 
     @property
     def backups(self) -> Path:
-        """Snapshots of the database."""
+        """Return the folder of the database's snapshots."""
         return self.data / "backups"
 
     @property

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """What came back."""
+    """Counts of what was restored."""
 
     snapshot: Path | None
     lines: int  # replayed from the log's copy

@@ -63,7 +63,7 @@ def open_database(
 
 
 def prepare_database(db: Database, places: StorageLocations, hub: HubCopy | None = None) -> bool:
-    """Check a database, bring back what is missing, and let it take answers; safe to repeat.
+    """Check a database, restore what is missing, and let it take answers; safe to repeat.
 
     Returns:
         False where it is paused, which says why: without reading where what is stored is not there or is damaged, and

@@ -23,7 +23,7 @@ from undertone.studies.store.tables import Actor, Event, Participant, Rating, Se
 
 @dataclass(frozen=True)
 class WithdrawalResult:
-    """What was taken back."""
+    """Counts of what a withdrawal deleted."""
 
     participant_id: str
     sessions: int
@@ -152,7 +152,7 @@ def _blank_events(session: Transaction, study_id: str, ids: list[str], private: 
 
 
 def forget_pages(db: Database) -> None:
-    """Old pages go too: SQLite's write-ahead log, PostgreSQL's dead rows."""
+    """Overwrite deleted data on disk: in SQLite's write-ahead log and PostgreSQL's dead rows."""
     if db.is_sqlite:
         connection = db.engine.raw_connection()
         try:

@@ -19,7 +19,7 @@ from undertone.train.corpora.listing import listed_sources
 
 
 def recordings(corpus: Path) -> ListedCorpus:
-    return ListedCorpus.listed(corpus, listed_sources(corpus))
+    return ListedCorpus.from_list(corpus, listed_sources(corpus))
 
 
 DEAF = InstalledMeasures(
