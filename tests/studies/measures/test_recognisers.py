@@ -20,7 +20,7 @@ from undertone.studies.measures.whisper_asr import (
     whisper_transcript,
 )
 
-CLIP = Path(__file__).parents[2] / "assets" / "examples" / "a-storyteller.wav"
+CLIP = Path(__file__).parents[3] / "assets" / "examples" / "a-storyteller.wav"
 
 with_model = pytest.mark.skipif(FOLDER_VARIABLE not in os.environ, reason=f"{FOLDER_VARIABLE} names no model")
 
