@@ -114,7 +114,7 @@ def _measures(each: MeasuredContinuation, prompts: list[tuple[str, Samples | Non
 
 def _certainty_and_quality(heard: dict[str, RecognisedSpeech]) -> dict[str, ShareEstimate]:
     """Return Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
-    found = {name: stretch.measures() for name, stretch in heard.items()}
+    found = {name: speech.measures() for name, speech in heard.items()}
     suffixes = {"": "continuation", "_natural": "real", "_backwards": "backwards"}
     return {
         key + suffix: found[name][key]

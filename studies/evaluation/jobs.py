@@ -167,18 +167,18 @@ class ContinuationReport:
 
 def report_continuation(job: ContinuationJob) -> ContinuationReport:
     """Transcribe and measure prompt, continuation and real speech."""
-    stretches = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
+    waveforms = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
     heard = {
         "prompt": RecognisedSpeech.of(
-            stretches["prompt"], replace(job.installed, words=False, quality=False, whisper=None)
+            waveforms["prompt"], replace(job.installed, words=False, quality=False, whisper=None)
         ),
-        "continuation": RecognisedSpeech.of(stretches["continuation"], job.installed),
-        "real": RecognisedSpeech.of(stretches["real"], job.installed),
+        "continuation": RecognisedSpeech.of(waveforms["continuation"], job.installed),
+        "real": RecognisedSpeech.of(waveforms["real"], job.installed),
         "backwards": RecognisedSpeech.of(
-            stretches["real"].flip(0), replace(job.installed, voices=False, quality=False)
+            waveforms["real"].flip(0), replace(job.installed, voices=False, quality=False)
         ),
     }
-    return ContinuationReport(heard, {key: voice_pitch(waveform) for key, waveform in stretches.items()})
+    return ContinuationReport(heard, {key: voice_pitch(waveform) for key, waveform in waveforms.items()})
 
 
 def voice_pitch(waveform: Tensor, min_frames: int = 10) -> VoicePitch:
