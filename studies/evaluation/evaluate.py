@@ -25,10 +25,11 @@ from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.model_card import card_summary, write_measured
 from undertone.studies.evaluation.other_systems import OtherSystem, other_rows
 from undertone.studies.evaluation.reconstruction import clip_rows, embed_speakers
-from undertone.studies.evaluation.results import Evaluation, Row, Speed, cluster_of, pool_rows, write_rows
+from undertone.studies.evaluation.results import Evaluation, Row, Speed, pool_rows, write_rows
 from undertone.studies.evaluation.systems import SYSTEMS
 from undertone.studies.lexical.frames import RecordedFrames
 from undertone.studies.lexical.scoring import LexicalAccuracy, lexical_accuracy, read_pairs
+from undertone.studies.measures.clusters import cluster_of
 from undertone.studies.measures.heldout import (
     Corpus,
     DurationRange,
@@ -92,7 +93,7 @@ def evaluate(
     scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
     takes = continuation_rows(_continuations(measuring, clips[:num_continuations]))
     also_rows = list(other_rows(measuring, also))
-    cluster = cluster_of(rows)
+    cluster = cluster_of(row.speaker for row in rows)
     systems = {system: [row for row in rows if row.system == system] for system in SYSTEMS}
     measured = systems["ground_truth"]
     evaluation = Evaluation(

@@ -12,7 +12,7 @@ from pydantic import Field
 from undertone.engine import Sampling
 from undertone.engine.config import Config
 from undertone.studies.lexical.scoring import LexicalAccuracy
-from undertone.studies.measures.clusters import MIN_SPEAKERS, Cluster
+from undertone.studies.measures.clusters import Cluster
 from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate
 from undertone.studies.measures.likelihood import Likelihood
 
@@ -74,11 +74,6 @@ class Evaluation(Config):
     not_measured: dict[str, str]  # measure to the reason
     skipped: dict[str, str]  # clip to the reason
     packages: dict[str, str]  # versions of what measured
-
-
-def cluster_of(rows: Iterable[Row]) -> Cluster:
-    """Return the unit of resampling: speakers where there are enough of them, else clips."""
-    return "speaker" if len({row.speaker for row in rows}) >= MIN_SPEAKERS else "clip"
 
 
 def pool_rows(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:

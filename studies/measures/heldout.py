@@ -16,7 +16,8 @@ from undertone.engine.audio.loudness import trim_silence
 from undertone.engine.audio.reading import resample
 from undertone.studies.errors import MeasureError
 
-ALL_SPLITS = "all"  # of the splits
+ALL_SPLITS = "all"  # a name that chooses every split
+MANIFEST = "manifest.tsv"
 MANIFEST_COLUMNS = {"utt_id", "file", "speaker", "split", "transcript"}
 
 
@@ -156,14 +157,24 @@ def _read(corpus: Corpus, split: str) -> list[HeldOut]:
     return spoken
 
 
-def _read_manifest(corpus: Path, split: str) -> list[HeldOut]:
-    manifest = corpus / "manifest.tsv"
+def manifest_rows(corpus: Path) -> list[dict[str, str]]:
+    """Read the rows of a corpus's manifest.tsv.
+
+    Raises:
+        MeasureError: there is no manifest, or it lacks columns.
+    """
+    manifest = corpus / MANIFEST
     if not manifest.is_file():
         raise MeasureError(f"{manifest} does not exist; a corpus to measure on lists its clips there ({_columns()}).")
     with manifest.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     if missing := MANIFEST_COLUMNS - set(rows[0] if rows else ()):
         raise MeasureError(f"{manifest} lacks the columns {', '.join(sorted(missing))}; it needs {_columns()}.")
+    return rows
+
+
+def _read_manifest(corpus: Path, split: str) -> list[HeldOut]:
+    rows = manifest_rows(corpus)
     clips = [
         HeldOut(row["utt_id"], corpus / row["file"], row["speaker"], row["transcript"].strip())
         for row in rows
@@ -171,7 +182,9 @@ def _read_manifest(corpus: Path, split: str) -> list[HeldOut]:
     ]
     if not clips:
         splits = ", ".join(sorted({row["split"] for row in rows}))
-        raise MeasureError(f"{manifest} has no clips with transcripts in the split {split!r}; its splits: {splits}.")
+        raise MeasureError(
+            f"{corpus / MANIFEST} has no clips with transcripts in the split {split!r}; its splits: {splits}."
+        )
     return clips
 
 

@@ -16,8 +16,9 @@ from tqdm import tqdm
 from undertone.engine import AudioError, Engine, Speech
 from undertone.engine.audio.reading import SUFFIXES
 from undertone.studies.errors import MeasureError
-from undertone.studies.measures.clusters import MIN_SPEAKERS, Cluster
+from undertone.studies.measures.clusters import Cluster, cluster_of
 from undertone.studies.measures.heldout import (
+    MANIFEST,
     DurationRange,
     HeldOut,
     alternate_speakers,
@@ -27,8 +28,6 @@ from undertone.studies.measures.heldout import (
 )
 from undertone.studies.probe.attributes import frame_attributes
 from undertone.studies.probe.linear_probes import ProbeFrames, number_labels
-
-MANIFEST = "manifest.tsv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class ProbeClips:
     @property
     def cluster(self) -> Cluster:
         """Return the unit of resampling: speakers where there are enough of them, else clips."""
-        return "speaker" if len(set(self.speakers)) >= MIN_SPEAKERS else "clip"
+        return cluster_of(self.speakers)
 
     @property
     def clusters(self) -> list[str]:
