@@ -18,7 +18,7 @@ from undertone.app.shared.visitor import Visitor
 from undertone.app.site.application import PAGES, RESULTS, Page, ResultsContext, build_page
 from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 ALL = (*PAGES, RESULTS)
 # A person takes the clip away and its picture goes, or the example's mark goes with another clip.
@@ -31,7 +31,7 @@ DATA = {
 
 @pytest.fixture
 def site(engine: Engine, tmp_path: Path) -> Iterator[Context]:
-    places = Places.at(tmp_path / "data")
+    places = StorageLocations.at(tmp_path / "data")
     db = Database(places.url, places.events)
     migrate(db)
     yield Context(engine, tmp_path / "visits", feedback=StudiesSite.on(db, places, tmp_path / "downloads"))
