@@ -12,8 +12,9 @@ from undertone.engine.audio.loudness import LOUDNESS_LUFS, to_loudness, trim_sil
 from undertone.engine.config import MelConfig
 from undertone.engine.errors import AudioError
 from undertone.engine.mel import LogMel
+from undertone.train.corpora import read_layout
 from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips
-from undertone.train.data.prepare import CorpusError, PreparedCorpus, prepare, read_corpus, read_index
+from undertone.train.data.prepare import CorpusError, PreparedCorpus, prepare, read_index
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.export import load_tokenizer
 from undertone.train.model.pitch_targets import PitchFile, assign_pitch
@@ -111,17 +112,17 @@ def test_a_plain_folder_of_recordings_is_a_corpus(tmp_path: Path) -> None:
     for number in range(3):
         soundfile.write(tmp_path / "anna" / f"{number}.wav", voice(1.5, 200, number), 16_000)
     (tmp_path / "anna" / "1.txt").write_text("the cat\n")
-    sources = read_corpus(tmp_path)
+    sources = list(read_layout(tmp_path))
     assert [source.speaker for source in sources] == ["anna"] * 3
     assert [source.transcript for source in sources] == ["", "the cat", ""]
 
 
 def test_an_empty_folder_and_a_manifest_without_columns_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"no manifest\.tsv and no audio files"):
-        read_corpus(tmp_path)
+        list(read_layout(tmp_path))
     (tmp_path / "manifest.tsv").write_text("file\tspeaker\na.wav\tx\n")
     with pytest.raises(CorpusError, match="lacks the columns"):
-        read_corpus(tmp_path)
+        list(read_layout(tmp_path))
 
 
 def rows_of_split(folder: Path, split: str) -> list[tuple[str, str, str, bytes, bytes]]:

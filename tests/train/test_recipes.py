@@ -15,9 +15,9 @@ from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
 from undertone.train.recipes import load_recipe, load_recipe_of, recipe_names
 from undertone.train.tokenizer.hubert_units import HubertRecipe
-from undertone.train.tokenizer.recipe import TokenizerRecipe
+from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
 from undertone.train.tokenizer.stage import TokenizerStage
-from undertone.train.tokenizer.whisper_stage import WhisperRecipe, WhisperStage
+from undertone.train.tokenizer.whisper_stage import WhisperStage
 from undertone.train.vocoder.recipe import VocoderRecipe
 from undertone.train.vocoder.stage import VocoderStage
 

@@ -111,12 +111,18 @@ def clip_ids(stream: ShardStream, count: int) -> list[str]:
     return found
 
 
+def pools_per_epoch(prepared: Path, stream: int, num_streams: int, pool_shards: int) -> int:
+    """Return after how many pools a stream has read each of its shards once."""
+    own = shard_numbers(prepared, "train")[stream::num_streams]
+    return -(-len(own) // pool_shards)
+
+
 def test_an_epoch_of_all_streams_holds_every_clip_once(sharded: Path) -> None:
     found: list[str] = []
     for index in range(2):
         stream = ShardStream(StreamSettings(sharded, "train", MEL, pool_shards=2), index, 2, plan)
         count = 0
-        while stream.locate(count) is not None and stream.position < stream.pools_per_epoch:
+        while stream.locate(count) is not None and stream.position < pools_per_epoch(sharded, index, 2, 2):
             count += 1
         found += clip_ids(stream, count)
     assert sorted(found) == sorted(clip.clip_id for clip in open_corpus(sharded, "train", MEL, 100.0).clips)
@@ -167,7 +173,7 @@ from pathlib import Path
 import numpy as np
 from undertone.engine.config import MelConfig
 from tests.train.peak import peak_bytes
-from tests.train.test_shards import lazy_cuts, index_of_hours, plan
+from tests.train.test_shards import lazy_cuts, index_of_hours, plan, pools_per_epoch
 from undertone.train.corpora.manifest import write_manifest, Manifest
 from undertone.train.data.shard_stream import ShardStream, StreamSettings
 
@@ -176,9 +182,10 @@ write_manifest(lazy_cuts(hours), out, "lazy", ("train",), shard_hours=0.5)
 manifest = Manifest(out)
 assert sum(1 for _ in manifest.shard("train", manifest.shards["train"] // 2)) > 0
 index_of_hours(out, hours)
-stream = ShardStream(StreamSettings(out, "train", MelConfig()), 0, 1, plan)
+settings = StreamSettings(out, "train", MelConfig())
+stream = ShardStream(settings, 0, 1, plan)
 number = 0
-while stream.position < stream.pools_per_epoch - 1:
+while stream.position < pools_per_epoch(out, 0, 1, settings.pool_shards) - 1:
     number += len(stream.locate(number)) * 50
 print(peak_bytes())
 """

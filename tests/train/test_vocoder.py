@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import load_file
 from torch import nn
 
 from undertone.engine.config import MelConfig, VocosConfig
 from undertone.engine.mel import LogMel
 from undertone.train.data.prepare import Clip, PreparedCorpus
+from undertone.train.export import WEIGHTS, trained_numbers
 from undertone.train.loop.run import checkpoints
+from undertone.train.recipes import load_recipe_of
+from undertone.train.runs.stages import run_vocoder
 from undertone.train.vocoder.discriminators import Discriminators, PeriodDiscriminator, ResolutionDiscriminator
 from undertone.train.vocoder.losses import MelLoss, SpectralLoss, feature_matching_loss, log_spectral_distance
-from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe, load_vocoder_recipe
+from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe
 from undertone.train.vocoder.segments import RandomSegments
-from undertone.train.vocoder.stage import VocoderStage, balanced_gradient, newest_vocoder, train_vocoder
+from undertone.train.vocoder.stage import VocoderStage, balanced_gradient
 
 TINY = VocoderRecipe(
     generator=VocosConfig(channels=32, hidden_channels=64, num_layers=2),
@@ -165,15 +169,14 @@ def test_adversarial_steps_train_both_sides(prepared: Path) -> None:
 
 def test_a_resumed_run_equals_an_uninterrupted_one(prepared: Path, tmp_path: Path) -> None:
     """Eight steps are eight steps, also when the process is stopped in the middle of the adversarial phase."""
-    train_vocoder(TINY, prepared, tmp_path / "whole", cpu=True)
+    run_vocoder(TINY, prepared, tmp_path / "whole", cpu=True)
     _stop_after(6, prepared, tmp_path / "parts")
     assert checkpoints(tmp_path / "parts")[-1].name == "step-6"
-    train_vocoder(TINY, prepared, tmp_path / "parts", cpu=True)
-    whole, parts = newest_vocoder(tmp_path / "whole"), newest_vocoder(tmp_path / "parts")
-    assert whole[1] == parts[1] == 8
-    for key, value in whole[0].state_dict().items():
-        assert torch.equal(value, parts[0].state_dict()[key]), key
-    assert (tmp_path / "parts" / "vocoder.safetensors").is_file()
+    run_vocoder(TINY, prepared, tmp_path / "parts", cpu=True)
+    assert trained_numbers(tmp_path / "whole")["steps"] == trained_numbers(tmp_path / "parts")["steps"] == 8
+    whole, parts = (load_file(tmp_path / name / WEIGHTS) for name in ("whole", "parts"))
+    for key, value in whole.items():
+        assert torch.equal(value, parts[key]), key
 
 
 def _stop_after(steps: int, prepared: Path, out: Path) -> None:
@@ -193,6 +196,6 @@ def _stop_after(steps: int, prepared: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "train" / "recipes").glob("*vocoder*.yaml")))
 def test_every_vocoder_recipe_loads(path: Path) -> None:
-    recipe = load_vocoder_recipe(path)
+    recipe = load_recipe_of(VocoderRecipe, path)
     assert recipe.name
     assert recipe.steps or recipe.minutes

@@ -20,11 +20,11 @@ from undertone.train.alignment.ctc_loss import ctc_with_unknown
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.augmentation import (
     AugmentationConfig,
-    band_limited,
+    add_reverberation,
+    augment_waveform,
     coloured_noise,
-    disturbed,
     hum,
-    reverberant,
+    limit_band,
 )
 from undertone.train.data.prepare import read_index
 from undertone.train.export import load_tokenizer, trained_numbers
@@ -32,7 +32,8 @@ from undertone.train.loop.divergence import TrainingError
 from undertone.train.runs.stages import run_any_tokenizer
 from undertone.train.text.align_corpus import align_corpus
 from undertone.train.tokenizer.assign_tokens import TokenFile, assign_tokens
-from undertone.train.tokenizer.whisper_stage import WhisperRecipe, WhisperStage
+from undertone.train.tokenizer.recipe import WhisperRecipe
+from undertone.train.tokenizer.whisper_stage import WhisperStage
 
 SIZES = WhisperConfig(dim=64, num_layers=2, num_heads=1, feedforward_dim=32, max_frames=200)
 
@@ -145,19 +146,19 @@ def test_a_disturbed_clip_has_its_length_and_its_range(seed: int) -> None:
     torch.manual_seed(seed)
     worst = AugmentationConfig(clean_share=0.0, noise_probability=1, hum_probability=1, reverberation_probability=1)
     for config in (AugmentationConfig(), worst):
-        made = disturbed(SOUND, config)
+        made = augment_waveform(SOUND, config)
         assert made.shape == SOUND.shape
         assert torch.isfinite(made).all()
         assert made.abs().max() <= 1.0
-    assert torch.isfinite(disturbed(torch.zeros(8000), worst)).all()
+    assert torch.isfinite(augment_waveform(torch.zeros(8000), worst)).all()
 
 
 def test_clean_clips_stay_as_they_are_and_the_seed_decides() -> None:
-    assert torch.equal(disturbed(SOUND, AugmentationConfig(clean_share=1.0)), SOUND)
+    assert torch.equal(augment_waveform(SOUND, AugmentationConfig(clean_share=1.0)), SOUND)
 
     def drawn(seed: int) -> Tensor:
         torch.manual_seed(seed)
-        return disturbed(SOUND, AugmentationConfig(clean_share=0.0))
+        return augment_waveform(SOUND, AugmentationConfig(clean_share=0.0))
 
     assert torch.equal(drawn(1), drawn(1))
     assert not torch.equal(drawn(1), drawn(2))
@@ -165,7 +166,7 @@ def test_clean_clips_stay_as_they_are_and_the_seed_decides() -> None:
 
 def test_each_disturbance_is_what_it_is_called() -> None:
     torch.manual_seed(0)
-    spectrum = torch.fft.rfft(band_limited(torch.randn(16_000), 300.0, 3000.0, 16_000)).abs()
+    spectrum = torch.fft.rfft(limit_band(torch.randn(16_000), 300.0, 3000.0, 16_000)).abs()
     assert spectrum[500:2500].mean() > 20 * max(spectrum[:200].mean(), spectrum[4000:].mean())
     noise = coloured_noise(16_000, -6.0, 16_000)
     assert float(noise.square().mean()) == pytest.approx(1.0, rel=1e-3)
@@ -175,6 +176,6 @@ def test_each_disturbance_is_what_it_is_called() -> None:
     assert int(mains.argmax()) % 50 in (0, 10, 20, 30, 40)
     click = torch.zeros(8000)
     click[100] = 1.0
-    tail = reverberant(click, 0.3, 0.5, 16_000)
+    tail = add_reverberation(click, 0.3, 0.5, 16_000)
     assert float(tail[100]) == pytest.approx(1.0)
     assert float(tail[101:1000].square().sum()) > 100 * float(tail[4000:4900].square().sum())

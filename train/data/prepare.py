@@ -20,28 +20,23 @@ from tqdm import tqdm
 
 from undertone.engine.atomic_files import write_whole
 from undertone.engine.config import MelConfig
-from undertone.train.corpora import CorpusError, Source, layout_of, read_layout
+from undertone.train.corpora import CorpusError, layout_of
 from undertone.train.corpora.added_splits import add_splits
 from undertone.train.corpora.layouts import is_cut_manifest
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
 from undertone.train.corpora.source import Notes
 from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
 from undertone.train.data.corpus_report import REJECTED, write_report
-from undertone.train.data.flat_files import JOURNAL, Clip, FlatWriter
+from undertone.train.data.flat_files import AUDIO, JOURNAL, MEL, Clip, FlatWriter
 from undertone.train.data.workers import worker_pool
 
-__all__ = ["Clip", "CorpusError", "FlatCorpus", "PreparedCorpus", "Source", "clean", "prepare", "read_index"]
+__all__ = ["Clip", "CorpusError", "FlatCorpus", "PreparedCorpus", "clean", "prepare", "read_index"]
 
 log = logging.getLogger(__name__)
 
 SHARD_HOURS = 1.0  # 29 MB of mels, about 60 MB of FLAC
 CUTS_AT_ONCE = 64
 INDEX = "index.jsonl"  # written last
-
-
-def read_corpus(folder: Path) -> list[Source]:
-    """Return the recordings of a corpus folder, all at once."""
-    return list(read_layout(folder))
 
 
 def list_corpus(
@@ -185,14 +180,24 @@ class FlatCorpus:
 
 
 class PreparedCorpus(FlatCorpus):
-    """Memory-mapped audio and mels of a prepared folder, per split."""
+    """Memory-mapped audio and mels of a prepared folder.
 
-    def __init__(self, folder: Path, split: str, mel: MelConfig = MelConfig()) -> None:
-        clips = list(clips_of(read_index(folder), split))
+    Args:
+        split: whose clips are listed; None for those of all splits.
+        mel: sizes of the stored mels.
+    Raises:
+        CorpusError: no clips of the split.
+    """
+
+    def __init__(self, folder: Path, split: str | None = None, mel: MelConfig = MelConfig()) -> None:
+        clips = read_index(folder)
+        if split is not None:
+            clips = list(clips_of(clips, split))
         if not clips:
             raise CorpusError(f"{folder} has no clips of the split {split!r}")
-        super().__init__(
-            clips,
-            np.memmap(folder / "audio.i16", dtype=np.int16, mode="r"),
-            np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(-1, mel.num_mels),
-        )
+        super().__init__(clips, np.memmap(folder / AUDIO, dtype=np.int16, mode="r"), stored_mel(folder, mel))
+
+
+def stored_mel(folder: Path, mel: MelConfig = MelConfig()) -> np.ndarray:
+    """Return the memory-mapped natural-log mels of a prepared folder, float16 [frames, M]."""
+    return np.memmap(folder / MEL, dtype=np.float16, mode="r").reshape(-1, mel.num_mels)

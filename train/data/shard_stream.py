@@ -64,14 +64,6 @@ class ShardStream:
             self._batches = self._planned(self.position)
         return self._batches[number - self._first]
 
-    @property
-    def pools_per_epoch(self) -> int:
-        """Pools after which this stream begins to repeat its shards."""
-        own = len(self._shards)
-        if own >= self.num_streams:
-            own = len(range(self.stream, own, self.num_streams))
-        return -(-own // self.settings.pool_shards)
-
     def _restart(self) -> None:
         self._numbers: list[list[int]] = []
         self._epochs = self._pools_of_epochs()

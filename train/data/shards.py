@@ -33,7 +33,7 @@ from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, ke
 from undertone.train.data.corpus_report import REPORT, write_report
 from undertone.train.data.prepare import SHARD_HOURS, list_corpus
 from undertone.train.data.processes import WorkShare, share, wait_for
-from undertone.train.data.workers import worker_pool
+from undertone.train.data.workers import map_in_workers
 
 INDEX = "shards.json"
 POLL_SECONDS = 0.5
@@ -78,7 +78,7 @@ def prepare_shards(
     for split in manifest.shards:
         (out / split).mkdir(exist_ok=True)
     work = [(split, number) for split, count in manifest.shards.items() for number in range(count)]
-    run_shards(partial(write_shard, out, settings=settings), unfinished(out, work, ours), workers, "prepare")
+    run_shards(partial, (write_shard, out, settings), unfinished(out, work, ours), workers, "prepare")
     return _finish(out, manifest, work)
 
 
@@ -103,34 +103,29 @@ def unfinished(out: Path, work: list[tuple[str, int]], ours: WorkShare, field: s
 
 
 def run_shards(
-    task: Callable[[tuple[str, int]], None],
+    build: Callable[..., Callable[[tuple[str, int]], None]],
+    arguments: tuple[Any, ...],
     work: list[tuple[str, int]],
     workers: int,
     name: str,
-    start: Callable[..., None] | None = None,
-    arguments: tuple[Any, ...] = (),
 ) -> None:
     """Run a task on every (split, number), with progress over the shards of this process.
 
     Args:
-        task: of one shard; a function that other processes can import.
+        build, arguments: what makes the task, as `map_in_workers` takes them.
         workers: processes; with one the work is done here.
-        start: called once in every worker process, with `arguments`.
+        name: shown before the progress bar.
     """
+    if not work:
+        return
     ours = share()
     described = name if ours.count == 1 else f"{name} {ours.index + 1}/{ours.count}"
     with tqdm(total=len(work), desc=described, unit=" shards", mininterval=5.0, position=ours.index) as bar:
-        if workers <= 1:
-            for item in work:
-                task(item)
-                bar.update()
-            return
-        with worker_pool(workers, start, arguments) as pool:
-            for _ in pool.map(task, work):
-                bar.update()
+        for _ in map_in_workers(build, arguments, work, workers):
+            bar.update()
 
 
-def write_shard(out: Path, item: tuple[str, int], settings: CleanSettings) -> None:
+def write_shard(out: Path, settings: CleanSettings, item: tuple[str, int]) -> None:
     """Make one shard; a half-made one of a killed run is thrown away first."""
     split, number = item
     partial_folder = out / split / f".partial-{number:06d}"

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from undertone.engine.config import MelConfig
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.data.prepare import read_index
+from undertone.train.data.prepare import read_index, stored_mel
 from undertone.train.lexical.pairs import PairMaker
 from undertone.train.lexical.pseudowords import Bigrams, KnownPhones, Nonword, all_pronunciations, nonwords, word_counts
 
@@ -51,8 +50,7 @@ def make_pairs(
     choices = choose_words(text, lexicon_folder)
     random = np.random.default_rng(seed)
     clips = read_index(prepared)
-    mel = np.memmap(prepared / "mel.f16", dtype=np.float16, mode="r").reshape(-1, MelConfig().num_mels)
-    maker = PairMaker(CorpusAlignment.read(segments), clips, split, Lexicon(lexicon_folder), mel)
+    maker = PairMaker(CorpusAlignment.read(segments), clips, split, Lexicon(lexicon_folder), stored_mel(prepared))
     pairs = list(maker.pairs(choices, num_words, random))
     kinds = Counter(pair.kind for pair in pairs)
     log.info("%d pairs of %d words: %s", len(pairs), len({pair.word for pair in pairs}), dict(kinds))

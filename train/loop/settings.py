@@ -49,5 +49,15 @@ class RunSettings(Config):
 
     @property
     def budget(self) -> Budget:
-        """When the run ends."""
+        """Return when the run ends."""
         return Budget(self.steps, self.minutes, self.frames)
+
+
+class TimedSettings(RunSettings):
+    """Settings of a stage whose recipe has minutes by default: steps or frames replace them where they are given."""
+
+    @property
+    def budget(self) -> Budget:
+        """Return when the run ends."""
+        minutes = self.minutes if self.steps is None and self.frames is None else None
+        return Budget(self.steps, minutes, self.frames)

@@ -1,6 +1,5 @@
 """The VAE-GSLM stage: posterior, language model, flow and diffusion decoder trained together (spec section 4)."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from undertone.engine.network import VAEGSLM, Gaussian, Losses, TrainingForward,
 from undertone.engine.noise import BatchNoise
 from undertone.train.loop.averaging import averaged_model
 from undertone.train.loop.compiling import CompiledOrPlain
-from undertone.train.loop.gradients import apply_gradients
+from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
 from undertone.train.loop.metrics import Sample
 from undertone.train.loop.run import step_seed
 from undertone.train.model.pitch_readout import PitchLosses, PitchReadout
@@ -137,18 +136,15 @@ class ModelStage:
             group["lr"] = recipe.rate(progress)
         kl_weight = recipe.kl_weight(progress)
         metrics: dict[str, float] = {"frames": 0.0}
-        for micro_batch in range(recipe.gradient_accumulation):
-            part = micro_batch * accelerator.num_processes + accelerator.process_index
+        for micro_batch in micro_batches(accelerator, self.network, recipe.gradient_accumulation):
+            part = part_of_step(accelerator, micro_batch)
             torch.manual_seed(step_seed(recipe.seed, step, part))
-            last = micro_batch == recipe.gradient_accumulation - 1
-            with nullcontext() if last else accelerator.no_sync(self.network):
-                terms, reading = self._losses(self.network, self.train_set.windows(step, part))
-                loss = objective(terms, kl_weight, recipe)
-                if reading:
-                    loss = loss + recipe.pitch_weight * reading.loss * terms.num_frames
-                # Processes' gradients are averaged; times their number they are added, as those of micro-batches are.
-                loss = loss * accelerator.num_processes
-                accelerator.backward(loss / terms.num_frames if recipe.loss_per_frame else loss)
+            terms, reading = self._losses(self.network, self.train_set.windows(step, part))
+            loss = objective(terms, kl_weight, recipe)
+            if reading:
+                loss = loss + recipe.pitch_weight * reading.loss * terms.num_frames
+            loss = loss * accelerator.num_processes
+            accelerator.backward(loss / terms.num_frames if recipe.loss_per_frame else loss)
             for key, value in (per_frame(terms, kl_weight, recipe.gamma) | pitch_metrics(reading)).items():
                 metrics[key] = metrics.get(key, 0.0) + value / recipe.gradient_accumulation
             metrics["frames"] += float(terms.num_frames)

@@ -17,9 +17,8 @@ from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.settings import RunSettings
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.tokenizer.hubert_units import HubertRecipe
-from undertone.train.tokenizer.recipe import TokenizerRecipe
-from undertone.train.tokenizer.whisper_stage import WhisperRecipe
-from undertone.train.vocoder.stage import VocoderRecipe
+from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
+from undertone.train.vocoder.recipe import VocoderRecipe
 
 AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
 StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)

@@ -23,11 +23,12 @@ from undertone.train.text.phone_pretraining import PhoneStage
 from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.hubert_units import HubertRecipe, fit_hubert_units
 from undertone.train.tokenizer.phonetic_units import fit_units
-from undertone.train.tokenizer.recipe import TokenizerRecipe
+from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
 from undertone.train.tokenizer.spoken_tokens import assign_spoken, wait_for_spoken
 from undertone.train.tokenizer.stage import TokenizerStage
-from undertone.train.tokenizer.whisper_stage import WhisperRecipe, WhisperStage
-from undertone.train.vocoder.stage import VocoderRecipe, VocoderStage
+from undertone.train.tokenizer.whisper_stage import WhisperStage
+from undertone.train.vocoder.recipe import VocoderRecipe
+from undertone.train.vocoder.stage import VocoderStage
 
 NOTHING_LEARNT = 0.95  # phone error rate from which on a tokenizer reads next to no phone
 

@@ -7,12 +7,11 @@ be used. The file is appended to clip by clip, so that an interrupted run goes o
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from undertone.engine.atomic_files import write_whole
@@ -23,32 +22,29 @@ from undertone.train.alignment.refine import Spoken, refine
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.prepare import Clip, PreparedCorpus, clips_of, read_index
 from undertone.train.data.unit_ids import TokenFile
-from undertone.train.data.workers import worker_pool
+from undertone.train.data.workers import map_in_workers
 from undertone.train.export import load_tokenizer
 from undertone.train.tokenizer.clip_features import encoder_inputs, tokenizer_fingerprint
 
 log = logging.getLogger(__name__)
 
+CTC_CLIPS = 300  # of each split, aligned by CTC; the rest follow from them
 
-class _Worker:
-    """One process of `align_corpus`."""
+Transcript = list[tuple[int, bool]]  # symbols, and whether each begins a word
 
-    tokenizer: PhoneReader
-    corpora: dict[str, PreparedCorpus]
 
-    @classmethod
-    def start(cls, tokenizer: Path, prepared: Path) -> None:
-        torch.set_num_threads(1)
-        cls.tokenizer = phone_reader(tokenizer)
-        splits = {clip.split for clip in read_index(prepared)}
-        cls.corpora = {split: PreparedCorpus(prepared, split, cls.tokenizer.config.mel) for split in splits}
+class _AlignmentTask:
+    """Aligns clips of a prepared folder with a phonetic tokenizer."""
 
-    @classmethod
-    def align(cls, job: tuple[Clip, list[tuple[int, bool]]]) -> AlignedClip | None:
+    def __init__(self, tokenizer: Path, prepared: Path) -> None:
+        self._tokenizer = phone_reader(tokenizer)
+        self._corpus = PreparedCorpus(prepared, mel=self._tokenizer.config.mel)
+
+    def __call__(self, job: tuple[Clip, Transcript]) -> AlignedClip | None:
+        """Return the alignment of a clip with its symbols, None where the clip is too short for them."""
         clip, symbols = job
-        corpus = cls.corpora[clip.split]
-        inputs = encoder_inputs(cls.tokenizer, corpus, clip)
-        return align_clip(cls.tokenizer, clip.clip_id, inputs, corpus.mel(clip), symbols)
+        inputs = encoder_inputs(self._tokenizer, self._corpus, clip)
+        return align_clip(self._tokenizer, clip.clip_id, inputs, self._corpus.mel(clip), symbols)
 
 
 def phone_reader(run: Path) -> PhoneReader:
@@ -93,7 +89,7 @@ def align_corpus(
     jobs = [(clip, symbols) for clip in clips if (symbols := lexicon.symbols(clip.transcript))]
     log.info("%d clips to align, %d are done", len(jobs), len(done))
     with partial.open("a", encoding="utf-8") as file:
-        found = _aligned(tokenizer, prepared, jobs, workers)
+        found = map_in_workers(_AlignmentTask, (tokenizer, prepared), jobs, workers, chunk_size=16)
         for (clip, _), aligned in zip(jobs, tqdm(found, total=len(jobs), desc="align", mininterval=5.0), strict=True):
             if aligned is None:
                 log.warning("%s is too short for its words, left out", clip.clip_id)
@@ -132,20 +128,6 @@ def _begun(partial: Path, phones: tuple[str, ...]) -> set[str]:
     whole = text[: text.rfind("\n") + 1]
     partial.write_text(whole, encoding="utf-8")
     return {json.loads(line)["clip_id"] for line in whole.splitlines()[1:]}
-
-
-def _aligned(
-    tokenizer: Path, prepared: Path, jobs: list[tuple[Clip, list[tuple[int, bool]]]], workers: int
-) -> Iterator[AlignedClip | None]:
-    if workers <= 1:
-        _Worker.start(tokenizer, prepared)
-        yield from map(_Worker.align, jobs)
-        return
-    with worker_pool(workers, _Worker.start, (tokenizer, prepared)) as pool:
-        yield from pool.map(_Worker.align, jobs, chunksize=16)
-
-
-CTC_CLIPS = 300  # of each split, aligned by CTC to begin with
 
 
 def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> Path:

@@ -20,7 +20,7 @@ from undertone.engine.tokenizers import PARTS_OF_PHONE
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
 from undertone.train.loop.averaging import averaged_model
-from undertone.train.loop.gradients import apply_gradients
+from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
 from undertone.train.loop.metrics import Sample
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import build_network, parameter_groups
@@ -87,8 +87,8 @@ class PhoneStage:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(progress)
         nats = 0.0
-        for micro_batch in range(recipe.gradient_accumulation):
-            part = micro_batch * accelerator.num_processes + accelerator.process_index
+        for micro_batch in micro_batches(accelerator, self.network, recipe.gradient_accumulation):
+            part = part_of_step(accelerator, micro_batch)
             loss = self._nats(self.network, self._prose, np.random.default_rng((recipe.seed, step, part)))
             accelerator.backward(loss * accelerator.num_processes)
             nats += float(loss.detach()) / recipe.gradient_accumulation

@@ -17,7 +17,7 @@ from undertone.engine.config import ModelConfig
 from undertone.engine.network import VAEGSLM
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_arrays import keep_rows
-from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
+from undertone.train.data.prepare import Clip, PreparedCorpus
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,14 @@ def store_latents(weights: Path, config: ModelConfig, prepared: Path, out: Path)
     network = VAEGSLM(config)
     network.load_state_dict(load_file(str(weights)))
     network.eval()
-    clips = read_index(prepared)
-    corpora = {split: PreparedCorpus(prepared, split, config.mel) for split in {clip.split for clip in clips}}
+    corpus = PreparedCorpus(prepared, mel=config.mel)
 
     def rows(some: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
         for clip in tqdm(some, desc="latents", mininterval=5.0):
-            mel = (corpora[clip.split].mel(clip) - config.mel.mean) / config.mel.std
+            mel = (corpus.mel(clip) - config.mel.mean) / config.mel.std
             posterior = network.posterior(mel[None])
             both = torch.stack([posterior.mean[0], posterior.logstd[0]], dim=1)
             yield clip, both.numpy().astype(np.float16)
 
     path = latents_path(weights, out)
-    return keep_rows(path, clips, np.float16, 0.0, rows, row_shape=(2, config.latent_dim))
+    return keep_rows(path, corpus.clips, np.float16, 0.0, rows, row_shape=(2, config.latent_dim))

@@ -105,7 +105,7 @@ def units_only(tokenizer: Tokenizer) -> Tokenizer:
 
 @dataclass(frozen=True)
 class PackedTokenizer:
-    """A tokenizer on its way to another process: a module may hold hooks that cannot be pickled."""
+    """A tokenizer that can be pickled for another process, as a module with hooks cannot."""
 
     config: TokenizerConfig
     weights: bytes  # safetensors
@@ -120,6 +120,18 @@ class PackedTokenizer:
         tokenizer = build_tokenizer(self.config)
         tokenizer.load_state_dict(load(self.weights))
         return cast(Tokenizer, tokenizer.eval())
+
+
+def pack_for_workers(tokenizer: Tokenizer, workers: int) -> tuple[PackedTokenizer | Tokenizer, int]:
+    """Return what worker processes are given of a tokenizer, and how many there are: one for a tokenizer on a GPU."""
+    if workers <= 1 or next(tokenizer.buffers()).device.type != "cpu":
+        return tokenizer, 1
+    return PackedTokenizer.of(tokenizer), workers
+
+
+def unpack(tokenizer: PackedTokenizer | Tokenizer) -> Tokenizer:
+    """Return the tokenizer that `pack_for_workers` gave to this process."""
+    return tokenizer.unpacked() if isinstance(tokenizer, PackedTokenizer) else tokenizer
 
 
 def _weights(tokenizer: Tokenizer) -> dict[str, Tensor]:

@@ -6,18 +6,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from undertone.engine.config import Config, HiFiGANConfig, SourceFilterConfig, VocosConfig
-from undertone.engine.yaml_text import read_yaml
-from undertone.train.loop.budget import Budget
 from undertone.train.loop.settings import (
     Count,
     CountOrNone,
     GainRange,
     Minutes,
     Rate,
-    RunSettings,
     Seed,
     Share,
     ShareBelowOne,
+    TimedSettings,
     Weight,
 )
 
@@ -31,7 +29,7 @@ class DiscriminatorConfig(Config):
     resolution_width: Count = 8
 
 
-class VocoderRecipe(RunSettings):
+class VocoderRecipe(TimedSettings):
     """The vocoder stage's settings; the defaults are the small recipe for one CPU thread."""
 
     stage: Literal["vocoder"] = "vocoder"
@@ -62,14 +60,3 @@ class VocoderRecipe(RunSettings):
     precision: Literal["bf16", "float32"] = "bf16"
     evaluation_clips: Count = 24
     seed: Seed = 0
-
-    @property
-    def budget(self) -> Budget:
-        """When the run ends: steps rule where they are given, as the default is in minutes."""
-        minutes = self.minutes if self.steps is None and self.frames is None else None
-        return Budget(self.steps, minutes, self.frames)
-
-
-def load_vocoder_recipe(path: Path) -> VocoderRecipe:
-    """Read and check a recipe file."""
-    return VocoderRecipe.model_validate(read_yaml(path))
