@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from undertone.engine.config import MelConfig
-from undertone.train.data.prepare import prepare
+from undertone.train import ModelRecipe, load_recipe_of, prepare
 from undertone.train.lexical.pair_file import make_pairs
-from undertone.train.model.recipe import ModelRecipe
-from undertone.train.recipes import load_recipe_of
 from undertone.train.runs.text_stages import train_phones_first, train_with_text
 from undertone.train.text.align_corpus import CTC_CLIPS, align_all
 from undertone.train.text.diagnostics import text_report

@@ -13,8 +13,8 @@ from undertone.engine.config import PhonePartsConfig, VocosConfig
 from undertone.engine.errors import SettingsError
 from undertone.engine.tokenizers import PARTS_OF_PHONE
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.export import WEIGHTS
 from undertone.train.loop.kept_recipe import keep_recipe
+from undertone.train.loop.stage_export import WEIGHTS
 from undertone.train.model.recipe import LANGUAGE, SOUND
 from undertone.train.runs.demo_bundle import DemoRecipes, licence_of, train_demo
 from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe

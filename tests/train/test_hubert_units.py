@@ -15,11 +15,11 @@ from undertone.engine.bundle import load_bundle
 from undertone.engine.config import HubertConfig
 from undertone.engine.tokenizers import nearest_centroid
 from undertone.engine.tokenizers.hubert import HubertTokenizer
+from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.pool import load_pool, shard_numbers
-from undertone.train.data.prepare import PreparedCorpus
 from undertone.train.data.shards import prepare_shards
 from undertone.train.data.unit_ids import TokenFile
-from undertone.train.export import load_tokenizer, trained_numbers
+from undertone.train.loop.stage_export import trained_numbers
 from undertone.train.model.windows import WindowSampler
 from undertone.train.runs.stages import run_hubert
 from undertone.train.tokenizer.assign_tokens import assign_tokens
@@ -33,6 +33,7 @@ from undertone.train.tokenizer.hubert_units import (
     sampled_audio,
     sampled_features,
 )
+from undertone.train.tokenizer.load import load_tokenizer
 
 OURS = HubertConfig(num_units=12, feature_dim=32, num_layers=2, num_heads=4, feedforward_dim=48)
 
@@ -209,9 +210,10 @@ def test_a_bundle_holds_hubert_and_analyses_a_recording(run_folder: Path, prepar
     from tests.train.tiny_recipes import MODEL
     from undertone.engine.config import HiFiGANConfig
     from undertone.engine.vocoders import build_vocoder
-    from undertone.train.export import Stages, export_stage, keep_settings, write_bundle
-    from undertone.train.loop.run import Clock
+    from undertone.train.loop.budget import Clock
+    from undertone.train.loop.stage_export import export_stage
     from undertone.train.model.stage import build_network
+    from undertone.train.runs.bundle import Stages, keep_settings, write_bundle
 
     vocoder = HiFiGANConfig(channels=64)
     for name in ("model", "vocoder"):

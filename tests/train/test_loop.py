@@ -11,10 +11,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from tests.train.tiny_recipes import MODEL
+from undertone.train.loop.budget import Budget, Clock
+from undertone.train.loop.checkpoints import checkpoints
+from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.gradients import apply_gradients
 from undertone.train.loop.metrics import Sample, over_processes
 from undertone.train.loop.progress_bar import RunProgress, told
-from undertone.train.loop.run import Budget, Clock, TrainingError, checkpoints, run_stage
+from undertone.train.loop.run import run_stage
 from undertone.train.model.stage import ModelStage
 
 

@@ -12,10 +12,11 @@ from undertone.engine.config import PhonePartsConfig
 from undertone.engine.tokenizers import PARTS_OF_PHONE, cheapest_units
 from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.data.prepare import CorpusError
-from undertone.train.export import load_tokenizer, trained_numbers
+from undertone.train.corpora.source import CorpusError
+from undertone.train.loop.stage_export import trained_numbers
 from undertone.train.runs.stages import run_tokenizer
 from undertone.train.tokenizer.clip_features import tokenizer_fingerprint
+from undertone.train.tokenizer.load import load_tokenizer
 from undertone.train.tokenizer.phone_parts import UNLABELLED, fit_points, parts_of, transition_costs
 from undertone.train.tokenizer.phonetic_units import fit_units
 

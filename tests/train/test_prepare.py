@@ -13,12 +13,14 @@ from undertone.engine.config import MelConfig
 from undertone.engine.errors import AudioError
 from undertone.engine.mel import LogMel
 from undertone.train.corpora import read_layout
+from undertone.train.corpora.source import CorpusError
 from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips
-from undertone.train.data.prepare import CorpusError, PreparedCorpus, prepare, read_index
+from undertone.train.data.flat_corpus import PreparedCorpus, read_index
+from undertone.train.data.prepare import prepare
 from undertone.train.data.unit_ids import TokenFile
-from undertone.train.export import load_tokenizer
 from undertone.train.model.pitch_targets import PitchFile, assign_pitch
 from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.load import load_tokenizer
 
 
 def test_broken_files_are_reported_and_the_test_split_is_never_prepared(prepared: Path) -> None:

@@ -17,8 +17,11 @@ from torch import nn
 from tests.train.test_loop import Line
 from tests.train.tiny_recipes import MODEL
 from undertone.engine.errors import SettingsError
+from undertone.train.loop.budget import Budget
+from undertone.train.loop.checkpoints import checkpoints, save_checkpoint
+from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.kept_recipe import keep_recipe, told_changes
-from undertone.train.loop.run import Budget, TrainingError, checkpoints, run_stage, save_checkpoint
+from undertone.train.loop.run import run_stage
 from undertone.train.loop.settings import RunSettings
 from undertone.train.loop.stopping import Stopped
 

@@ -11,17 +11,18 @@ import torch
 from accelerate import Accelerator
 
 from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
+from undertone.train.corpora.source import CorpusError
 from undertone.train.data.clean import CleanSettings
+from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.pool import load_pool, open_corpus, shard_numbers
-from undertone.train.data.prepare import CorpusError, PreparedCorpus
 from undertone.train.data.processes import WorkShare
 from undertone.train.data.shard_stream import ShardStream, StreamSettings
 from undertone.train.data.shards import prepare_shards, shard_file, unfinished
 from undertone.train.data.unit_ids import TokenFile
-from undertone.train.export import load_tokenizer
 from undertone.train.model.stage import ModelStage
 from undertone.train.model.window_sources import window_source
 from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.load import load_tokenizer
 
 MEL = CleanSettings().mel
 SHARD_HOURS = 6.0 / 3600

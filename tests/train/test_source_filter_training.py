@@ -12,9 +12,10 @@ from torch import Tensor
 from tests.clips import speechlike
 from undertone.engine.config import SourceFilterConfig
 from undertone.engine.vocoders import SourceFilter
+from undertone.train.loop.budget import Budget
 from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.initial_weights import start_from
-from undertone.train.loop.run import Budget, run_stage
+from undertone.train.loop.run import run_stage
 from undertone.train.vocoder.phase_losses import PhaseLoss, anti_wrapped
 from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe
 from undertone.train.vocoder.stage import VocoderStage, train_vocoder

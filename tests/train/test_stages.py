@@ -11,12 +11,16 @@ from undertone.engine.bundle import load_bundle
 from undertone.engine.config import VocosConfig
 from undertone.engine.tokenizers import nearest_centroid
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.data.prepare import CorpusError
-from undertone.train.export import Stages, export_stage, load_tokenizer, trained_numbers, write_bundle
-from undertone.train.loop.run import Budget, Clock, DivergenceGuard, TrainingError, checkpoints
+from undertone.train.corpora.source import CorpusError
+from undertone.train.loop.budget import Budget, Clock
+from undertone.train.loop.checkpoints import checkpoints
+from undertone.train.loop.divergence import DivergenceGuard, TrainingError
+from undertone.train.loop.stage_export import export_stage, trained_numbers
 from undertone.train.model.stage import ModelStage
 from undertone.train.model.windows import WindowSampler
+from undertone.train.runs.bundle import Stages, write_bundle
 from undertone.train.runs.stages import run_any_tokenizer, train_and_export
+from undertone.train.tokenizer.load import load_tokenizer
 from undertone.train.tokenizer.stage import TokenizerStage
 
 

@@ -9,10 +9,10 @@ from tests.tiny_bundle import make_tiny_bundle
 from undertone.engine.bundle import load_bundle
 from undertone.engine.config import SourceFilterConfig
 from undertone.engine.vocoders import SourceFilter
-from undertone.train.data.prepare import CorpusError
-from undertone.train.export import export_stage
-from undertone.train.loop.run import Clock
-from undertone.train.runs.replace_vocoder import swap_vocoder
+from undertone.train.corpora.source import CorpusError
+from undertone.train.loop.budget import Clock
+from undertone.train.loop.stage_export import export_stage
+from undertone.train.runs.replace_vocoder import replace_vocoder
 
 CONFIG = SourceFilterConfig(
     channels=16, hidden_channels=16, num_layers=1, pitch_channels=16, pitch_hidden_channels=16, pitch_layers=1
@@ -24,12 +24,12 @@ def test_only_the_vocoder_and_what_is_said_of_it_change(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     with pytest.raises(CorpusError, match="no finished stage"):
-        swap_vocoder(first, run, tmp_path / "never", "mine")
+        replace_vocoder(first, run, tmp_path / "never", "mine")
     vocoder = SourceFilter(CONFIG)
     export_stage(vocoder, CONFIG, Clock(7, 120.0), run, {"mel_l1": 0.2})
     # A bundle of its own dtypes first: the tiny one holds float32.
-    once = swap_vocoder(first, run, tmp_path / "once", "mine")
-    twice = swap_vocoder(once, run, tmp_path / "twice", "mine")
+    once = replace_vocoder(first, run, tmp_path / "once", "mine")
+    twice = replace_vocoder(once, run, tmp_path / "twice", "mine")
     for part in ("model", "tokenizer", "vocoder"):
         assert (once / f"{part}.safetensors").read_bytes() == (twice / f"{part}.safetensors").read_bytes()
     bundle = load_bundle(once)

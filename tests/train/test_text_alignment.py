@@ -12,7 +12,7 @@ from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.refine import refine
 from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, PhoneSegments
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import read_index
+from undertone.train.data.flat_corpus import read_index
 from undertone.train.text.align_corpus import align_corpus, phone_reader, refine_file
 
 

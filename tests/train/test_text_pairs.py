@@ -11,7 +11,7 @@ from undertone.studies.lexical.scoring import read_pairs
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
-from undertone.train.data.prepare import Clip
+from undertone.train.data.flat_files import Clip
 from undertone.train.lexical.pairs import Pair, PairMaker, balanced, order_of, well_known
 from undertone.train.lexical.pseudowords import Bigrams, KnownPhones, Nonword, nonwords, phone_swaps
 from undertone.train.text.concatenation import UnitSelector

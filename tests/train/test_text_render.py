@@ -10,7 +10,7 @@ from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import Clip
+from undertone.train.data.flat_files import Clip
 from undertone.train.text.concatenation import UnitSelector
 from undertone.train.text.join_costs import JoinCosts
 from undertone.train.text.phone_runs import BOTH, HALF, MAX_PHONE_FRAMES, NONE, UnitIndex, UnitInventory

@@ -12,7 +12,7 @@ from undertone.engine.errors import SettingsError
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import read_index
+from undertone.train.data.flat_corpus import read_index
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.model.stage import ModelStage
 from undertone.train.model.windows import WindowSampler

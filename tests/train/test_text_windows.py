@@ -20,14 +20,15 @@ from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import PreparedCorpus, prepare, read_index
-from undertone.train.export import load_tokenizer
+from undertone.train.data.flat_corpus import PreparedCorpus, read_index
+from undertone.train.data.prepare import prepare
 from undertone.train.model.recipe import LANGUAGE
 from undertone.train.text.align_corpus import align_all, align_corpus, refine_file
 from undertone.train.text.mixed_windows import LatentWindows, StoredFrames
 from undertone.train.text.posterior_file import LatentFile, store_latents
 from undertone.train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows, weighted
 from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.load import load_tokenizer
 from undertone.train.tokenizer.phone_parts import num_parts_of
 
 RECIPE = constant_schedule(MODEL.model_copy(update={"part": "language", "average_decay": None, "batch_size": 4}))

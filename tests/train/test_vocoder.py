@@ -13,9 +13,10 @@ from torch import nn
 
 from undertone.engine.config import MelConfig, VocosConfig
 from undertone.engine.mel import LogMel
-from undertone.train.data.prepare import Clip, PreparedCorpus
-from undertone.train.export import WEIGHTS, trained_numbers
-from undertone.train.loop.run import checkpoints
+from undertone.train.data.flat_corpus import PreparedCorpus
+from undertone.train.data.flat_files import Clip
+from undertone.train.loop.checkpoints import checkpoints
+from undertone.train.loop.stage_export import WEIGHTS, trained_numbers
 from undertone.train.recipes import load_recipe_of
 from undertone.train.runs.stages import run_vocoder
 from undertone.train.vocoder.discriminators import Discriminators, PeriodDiscriminator, ResolutionDiscriminator
@@ -181,7 +182,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(prepared: Path, tmp_path: Pat
 
 def _stop_after(steps: int, prepared: Path, out: Path) -> None:
     """The first steps of the run, checkpointed, as an interruption leaves it."""
-    from undertone.train.loop.run import Clock, save_checkpoint, step_seed
+    from undertone.train.loop.budget import Clock
+    from undertone.train.loop.checkpoints import save_checkpoint
+    from undertone.train.loop.run import step_seed
 
     out.mkdir()
     accelerator, clock = Accelerator(cpu=True), Clock()

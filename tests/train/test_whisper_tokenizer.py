@@ -26,12 +26,14 @@ from undertone.train.data.augmentation import (
     hum,
     limit_band,
 )
-from undertone.train.data.prepare import read_index
-from undertone.train.export import load_tokenizer, trained_numbers
+from undertone.train.data.flat_corpus import read_index
+from undertone.train.data.unit_ids import TokenFile
 from undertone.train.loop.divergence import TrainingError
+from undertone.train.loop.stage_export import trained_numbers
 from undertone.train.runs.stages import run_any_tokenizer
 from undertone.train.text.align_corpus import align_corpus
-from undertone.train.tokenizer.assign_tokens import TokenFile, assign_tokens
+from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.load import load_tokenizer
 from undertone.train.tokenizer.recipe import WhisperRecipe
 from undertone.train.tokenizer.whisper_stage import WhisperStage
 

@@ -15,7 +15,8 @@ from lhotse.cut import Cut
 from undertone.engine.config import MelConfig
 from undertone.train.corpora.cuts import speaker_of, text_of
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import Clip, FlatCorpus, PreparedCorpus
+from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.shards import INDEX, shard_file
 from undertone.train.data.unit_ids import MISSING, UnitIds
 

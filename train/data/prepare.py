@@ -7,36 +7,30 @@ A prepared folder holds `index.jsonl` (one clip a line), `audio.i16` (all clips 
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-import torch
 from tqdm import tqdm
 
 from undertone.engine.atomic_files import write_whole
-from undertone.engine.config import MelConfig
 from undertone.train.corpora import CorpusError, layout_of
 from undertone.train.corpora.added_splits import add_splits
 from undertone.train.corpora.layouts import is_cut_manifest
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
 from undertone.train.corpora.source import Notes
-from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
+from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
 from undertone.train.data.corpus_report import REJECTED, write_report
-from undertone.train.data.flat_files import AUDIO, JOURNAL, MEL, Clip, FlatWriter
+from undertone.train.data.flat_corpus import read_index
+from undertone.train.data.flat_files import INDEX, JOURNAL, Clip, FlatWriter
 from undertone.train.data.workers import worker_pool
-
-__all__ = ["Clip", "CorpusError", "FlatCorpus", "PreparedCorpus", "clean", "prepare", "read_index"]
 
 log = logging.getLogger(__name__)
 
 SHARD_HOURS = 1.0  # 29 MB of mels, about 60 MB of FLAC
 CUTS_AT_ONCE = 64
-INDEX = "index.jsonl"  # written last
 
 
 def list_corpus(
@@ -143,61 +137,3 @@ def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: Cl
                 cleaned += clips
                 bar.update()
             files.add(len(block), cleaned, rejected)
-
-
-def read_index(folder: Path) -> list[Clip]:
-    """The clips of a prepared folder."""
-    path = folder / INDEX
-    if not path.is_file():
-        raise CorpusError(f"{folder} is not a prepared corpus: it has no {INDEX}. Run `undertone prepare` first.")
-    return [Clip(**json.loads(line)) for line in path.read_text().splitlines()]
-
-
-def clips_of(clips: list[Clip], split: str) -> Iterator[Clip]:
-    """Return the clips of one split."""
-    return (clip for clip in clips if clip.split == split)
-
-
-class FlatCorpus:
-    """Audio and mels of clips that lie end to end, on disk or in memory."""
-
-    def __init__(self, clips: Sequence[Clip], audio: np.ndarray, mel: np.ndarray) -> None:
-        self.clips = list(clips)
-        self._audio = audio  # int16 [samples]
-        self._mel = mel  # float16 [frames, M], natural log
-
-    def audio(self, clip: Clip, start: int = 0, count: int | None = None) -> torch.Tensor:
-        """Return float32 [samples] of a clip, or of `count` samples from `start`."""
-        count = clip.num_samples - start if count is None else count
-        begin = clip.sample_offset + start
-        return torch.from_numpy(self._audio[begin : begin + count].astype(np.float32) / 32767)
-
-    def mel(self, clip: Clip, start: int = 0, count: int | None = None) -> torch.Tensor:
-        """Return the natural-log mel float32 [frames, M] of a clip, or of `count` frames from `start`."""
-        count = clip.num_frames - start if count is None else count
-        begin = clip.frame_offset + start
-        return torch.from_numpy(self._mel[begin : begin + count].astype(np.float32))
-
-
-class PreparedCorpus(FlatCorpus):
-    """Memory-mapped audio and mels of a prepared folder.
-
-    Args:
-        split: whose clips are listed; None for those of all splits.
-        mel: sizes of the stored mels.
-    Raises:
-        CorpusError: no clips of the split.
-    """
-
-    def __init__(self, folder: Path, split: str | None = None, mel: MelConfig = MelConfig()) -> None:
-        clips = read_index(folder)
-        if split is not None:
-            clips = list(clips_of(clips, split))
-        if not clips:
-            raise CorpusError(f"{folder} has no clips of the split {split!r}")
-        super().__init__(clips, np.memmap(folder / AUDIO, dtype=np.int16, mode="r"), stored_mel(folder, mel))
-
-
-def stored_mel(folder: Path, mel: MelConfig = MelConfig()) -> np.ndarray:
-    """Return the memory-mapped natural-log mels of a prepared folder, float16 [frames, M]."""
-    return np.memmap(folder / MEL, dtype=np.float16, mode="r").reshape(-1, mel.num_mels)

@@ -10,7 +10,7 @@ import numpy as np
 
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.data.prepare import read_index, stored_mel
+from undertone.train.data.flat_corpus import read_index, stored_mel
 from undertone.train.lexical.pairs import PairMaker
 from undertone.train.lexical.pseudowords import Bigrams, KnownPhones, Nonword, all_pronunciations, nonwords, word_counts
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
-from undertone.train.data.prepare import Clip
+from undertone.train.data.flat_files import Clip
 from undertone.train.lexical.pseudowords import Nonword
 from undertone.train.text.join_costs import JoinCosts
 from undertone.train.text.phone_runs import UnitIndex, UnitInventory

@@ -18,16 +18,12 @@ from accelerate import Accelerator
 from torch import nn
 
 from undertone.train.loop.budget import Budget, Clock
-from undertone.train.loop.checkpoints import checkpoints, load_newest, save_checkpoint
-from undertone.train.loop.divergence import DivergenceGuard, TrainingError
+from undertone.train.loop.checkpoints import load_newest, save_checkpoint
+from undertone.train.loop.divergence import DivergenceGuard
 from undertone.train.loop.metrics import Metrics, Sample, over_processes
 from undertone.train.loop.progress_bar import RunProgress
 from undertone.train.loop.settings import RunSettings
 from undertone.train.loop.stopping import Stopped, StopSignals
-
-__all__ = [
-    "Budget", "Clock", "DivergenceGuard", "Stage", "TrainingError", "checkpoints", "run_stage", "save_checkpoint",
-]  # fmt: skip
 
 log = logging.getLogger(__name__)
 

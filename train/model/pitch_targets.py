@@ -11,8 +11,9 @@ from tqdm import tqdm
 from undertone.engine.pitch import pitch
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_arrays import keep_rows, stored_rows
+from undertone.train.data.flat_corpus import PreparedCorpus, read_index
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import is_sharded
-from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
 from undertone.train.data.workers import map_in_workers
 
 FILE = "pitch.f16"

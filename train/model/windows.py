@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from undertone.engine.config import ModelConfig
-from undertone.train.data.prepare import Clip, FlatCorpus, PreparedCorpus
+from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.model.pitch_targets import PitchFile
 

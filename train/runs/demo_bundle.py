@@ -11,10 +11,11 @@ from pathlib import Path
 from undertone.engine.errors import SettingsError
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import prepare
-from undertone.train.export import Stages, is_exported, write_bundle
 from undertone.train.loop.kept_recipe import hold_against
+from undertone.train.loop.stage_export import is_exported
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.recipes import load_recipe_of
+from undertone.train.runs.bundle import Stages, write_bundle
 from undertone.train.runs.stages import run_model, run_tokenizer, run_vocoder
 from undertone.train.runs.text_stages import train_on_prose
 from undertone.train.text.prose import Prose, read_prose

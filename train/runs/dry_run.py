@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from undertone.engine.network import losses
-from undertone.train.data.prepare import Clip
-from undertone.train.export import machine
+from undertone.train.data.flat_files import Clip
 from undertone.train.loop.budget import Budget
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage, build_network, forward_pass
 from undertone.train.model.windows import Windows
+from undertone.train.runs.bundle import machine
 
 TIMED_STEPS = 2
 WINDOWS_ON_CPU = 1  # timed and scaled: a whole micro-batch of the published size takes a CPU minutes

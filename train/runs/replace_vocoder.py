@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from undertone.engine.bundle import BundleConfig, load_bundle, save_bundle
 from undertone.engine.config import VocoderConfig
 from undertone.engine.vocoders import build_vocoder
-from undertone.train.export import CONFIG, WEIGHTS, trained_numbers
+from undertone.train.loop.stage_export import CONFIG, WEIGHTS, trained_numbers
 
 
-def swap_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
+def replace_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
     """Write a bundle with another vocoder; what was measured of the old one's sound is left out, to be measured again.
 
     Args:

@@ -8,20 +8,24 @@ from accelerate import Accelerator
 from undertone.engine.config import GriffinLimConfig
 from undertone.engine.errors import SettingsError
 from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.corpora.source import CorpusError
 from undertone.train.data.pool import is_sharded
-from undertone.train.data.prepare import CorpusError
 from undertone.train.data.processes import share
-from undertone.train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
+from undertone.train.loop.budget import Clock
+from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.kept_recipe import keep_recipe
-from undertone.train.loop.run import Clock, TrainingError, run_stage
+from undertone.train.loop.run import run_stage
+from undertone.train.loop.stage_export import WEIGHTS, export_stage
 from undertone.train.model.pitch_targets import assign_pitch
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
 from undertone.train.recipes import AnyRecipe
+from undertone.train.runs.bundle import keep_settings
 from undertone.train.text.align_corpus import align_all
 from undertone.train.text.phone_pretraining import PhoneStage
 from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.hubert_units import HubertRecipe, fit_hubert_units
+from undertone.train.tokenizer.load import load_tokenizer
 from undertone.train.tokenizer.phonetic_units import fit_units
 from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
 from undertone.train.tokenizer.spoken_tokens import assign_spoken, wait_for_spoken

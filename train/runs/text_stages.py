@@ -5,8 +5,8 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.export import WEIGHTS, is_exported
 from undertone.train.loop.kept_recipe import keep_recipe
+from undertone.train.loop.stage_export import WEIGHTS, is_exported
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.runs.stages import run_tokens, train_and_export
 from undertone.train.text.align_corpus import align_all

@@ -20,11 +20,12 @@ from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment, align_cl
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.refine import Spoken, refine
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import Clip, PreparedCorpus, clips_of, read_index
+from undertone.train.data.flat_corpus import PreparedCorpus, clips_of, read_index
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.data.workers import map_in_workers
-from undertone.train.export import load_tokenizer
 from undertone.train.tokenizer.clip_features import encoder_inputs, tokenizer_fingerprint
+from undertone.train.tokenizer.load import load_tokenizer
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from undertone.engine.config import ModelConfig
 from undertone.engine.network import Gaussian
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import Clip, clips_of, read_index
+from undertone.train.data.flat_corpus import clips_of, read_index
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.model.windows import Windows, heard_then_spoken
 from undertone.train.text.concatenation import UnitSelector

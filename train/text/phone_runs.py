@@ -12,7 +12,7 @@ import numpy as np
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import Clip
+from undertone.train.data.flat_files import Clip
 
 MAX_PHONE_FRAMES = 25  # 0.5 s; what is longer was aligned wrongly, or is a pause that was not quiet
 LONG_PAUSE_FRAMES = 18  # 0.36 s: below it the pause of a comma, from it on that between sentences

@@ -17,7 +17,8 @@ from undertone.engine.config import ModelConfig
 from undertone.engine.network import VAEGSLM
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_arrays import keep_rows
-from undertone.train.data.prepare import Clip, PreparedCorpus
+from undertone.train.data.flat_corpus import PreparedCorpus
+from undertone.train.data.flat_files import Clip
 
 
 @dataclass(frozen=True)

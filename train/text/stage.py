@@ -12,7 +12,7 @@ from undertone.engine.config import Config
 from undertone.engine.network import Losses, losses
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.data.prepare import read_index
+from undertone.train.data.flat_corpus import read_index
 from undertone.train.model.pitch_readout import PitchLosses
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage

@@ -7,9 +7,10 @@ import numpy as np
 from tqdm import tqdm
 
 from undertone.train.data.flat_arrays import keep_rows
+from undertone.train.data.flat_corpus import PreparedCorpus, read_index
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import is_sharded
-from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
-from undertone.train.data.unit_ids import MISSING, TokenFile
+from undertone.train.data.unit_ids import MISSING
 from undertone.train.data.workers import map_in_workers
 from undertone.train.tokenizer.assign_shard_tokens import assign_shard_tokens
 from undertone.train.tokenizer.clip_features import (
@@ -22,8 +23,6 @@ from undertone.train.tokenizer.clip_features import (
     units_only,
     unpack,
 )
-
-__all__ = ["TokenFile", "assign_tokens"]
 
 
 class _TokenTask:

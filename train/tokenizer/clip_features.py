@@ -17,7 +17,8 @@ from undertone.engine.tokenizers.hubert import HubertTokenizer
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 from undertone.engine.tokenizers.units import nearest_centroid
-from undertone.train.data.prepare import Clip, FlatCorpus
+from undertone.train.data.flat_corpus import FlatCorpus
+from undertone.train.data.flat_files import Clip
 
 Tokenizer: TypeAlias = PhoneReader | HubertTokenizer
 

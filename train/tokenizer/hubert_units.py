@@ -18,6 +18,7 @@ from tqdm import tqdm
 from undertone.engine.config import Config, HubertConfig, MelConfig
 from undertone.engine.tokenizers.hubert import RECEPTIVE_SAMPLES, SAMPLE_RATE_HZ, HubertTokenizer
 from undertone.train.corpora.source import CorpusError
+from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.pool import (
     is_sharded,
     read_shard,
@@ -26,7 +27,6 @@ from undertone.train.data.pool import (
     shard_names,
     shard_numbers,
 )
-from undertone.train.data.prepare import PreparedCorpus
 from undertone.train.loop.settings import Count, PartOfFiles, Seed
 from undertone.train.tokenizer.clip_features import HubertFeatures
 

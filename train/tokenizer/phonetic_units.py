@@ -18,8 +18,9 @@ from tqdm import tqdm
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.alignment.ctc import align_clip
 from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.corpora.source import CorpusError
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import open_corpus
-from undertone.train.data.prepare import Clip, CorpusError
 from undertone.train.tokenizer.clip_features import clip_features, encoder_inputs
 from undertone.train.tokenizer.hubert_units import unit_statistics
 from undertone.train.tokenizer.phone_parts import fit_points, parts_of, transition_costs

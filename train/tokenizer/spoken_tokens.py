@@ -12,7 +12,7 @@ import numpy as np
 from undertone.engine.atomic_files import whole_file
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import read_index
+from undertone.train.data.flat_corpus import read_index
 from undertone.train.data.processes import share, wait_for
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.tokenizer.phone_parts import UNLABELLED, num_parts_of, parts_of

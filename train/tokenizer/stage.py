@@ -11,8 +11,9 @@ from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.augmentation import mask_mel
 from undertone.train.data.batches import FrameBatches
+from undertone.train.data.flat_corpus import FlatCorpus
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import open_corpus
-from undertone.train.data.prepare import Clip, FlatCorpus
 from undertone.train.loop.schedules import warmup_cosine
 from undertone.train.tokenizer.ctc_stage import CTCStage
 from undertone.train.tokenizer.phone_parts import with_phones

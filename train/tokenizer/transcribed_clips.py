@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from undertone.train.alignment.lexicon import Lexicon, LexiconCoverage, no_words_error
-from undertone.train.data.prepare import Clip, FlatCorpus
+from undertone.train.data.flat_corpus import FlatCorpus
+from undertone.train.data.flat_files import Clip
 
 MIN_FRAMES_PER_PHONE = 2  # CTC needs a blank between two phones that are the same
 

@@ -15,8 +15,9 @@ from undertone.engine.tokenizers.whisper_weights import load_whisper, read_whisp
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.augmentation import augment_waveform, mask_mel
+from undertone.train.data.flat_corpus import FlatCorpus
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import open_corpus
-from undertone.train.data.prepare import Clip, FlatCorpus
 from undertone.train.loop.schedules import warmup_cosine
 from undertone.train.tokenizer.ctc_stage import CTCStage
 from undertone.train.tokenizer.phone_parts import with_phones

@@ -1,6 +1,5 @@
-"""Finished stages to files and bundles: weights as safetensors, configuration as JSON beside them."""
+"""A bundle from the folders of finished stages."""
 
-import json
 import platform
 import shutil
 from dataclasses import dataclass
@@ -9,56 +8,21 @@ from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file
 
 from undertone.engine.audio.loudness import LOUDNESS_LUFS
 from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
-from undertone.engine.config import Config, TokenizerConfig, VocoderConfig
+from undertone.engine.config import VocoderConfig
 from undertone.engine.network import VAEGSLM
-from undertone.engine.tokenizers import build_tokenizer
-from undertone.engine.tokenizers.hubert import HubertTokenizer
-from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.engine.vocoders import build_vocoder
 from undertone.train.data.clean import SETTINGS, CleanSettings
-from undertone.train.data.prepare import CorpusError
 from undertone.train.loop.kept_recipe import told_changes
-from undertone.train.loop.run import Clock
+from undertone.train.loop.stage_export import CONFIG, WEIGHTS, trained_numbers
 from undertone.train.model.recipe import ModelRecipe
-from undertone.train.tokenizer.clip_features import Tokenizer, units_only
+from undertone.train.tokenizer.clip_features import units_only
+from undertone.train.tokenizer.load import load_tokenizer
 
-WEIGHTS, CONFIG, TRAINED, PREPARED = "export.safetensors", "export.json", "trained.json", "prepared.json"
-
-
-def export_stage(module: nn.Module, config: Config, clock: Clock, out: Path, numbers: dict[str, float]) -> None:
-    """Write what a stage made: its exported network, the network's configuration, steps, minutes and numbers."""
-    save_file({key: value.contiguous() for key, value in module.state_dict().items()}, str(out / WEIGHTS))
-    (out / CONFIG).write_text(config.model_dump_json(indent=2) + "\n")
-    trained = {"steps": clock.step, "minutes": round(clock.seconds / 60, 1), **numbers}
-    (out / TRAINED).write_text(json.dumps(trained, indent=2) + "\n")
-
-
-def is_exported(out: Path) -> bool:
-    """Return whether the stage of this folder has finished."""
-    return (out / TRAINED).is_file()
-
-
-def trained_numbers(out: Path) -> dict[str, float]:
-    """Steps, minutes and numbers of a finished stage."""
-    if not is_exported(out):
-        raise CorpusError(f"{out} holds no finished stage (no {TRAINED}); run or resume it first")
-    numbers: dict[str, float] = json.loads((out / TRAINED).read_text())
-    return numbers
-
-
-def load_tokenizer(out: Path) -> Tokenizer:
-    """Return the tokenizer that the stage in this folder exported."""
-    trained_numbers(out)
-    tokenizer = build_tokenizer(TypeAdapter[TokenizerConfig](TokenizerConfig).validate_json((out / CONFIG).read_text()))
-    tokenizer.load_state_dict(load_file(str(out / WEIGHTS)))
-    tokenizer.eval()
-    assert isinstance(tokenizer, PhoneReader | HubertTokenizer)
-    return tokenizer
+PREPARED = "prepared.json"
 
 
 def keep_settings(prepared: Path, out: Path) -> None:
