@@ -5,7 +5,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from tests.train.test_demo import VOCODER
+from tests.train.runs.test_demo_bundle import VOCODER
 from tests.train.tiny_recipes import MODEL, TOKENIZER, untrained_weights
 from undertone.engine.config import PhonePartsConfig
 from undertone.train.alignment.lexicon import Lexicon

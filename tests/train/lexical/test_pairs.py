@@ -6,45 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.train.test_text_render import corpus_of
 from undertone.studies.lexical.scoring import read_pairs
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.data.flat_files import Clip
 from undertone.train.lexical.pairs import Pair, PairMaker, balanced, order_of, well_known
-from undertone.train.lexical.pseudowords import Bigrams, KnownPhones, Nonword, nonwords, phone_swaps
-from undertone.train.text.concatenation import UnitSelector
-from undertone.train.text.diagnostics import UnitModel, coverage, inventory_facts, utterances
-from undertone.train.text.mixed_windows import TextFrames
-from undertone.train.text.phone_runs import UnitInventory
-from undertone.train.text.prose import Prose
+from undertone.train.lexical.pseudowords import Nonword
 
 CAT, TACK, ACT = ("K", "AE", "T", "S"), ("T", "AE", "K", "S"), ("S", "AE", "K", "T")
-
-
-def test_a_twin_has_the_words_phones_in_another_order_and_is_no_word() -> None:
-    assert phone_swaps(("K", "AE", "T")) == {("T", "AE", "K")}
-    assert phone_swaps(("AE", "T")) == set()
-    assert ("AH", "L", "AE", "P") in phone_swaps(("AE", "L", "AH", "P"))
-    words = [(CAT, 5), (TACK, 3), (("K", "AE", "S", "T"), 2), (("S", "AE", "K"), 2), (("AE", "K", "T"), 2)]
-    known, bigrams = KnownPhones(phones for phones, _ in words), Bigrams(words)
-    found = nonwords("CATS", CAT, known, bigrams)
-    assert all(sorted(twin.twin) == sorted(CAT) and twin.twin not in known.words for twin in found)
-    assert not known.could_be(TACK)
-    assert not known.could_be(("K", "T", "AE", "S"))  # no word begins so
-    assert known.could_be(ACT)
-    assert [abs(twin.nats) for twin in found] == sorted(abs(twin.nats) for twin in found)
-    assert nonwords("AT", ("AE", "T"), known, bigrams) == []  # too short
-
-
-def test_bigrams_know_how_likely_a_word_sounds() -> None:
-    bigrams = Bigrams([(CAT, 10), (TACK, 1)])
-    common, rare = bigrams.log_prob(CAT), bigrams.log_prob(TACK)
-    assert common is not None
-    assert rare is not None
-    assert common > rare
-    assert bigrams.log_prob(("S", "K", "AE", "T")) is None
 
 
 def test_twins_are_chosen_so_that_sounds_alone_say_nothing() -> None:
@@ -143,33 +113,3 @@ def test_the_file_of_pairs_is_what_the_study_reads(made: list[Pair], tmp_path: P
     read = read_pairs(path)
     assert [pair.word for pair in read] == [pair.word for pair in made]
     assert read[0].word_runs[0][0] in {f"c{number}" for number in range(30)}
-
-
-def test_a_bigram_of_units_predicts_what_follows_and_a_unigram_does_not() -> None:
-    cycle = [np.tile([0, 1, 2, 3], 60) for _ in range(4)]
-    model = UnitModel(cycle, 4)
-    assert model.cross_entropy(cycle, 1) == pytest.approx(np.log(4), rel=0.02)
-    assert model.cross_entropy(cycle, 2) < 0.1
-    assert model.cross_entropy(cycle, 3) < 0.1
-    chances = [np.exp(-model.nats(np.array([0, 1, unit]), 3, 50.0)[0]) for unit in range(4)]
-    assert sum(chances) == pytest.approx(1.0)
-    longer = UnitModel(cycle, 4, longest=5)
-    assert longer.cross_entropy(cycle, 2) == pytest.approx(model.cross_entropy(cycle, 2), rel=0.05)
-    assert len(longer.nats(cycle[0], 5, 5.0)) == 240 - 4
-
-
-def test_what_is_measured_of_an_inventory_and_of_prose_spoken_with_it() -> None:
-    random = np.random.default_rng(0)
-    clips = [("s", [(int(phone), 4) for phone in random.integers(1, 5, 50)]) for _ in range(6)]
-    inventory = UnitInventory.build(*corpus_of(*clips))
-    facts = inventory_facts(inventory)
-    assert facts["mean_frames"] == 4
-    assert facts["runs"] == 300
-    prose = Prose(random.integers(1, 5, 90).astype(np.uint8), np.arange(0, 91, 30), np.zeros(3), ("emma",), 0)
-    tokens = random.integers(0, 9, 1200).astype(np.uint16)
-    text = TextFrames(prose, UnitSelector(inventory, one_voice=False), np.array([60]))
-    found = coverage(text, 5)
-    assert found["both_neighbours"] + found["one_neighbour"] + found["no_neighbour"] == pytest.approx(1)
-    assert found["runs_per_join"] > 1
-    spoken = utterances(text, tokens, 500, 0)
-    assert sum(map(len, spoken)) >= 500

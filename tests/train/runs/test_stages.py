@@ -7,18 +7,13 @@ import torch
 from accelerate import Accelerator
 
 from tests.train.tiny_recipes import MODEL, TOKENIZER, constant_schedule, weights_after
-from undertone.engine.bundle import load_bundle
-from undertone.engine.config import VocosConfig
 from undertone.engine.tokenizers import nearest_centroid
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.corpora.source import CorpusError
-from undertone.train.loop.budget import Budget, Clock
 from undertone.train.loop.checkpoints import checkpoints
-from undertone.train.loop.divergence import DivergenceGuard, TrainingError
-from undertone.train.loop.stage_export import export_stage, trained_numbers
+from undertone.train.loop.divergence import TrainingError
+from undertone.train.loop.stage_export import trained_numbers
 from undertone.train.model.stage import ModelStage
 from undertone.train.model.windows import WindowSampler
-from undertone.train.runs.bundle import Stages, write_bundle
 from undertone.train.runs.stages import run_any_tokenizer, train_and_export
 from undertone.train.tokenizer.load import load_tokenizer
 from undertone.train.tokenizer.stage import TokenizerStage
@@ -72,63 +67,6 @@ def test_stored_tokens_are_those_of_the_clip_alone(tokenizer_run: Path, prepared
     mel = sampler.corpus.mel(clip)
     alone = tokenizer.features_batch(mel[None], torch.tensor([len(mel)]))[0]
     assert torch.equal(nearest_centroid(alone, tokenizer.centroids), sampler.token_file.tokens(clip))
-
-
-def test_the_end_token_follows_the_last_frame_of_a_clip_and_nothing_else(prepared: Path, tokens: Path) -> None:
-    import numpy as np
-
-    sampler = WindowSampler(prepared, "train", tokens, MODEL.model, 640)
-    batch = sampler.batch(6, np.random.default_rng(0))
-    ends = batch.tokens == MODEL.model.num_tokens
-    assert torch.equal(ends.sum(1), torch.ones(6, dtype=torch.int64))
-    assert torch.equal(ends.float().argmax(1), batch.lengths - 1)
-
-
-def test_a_bundle_of_finished_stages_loads_in_the_engine(
-    tokenizer_run: Path, prepared: Path, tokens: Path, tmp_path: Path
-) -> None:
-    accelerator = Accelerator(cpu=True)
-    stage = ModelStage(MODEL, prepared, tokens, accelerator)
-    vocoder = VocosConfig(channels=16, hidden_channels=32, num_layers=1)
-    from undertone.engine.vocoders import build_vocoder
-
-    for name in ("model", "vocoder"):
-        (tmp_path / name).mkdir()
-    export_stage(stage.averaged()["model"], MODEL, Clock(3, 60.0), tmp_path / "model", {"loss": 1.0})
-    export_stage(build_vocoder(vocoder), vocoder, Clock(4, 60.0), tmp_path / "vocoder", {})
-    stages = Stages(tokenizer_run, tmp_path / "vocoder", tmp_path / "model")
-    out = write_bundle(stages, tmp_path / "bundle", "tiny", "tiny", ("buzz",), "cc0-1.0")
-    bundle = load_bundle(out)
-    assert bundle.config.provenance.steps == {"tokenizer": 6, "vocoder": 4, "model": 3}
-    expected = stage.averaged()["model"].state_dict()["token_embedding.weight"].half().float()
-    assert torch.equal(bundle.model.state_dict()["token_embedding.weight"], expected)
-
-
-def test_an_unfinished_stage_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no finished stage"):
-        write_bundle(Stages(tmp_path, tmp_path, tmp_path), tmp_path / "out", "x", "x", (), "x")
-
-
-def test_a_run_that_diverges_stops_and_names_the_last_good_checkpoint() -> None:
-    guard = DivergenceGuard()
-    with pytest.raises(TrainingError, match=r"loss is nan at step 3.*step-2"):
-        guard.check(3, {"loss": float("nan")}, Path("run/checkpoints/step-2"))
-    guard = DivergenceGuard(factor=3, patience=2)
-    with pytest.raises(TrainingError, match="stayed above"):
-        feed(guard, [1.0] * 50 + [100.0] * 5)
-
-
-def feed(guard: DivergenceGuard, losses: list[float]) -> None:
-    for step, loss in enumerate(losses):
-        guard.check(step, {"loss": loss}, None)
-
-
-def test_a_budget_is_steps_or_minutes() -> None:
-    assert Budget(steps=10).progress(5, 0) == 0.5
-    assert Budget(minutes=2).progress(0, 60) == 0.5
-    for steps, minutes in ((None, None), (1, 1.0)):
-        with pytest.raises(TrainingError, match="either steps or minutes"):
-            Budget(steps, minutes)
 
 
 def test_a_tokenizer_that_has_learnt_nothing_says_so_and_is_an_error_though_it_is_written(

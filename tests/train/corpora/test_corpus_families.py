@@ -10,7 +10,6 @@ import soundfile
 
 from tests.speechlike import voice
 from undertone.train.corpora import CorpusError, Notes, Source, layout_of, read_layout
-from undertone.train.corpora.channels import one_voice
 from undertone.train.corpora.cuts import cut_of, samples_of
 from undertone.train.corpora.manifest import Manifest, cuts_of_corpus, write_manifest
 from undertone.train.data.corpus_report import corpus_summary, read_report
@@ -268,23 +267,6 @@ def test_commands_of_a_kaldi_folder_are_never_run(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="holds a command, which is not run"):
         list(read_layout(tmp_path))
     assert not (tmp_path / "ran").exists()
-
-
-def speech(number: int) -> np.ndarray:
-    return voice(2.0, 110 + 40 * number, number).astype(np.float32)
-
-
-def test_channels_of_one_voice_are_one() -> None:
-    one = speech(1)
-    assert np.allclose(one_voice(np.stack([one, one]), RATE_HZ), one, atol=1e-6)
-    assert np.allclose(np.abs(one_voice(np.stack([one, -one]), RATE_HZ)), np.abs(one), atol=1e-6)
-    assert np.allclose(one_voice(np.stack([0 * one, one]), RATE_HZ), one, atol=1e-6)
-
-
-def test_the_two_sides_of_a_call_are_not_mixed() -> None:
-    turn = np.repeat([1.0, 0.0, 1.0, 0.0], RATE_HZ // 2).astype(np.float32)
-    with pytest.raises(ValueError, match="sides of a call"):
-        one_voice(np.stack([speech(1) * turn, speech(2) * (1 - turn)]), RATE_HZ)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from undertone.train.data.workers import worker_pool
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARENT = """
 import os, signal, sys, time
 from undertone.train.data.workers import worker_pool

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -11,12 +10,8 @@ from pydantic import ValidationError
 from tests.train.tiny_recipes import MODEL, constant_schedule, weights_after
 from undertone.engine.network import VAEGSLM, Part, TrainingDraws, losses
 from undertone.engine.noise import SeededNoise
-from undertone.train.corpora.source import CorpusError
-from undertone.train.model.pitch_readout import LOG_HZ_MEAN, LOG_HZ_STD, PitchReadout
-from undertone.train.model.pitch_targets import PitchFile, assign_pitch
 from undertone.train.model.recipe import LANGUAGE, SOUND, ModelRecipe
 from undertone.train.model.stage import ModelStage
-from undertone.train.model.windows import WindowSampler
 
 
 @pytest.fixture
@@ -163,39 +158,3 @@ def test_ten_steps_and_ten_resumed_are_twenty_with_pitch(prepared: Path, tokens:
     whole = weights_after(make, tmp_path / "whole", [8])
     resumed = weights_after(make, tmp_path / "resumed", [4, 8])
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
-
-
-def test_pitch_is_measured_for_a_share_of_the_clips_and_lies_beside_their_frames(prepared: Path, tokens: Path) -> None:
-    sampler = WindowSampler(prepared, "train", tokens, MODEL.model, 64, pitch_file=assign_pitch(prepared, 1.0))
-    assert isinstance(sampler.pitch_file, PitchFile)
-    for clip in sampler.clips:
-        hz = sampler.pitch_file.hz(clip)
-        assert len(hz) == clip.num_frames
-        assert not hz.isnan().any()
-        assert (hz > 0).float().mean() > 0.3  # these voices hum all the time
-    windows = sampler.batch(3, np.random.default_rng(0))
-    assert windows.pitch_hz is not None
-    assert windows.pitch_hz.shape == windows.tokens.shape
-
-
-def test_shards_hold_no_pitch(tmp_path: Path) -> None:
-    (tmp_path / "shards.json").write_text("{}")
-    with pytest.raises(CorpusError, match="pitch_weight"):
-        assign_pitch(tmp_path)
-
-
-def test_a_readout_that_knows_the_pitch_reads_it_and_what_was_not_measured_does_not_count() -> None:
-    readout = PitchReadout(4)
-    with torch.no_grad():
-        readout.weight.zero_()
-        readout.bias.zero_()
-        readout.weight[0, 0] = 1.0
-        readout.weight[1, 1] = 50.0
-    hz = torch.tensor([[100.0, 200.0, 0.0, torch.nan, 300.0]])
-    mask = torch.tensor([[True, True, True, True, False]])
-    latents = torch.zeros(1, 5, 4)
-    latents[0, :, 0] = (hz[0].nan_to_num(900.0).clamp_min(1).log() - LOG_HZ_MEAN) / LOG_HZ_STD
-    latents[0, :, 1] = torch.tensor([1.0, 1.0, -1.0, -1.0, -1.0])
-    reading = readout(latents, hz, mask)
-    assert reading.log_f0 < 1e-6
-    assert reading.voicing < 1e-6

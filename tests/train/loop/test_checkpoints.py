@@ -1,6 +1,5 @@
 """Resuming: damaged checkpoints, other settings, signals, a full disk."""
 
-import json
 import logging
 import os
 import resource
@@ -14,13 +13,10 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from tests.train.test_loop import Line
-from tests.train.tiny_recipes import MODEL
-from undertone.engine.errors import SettingsError
+from tests.train.loop.test_run import Line
 from undertone.train.loop.budget import Budget
 from undertone.train.loop.checkpoints import checkpoints, save_checkpoint
 from undertone.train.loop.divergence import TrainingError
-from undertone.train.loop.kept_recipe import keep_recipe, told_changes
 from undertone.train.loop.run import run_stage
 from undertone.train.loop.settings import RunSettings
 from undertone.train.loop.stopping import Stopped
@@ -130,35 +126,3 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> N
     (tmp_path / "checkpoints" / ".partial-2").mkdir(parents=True)
     trained(tmp_path, 3)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-3"]
-
-
-def test_a_run_refuses_other_settings_by_name_and_takes_them_only_when_told(tmp_path: Path) -> None:
-    recipe = MODEL.model_copy(update={"beta": 0.04})
-    keep_recipe(tmp_path, recipe, tokens="tokens-a")
-    trained(tmp_path, 3)
-    other = recipe.model_copy(update={"beta": 0.05, "seed": 3})
-    with pytest.raises(
-        SettingsError, match=r"beta was 0.04 and is 0.05 now, seed was 0 and is 3 now.*--accept-changes"
-    ):
-        keep_recipe(tmp_path, other, tokens="tokens-a")
-    with pytest.raises(SettingsError, match="tokens was tokens-a and is tokens-b now"):
-        keep_recipe(tmp_path, recipe, tokens="tokens-b")
-    sizes = recipe.model.model_copy(update={"latent_dim": 8})
-    with pytest.raises(SettingsError, match=r"model\.latent_dim was 4 and is 8 now"):
-        keep_recipe(tmp_path, recipe.model_copy(update={"model": sizes}), tokens="tokens-a")
-    keep_recipe(tmp_path, other, accept_changes=True, tokens="tokens-a")
-    assert told_changes(tmp_path) == "from step 3 on beta 0.05 instead of 0.04, seed 3 instead of 0"
-    keep_recipe(tmp_path, other, tokens="tokens-a")
-
-
-def test_a_longer_budget_and_other_intervals_need_no_word(tmp_path: Path) -> None:
-    keep_recipe(tmp_path, MODEL)
-    trained(tmp_path, 3)
-    keep_recipe(tmp_path, MODEL.model_copy(update={"steps": 40, "checkpoint_minutes": 1.0}))
-    assert told_changes(tmp_path) == ""
-
-
-def test_a_run_that_has_nothing_to_resume_takes_any_recipe(tmp_path: Path) -> None:
-    keep_recipe(tmp_path, MODEL)
-    keep_recipe(tmp_path, MODEL.model_copy(update={"beta": 0.5}))
-    assert json.loads((tmp_path / "inputs.json").read_text()) == {}

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.train.test_recipes import small
+from tests.train.recipes.test_recipes import small
 from undertone.train.data.corpus_report import read_report
 from undertone.train.data.pool import shard_numbers
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # --multi_gpu is what makes accelerate start several processes at all, on a CPU too
 LAUNCH = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1", "--mixed_precision", "no"]
 CLIPS_PER_MICRO_BATCH = "frames_per_batch=192"

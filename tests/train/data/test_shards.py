@@ -174,7 +174,7 @@ from pathlib import Path
 import numpy as np
 from undertone.engine.config import MelConfig
 from tests.train.peak import peak_bytes
-from tests.train.test_shards import lazy_cuts, index_of_hours, plan, pools_per_epoch
+from tests.train.data.test_shards import lazy_cuts, index_of_hours, plan, pools_per_epoch
 from undertone.train.corpora.manifest import write_manifest, Manifest
 from undertone.train.data.shard_stream import ShardStream, StreamSettings
 
@@ -219,7 +219,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     peaks = []
     for hours in (10, 1000):
         command = [sys.executable, "-c", GROWTH, str(hours), str(tmp_path / str(hours))]
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[3]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout.split()[-1]) / 2**20)
     print(f"peak memory in MB: {peaks}")
