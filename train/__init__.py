@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from undertone.train.loop.divergence import TrainingError
     from undertone.train.model.recipe import ModelRecipe
     from undertone.train.recipes import load_recipe, load_recipe_of, recipe_names
-    from undertone.train.runs.bundle import Stages, write_bundle
+    from undertone.train.runs.bundle import StageFolders, write_bundle
     from undertone.train.runs.demo_bundle import DemoRecipes, train_demo
     from undertone.train.runs.dry_run import dry_run
     from undertone.train.runs.replace_vocoder import replace_vocoder
@@ -31,7 +31,7 @@ __all__ = [
     "DemoRecipes",
     "HubertRecipe",
     "ModelRecipe",
-    "Stages",
+    "StageFolders",
     "TokenizerRecipe",
     "TrainingError",
     "VocoderRecipe",
@@ -64,7 +64,7 @@ _HOMES = {
     "undertone.train.loop.divergence": ("TrainingError",),
     "undertone.train.model.recipe": ("ModelRecipe",),
     "undertone.train.recipes": ("load_recipe", "load_recipe_of", "recipe_names"),
-    "undertone.train.runs.bundle": ("Stages", "write_bundle"),
+    "undertone.train.runs.bundle": ("StageFolders", "write_bundle"),
     "undertone.train.runs.demo_bundle": ("DemoRecipes", "train_demo"),
     "undertone.train.runs.dry_run": ("dry_run",),
     "undertone.train.runs.replace_vocoder": ("replace_vocoder",),

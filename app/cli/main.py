@@ -288,12 +288,12 @@ def bundle(
 ) -> None:
     """Assemble a bundle from finished runs."""
     from undertone.studies.evaluation.model_card import write_card
-    from undertone.train import Stages, write_bundle
-    from undertone.train.runs.demo_bundle import corpora, licence_of
+    from undertone.train import StageFolders, write_bundle
+    from undertone.train.runs.demo_bundle import describe_corpora, find_licence
 
-    data = corpora(corpus) if corpus else ()
-    stages = Stages(tokenizer, vocoder, model)
-    terms, languages = licence or licence_of(data), tuple(language or ("en",))
+    data = describe_corpora(corpus) if corpus else ()
+    stages = StageFolders(tokenizer, vocoder, model)
+    terms, languages = licence or find_licence(data), tuple(language or ("en",))
     typer.echo(write_bundle(stages, out, name, model.name, data, terms, languages))
     typer.echo(write_card(out))
 
@@ -323,9 +323,9 @@ def demo_bundle(
     if evaluate:  # what would fail at the end, after hours, fails now
         from undertone.studies.evaluation.evaluate import check_corpus, evaluate_bundle
         from undertone.studies.measures.heldout import Recordings
-        from undertone.train.corpora.listing import listed_sources
+        from undertone.train.corpora.listing import list_sources
 
-        listed = Recordings.listed(corpus, listed_sources(corpus))
+        listed = Recordings.listed(corpus, list_sources(corpus))
         split = listed.split_to_measure()
         try:
             check_corpus(listed, split)
@@ -370,10 +370,10 @@ def evaluate_(
     from undertone.studies.evaluation.evaluate import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
     from undertone.studies.measures.heldout import Recordings
-    from undertone.train.corpora.listing import listed_sources
+    from undertone.train.corpora.listing import list_sources
 
     others = [OtherSystem.parse(each) for each in also or ()]
-    listed = Recordings.listed(corpus, listed_sources(corpus, layout))
+    listed = Recordings.listed(corpus, list_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
     for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)

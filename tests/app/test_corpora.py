@@ -15,11 +15,11 @@ from undertone.studies.evaluation import evaluate as module
 from undertone.studies.evaluation.evaluate import check_corpus
 from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.measures.heldout import Recordings, Seconds, held_out_clips, read_trimmed
-from undertone.train.corpora.listing import listed_sources
+from undertone.train.corpora.listing import list_sources
 
 
 def recordings(corpus: Path) -> Recordings:
-    return Recordings.listed(corpus, listed_sources(corpus))
+    return Recordings.listed(corpus, list_sources(corpus))
 
 
 DEAF = InstalledMeasures(

@@ -67,7 +67,7 @@ def weights_after(
         accelerator = Accelerator(cpu=True)
         stage = make(accelerator)
         run_stage(stage, out, Budget(steps=total), accelerator, seed=1)
-    (network,) = stage.averaged().values()
+    (network,) = stage.export_networks().values()
     return {key: value.clone() for key, value in network.state_dict().items()}
 
 

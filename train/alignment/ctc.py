@@ -10,7 +10,7 @@ from torch import Tensor
 from torchaudio.functional import forced_align
 
 from undertone.engine.tokenizers.phone_reader import PhoneReader
-from undertone.train.alignment.segments import Peak, quiet_frames, segments
+from undertone.train.alignment.segments import Peak, quiet_frames, segment_peaks
 from undertone.train.corpora.source import CorpusError
 
 BLANK = 0
@@ -73,7 +73,7 @@ def align_clip(
         return None
     with_unknown = torch.nn.functional.pad(log_probs, (0, 1), value=UNKNOWN_LOG_PROB)
     path, path_log_probs = forced_align(with_unknown[None], targets[None], blank=BLANK)
-    found = segments(_peaks(path[0].numpy(), symbols), log_probs.numpy(), quiet_frames(mel.numpy()))
+    found = segment_peaks(_peaks(path[0].numpy(), symbols), log_probs.numpy(), quiet_frames(mel.numpy()))
     posteriors = (log_probs[:, 1:].softmax(-1)).numpy()
     scores = [
         round(float(posteriors[start:end, symbol - 1].mean()), 3) if 0 < symbol <= posteriors.shape[1] else 0.0

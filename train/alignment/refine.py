@@ -12,25 +12,29 @@ import numpy as np
 from tqdm import tqdm
 
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
-from undertone.train.alignment.hmm import Emissions, States, best_path, segments_of, support
+from undertone.train.alignment.hmm import Emissions, States, best_path, segment_scores, segments_of
 from undertone.train.alignment.segments import PhoneSegments
 
 log = logging.getLogger(__name__)
 
 ROUNDS = 3
-TEACHING_CLIPS = 600  # all rounds but the last see this many
+ESTIMATION_CLIPS = 600  # all rounds but the last see this many
 
-Spoken = Mapping[str, list[tuple[int, bool]]]  # clip to symbols, and whether each begins a word
+Transcripts = Mapping[str, list[tuple[int, bool]]]  # clip to symbols, and whether each begins a word
 
 
 def refine(
-    alignment: CorpusAlignment, spoken: Spoken, units: Mapping[str, np.ndarray], num_units: int, rounds: int = ROUNDS
+    alignment: CorpusAlignment,
+    transcripts: Transcripts,
+    units: Mapping[str, np.ndarray],
+    num_units: int,
+    rounds: int = ROUNDS,
 ) -> CorpusAlignment:
     """Estimate and align in turn; the last round aligns every clip.
 
     Args:
         alignment: of some clips, by CTC.
-        spoken: transcripts of all clips to align.
+        transcripts: transcripts of all clips to align.
         units: int64 [T] of all clips.
         num_units: V.
     """
@@ -44,17 +48,17 @@ def refine(
             ((segments, units[name]) for name, segments in current.items()), num_symbols, num_units
         )
         last = number == rounds - 1
-        names = list(spoken) if last else [name for name in current if name in spoken][:TEACHING_CLIPS]
+        names = list(transcripts) if last else [name for name in current if name in transcripts][:ESTIMATION_CLIPS]
         for name in tqdm(names, desc=f"refine {number + 1}/{rounds}", mininterval=5.0):
-            if aligned := _aligned(name, spoken[name], units[name], emissions):
+            if aligned := _align(name, transcripts[name], units[name], emissions):
                 found[name] = aligned
         current = {name: PhoneSegments(found[name].symbols, found[name].ends, []) for name in names if name in found}
-    left_out = len(spoken) - len(current)
+    left_out = len(transcripts) - len(current)
     log.info("%d clips aligned by their units, %d too short for their words", len(current), left_out)
     return CorpusAlignment(alignment.phones, {name: found[name] for name in current})
 
 
-def _aligned(
+def _align(
     name: str, transcript: list[tuple[int, bool]], units: np.ndarray, emissions: Emissions
 ) -> AlignedClip | None:
     if len(units) < len(transcript):
@@ -65,5 +69,5 @@ def _aligned(
     firsts = [index for index, first in enumerate(found.firsts) if first]
     nats = emissions.log_unit[states.symbols[path], units]
     return AlignedClip(
-        name, round(float(nats.mean()), 4), found.symbols, found.ends, firsts, support(found, units, emissions)
+        name, round(float(nats.mean()), 4), found.symbols, found.ends, firsts, segment_scores(found, units, emissions)
     )

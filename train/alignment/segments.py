@@ -40,7 +40,7 @@ def quiet_frames(log_mel: np.ndarray) -> np.ndarray:
     return np.asarray(level < floor + QUIET_SHARE * (loud - floor))
 
 
-def segments(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> PhoneSegments:
+def segment_peaks(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> PhoneSegments:
     """Peaks spread to segments that tile the clip.
 
     Frames between two peaks go to the phone that the posteriors without the blank favour, cut once where the sum is
@@ -61,12 +61,12 @@ def segments(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> Pho
             found.ends.append(end)
             found.firsts.append(first)
 
-    silence = quiet_stretch(quiet, 0, peaks[0].start)
+    silence = longest_pause(quiet, 0, peaks[0].start)
     if silence:
         close(SILENCE, silence[1], False)
     for peak, following in zip(peaks, [*peaks[1:], None], strict=True):
         gap_end = following.start if following else len(quiet)
-        silence = quiet_stretch(quiet, peak.end, gap_end) if following is None or following.first else None
+        silence = longest_pause(quiet, peak.end, gap_end) if following is None or following.first else None
         if silence:
             close(peak.symbol, silence[0], peak.first)
             close(SILENCE, silence[1] if following else len(quiet), False)
@@ -93,7 +93,7 @@ def best_cut(evidence: np.ndarray, before: Peak, after: Peak) -> int:
     return before.end + int(best[len(best) // 2])  # the middle where all cuts are alike
 
 
-def quiet_stretch(quiet: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
+def longest_pause(quiet: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
     """Return the longest quiet stretch within [start, end), None where it is too short to be a pause."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet[start:end].astype(np.int8), [0]])))
     if not len(edges):

@@ -42,10 +42,10 @@ def cuts_of_corpus(corpus: Path, layout: str, notes: Notes | None = None, thread
     sources = read_layout(corpus, layout, notes)
     with ThreadPoolExecutor(threads) as pool:
         while block := list(islice(sources, HEADERS_AT_ONCE)):
-            yield from pool.map(_listed, block)
+            yield from pool.map(_list_cut, block)
 
 
-def _listed(source: Source) -> Listed:
+def _list_cut(source: Source) -> Listed:
     try:
         return cut_of(source)
     except (soundfile.LibsndfileError, OSError, ValueError) as error:
@@ -124,7 +124,7 @@ def write_manifest(
         raise CorpusError(f"no usable recording in {corpus} for the splits {splits}{elsewhere}{first_reason}")
     repeated = columns.repeated(taken)
     if repeated.any():
-        num_with_text -= _leave_out(folder, repeated)
+        num_with_text -= _reject_repeated(folder, repeated)
     facts = {
         "corpus": corpus,
         "asked": {"splits": list(splits), "layout": notes.layout if notes else ""},
@@ -175,7 +175,7 @@ def _write_orders(
     return found
 
 
-def _leave_out(folder: Path, repeated: np.ndarray) -> int:
+def _reject_repeated(folder: Path, repeated: np.ndarray) -> int:
     """Move cuts whose id was there before from the list to the rejected ones; return how many of them had a text."""
     path, fresh = folder / CUTS, folder / (CUTS + ".partial")
     with_text = 0

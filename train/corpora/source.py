@@ -66,10 +66,10 @@ class Notes:
         if named:
             return split_name(named) or named
         self.without_split += 1
-        return "dev" if held_out(clip_id, HELD_OUT_CLIPS) else "train"
+        return "dev" if is_held_out(clip_id, HELD_OUT_CLIPS) else "train"
 
 
-def held_out(name: str, one_in: int) -> bool:
+def is_held_out(name: str, one_in: int) -> bool:
     """Return whether this name is among the held-out ones: one in so many, the same ones at every call."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) % one_in == 0
 

@@ -33,7 +33,7 @@ class CleanSettings(Config):
     max_seconds: float = 59.0  # longer recordings are cut at pauses; HuBERT units are made of clips under 60 s
 
 
-def keep_clean_settings(out: Path, settings: CleanSettings) -> None:
+def save_clean_settings(out: Path, settings: CleanSettings) -> None:
     """Write the settings into a prepared folder, or hold them against those that it was begun with."""
     path = out / SETTINGS
     if path.is_file() and CleanSettings.model_validate_json(path.read_text()) != settings:
@@ -84,7 +84,7 @@ def clean(
     return waveform.clamp(-1.0, 1.0)
 
 
-def pieces(waveform: Tensor, sample_rate_hz: int, max_seconds: float) -> list[Tensor]:
+def cut_at_pauses(waveform: Tensor, sample_rate_hz: int, max_seconds: float) -> list[Tensor]:
     """Cut a waveform into pieces of at most `max_seconds`, each at the quietest place of the last third allowed."""
     longest = int(max_seconds * sample_rate_hz)
     frame = int(QUIET_FRAME_SECONDS * sample_rate_hz)
@@ -104,7 +104,7 @@ def clean_clips(cut: Cut, settings: CleanSettings) -> tuple[list[CleanClip], lis
         waveform = torch.from_numpy(samples_of(cut))
     except UNREADABLE as error:
         return [], [_reason(error)]
-    parts = pieces(waveform, cut.sampling_rate, settings.max_seconds)
+    parts = cut_at_pauses(waveform, cut.sampling_rate, settings.max_seconds)
     clips, reasons = [], []
     for number, part in enumerate(parts):
         name, text = (cut.id, text_of(cut)) if len(parts) == 1 else (f"{cut.id}-{number:04d}", "")

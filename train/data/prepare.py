@@ -21,7 +21,7 @@ from undertone.train.corpora.added_splits import add_splits
 from undertone.train.corpora.layouts import is_cut_manifest
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
 from undertone.train.corpora.source import Notes
-from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
+from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, save_clean_settings
 from undertone.train.data.corpus_report import REJECTED, write_report
 from undertone.train.data.flat_corpus import read_index
 from undertone.train.data.flat_files import INDEX, JOURNAL, Clip, FlatWriter
@@ -84,7 +84,7 @@ def prepare(
         if (out / INDEX).is_file():
             (out / JOURNAL).unlink(missing_ok=True)  # nothing could be added, so it is finished as it was
         raise
-    keep_clean_settings(out, settings)
+    save_clean_settings(out, settings)
     (out / INDEX).unlink(missing_ok=True)
     with closing(FlatWriter.open(out, settings.mel.num_mels)) as files:
         _clean_all(manifest, files, workers, settings)
@@ -104,7 +104,7 @@ def _lacks_splits(corpus: Path, out: Path, splits: tuple[str, ...], layout: str,
     """Return whether a folder lacks some of the splits, once it is known to be of the same corpus and settings."""
     manifest = Manifest(out)
     manifest.check_asked(str(corpus), splits, layout)
-    keep_clean_settings(out, settings)
+    save_clean_settings(out, settings)
     return bool(manifest.missing_splits(splits))
 
 

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from undertone.engine.atomic_files import write_whole
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
+from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, save_clean_settings
 from undertone.train.data.corpus_report import REPORT, write_report
 from undertone.train.data.prepare import SHARD_HOURS, list_corpus
 from undertone.train.data.processes import WorkShare, share, wait_for
@@ -68,12 +68,12 @@ def prepare_shards(
     if (out / INDEX).is_file():
         manifest = Manifest(out)
         manifest.check_asked(str(corpus), splits, layout)
-        keep_clean_settings(out, settings)
+        save_clean_settings(out, settings)
         if not manifest.missing_splits(splits) and _covers(out / INDEX, manifest):
             return dict(json.loads((out / REPORT).read_text()))
     if ours.is_first:
         list_corpus(corpus, out, splits, layout, shard_hours)
-        keep_clean_settings(out, settings)
+        save_clean_settings(out, settings)
     manifest = _listed_manifest(out, splits)
     for split in manifest.shards:
         (out / split).mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ from undertone.train.loop.divergence import TrainingError
 log = logging.getLogger(__name__)
 
 
-def start_from(module: nn.Module, weights: Path) -> list[str]:
+def load_matching_weights(module: nn.Module, weights: Path) -> list[str]:
     """Take every weight of the same name and shape from a safetensors file.
 
     Returns:

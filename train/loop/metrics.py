@@ -14,7 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 from undertone.train.loop.budget import Clock
 from undertone.train.loop.divergence import TrainingError
 
-SUMMED = "frames"  # over processes; everything else is their mean
+SUMMED_METRIC = "frames"  # over processes; everything else is their mean
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Agreed:
+class StepReduction:
     """What all processes know after a step."""
 
     values: dict[str, float]
@@ -71,7 +71,9 @@ class Agreed:
     stop: int  # number of a signal that any of them got, 0 for none
 
 
-def over_processes(accelerator: Accelerator, values: dict[str, float], seconds: float = 0.0, stop: int = 0) -> Agreed:
+def reduce_metrics(
+    accelerator: Accelerator, values: dict[str, float], seconds: float = 0.0, stop: int = 0
+) -> StepReduction:
     """Return the mean of every value over all processes, the sum of the frames: one wait for all of them.
 
     Values are reduced by position, so their order is that of their names.
@@ -80,7 +82,7 @@ def over_processes(accelerator: Accelerator, values: dict[str, float], seconds: 
         TrainingError: processes that measured different things.
     """
     if accelerator.num_processes == 1:
-        return Agreed(values, seconds, stop)
+        return StepReduction(values, seconds, stop)
     keys = sorted(values)
     names = float(zlib.crc32(" ".join(keys).encode()) % 2**20)
     own = [names, seconds * accelerator.is_main_process, float(stop), *(values[key] for key in keys)]
@@ -88,6 +90,6 @@ def over_processes(accelerator: Accelerator, values: dict[str, float], seconds: 
     if (found[:, 0] != names).any():
         raise TrainingError(f"the processes of this run measure different things; this one {', '.join(keys)}")
     reduced = dict(zip(keys, found[:, 3:].mean(0).tolist(), strict=True))
-    if SUMMED in reduced:
-        reduced[SUMMED] *= accelerator.num_processes
-    return Agreed(reduced, float(found[:, 1].sum()), int(found[:, 2].max()))
+    if SUMMED_METRIC in reduced:
+        reduced[SUMMED_METRIC] *= accelerator.num_processes
+    return StepReduction(reduced, float(found[:, 1].sum()), int(found[:, 2].max()))

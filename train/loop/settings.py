@@ -11,7 +11,7 @@ Minutes = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Frames = Annotated[int, Field(ge=1, le=10**15)]
-Kept = Annotated[int, Field(ge=1, le=1000)]
+CheckpointCount = Annotated[int, Field(ge=1, le=1000)]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ShareBelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -43,7 +43,7 @@ class RunSettings(Config):
     minutes: Minutes | None = None  # in minutes of training, or
     frames: Frames | None = None  # in frames seen, over all processes
     checkpoint_minutes: Minutes = 3.0  # of training between two checkpoints; a run that is stopped writes one too
-    checkpoints_kept: Kept = 2
+    checkpoints_kept: CheckpointCount = 2
     evaluate_minutes: Minutes = 10.0  # of training between two measurements of the dev split
     log_steps: Count = 20
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from undertone.engine.pitch import pitch
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.flat_arrays import keep_rows, stored_rows
+from undertone.train.data.flat_arrays import rows_of_clip, update_rows
 from undertone.train.data.flat_corpus import PreparedCorpus, read_index
 from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import is_sharded
@@ -30,7 +30,7 @@ class PitchFile:
 
     def hz(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
         """Return F0 float32 [frames] in Hz, 0 where unvoiced and NaN where the clip was not measured."""
-        return torch.from_numpy(stored_rows(self._hz, self._path, clip, start, count).astype(np.float32))
+        return torch.from_numpy(rows_of_clip(self._hz, self._path, clip, start, count).astype(np.float32))
 
 
 def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, workers: int = 2) -> Path:
@@ -53,7 +53,7 @@ def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, wor
         found = map_in_workers(_PitchTask, (prepared,), measured, workers, chunk_size=4)
         yield from zip(measured, tqdm(found, total=len(measured), desc="pitch"), strict=True)
 
-    return keep_rows(prepared / FILE, clips, np.float16, np.nan, rows)
+    return update_rows(prepared / FILE, clips, np.float16, np.nan, rows)
 
 
 class _PitchTask:

@@ -80,7 +80,7 @@ class ModelRecipe(RunSettings):
         return self
 
     @property
-    def reads_pitch(self) -> bool:
+    def trains_pitch_readout(self) -> bool:
         """Return whether the latents are asked for the pitch."""
         return self.pitch_weight > 0 and self.part in ("all", "decoder")
 

@@ -16,7 +16,7 @@ from undertone.engine.config import VocoderConfig
 from undertone.engine.network import VAEGSLM
 from undertone.engine.vocoders import build_vocoder
 from undertone.train.data.clean import SETTINGS, CleanSettings
-from undertone.train.loop.kept_recipe import told_changes
+from undertone.train.loop.saved_recipe import describe_changes
 from undertone.train.loop.stage_export import CONFIG, WEIGHTS, trained_numbers
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.tokenizer.clip_features import units_only
@@ -25,7 +25,7 @@ from undertone.train.tokenizer.load import load_tokenizer
 PREPARED = "prepared.json"
 
 
-def keep_settings(prepared: Path, out: Path) -> None:
+def copy_clean_settings(prepared: Path, out: Path) -> None:
     """Remember beside a run what was done to the recordings, since a bundle does the same to its prompts."""
     if (prepared / SETTINGS).is_file():
         shutil.copyfile(prepared / SETTINGS, out / PREPARED)
@@ -39,7 +39,7 @@ def prompt_loudness(out: Path) -> float | None:
 
 
 @dataclass(frozen=True)
-class Stages:
+class StageFolders:
     """Folders of the finished stages of a bundle."""
 
     tokenizer: Path
@@ -49,7 +49,7 @@ class Stages:
 
 
 def write_bundle(
-    stages: Stages,
+    stages: StageFolders,
     out: Path,
     name: str,
     recipe: str,
@@ -85,11 +85,11 @@ def write_bundle(
         tokenizer=tokenizer.config,
         prompt_loudness_lufs=prompt_loudness(stages.model),
         provenance=Provenance(
-            recipe="; ".join(filter(None, [recipe, told_changes(stages.model)])),
+            recipe="; ".join(filter(None, [recipe, describe_changes(stages.model)])),
             data=data,
             steps={stage: int(numbers["steps"]) for stage, numbers in trained.items()},
             minutes={stage: numbers["minutes"] for stage, numbers in trained.items()},
-            machine=machine(),
+            machine=describe_machine(),
             created=datetime.now(UTC).date().isoformat(),
         ),
         measured={f"{stage}_training": dict(numbers) for stage, numbers in trained.items()},
@@ -97,7 +97,7 @@ def write_bundle(
     return save_bundle(out, config, model, vocoder, tokenizer, dtype=torch.float16, eight_bit=("tokenizer",))
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """Return what trained: the GPU's name, or the processor and the number of threads."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()

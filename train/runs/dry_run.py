@@ -26,7 +26,7 @@ from undertone.train.loop.budget import Budget
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage, build_network, forward_pass
 from undertone.train.model.windows import Windows
-from undertone.train.runs.bundle import machine
+from undertone.train.runs.bundle import describe_machine
 
 TIMED_STEPS = 2
 WINDOWS_ON_CPU = 1  # timed and scaled: a whole micro-batch of the published size takes a CPU minutes
@@ -106,7 +106,7 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> CostEstimate:
     windows = recipe.batch_size if recipe.frames_per_batch is None else recipe.frames_per_batch // recipe.window_frames
     windows = max(1, windows)
     timed_windows = windows if device.type != "cpu" else min(windows, WINDOWS_ON_CPU)
-    parameters, trained, one, two = counted(recipe, device)
+    parameters, trained, one, two = count_memory(recipe, device)
     memory = memory_bytes(recipe, sum(parameters.values()), trained, device)
     available = available_bytes(device)
     activations = {count: one + (two - one) * (count - 1) for count in (timed_windows, windows)}
@@ -118,22 +118,22 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> CostEstimate:
         with tempfile.TemporaryDirectory() as folder:
             tokens = write_made_up_corpus(recipe, Path(folder))
             stage = ModelStage(recipe.model_copy(update=change), Path(folder), tokens, accelerator)
-            seconds = timed(stage, device) * windows / timed_windows * recipe.gradient_accumulation
+            seconds = time_step(stage, device) * windows / timed_windows * recipe.gradient_accumulation
     frames = windows * recipe.window_frames * recipe.gradient_accumulation * accelerator.num_processes
     return CostEstimate(
         recipe=recipe,
-        device=machine() if device.type != "cpu" else f"CPU, {torch.get_num_threads()} thread(s)",
+        device=describe_machine() if device.type != "cpu" else f"CPU, {torch.get_num_threads()} thread(s)",
         num_processes=accelerator.num_processes,
         parameters=parameters,
         memory_bytes=memory | {"activations": activations[windows]},
         frames_per_step=frames,
         seconds_per_step=seconds,
-        steps=steps_of(recipe.budget, frames, seconds),
+        steps=count_steps(recipe.budget, frames, seconds),
         available_bytes=available,
     )
 
 
-def counted(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], int, int, int]:
+def count_memory(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], int, int, int]:
     """Count on tensors that have sizes and no contents, whatever the network's size.
 
     Returns:
@@ -143,7 +143,7 @@ def counted(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], 
     with FakeTensorMode(), device:
         network = build_network(recipe)
         trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-        one, two = (kept_for_backward(network, recipe, count, device) for count in (1, 2))
+        one, two = (count_saved_bytes(network, recipe, count, device) for count in (1, 2))
         return parameters_by_part(network), trained, one, two
 
 
@@ -192,7 +192,7 @@ def parameters_by_part(network: nn.Module) -> dict[str, int]:
     return {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
 
 
-def kept_for_backward(network: nn.Module, recipe: ModelRecipe, num_windows: int, device: torch.device) -> int:
+def count_saved_bytes(network: nn.Module, recipe: ModelRecipe, num_windows: int, device: torch.device) -> int:
     """Bytes of the tensors that autograd keeps in a forward pass, each storage once and without the weights."""
     own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
     kept: dict[int, Tensor] = {}  # held, so that no storage's number is given to another one
@@ -222,7 +222,7 @@ def empty_windows(recipe: ModelRecipe, count: int, device: torch.device) -> Wind
     )
 
 
-def timed(stage: ModelStage, device: torch.device) -> float:
+def time_step(stage: ModelStage, device: torch.device) -> float:
     """Return the seconds of one step, the mean of some after a first one that warms up."""
     stage.step(0, 0.5)
     started = time.perf_counter()
@@ -233,7 +233,7 @@ def timed(stage: ModelStage, device: torch.device) -> float:
     return (time.perf_counter() - started) / TIMED_STEPS
 
 
-def steps_of(budget: Budget, frames_per_step: int, seconds_per_step: float | None) -> int | None:
+def count_steps(budget: Budget, frames_per_step: int, seconds_per_step: float | None) -> int | None:
     """Optimiser steps that a budget is enough for; None for minutes without a speed."""
     if budget.steps is not None:
         return budget.steps

@@ -18,7 +18,7 @@ from undertone.engine.atomic_files import write_whole
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment, align_clip
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.alignment.refine import Spoken, refine
+from undertone.train.alignment.refine import Transcripts, refine
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_corpus import PreparedCorpus, clips_of, read_index
 from undertone.train.data.flat_files import Clip
@@ -85,8 +85,8 @@ def align_corpus(
             return path
         path.replace(partial)  # goes on with the splits that were added
     out.mkdir(parents=True, exist_ok=True)
-    done = _begun(partial, lexicon.inventory)
-    clips = [clip for clip in chosen_clips(index, max_clips) if clip.clip_id not in done]
+    done = _aligned_before(partial, lexicon.inventory)
+    clips = [clip for clip in choose_clips(index, max_clips) if clip.clip_id not in done]
     jobs = [(clip, symbols) for clip in clips if (symbols := lexicon.symbols(clip.transcript))]
     log.info("%d clips to align, %d are done", len(jobs), len(done))
     with partial.open("a", encoding="utf-8") as file:
@@ -101,7 +101,7 @@ def align_corpus(
     return path
 
 
-def chosen_clips(clips: list[Clip], max_clips: int | None) -> list[Clip]:
+def choose_clips(clips: list[Clip], max_clips: int | None) -> list[Clip]:
     """Clips with a transcript in a random order that is always the same, at most so many of each split.
 
     The choice in one split does not depend on the others, so that a split that is added leaves it alone.
@@ -121,7 +121,7 @@ def unaligned_splits(path: Path, clips: list[Clip], lexicon: Lexicon) -> set[str
     return {clip.split for clip in clips if clip.split in missing and lexicon.symbols(clip.transcript)}
 
 
-def _begun(partial: Path, phones: tuple[str, ...]) -> set[str]:
+def _aligned_before(partial: Path, phones: tuple[str, ...]) -> set[str]:
     """Clips of an interrupted run; the line that was being written when it ended is taken away."""
     if not partial.is_file():
         partial.write_text(json.dumps({"phones": phones}) + "\n", encoding="utf-8")
@@ -138,15 +138,15 @@ def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> P
     if out.is_file() and not unaligned_splits(out, clips, lexicon):
         return out
     ids = TokenFile(tokens)
-    spoken = {clip.clip_id: found for clip in clips if (found := lexicon.symbols(clip.transcript))}
-    units = units_of(clips, ids, spoken)
+    transcripts = {clip.clip_id: found for clip in clips if (found := lexicon.symbols(clip.transcript))}
+    units = read_tokens(clips, ids, transcripts)
     num_units = 1 + max(int(found.max()) for found in units.values())
-    return write_alignment(refine(CorpusAlignment.read(path), spoken, units, num_units), out)
+    return write_alignment(refine(CorpusAlignment.read(path), transcripts, units, num_units), out)
 
 
-def units_of(clips: Sequence[Clip], ids: TokenFile, spoken: Spoken) -> dict[str, np.ndarray]:
+def read_tokens(clips: Sequence[Clip], ids: TokenFile, transcripts: Transcripts) -> dict[str, np.ndarray]:
     """Units of the clips that have a transcript."""
-    return {clip.clip_id: ids.tokens(clip, 0, ids.count(clip)).numpy() for clip in clips if clip.clip_id in spoken}
+    return {clip.clip_id: ids.tokens(clip, 0, ids.count(clip)).numpy() for clip in clips if clip.clip_id in transcripts}
 
 
 def write_alignment(alignment: CorpusAlignment, path: Path) -> Path:
@@ -155,7 +155,7 @@ def write_alignment(alignment: CorpusAlignment, path: Path) -> Path:
     return write_whole(path, "\n".join(lines) + "\n")
 
 
-def align_all(
+def align_and_refine(
     tokenizer: Path,
     tokens: Path,
     prepared: Path,

@@ -55,7 +55,7 @@ class PhoneStage:
             )
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
-        self._prose, self._held_out = running_text(prose), running_text(held_out)
+        self._prose, self._held_out = join_sentences(prose), join_sentences(held_out)
         network = build_network(recipe, start)
         network.transformer.alibi.stretch(FRAMES_PER_PHONE)  # no weight: what is exported has its own distances
         optimizer = torch.optim.AdamW(
@@ -75,7 +75,7 @@ class PhoneStage:
         assert isinstance(model, _NextPhone)
         return model
 
-    def averaged(self) -> dict[str, nn.Module]:
+    def export_networks(self) -> dict[str, nn.Module]:
         """Return the whole network with the averaged transformer and heads; all else is as it was."""
         model = self.average.module if self.average else self._own
         assert isinstance(model, _NextPhone)
@@ -140,7 +140,7 @@ class _NextPhone(nn.Module):
         return F.nll_loss(of_phones.flatten(0, 1), phones.flatten())
 
 
-def running_text(prose: Prose) -> np.ndarray:
+def join_sentences(prose: Prose) -> np.ndarray:
     """Return all sentences one after the other with a pause behind each, uint8."""
     counts = np.diff(prose.offsets)
     text = np.full(len(prose.symbols) + len(counts), SILENCE, dtype=np.uint8)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from undertone.engine.config import ModelConfig
 from undertone.engine.network import VAEGSLM
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.flat_arrays import keep_rows
+from undertone.train.data.flat_arrays import update_rows
 from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.flat_files import Clip
 
@@ -79,4 +79,4 @@ def store_latents(weights: Path, config: ModelConfig, prepared: Path, out: Path)
             yield clip, both.numpy().astype(np.float16)
 
     path = latents_path(weights, out)
-    return keep_rows(path, corpus.clips, np.float16, 0.0, rows, row_shape=(2, config.latent_dim))
+    return update_rows(path, corpus.clips, np.float16, 0.0, rows, row_shape=(2, config.latent_dim))

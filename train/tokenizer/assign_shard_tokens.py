@@ -11,9 +11,9 @@ from undertone.train.data.shards import array_manifest, run_shards, shard_file, 
 from undertone.train.tokenizer.clip_features import (
     PackedTokenizer,
     Tokenizer,
+    assign_units,
     clip_features,
     pack_for_workers,
-    units,
     unpack,
 )
 
@@ -38,7 +38,7 @@ class _ShardTokenTask:
         partial_file = target.with_name(f".partial-{target.name}")
         with ArrayTarWriter(str(partial_file), shard_size=None) as writer:
             for clip in corpus.clips:
-                ids = units(features, corpus, clip).numpy().astype(np.uint16)
+                ids = assign_units(features, corpus, clip).numpy().astype(np.uint16)
                 writer.write(clip.clip_id, ids, array_manifest(ids))
         partial_file.rename(target)
 

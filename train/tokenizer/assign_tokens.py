@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from undertone.train.data.flat_arrays import keep_rows
+from undertone.train.data.flat_arrays import update_rows
 from undertone.train.data.flat_corpus import PreparedCorpus, read_index
 from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import is_sharded
@@ -16,10 +16,10 @@ from undertone.train.tokenizer.assign_shard_tokens import assign_shard_tokens
 from undertone.train.tokenizer.clip_features import (
     PackedTokenizer,
     Tokenizer,
+    assign_units,
     clip_features,
     pack_for_workers,
     tokenizer_fingerprint,
-    units,
     units_only,
     unpack,
 )
@@ -34,7 +34,7 @@ class _TokenTask:
 
     def __call__(self, clip: Clip) -> np.ndarray:
         """Return the ids uint16 [T] of a clip, at most one for each frame of its mel."""
-        return units(self._features, self._corpus, clip).numpy().astype(np.uint16)
+        return assign_units(self._features, self._corpus, clip).numpy().astype(np.uint16)
 
 
 def assign_tokens(tokenizer: Tokenizer, prepared: Path, workers: int = 2) -> Path:
@@ -54,4 +54,4 @@ def assign_tokens(tokenizer: Tokenizer, prepared: Path, workers: int = 2) -> Pat
         found = map_in_workers(_TokenTask, (packed, prepared), clips, processes, chunk_size=16)
         yield from zip(clips, tqdm(found, total=len(clips), desc="tokens", mininterval=5.0), strict=True)
 
-    return keep_rows(prepared / f"{name}.u16", read_index(prepared), np.uint16, MISSING, rows)
+    return update_rows(prepared / f"{name}.u16", read_index(prepared), np.uint16, MISSING, rows)

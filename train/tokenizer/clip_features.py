@@ -94,7 +94,7 @@ def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
     return PhoneFeatures(tokenizer) if isinstance(tokenizer, PhoneReader) else HubertFeatures(tokenizer)
 
 
-def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
+def assign_units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
     """Unit ids int64 [T] of a clip, at most one for each frame of its mel."""
     return features.units(features.features(corpus, clip))[: clip.num_frames].cpu()
 

@@ -6,7 +6,7 @@ B batch, N input frames of a mel, M mel bins, T frames at 50 Hz, P phones and th
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 import torch
@@ -132,8 +132,7 @@ class CTCStage(ABC, Generic[Recipe, Network]):
     @property
     def network(self) -> Network:
         """Return the tokenizer that is measured and exported, without any wrapper: the average where there is one."""
-        network: Network = self.average.module if self.average else self.accelerator.unwrap_model(self.tokenizer)
-        return network
+        return cast(Network, self.average.module if self.average else self.accelerator.unwrap_model(self.tokenizer))
 
     def tokenizer_on_cpu(self) -> Network:
         """Return a copy for fitting units and for export, in evaluation mode."""
@@ -142,7 +141,7 @@ class CTCStage(ABC, Generic[Recipe, Network]):
         copy.load_state_dict(network.state_dict())
         return copy.eval()
 
-    def averaged(self) -> dict[str, nn.Module]:
+    def export_networks(self) -> dict[str, nn.Module]:
         """Return the tokenizer to export."""
         return {"tokenizer": self.network}
 

@@ -55,7 +55,7 @@ def fit_units(
         CorpusError: nothing is transcribed, and phones are asked for.
     """
     num_units = tokenizer.config.num_units
-    frames = _frames(tokenizer, prepared, lexicon, num_frames, seed, max_hours)
+    frames = _collect_frames(tokenizer, prepared, lexicon, num_frames, seed, max_hours)
     if tokenizer.projection is None or tokenizer.transition_costs is None:
         features = frames.features
         kmeans = MiniBatchKMeans(
@@ -75,7 +75,7 @@ def fit_units(
     return statistics | {"mean_run_frames": frames.count / runs}
 
 
-def _frames(
+def _collect_frames(
     tokenizer: PhoneReader, prepared: Path, lexicon: Lexicon, num_frames: int, seed: int, max_hours: float
 ) -> _Frames:
     """Random clips until there are `num_frames`; parts of phones need those with a transcript."""

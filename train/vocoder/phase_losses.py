@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 
-def anti_wrapped(difference: Tensor) -> Tensor:
+def anti_wrap(difference: Tensor) -> Tensor:
     """Return how far apart two phases are, whatever the number of turns between them: in [0, pi]."""
     return (difference - 2 * math.pi * (difference / (2 * math.pi)).round()).abs()
 
@@ -42,13 +42,13 @@ class PhaseLoss(nn.Module):
         made, real = (self._spectrum(waveform, n_fft) for waveform in (generated, target))
         amplitude = real.abs().detach()
         # The angle's gradient is without limit at zero amplitude; a bin there counts nothing.
-        heard = amplitude > 1e-4 * amplitude.max().clamp_min(1e-9)
+        audible = amplitude > 1e-4 * amplitude.max().clamp_min(1e-9)
         offset = torch.where(made.abs() > 1e-7, made, torch.ones_like(made)).angle() - real.angle()
-        weight = amplitude * heard
+        weight = amplitude * audible
         losses = (
-            _mean(anti_wrapped(offset), weight),
-            _mean(anti_wrapped(offset.diff(dim=1)), torch.minimum(weight[:, 1:], weight[:, :-1])),
-            _mean(anti_wrapped(offset.diff(dim=2)), torch.minimum(weight[..., 1:], weight[..., :-1])),
+            _mean(anti_wrap(offset), weight),
+            _mean(anti_wrap(offset.diff(dim=1)), torch.minimum(weight[:, 1:], weight[:, :-1])),
+            _mean(anti_wrap(offset.diff(dim=2)), torch.minimum(weight[..., 1:], weight[..., :-1])),
         )
         return sum((share * loss for share, loss in zip(self.weights, losses, strict=True)), generated.new_zeros(()))
 

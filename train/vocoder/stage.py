@@ -11,7 +11,7 @@ from undertone.engine.vocoders import SourceFilter, build_vocoder
 from undertone.train.data.pool import open_corpus
 from undertone.train.loop.averaging import averaged_model
 from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
-from undertone.train.loop.initial_weights import start_from
+from undertone.train.loop.initial_weights import load_matching_weights
 from undertone.train.loop.metrics import Sample
 from undertone.train.vocoder.discriminators import Discriminators
 from undertone.train.vocoder.losses import (
@@ -31,7 +31,7 @@ HELD_OUT_HOURS = 0.5  # of a corpus in shards
 SAMPLE_SECONDS = 8
 
 
-def balanced_gradient(losses: dict[str, tuple[float, Tensor]], generated: Tensor) -> Tensor:
+def balance_gradients(losses: dict[str, tuple[float, Tensor]], generated: Tensor) -> Tensor:
     """Gradient at the waveform in which each (weight, loss) has its share, whatever its scale (arXiv 2210.13438)."""
     total = torch.zeros_like(generated)
     for weight, loss in losses.values():
@@ -51,7 +51,7 @@ class VocoderStage:
         torch.manual_seed(recipe.seed)
         generator = build_vocoder(recipe.generator)
         if recipe.start is not None:
-            start_from(generator, recipe.start)
+            load_matching_weights(generator, recipe.start)
         judges = recipe.discriminators
         discriminators = Discriminators(judges.periods, judges.period_width, judges.n_ffts, judges.resolution_width)
         self.generator, self.discriminators, self.generator_optimizer, self.discriminator_optimizer = (
@@ -91,7 +91,7 @@ class VocoderStage:
             batch = batches[number]
             generated = made[number] if made else self._generate(batch)
             losses = self._generator_losses(batch, generated, progress, adversarial_phase)
-            gradient = balanced_gradient(losses, generated) * self.accelerator.num_processes
+            gradient = balance_gradients(losses, generated) * self.accelerator.num_processes
             self.accelerator.backward(generated, gradient=gradient)
             pitch = self._pitch_loss(batch)
             if pitch is not None:
@@ -162,7 +162,7 @@ class VocoderStage:
         named = (("real", real), ("copy-synthesis", made))
         return [Sample(name, mel(audio)[0], audio[0], rate_hz) for name, audio in named]
 
-    def averaged(self) -> dict[str, nn.Module]:
+    def export_networks(self) -> dict[str, nn.Module]:
         """Return the averaged generator."""
         return {"vocoder": self.average.module}
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.train.text.test_align_corpus import spoken
 from undertone.train.alignment.ctc import CorpusAlignment
-from undertone.train.alignment.hmm import Emissions, States, best_path, segments_of, support
+from undertone.train.alignment.hmm import Emissions, States, best_path, segment_scores, segments_of
 from undertone.train.alignment.refine import refine
 from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, PhoneSegments
 
@@ -29,7 +29,7 @@ def test_units_find_the_true_segments_from_shifted_ones() -> None:
         assert one.symbols == expected.symbols
         assert one.ends == expected.ends
         assert one.firsts == expected.firsts
-        assert min(support(one, units, emissions)) > 0
+        assert min(segment_scores(one, units, emissions)) > 0
 
 
 def test_a_pause_is_never_shorter_than_its_minimum() -> None:

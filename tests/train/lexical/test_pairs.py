@@ -1,4 +1,4 @@
-"""Words, their twins, and pairs of both in held-out voices; measures of rendered units."""
+"""Pairs of words and nonwords in held-out voices."""
 
 import json
 from pathlib import Path
@@ -11,16 +11,16 @@ from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.data.flat_files import Clip
-from undertone.train.lexical.pairs import Pair, PairMaker, balanced, order_of, well_known
-from undertone.train.lexical.pseudowords import Nonword
+from undertone.train.lexical.pairs import LexicalPair, PairMaker, sort_by_balance, trained_speakers, unit_order
+from undertone.train.lexical.pseudowords import NonwordPair
 
 CAT, TACK, ACT = ("K", "AE", "T", "S"), ("T", "AE", "K", "S"), ("S", "AE", "K", "T")
 
 
-def test_twins_are_chosen_so_that_sounds_alone_say_nothing() -> None:
-    likelier, unlikelier = Nonword("W", CAT, TACK, 0.5), Nonword("W", CAT, ACT, -0.7)
-    assert balanced([likelier, unlikelier], 3)[0] is unlikelier
-    assert balanced([unlikelier, likelier], -3)[0] is likelier
+def test_nonwords_are_chosen_so_that_bigrams_alone_say_nothing() -> None:
+    likelier, unlikelier = NonwordPair("W", CAT, TACK, 0.5), NonwordPair("W", CAT, ACT, -0.7)
+    assert sort_by_balance([likelier, unlikelier], 3)[0] is unlikelier
+    assert sort_by_balance([unlikelier, likelier], -3)[0] is likelier
 
 
 @pytest.fixture(scope="module")
@@ -53,46 +53,46 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> PairMaker:
 
 
 CHOICES = [
-    [Nonword("TAKI", ("T", "AA", "K", "IY"), ("K", "AA", "T", "IY"), 0.2)],
-    [Nonword("KAPI", ("K", "AA", "P", "IY"), ("P", "AA", "K", "IY"), -0.2)],
+    [NonwordPair("TAKI", ("T", "AA", "K", "IY"), ("K", "AA", "T", "IY"), 0.2)],
+    [NonwordPair("KAPI", ("K", "AA", "P", "IY"), ("P", "AA", "K", "IY"), -0.2)],
 ]
 
 
 @pytest.fixture(scope="module")
-def made(maker: PairMaker) -> list[Pair]:
+def made(maker: PairMaker) -> list[LexicalPair]:
     return list(maker.pairs(CHOICES, 10, np.random.default_rng(0)))
 
 
-def test_both_sides_of_a_pair_are_made_alike(maker: PairMaker, made: list[Pair]) -> None:
+def test_both_sides_of_a_pair_are_made_alike(maker: PairMaker, made: list[LexicalPair]) -> None:
     assert {pair.word for pair in made} == {"TAKI", "KAPI"}
     assert {pair.kind for pair in made} == {"alone", "carried"}
-    runs = maker.inventory.runs
+    units = maker.inventory.units
     offsets = {clip.clip_id: clip.frame_offset for clip in maker.clips}
-    place = {(int(start), int(end)): run for run, (start, end) in enumerate(zip(runs.start, runs.end, strict=True))}
+    place = {(int(start), int(end)): unit for unit, (start, end) in enumerate(zip(units.start, units.end, strict=True))}
     for pair in made:
-        assert sorted(pair.word_runs) == sorted(pair.twin_runs)
-        for stretches, phones in ((pair.word_runs, pair.phones), (pair.twin_runs, pair.twin_phones)):
-            chosen = [place[offsets[clip] + start, offsets[clip] + end] for clip, start, end in stretches]
-            assert [maker.inventory.phones[runs.symbol[run] - 1] for run in chosen] == list(phones)
-            assert {maker.inventory.speakers[runs.speaker[run]] for run in chosen} == {pair.speaker}
-            assert all(np.diff(chosen) != 1)  # nothing is a stretch of one recording
-            assert pair.word not in maker.word_of_run[chosen]
+        assert sorted(pair.word_units) == sorted(pair.nonword_units)
+        for spans, phones in ((pair.word_units, pair.phones), (pair.nonword_units, pair.nonword_phones)):
+            chosen = [place[offsets[clip] + start, offsets[clip] + end] for clip, start, end in spans]
+            assert [maker.inventory.phones[units.symbol[unit] - 1] for unit in chosen] == list(phones)
+            assert {maker.inventory.speakers[units.speaker[unit]] for unit in chosen} == {pair.speaker}
+            assert all(np.diff(chosen) != 1)  # no two units are contiguous in a recording
+            assert pair.word not in maker.word_of_unit[chosen]
 
 
-def test_a_twin_moves_only_the_phones_that_differ() -> None:
-    twin = Nonword("TEST", ("K", "AA", "T", "AA", "K"), ("T", "AA", "K", "AA", "K"), 0.0)
-    assert order_of(twin).tolist() == [2, 1, 0, 3, 4]
+def test_a_nonword_moves_only_the_phones_that_differ() -> None:
+    pair = NonwordPair("TEST", ("K", "AA", "T", "AA", "K"), ("T", "AA", "K", "AA", "K"), 0.0)
+    assert unit_order(pair).tolist() == [2, 1, 0, 3, 4]
 
 
-def test_a_carrier_is_what_the_speaker_says_before_the_word(maker: PairMaker, made: list[Pair]) -> None:
-    runs = maker.inventory.runs
+def test_a_carrier_is_what_the_speaker_says_before_the_word(maker: PairMaker, made: list[LexicalPair]) -> None:
+    units = maker.inventory.units
     clips = {clip.clip_id: clip for clip in maker.clips}
     for pair in (pair for pair in made if pair.kind == "carried"):
         ((clip_id, start, end),) = pair.before
         assert clips[clip_id].speaker == pair.speaker
         assert 50 <= end - start <= 150
-        following = int(np.flatnonzero(runs.start == clips[clip_id].frame_offset + end)[0])
-        assert maker.word_of_run[following] == pair.word
+        following = int(np.flatnonzero(units.start == clips[clip_id].frame_offset + end)[0])
+        assert maker.word_of_unit[following] == pair.word
 
 
 def test_speakers_who_are_trained_on_are_not_held_out(maker: PairMaker) -> None:
@@ -102,14 +102,12 @@ def test_speakers_who_are_trained_on_are_not_held_out(maker: PairMaker) -> None:
         Clip("b", "heard", "train", "", 0, 0, 0, 1499),
         Clip("c", "heard", "dev", "", 0, 0, 0, 9000),
     ]
-    assert well_known(clips) == {"known"}
+    assert trained_speakers(clips) == {"known"}
 
 
-def test_the_file_of_pairs_is_what_the_study_reads(made: list[Pair], tmp_path: Path) -> None:
-    from dataclasses import asdict
-
+def test_the_file_of_pairs_is_what_the_study_reads(made: list[LexicalPair], tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
-    path.write_text("".join(json.dumps(asdict(pair)) + "\n" for pair in made))
+    path.write_text("".join(json.dumps(pair.record()) + "\n" for pair in made))
     read = read_pairs(path)
     assert [pair.word for pair in read] == [pair.word for pair in made]
-    assert read[0].word_runs[0][0] in {f"c{number}" for number in range(30)}
+    assert {"twin_phones", "word_runs", "twin_runs", "matched"} <= json.loads(path.read_text().splitlines()[0]).keys()

@@ -2,7 +2,7 @@
 
 import torch
 
-from undertone.train.loop.metrics import over_processes
+from undertone.train.loop.metrics import reduce_metrics
 
 
 class FourProcesses:
@@ -20,7 +20,7 @@ class FourProcesses:
 
 def test_values_are_sent_in_the_order_of_their_names_with_the_clock_and_a_signal_at_once() -> None:
     forwards, backwards = FourProcesses(), FourProcesses()
-    agreed = over_processes(forwards, {"loss": 2.0, "frames": 10.0}, 7.5, 0)  # type: ignore[arg-type]
-    over_processes(backwards, {"frames": 10.0, "loss": 2.0}, 7.5, 0)  # type: ignore[arg-type]
+    agreed = reduce_metrics(forwards, {"loss": 2.0, "frames": 10.0}, 7.5, 0)  # type: ignore[arg-type]
+    reduce_metrics(backwards, {"frames": 10.0, "loss": 2.0}, 7.5, 0)  # type: ignore[arg-type]
     assert torch.equal(forwards.sent, backwards.sent)
     assert (agreed.values, agreed.seconds, agreed.stop) == ({"frames": 40.0, "loss": 2.0}, 7.5, 15)

@@ -40,7 +40,7 @@ class Line:
     def samples(self, step: int) -> list[Sample]:
         return [Sample("voice", torch.randn(20, 8), 0.1 * torch.randn(1600), 16_000)]
 
-    def averaged(self) -> dict[str, nn.Module]:
+    def export_networks(self) -> dict[str, nn.Module]:
         return {"line": self.network}
 
 

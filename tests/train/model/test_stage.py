@@ -131,9 +131,9 @@ def test_guidance_asks_for_the_training_that_it_needs() -> None:
 def test_training_a_part_leaves_the_rest_as_it_was(part: Part, prepared: Path, tokens: Path, tmp_path: Path) -> None:
     recipe = MODEL.model_copy(update={"part": part, "average_decay": None})
     stage = ModelStage(recipe, prepared, tokens, Accelerator(cpu=True))
-    before = {key: value.clone() for key, value in stage.averaged()["model"].state_dict().items()}
+    before = {key: value.clone() for key, value in stage.export_networks()["model"].state_dict().items()}
     stage.step(0, 0.5)
-    after = stage.averaged()["model"].state_dict()
+    after = stage.export_networks()["model"].state_dict()
     modules = {key.split(".")[0] for key in before}
     moved = {key.split(".")[0] for key, value in before.items() if not torch.equal(after[key], value)}
     assert moved == {"decoder": modules - set(LANGUAGE), "language": set(LANGUAGE), "sound": set(SOUND)}[part]
@@ -142,11 +142,11 @@ def test_training_a_part_leaves_the_rest_as_it_was(part: Part, prepared: Path, t
 def test_a_run_begins_with_the_weights_of_another(prepared: Path, tokens: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    first = ModelStage(MODEL, prepared, tokens, Accelerator(cpu=True)).averaged()["model"].state_dict()
+    first = ModelStage(MODEL, prepared, tokens, Accelerator(cpu=True)).export_networks()["model"].state_dict()
     moved = {key: value + 0.01 for key, value in first.items()}
     save_file(moved, str(tmp_path / "export.safetensors"))
     started = ModelStage(MODEL, prepared, tokens, Accelerator(cpu=True), tmp_path / "export.safetensors")
-    assert all(torch.equal(value, moved[key]) for key, value in started.averaged()["model"].state_dict().items())
+    assert all(torch.equal(value, moved[key]) for key, value in started.export_networks()["model"].state_dict().items())
 
 
 def test_ten_steps_and_ten_resumed_are_twenty_with_pitch(prepared: Path, tokens: Path, tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_without_tokens_no_token_reaches_the_network(prepared: Path, tokens: Pat
 def test_with_tokens_only_the_latents_change_nothing(prepared: Path, tokens: Path, lexicon: Lexicon) -> None:
     stage = stage_of("librispeech-tokens-only", prepared, tokens, lexicon)
     stage.step(0, 0.6)
-    network = stage.averaged()["model"]
+    network = stage.export_networks()["model"]
     ids = torch.arange(6)[None]
     assert torch.equal(network.fuse(ids, torch.randn(1, 6, 4)), network.fuse(ids, torch.zeros(1, 6, 4)))  # type: ignore[operator]
 

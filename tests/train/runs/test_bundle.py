@@ -13,7 +13,7 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.loop.budget import Clock
 from undertone.train.loop.stage_export import export_stage
 from undertone.train.model.stage import ModelStage
-from undertone.train.runs.bundle import Stages, write_bundle
+from undertone.train.runs.bundle import StageFolders, write_bundle
 
 
 def test_a_bundle_of_finished_stages_loads_in_the_engine(
@@ -26,16 +26,16 @@ def test_a_bundle_of_finished_stages_loads_in_the_engine(
 
     for name in ("model", "vocoder"):
         (tmp_path / name).mkdir()
-    export_stage(stage.averaged()["model"], MODEL, Clock(3, 60.0), tmp_path / "model", {"loss": 1.0})
+    export_stage(stage.export_networks()["model"], MODEL, Clock(3, 60.0), tmp_path / "model", {"loss": 1.0})
     export_stage(build_vocoder(vocoder), vocoder, Clock(4, 60.0), tmp_path / "vocoder", {})
-    stages = Stages(tokenizer_run, tmp_path / "vocoder", tmp_path / "model")
+    stages = StageFolders(tokenizer_run, tmp_path / "vocoder", tmp_path / "model")
     out = write_bundle(stages, tmp_path / "bundle", "tiny", "tiny", ("buzz",), "cc0-1.0")
     bundle = load_bundle(out)
     assert bundle.config.provenance.steps == {"tokenizer": 6, "vocoder": 4, "model": 3}
-    expected = stage.averaged()["model"].state_dict()["token_embedding.weight"].half().float()
+    expected = stage.export_networks()["model"].state_dict()["token_embedding.weight"].half().float()
     assert torch.equal(bundle.model.state_dict()["token_embedding.weight"], expected)
 
 
 def test_an_unfinished_stage_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no finished stage"):
-        write_bundle(Stages(tmp_path, tmp_path, tmp_path), tmp_path / "out", "x", "x", (), "x")
+        write_bundle(StageFolders(tmp_path, tmp_path, tmp_path), tmp_path / "out", "x", "x", (), "x")

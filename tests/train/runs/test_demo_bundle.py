@@ -13,10 +13,10 @@ from undertone.engine.config import PhonePartsConfig, VocosConfig
 from undertone.engine.errors import SettingsError
 from undertone.engine.tokenizers import PARTS_OF_PHONE
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.loop.kept_recipe import keep_recipe
+from undertone.train.loop.saved_recipe import save_recipe
 from undertone.train.loop.stage_export import WEIGHTS
 from undertone.train.model.recipe import LANGUAGE, SOUND
-from undertone.train.runs.demo_bundle import DemoRecipes, licence_of, train_demo
+from undertone.train.runs.demo_bundle import DemoRecipes, find_licence, train_demo
 from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe
 
 VOCODER = VocoderRecipe(
@@ -97,7 +97,7 @@ def test_what_would_stop_the_chain_after_hours_stops_it_at_once(
     with pytest.raises(SettingsError, match="num_tokens 13, the tokenizer 'phonetic' makes 12 units"):
         train_demo(corpus, lexicon_folder, tmp_path / "bundle", tmp_path / "work", unfit, cpu=True)
     begun = tmp_path / "begun"
-    keep_recipe(begun / "half-decoder", MODELS[0])
+    save_recipe(begun / "half-decoder", MODELS[0])
     (begun / "half-decoder" / "trained.json").write_text('{"steps": 2}')
     other = DemoRecipes(TOKENIZER, VOCODER, (MODELS[0].model_copy(update={"beta": 0.3}),))
     with pytest.raises(SettingsError, match=r"half-decoder was begun with other settings: beta was 0\.04 and is 0\.3"):
@@ -130,4 +130,4 @@ def test_a_budget_is_shared_out_in_the_recipes_proportions() -> None:
     ],
 )
 def test_nobodys_recordings_get_a_licence_that_their_owner_did_not_give(data: tuple[str, ...], licence: str) -> None:
-    assert licence_of(data) == licence
+    assert find_licence(data) == licence

@@ -13,7 +13,7 @@ from undertone.train.loop.budget import Budget
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import build_network
 from undertone.train.recipes import load_recipe_of
-from undertone.train.runs.dry_run import dry_run, parameters_by_part, steps_of
+from undertone.train.runs.dry_run import count_steps, dry_run, parameters_by_part
 
 SIZES = [
     "steps=2",
@@ -98,6 +98,6 @@ def test_a_dry_run_does_not_wait_for_a_compiler(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_budget_becomes_a_number_of_steps() -> None:
-    assert steps_of(Budget(steps=7), 100, 1.0) == 7
-    assert steps_of(Budget(frames=1000), 300, 1.0) == 4
-    assert steps_of(Budget(minutes=2), 300, 0.5) == 240
+    assert count_steps(Budget(steps=7), 100, 1.0) == 7
+    assert count_steps(Budget(frames=1000), 300, 1.0) == 4
+    assert count_steps(Budget(minutes=2), 300, 0.5) == 240

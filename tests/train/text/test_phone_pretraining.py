@@ -11,7 +11,7 @@ from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights
 from undertone.engine.network import VAEGSLM
 from undertone.engine.network.alibi import AlibiBias
 from undertone.train.corpora.source import CorpusError
-from undertone.train.text.phone_pretraining import PhoneStage, running_text
+from undertone.train.text.phone_pretraining import PhoneStage, join_sentences
 from undertone.train.text.prose import Prose
 
 NUM_PHONES = 5
@@ -46,8 +46,8 @@ def stage(start: Path, accelerator: Accelerator | None = None, num_phones: int =
 
 
 def test_running_text_has_a_pause_behind_each_sentence() -> None:
-    assert running_text(prose(2)).tolist() == [*SENTENCE, 0, *SENTENCE, 0]
-    assert not len(running_text(NO_PROSE))
+    assert join_sentences(prose(2)).tolist() == [*SENTENCE, 0, *SENTENCE, 0]
+    assert not len(join_sentences(NO_PROSE))
 
 
 def test_it_learns_which_phone_follows(start: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from tests.train.conftest import WORDS
 from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
-from undertone.app.cli.text import app
+from undertone.app.cli.text import text
 from undertone.engine.network import VAEGSLM, Gaussian, Losses, losses
 from undertone.engine.noise import BatchNoise
 from undertone.train.alignment.ctc import CorpusAlignment
@@ -23,10 +23,10 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_corpus import PreparedCorpus, read_index
 from undertone.train.data.prepare import prepare
 from undertone.train.model.recipe import LANGUAGE
-from undertone.train.text.align_corpus import align_all, align_corpus, refine_file
+from undertone.train.text.align_corpus import align_and_refine, align_corpus, refine_file
 from undertone.train.text.mixed_windows import LatentWindows, StoredFrames
 from undertone.train.text.posterior_file import LatentFile, store_latents
-from undertone.train.text.stage import TextFolders, TextSettings, TextStage, mixed_windows, weighted
+from undertone.train.text.stage import TextFolders, TextSettings, TextStage, add_losses, mixed_windows
 from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.load import load_tokenizer
 from undertone.train.tokenizer.phone_parts import num_parts_of
@@ -124,13 +124,13 @@ def test_spoken_tokens_are_predicted_of_speech_and_prose_and_read_without_mistak
     source = mixed_windows(recipe, SETTINGS, folders)
     windows = source.windows(0, 0)
     assert windows.targets is not None
-    assert source.frames.spoken is not None
+    assert source.frames.aligned is not None
     assert torch.equal(windows.tokens[windows.is_text], windows.targets[windows.is_text])
     speech = ~windows.is_text
-    assert not torch.equal(windows.tokens[speech], windows.targets[speech])  # some are heard, to begin with
+    assert not torch.equal(windows.tokens[speech], windows.targets[speech])  # some begin with recognised tokens
     assert windows.targets.max() < sizes.num_tokens
-    heard = mixed_windows(recipe.model_copy(update={"spoken_tokens": False}), SETTINGS, folders).windows(0, 0)
-    assert torch.equal(heard.tokens, heard.targets)
+    recognised = mixed_windows(recipe.model_copy(update={"spoken_tokens": False}), SETTINGS, folders).windows(0, 0)
+    assert torch.equal(recognised.tokens, recognised.targets)
 
 
 def test_the_control_speaks_the_transcripts_of_the_speech_alone(folders: TextFolders, lexicon: Lexicon) -> None:
@@ -170,10 +170,10 @@ def test_a_given_posterior_gives_the_losses_of_the_mel(start: Path, prepared: Pa
 
 def test_text_trains_the_language_half_alone_and_is_logged_apart(folders: TextFolders, start: Path) -> None:
     stage = TextStage(RECIPE, SETTINGS, folders, Accelerator(cpu=True), start)
-    before = {key: value.clone() for key, value in stage.averaged()["model"].state_dict().items()}
+    before = {key: value.clone() for key, value in stage.export_networks()["model"].state_dict().items()}
     metrics = stage.step(0, 0.5)
     assert {"text_cross_entropy", "speech_cross_entropy", "text_kl", "speech_kl"} <= metrics.keys()
-    after = stage.averaged()["model"].state_dict()
+    after = stage.export_networks()["model"].state_dict()
     for key, value in before.items():
         if key.split(".")[0] not in LANGUAGE:
             assert torch.equal(after[key], value), key
@@ -189,7 +189,7 @@ def test_latents_of_rendered_frames_count_by_their_weight(folders: TextFolders, 
     without, _ = stage._losses(stage.network, windows)
     assert without.kl == 0
     assert without.cross_entropy > 0
-    both = weighted(without, without, 0.5)
+    both = add_losses(without, without, 0.5)
     assert both.cross_entropy == 2 * without.cross_entropy
 
 
@@ -214,11 +214,11 @@ def test_the_command_line_measures_and_trains(folders: TextFolders, start: Path,
         f"--{name}={getattr(folders, name)}"
         for name in ("prepared", "tokens", "segments", "latents", "text", "lexicon")
     ]
-    measured = CliRunner().invoke(app, ["measure", *shared, f"--recipe={recipe}", "--frames=400"])
+    measured = CliRunner().invoke(text, ["measure", *shared, f"--recipe={recipe}", "--frames=400"])
     assert measured.exit_code == 0, measured.output
     assert "rendered_under_speech: " in measured.output
     trained = CliRunner().invoke(
-        app,
+        text,
         [
             "train",
             *shared,
@@ -241,13 +241,13 @@ def test_alignments_and_posteriors_grow_with_the_splits_and_are_refused_until_th
     tokenizer = load_tokenizer(tokenizer_run)
     prepare(corpus, out, ("train",), workers=1)
     tokens = assign_tokens(tokenizer, out, workers=1)
-    align_all(tokenizer_run, tokens, out, folders.lexicon, work, 1)
+    align_and_refine(tokenizer_run, tokens, out, folders.lexicon, work, 1)
     latents = store_latents(start, MODEL.model, out, work)
     prepare(corpus, out, ("train", "dev"), workers=1)
     assign_tokens(tokenizer, out, workers=1)
     with pytest.raises(CorpusError, match="clips were added to the prepared folder since"):
         StoredFrames.read(tokens, latents, dim)
-    segments = align_all(tokenizer_run, tokens, out, folders.lexicon, work, 1)
+    segments = align_and_refine(tokenizer_run, tokens, out, folders.lexicon, work, 1)
     store_latents(start, MODEL.model, out, work)
     stored, whole = StoredFrames.read(tokens, latents, dim).latents, LatentFile.read(folders.latents, dim)
     at_once = {clip.clip_id: clip for clip in read_index(prepared)}

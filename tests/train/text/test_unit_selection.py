@@ -1,4 +1,4 @@
-"""The inventory of runs, and sentences spoken with it."""
+"""The inventory of units, and sentences spoken with it."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_files import Clip
-from undertone.train.text.concatenation import UnitSelector
 from undertone.train.text.join_costs import JoinCosts
-from undertone.train.text.phone_runs import BOTH, HALF, MAX_PHONE_FRAMES, NONE, UnitIndex, UnitInventory
+from undertone.train.text.unit_inventory import BOTH, HALF, MAX_PHONE_FRAMES, NONE, UnitIndex, UnitInventory
+from undertone.train.text.unit_selection import UnitSelector
 
 PHONES = ("A", "B", "C", "D")
 A, B, C, D, UNKNOWN, LONG = 1, 2, 3, 4, 5, 6
@@ -55,19 +55,19 @@ def test_context_backs_off_from_both_neighbours_to_one_to_none() -> None:
     assert len(index.find(LONG, SILENCE, SILENCE)[0]) == 0
 
 
-def test_runs_of_one_voice_are_of_that_speaker(spoken: UnitInventory) -> None:
+def test_units_of_one_voice_are_of_that_speaker(spoken: UnitInventory) -> None:
     index = UnitIndex(spoken, per_speaker=True)
     for speaker in range(3):
         for symbol in (A, B, C, D, SILENCE, LONG):
             found, _ = index.find(symbol, A, B, speaker)
             assert len(found)
-            assert (spoken.runs.speaker[found] == speaker).all()
+            assert (spoken.units.speaker[found] == speaker).all()
 
 
 def test_an_unknown_word_its_neighbours_and_what_is_too_long_are_never_used() -> None:
     clip = [(A, 3), (B, 3), (UNKNOWN, 12), (C, 3), (D, MAX_PHONE_FRAMES + 1), (A, 3), (SILENCE, 200)]
     inventory = UnitInventory.build(*corpus_of(("s", clip), ("s", [(B, 3)])))
-    assert inventory.runs.usable.tolist() == [True, False, False, False, False, True, False, True]
+    assert inventory.units.usable.tolist() == [True, False, False, False, False, True, False, True]
 
 
 def test_the_inventory_has_no_run_of_another_split_or_of_a_speaker_left_out() -> None:
@@ -85,25 +85,25 @@ def test_a_rendering_speaks_what_was_asked(spoken: UnitInventory, one_voice: boo
     asked = np.array([SILENCE, *random.integers(1, 5, 40), LONG, *random.integers(1, 5, 40), SILENCE])
     speaker = renderer.draw_speaker(random)
     rendering = renderer.render(asked, speaker, random)
-    table = spoken.runs
-    assert table.symbol[rendering.runs].tolist() == asked.tolist()
-    assert table.usable[rendering.runs].all()
+    table = spoken.units
+    assert table.symbol[rendering.units].tolist() == asked.tolist()
+    assert table.usable[rendering.units].all()
     if one_voice:
-        assert set(table.speaker[rendering.runs]) == {speaker}
-    frames = renderer.inventory.runs.frames(rendering.runs)
-    expected = [np.arange(table.start[run], table.end[run]) for run in rendering.runs]
+        assert set(table.speaker[rendering.units]) == {speaker}
+    frames = renderer.inventory.units.frames(rendering.units)
+    expected = [np.arange(table.start[unit], table.end[unit]) for unit in rendering.units]
     assert frames.tolist() == np.concatenate(expected).tolist()
     assert rendering.joins[0]
-    assert (~rendering.joins[1:] == (np.diff(rendering.runs) == 1)).all()
+    assert (~rendering.joins[1:] == (np.diff(rendering.units) == 1)).all()
 
 
-def test_a_stretch_goes_on_as_its_recording_does_and_one_run_at_a_time_never(spoken: UnitInventory) -> None:
+def test_contiguous_units_go_on_as_its_recording_does_and_one_run_at_a_time_never(spoken: UnitInventory) -> None:
     asked = np.random.default_rng(2).integers(1, 5, 300)
-    stretched = UnitSelector(spoken, False).render(asked, None, np.random.default_rng(3))
-    joined = UnitSelector(spoken, False, max_stretch=1).render(asked, None, np.random.default_rng(3))
-    assert stretched.joins.mean() < 0.5
+    contiguous = UnitSelector(spoken, False).render(asked, None, np.random.default_rng(3))
+    joined = UnitSelector(spoken, False, max_contiguous=1).render(asked, None, np.random.default_rng(3))
+    assert contiguous.joins.mean() < 0.5
     assert joined.joins.all()
-    assert (stretched.levels == BOTH).mean() > (stretched.levels == NONE).mean()
+    assert (contiguous.matches == BOTH).mean() > (contiguous.matches == NONE).mean()
 
 
 def test_the_shorter_leap_and_the_likelier_units_are_joined() -> None:
@@ -114,10 +114,10 @@ def test_the_shorter_leap_and_the_likelier_units_are_joined() -> None:
     features[[2, 3, 10, 11]] = 1.0
     features[[6, 7]] = -3.0
     assert JoinCosts(inventory, features).cost(2, np.array([6, 10])).argmin() == 1
-    renderer = UnitSelector(inventory, False, JoinCosts(inventory, features), max_stretch=1)
+    renderer = UnitSelector(inventory, False, JoinCosts(inventory, features), max_contiguous=1)
     for seed in range(5):
         rendering = renderer.render(np.array([A, B]), None, np.random.default_rng(seed), edges=(SILENCE, D))
-        assert rendering.runs.tolist() == [0, 5]  # not the one that is far from both
+        assert rendering.units.tolist() == [0, 5]  # not the one that is far from both
     units = np.array([0, 0, 1, 1, 2, 2, 1, 1, 2, 2, 3, 3], dtype=np.uint16)
     seldom = JoinCosts(inventory, np.zeros((12, 1)), units, 4).cost(6, np.array([6, 0]))
     assert seldom[0] < seldom[1]  # unit 1 follows unit 2, unit 0 never does
@@ -126,4 +126,4 @@ def test_the_shorter_leap_and_the_likelier_units_are_joined() -> None:
 def test_a_sound_that_a_voice_never_made_is_left_out() -> None:
     inventory = UnitInventory.build(*corpus_of(("s", [(A, 2), (B, 2)])))
     rendering = UnitSelector(inventory).render(np.array([A, D, B]), 0, np.random.default_rng(0))
-    assert inventory.runs.symbol[rendering.runs].tolist() == [A, B]
+    assert inventory.units.symbol[rendering.units].tolist() == [A, B]

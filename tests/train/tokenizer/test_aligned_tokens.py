@@ -16,10 +16,10 @@ from undertone.train.data.flat_corpus import read_index
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.model.stage import ModelStage
 from undertone.train.model.windows import WindowSampler
-from undertone.train.runs.stages import run_model, run_spoken
-from undertone.train.text.align_corpus import align_all
+from undertone.train.runs.stages import run_aligned_tokens, run_model
+from undertone.train.text.align_corpus import align_and_refine
+from undertone.train.tokenizer.aligned_tokens import assign_aligned_tokens
 from undertone.train.tokenizer.phone_parts import num_parts_of
-from undertone.train.tokenizer.spoken_tokens import assign_spoken
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def num_units(lexicon: Lexicon) -> int:
 
 
 @pytest.fixture(scope="module")
-def spoken(
+def aligned(
     tokenizer_run: Path,
     tokens: Path,
     prepared: Path,
@@ -36,13 +36,15 @@ def spoken(
     num_units: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    return run_spoken(tokenizer_run, tokens, prepared, lexicon_folder, tmp_path_factory.mktemp("work"), num_units)
+    return run_aligned_tokens(
+        tokenizer_run, tokens, prepared, lexicon_folder, tmp_path_factory.mktemp("work"), num_units
+    )
 
 
 def test_a_clips_spoken_units_are_its_phones_in_order(
-    spoken: Path, tokens: Path, prepared: Path, lexicon: Lexicon
+    aligned: Path, tokens: Path, prepared: Path, lexicon: Lexicon
 ) -> None:
-    ids, heard = TokenFile(spoken), TokenFile(tokens)
+    ids, heard = TokenFile(aligned), TokenFile(tokens)
     for clip in read_index(prepared):
         assert ids.count(clip) == heard.count(clip)
         phones = torch.unique_consecutive(ids.tokens(clip, 0, ids.count(clip)) // 3)
@@ -53,28 +55,28 @@ def test_a_clips_spoken_units_are_its_phones_in_order(
 def test_clips_that_are_not_aligned_keep_what_was_heard(
     tokenizer_run: Path, tokens: Path, prepared: Path, lexicon_folder: Path, num_units: int, tmp_path: Path
 ) -> None:
-    segments = align_all(tokenizer_run, tokens, prepared, lexicon_folder, tmp_path, 1)
+    segments = align_and_refine(tokenizer_run, tokens, prepared, lexicon_folder, tmp_path, 1)
     head, first, *_ = segments.read_text().splitlines()
     segments.write_text(f"{head}\n{first}\n")
     copied = tmp_path / tokens.name
     copied.write_bytes(tokens.read_bytes())
-    ids, heard = TokenFile(assign_spoken(prepared, copied, segments, num_units)), TokenFile(tokens)
+    ids, heard = TokenFile(assign_aligned_tokens(prepared, copied, segments, num_units)), TokenFile(tokens)
     aligned = CorpusAlignment.read(segments).clips
     for clip in read_index(prepared):
         assert torch.equal(ids.tokens(clip), heard.tokens(clip)) == (clip.clip_id not in aligned)
 
 
 def test_a_window_is_heard_up_to_a_frame_and_spoken_from_there_and_all_of_it_is_predicted_as_spoken(
-    spoken: Path, tokens: Path, prepared: Path, num_units: int
+    aligned: Path, tokens: Path, prepared: Path, num_units: int
 ) -> None:
     sizes = MODEL.model.model_copy(update={"num_tokens": num_units})
-    windows = WindowSampler(prepared, "train", tokens, sizes, 64, spoken_file=spoken)
+    windows = WindowSampler(prepared, "train", tokens, sizes, 64, aligned_file=aligned)
     clips = np.zeros(40, dtype=np.int64)
     batch = windows.windows_of(clips, np.random.default_rng(0))
     of_heard = WindowSampler(prepared, "train", tokens, sizes, 64).windows_of(clips[:1], np.random.default_rng(0))
     assert of_heard.targets is None
     assert batch.targets is not None
-    ids, heard = (TokenFile(path).tokens(windows.clips[0]) for path in (spoken, tokens))
+    ids, heard = (TokenFile(path).tokens(windows.clips[0]) for path in (aligned, tokens))
     entirely = 0
     for read, target in zip(batch.tokens, batch.targets, strict=True):
         start = next(at for at in range(len(ids)) if torch.equal(ids[at : at + 64], target[: len(ids[at : at + 64])]))
@@ -87,12 +89,12 @@ def test_a_window_is_heard_up_to_a_frame_and_spoken_from_there_and_all_of_it_is_
 
 
 def test_the_cross_entropy_is_that_of_the_spoken_tokens(
-    spoken: Path, tokens: Path, prepared: Path, num_units: int
+    aligned: Path, tokens: Path, prepared: Path, num_units: int
 ) -> None:
     recipe = MODEL.model_copy(
         update={"model": MODEL.model.model_copy(update={"num_tokens": num_units}), "spoken_tokens": True}
     )
-    stage = ModelStage(recipe, prepared, tokens, Accelerator(cpu=True), spoken=spoken)
+    stage = ModelStage(recipe, prepared, tokens, Accelerator(cpu=True), aligned=aligned)
     windows = stage.train_set.windows(0, 0)
     assert windows.targets is not None
     with torch.no_grad():
@@ -115,12 +117,12 @@ def test_without_a_dictionary_or_with_other_units_it_says_what_to_do(
     more = recipe.model_copy(update={"model": MODEL.model.model_copy(update={"num_tokens": 13})})
     with pytest.raises(SettingsError, match=r"--set model\.num_tokens=12"):
         run_model(more, prepared, tokenizer_run, tmp_path / "model", cpu=True, lexicon=lexicon_folder)
-    segments = align_all(tokenizer_run, tokens, prepared, lexicon_folder, tmp_path, 1)
+    segments = align_and_refine(tokenizer_run, tokens, prepared, lexicon_folder, tmp_path, 1)
     copied = tmp_path / tokens.name
     copied.write_bytes(tokens.read_bytes())
     with pytest.raises(CorpusError, match="phone_parts"):
-        assign_spoken(prepared, copied, segments, TOKENIZER.model.num_units)
+        assign_aligned_tokens(prepared, copied, segments, TOKENIZER.model.num_units)
     (tmp_path / "shards").mkdir()
     (tmp_path / "shards" / "shards.json").write_text("{}")
     with pytest.raises(CorpusError, match="shards"):
-        run_spoken(tokenizer_run, tokens, tmp_path / "shards", lexicon_folder, tmp_path, 12)
+        run_aligned_tokens(tokenizer_run, tokens, tmp_path / "shards", lexicon_folder, tmp_path, 12)

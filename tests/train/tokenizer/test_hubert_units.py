@@ -26,12 +26,12 @@ from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.clip_features import HubertFeatures
 from undertone.train.tokenizer.hubert_units import (
     HubertRecipe,
-    chosen_files,
+    choose_files,
+    compute_sampled_features,
     draw_frames,
     lloyd,
     name_hash,
-    sampled_audio,
-    sampled_features,
+    read_sampled_audio,
 )
 from undertone.train.tokenizer.load import load_tokenizer
 
@@ -90,10 +90,10 @@ def test_the_recipe_is_the_published_one() -> None:
 
 
 def test_a_random_tenth_of_the_files_is_a_tenth(recipe: HubertRecipe, prepared: Path) -> None:
-    chosen = [name for _, name, _ in chosen_files(prepared, recipe)]
+    chosen = [name for _, name, _ in choose_files(prepared, recipe)]
     everything = PreparedCorpus(prepared, "train").clips
     assert 0 < len(chosen) < len(everything)
-    assert chosen == [name for _, name, _ in chosen_files(prepared, recipe)]
+    assert chosen == [name for _, name, _ in choose_files(prepared, recipe)]
 
 
 def test_the_sample_is_that_of_all_features_and_its_clips_alone_are_read(
@@ -115,8 +115,10 @@ def test_the_sample_is_that_of_all_features_and_its_clips_alone_are_read(
     for folder in (prepared, shards):
         sample = draw_frames(folder, recipe)
         assert 1 < len(sample.clips) < len(flat.clips)
-        assert [clip.clip_id for clip, _ in sampled_audio(folder, sample.clips)] == [c.clip_id for c in sample.clips]
-        found = sampled_features(features, folder, sample, tmp_path / f"{folder.name}.f32")
+        assert [clip.clip_id for clip, _ in read_sampled_audio(folder, sample.clips)] == [
+            c.clip_id for c in sample.clips
+        ]
+        found = compute_sampled_features(features, folder, sample, tmp_path / f"{folder.name}.f32")
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -135,11 +137,11 @@ def test_interrupted_features_go_on_behind_the_last_whole_clip(
             return super().of_waveform(waveform)
 
     path = tmp_path / "features.f32"
-    whole = sampled_features(Counted(tokenizer), prepared, sample, path)
+    whole = compute_sampled_features(Counted(tokenizer), prepared, sample, path)
     kept = len(sample.clips[0].frames) + len(sample.clips[1].frames)
     path.write_bytes(path.read_bytes()[: 4 * OURS.feature_dim * kept + 10])
     features = Counted(tokenizer)
-    assert np.array_equal(sampled_features(features, prepared, sample, path), whole)
+    assert np.array_equal(compute_sampled_features(features, prepared, sample, path), whole)
     assert features.read == len(sample.clips) - 2
 
 
@@ -195,8 +197,8 @@ def test_shards_give_the_same_files_and_units_as_flat_files(
     run_folder: Path, recipe: HubertRecipe, prepared: Path, corpus: Path, tmp_path: Path
 ) -> None:
     prepare_shards(corpus, tmp_path, workers=1, shard_hours=6.0 / 3600)
-    flat = {name for _, name, _ in chosen_files(prepared, recipe)}
-    assert {name for _, name, _ in chosen_files(tmp_path, recipe)} == flat
+    flat = {name for _, name, _ in choose_files(prepared, recipe)}
+    assert {name for _, name, _ in choose_files(tmp_path, recipe)} == flat
     tokenizer = load_tokenizer(run_folder)
     field, path = assign_tokens(tokenizer, tmp_path, workers=1), assign_tokens(tokenizer, prepared, workers=1)
     pool = load_pool(tmp_path, "dev", shard_numbers(tmp_path, "dev"), load_small_model().mel, tokens=field.name)
@@ -213,15 +215,17 @@ def test_a_bundle_holds_hubert_and_analyses_a_recording(run_folder: Path, prepar
     from undertone.train.loop.budget import Clock
     from undertone.train.loop.stage_export import export_stage
     from undertone.train.model.stage import build_network
-    from undertone.train.runs.bundle import Stages, keep_settings, write_bundle
+    from undertone.train.runs.bundle import StageFolders, copy_clean_settings, write_bundle
 
     vocoder = HiFiGANConfig(channels=64)
     for name in ("model", "vocoder"):
         (tmp_path / name).mkdir()
     export_stage(build_network(MODEL), MODEL, Clock(1, 60.0), tmp_path / "model", {})
-    keep_settings(prepared, tmp_path / "model")
+    copy_clean_settings(prepared, tmp_path / "model")
     export_stage(build_vocoder(vocoder), vocoder, Clock(1, 60.0), tmp_path / "vocoder", {})
-    out = write_bundle(Stages(run_folder, tmp_path / "vocoder", tmp_path / "model"), tmp_path / "b", "h", "h", (), "x")
+    out = write_bundle(
+        StageFolders(run_folder, tmp_path / "vocoder", tmp_path / "model"), tmp_path / "b", "h", "h", (), "x"
+    )
     bundle = load_bundle(out)
     assert bundle.config.tokenizer.kind == "hubert"
     assert bundle.config.prompt_loudness_lufs == -23.0

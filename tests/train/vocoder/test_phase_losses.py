@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from tests.clips import speechlike
-from undertone.train.vocoder.phase_losses import PhaseLoss, anti_wrapped
+from undertone.train.vocoder.phase_losses import PhaseLoss, anti_wrap
 
 
 def test_a_phase_difference_ignores_whole_turns() -> None:
     angles = torch.linspace(-3.0, 3.0, 13)
     for turns in (-3, -1, 0, 2):
-        torch.testing.assert_close(anti_wrapped(angles + 2 * math.pi * turns), angles.abs(), atol=1e-5, rtol=0)
-    assert float(anti_wrapped(torch.tensor([3.5]))) == pytest.approx(2 * math.pi - 3.5, abs=1e-5)
+        torch.testing.assert_close(anti_wrap(angles + 2 * math.pi * turns), angles.abs(), atol=1e-5, rtol=0)
+    assert float(anti_wrap(torch.tensor([3.5]))) == pytest.approx(2 * math.pi - 3.5, abs=1e-5)
 
 
 def test_phase_losses_are_zero_for_the_same_sound_at_any_level_and_grow_with_noise() -> None:

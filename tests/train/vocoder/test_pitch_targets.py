@@ -12,10 +12,11 @@ from undertone.engine.config import SourceFilterConfig
 from undertone.engine.vocoders import SourceFilter
 from undertone.train.loop.budget import Budget
 from undertone.train.loop.divergence import TrainingError
-from undertone.train.loop.initial_weights import start_from
+from undertone.train.loop.initial_weights import load_matching_weights
 from undertone.train.loop.run import run_stage
+from undertone.train.runs.stages import run_vocoder
 from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe
-from undertone.train.vocoder.stage import VocoderStage, train_vocoder
+from undertone.train.vocoder.stage import VocoderStage
 
 TINY = VocoderRecipe(
     generator=SourceFilterConfig(
@@ -46,11 +47,11 @@ def test_a_run_trains_pitch_and_sound_and_resumes_bit_for_bit(prepared: Path, tm
             accelerator = Accelerator(cpu=True)
             stage = Adversarial(recipe, prepared, accelerator)
             run_stage(stage, out, Budget(steps=until), accelerator)
-        return stage.averaged()["vocoder"].state_dict()
+        return stage.export_networks()["vocoder"].state_dict()
 
     whole, resumed = after(tmp_path / "whole", 4), after(tmp_path / "resumed", 2, 4)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    fresh = VocoderStage(recipe, prepared, Accelerator(cpu=True)).averaged()["vocoder"].state_dict()
+    fresh = VocoderStage(recipe, prepared, Accelerator(cpu=True)).export_networks()["vocoder"].state_dict()
     assert not torch.equal(fresh["pitch.head.weight"], whole["pitch.head.weight"])
     assert not torch.equal(fresh["head.weight"], whole["head.weight"])
 
@@ -61,15 +62,15 @@ def test_a_run_starts_with_the_weights_of_another_that_fit(prepared: Path, tmp_p
     weights["head.bias"] = torch.zeros(3)  # of another size
     save_file(weights, str(tmp_path / "earlier.safetensors"))
     fresh = SourceFilter(TINY.generator)  # type: ignore[arg-type]
-    taken = start_from(fresh, tmp_path / "earlier.safetensors")
+    taken = load_matching_weights(fresh, tmp_path / "earlier.safetensors")
     assert "embed.weight" in taken
     assert "head.bias" not in taken
     assert torch.equal(fresh.state_dict()["embed.weight"], weights["embed.weight"])
     with pytest.raises(TrainingError, match="does not exist"):
-        start_from(fresh, tmp_path / "nothing.safetensors")
+        load_matching_weights(fresh, tmp_path / "nothing.safetensors")
     save_file({"other": torch.zeros(1)}, str(tmp_path / "other.safetensors"))
     with pytest.raises(TrainingError, match="no weight"):
-        start_from(fresh, tmp_path / "other.safetensors")
+        load_matching_weights(fresh, tmp_path / "other.safetensors")
     recipe = TINY.model_copy(update={"start": tmp_path / "earlier.safetensors", "steps": 2})
-    train_vocoder(recipe, prepared, tmp_path / "run", cpu=True)
+    run_vocoder(recipe, prepared, tmp_path / "run", cpu=True)
     assert "pitch.head.weight" in load_file(str(tmp_path / "run" / "vocoder.safetensors"))

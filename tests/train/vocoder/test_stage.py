@@ -20,7 +20,7 @@ from undertone.train.recipes import load_recipe_of
 from undertone.train.runs.stages import run_vocoder
 from undertone.train.vocoder.recipe import DiscriminatorConfig, VocoderRecipe
 from undertone.train.vocoder.segments import RandomSegments
-from undertone.train.vocoder.stage import VocoderStage, balanced_gradient
+from undertone.train.vocoder.stage import VocoderStage, balance_gradients
 
 TINY = VocoderRecipe(
     generator=VocosConfig(channels=32, hidden_channels=64, num_layers=2),
@@ -98,7 +98,7 @@ def test_each_loss_gets_its_share_of_the_gradient() -> None:
     torch.manual_seed(0)
     generated = torch.randn(1, 64, requires_grad=True)
     first, second = (generated[:, :32] ** 2).sum(), 1000 * (generated[:, 32:] ** 2).sum()
-    gradient = balanced_gradient({"a": (1.0, first), "b": (3.0, second)}, generated)
+    gradient = balance_gradients({"a": (1.0, first), "b": (3.0, second)}, generated)
     assert float(gradient[:, :32].norm()) == pytest.approx(0.25, rel=1e-4)
     assert float(gradient[:, 32:].norm()) == pytest.approx(0.75, rel=1e-4)
 

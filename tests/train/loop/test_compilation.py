@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from undertone.train.loop.compiling import CompiledOrPlain
+from undertone.train.loop.compilation import CompiledOrPlain
 
 
 def test_a_compiler_that_fails_is_told_of_once_and_the_plain_function_runs(

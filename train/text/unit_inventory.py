@@ -1,7 +1,7 @@
-"""The inventory: every run of frames that realises a phone, found by the phone, its neighbours and its speaker.
+"""The inventory of unit selection: the frames of every phone, found by the phone, its neighbours and its speaker.
 
-A run is a segment of an aligned clip. Frames are counted over the flat files, so that one number finds a frame's unit,
-its latents and its mel. N runs, S symbols.
+A unit is a segment of an aligned clip. Frames are counted over the flat files, so that one number finds a frame's unit,
+its latents and its mel. N units, S symbols.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from undertone.train.data.flat_files import Clip
 MAX_PHONE_FRAMES = 25  # 0.5 s; what is longer was aligned wrongly, or is a pause that was not quiet
 LONG_PAUSE_FRAMES = 18  # 0.36 s: below it the pause of a comma, from it on that between sentences
 MAX_PAUSE_FRAMES = 60
-DROPPED_SHARE = 0.05  # of each symbol's runs: those whose units speak least for it
+DROPPED_SHARE = 0.05  # of each symbol's units: those whose units speak least for it
 
-BOTH, HALF, NONE = 2, 1, 0  # how many neighbours of a run are those that were asked for
+BOTH, HALF, NONE = 2, 1, 0  # how many neighbours of a unit are those that were asked for
 
 
 @dataclass(frozen=True)
 class UnitTable:
-    """All segments of the aligned clips in the order of the flat files, arrays [N]; run i + 1 follows run i."""
+    """All segments of the aligned clips in the order of the flat files, arrays [N]; unit i + 1 follows unit i."""
 
     symbol: np.ndarray  # 0 a short pause, then the phones, then an unknown word, then a long pause
     start: np.ndarray  # frames of the flat files
@@ -32,16 +32,16 @@ class UnitTable:
     clip: np.ndarray  # number of the clip
     speaker: np.ndarray  # number of the speaker
     word: np.ndarray  # number of the word, counted over all clips; a pause belongs to the word before it
-    before: np.ndarray  # symbol of the run before; SILENCE for any pause and for the clip's beginning
+    before: np.ndarray  # symbol of the unit before; SILENCE for any pause and for the clip's beginning
     after: np.ndarray  # the same behind it
     usable: np.ndarray  # bool
 
     def __len__(self) -> int:
         return len(self.symbol)
 
-    def frames(self, runs: np.ndarray) -> np.ndarray:
-        """Frame numbers of runs, by their numbers, one run after the other: int64 [T]."""
-        starts, lengths = self.start[runs], self.end[runs] - self.start[runs]
+    def frames(self, units: np.ndarray) -> np.ndarray:
+        """Frame numbers of units, by their numbers, one unit after the other: int64 [T]."""
+        starts, lengths = self.start[units], self.end[units] - self.start[units]
         begins = np.cumsum(lengths) - lengths
         frames: np.ndarray = np.repeat(starts - begins, lengths) + np.arange(lengths.sum())
         return frames
@@ -49,12 +49,12 @@ class UnitTable:
 
 @dataclass(frozen=True)
 class UnitInventory:
-    """Runs of one split, to be looked up."""
+    """Units of one split, to be looked up."""
 
     phones: tuple[str, ...]
     speakers: tuple[str, ...]
     clip_ids: tuple[str, ...]
-    runs: UnitTable
+    units: UnitTable
 
     @property
     def unknown(self) -> int:
@@ -79,7 +79,7 @@ class UnitInventory:
         split: str = "train",
         without: frozenset[str] = frozenset(),
     ) -> "UnitInventory":
-        """Build the runs of a split.
+        """Build the units of a split.
 
         Args:
             without: speakers to leave out, for example those of another split.
@@ -95,18 +95,20 @@ class UnitInventory:
             raise CorpusError(f"no aligned clip of the split {split!r} is left for the inventory of runs")
         speakers = tuple(sorted({clip.speaker for clip, _ in chosen}))
         num_phones = len(alignment.phones)
-        runs = _runs(chosen, {name: number for number, name in enumerate(speakers)}, num_phones)
-        return cls(alignment.phones, speakers, tuple(clip.clip_id for clip, _ in chosen), runs)
+        units = _segment_table(chosen, {name: number for number, name in enumerate(speakers)}, num_phones)
+        return cls(alignment.phones, speakers, tuple(clip.clip_id for clip, _ in chosen), units)
 
     def minutes(self, frame_rate_hz: float = 50.0) -> np.ndarray:
         """Usable speech of every speaker."""
-        runs = self.runs
-        frames = np.where(runs.usable, runs.end - runs.start, 0)
-        totals: np.ndarray = np.bincount(runs.speaker, frames, minlength=len(self.speakers)) / frame_rate_hz / 60
+        units = self.units
+        frames = np.where(units.usable, units.end - units.start, 0)
+        totals: np.ndarray = np.bincount(units.speaker, frames, minlength=len(self.speakers)) / frame_rate_hz / 60
         return totals
 
 
-def _runs(chosen: list[tuple[Clip, AlignedClip]], speaker_number: dict[str, int], num_phones: int) -> UnitTable:
+def _segment_table(
+    chosen: list[tuple[Clip, AlignedClip]], speaker_number: dict[str, int], num_phones: int
+) -> UnitTable:
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("symbol", "start", "end", "clip", "word", "score")}
     words = 0
     for number, (clip, aligned) in enumerate(chosen):
@@ -148,15 +150,15 @@ def _usable(symbol: np.ndarray, same: np.ndarray, length: np.ndarray, score: np.
 
 
 class UnitIndex:
-    """Finds the usable runs of a symbol in its context, of all speakers together or of each alone."""
+    """Finds the usable units of a symbol in its context, of all speakers together or of each alone."""
 
     def __init__(self, inventory: UnitInventory, per_speaker: bool) -> None:
         self.inventory, self.per_speaker = inventory, per_speaker
         self._base = inventory.num_symbols
-        runs = inventory.runs
-        chosen = np.flatnonzero(runs.usable)
-        group = runs.speaker[chosen] if per_speaker else np.zeros(len(chosen), dtype=np.int64)
-        symbol, before, after = runs.symbol[chosen], runs.before[chosen], runs.after[chosen]
+        units = inventory.units
+        chosen = np.flatnonzero(units.usable)
+        group = units.speaker[chosen] if per_speaker else np.zeros(len(chosen), dtype=np.int64)
+        symbol, before, after = units.symbol[chosen], units.before[chosen], units.after[chosen]
         self._by_before = _Sorted(self._key(group, symbol, before, after), chosen)
         self._by_after = _Sorted(self._key(group, symbol, after, before), chosen)
 
@@ -166,14 +168,14 @@ class UnitIndex:
     def find(
         self, symbol: int, before: int, after: int, speaker: int | None = None, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, int]:
-        """Runs of a symbol with as much of the context as there is.
+        """Units of a symbol with as much of the context as there is.
 
         Args:
             before: the neighbours' symbols, SILENCE for any pause and for the ends of an utterance.
             speaker: one voice; an index of all speakers together takes None.
-            allowed: bool [N], runs that may be taken; None for all.
+            allowed: bool [N], units that may be taken; None for all.
         Returns:
-            numbers of the runs, none where the symbol was never spoken, and BOTH, HALF or NONE.
+            numbers of the units, none where the symbol was never spoken, and BOTH, HALF or NONE.
         """
         base = self._base
         prefix = (speaker or 0) * base + symbol
@@ -197,7 +199,7 @@ class UnitIndex:
         return found, NONE
 
     def all_of(self, symbol: int, speaker: int | None = None) -> np.ndarray:
-        """Return every usable run of a symbol, whatever its neighbours."""
+        """Return every usable unit of a symbol, whatever its neighbours."""
         prefix = ((speaker or 0) * self._base + symbol) * self._base
         return self._by_before.between(prefix * self._base, (prefix + self._base) * self._base)
 
@@ -205,11 +207,11 @@ class UnitIndex:
 class _Sorted:
     """Run numbers sorted by a key."""
 
-    def __init__(self, keys: np.ndarray, runs: np.ndarray) -> None:
+    def __init__(self, keys: np.ndarray, units: np.ndarray) -> None:
         order = np.argsort(keys, kind="stable")
-        self._keys, self._runs = keys[order], runs[order]
+        self._keys, self._runs = keys[order], units[order]
 
     def between(self, low: int, high: int) -> np.ndarray:
-        """Runs whose key is in [low, high)."""
+        """Units whose key is in [low, high)."""
         first, last = np.searchsorted(self._keys, (low, high))
         return self._runs[first:last]

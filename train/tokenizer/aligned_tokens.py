@@ -1,7 +1,7 @@
-"""What the transcripts say, as parts of phones: one id a frame like the tokenizer's, without its mistakes.
+"""Aligned tokens: the part of the transcript's phone at each frame, one id a frame like the tokenizer's.
 
-A tokenizer that errs in a phone of four teaches a transformer words that nobody says, and a decoder not to believe its
-tokens. Where a clip is transcribed, its alignment says which part of which phone every frame is.
+A tokenizer with many phone errors teaches a transformer words that nobody says, and a decoder to disregard its tokens.
+Where a clip is transcribed, its forced alignment gives the token of every frame without these errors.
 """
 
 import logging
@@ -20,33 +20,33 @@ from undertone.train.tokenizer.phone_parts import UNLABELLED, num_parts_of, part
 log = logging.getLogger(__name__)
 
 
-def spoken_file(tokens: Path) -> Path:
-    """Return the path of the spoken units: `spoken-NAME.u16` beside `tokens-NAME.u16`."""
+def aligned_token_file(tokens: Path) -> Path:
+    """Return the path of the aligned tokens: `spoken-NAME.u16` beside `tokens-NAME.u16`."""
     return tokens.with_name(tokens.name.replace("tokens", "spoken"))
 
 
-def assign_spoken(prepared: Path, tokens: Path, segments: Path, num_units: int) -> Path:
-    """Write the spoken units of all clips of a flat prepared folder; done once per tokenizer, by the first process,
+def assign_aligned_tokens(prepared: Path, tokens: Path, segments: Path, num_units: int) -> Path:
+    """Write the aligned tokens of all clips of a flat prepared folder; done once per tokenizer, by the first process,
     and again where clips were added.
 
     Args:
         tokens: what `assign_tokens` returned; its ids stay in clips without a transcript and in unknown words.
-        segments: what `align_all` returned for these tokens.
+        segments: what `align_and_refine` returned for these tokens.
         num_units: of the tokenizer.
     Returns:
-        their file (`spoken_file`).
+        their file (`aligned_token_file`).
     Raises:
         CorpusError: units that are not the parts of the alignment's phones.
     """
-    path = spoken_file(tokens)
+    path = aligned_token_file(tokens)
     if share().is_first and not (path.is_file() and path.stat().st_size == tokens.stat().st_size):
         _assign(prepared, tokens, segments, num_units, path)
-    return wait_for_spoken(tokens)
+    return wait_for_aligned_tokens(tokens)
 
 
-def wait_for_spoken(tokens: Path) -> Path:
-    """Return the path of the spoken units once they cover every frame that has a token."""
-    path = spoken_file(tokens)
+def wait_for_aligned_tokens(tokens: Path) -> Path:
+    """Return the path of the aligned tokens once they cover every frame that has a token."""
+    path = aligned_token_file(tokens)
     wait_for(path, num_bytes=tokens.stat().st_size)
     return path
 
@@ -59,14 +59,14 @@ def _assign(prepared: Path, tokens: Path, segments: Path, num_units: int, path: 
             f"transcripts name units that are parts of phones, {num_parts_of(num_phones)} of them; the tokenizer has "
             f"{num_units}. Train it with phone_parts, or leave spoken_tokens out of the model's recipe."
         )
-    heard = TokenFile(tokens)
+    recognised = TokenFile(tokens)
     ids = np.fromfile(tokens, dtype=np.uint16)
     named = same = 0
     for clip in read_index(prepared):
         aligned = alignment.clips.get(clip.clip_id)
         if aligned is None:
             continue
-        frames = slice(clip.frame_offset, clip.frame_offset + heard.count(clip))
+        frames = slice(clip.frame_offset, clip.frame_offset + recognised.count(clip))
         parts = parts_of(np.array(aligned.symbols), np.array(aligned.ends), num_phones)
         known = parts != UNLABELLED
         named, same = named + int(known.sum()), same + int((ids[frames][known] == parts[known]).sum())

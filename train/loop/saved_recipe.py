@@ -23,7 +23,7 @@ RECIPE, INPUTS, CHANGES = "recipe.yaml", "inputs.json", "recipe_changes.jsonl"
 FINISHED = "trained.json"
 MISSING = "not set"
 # Settings that decide how long a run takes and what it writes down, not what is trained at a step of it.
-FREE = frozenset(
+CHANGEABLE = frozenset(
     {
         *("name", "steps", "minutes", "frames", "compile"),
         *("checkpoint_minutes", "checkpoints_kept", "evaluate_minutes", "log_steps", "dev_batches", "evaluation_clips"),
@@ -33,7 +33,7 @@ FREE = frozenset(
 log = logging.getLogger(__name__)
 
 
-def keep_recipe(out: Path, recipe: Config, accept_changes: bool = False, main: bool = True, **inputs: str) -> None:
+def save_recipe(out: Path, recipe: Config, accept_changes: bool = False, main: bool = True, **inputs: str) -> None:
     """Write a run's recipe down, or hold it against the one that the run was begun with.
 
     Args:
@@ -43,9 +43,9 @@ def keep_recipe(out: Path, recipe: Config, accept_changes: bool = False, main: b
     Raises:
         SettingsError: the run was begun with other settings, with the name, the old and the new value of each.
     """
-    changes = hold_against(out, recipe, accept_changes, **inputs)
+    changes = compare_recipe(out, recipe, accept_changes, **inputs)
     if changes:
-        log.warning("%s goes on with other settings: %s", out, changes_text(changes))
+        log.warning("%s goes on with other settings: %s", out, list_changes(changes))
     if not main:
         return
     out.mkdir(parents=True, exist_ok=True)
@@ -57,28 +57,28 @@ def keep_recipe(out: Path, recipe: Config, accept_changes: bool = False, main: b
     write_whole(out / INPUTS, json.dumps(inputs, indent=2) + "\n")
 
 
-def hold_against(out: Path, recipe: Config, accept_changes: bool = False, **inputs: str) -> dict[str, list[Any]]:
+def compare_recipe(out: Path, recipe: Config, accept_changes: bool = False, **inputs: str) -> dict[str, list[Any]]:
     """Compare a recipe with the one that a run was begun with; returns what differs, by name: old and new value.
 
     Raises:
         SettingsError: settings that decide what is trained differ, and that is not accepted.
     """
-    changes = changes_of(out, recipe, inputs) if is_begun(out) else {}
-    bound = {key: values for key, values in changes.items() if key not in FREE}
+    changes = find_changes(out, recipe, inputs) if is_started(out) else {}
+    bound = {key: values for key, values in changes.items() if key not in CHANGEABLE}
     if bound and not accept_changes:
         raise SettingsError(
-            f"{out} was begun with other settings: {changes_text(bound)}. Give those it was begun with, or another "
+            f"{out} was begun with other settings: {list_changes(bound)}. Give those it was begun with, or another "
             "folder, or --accept-changes to go on with the new ones (sizes of a network cannot change)."
         )
     return changes
 
 
-def is_begun(out: Path) -> bool:
+def is_started(out: Path) -> bool:
     """Return whether there is something to resume, or a finished run."""
     return bool(checkpoints(out)) or (out / FINISHED).is_file()
 
 
-def changes_of(out: Path, recipe: Config, inputs: dict[str, str]) -> dict[str, list[Any]]:
+def find_changes(out: Path, recipe: Config, inputs: dict[str, str]) -> dict[str, list[Any]]:
     """Dotted names of the settings that differ from a begun run's, with the old and the new value; none if unknown."""
     path = out / RECIPE
     if not path.is_file():
@@ -99,16 +99,18 @@ def changes_of(out: Path, recipe: Config, inputs: dict[str, str]) -> dict[str, l
     return {key: [old.get(key, MISSING), new.get(key, MISSING)] for key in keys}
 
 
-def changes_text(changes: dict[str, list[Any]]) -> str:
+def list_changes(changes: dict[str, list[Any]]) -> str:
     """Changes in words: `beta was 0.04 and is 0.05 now`."""
     return ", ".join(f"{key} was {old} and is {new} now" for key, (old, new) in changes.items())
 
 
-def told_changes(out: Path) -> str:
+def describe_changes(out: Path) -> str:
     """Return what was changed in the course of a run, for its provenance; empty where nothing was."""
     path = out / CHANGES
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-    bound = [(row["step"], {key: pair for key, pair in row["changes"].items() if key not in FREE}) for row in rows]
+    bound = [
+        (row["step"], {key: pair for key, pair in row["changes"].items() if key not in CHANGEABLE}) for row in rows
+    ]
     return "; ".join(
         f"from step {step:,} on {', '.join(f'{key} {new} instead of {old}' for key, (old, new) in changes.items())}"
         for step, changes in bound
