@@ -56,10 +56,10 @@ class CorpusAlignment:
 def align_clip(
     tokenizer: PhoneReader, clip_id: str, inputs: Tensor, mel: Tensor, symbols: list[tuple[int, bool]]
 ) -> AlignedClip | None:
-    """Align one clip.
+    """Return the alignment of one clip.
 
     Args:
-        inputs: what the tokenizer's encoder hears of it, as `encoder_inputs` gives it.
+        inputs: what the tokenizer's encoder reads of it, as `encoder_inputs` gives it.
         mel: natural-log mel [T, M].
         symbols: of the transcript, with whether each begins a word.
     Returns:

@@ -106,7 +106,7 @@ def segments_of(states: States, path: np.ndarray) -> PhoneSegments:
 
 
 def segment_scores(found: PhoneSegments, units: np.ndarray, emissions: Emissions) -> list[float]:
-    """Return by how many nats a frame the units of each segment speak for its symbol rather than for any."""
+    """Return for each segment the nats per frame by which its units favour its symbol over any."""
     symbols = np.repeat(found.symbols, np.diff([0, *found.ends]))
     nats = emissions.log_unit[symbols, units] - emissions.log_any[units]
     sums = np.add.reduceat(nats, found.starts)

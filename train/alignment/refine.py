@@ -1,8 +1,8 @@
-"""All clips aligned by their units, from the CTC alignment of some of them.
+"""Alignment of all clips by their units, from the CTC alignment of some of them.
 
-CTC says in which order and roughly when, but its peaks leave a vowel a frame where it had five. The units at 50 Hz
-know better: the first segments say how often each symbol emits each unit, the best path of every clip follows from
-that (train/alignment/hmm.py), and again. Nine hours of speech take a core 23 s, where running the tokenizer takes 340.
+CTC gives the order and rough times, but a peak of one frame for a vowel of five. The units at 50 Hz are more exact: the
+first segments give the emission counts of each symbol, the best path of every clip follows from them
+(train/alignment/hmm.py), and so on in turn. Nine hours of speech take a core 23 s; running the tokenizer takes 340.
 """
 
 import logging
@@ -18,7 +18,7 @@ from undertone.train.alignment.segments import PhoneSegments
 log = logging.getLogger(__name__)
 
 ROUNDS = 3
-ESTIMATION_CLIPS = 600  # all rounds but the last see this many
+ESTIMATION_CLIPS = 600  # used in all rounds but the last
 
 Transcripts = Mapping[str, list[tuple[int, bool]]]  # clip to symbols, and whether each begins a word
 
@@ -30,7 +30,7 @@ def refine(
     num_units: int,
     rounds: int = ROUNDS,
 ) -> CorpusAlignment:
-    """Estimate and align in turn; the last round aligns every clip.
+    """Return the alignment of all clips: emissions are estimated and clips aligned in turn.
 
     Args:
         alignment: of some clips, by CTC.

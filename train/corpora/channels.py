@@ -1,4 +1,4 @@
-"""Several channels made one, where they hold one voice. C channels."""
+"""Mixing of channels that hold one voice. C channels."""
 
 import numpy as np
 

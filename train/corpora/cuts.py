@@ -51,7 +51,7 @@ def cut_of(source: Source) -> Cut:
 
 
 def read_cuts(path: Path) -> Iterator[Cut]:
-    """Cuts of a manifest that Lhotse wrote, one at a time; `custom.split` names the split, else 1 in 100 is dev."""
+    """Yield the cuts of a manifest that Lhotse wrote; `custom.split` names the split, else 1 in 100 is dev."""
     check_cuts_file(path)
     for cut in CutSet.from_jsonl_lazy(path):
         facts = cut.custom or {}

@@ -34,7 +34,7 @@ def librispeech_parts(folder: Path) -> list[Path]:
 def librilight(folder: Path, notes: Notes) -> Iterator[Source]:
     """Read Libri-light: SIZE/SPEAKER/BOOK/*.flac, each with a .json of its speaker and its voiced intervals.
 
-    Intervals are joined into pieces under a minute, as the corpus' own `cut_by_vad.py` does.
+    Intervals are merged into pieces under a minute, as the corpus' own `cut_by_vad.py` does.
     """
     for size in SIZES:
         for path in sorted((folder / size).rglob("*.flac")):
@@ -55,10 +55,10 @@ def is_librilight(folder: Path) -> bool:
     return any(next((folder / size).glob("*/*/*.flac"), None) is not None for size in SIZES)
 
 
-def merge_intervals(stretches: list[list[float]], max_seconds: float) -> list[tuple[float, float]]:
+def merge_intervals(intervals: list[list[float]], max_seconds: float) -> list[tuple[float, float]]:
     """Join intervals of speech (start, end) to pieces of at most `max_seconds`; a longer one stays a piece."""
     pieces: list[tuple[float, float]] = []
-    for start, end in stretches:
+    for start, end in intervals:
         if pieces and end - pieces[-1][0] <= max_seconds:
             pieces[-1] = (pieces[-1][0], end)
         else:

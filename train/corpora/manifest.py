@@ -239,11 +239,11 @@ class Manifest:
 
     @property
     def num_cuts(self) -> int:
-        """Number of cuts; the list may hold more lines, of splits that were being added when a process was killed."""
+        """Return the number of cuts; the file may hold more lines, of splits being added when a process was killed."""
         return sum(self.clips.values())
 
     def cuts(self) -> Iterator[Cut]:
-        """All cuts in the order of the corpus, those of splits that were added later behind them."""
+        """Yield all cuts in the order of the corpus, those of splits that were added later at the end."""
         with (self.folder / CUTS).open("rb") as lines:
             for line in islice(lines, self.num_cuts):
                 yield deserialize_item(json.loads(line))
@@ -258,6 +258,6 @@ class Manifest:
                 yield deserialize_item(json.loads(lines.readline()))
 
     def rejected(self) -> list[dict[str, str]]:
-        """Recordings whose header could not be read."""
+        """Return the recordings that were left out while listing, with the reasons."""
         lines = (self.folder / REJECTED).read_text().splitlines()
         return [json.loads(line) for line in lines[: self.num_rejected]]

@@ -1,4 +1,4 @@
-"""One recording as a corpus lists it, and what was noticed while listing."""
+"""A recording as a corpus lists it, and notes of the listing."""
 
 import hashlib
 from collections import Counter

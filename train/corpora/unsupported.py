@@ -1,4 +1,4 @@
-"""Files that are given as a corpus and are none: what they are, in words, and what to do with them."""
+"""Errors for files that are given as a corpus and are none: what they are and what to do with them."""
 
 import gzip
 import json

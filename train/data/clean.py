@@ -1,4 +1,4 @@
-"""A recording made ready for training: 16 kHz, mono, trimmed, at one loudness, in bearable pieces, with its mel."""
+"""Cleaning of a recording for training: 16 kHz, mono, trimmed, at one loudness, in pieces, with its mel."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ UNREADABLE = (soundfile.LibsndfileError, AudioLoadingError, AudioError, OSError,
 
 
 class CleanSettings(Config):
-    """What is done to every recording; the paper's own runs change neither level nor ends."""
+    """Settings of cleaning; the paper's own runs change neither level nor ends."""
 
     mel: MelConfig = MelConfig()
     trim: bool = True
@@ -34,7 +34,7 @@ class CleanSettings(Config):
 
 
 def save_clean_settings(out: Path, settings: CleanSettings) -> None:
-    """Write the settings into a prepared folder, or hold them against those that it was begun with."""
+    """Write the settings into a prepared folder, or compare them with those that it was started with."""
     path = out / SETTINGS
     if path.is_file() and CleanSettings.model_validate_json(path.read_text()) != settings:
         raise CorpusError(f"{out} was begun with other settings, see {path}; prepare into another folder")
@@ -60,7 +60,7 @@ def clean(
     trim: bool = True,
     loudness_lufs: float | None = LOUDNESS_LUFS,
 ) -> Tensor:
-    """Mono waveform to 16 kHz, trimmed at its ends, at one loudness.
+    """Return a mono waveform at 16 kHz, trimmed at its ends, at one loudness.
 
     Args:
         waveform: float32 [samples].

@@ -42,7 +42,7 @@ def update_rows(
     rows: Callable[[Sequence[Clip]], Iterator[tuple[Clip, np.ndarray]]],
     row_shape: tuple[int, ...] = (),
 ) -> Path:
-    """Write one row for every frame, once; where clips were added since, only theirs are made.
+    """Write one row for every frame; where clips were added since the last call, only theirs are made.
 
     Of several processes the first writes, the others wait.
 

@@ -50,7 +50,7 @@ class ShardStream:
         self._restart()
 
     def batch(self, number: int) -> tuple[Pool, np.ndarray]:
-        """Batch of this number, counted from 0 over all epochs: a pool and the clips of it."""
+        """Return the batch of this number, counted from 0 over all epochs: a pool and the places of its clips in it."""
         chosen = self.locate(number)
         return self._pool(self.position), chosen
 
@@ -71,7 +71,7 @@ class ShardStream:
         self._batches = self._planned(0)
 
     def shards(self, position: int) -> list[int]:
-        """Shards of the pool at this position of the stream."""
+        """Return the shards of the pool at this position of the stream."""
         while position >= len(self._numbers):
             self._numbers += next(self._epochs)
         return self._numbers[position]

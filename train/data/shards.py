@@ -96,7 +96,7 @@ def _covers(index: Path, manifest: Manifest) -> bool:
 
 
 def unfinished(out: Path, work: list[tuple[str, int]], ours: WorkShare, field: str = "shard") -> list[tuple[str, int]]:
-    """This process' shards that have no finished file of this field yet."""
+    """Return this process' shards that have no finished file of this field yet."""
     own = [work[i] for i in ours.own(list(range(len(work))))]
     suffix = ".json" if field == "shard" else ".tar"
     return [(split, number) for split, number in own if not shard_file(out, split, field, number, suffix).is_file()]
@@ -126,7 +126,7 @@ def run_shards(
 
 
 def write_shard(out: Path, settings: CleanSettings, item: tuple[str, int]) -> None:
-    """Make one shard; a half-made one of a killed run is thrown away first."""
+    """Write one shard; what a killed run left of it is removed first."""
     split, number = item
     partial_folder = out / split / f".partial-{number:06d}"
     shutil.rmtree(partial_folder, ignore_errors=True)
@@ -175,7 +175,7 @@ def shar_cut(clip: CleanClip, rate_hz: int) -> MonoCut:
 
 
 def array_manifest(values: np.ndarray) -> Array:
-    """Shape of an array whose data Shar's reader fills in."""
+    """Return the manifest of an array whose data Shar's reader fills in."""
     return Array(storage_type="shar", storage_path="", storage_key="", shape=list(values.shape))
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def checkpoints(out: Path) -> list[Path]:
-    """Complete checkpoints of a run, oldest first."""
+    """Return the complete checkpoints of a run, oldest first."""
     found = (folder for folder in (out / "checkpoints").glob("step-*") if folder.name[5:].isdecimal())
     return sorted(found, key=lambda folder: int(folder.name[5:]))
 
@@ -83,13 +83,13 @@ def load_newest(accelerator: Accelerator, out: Path) -> Path | None:
         return None
     listed = "; ".join(f"{folder.name}: {reason}" for folder, reason in reasons.items())
     raise TrainingError(
-        f"no checkpoint of {out} can be used. {listed}. Give the recipe that the run was begun with, or begin anew with "
-        "another --out."
+        f"no checkpoint of {out} can be used. {listed}. Give the recipe that the run was begun with, or begin anew "
+        "with another --out."
     )
 
 
 def _load(accelerator: Accelerator, folder: Path) -> str | None:
-    """Load a checkpoint; returns why that cannot be done, None where it was."""
+    """Load a checkpoint; return why that failed, None where it did not."""
     try:
         sums = folder / CHECKSUMS
         if sums.is_file():  # checkpoints of earlier versions have none
@@ -109,7 +109,7 @@ def _any_process(accelerator: Accelerator, failed: bool) -> bool:
 
 
 def _checksums(folder: Path) -> dict[str, list[int]]:
-    """Size and CRC-32 of every file of a checkpoint."""
+    """Return the size and CRC-32 of every file of a checkpoint."""
     found = {}
     for path in sorted(folder.iterdir()):
         if path.name == CHECKSUMS or not path.is_file():
@@ -123,7 +123,7 @@ def _checksums(folder: Path) -> dict[str, list[int]]:
 
 
 def _remove_partial(out: Path) -> None:
-    """Remove what killed processes left half written."""
+    """Remove unfinished checkpoints of killed processes."""
     for partial in (out / "checkpoints").glob(".partial-*"):
         shutil.rmtree(partial)
 

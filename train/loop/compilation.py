@@ -1,4 +1,4 @@
-"""Compiled passes that fall back: a machine whose compiler does not work trains all the same, and says so once."""
+"""Compiled functions with a fallback to the plain function where the compiler fails."""
 
 import logging
 from collections.abc import Callable
@@ -11,14 +11,14 @@ log = logging.getLogger(__name__)
 
 
 class CompiledOrPlain:
-    """A function that runs compiled, from the first failure to compile on as it is."""
+    """A function that runs compiled until the compiler fails, then as it is."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._plain = function
         self._compiled: Callable[..., Any] | None = torch.compile(function)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Call the function; nothing is seen of a compiler that fails but one warning."""
+        """Call the function, compiled as long as the compiler works; its first failure is logged."""
         if self._compiled is not None:
             try:
                 return self._compiled(*arguments, **named)

@@ -1,4 +1,4 @@
-"""A network that begins with the weights of another one."""
+"""Initial weights from another run."""
 
 import logging
 from pathlib import Path
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def load_matching_weights(module: nn.Module, weights: Path) -> list[str]:
-    """Take every weight of the same name and shape from a safetensors file.
+    """Load every weight of the same name and shape from a safetensors file.
 
     Returns:
         the names that were taken.

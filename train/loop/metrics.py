@@ -1,4 +1,4 @@
-"""What a run writes down: metrics.jsonl, and TensorBoard with curves, mels and sounds."""
+"""Metrics of a run: metrics.jsonl, and TensorBoard with curves, mels and sounds."""
 
 import json
 import zlib
@@ -19,7 +19,7 @@ SUMMED_METRIC = "frames"  # over processes; everything else is their mean
 
 @dataclass(frozen=True)
 class Sample:
-    """Something to look at and to listen to on the dev split."""
+    """A mel and its sound on the dev split."""
 
     name: str
     log_mel: Tensor  # natural log, [T, M]
@@ -28,7 +28,7 @@ class Sample:
 
 
 class Metrics:
-    """Averages between two log lines, written to metrics.jsonl and TensorBoard."""
+    """Writer of averages between two log lines to metrics.jsonl and TensorBoard."""
 
     def __init__(self, out: Path, stack: ExitStack) -> None:
         self._lines = stack.enter_context((out / "metrics.jsonl").open("a", buffering=1))
@@ -37,23 +37,26 @@ class Metrics:
         self._count = 0
 
     def add(self, values: dict[str, float]) -> None:
+        """Add the metrics of a step to the averages."""
         for key, value in values.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
         self._count += 1
 
     def flush(self, clock: Clock) -> dict[str, float]:
+        """Write the averages since the last call, and return them."""
         means = {key: value / max(self._count, 1) for key, value in self._sums.items()}
         self._sums, self._count = {}, 0
         self.write(clock, means)
         return means
 
     def write(self, clock: Clock, values: dict[str, float]) -> None:
+        """Write values to both files."""
         self._lines.write(json.dumps({"step": clock.step, "seconds": round(clock.seconds, 1), **values}) + "\n")
         for key, value in values.items():
             self._board.add_scalar(key, value, clock.step)
 
     def show(self, clock: Clock, samples: list[Sample]) -> None:
-        """Mels as pictures, low frequencies at the bottom, and sounds."""
+        """Write mels as pictures, low frequencies at the bottom, and sounds to TensorBoard."""
         for sample in samples:
             mel = sample.log_mel.float().cpu().T.flip(0)
             grey = (mel - mel.min()) / (mel.max() - mel.min()).clamp_min(1e-6)
@@ -64,7 +67,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class StepReduction:
-    """What all processes know after a step."""
+    """The result of a step, the same in all processes."""
 
     values: dict[str, float]
     seconds: float  # the main process' clock, so that all stop, save and measure at the same step

@@ -36,14 +36,14 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             self._bar.update(used - self._bar.n)
 
     def show(self, clock: Clock, means: dict[str, float]) -> None:
-        """Say the step, the speed since the last time and the loss."""
+        """Show the step, the speed since the last call and the loss."""
         seconds, frames = clock.seconds - self._at[0], clock.frames - self._at[1]
         self._at = clock.seconds, clock.frames
         self._bar.set_postfix_str(progress_text(clock, self._budget, frames / max(seconds, 1e-9), means), refresh=False)
 
 
 def progress_text(clock: Clock, budget: Budget, frames_per_second: float, means: dict[str, float]) -> str:
-    """Return the words behind the bar: `step 1,240 of 20,000, 9,310 frames/s, loss 0.513`."""
+    """Return the text behind the bar: `step 1,240 of 20,000, 9,310 frames/s, loss 0.513`."""
     of = f" of {budget.steps:,}" if budget.steps is not None else ""
     words = [f"step {clock.step:,}{of}", f"{frames_per_second:,.0f} frames/s"]
     return ", ".join([*words, f"loss {means['loss']:.4g}"] if "loss" in means else words)

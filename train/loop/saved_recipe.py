@@ -1,7 +1,7 @@
-"""The recipe that a run keeps: when the run is resumed, what is asked for is held against what it was begun with.
+"""The saved recipe of a run; when the run is resumed, the given recipe is compared with it.
 
 OUT/recipe.yaml            the recipe as it is run
-OUT/inputs.json            what else decides it: the tokens it reads
+OUT/inputs.json            what else the run depends on: the tokens it reads
 OUT/recipe_changes.jsonl   settings that were changed on the way, with the step
 """
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def save_recipe(out: Path, recipe: Config, accept_changes: bool = False, main: bool = True, **inputs: str) -> None:
-    """Write a run's recipe down, or hold it against the one that the run was begun with.
+    """Save a run's recipe, or compare it with the one that the run was started with.
 
     Args:
         accept_changes: go on with settings that differ; they are written down with the step.
@@ -58,7 +58,7 @@ def save_recipe(out: Path, recipe: Config, accept_changes: bool = False, main: b
 
 
 def compare_recipe(out: Path, recipe: Config, accept_changes: bool = False, **inputs: str) -> dict[str, list[Any]]:
-    """Compare a recipe with the one that a run was begun with; returns what differs, by name: old and new value.
+    """Return the settings that differ from those a run was started with, by name: old and new value.
 
     Raises:
         SettingsError: settings that decide what is trained differ, and that is not accepted.
@@ -79,7 +79,7 @@ def is_started(out: Path) -> bool:
 
 
 def find_changes(out: Path, recipe: Config, inputs: dict[str, str]) -> dict[str, list[Any]]:
-    """Dotted names of the settings that differ from a begun run's, with the old and the new value; none if unknown."""
+    """Return the settings that differ from a started run's, by dotted name: old and new value; none if unknown."""
     path = out / RECIPE
     if not path.is_file():
         log.info("%s was begun by a version that kept no recipe; its settings cannot be compared", out)
@@ -100,12 +100,12 @@ def find_changes(out: Path, recipe: Config, inputs: dict[str, str]) -> dict[str,
 
 
 def list_changes(changes: dict[str, list[Any]]) -> str:
-    """Changes in words: `beta was 0.04 and is 0.05 now`."""
+    """Return changes as text: `beta was 0.04 and is 0.05 now`."""
     return ", ".join(f"{key} was {old} and is {new} now" for key, (old, new) in changes.items())
 
 
 def describe_changes(out: Path) -> str:
-    """Return what was changed in the course of a run, for its provenance; empty where nothing was."""
+    """Return what was changed in the course of a run as text for its provenance; empty where nothing was."""
     path = out / CHANGES
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
     bound = [
@@ -119,7 +119,7 @@ def describe_changes(out: Path) -> str:
 
 
 def _flat(values: Any, name: str = "") -> dict[str, Any]:
-    """Leaves of nested settings by their dotted names."""
+    """Return the leaves of nested settings by their dotted names."""
     if not isinstance(values, dict) or not values:
         return {name: values}
     return {

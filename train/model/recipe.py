@@ -81,7 +81,7 @@ class ModelRecipe(RunSettings):
 
     @property
     def trains_pitch_readout(self) -> bool:
-        """Return whether the latents are asked for the pitch."""
+        """Return whether log F0 and voicing are read from the latents in training."""
         return self.pitch_weight > 0 and self.part in ("all", "decoder")
 
     def trains(self, name: str) -> bool:
@@ -97,7 +97,7 @@ class ModelRecipe(RunSettings):
                 return name in SOUND
 
     def rate(self, progress: float) -> float:
-        """Learning rate at a share of the budget."""
+        """Return the learning rate at a share of the budget."""
         flat = self.learning_rate_flat
         if progress < self.learning_rate_warmup:
             return self.learning_rate * max(progress / self.learning_rate_warmup, 0.01)
@@ -106,5 +106,5 @@ class ModelRecipe(RunSettings):
         return self.learning_rate * warmup_cosine((progress - flat) / (1 - flat), 0.0, self.learning_rate_floor)
 
     def kl_weight(self, progress: float) -> float:
-        """Weight of the KL (and of gamma CE) at a share of the budget: linear from 0 to beta."""
+        """Return the weight of the KL (and of gamma CE) at a share of the budget: linear from 0 to beta."""
         return self.beta * min(1.0, progress / self.kl_warmup) if self.kl_warmup else self.beta

@@ -1,4 +1,4 @@
-"""What a model run lets one see and hear: a held-out window and its reconstruction. T frames, M mel bins."""
+"""Samples of a model run: a held-out window and its reconstruction. T frames, M mel bins."""
 
 import torch
 

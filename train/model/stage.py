@@ -168,7 +168,7 @@ class ModelStage:
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """Return the losses on the same dev windows and noise at every call, without masks, and the KL per dimension."""
+        """Return the losses on fixed dev windows and noise, without masks, and the KL of each dimension."""
         network = self.export_networks()["model"]
         sums: dict[str, float] = {}
         kl_per_dim = torch.zeros(self.recipe.model.latent_dim)

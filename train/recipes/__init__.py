@@ -47,7 +47,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
 
 
 def _checked(values: dict[str, Any], path: Path) -> AnyRecipe:
-    """Values as the recipe of their stage; errors name the file, the key, the value and the keys there are."""
+    """Return values as the recipe of their stage; errors name the file, the key, the value and the keys there are."""
     stage = values.get("stage")
     kind = next((kind for kind in get_args(AnyRecipe) if kind.model_fields["stage"].default == stage), None)
     if kind is None:

@@ -26,13 +26,13 @@ PREPARED = "prepared.json"
 
 
 def copy_clean_settings(prepared: Path, out: Path) -> None:
-    """Remember beside a run what was done to the recordings, since a bundle does the same to its prompts."""
+    """Copy the settings of preparation beside a run, since a bundle prepares its prompts alike."""
     if (prepared / SETTINGS).is_file():
         shutil.copyfile(prepared / SETTINGS, out / PREPARED)
 
 
 def prompt_loudness(out: Path) -> float | None:
-    """Loudness that the model of this run was trained at; None where levels were left alone."""
+    """Return the loudness in LUFS that a model was trained at; None where levels were left alone."""
     if not (out / PREPARED).is_file():
         return LOUDNESS_LUFS
     return CleanSettings.model_validate_json((out / PREPARED).read_text()).loudness_lufs
@@ -57,7 +57,7 @@ def write_bundle(
     licence: str,
     languages: tuple[str, ...] = ("en",),
 ) -> Path:
-    """Assemble a bundle from finished stages, weights in float16, those of the tokenizer in 8 bits.
+    """Write a bundle from finished stages, weights in float16, those of the tokenizer in 8 bits; return its folder.
 
     Args:
         stages: each holds what `export_stage` wrote.
@@ -98,7 +98,7 @@ def write_bundle(
 
 
 def describe_machine() -> str:
-    """Return what trained: the GPU's name, or the processor and the number of threads."""
+    """Return the GPU's name, or the processor and the number of threads."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

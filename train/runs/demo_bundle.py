@@ -63,7 +63,7 @@ class DemoRecipes:
         return self.models + (self.prose or ())
 
     def within(self, minutes: float) -> "DemoRecipes":
-        """Return the same with their minutes scaled so that they add up to `minutes`."""
+        """Return the same recipes with their minutes scaled so that they add up to `minutes`."""
         budgets = [self.tokenizer.minutes, self.vocoder.minutes, *(model.minutes for model in self.all_models)]
         total = sum(budget or 0.0 for budget in budgets)
 
@@ -134,7 +134,7 @@ def train_demo(
 
 
 def check_chain(recipes: DemoRecipes, stages: StageFolders, lexicon: Lexicon) -> None:
-    """Look for what would stop the chain after hours of training.
+    """Check for what would stop the chain after hours of training.
 
     Raises:
         SettingsError: recipes that do not fit together, or not the runs that are there already.
@@ -154,7 +154,7 @@ def check_chain(recipes: DemoRecipes, stages: StageFolders, lexicon: Lexicon) ->
 
 
 def describe_prose(prose: Prose) -> str:
-    """Return the prose that a transformer has read, for the model card."""
+    """Return a description of the prose that the transformer was trained on, for the model card."""
     return f"prose of {len(prose.books)} books, {len(prose):,} sentences, read by the transformer alone"
 
 

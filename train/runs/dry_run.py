@@ -1,4 +1,4 @@
-"""What a recipe would cost: parameters, memory, frames per step and hours. No data needed.
+"""Estimates of a recipe's cost: parameters, memory, frames per step and hours. No data needed.
 
 Parameters and memory are counted on tensors without contents, so that any size is estimated in seconds; a step is timed
 on made-up windows only where it fits into the memory at hand, and never waits for a compiler.
@@ -37,7 +37,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What a run would take; bytes are of one process."""
+    """Estimated cost of a run; bytes are of one process."""
 
     recipe: ModelRecipe
     device: str
@@ -51,7 +51,7 @@ class CostEstimate:
 
     @property
     def total_bytes(self) -> int:
-        """Memory at the height of a step."""
+        """Return the peak memory of a step."""
         return sum(self.memory_bytes.values())
 
     @property
@@ -78,7 +78,7 @@ class CostEstimate:
         ]
 
     def _speed(self) -> list[str]:
-        """Lines on seconds and hours, as far as they are known."""
+        """Return lines on seconds and hours, as far as they are known."""
         frames, hz = self.frames_per_step, self.recipe.model.mel.frame_rate_hz
         known = (
             []
@@ -148,7 +148,7 @@ def count_memory(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, i
 
 
 def memory_bytes(recipe: ModelRecipe, weights: int, trained: int, device: torch.device) -> dict[str, int]:
-    """Bytes by use of all that does not depend on the windows, from the numbers of parameters."""
+    """Return the bytes, by use, of all that does not depend on the windows, from the numbers of parameters."""
     return {
         "weights": 4 * weights,
         "gradients": 4 * trained,
@@ -160,7 +160,7 @@ def memory_bytes(recipe: ModelRecipe, weights: int, trained: int, device: torch.
 
 
 def available_bytes(device: torch.device) -> int:
-    """Memory that this process may still take: of the GPU, or of the machine within its container's limit."""
+    """Return the memory that this process may still take, of the GPU or of the machine within its container's limit."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     available = int(psutil.virtual_memory().available)
@@ -171,7 +171,7 @@ def available_bytes(device: torch.device) -> int:
 
 
 def write_made_up_corpus(recipe: ModelRecipe, folder: Path) -> Path:
-    """Flat files of noise, each clip longer than a window; returns the file of its tokens."""
+    """Write flat files of noise, each clip longer than a window; return the file of its tokens."""
     model, frames = recipe.model, recipe.window_frames + 1
     random = np.random.default_rng(0)
     clips = [
@@ -188,12 +188,12 @@ def write_made_up_corpus(recipe: ModelRecipe, folder: Path) -> Path:
 
 
 def parameters_by_part(network: nn.Module) -> dict[str, int]:
-    """Parameters of each child of the network."""
+    """Return the number of parameters of each child of the network."""
     return {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
 
 
 def count_saved_bytes(network: nn.Module, recipe: ModelRecipe, num_windows: int, device: torch.device) -> int:
-    """Bytes of the tensors that autograd keeps in a forward pass, each storage once and without the weights."""
+    """Return the bytes of the tensors that autograd saves in a forward pass, each storage once, without the weights."""
     own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
     kept: dict[int, Tensor] = {}  # held, so that no storage's number is given to another one
 
@@ -210,7 +210,7 @@ def count_saved_bytes(network: nn.Module, recipe: ModelRecipe, num_windows: int,
 
 
 def empty_windows(recipe: ModelRecipe, count: int, device: torch.device) -> Windows:
-    """Whole windows without contents."""
+    """Return whole windows without contents."""
     mel, frames = recipe.model.mel, recipe.window_frames
     utterance = int(recipe.utterance_seconds[1] * mel.frame_rate_hz)
     return Windows(
@@ -234,7 +234,7 @@ def time_step(stage: ModelStage, device: torch.device) -> float:
 
 
 def count_steps(budget: Budget, frames_per_step: int, seconds_per_step: float | None) -> int | None:
-    """Optimiser steps that a budget is enough for; None for minutes without a speed."""
+    """Return the optimiser steps that a budget is enough for; None for minutes without a speed."""
     if budget.steps is not None:
         return budget.steps
     if budget.frames is not None:

@@ -1,4 +1,4 @@
-"""A finished vocoder into a bundle that stays what it is otherwise."""
+"""Replacement of a bundle's vocoder by a finished one."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from undertone.train.loop.stage_export import CONFIG, WEIGHTS, trained_numbers
 
 
 def replace_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
-    """Write a bundle with another vocoder; what was measured of the old one's sound is left out, to be measured again.
+    """Write a bundle with another vocoder; measures of the old one's sound are left out, to be made again.
 
     Args:
         bundle: folder of the bundle.

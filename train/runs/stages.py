@@ -77,7 +77,7 @@ def run_tokenizer(
 
 
 def phone_error_warning(numbers: dict[str, float]) -> str | None:
-    """Say in words that a phonetic tokenizer reads no phones, None where it does."""
+    """Return a warning that a phonetic tokenizer reads next to no phones, None where it does."""
     rate = numbers.get("phone_error_rate", 0.0)
     if rate < UNTRAINED_PHONE_ERROR_RATE:
         return None

@@ -102,7 +102,7 @@ def align_corpus(
 
 
 def choose_clips(clips: list[Clip], max_clips: int | None) -> list[Clip]:
-    """Clips with a transcript in a random order that is always the same, at most so many of each split.
+    """Return clips with a transcript in a fixed random order, at most so many of each split.
 
     The choice in one split does not depend on the others, so that a split that is added leaves it alone.
     """
@@ -122,7 +122,7 @@ def unaligned_splits(path: Path, clips: list[Clip], lexicon: Lexicon) -> set[str
 
 
 def _aligned_before(partial: Path, phones: tuple[str, ...]) -> set[str]:
-    """Clips of an interrupted run; the line that was being written when it ended is taken away."""
+    """Return the clips of an interrupted run, after cutting off a line that was not finished."""
     if not partial.is_file():
         partial.write_text(json.dumps({"phones": phones}) + "\n", encoding="utf-8")
     text = partial.read_text(encoding="utf-8")
@@ -145,7 +145,7 @@ def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> P
 
 
 def read_tokens(clips: Sequence[Clip], ids: TokenFile, transcripts: Transcripts) -> dict[str, np.ndarray]:
-    """Units of the clips that have a transcript."""
+    """Return the tokens of the clips that have a transcript, int64 [T] by clip id."""
     return {clip.clip_id: ids.tokens(clip, 0, ids.count(clip)).numpy() for clip in clips if clip.clip_id in transcripts}
 
 

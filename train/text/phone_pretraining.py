@@ -1,4 +1,4 @@
-"""The transformer on prose before it hears a frame: one position a phone.
+"""Pretraining of the transformer on prose as phones, one position each.
 
 Rendered as frames a phone takes 4.2 positions, nearly all of which only say "still here"; an hour of training then sees
 a fraction of the prose. Here each phone is one position, as one of its three parts at random, without latents, and
@@ -100,7 +100,7 @@ class PhoneStage:
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """Nats a phone of held-out books, where the prose has some."""
+        """Return nats per phone of held-out books, where the prose has some."""
         if len(self._held_out) < self.recipe.window_frames:
             return {}
         model = self.average.module if self.average else self._own
@@ -130,7 +130,12 @@ class _NextPhone(nn.Module):
         self.network = network
 
     def forward(self, phones: Tensor, parts: Tensor) -> Tensor:
-        """Phones, 0 is silence, and which part stands for each: int64 [B, N]."""
+        """Return the mean nats of each phone given those before it.
+
+        Args:
+            phones: int64 [B, N], 0 is silence.
+            parts: int64 [B, N], which part stands for each phone.
+        """
         network = self.network
         latents = torch.zeros(*phones.shape, network.config.latent_dim, device=phones.device)
         fused = network.fuse(PARTS_OF_PHONE * phones + parts, latents)

@@ -41,14 +41,14 @@ class LatentFile:
         return cls(stored[:, 0], stored[:, 1])
 
     def normalised(self, clip_frames: int = 200_000) -> np.ndarray:
-        """Means in units of each dimension's standard deviation over `clip_frames` frames, float32 [frames, Z]."""
+        """Return means over each dimension's standard deviation in `clip_frames` frames, float32 [frames, Z]."""
         step = max(1, len(self.mean) // clip_frames)
         some = np.nan_to_num(self.mean[::step].astype(np.float32))
         return np.asarray((self.mean.astype(np.float32) - some.mean(0)) / (some.std(0) + 1e-6))
 
 
 def latents_path(weights: Path, out: Path) -> Path:
-    """Named by what the posterior is made of; a transformer trained further has the same posteriors."""
+    """Return the path of stored latents, named by the weights of the posterior alone."""
     posterior = {key: value for key, value in load_file(str(weights)).items() if key.startswith("posterior_encoder.")}
     digest = hashlib.sha256()
     for key, value in sorted(posterior.items()):

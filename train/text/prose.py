@@ -37,12 +37,12 @@ class Prose:
         return len(self.book)
 
     def sentence(self, number: int) -> np.ndarray:
-        """Symbols of a sentence."""
+        """Return the symbols of a sentence."""
         return self.symbols[self.offsets[number] : self.offsets[number + 1]]
 
 
 def phones_of_sentence(sentence: str, lexicon: Lexicon) -> list[int] | None:
-    """Symbols of a sentence, None where a word is not in the dictionary or there are too few or too many of them."""
+    """Return the symbols of a sentence, None where a word is unknown or there are too few or too many words."""
     plain = TITLES.sub(r"\1", sentence)
     if not MIN_WORDS <= len(lexicon.words(plain)) <= MAX_WORDS:
         return None
@@ -80,7 +80,7 @@ def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) 
 
 
 def transcribed_prose(clips: Sequence[AlignedClip], num_phones: int) -> Prose:
-    """Return the sentences of aligned clips as they were spoken: text without words that the speech does not hold."""
+    """Return the transcripts of aligned clips as prose: text without words that the speech does not hold."""
     known = [np.array(clip.symbols, dtype=np.uint8) for clip in clips if max(clip.symbols) <= num_phones]
     if not known:
         raise CorpusError("every aligned clip has a word that is not in the dictionary; there is no text to render")

@@ -40,7 +40,7 @@ class UnitTable:
         return len(self.symbol)
 
     def frames(self, units: np.ndarray) -> np.ndarray:
-        """Frame numbers of units, by their numbers, one unit after the other: int64 [T]."""
+        """Return the frame numbers of units, by their numbers, one unit after the other: int64 [T]."""
         starts, lengths = self.start[units], self.end[units] - self.start[units]
         begins = np.cumsum(lengths) - lengths
         frames: np.ndarray = np.repeat(starts - begins, lengths) + np.arange(lengths.sum())
@@ -58,12 +58,12 @@ class UnitInventory:
 
     @property
     def unknown(self) -> int:
-        """Symbol of a word that no dictionary holds."""
+        """Return the symbol of a word that the dictionary lacks."""
         return len(self.phones) + 1
 
     @property
     def long_pause(self) -> int:
-        """Symbol of a pause as between sentences."""
+        """Return the symbol of a pause as between sentences."""
         return len(self.phones) + 2
 
     @property
@@ -99,7 +99,7 @@ class UnitInventory:
         return cls(alignment.phones, speakers, tuple(clip.clip_id for clip, _ in chosen), units)
 
     def minutes(self, frame_rate_hz: float = 50.0) -> np.ndarray:
-        """Usable speech of every speaker."""
+        """Return the minutes of usable speech of every speaker."""
         units = self.units
         frames = np.where(units.usable, units.end - units.start, 0)
         totals: np.ndarray = np.bincount(units.speaker, frames, minlength=len(self.speakers)) / frame_rate_hz / 60
@@ -168,7 +168,7 @@ class UnitIndex:
     def find(
         self, symbol: int, before: int, after: int, speaker: int | None = None, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, int]:
-        """Units of a symbol with as much of the context as there is.
+        """Return the units of a symbol whose context matches best.
 
         Args:
             before: the neighbours' symbols, SILENCE for any pause and for the ends of an utterance.
@@ -212,6 +212,6 @@ class _Sorted:
         self._keys, self._runs = keys[order], units[order]
 
     def between(self, low: int, high: int) -> np.ndarray:
-        """Units whose key is in [low, high)."""
+        """Return the units whose key is in [low, high)."""
         first, last = np.searchsorted(self._keys, (low, high))
         return self._runs[first:last]

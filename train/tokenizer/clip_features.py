@@ -1,4 +1,4 @@
-"""What a tokenizer clusters, behind one interface: clip to features, features to the nearest centroid.
+"""Features that a tokenizer clusters, behind one interface: clip to features, features to units.
 
 T frames at 50 Hz, F feature dims, V units.
 """
@@ -47,7 +47,7 @@ def encoder_inputs(tokenizer: PhoneReader, corpus: FlatCorpus, clip: Clip) -> Te
 
 
 class PhoneFeatures:
-    """One layer of a tokenizer that was taught phones."""
+    """Features of one layer of a tokenizer trained on phones."""
 
     def __init__(self, tokenizer: PhoneReader) -> None:
         self.tokenizer = tokenizer.eval()
@@ -82,7 +82,7 @@ class HubertFeatures:
 
     @torch.inference_mode()
     def of_waveform(self, waveform: Tensor) -> Tensor:
-        """Features of float32 [samples] at 16 kHz, [T, F]."""
+        """Return the features [T, F] of float32 [samples] at 16 kHz."""
         return self.tokenizer.features(waveform.to(self.centroids.device))
 
     def units(self, features: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
 
 
 def assign_units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
-    """Unit ids int64 [T] of a clip, at most one for each frame of its mel."""
+    """Return the unit ids int64 [T] of a clip, at most one for each frame of its mel."""
     return features.units(features.features(corpus, clip))[: clip.num_frames].cpu()
 
 
@@ -113,7 +113,7 @@ class PackedTokenizer:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "PackedTokenizer":
-        """Pack the weights, wherever they are."""
+        """Return the packed configuration and weights, on whatever device they are."""
         return cls(tokenizer.config, save(_weights(tokenizer)))
 
     def unpacked(self) -> Tokenizer:

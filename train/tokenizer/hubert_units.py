@@ -144,7 +144,7 @@ def fit_hubert_units(
 
 
 def compute_sampled_features(features: HubertFeatures, prepared: Path, sample: FrameSample, path: Path) -> np.ndarray:
-    """Features of the sampled frames, float32 [frames, F] in the order of their keys.
+    """Return the features of the sampled frames, float32 [frames, F] in the order of their keys.
 
     They are appended to `path` clip by clip; what is there already is not made again, but for a clip that was being
     written.
@@ -225,7 +225,7 @@ def name_hash(name: str) -> int:
 
 
 def unit_statistics(labels: np.ndarray, num_units: int) -> dict[str, float]:
-    """Entropy of the units in bits, and the share of them that is in use."""
+    """Return the entropy of the units in bits, and the share of them that is in use."""
     counts = np.bincount(labels, minlength=num_units)
     share = counts[counts > 0] / counts.sum()
     return {"entropy_bits": float(-(share * np.log2(share)).sum()), "units_in_use": float((counts > 0).mean())}

@@ -1,4 +1,4 @@
-"""Units of a tokenizer that was taught phones: clusters of one layer's features, or parts of phones.
+"""Units of a tokenizer trained on phones: clusters of one layer's features, or parts of phones.
 
 T frames, F dims, V units.
 
@@ -28,7 +28,7 @@ from undertone.train.tokenizer.phone_parts import fit_points, parts_of, transiti
 
 @dataclass(frozen=True)
 class _Frames:
-    """Some training clips."""
+    """Frames of some training clips."""
 
     features: list[np.ndarray]  # [T, F] of each, before the projection
     labels: list[np.ndarray]  # int64 [T] of each: the part of a phone, UNLABELLED in unknown words
@@ -78,7 +78,7 @@ def fit_units(
 def _collect_frames(
     tokenizer: PhoneReader, prepared: Path, lexicon: Lexicon, num_frames: int, seed: int, max_hours: float
 ) -> _Frames:
-    """Random clips until there are `num_frames`; parts of phones need those with a transcript."""
+    """Return random clips until there are `num_frames`; parts of phones need those with a transcript."""
     audio = clip_features(tokenizer).needs_audio
     corpus = open_corpus(prepared, "train", tokenizer.config.mel, max_hours, audio=audio)
     found = _Frames([], [])

@@ -87,6 +87,6 @@ class Discriminators(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, waveform: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
-        """Scores and hidden layers, one entry per discriminator, of waveforms [B, samples]."""
+        """Return scores and hidden layers, one entry per discriminator, of waveforms [B, samples]."""
         outputs = [member(INPUT_GAIN * waveform) for member in self.members]
         return [score for score, _ in outputs], [hidden for _, hidden in outputs]

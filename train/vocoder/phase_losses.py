@@ -1,7 +1,7 @@
 """Losses of a waveform's phase that do not mind where it wraps (APNet2, arXiv 2311.11545; FreeV, arXiv 2406.08196).
 
 Phase itself follows the position of every sample; its change over frequency (group delay) and over time (instantaneous
-frequency) are what is heard of it. [B, samples] at 16 kHz, K frequency bins.
+frequency) are what is audible of it. [B, samples] at 16 kHz, K frequency bins.
 """
 
 import math
@@ -34,7 +34,7 @@ class PhaseLoss(nn.Module):
             self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, generated: Tensor, target: Tensor) -> Tensor:
-        """Scalar distance of two batches of waveforms [B, samples]."""
+        """Return the distance of two batches of waveforms [B, samples], a scalar."""
         losses = [self._at(n_fft, generated, target) for n_fft in self.n_ffts]
         return torch.stack(losses).mean()
 

@@ -1,4 +1,4 @@
-"""What decides a vocoder run, but for its data and its output folder."""
+"""The recipe of a vocoder run."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,7 +21,7 @@ from undertone.train.loop.settings import (
 
 
 class DiscriminatorConfig(Config):
-    """Which discriminators judge the vocoder, and how wide they are."""
+    """Sizes of the vocoder's discriminators."""
 
     periods: tuple[Count, ...] = (2, 3, 5, 7, 11)  # arXiv 2010.05646
     period_width: Count = 16

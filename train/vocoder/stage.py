@@ -32,7 +32,7 @@ SAMPLE_SECONDS = 8
 
 
 def balance_gradients(losses: dict[str, tuple[float, Tensor]], generated: Tensor) -> Tensor:
-    """Gradient at the waveform in which each (weight, loss) has its share, whatever its scale (arXiv 2210.13438)."""
+    """Return the gradient at the waveform in which each (weight, loss) has its share of the norm (arXiv 2210.13438)."""
     total = torch.zeros_like(generated)
     for weight, loss in losses.values():
         (gradient,) = torch.autograd.grad(loss, generated, retain_graph=True)
@@ -52,8 +52,8 @@ class VocoderStage:
         generator = build_vocoder(recipe.generator)
         if recipe.start is not None:
             load_matching_weights(generator, recipe.start)
-        judges = recipe.discriminators
-        discriminators = Discriminators(judges.periods, judges.period_width, judges.n_ffts, judges.resolution_width)
+        sizes = recipe.discriminators
+        discriminators = Discriminators(sizes.periods, sizes.period_width, sizes.n_ffts, sizes.resolution_width)
         self.generator, self.discriminators, self.generator_optimizer, self.discriminator_optimizer = (
             accelerator.prepare(
                 generator,
@@ -117,14 +117,14 @@ class VocoderStage:
     def _generator_losses(
         self, batch: SegmentBatch, generated: Tensor, progress: float, adversarial_phase: bool
     ) -> dict[str, tuple[float, Tensor]]:
-        """Weight and value of every loss of the generator."""
+        """Return the weight and value of every loss of the generator."""
         recipe = self.recipe
         losses = {"spectral": (recipe.spectral_weight, self._spectral(generated, batch.waveform))}
         if recipe.phase_weight > 0:
             losses["phase"] = (recipe.phase_weight, self.phase(generated, batch.waveform))
         if adversarial_phase:
             ramp = min(1.0, (progress - recipe.adversarial_from) / max(recipe.adversarial_ramp, 1e-9))
-            adversarial, features = self._judge(batch.waveform, generated)
+            adversarial, features = self._adversarial_losses(batch.waveform, generated)
             losses["adversarial"] = (ramp * recipe.adversarial_weight, adversarial)
             losses["features"] = (ramp * recipe.feature_weight, features)
         return losses
@@ -195,13 +195,13 @@ class VocoderStage:
         self._apply(self.discriminators, self.discriminator_optimizer, rate * self.recipe.discriminator_rate_factor)
         return total
 
-    def _judge(self, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
-        """Adversarial and feature-matching losses of the generator; the discriminators need no gradients."""
-        judges = self.accelerator.unwrap_model(self.discriminators).requires_grad_(False)
+    def _adversarial_losses(self, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the adversarial and feature-matching losses of the generator; the discriminators get no gradients."""
+        discriminators = self.accelerator.unwrap_model(self.discriminators).requires_grad_(False)
         with self._autocast():
-            scores, generated_layers = judges(generated)
+            scores, generated_layers = discriminators(generated)
             with torch.no_grad():
-                _, real_layers = judges(real)
+                _, real_layers = discriminators(real)
         return adversarial_loss(scores), feature_matching_loss(real_layers, generated_layers)
 
     def _apply(

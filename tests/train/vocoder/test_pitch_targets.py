@@ -73,4 +73,4 @@ def test_a_run_starts_with_the_weights_of_another_that_fit(prepared: Path, tmp_p
         load_matching_weights(fresh, tmp_path / "other.safetensors")
     recipe = TINY.model_copy(update={"start": tmp_path / "earlier.safetensors", "steps": 2})
     run_vocoder(recipe, prepared, tmp_path / "run", cpu=True)
-    assert "pitch.head.weight" in load_file(str(tmp_path / "run" / "vocoder.safetensors"))
+    assert "pitch.head.weight" in load_file(str(tmp_path / "run" / "export.safetensors"))
