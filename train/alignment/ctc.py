@@ -85,7 +85,7 @@ def align_clip(
 
 def _peaks(path: np.ndarray, symbols: list[tuple[int, bool]]) -> list[Peak]:
     """Return the spans of one symbol in a path [T]; a blank lies between two of the same symbol."""
-    edges = np.flatnonzero(np.diff(path)) + 1
-    stretches = zip([0, *edges.tolist()], [*edges.tolist(), len(path)], strict=True)
-    spoken = [(start, end) for start, end in stretches if path[start] != BLANK]
-    return [Peak(symbol, *ends, first) for (symbol, first), ends in zip(symbols, spoken, strict=True)]
+    boundaries = np.flatnonzero(np.diff(path)) + 1
+    intervals = zip([0, *boundaries.tolist()], [*boundaries.tolist(), len(path)], strict=True)
+    nonblank = [(start, end) for start, end in intervals if path[start] != BLANK]
+    return [Peak(symbol, *ends, first) for (symbol, first), ends in zip(symbols, nonblank, strict=True)]

@@ -95,10 +95,10 @@ def best_cut(log_posteriors: np.ndarray, before: Peak, after: Peak) -> int:
 
 def longest_pause(quiet: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
     """Return the longest quiet interval within [start, end), None where it is too short to be a pause."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet[start:end].astype(np.int8), [0]])))
-    if not len(edges):
+    boundaries = np.flatnonzero(np.diff(np.concatenate([[0], quiet[start:end].astype(np.int8), [0]])))
+    if not len(boundaries):
         return None
-    begins, stops = edges[::2], edges[1::2]
+    begins, stops = boundaries[::2], boundaries[1::2]
     longest = int((stops - begins).argmax())
     if stops[longest] - begins[longest] < MIN_SILENCE_FRAMES:
         return None

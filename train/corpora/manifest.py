@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,7 +26,7 @@ from tqdm import tqdm
 from undertone.engine.atomic_files import write_whole
 from undertone.train.corpora.cuts import cut_of, read_cuts, split_of, text_of
 from undertone.train.corpora.layouts import is_cut_manifest, read_layout
-from undertone.train.corpora.source import CorpusError, Notes, Source
+from undertone.train.corpora.source import CorpusError, Notes, Source, name_hash
 
 FOLDER, DONE, CUTS, REJECTED = "manifest", "manifest.json", "cuts.jsonl", "rejected.jsonl"
 HEADERS_AT_ONCE = 256
@@ -147,7 +146,7 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 def id_hash(clip_id: str) -> int:
     """Return 64 bits that stand for an id."""
-    return int.from_bytes(blake2b(clip_id.encode(), digest_size=8).digest())
+    return name_hash(clip_id, num_bytes=8)
 
 
 def _write_orders(

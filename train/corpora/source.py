@@ -69,9 +69,14 @@ class Notes:
         return "dev" if is_held_out(clip_id, HELD_OUT_CLIPS) else "train"
 
 
+def name_hash(name: str, num_bytes: int = 6) -> int:
+    """Return a number that a name has on every machine."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=num_bytes).digest())
+
+
 def is_held_out(name: str, one_in: int) -> bool:
     """Return whether this name is among the held-out ones: one in so many, the same ones at every call."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) % one_in == 0
+    return name_hash(name) % one_in == 0
 
 
 def split_name(name: str) -> str | None:

@@ -20,7 +20,7 @@ from undertone.train.corpora.source import CorpusError
 
 SETTINGS = "settings.json"
 MIN_SECONDS = 1.0
-QUIET_FRAME_SECONDS = 0.1  # pieces are cut in the middle of the quietest stretch of this length
+QUIET_FRAME_SECONDS = 0.1  # pieces are cut in the middle of the quietest interval of this length
 UNREADABLE = (soundfile.LibsndfileError, AudioLoadingError, AudioError, OSError, RuntimeError, ValueError)
 
 

@@ -43,7 +43,7 @@ class ModelRecipe(RunSettings):
     latent_dropout: Share = 0.0  # share of frames whose latents the transformer does not see; not published
     scheduled_sampling: Share = 0.0  # share of windows that end in latents of the model's own; not published
     condition_dropout: Share = 0.0  # share of windows whose decoder sees no tokens and latents; not published
-    spoken_tokens: bool = False  # foretell what the transcripts say instead of what the tokenizer hears; not published
+    spoken_tokens: bool = False  # predict tokens of the aligned transcripts instead of the tokenizer's; not published
     window_frames: WindowFrames = 640  # 12.8 s
     batch_size: Count = 8  # windows per process and micro-batch
     frames_per_batch: Count | None = None  # instead of batch_size: windows of similar length within so many frames

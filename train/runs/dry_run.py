@@ -204,8 +204,8 @@ def count_saved_bytes(network: nn.Module, recipe: ModelRecipe, num_windows: int,
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        kept_alive = losses(forward_pass(network, recipe, empty_windows(recipe, num_windows, device), device))
-    del kept_alive
+        outputs = losses(forward_pass(network, recipe, empty_windows(recipe, num_windows, device), device))
+    del outputs
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 

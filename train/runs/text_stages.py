@@ -38,7 +38,7 @@ def pretrain_on_phones(
     """
     accelerator, words = Accelerator(cpu=cpu), Lexicon(lexicon)
     save_recipe(out, recipe, accept_changes, accelerator.is_main_process)
-    prose, held_out = (read_prose(text, words, work, kept_aside) for kept_aside in (False, True))
+    prose, held_out = (read_prose(text, words, work, is_held_out) for is_held_out in (False, True))
     stage = PhoneStage(recipe, prose, held_out, len(words.inventory), accelerator, start)
     train_and_export(stage, prepared, out)
 

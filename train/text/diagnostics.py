@@ -15,13 +15,13 @@ SMOOTHING_COUNTS = (5.0, 50.0, 500.0)  # pseudo-counts of the next shorter conte
 def measure_inventory(inventory: UnitInventory) -> dict[str, float]:
     """Return how many units there are, how long they are, and in how many contexts."""
     units = inventory.units
-    spoken = units.usable & (units.symbol > 0) & (units.symbol <= len(inventory.phones))
-    lengths = (units.end - units.start)[spoken]
-    vowels = np.array([phone[0] in "AEIOU" for phone in inventory.phones])[units.symbol[spoken] - 1]
-    contexts = np.stack([units.before, units.symbol, units.after], axis=1)[spoken]
+    is_phone = units.usable & (units.symbol > 0) & (units.symbol <= len(inventory.phones))
+    lengths = (units.end - units.start)[is_phone]
+    vowels = np.array([phone[0] in "AEIOU" for phone in inventory.phones])[units.symbol[is_phone] - 1]
+    contexts = np.stack([units.before, units.symbol, units.after], axis=1)[is_phone]
     kinds, counts = np.unique(contexts, axis=0, return_counts=True)
     return {
-        "runs": int(spoken.sum()),
+        "runs": int(is_phone.sum()),
         "hours": float(lengths.sum() / 180_000),
         "mean_frames": float(lengths.mean()),
         "median_frames": float(np.median(lengths)),
@@ -99,10 +99,10 @@ def text_report(
 class TokenModel:
     """Interpolated n-gram model of tokens, n from 1 to `longest`."""
 
-    def __init__(self, spoken: list[np.ndarray], num_tokens: int, longest: int = 3) -> None:
+    def __init__(self, utterances: list[np.ndarray], num_tokens: int, longest: int = 3) -> None:
         self.num_tokens, self.longest = num_tokens, longest
         self._counts = [
-            np.unique(np.concatenate([self._keys(tokens, order) for tokens in spoken]), return_counts=True)
+            np.unique(np.concatenate([self._keys(tokens, order) for tokens in utterances]), return_counts=True)
             for order in range(1, longest + 1)
         ]
         self._contexts = [_of_contexts(counts, num_tokens) for counts in self._counts]
@@ -125,12 +125,12 @@ class TokenModel:
             keys = keys * self.num_tokens + tokens[offset : scored + offset]
         return keys
 
-    def cross_entropy(self, spoken: list[np.ndarray], order: int) -> float:
+    def cross_entropy(self, utterances: list[np.ndarray], order: int) -> float:
         """Return nats per frame on every second utterance; smoothing is the best one on the others."""
         strength = min(
-            SMOOTHING_COUNTS, key=lambda value: _mean(self.nats(tokens, order, value) for tokens in spoken[::2])
+            SMOOTHING_COUNTS, key=lambda value: _mean(self.nats(tokens, order, value) for tokens in utterances[::2])
         )
-        return _mean(self.nats(tokens, order, strength) for tokens in spoken[1::2])
+        return _mean(self.nats(tokens, order, strength) for tokens in utterances[1::2])
 
 
 def _mean(parts: Iterator[np.ndarray]) -> float:

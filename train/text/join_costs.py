@@ -42,10 +42,10 @@ class JoinCosts:
 def transition_nats(inventory: UnitInventory, tokens: np.ndarray, num_tokens: int) -> np.ndarray:
     """Return -log P(token | token before it) in the inventory's recordings, [V, V]."""
     units = inventory.units
-    spoken = np.zeros(len(tokens), dtype=bool)
+    in_inventory = np.zeros(len(tokens), dtype=bool)
     for start, end in zip(units.start, units.end, strict=True):
-        spoken[start:end] = True
-    pairs = spoken[1:] & spoken[:-1]
+        in_inventory[start:end] = True
+    pairs = in_inventory[1:] & in_inventory[:-1]
     counts = np.zeros((num_tokens, num_tokens))
     np.add.at(counts, (tokens[:-1][pairs], tokens[1:][pairs]), 1)
     often = (counts.sum(0) + 1) / (counts.sum() + num_tokens)

@@ -198,11 +198,11 @@ class MixedWindows:
         for row, (numbers, ends) in enumerate(cuts):
             count = len(numbers)
             tokens[row, :count], targets[row, :count] = self._tokens(numbers, is_text[row], random)
-            shown = np.append(numbers, numbers[-1:]) if ends else numbers
+            filled = np.append(numbers, numbers[-1:]) if ends else numbers
             if ends:
                 tokens[row, count] = targets[row, count] = self.config.num_tokens
-            mean[row, : len(shown)] = torch.from_numpy(self.frames.latents.mean[shown].astype(np.float32))
-            logstd[row, : len(shown)] = torch.from_numpy(self.frames.latents.logstd[shown].astype(np.float32))
+            mean[row, : len(filled)] = torch.from_numpy(self.frames.latents.mean[filled].astype(np.float32))
+            logstd[row, : len(filled)] = torch.from_numpy(self.frames.latents.logstd[filled].astype(np.float32))
         return LatentWindows(
             tokens=tokens,
             mel=torch.zeros(batch, longest, 1),

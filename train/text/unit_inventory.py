@@ -139,7 +139,7 @@ def _segment_table(
 def _usable(symbol: np.ndarray, same: np.ndarray, length: np.ndarray, score: np.ndarray, num_phones: int) -> np.ndarray:
     unknown = symbol == num_phones + 1
     fine = ~unknown & (length <= np.where(symbol == SILENCE, MAX_PAUSE_FRAMES, MAX_PHONE_FRAMES))
-    fine[1:] &= ~(unknown[:-1] & same)  # an unknown word's edges are guesses
+    fine[1:] &= ~(unknown[:-1] & same)  # the boundaries of an unknown word are uncertain
     fine[:-1] &= ~(unknown[1:] & same)
     lowest = np.full(num_phones + 2, -np.inf)
     for phone in range(1, num_phones + 1):
@@ -175,7 +175,7 @@ class UnitIndex:
             speaker: one voice; an index of all speakers together takes None.
             allowed: bool [N], units that may be taken; None for all.
         Returns:
-            numbers of the units, none where the symbol was never spoken, and BOTH, HALF or NONE.
+            numbers of the units, none where the symbol has none, and BOTH, HALF or NONE.
         """
         base = self._base
         prefix = (speaker or 0) * base + symbol

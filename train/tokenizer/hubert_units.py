@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from undertone.engine.config import Config, HubertConfig, MelConfig
 from undertone.engine.tokenizers.hubert import RECEPTIVE_SAMPLES, SAMPLE_RATE_HZ, HubertTokenizer
-from undertone.train.corpora.source import CorpusError
+from undertone.train.corpora.source import CorpusError, name_hash
 from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.pool import (
     is_sharded,
@@ -217,11 +217,6 @@ def _list_files(prepared: Path) -> Iterator[tuple[int | None, str, int]]:
         names = shard_names(prepared, "train", number)
         lengths = shard_lengths(prepared, "train", number)[:, 1].tolist()
         yield from ((number, name, samples) for name, samples in zip(names, lengths, strict=True))
-
-
-def name_hash(name: str) -> int:
-    """Return a number that a name has on every machine."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest())
 
 
 def unit_statistics(labels: np.ndarray, num_units: int) -> dict[str, float]:

@@ -107,7 +107,7 @@ def transition_costs(labels: list[np.ndarray], num_parts: int) -> np.ndarray:
         known = (before != UNLABELLED) & (after != UNLABELLED)
         np.add.at(steps, (before[known], after[known]), 1)
     phone = np.arange(num_parts) // PARTS_OF_PHONE
-    begun = (steps * (phone[:, None] != phone)).sum(0) + 1e-3
-    steps += (BACK_OFF * steps.sum(1, keepdims=True) + 1e-3) * begun / begun.sum()
+    starts = (steps * (phone[:, None] != phone)).sum(0) + 1e-3
+    steps += (BACK_OFF * steps.sum(1, keepdims=True) + 1e-3) * starts / starts.sum()
     costs: np.ndarray = -2 * TRANSITION_WEIGHT * np.log(steps / steps.sum(1, keepdims=True))
     return costs.astype(np.float32)

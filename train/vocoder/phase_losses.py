@@ -19,7 +19,7 @@ def anti_wrap(difference: Tensor) -> Tensor:
 class PhaseLoss(nn.Module):
     """Anti-wrapped differences of phase, group delay and instantaneous frequency, in radians.
 
-    Bins count by the amplitude of the real waveform: the phase of what cannot be heard is chance.
+    Bins count by the amplitude of the real waveform: the phase of an inaudible bin is random.
 
     Args:
         n_ffts: window lengths; the hop is a quarter of each.

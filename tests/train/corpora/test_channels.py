@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.speechlike import voice
-from tests.train.corpora.test_corpus_families import RATE_HZ
+from tests.train.corpora.test_tables import RATE_HZ
 from undertone.train.corpora.channels import mix_to_mono
 
 
