@@ -37,7 +37,7 @@ class TextSettings(Config):
     latent_weight: float = 0.2  # of the latents' term of rendered windows; 0: text teaches tokens alone
     one_voice: bool = True  # a rendered utterance keeps one speaker
     # units of one recording in a row; runs have kept it by this key
-    max_contiguous_units: int = Field(MAX_CONTIGUOUS_UNITS, alias="max_stretch")
+    max_contiguous_units: int = Field(default=MAX_CONTIGUOUS_UNITS, alias="max_stretch")
 
 
 class TextFolders(Config):

@@ -15,6 +15,7 @@ from undertone.engine.bundle import load_bundle
 from undertone.engine.config import HubertConfig
 from undertone.engine.tokenizers import nearest_centroid
 from undertone.engine.tokenizers.hubert import HubertTokenizer
+from undertone.train.corpora.source import name_hash
 from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.pool import load_pool, shard_numbers
 from undertone.train.data.shards import prepare_shards
@@ -30,7 +31,6 @@ from undertone.train.tokenizer.hubert_units import (
     compute_sampled_features,
     draw_frames,
     lloyd,
-    name_hash,
     read_sampled_audio,
 )
 from undertone.train.tokenizer.load import load_tokenizer
