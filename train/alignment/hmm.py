@@ -12,7 +12,7 @@ from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, Phon
 
 SMOOTHING_FRAMES = 50.0  # added to a symbol's counts, spread as the units are over all speech
 IMPOSSIBLE = -1e30
-PAUSE_SKIP = MIN_SILENCE_FRAMES + 1  # states from before a pause to behind it
+PAUSE_SKIP = MIN_SILENCE_FRAMES + 1  # states from the one before a pause to the one after it
 
 
 class Emissions:
@@ -35,13 +35,13 @@ class Emissions:
     @classmethod
     def count(cls, clips: Iterable[tuple[PhoneSegments, np.ndarray]], num_symbols: int, num_units: int) -> "Emissions":
         """Count transitions and units of segments."""
-        counts, counts_of_symbol = np.zeros((num_symbols, num_units)), np.zeros(num_symbols)
+        counts, num_segments = np.zeros((num_symbols, num_units)), np.zeros(num_symbols)
         for found, units in clips:
             lengths = np.diff([0, *found.ends])
             symbols = np.repeat(found.symbols, lengths)[: len(units)]
             np.add.at(counts, (symbols, units[: len(symbols)]), 1)
-            np.add.at(counts_of_symbol, found.symbols, 1)
-        return cls(counts, counts_of_symbol)
+            np.add.at(num_segments, found.symbols, 1)
+        return cls(counts, num_segments)
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def best_path(states: States, units: np.ndarray, emissions: Emissions) -> np.nda
         back[frame] = np.where(score == kept, 0, np.where(score == moved, 1, PAUSE_SKIP))
         score += emitted[frame]
     last = len(quiet) - 1
-    counts_of_symbol = last - MIN_SILENCE_FRAMES
-    state = last if score[last] >= score[counts_of_symbol] else counts_of_symbol
+    before_pause = last - MIN_SILENCE_FRAMES
+    state = last if score[last] >= score[before_pause] else before_pause
     path = np.empty(len(units), dtype=np.int64)
     for frame in range(len(units) - 1, -1, -1):
         path[frame] = state

@@ -138,8 +138,8 @@ def run_hubert(
 
 def run_tokens(tokenizer: Path, prepared: Path, workers: int = 2, cpu: bool = False) -> Path:
     """Assign the units of a finished tokenizer, this process' share of them, on a GPU where there is one."""
-    _with_prefetching = load_tokenizer(tokenizer).to(Accelerator(cpu=cpu).device)
-    return assign_tokens(_with_prefetching, prepared, workers)
+    on_device = load_tokenizer(tokenizer).to(Accelerator(cpu=cpu).device)
+    return assign_tokens(on_device, prepared, workers)
 
 
 def run_vocoder(

@@ -1,6 +1,6 @@
 """Training windows of stored tokens and latents: recorded speech, and rendered prose. B batch, T frames.
 
-Everything about a window follows from (seed, step, part), so that a unit resumes exactly.
+Everything about a window follows from (seed, step, part), so that a run resumes exactly.
 """
 
 from collections.abc import Sequence
@@ -110,13 +110,13 @@ class TextFrames:
         first = int(random.integers(len(self.prose)))
         pause = np.array([self.renderer.inventory.long_pause])
         found: list[np.ndarray] = []
-        aligned = 0.0
+        expected = 0.0
         for number in range(first, min(first + MAX_SENTENCES, len(self.prose))):
-            if aligned >= frames or self.prose.book[number] != self.prose.book[first]:
+            if expected >= frames or self.prose.book[number] != self.prose.book[first]:
                 break
             sentence = self.prose.sentence(number)
             found.append(np.concatenate([pause if found else [SILENCE], sentence]))
-            aligned += len(sentence) * self._frames_per_symbol
+            expected += len(sentence) * self._frames_per_symbol
         return found
 
     @property
@@ -141,7 +141,7 @@ class MixedWindows:
         config: of the model.
         window_frames: T.
         batch_size: B.
-        text_share: of the windows; exact over the unit, not drawn.
+        text_share: of the windows; exact over the run, not drawn.
         parts: micro-batches in a step, over all processes.
         seed: with the step and the part it decides every window.
     """

@@ -25,7 +25,7 @@ from undertone.train.text.unit_inventory import UnitInventory
 from undertone.train.text.unit_selection import MAX_CONTIGUOUS_UNITS, UnitSelector
 from undertone.train.tokenizer.aligned_tokens import assign_aligned_tokens
 
-PER_SOURCE_METRICS = ("text_cross_entropy", "text_kl", "speech_cross_entropy", "speech_kl")  # logged beside the sums
+PER_SOURCE_METRICS = ("text_cross_entropy", "text_kl", "speech_cross_entropy", "speech_kl")  # logged beside their sums
 
 
 class TextSettings(Config):
@@ -66,8 +66,8 @@ def open_prose(
     joins = JoinCosts(inventory, frames.latents.normalised(), frames.tokens, num_units)
     renderer = UnitSelector(inventory, settings.one_voice, joins, settings.max_contiguous_units)
     if settings.source == "transcripts":
-        tokens_of_clips = [alignment.clips[name] for name in inventory.clip_ids]
-        prose = transcribed_prose(tokens_of_clips, len(inventory.phones))
+        clips_of_units = [alignment.clips[name] for name in inventory.clip_ids]
+        prose = transcribed_prose(clips_of_units, len(inventory.phones))
     else:
         prose = read_prose(folders.text, Lexicon(folders.lexicon), folders.work, held_out)
     lengths = np.array([clip.num_frames for clip in clips if clip.split == "train"])
@@ -87,8 +87,8 @@ def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFold
     Args:
         parts: micro-batches in a step, over all processes.
     """
-    tokens_of_clips = aligned_token_file(recipe, folders)
-    frames = StoredFrames.read(folders.tokens, folders.latents, recipe.model.latent_dim, tokens_of_clips)
+    aligned = aligned_token_file(recipe, folders)
+    frames = StoredFrames.read(folders.tokens, folders.latents, recipe.model.latent_dim, aligned)
     speech = open_speech(folders.prepared, folders.tokens, "train", recipe.window_frames)
     text = open_prose(settings, folders, frames, recipe.model.num_tokens)
     return MixedWindows(
@@ -98,7 +98,7 @@ def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFold
 
 
 class TextStage(ModelStage):
-    """The language part on mixed windows for `train/loop/unit.py`; held-out measures are on speech alone, from mels."""
+    """The language part on mixed windows for `train/loop/run.py`; held-out measures are on speech alone, from mels."""
 
     def __init__(
         self,
@@ -111,14 +111,13 @@ class TextStage(ModelStage):
     ) -> None:
         if recipe.part != "language":
             raise ValueError(f"text trains the part 'language' alone, the recipe {recipe.name!r} says {recipe.part!r}")
-        tokens_of_clips = aligned_token_file(recipe, folders)
-        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, tokens_of_clips, loader_workers)
+        aligned = aligned_token_file(recipe, folders)
+        super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, aligned, loader_workers)
         self.settings = settings
         self.train_set = self.prefetch(mixed_windows(recipe, settings, folders, self.parts))
         self._per_source: list[dict[str, float]] = []
-        self._last_values = dict.fromkeys(
-            PER_SOURCE_METRICS, 0.0
-        )  # the last value stands where a step had no window of the kind
+        # The last value is logged again where a step had no window of the kind.
+        self._last_values = dict.fromkeys(PER_SOURCE_METRICS, 0.0)
 
     def step(self, step: int, progress: float) -> dict[str, float]:
         """Take one optimiser step; losses of text and of speech are logged too."""

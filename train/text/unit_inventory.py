@@ -1,6 +1,6 @@
 """The inventory of unit selection: the frames of every phone, found by the phone, its neighbours and its speaker.
 
-A unit is a segment of an aligned clip. Frames are counted over the flat files, so that one number finds a frame's unit,
+A unit is a segment of an aligned clip. Frames are counted over the flat files, so that one number finds a frame's token,
 its latents and its mel. N units, S symbols.
 """
 
@@ -17,9 +17,9 @@ from undertone.train.data.flat_files import Clip
 MAX_PHONE_FRAMES = 25  # 0.5 s; what is longer was aligned wrongly, or is a pause that was not quiet
 LONG_PAUSE_FRAMES = 18  # 0.36 s: below it the pause of a comma, from it on that between sentences
 MAX_PAUSE_FRAMES = 60
-DROPPED_SHARE = 0.05  # of each symbol's units: those whose units speak least for it
+DROPPED_SHARE = 0.05  # of each symbol's units: those with the lowest scores
 
-BOTH, HALF, NONE = 2, 1, 0  # how many neighbours of a unit are those that were asked for
+BOTH, HALF, NONE = 2, 1, 0  # how many neighbours of a unit match the context
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _usable(symbol: np.ndarray, same: np.ndarray, length: np.ndarray, score: np.
 
 
 class UnitIndex:
-    """Finds the usable units of a symbol in its context, of all speakers together or of each alone."""
+    """Index of the usable units of a symbol by context, of all speakers together or of each alone."""
 
     def __init__(self, inventory: UnitInventory, per_speaker: bool) -> None:
         self.inventory, self.per_speaker = inventory, per_speaker
@@ -209,9 +209,9 @@ class _Sorted:
 
     def __init__(self, keys: np.ndarray, units: np.ndarray) -> None:
         order = np.argsort(keys, kind="stable")
-        self._keys, self._runs = keys[order], units[order]
+        self._keys, self._units = keys[order], units[order]
 
     def between(self, low: int, high: int) -> np.ndarray:
         """Return the units whose key is in [low, high)."""
         first, last = np.searchsorted(self._keys, (low, high))
-        return self._runs[first:last]
+        return self._units[first:last]
