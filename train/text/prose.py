@@ -25,7 +25,7 @@ MIN_WORDS, MAX_WORDS = 3, 60
 
 @dataclass(frozen=True)
 class Prose:
-    """Encoded sentences in the order of the books; symbols as in `UnitInventory`, SILENCE for a pause within a sentence."""
+    """Encoded sentences in the order of the books; symbols as in `UnitInventory`, SILENCE for a pause."""
 
     symbols: np.ndarray  # uint8, all sentences end to end
     offsets: np.ndarray  # int64 [sentences + 1]

@@ -1,7 +1,7 @@
 """The inventory of unit selection: the frames of every phone, found by the phone, its neighbours and its speaker.
 
-A unit is a segment of an aligned clip. Frames are counted over the flat files, so that one number finds a frame's token,
-its latents and its mel. N units, S symbols.
+A unit is a segment of an aligned clip. Frames are counted over the flat files, so that one number finds a frame's
+token, latents and mel. N units, S symbols.
 """
 
 from collections.abc import Sequence
