@@ -53,7 +53,7 @@ def _list_cut(source: Source) -> Listed:
 
 @dataclass
 class _Columns:
-    """What is kept in memory of every clip that is written."""
+    """Columns in memory of the clips that are written."""
 
     splits: tuple[str, ...]
     split: array = field(default_factory=lambda: array("B"))

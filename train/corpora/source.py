@@ -35,7 +35,7 @@ class Source:
 
 @dataclass
 class Notes:
-    """What was noticed while a corpus was listed, for the report of `prepare`.
+    """Notes of the listing of a corpus, for the report of `prepare`.
 
     Attributes:
         layout: the layout that was read.

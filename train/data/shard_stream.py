@@ -21,7 +21,7 @@ Plan = Callable[[np.ndarray, np.random.Generator], list[np.ndarray]]
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """What decides a stream of pools."""
+    """Settings of a stream of pools."""
 
     prepared: Path
     split: str

@@ -43,7 +43,7 @@ def read_pronunciations(folder: Path) -> set[Phones]:
 
 
 class KnownWords:
-    """What the dictionary holds: whole words, and every three phones in a row."""
+    """Words of the dictionary, and every three phones in a row that occur in one."""
 
     def __init__(self, words: Iterable[Phones]) -> None:
         self.words = set(words)
@@ -60,7 +60,7 @@ class KnownWords:
 
 
 class Bigrams:
-    """How likely a sequence of phones is as a word, from running text."""
+    """Bigram model of the phones of words, from running text."""
 
     def __init__(self, words: Iterable[tuple[Phones, int]]) -> None:
         self._pairs: Counter[tuple[str, str]] = Counter()

@@ -7,7 +7,7 @@ from undertone.train.loop.divergence import TrainingError
 
 @dataclass(frozen=True)
 class Budget:
-    """When to stop: after so many optimiser steps, minutes of training (resumed time counts), or frames seen."""
+    """The end of a run: after so many optimiser steps, minutes of training (resumed time counts), or frames seen."""
 
     steps: int | None = None
     minutes: float | None = None

@@ -37,7 +37,7 @@ GainRange = Annotated[tuple[Decibels, Decibels], AfterValidator(_in_order)]
 
 
 class RunSettings(Config):
-    """What every recipe of a trained stage begins with."""
+    """Settings that every recipe of a trained stage has."""
 
     steps: Count | None = None  # a budget in optimiser steps, or
     minutes: Minutes | None = None  # in minutes of training, or

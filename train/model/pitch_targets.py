@@ -57,7 +57,7 @@ def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, wor
 
 
 class _PitchTask:
-    """Measures F0 of the clips of a prepared folder."""
+    """Task of a worker: F0 of the clips of a prepared folder."""
 
     def __init__(self, prepared: Path) -> None:
         self._corpus = PreparedCorpus(prepared)

@@ -27,7 +27,7 @@ SOUND = ("decoder", "utterance_encoder")  # of that, what reads tokens and laten
 
 
 class ModelRecipe(RunSettings):
-    """How VAE-GSLM is trained; the defaults are the published run's."""
+    """Recipe of VAE-GSLM; the defaults are the published run's."""
 
     stage: Literal["model"] = "model"
     name: str = "vae-gslm"

@@ -20,7 +20,7 @@ HELD_OUT_SHARDS = 2
 
 
 class WindowRecipe(Protocol):
-    """What a recipe says about its batches."""
+    """Settings of the batches, as a recipe has them."""
 
     model: ModelConfig
     window_frames: int

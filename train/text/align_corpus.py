@@ -35,7 +35,7 @@ Transcript = list[tuple[int, bool]]  # symbols, and whether each begins a word
 
 
 class _AlignmentTask:
-    """Aligns clips of a prepared folder with a phonetic tokenizer."""
+    """Task of a worker: alignment of clips of a prepared folder with a phonetic tokenizer."""
 
     def __init__(self, tokenizer: Path, prepared: Path) -> None:
         self._tokenizer = phone_reader(tokenizer)

@@ -24,7 +24,7 @@ BOTH, HALF, NONE = 2, 1, 0  # how many neighbours of a unit match the context
 
 @dataclass(frozen=True)
 class UnitTable:
-    """All segments of the aligned clips in the order of the flat files, arrays [N]; unit i + 1 follows unit i."""
+    """Table of the segments of aligned clips in the order of the flat files, arrays [N]; unit i + 1 follows unit i."""
 
     symbol: np.ndarray  # 0 a short pause, then the phones, then an unknown word, then a long pause
     start: np.ndarray  # frames of the flat files

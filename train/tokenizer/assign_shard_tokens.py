@@ -24,7 +24,7 @@ def splits_of(prepared: Path) -> list[str]:
 
 
 class _ShardTokenTask:
-    """Writes the unit ids of shards."""
+    """Task of a worker: unit ids of whole shards."""
 
     def __init__(self, tokenizer: PackedTokenizer | Tokenizer, prepared: Path, field: str) -> None:
         self._features, self._prepared, self._field = clip_features(unpack(tokenizer)), prepared, field

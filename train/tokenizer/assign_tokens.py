@@ -26,7 +26,7 @@ from undertone.train.tokenizer.clip_features import (
 
 
 class _TokenTask:
-    """Assigns unit ids to clips of flat files."""
+    """Task of a worker: unit ids of clips of flat files."""
 
     def __init__(self, tokenizer: PackedTokenizer | Tokenizer, prepared: Path) -> None:
         self._features = clip_features(unpack(tokenizer))

@@ -34,7 +34,7 @@ HOP_SAMPLES = 320  # of HuBERT's convolutions
 
 
 class HubertRecipe(Config):
-    """How HuBERT's units are clustered; the defaults are the published ones."""
+    """Recipe of HuBERT's units; the defaults are the published ones."""
 
     stage: Literal["hubert"] = "hubert"
     name: str = "hubert"

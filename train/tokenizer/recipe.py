@@ -20,7 +20,7 @@ from undertone.train.loop.settings import (
 
 
 class CTCRecipe(TimedSettings):
-    """What every tokenizer trained on phones has; the learning rate falls as a cosine of the budget."""
+    """Settings of every tokenizer trained on phones; the learning rate falls as a cosine of the budget."""
 
     frames_per_step: Count  # of each micro-batch of each process, padding included
     gradient_accumulation: Count = 1  # gradients are added over micro-batches and processes
@@ -40,7 +40,7 @@ class CTCRecipe(TimedSettings):
 
 
 class TokenizerRecipe(CTCRecipe):
-    """How the phonetic tokenizer is trained."""
+    """Recipe of the phonetic tokenizer."""
 
     stage: Literal["tokenizer"] = "tokenizer"
     name: str = "phonetic"
@@ -58,7 +58,7 @@ class TokenizerRecipe(CTCRecipe):
 
 
 class WhisperRecipe(CTCRecipe):
-    """How a tokenizer on Whisper's encoder is trained."""
+    """Recipe of a tokenizer on Whisper's encoder."""
 
     stage: Literal["whisper"] = "whisper"
     name: str = "whisper"

@@ -35,7 +35,7 @@ class SegmentSource(Protocol):
 
 
 class RandomSegments:
-    """Draws segments uniformly over the corpus' samples, each with its own gain."""
+    """Random segments, uniform over the corpus' samples, each with its own gain."""
 
     def __init__(
         self, corpus: FlatCorpus, mel: MelConfig, num_frames: int, gain_db: tuple[float, float], seed: int
