@@ -13,7 +13,7 @@ FrameSpan = tuple[str, int, int]  # clip, first frame, end
 class LexicalPair(Config):
     """A word and its nonword of the same phones, in one voice, after the same pause or the same piece of speech.
 
-    The files call the nonword "twin".
+    The files call the nonword "twin" and the units "runs".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -25,6 +25,6 @@ class LexicalPair(Config):
     nonword_phones: Annotated[tuple[str, ...], Field(alias="twin_phones")]
     bigram_nats: float  # log P(word) - log P(nonword) by phone bigrams
     before: tuple[FrameSpan, ...]  # context before both, not scored
-    word_runs: tuple[FrameSpan, ...]
-    nonword_runs: Annotated[tuple[FrameSpan, ...], Field(alias="twin_runs")]
-    matched: int  # neighbours of the runs that are as asked, the same number on both sides
+    word_units: Annotated[tuple[FrameSpan, ...], Field(alias="word_runs")]
+    nonword_units: Annotated[tuple[FrameSpan, ...], Field(alias="twin_runs")]
+    num_matches: Annotated[int, Field(alias="matched")]  # neighbours as in the units' recordings, equal on both sides

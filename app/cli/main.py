@@ -176,10 +176,8 @@ def prepare(
     Broken files are skipped, counted and listed in rejected.jsonl. With --shards the work is shared by all processes
     that `accelerate launch` starts on any number of nodes, and a second call makes only what is missing.
     """
-    from undertone.train.data.clean import CleanSettings
-    from undertone.train.data.corpus_report import corpus_summary, read_report
-    from undertone.train.data.prepare import prepare as run_prepare
-    from undertone.train.data.shards import prepare_shards
+    from undertone.train import CleanSettings, corpus_summary, prepare_shards, read_report
+    from undertone.train import prepare as run_prepare
 
     settings = CleanSettings(trim=False, loudness_lufs=None) if as_recorded else CleanSettings()
     splits = tuple(split or ("train", "dev"))
@@ -208,8 +206,7 @@ def tokenizer(
     accept_changes: AcceptOption = False,
 ) -> None:
     """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
-    from undertone.train.recipes import load_recipe
-    from undertone.train.runs.stages import run_any_tokenizer
+    from undertone.train import load_recipe, run_any_tokenizer
 
     run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, accept_changes, whisper)
 
@@ -225,7 +222,7 @@ def tokens(
 
     On shards the work is shared by all processes that `accelerate launch` starts.
     """
-    from undertone.train.runs.stages import run_tokens
+    from undertone.train import run_tokens
 
     typer.echo(run_tokens(tokenizer, prepared, workers, cpu))
 
@@ -247,19 +244,18 @@ def train(
     accept_changes: AcceptOption = False,
 ) -> None:
     """Train VAE-GSLM, its ablations or the baseline of tokens alone."""
-    from undertone.train.model.recipe import ModelRecipe
-    from undertone.train.recipes import load_recipe_of
+    from undertone.train import ModelRecipe, load_recipe_of
 
     loaded = load_recipe_of(ModelRecipe, recipe, changes or ())
     if dry_run:
-        from undertone.train.runs.dry_run import dry_run as run_dry
+        from undertone.train import dry_run as run_dry
 
         for line in run_dry(loaded, cpu=cpu).lines():
             typer.echo(line)
         return
     if prepared is None or tokenizer is None or out is None:
         raise typer.BadParameter("training needs --prepared, --tokenizer and --out; only --dry-run goes without")
-    from undertone.train.runs.stages import run_model
+    from undertone.train import run_model
 
     run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon, workers, accept_changes)
 
@@ -274,9 +270,7 @@ def vocoder(
     accept_changes: AcceptOption = False,
 ) -> None:
     """Train the vocoder."""
-    from undertone.train.recipes import load_recipe_of
-    from undertone.train.runs.stages import run_vocoder
-    from undertone.train.vocoder.recipe import VocoderRecipe
+    from undertone.train import VocoderRecipe, load_recipe_of, run_vocoder
 
     run_vocoder(load_recipe_of(VocoderRecipe, recipe, changes or ()), prepared, out, cpu, accept_changes)
 
@@ -294,12 +288,12 @@ def bundle(
 ) -> None:
     """Assemble a bundle from finished runs."""
     from undertone.studies.evaluation.model_card import write_card
-    from undertone.train.export import Stages, write_bundle
-    from undertone.train.runs.demo_bundle import corpora, licence_of
+    from undertone.train import StageFolders, write_bundle
+    from undertone.train.runs.demo_bundle import describe_corpora, find_licence
 
-    data = corpora(corpus) if corpus else ()
-    stages = Stages(tokenizer, vocoder, model)
-    terms, languages = licence or licence_of(data), tuple(language or ("en",))
+    data = describe_corpora(corpus) if corpus else ()
+    stages = StageFolders(tokenizer, vocoder, model)
+    terms, languages = licence or find_licence(data), tuple(language or ("en",))
     typer.echo(write_bundle(stages, out, name, model.name, data, terms, languages))
     typer.echo(write_card(out))
 
@@ -324,14 +318,14 @@ def demo_bundle(
     """Train the small recipe from corpus to bundle."""
     from undertone.studies.errors import MeasureError
     from undertone.studies.evaluation.model_card import write_card
-    from undertone.train.runs.demo_bundle import DemoRecipes, train_demo
+    from undertone.train import DemoRecipes, train_demo
 
     if evaluate:  # what would fail at the end, after hours, fails now
         from undertone.studies.evaluation.evaluate import check_corpus, evaluate_bundle
         from undertone.studies.measures.heldout import ListedCorpus
-        from undertone.train.corpora.listing import listed_sources
+        from undertone.train.corpora.listing import list_sources
 
-        listed = ListedCorpus.from_list(corpus, listed_sources(corpus))
+        listed = ListedCorpus.from_list(corpus, list_sources(corpus))
         split = listed.split_to_measure()
         try:
             check_corpus(listed, split)
@@ -376,10 +370,10 @@ def evaluate_(
     from undertone.studies import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
     from undertone.studies.measures.heldout import ListedCorpus
-    from undertone.train.corpora.listing import listed_sources
+    from undertone.train.corpora.listing import list_sources
 
     others = [OtherSystem.parse(each) for each in also or ()]
-    listed = ListedCorpus.from_list(corpus, listed_sources(corpus, layout))
+    listed = ListedCorpus.from_list(corpus, list_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
     for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)

@@ -6,14 +6,12 @@ from typing import Annotated
 import typer
 
 from undertone.engine.config import MelConfig
-from undertone.train.data.prepare import prepare
+from undertone.train import ModelRecipe, load_recipe_of, prepare
 from undertone.train.lexical.pair_file import make_pairs
-from undertone.train.model.recipe import ModelRecipe
-from undertone.train.recipes import load_recipe_of
-from undertone.train.runs.text_stages import train_phones_first, train_with_text
-from undertone.train.text.align_corpus import CTC_CLIPS, align_all
+from undertone.train.runs.text_stages import pretrain_on_phones, train_with_text
+from undertone.train.text.align_corpus import CTC_CLIPS, align_and_refine
 from undertone.train.text.diagnostics import text_report
-from undertone.train.text.mixed_windows import stored_speech
+from undertone.train.text.mixed_windows import open_speech
 from undertone.train.text.posterior_file import store_latents
 from undertone.train.text.stage import TextFolders, TextSettings, mixed_windows
 
@@ -38,7 +36,7 @@ def align(
     workers: int = 2,
 ) -> None:
     """Find the frames of every phone of every clip; an interrupted run goes on."""
-    typer.echo(align_all(tokenizer, tokens, prepared, lexicon, out, workers, ctc_clips or None))
+    typer.echo(align_and_refine(tokenizer, tokens, prepared, lexicon, out, workers, ctc_clips or None))
 
 
 @text.command()
@@ -68,7 +66,7 @@ def phones(
 ) -> None:
     """Train the transformer on prose, one position a phone, before it hears frames; an interrupted run goes on."""
     chosen = load_recipe_of(ModelRecipe, recipe, overrides or ())
-    train_phones_first(chosen, start, prepared, text, lexicon, out.parent, out, cpu, accept_changes)
+    pretrain_on_phones(chosen, start, prepared, text, lexicon, out.parent, out, cpu, accept_changes)
 
 
 @text.command()
@@ -120,7 +118,7 @@ def measure(
     folders = _folders(prepared, tokens, segments, latents, text, lexicon)
     chosen = load_recipe_of(ModelRecipe, recipe)
     source = mixed_windows(chosen, TextSettings(one_voice=one_voice), folders)
-    dev = stored_speech(prepared, tokens, "dev", chosen.window_frames)
+    dev = open_speech(prepared, tokens, "dev", chosen.window_frames)
     for name, value in text_report(source.speech, dev, source.text, source.frames.tokens, frames).items():
         typer.echo(f"{name}: {value:.4g}")
 

@@ -133,7 +133,7 @@ def score(
 ) -> PairScore:
     """Score both sides of one pair."""
     before = concatenate_frames(frames, pair.before)
-    sides = [concatenate_frames(frames, runs) for runs in (pair.word_runs, pair.nonword_runs)]
+    sides = [concatenate_frames(frames, runs) for runs in (pair.word_units, pair.nonword_units)]
     found = [nats_per_frame(model, before, side, seed, draws) for side in sides]
     (word_tokens, word_latents), (nonword_tokens, nonword_latents) = found
     scored = PairScore(pair, word_tokens, nonword_tokens, word_tokens + word_latents, nonword_tokens + nonword_latents)
@@ -142,7 +142,7 @@ def score(
     spoken = [
         replace(side, tokens=spoken_tokens(phones, runs, unit_names))
         for side, phones, runs in zip(
-            sides, (pair.phones, pair.nonword_phones), (pair.word_runs, pair.nonword_runs), strict=True
+            sides, (pair.phones, pair.nonword_phones), (pair.word_units, pair.nonword_units), strict=True
         )
     ]
     word, nonword = (nats_per_frame(model, before, side, seed, draws)[0] for side in spoken)

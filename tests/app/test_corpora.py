@@ -15,11 +15,11 @@ from undertone.studies.evaluation import evaluate as module
 from undertone.studies.evaluation.evaluate import check_corpus
 from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.measures.heldout import DurationRange, ListedCorpus, held_out_clips, read_trimmed
-from undertone.train.corpora.listing import listed_sources
+from undertone.train.corpora.listing import list_sources
 
 
 def recordings(corpus: Path) -> ListedCorpus:
-    return ListedCorpus.from_list(corpus, listed_sources(corpus))
+    return ListedCorpus.from_list(corpus, list_sources(corpus))
 
 
 DEAF = InstalledMeasures(

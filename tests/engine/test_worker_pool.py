@@ -11,7 +11,7 @@ import pytest
 
 from undertone.engine.worker_pool import map_in_processes, worker_pool
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARENT = """
 import os, signal, sys, time
 from undertone.engine.worker_pool import worker_pool

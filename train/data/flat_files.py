@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from undertone.train.data.clean import CleanClip
 
 AUDIO, MEL, JOURNAL = "audio.i16", "mel.f16", "journal.jsonl"
+INDEX = "index.jsonl"  # one clip a line; written last
 
 
 @dataclass(frozen=True)

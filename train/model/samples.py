@@ -1,4 +1,4 @@
-"""What a model run lets one see and hear: a held-out window and its reconstruction. T frames, M mel bins."""
+"""Samples of a model run: a held-out window and its reconstruction. T frames, M mel bins."""
 
 import torch
 
@@ -31,8 +31,8 @@ def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
     for name, given in (("reconstruction", latents), ("latents zeroed", torch.zeros_like(latents))):
         mels[name] = decode_mel(network, tokens, given, utterance, Sampling(), BatchNoise(device, generator))
     vocoder = GriffinLim(GriffinLimConfig(mel=config))
-    shown = []
+    samples = []
     for name, normalised in mels.items():
         log_mel = denormalise(normalised, config).float().cpu()
-        shown.append(Sample(name, log_mel[0], vocoder(log_mel)[0], config.sample_rate_hz))
-    return shown
+        samples.append(Sample(name, log_mel[0], vocoder(log_mel)[0], config.sample_rate_hz))
+    return samples

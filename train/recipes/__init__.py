@@ -17,9 +17,8 @@ from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.settings import RunSettings
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.tokenizer.hubert_units import HubertRecipe
-from undertone.train.tokenizer.recipe import TokenizerRecipe
-from undertone.train.tokenizer.whisper_stage import WhisperRecipe
-from undertone.train.vocoder.stage import VocoderRecipe
+from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
+from undertone.train.vocoder.recipe import VocoderRecipe
 
 AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
 StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)
@@ -48,7 +47,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
 
 
 def _checked(values: dict[str, Any], path: Path) -> AnyRecipe:
-    """Values as the recipe of their stage; errors name the file, the key, the value and the keys there are."""
+    """Return values as the recipe of their stage; errors name the file, the key, the value and the keys there are."""
     stage = values.get("stage")
     kind = next((kind for kind in get_args(AnyRecipe) if kind.model_fields["stage"].default == stage), None)
     if kind is None:

@@ -1,4 +1,4 @@
-"""A finished vocoder into a bundle that stays what it is otherwise."""
+"""Replacement of a bundle's vocoder by a finished one."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from safetensors.torch import load_file
 from undertone.engine.bundle import BundleConfig, load_bundle, save_bundle
 from undertone.engine.config import VocoderConfig
 from undertone.engine.vocoders import build_vocoder
-from undertone.train.export import CONFIG, WEIGHTS, trained_numbers
+from undertone.train.loop.stage_export import CONFIG, WEIGHTS, trained_numbers
 
 
-def swap_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
-    """Write a bundle with another vocoder; what was measured of the old one's sound is left out, to be measured again.
+def replace_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
+    """Write a bundle with another vocoder; measures of the old one's sound are left out, to be made again.
 
     Args:
         bundle: folder of the bundle.

@@ -72,8 +72,8 @@ def pair(**changes: object) -> LexicalPair:
 
 def test_what_is_heard_first_counts_as_context_and_is_not_scored(model: VAEGSLM) -> None:
     frames = Invented()
-    before, side = concatenate_frames(frames, pair().before), concatenate_frames(frames, pair().word_runs)
-    both = concatenate_frames(frames, pair().before + pair().word_runs)
+    before, side = concatenate_frames(frames, pair().before), concatenate_frames(frames, pair().word_units)
+    both = concatenate_frames(frames, pair().before + pair().word_units)
     nothing = ClipFrames(before.tokens[:0], Gaussian(before.posterior.mean[:, :0], before.posterior.logstd[:, :0]))
     total = [value * len(both.tokens) for value in nats_per_frame(model, nothing, both, seed=3)]
     first = [value * len(before.tokens) for value in nats_per_frame(model, nothing, before, seed=3)]
@@ -85,8 +85,8 @@ def test_what_is_heard_first_counts_as_context_and_is_not_scored(model: VAEGSLM)
 
 def test_a_model_that_knows_the_word_is_right_and_one_that_prefers_the_nonword_is_wrong(model: VAEGSLM) -> None:
     frames = Invented()
-    word = concatenate_frames(frames, pair().word_runs).tokens
-    nonword = concatenate_frames(frames, pair().nonword_runs).tokens
+    word = concatenate_frames(frames, pair().word_units).tokens
+    nonword = concatenate_frames(frames, pair().nonword_units).tokens
     for preferred, right in ((word, 1.0), (nonword, 0.0)):
         biased = VAEGSLM(model.config).eval()
         biased.load_state_dict(model.state_dict())
@@ -117,7 +117,7 @@ def test_a_word_that_is_spoken_twice_counts_once_by_its_mean(model: VAEGSLM) -> 
 
 def test_units_named_by_phones_are_scored_without_what_was_misheard(model: VAEGSLM) -> None:
     names = ["silence"] * 3 + ["K"] * 3 + ["AE"] * 3 + ["T"] * 3
-    word = spoken_tokens(pair().phones, pair().word_runs, names)
+    word = spoken_tokens(pair().phones, pair().word_units, names)
     assert word.tolist() == [3, 4, 5, 6, 6, 7, 8, 9, 10, 11]
     short = spoken_tokens(("T", "K"), (("a", 0, 1), ("a", 0, 2)), names)
     assert short.tolist() == [9, 3, 4]
@@ -126,7 +126,7 @@ def test_units_named_by_phones_are_scored_without_what_was_misheard(model: VAEGS
     for clip in heard_alike.clips.values():
         clip.tokens.zero_()
     scored = pair(twin_runs=twin_runs)
-    before, side = concatenate_frames(heard_alike, scored.before), concatenate_frames(heard_alike, scored.word_runs)
+    before, side = concatenate_frames(heard_alike, scored.before), concatenate_frames(heard_alike, scored.word_units)
     result = lexical_accuracy(model, [scored], heard_alike, seed=5, unit_names=names)
     (one,) = result.scores
     assert one.word_spoken_nats == nats_per_frame(model, before, ClipFrames(word, side.posterior), 5)[0]
