@@ -304,6 +304,20 @@ def bundle(
     typer.echo(write_card(out))
 
 
+@app.command("replace-vocoder")
+def replace_vocoder(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    vocoder: Annotated[Path, typer.Option(help="Folder of the finished vocoder run.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+) -> None:
+    """Write a bundle with another vocoder; probe and evaluation of the old sound are left out, to be made again."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train.runs.replace_vocoder import replace_vocoder as replace
+
+    typer.echo(replace(bundle, vocoder, out, vocoder.resolve().name))
+    typer.echo(write_card(out))
+
+
 @app.command("demo-bundle")
 def demo_bundle(
     corpus: CorpusOption,

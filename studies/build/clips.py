@@ -71,7 +71,9 @@ def _pairs(study: StudyFile, clips: list[LevelledClip]) -> list[LevelledClip]:
     ]
 
 
-def _known(study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], RenderedClip]) -> LevelledClip:
+def _known(
+    study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], RenderedClip]
+) -> LevelledClip:
     answers = {scale: answer.model_dump() for scale, answer in item.expected.items()}
     expected = {"answers": answers, "feedback": item.feedback}
     if item.audio is not None:

@@ -7,12 +7,13 @@ import torch
 
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.engine.bundle import load_bundle
-from undertone.engine.config import SourceFilterConfig
+from undertone.engine.config import MelConfig, SourceFilterConfig
+from undertone.engine.errors import BundleError
 from undertone.engine.vocoders import SourceFilter
 from undertone.train.data.prepare import CorpusError
 from undertone.train.export import export_stage
 from undertone.train.loop.run import Clock
-from undertone.train.runs.replace_vocoder import swap_vocoder
+from undertone.train.runs.replace_vocoder import replace_vocoder
 
 CONFIG = SourceFilterConfig(
     channels=16, hidden_channels=16, num_layers=1, pitch_channels=16, pitch_hidden_channels=16, pitch_layers=1
@@ -24,12 +25,21 @@ def test_only_the_vocoder_and_what_is_said_of_it_change(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     with pytest.raises(CorpusError, match="no finished stage"):
-        swap_vocoder(first, run, tmp_path / "never", "mine")
+        replace_vocoder(first, run, tmp_path / "never", "mine")
+    (run / "trained.json").write_text('{"steps": 1, "minutes": 1.0}')
+    (run / "export.json").write_text('{"model": {}}')
+    with pytest.raises(BundleError, match="holds no vocoder"):
+        replace_vocoder(first, run, tmp_path / "never", "mine")
+    other = CONFIG.model_copy(update={"mel": MelConfig(max_hz=7000.0)})
+    export_stage(SourceFilter(other), other, Clock(7, 120.0), run, {})
+    with pytest.raises(BundleError, match="another mel"):
+        replace_vocoder(first, run, tmp_path / "never", "mine")
+    assert not (tmp_path / "never").exists()
     vocoder = SourceFilter(CONFIG)
     export_stage(vocoder, CONFIG, Clock(7, 120.0), run, {"mel_l1": 0.2})
     # A bundle of its own dtypes first: the tiny one holds float32.
-    once = swap_vocoder(first, run, tmp_path / "once", "mine")
-    twice = swap_vocoder(once, run, tmp_path / "twice", "mine")
+    once = replace_vocoder(first, run, tmp_path / "once", "mine")
+    twice = replace_vocoder(once, run, tmp_path / "twice", "mine")
     for part in ("model", "tokenizer", "vocoder"):
         assert (once / f"{part}.safetensors").read_bytes() == (twice / f"{part}.safetensors").read_bytes()
     bundle = load_bundle(once)

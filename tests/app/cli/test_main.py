@@ -12,7 +12,7 @@ import soundfile
 from tests.speechlike import voice
 from tests.tiny_bundle import make_tiny_bundle
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 VERBS = (
     "bench", "bundle", "continue", "demo-bundle", "evaluate", "import",
     "prepare", "probe", "serve", "study", "tokenizer", "tokens", "train", "vocoder",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from undertone.app.server.work_folder import remove_left_folders, work_folder
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 HOLD = """
 import sys, time
 from pathlib import Path

@@ -14,7 +14,7 @@ import pytest
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.asgi.client_address import PROXIES_VARIABLE
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 GUESSES = 40
 BUSY = 120.0  # seconds that an answer may take on a machine that tests share
 

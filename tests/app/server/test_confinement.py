@@ -13,7 +13,7 @@ from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.server import landlock
 from undertone.app.server.confinement import cut_out, kept_environment
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 needs_landlock = pytest.mark.skipif(landlock.version() < 1, reason="this kernel has no Landlock")
 
 TRY_TO_OPEN = """
