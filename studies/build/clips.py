@@ -6,10 +6,10 @@ from itertools import permutations
 from typing import Any
 
 from undertone.engine.errors import UndertoneError
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.prepare import LevelledClip, joined, spliced, trim_alike
 from undertone.studies.build.recordings import Recording, read_sound, spare_recording
 from undertone.studies.build.render import ClipRenderer, RenderedClip
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import KnownItem, Trap
 from undertone.studies.design.study_file import StudyFile
 from undertone.studies.store.tables import StimulusKind

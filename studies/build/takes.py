@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undertone.engine.take_settings import TakeSettings
 from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ, float_wav
-from undertone.studies.design.errors import DesignError
+from undertone.engine.take_settings import TakeSettings
 from undertone.studies.build.lifecycle import make_study
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation
 from undertone.studies.design.sections import Consent, Debrief, RatingSection, Section, Volume
 from undertone.studies.design.sources import FolderSource, PromptItem, Prompts, SystemDesign
