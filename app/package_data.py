@@ -9,12 +9,12 @@ EXAMPLES = Path("assets/examples")
 _PACKAGE = Path(__file__).parent
 
 
-def own_folder(name: Path) -> Path:
+def asset_folder(name: Path) -> Path:
     """Return where a folder such as assets/examples lies: here, in the wheel, in the checkout; else as it is named."""
     return next((place / name for place in (Path(), _PACKAGE, _PACKAGE.parent) if (place / name).is_dir()), name)
 
 
-def chosen_bundle(typed: str | None) -> str:
+def bundle_or_demo(typed: str | None) -> str:
     """Return the bundle that somebody typed, folder or Hub id, or the folder of the embedded voice.
 
     Raises:
@@ -22,7 +22,7 @@ def chosen_bundle(typed: str | None) -> str:
     """
     if typed is not None:
         return typed
-    folder = own_folder(DEMO)
+    folder = asset_folder(DEMO)
     if not folder.is_dir():
         from undertone.engine.errors import BundleError  # the command line imports this file before it knows its verb
 
@@ -33,8 +33,8 @@ def chosen_bundle(typed: str | None) -> str:
     return str(folder)
 
 
-def with_own_voice(study_text: str, folder: Path) -> str:
+def with_demo_bundle(study_text: str, folder: Path) -> str:
     """Return a study template whose bundle assets/demo is found by a study file in `folder`, wherever that is."""
-    if (folder / DEMO).is_dir() or not own_folder(DEMO).is_dir():
+    if (folder / DEMO).is_dir() or not asset_folder(DEMO).is_dir():
         return study_text
-    return study_text.replace(f"bundle: {DEMO}", f"bundle: {json.dumps(str(own_folder(DEMO).resolve()))}")
+    return study_text.replace(f"bundle: {DEMO}", f"bundle: {json.dumps(str(asset_folder(DEMO).resolve()))}")

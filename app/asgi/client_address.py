@@ -20,8 +20,15 @@ from undertone.engine.errors import UndertoneError
 
 PROXIES_VARIABLE = "UNDERTONE_TRUSTED_PROXIES"
 # A Space can be reached through Hugging Face's proxy alone, which has a private address.
-ON_A_SPACE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-_FORWARDED = (b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip", b"x-gradio-server")
+SPACE_PROXIES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+_FORWARDING_HEADERS = (
+    b"forwarded",
+    b"x-real-ip",
+    b"x-client-ip",
+    b"true-client-ip",
+    b"cf-connecting-ip",
+    b"x-gradio-server",
+)
 _NO_ADDRESS = "unknown"  # of a local socket
 _LONGEST = 64  # characters of what a proxy names instead of an address
 _SUBSCRIBER_BITS = 64  # of IPv6: whoever has one address has the whole network
@@ -41,7 +48,7 @@ class TrustedProxies:
     networks: tuple[Network, ...] = ()
 
     @classmethod
-    def named(cls, given: Iterable[str], environment: Mapping[str, str] = os.environ) -> "TrustedProxies":
+    def parse(cls, given: Iterable[str], environment: Mapping[str, str] = os.environ) -> "TrustedProxies":
         """Read addresses and networks; where none is given, those of `UNDERTONE_TRUSTED_PROXIES` or of a Space.
 
         Args:
@@ -51,7 +58,7 @@ class TrustedProxies:
         """
         names = _split(given) or _split([environment.get(PROXIES_VARIABLE, "")])
         if not names and environment.get("SPACE_ID"):
-            names = list(ON_A_SPACE)
+            names = list(SPACE_PROXIES)
         return cls(tuple(_network(name) for name in names))
 
 
@@ -62,16 +69,16 @@ def behind_proxies(app: ASGIApp, proxies: TrustedProxies) -> ASGIApp:
         app: the whole site.
         proxies: whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     """
-    believing = ProxyHeadersMiddleware(_without_forwarding(app), [str(network) for network in proxies.networks])  # type: ignore[arg-type]  # uvicorn's names of the same ASGI types
+    believing = ProxyHeadersMiddleware(_without_forwarding_headers(app), [str(network) for network in proxies.networks])  # type: ignore[arg-type]  # uvicorn's names of the same ASGI types
     warned = False
 
     async def site(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal warned
         if scope["type"] in ("http", "websocket"):
             scope = {**scope, "client": _plain(scope.get("client"))}
-            if not warned and _is_forwarded(scope) and not is_named(scope["client"], proxies):
+            if not warned and _has_forwarded_for(scope) and not is_trusted(scope["client"], proxies):
                 warned = True
-                logger.warning("%s", _unnamed(scope["client"]))
+                logger.warning("%s", _untrusted_proxy_warning(scope["client"]))
         await believing(scope, receive, send)  # type: ignore[arg-type]
 
     return site
@@ -114,26 +121,29 @@ def _network(name: str) -> Network:
     return network
 
 
-def _without_forwarding(app: ASGIApp) -> ASGIApp:
+def _without_forwarding_headers(app: ASGIApp) -> ASGIApp:
     """Take forwarding headers away, as client and scheme already say what is true in them."""
 
     async def bare(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            scope = {**scope, "headers": [header for header in scope["headers"] if not _is_forwarding(header[0])]}
+            scope = {
+                **scope,
+                "headers": [header for header in scope["headers"] if not _is_forwarding_header(header[0])],
+            }
         await app(scope, receive, send)
 
     return bare
 
 
-def _is_forwarding(name: bytes) -> bool:
-    return name.startswith(b"x-forwarded-") or name in _FORWARDED
+def _is_forwarding_header(name: bytes) -> bool:
+    return name.startswith(b"x-forwarded-") or name in _FORWARDING_HEADERS
 
 
-def _is_forwarded(scope: Scope) -> bool:
+def _has_forwarded_for(scope: Scope) -> bool:
     return any(name == b"x-forwarded-for" for name, _ in scope["headers"])
 
 
-def is_named(client: Any, proxies: TrustedProxies) -> bool:
+def is_trusted(client: Any, proxies: TrustedProxies) -> bool:
     """Return whether a connection, (address, port), comes from a proxy that was named."""
     try:
         address = ipaddress.ip_address(client[0])
@@ -151,7 +161,7 @@ def _plain(client: Any) -> Any:
     return (str(mapped), client[1]) if mapped else client
 
 
-def _unnamed(client: Any) -> str:
+def _untrusted_proxy_warning(client: Any) -> str:
     return (
         f"{client[0] if client else 'a local socket'} forwards for others but is no trusted proxy: its visitors count "
         f"as one address, and https is not seen. If it is yours, name it with --trusted-proxy or {PROXIES_VARIABLE}."

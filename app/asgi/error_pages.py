@@ -42,7 +42,9 @@ class CanonicalPaths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Redirect, or pass on."""
         other = (
-            self._other_form(scope["path"]) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else None
+            self._canonical_path(scope["path"])
+            if scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+            else None
         )
         if other is None:
             await self.app(scope, receive, send)
@@ -50,7 +52,7 @@ class CanonicalPaths:
         query = scope.get("query_string", b"").decode("latin-1")
         await RedirectResponse(f"{other}?{query}" if query else other)(scope, receive, send)
 
-    def _other_form(self, path: str) -> str | None:
+    def _canonical_path(self, path: str) -> str | None:
         """Return the address to go to, by its path alone so that it holds behind any proxy; None to stay."""
         if path in self._folders:
             return f"{path}/"
@@ -75,7 +77,7 @@ class ErrorPages:
 
         async def answer(message: Message) -> None:
             nonlocal replaced
-            if message["type"] == "http.response.start" and _is_bare_error(message):
+            if message["type"] == "http.response.start" and _is_error_without_page(message):
                 replaced = error_page(message["status"])
                 for name in ("retry-after", "allow"):
                     if value := Headers(raw=message["headers"]).get(name):
@@ -105,7 +107,7 @@ def error_page(status: int) -> Response:
     return plain_page(title, body, status=status)
 
 
-def wait_answer(scope: Scope, title: str, text: str, seconds: int, status: int = 503) -> Response:
+def wait_page(scope: Scope, title: str, text: str, seconds: int, status: int = 503) -> Response:
     """Return the answer while something is not there yet: a page that loads itself again, or JSON for a script."""
     headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
     if not wants_page(scope):
@@ -121,6 +123,6 @@ def wait_answer(scope: Scope, title: str, text: str, seconds: int, status: int =
     return response
 
 
-def _is_bare_error(message: Message) -> bool:
+def _is_error_without_page(message: Message) -> bool:
     content_type = Headers(raw=message["headers"]).get("content-type", "")
     return message["status"] >= 400 and not content_type.startswith("text/html")

@@ -11,7 +11,7 @@ import typer
 
 from undertone.app.cli.extras import missing_extra
 from undertone.app.cli.study import study
-from undertone.app.package_data import DEMO, chosen_bundle
+from undertone.app.package_data import DEMO, bundle_or_demo
 
 app = typer.Typer(
     name="undertone",
@@ -83,7 +83,7 @@ def continue_(
     """Continue a recording: writes a wav and a settings JSON for every take."""
     from undertone.app.cli.continuation import ContinuationOptions, continue_recording, replay_recording
 
-    chosen = chosen_bundle(bundle)
+    chosen = bundle_or_demo(bundle)
     if replay is not None:
         paths = replay_recording(chosen, prompt, replay, out)
     else:
@@ -120,7 +120,7 @@ def serve(
     """Open the app in the browser."""
     from undertone.app.cli.serve import serve as serve_app
 
-    serve_app(chosen_bundle(bundle), host, port, data=data, trusted_proxies=trusted_proxy or ())
+    serve_app(bundle_or_demo(bundle), host, port, data=data, trusted_proxies=trusted_proxy or ())
 
 
 @app.command("import")
@@ -149,7 +149,7 @@ def bench(
     from undertone.engine import Engine, settle_threads
     from undertone.engine.benchmark import benchmark as run_bench
 
-    engine = Engine.from_pretrained(chosen_bundle(bundle))
+    engine = Engine.from_pretrained(bundle_or_demo(bundle))
     settle_threads(engine)
     numbers = asdict(run_bench(engine, seconds=seconds))
     if not json_only:

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_named
-from undertone.app.package_data import EXAMPLES, own_folder
+from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_trusted
+from undertone.app.package_data import EXAMPLES, asset_folder
 from undertone.app.server.work_folder import work_folder
 from undertone.engine.errors import UndertoneError
 
@@ -50,8 +50,8 @@ def serve(
         ServeError: the port is taken or the address is not this machine's.
         ProxyNameError: a proxy is no address.
     """
-    proxies = TrustedProxies.named(trusted_proxies)
-    with _interrupted_quietly(), work_folder() as folder, _socket_folder(folder) as sockets:
+    proxies = TrustedProxies.parse(trusted_proxies)
+    with _quiet_interrupts(), work_folder() as folder, _socket_folder(folder) as sockets:
         # Gradio reads these when it is imported or when widgets are built, so they come first.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
@@ -66,7 +66,7 @@ def serve(
         playground = Playground(
             bundle=bundle,
             device=device,
-            examples=own_folder(examples).resolve(),
+            examples=asset_folder(examples).resolve(),
             folder=folder / "playground",
             sockets=sockets,
             studies_socket=sockets / "studies",
@@ -75,9 +75,9 @@ def serve(
         with _listen(host, port) as listener, opened(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-            studies_site = StudiesSite.on(db, places, folder / "results" / "downloads")
+            studies_site = StudiesSite.open(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)
-            bounds = ConnectionBounds(is_proxy=lambda address: is_named((address, 0), proxies))
+            bounds = ConnectionBounds(is_proxy=lambda address: is_trusted((address, 0), proxies))
             asyncio.run(run_front(listener, studies_site, playground, bounds, behind))
 
 
@@ -94,7 +94,7 @@ def _socket_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _interrupted_quietly() -> Iterator[None]:
+def _quiet_interrupts() -> Iterator[None]:
     """Let an interrupt or a termination end the block: temporary files are removed, no traceback is shown."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)

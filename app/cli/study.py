@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undertone.app.package_data import with_own_voice
+from undertone.app.package_data import with_demo_bundle
 
 if TYPE_CHECKING:
     from undertone.studies.store import Database, Places
@@ -38,7 +38,7 @@ def new(
     if out.exists():
         raise DesignError(f"{out} is there already. Choose another name, or remove it.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(with_own_voice(text, out.parent), encoding="utf-8")
+    out.write_text(with_demo_bundle(text, out.parent), encoding="utf-8")
     typer.echo(f"{out} written. Change it, then: undertone study build {out}")
 
 

@@ -19,7 +19,7 @@ from undertone.app.guard.refusal import RefusedError
 ORIGIN_HOST = "gradio.invalid"
 ORIGIN = f"http://{ORIGIN_HOST}"
 OTHER_SITE = "This request came from another site's page. Open the page itself and try again."
-_LEAVING = Path(__file__).with_name("leaving.js")
+_PAGE_CLOSED_SCRIPT = Path(__file__).with_name("page_closed.js")
 FRAME_ANCESTORS = "frame-ancestors 'self' https://huggingface.co"
 
 _BELIEVED_BY_GRADIO = ("x-gradio-", "x-forwarded-", "x-direct-", "x-ip-token", "x-zerogpu")
@@ -37,7 +37,7 @@ CLOSED_POLICY = f"default-src 'none'; {FRAME_ANCESTORS}"
 FILE_POLICY = f"default-src 'none'; sandbox; {FRAME_ANCESTORS}"
 
 
-def for_gradio(scope: Scope, query: bytes) -> Scope:
+def request_for_gradio(scope: Scope, query: bytes) -> Scope:
     """Return the request as Gradio may know it: without what it would believe about proxies, origins and history."""
     kept = [
         (name, value)
@@ -75,9 +75,9 @@ def with_nonce(html: bytes, nonce: str) -> bytes:
     return re.sub(rb"<script(?=[\s>])", f'<script nonce="{nonce}"'.encode(), html)
 
 
-def with_leaving(html: bytes) -> bytes:
+def with_page_closed_script(html: bytes) -> bytes:
     """Return the page with the script that tells when it is closed, before all others."""
-    return html.replace(b"<head>", b"<head><script>" + _LEAVING.read_bytes() + b"</script>", 1)
+    return html.replace(b"<head>", b"<head><script>" + _PAGE_CLOSED_SCRIPT.read_bytes() + b"</script>", 1)
 
 
 def script_hashes(head: str) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def page_policy(nonce: str, scripts: Iterable[str]) -> str:
     return _POLICY.format(scripts=" ".join((f"'nonce-{nonce}'", *scripts)))
 
 
-def secure(headers: MutableHeaders, policy: str = CLOSED_POLICY) -> None:
+def add_security_headers(headers: MutableHeaders, policy: str = CLOSED_POLICY) -> None:
     """Set what every answer has, and take away what would let other sites read it."""
     for name in _cors(headers):
         del headers[name]

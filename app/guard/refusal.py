@@ -4,7 +4,7 @@ import secrets
 
 from starlette.responses import JSONResponse, Response
 
-WENT_WRONG = "Something went wrong on this server. Try again; if it stays, tell its keeper the number {number}."
+INTERNAL_ERROR = "Something went wrong on this server. Try again; if it stays, tell its keeper the number {number}."
 
 
 class RefusedError(Exception):

@@ -81,13 +81,13 @@ def rate_router(
         limit_of_session: how often the page of one session may ask, far more than a person makes it.
     """
 
-    def while_whole() -> None:
+    def refuse_while_paused() -> None:
         """Answer nothing from a paused database: what is not in it now may be there again in a minute."""
         if sessions.db.read_only:
             raise SessionError("read_only")
 
     router = APIRouter(include_in_schema=False, route_class=RaterRoute)
-    api = APIRouter(include_in_schema=False, route_class=RaterRoute, dependencies=[Depends(while_whole)])
+    api = APIRouter(include_in_schema=False, route_class=RaterRoute, dependencies=[Depends(refuse_while_paused)])
     limiter = MovingWindowRateLimiter(MemoryStorage())
     of_session, of_beginning, of_codes = map(parse_many, (limit_of_session, LIMIT_OF_BEGINNING, LIMIT_OF_CODES))
 

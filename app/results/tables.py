@@ -20,7 +20,7 @@ STATUS_WORDS = {
     "closed": "Closed.",
 }
 
-LEFT = ("withdrawn", "declined")
+LEFT_STATES = ("withdrawn", "declined")
 NARROW_COLUMNS = 3  # that a phone has room for
 STATE_WORDS = {"withdrawn": "declined or withdrawn", "timed_out": "ran out of time"}
 
@@ -53,7 +53,7 @@ def table(
     )
 
 
-def cells(found: RatingCounts) -> str:
+def cells_table(found: RatingCounts) -> str:
     """Return how full each clip is: prompts down, systems across, each with its numbers."""
     if not found.systems or not found.prompts:
         return '<p class="hint">The study has no clips yet. Build its sounds first.</p>'
@@ -116,7 +116,7 @@ def overview_table(seen: StudyProgress) -> str:
         ("under way", status.promised),
         ("sessions accepted", status.accepted),
         ("failed screening", status.rejected),
-        ("declined or withdrawn", sum(status.sessions.get(state, 0) for state in LEFT)),
+        ("declined or withdrawn", sum(status.sessions.get(state, 0) for state in LEFT_STATES)),
         ("last answer (UTC)", _when(seen.last_rating_at)),
     ]
     shown = "".join(f"<div><dt>{name}</dt><dd>{escape(str(value))}</dd></div>" for name, value in facts)

@@ -46,11 +46,11 @@ class ScaleView:
         """Return the widgets in their order; a plot without anything to draw leaves no empty box."""
         return [
             self.note,
-            _drawn(self.scores),
+            _plot_update(self.scores),
             self.score_table,
-            _drawn(self.differences),
+            _plot_update(self.differences),
             self.difference_table,
-            _drawn(self.answers),
+            _plot_update(self.answers),
             self.agreement,
             self.raters,
         ]
@@ -62,12 +62,17 @@ def choices(access: ResultsAccess, chosen: str | None) -> tuple[list[str], str |
     return names, chosen if chosen in names else (names[0] if names else None)
 
 
-def live(access: ResultsAccess, name: str | None) -> tuple[str, str, str, str]:
+def overview(access: ResultsAccess, name: str | None) -> tuple[str, str, str, str]:
     """Return overview, cells, rules and sessions, as they are now."""
     if not name:
         return '<p class="note note-quiet">There is no study yet. An admin makes one under “Manage”.</p>', "", "", ""
     seen = study_progress(access.db, name)
-    return tables.overview_table(seen), tables.cells(seen.cells), tables.rules_table(seen), tables.sessions_table(seen)
+    return (
+        tables.overview_table(seen),
+        tables.cells_table(seen.cells),
+        tables.rules_table(seen),
+        tables.sessions_table(seen),
+    )
 
 
 def scale_names(access: ResultsAccess, name: str | None) -> list[str]:
@@ -78,11 +83,11 @@ def scale_names(access: ResultsAccess, name: str | None) -> list[str]:
 def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> ScaleView:
     """Results on one scale; a note where there are none yet."""
     if not name or not scale:
-        return _nothing("No study is chosen.")
+        return _empty_view("No study is chosen.")
     try:
-        data, found = _analysed(access.db, name, scale, _fingerprint(access.db, name))
+        data, found = _analyse(access.db, name, scale, _fingerprint(access.db, name))
     except UndertoneError as error:
-        return _nothing(str(error))
+        return _empty_view(str(error))
     pairs = found.comparison.pairs and not found.preferences
     return ScaleView(
         note="".join(Note("warning", note).html() for note in found.notes),
@@ -101,7 +106,7 @@ def log_view(access: ResultsAccess, name: str | None) -> str:
     return tables.log_table(audit_log(access.db, name))
 
 
-def planned(
+def plan_html(
     access: ResultsAccess,
     name: str | None,
     scale: str | None,
@@ -114,7 +119,7 @@ def planned(
     components, source = TYPICAL, "typical values of crowd studies, as this study has too few ratings"
     if name and scale:
         try:
-            found = _analysed(access.db, name, scale, _fingerprint(access.db, name))[1]
+            found = _analyse(access.db, name, scale, _fingerprint(access.db, name))[1]
         except UndertoneError:
             found = None
         if found is not None and found.components is not None:
@@ -133,15 +138,15 @@ def _fingerprint(db: Database, name: str) -> tuple[int, int, datetime | None]:
 
 
 @lru_cache(maxsize=SHOWN)
-def _analysed(db: Database, name: str, scale: str, _: Any) -> tuple[StudyData, ScaleResults]:
+def _analyse(db: Database, name: str, scale: str, _: Any) -> tuple[StudyData, ScaleResults]:
     """Without the mixed model, which takes long: the report has it."""
     data = load_study(db, name)
     return data, analyse_scale(data, scale, largest_mixed=0)
 
 
-def _drawn(plot: Any) -> Any:
+def _plot_update(plot: Any) -> Any:
     return gr.update(value=plot, visible=plot is not None)
 
 
-def _nothing(reason: str) -> ScaleView:
+def _empty_view(reason: str) -> ScaleView:
     return ScaleView(Note("quiet", reason).html(), None, "", None, "", None, "", "")

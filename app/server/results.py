@@ -8,7 +8,7 @@ import anyio
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from undertone.app.asgi.error_pages import wait_answer
+from undertone.app.asgi.error_pages import wait_page
 from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class LazyApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or say that it is loading."""
         if self._app is None:
-            await wait_answer(scope, f"{self.name} is loading", f"{self.name} opens in a moment.", 2)(
+            await wait_page(scope, f"{self.name} is loading", f"{self.name} opens in a moment.", 2)(
                 scope, receive, send
             )
             return

@@ -12,7 +12,7 @@ from undertone.app.auth.tickets import TICKET_HEADER
 from undertone.app.server.studies_messages import (
     DRAFT_PATH,
     QUICK_RATING_PATH,
-    Drafted,
+    DraftCreated,
     DraftStudy,
     DraftTake,
     QuickRatingMessage,
@@ -54,7 +54,7 @@ class StudiesClient:
             message = DraftStudy(name=name, ticket=ticket, takes=sent)
         except ValidationError as error:
             raise UndertoneError(f"no study can be made of this: {error.errors()[0]['msg']}.") from error
-        return Drafted.model_validate_json(self._send(DRAFT_PATH, message)).name
+        return DraftCreated.model_validate_json(self._send(DRAFT_PATH, message)).name
 
     def _send(self, path: str, message: BaseModel) -> bytes:
         url = httpcore2.URL(scheme=b"http", host=b"studies", target=path.encode())

@@ -66,7 +66,7 @@ class Refusal(_Message):
     sign_in: bool = False
 
 
-class Drafted(_Message):
+class DraftCreated(_Message):
     """The name of the study that was made."""
 
     name: str

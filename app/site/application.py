@@ -145,7 +145,7 @@ def mount_pages(
             build_page(_context_of(page, context, studies_site), page, navigation),
             path=page.path,
             visitors=visitors,
-            admit=guard if page.signed_in else None,
+            authenticate=guard if page.signed_in else None,
             allowed_paths=[str(path.resolve()) for path in context.examples],
             theme=theme(),
             css_paths=STYLE_PATH,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request
 
-from undertone.app.auth.hugging_face import add_hugging_face, is_offered
+from undertone.app.auth.hugging_face import add_hugging_face, is_configured
 from undertone.app.auth.sign_in import SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
 from undertone.app.rate import rate_router
@@ -45,8 +45,8 @@ class StudiesSite:
     folder: Path
 
     @classmethod
-    def on(cls, db: Database, places: Places, folder: Path) -> "StudiesSite":
-        """Return the laboratory on an open database."""
+    def open(cls, db: Database, places: Places, folder: Path) -> "StudiesSite":
+        """Return the studies on an open database."""
         secret = load_secret(places.data)
         sessions = Sessions(db, places.media, secret, places.backups)
         return cls(places, sessions, SignIn(db, secret), folder)
@@ -86,7 +86,7 @@ class StudiesSite:
         """Routes that are no Gradio pages; before anything is mounted at "/", which would take them."""
         app.include_router(rate_router(self.sessions))
         app.include_router(results_router(self.access))
-        hugging_face = is_offered()
+        hugging_face = is_configured()
         app.include_router(sign_in_router(self.sign_in, hugging_face))
         if hugging_face:
             add_hugging_face(app, self.sign_in)

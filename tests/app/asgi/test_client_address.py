@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from undertone.app.asgi.client_address import (
-    ON_A_SPACE,
+    SPACE_PROXIES,
     ProxyNameError,
     TrustedProxies,
     address_of,
@@ -38,7 +38,7 @@ def seen(peer: str, headers: dict[str, str], *proxies: str) -> dict[str, Any]:
         left = [name for name in request.headers if "forwarded" in name or name in FORWARDED]
         return {"address": address_of(request), "https": is_https(request), "left": left, "url": str(request.url)}
 
-    site = behind_proxies(app, TrustedProxies.named(proxies, {}))
+    site = behind_proxies(app, TrustedProxies.parse(proxies, {}))
     answer: dict[str, Any] = TestClient(site, client=(peer, 1234)).get("/", headers=headers).json()
     return answer
 
@@ -81,16 +81,16 @@ def test_an_address_is_the_same_on_a_socket_for_both_kinds() -> None:
 
 def test_proxies_are_named_by_option_or_environment_and_a_space_has_its_own() -> None:
     variable = {"UNDERTONE_TRUSTED_PROXIES": "192.0.2.7, 2001:db8::/32"}
-    assert [str(one) for one in TrustedProxies.named([], variable).networks] == ["192.0.2.7/32", "2001:db8::/32"]
-    assert [str(one) for one in TrustedProxies.named(["10.1.0.0/16"], variable).networks] == ["10.1.0.0/16"]
-    assert [str(one) for one in TrustedProxies.named([], {"SPACE_ID": "a/b"}).networks] == list(ON_A_SPACE)
-    assert TrustedProxies.named([], {}).networks == ()
+    assert [str(one) for one in TrustedProxies.parse([], variable).networks] == ["192.0.2.7/32", "2001:db8::/32"]
+    assert [str(one) for one in TrustedProxies.parse(["10.1.0.0/16"], variable).networks] == ["10.1.0.0/16"]
+    assert [str(one) for one in TrustedProxies.parse([], {"SPACE_ID": "a/b"}).networks] == list(SPACE_PROXIES)
+    assert TrustedProxies.parse([], {}).networks == ()
 
 
 @pytest.mark.parametrize("name", ["*", "0.0.0.0/0", "::/0", "proxy.example", "10.0.0.0/40"])
 def test_everybody_and_nobody_are_no_proxies(name: str) -> None:
     with pytest.raises(ProxyNameError, match="trusted proxy"):
-        TrustedProxies.named([name], {})
+        TrustedProxies.parse([name], {})
 
 
 def test_a_made_up_address_evades_no_limit_of_the_raters_page(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> TestClie
     places = Places.at(folder / "data")
     db = Database(places.url, places.events)
     migrate(db)
-    studies_site = StudiesSite.on(db, places, folder)
+    studies_site = StudiesSite.open(db, places, folder)
     return TestClient(create_app(Context(engine, folder / "visits", feedback=studies_site), studies_site=studies_site))
 
 

@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from undertone.app.asgi.client_address import TrustedProxies, behind_proxies
-from undertone.app.auth.attempts import LONGEST_WAIT_SECONDS, MAX_LINES, Attempts, TooManyTriesError
-from undertone.app.auth.hugging_face import add_hugging_face, admit_account, is_offered
-from undertone.app.auth.passphrases import PassphraseError, add_admin, hash_passphrase, matches
+from undertone.app.auth.attempts import MAX_COUNTS, MAX_WAIT_SECONDS, Attempts, TooManyAttemptsError
+from undertone.app.auth.hugging_face import add_hugging_face, admin_of_account, is_configured
+from undertone.app.auth.passphrases import PassphraseError, add_admin, hash_passphrase, verify_passphrase
 from undertone.app.auth.sign_in import COOKIE, DEVICE_COOKIE, PATH, Admin, SignIn, local_path
 from undertone.app.auth.sign_in_page import sign_in_router
 from undertone.studies.store import Database, migrate
@@ -146,7 +146,7 @@ def test_a_copied_cookie_opens_nothing_after_signing_out_even_for_a_restarted_se
     assert elsewhere.get("/results").json() == {"name": "alice"}, "the other session of the same person goes on"
     restarted = SignIn(db, "a secret of the server")
     scope = {"type": "http", "headers": [(b"cookie", f"{COOKIE}={copied}".encode())], "method": "GET", "path": "/"}
-    assert restarted.who(Request(scope)) is None
+    assert restarted.current_admin(Request(scope)) is None
 
 
 def test_a_session_ends_on_the_server_even_while_studies_are_paused(site: TestClient, db: Database) -> None:
@@ -172,7 +172,7 @@ def test_a_database_that_cannot_be_read_is_told_on_a_page(site: TestClient, db: 
 
 def test_the_cookie_is_secure_over_https_and_only_a_named_proxy_can_say_so(app: FastAPI) -> None:
     forwarded = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
-    believed = TestClient(behind_proxies(app, TrustedProxies.named(["10.0.0.1"], {})), client=("10.0.0.1", 1))
+    believed = TestClient(behind_proxies(app, TrustedProxies.parse(["10.0.0.1"], {})), client=("10.0.0.1", 1))
     refused = TestClient(behind_proxies(app, TrustedProxies()), client=("10.0.0.1", 1))
     direct = TestClient(app, base_url="https://testserver")
     for client, secure in ((believed, True), (refused, False), (direct, True)):
@@ -223,20 +223,20 @@ def test_wrong_tries_wait_longer_and_longer_but_the_right_passphrase_gets_in(sit
 def test_tries_at_the_same_moment_wait_for_each_other_and_then_no_more_are_taken() -> None:
     clock = Clock()
     attempts = Attempts(clock)
-    waits = [attempts.take_turn("alice", "198.51.100.4").wait_seconds for _ in range(8)]
+    waits = [attempts.schedule("alice", "198.51.100.4").wait_seconds for _ in range(8)]
     assert waits == [0, 0, 0, 1, 3, 7, 15, 31]
-    with pytest.raises(TooManyTriesError) as refused:
-        attempts.take_turn("alice", "198.51.100.4")
+    with pytest.raises(TooManyAttemptsError) as refused:
+        attempts.schedule("alice", "198.51.100.4")
     clock.now += refused.value.wait_seconds
-    assert attempts.take_turn("alice", "198.51.100.4").wait_seconds <= LONGEST_WAIT_SECONDS
+    assert attempts.schedule("alice", "198.51.100.4").wait_seconds <= MAX_WAIT_SECONDS
 
 
 def test_names_that_are_tried_one_after_the_other_wait_too() -> None:
     attempts = Attempts(Clock())
-    waits = [attempts.take_turn(f"name-{number}", "198.51.100.4").wait_seconds for number in range(40)]
+    waits = [attempts.schedule(f"name-{number}", "198.51.100.4").wait_seconds for number in range(40)]
     assert waits[:20] == [0] * 20
     assert waits[-1] == 20
-    assert attempts.take_turn("name-1", "198.51.100.5").wait_seconds == 0
+    assert attempts.schedule("name-1", "198.51.100.5").wait_seconds == 0
 
 
 def test_many_names_take_no_more_memory_than_is_meant_for_them() -> None:
@@ -244,12 +244,12 @@ def test_many_names_take_no_more_memory_than_is_meant_for_them() -> None:
     attempts = Attempts(clock)
     for number in range(50_000):
         clock.now += 2
-        attempts.take_turn(f"name-{number}", "198.51.100.4")
-    assert len(attempts._lines) <= MAX_LINES
+        attempts.schedule(f"name-{number}", "198.51.100.4")
+    assert len(attempts._counts) <= MAX_COUNTS
 
 
 def test_a_stranger_elsewhere_slows_nobody_down(app: FastAPI, clock: Clock) -> None:
-    site = behind_proxies(app, TrustedProxies.named(["10.0.0.1"], {}))
+    site = behind_proxies(app, TrustedProxies.parse(["10.0.0.1"], {}))
     stranger, alice = (TestClient(site, client=("10.0.0.1", 1), follow_redirects=False) for _ in range(2))
     for _ in range(12):
         enter(stranger, passphrase="wrong", **{"x-forwarded-for": "203.0.113.66"})
@@ -374,9 +374,9 @@ def test_passphrases_are_kept_as_salted_scrypt() -> None:
     first, second = hash_passphrase(PASSPHRASE), hash_passphrase(PASSPHRASE)
     assert first != second
     assert re.fullmatch(r"scrypt\$32768\$8\$1\$[0-9a-f]{32}\$[0-9a-f]{64}", first)
-    assert matches(PASSPHRASE, first)
-    assert not matches(PASSPHRASE + " ", first)
-    assert not matches("none", "none")
+    assert verify_passphrase(PASSPHRASE, first)
+    assert not verify_passphrase(PASSPHRASE + " ", first)
+    assert not verify_passphrase("none", "none")
     with pytest.raises(PassphraseError, match="at least 12"):
         hash_passphrase("short")
 
@@ -388,17 +388,17 @@ def test_only_accounts_of_hugging_face_go_without_a_passphrase(db: Database) -> 
 
 def test_a_hugging_face_account_needs_a_row_unless_it_owns_the_space(sign_in: SignIn, db: Database) -> None:
     add_admin(db, "hf:carol", "reader")
-    assert admit_account(sign_in, "carol", "owner") == Admin("hf:carol", "reader")
-    assert admit_account(sign_in, "owner", "owner") == Admin("hf:owner", "admin")
-    assert admit_account(sign_in, "mallory", "owner") is None
-    assert admit_account(sign_in, "mallory", None) is None
+    assert admin_of_account(sign_in, "carol", "owner") == Admin("hf:carol", "reader")
+    assert admin_of_account(sign_in, "owner", "owner") == Admin("hf:owner", "admin")
+    assert admin_of_account(sign_in, "mallory", "owner") is None
+    assert admin_of_account(sign_in, "mallory", None) is None
     assert refusals(db) == [{"reason": "unknown account of Hugging Face"}] * 2
 
 
 def test_signing_in_with_hugging_face_is_offered_only_on_a_space() -> None:
-    assert is_offered(SPACE)
-    assert not is_offered({**SPACE, "OAUTH_CLIENT_SECRET": ""})
-    assert not is_offered({})
+    assert is_configured(SPACE)
+    assert not is_configured({**SPACE, "OAUTH_CLIENT_SECRET": ""})
+    assert not is_configured({})
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def target(engine: Engine, cache: Path, tmp_path_factory: pytest.TempPathFactory
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
-    studies_site = StudiesSite.on(db, places, cache / "downloads")
+    studies_site = StudiesSite.open(db, places, cache / "downloads")
     app = create_app(Context(engine, cache / "visits", examples, feedback=studies_site), studies_site=studies_site)
     link = cache / "uploads" / "linked" / "clip.wav"
     link.parent.mkdir(parents=True)

@@ -46,13 +46,13 @@ def visitors(tmp_path: Path, clock: Clock) -> Visitors:
 
 def received(visitors: Visitors, visitor: str, name: str = "voice.wav") -> Path:
     """A file that a visitor sent."""
-    path = visitors.place_for(visitor, name, 4)
+    path = visitors.allocate_upload(visitor, name, 4)
     path.write_bytes(b"RIFF")
     return path
 
 
 def shown_as(visitors: Visitors, path: Path) -> str:
-    return visitors.shown(str(path).encode()).decode()
+    return visitors.hide_root(str(path).encode()).decode()
 
 
 def test_uploads_go_when_the_last_page_that_knows_them_is_left(visitors: Visitors) -> None:
@@ -61,9 +61,9 @@ def test_uploads_go_when_the_last_page_that_knows_them_is_left(visitors: Visitor
     for page in ("one", "two"):
         visitors.session(page, "ada", lambda page=page: gone.append(page))
         visitors.resolve(shown_as(visitors, path), "ada", page)
-    visitors.leave("one")
+    visitors.close_session("one")
     assert path.exists()
-    visitors.leave("two")
+    visitors.close_session("two")
     assert not path.parent.exists()
     assert gone == ["one", "two"]
     with pytest.raises(RefusedError):
@@ -74,7 +74,7 @@ def test_a_lost_connection_is_waited_for_and_then_the_page_is_left(visitors: Vis
     path = received(visitors, "ada")
     visitors.session("page", "ada", lambda: None)
     visitors.resolve(shown_as(visitors, path), "ada", "page")
-    with visitors.connected("page"):
+    with visitors.connection("page"):
         clock.now += 10_000
         visitors.sweep()
         assert path.exists()
@@ -100,9 +100,9 @@ def test_copies_that_others_may_be_given_too_stay(visitors: Visitors) -> None:
         path.parent.mkdir(parents=True)
         path.write_bytes(b"RIFF")
     visitors.session("page", "ada", lambda: None)
-    visitors.hand_out(b'{"path":"%s","url":"x"},"%s"' % (bytes(shared), bytes(made)), "ada", "page")
+    visitors.register_files(b'{"path":"%s","url":"x"},"%s"' % (bytes(shared), bytes(made)), "ada", "page")
     visitors.resolve(shown_as(visitors, shared), "ada")
-    visitors.leave("page")
+    visitors.close_session("page")
     assert shared.exists()
     assert not made.exists()
 
@@ -120,7 +120,7 @@ def test_more_pages_than_there_is_room_for_end_the_one_that_was_silent_longest(t
     come("three", "ada")
     assert ended == ["one"]
     come("four", "bob")
-    with visitors.connected("two"):
+    with visitors.connection("two"):
         come("five", "cora")
         assert ended == ["one", "three"]
 
@@ -128,7 +128,7 @@ def test_more_pages_than_there_is_room_for_end_the_one_that_was_silent_longest(t
 def test_the_disk_is_never_filled(tmp_path: Path) -> None:
     full = Visitors(tmp_path / "a", RequestLimits(free_bytes=10**18))
     with pytest.raises(RefusedError, match="no room"):
-        full.place_for("ada", "voice.wav", 4)
+        full.allocate_upload("ada", "voice.wav", 4)
     small = Visitors(tmp_path / "b", RequestLimits(all_bytes=10))
     received(small, "ada")
     received(small, "bob")

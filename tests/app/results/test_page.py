@@ -25,10 +25,10 @@ from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places, results
 from undertone.app.auth.passphrases import add_admin
 from undertone.app.auth.sign_in import COOKIE, Admin, SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
-from undertone.app.results import actions, clips, tables, views
+from undertone.app.results import actions, clips_tab, tables, views
 from undertone.app.results.access import NotAllowedError, ResultsAccess
 from undertone.app.results.downloads import KEPT_SECONDS, Downloads
-from undertone.app.results.making import made_for
+from undertone.app.results.file_button import bind_file_button
 from undertone.app.results.routes import results_router
 from undertone.engine.errors import UndertoneError
 from undertone.studies.analysis.people import people_of
@@ -104,7 +104,7 @@ def test_the_cells_count_accepted_trials_and_those_that_wait(db: Database) -> No
 
 
 def test_the_overview_shows_progress_and_screening(access: ResultsAccess) -> None:
-    summary, cells, rules, sessions = views.live(access, "judged")
+    summary, cells, rules, sessions = views.overview(access, "judged")
     assert "108 of 120 (90%)" in summary
     assert len(re.findall(r'<th scope="row">p\d</th>', cells)) == DESIGN.num_prompts, "prompts have names"
     numbers = [int(number) for number in re.findall(r"<td[^>]*>(\d+)", cells)]
@@ -120,7 +120,7 @@ def test_a_rule_that_few_pass_raises_an_alarm(db: Database, access: ResultsAcces
     with db.session() as transaction:
         for session in transaction.scalars(select(Session).where(Session.ended_at.is_not(None))):
             session.screening = {"traps": {"passed": False, "effect": "exclude"}}
-    _, _, rules, _ = views.live(access, "judged")
+    _, _, rules, _ = views.overview(access, "judged")
     assert 'role="alert"' in rules
 
 
@@ -138,7 +138,7 @@ def test_scores_come_with_plots_and_tables(access: ResultsAccess) -> None:
 def test_an_unknown_study_or_scale_is_a_note_and_no_crash(access: ResultsAccess) -> None:
     assert "no study" in views.scale_view(access, "nothing", "naturalness").note.lower()
     assert "fun" in views.scale_view(access, "judged", "fun").note
-    assert "no study yet" in views.live(access, None)[0]
+    assert "no study yet" in views.overview(access, None)[0]
 
 
 def test_what_is_shown_follows_new_ratings(db: Database, access: ResultsAccess) -> None:
@@ -148,9 +148,9 @@ def test_what_is_shown_follows_new_ratings(db: Database, access: ResultsAccess) 
 
 
 def test_a_plan_uses_the_study_and_says_when_a_number_is_impossible(access: ResultsAccess) -> None:
-    answer = views.planned(access, "judged", "naturalness", 0.3, 3, 10, "mean")
+    answer = views.plan_html(access, "judged", "naturalness", 0.3, 3, 10, "mean")
     assert "variance components of judged" in answer
-    assert "must be positive" in views.planned(access, None, None, 0, 4, 20, "mean")
+    assert "must be positive" in views.plan_html(access, None, None, 0, 4, 20, "mean")
 
 
 def test_names_are_escaped_in_tables() -> None:
@@ -164,7 +164,7 @@ def test_every_plot_survives_a_study_without_ratings(access: ResultsAccess, db: 
     assert "Nothing is rated" in views.scale_view(access, "judged", "naturalness").note
     updates = views.scale_view(access, "judged", "naturalness").outputs
     assert [updates[number]["visible"] for number in (1, 3, 5)] == [False] * 3, "no empty boxes"
-    assert "no clips yet" in tables.cells(RatingCounts((), (), np.zeros((0, 0)), np.zeros((0, 0)), 4))
+    assert "no clips yet" in tables.cells_table(RatingCounts((), (), np.zeros((0, 0)), np.zeros((0, 0)), 4))
 
 
 def test_an_admin_opens_and_closes_a_study_in_the_log(db: Database, access: ResultsAccess) -> None:
@@ -212,7 +212,7 @@ def test_who_declined_or_withdrew_is_not_counted_as_rejected(access: ResultsAcce
     withdraw(db, find_participant(db, PANEL_ID, "judged"))
     after = study_progress(db, "judged").status
     assert (after.accepted, after.rejected) == (before.accepted - 1, 2)
-    assert "<dt>declined or withdrawn</dt><dd>1</dd>" in views.live(access, "judged")[0]
+    assert "<dt>declined or withdrawn</dt><dd>1</dd>" in views.overview(access, "judged")[0]
 
 
 def test_the_log_leaves_out_what_only_says_that_rows_were_written(db: Database, access: ResultsAccess) -> None:
@@ -241,10 +241,10 @@ def test_who_took_part_is_forgotten_only_with_the_box_and_in_a_closed_study(
 ) -> None:
     for sure, reason in ((False, "Tick the box"), (True, "close it first")):
         with pytest.raises(UndertoneError, match=reason):
-            actions.forget_person(access, ADA, "judged", sure)
+            actions.forget_people(access, ADA, "judged", sure)
     actions.change_status(access, ADA, "judged", "closed")
     before = ratings_of(db)
-    assert "The ratings stay" in actions.forget_person(access, ADA, "judged", sure=True)
+    assert "The ratings stay" in actions.forget_people(access, ADA, "judged", sure=True)
     assert {own.panel_id for own in people_of(db, "judged")} == {None}
     assert ratings_of(db) == before
 
@@ -252,11 +252,11 @@ def test_who_took_part_is_forgotten_only_with_the_box_and_in_a_closed_study(
 def test_clips_are_listed_by_prompt_and_heard_by_people_who_are_signed_in(
     access: ResultsAccess, site: Callable[[str | None], TestClient]
 ) -> None:
-    names = clips.prompt_names(access, "judged")
-    assert names == [*(f"p{number}" for number in range(DESIGN.num_prompts)), clips.OTHERS]
-    addresses = re.findall(r'src="([^"]+)"', clips.clips_html(access, "judged", "p3"))
+    names = clips_tab.prompt_names(access, "judged")
+    assert names == [*(f"p{number}" for number in range(DESIGN.num_prompts)), clips_tab.OTHERS]
+    addresses = re.findall(r'src="([^"]+)"', clips_tab.clips_html(access, "judged", "p3"))
     assert len(addresses) == 3
-    assert "trap" in clips.clips_html(access, "judged", clips.OTHERS)
+    assert "trap" in clips_tab.clips_html(access, "judged", clips_tab.OTHERS)
     heard = site(READER).get(addresses[0])
     assert (heard.status_code, heard.headers["content-type"], heard.content[:4]) == (200, "audio/flac", b"fLaC")
     assert heard.headers["cache-control"] == "no-store"
@@ -332,7 +332,7 @@ def test_a_file_that_cannot_be_made_leaves_no_word_of_an_earlier_one(access: Res
 
     with gr.Blocks() as page:
         button, study, note = gr.Button(), gr.Dropdown(["judged"]), gr.HTML()
-        made_for(access, button, study, note, broken, "reader")
+        bind_file_button(access, button, study, note, broken, "reader")
     (event,) = page.fns.values()
     said = list(event.fn("judged", request_of(access, READER)))  # type: ignore[misc]
     assert "Making the file" in said[0]
@@ -389,7 +389,7 @@ def request_of(access: ResultsAccess, name: str | None) -> gr.Request:
 
         response = Response()
         scope = {"type": "http", "headers": [], "scheme": "http", "method": "POST", "path": "/", "query_string": b""}
-        access.sign_in.admit(response, Admin(name, "reader"), Request(scope), how="test")
+        access.sign_in.start_session(response, Admin(name, "reader"), Request(scope), how="test")
         cookies = response.headers["set-cookie"].split(";")[0]
         assert cookies.startswith(COOKIE)
     headers = [(b"cookie", cookies.encode())]
@@ -397,7 +397,7 @@ def request_of(access: ResultsAccess, name: str | None) -> gr.Request:
     return gr.Request(Request(scope))
 
 
-def test_the_desk_lets_nobody_in_and_readers_only_look(access: ResultsAccess) -> None:
+def test_access_lets_nobody_in_and_readers_only_look(access: ResultsAccess) -> None:
     assert access.require(request_of(access, READER), "reader").role == "reader"
     assert access.require(request_of(access, ADMIN), "admin").name == ADMIN
     with pytest.raises(NotAllowedError, match="may look but not change"):

@@ -11,7 +11,7 @@ import pytest
 from tests.clips import speechlike, write_wav16
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.server import landlock
-from undertone.app.server.confinement import cut_out, kept_environment
+from undertone.app.server.confinement import exclude_protected, playground_environment
 
 ROOT = Path(__file__).parents[3]
 needs_landlock = pytest.mark.skipif(landlock.version() < 1, reason="this kernel has no Landlock")
@@ -132,17 +132,17 @@ create_app(Context(engine, Path(folder) / "visits"))
 print("works")
 """
     folder = places["folder"]
-    said = run(code, places["bundle"], folder, places["data"], clip, environment=kept_environment(folder))
+    said = run(code, places["bundle"], folder, places["data"], clip, environment=playground_environment(folder))
     assert said.strip().endswith("works")
 
 
 def test_what_is_protected_is_cut_out_of_what_is_allowed(tmp_path: Path) -> None:
     for name in ("lib/python", "share/other", "share/undertone/studies/media"):
         (tmp_path / name).mkdir(parents=True)
-    allowed = cut_out([tmp_path], [tmp_path / "share" / "undertone"])
+    allowed = exclude_protected([tmp_path], [tmp_path / "share" / "undertone"])
     assert set(allowed) == {tmp_path / "lib", tmp_path / "share" / "other"}
-    assert cut_out([tmp_path / "lib"], [tmp_path / "share"]) == (tmp_path / "lib",)
-    assert cut_out([tmp_path / "share"], [tmp_path / "share"]) == ()
+    assert exclude_protected([tmp_path / "lib"], [tmp_path / "share"]) == (tmp_path / "lib",)
+    assert exclude_protected([tmp_path / "share"], [tmp_path / "share"]) == ()
 
 
 def test_keys_tokens_and_urls_of_the_environment_stay_behind(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_keys_tokens_and_urls_of_the_environment_stay_behind(tmp_path: Path) -> 
         ("UNDERTONE_SECRET", "UNDERTONE_DATABASE", "UNDERTONE_DATA", "OAUTH_CLIENT_SECRET", "HF_TOKEN", "AWS_ANYTHING"),
         "x",
     )
-    kept = kept_environment(tmp_path, {**secrets, "PATH": "/bin", "OMP_NUM_THREADS": "1"})
+    kept = playground_environment(tmp_path, {**secrets, "PATH": "/bin", "OMP_NUM_THREADS": "1"})
     assert not set(secrets) & set(kept)
     assert kept["PATH"] == "/bin"
     assert kept["OMP_NUM_THREADS"] == "1"

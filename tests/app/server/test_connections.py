@@ -13,7 +13,7 @@ import uvicorn
 
 from undertone.app.server.connections import ConnectionBounds, bounded_protocol, raise_file_limit
 
-SHORT = ConnectionBounds(total=60, of_one_address=40, head_seconds=1.0, body_seconds=1.0, body_bytes=100)
+SHORT = ConnectionBounds(total=60, per_address=40, head_seconds=1.0, body_seconds=1.0, body_bytes=100)
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -138,7 +138,7 @@ def test_requests_that_take_long_and_pauses_between_them_are_allowed(address: tu
 
 def test_idle_connections_make_room_for_who_asks() -> None:
     """Of one address, far more than it may hold: the longest idle go, and a request is answered at once."""
-    with serving(ConnectionBounds(total=60, of_one_address=40, head_seconds=60)) as address:
+    with serving(ConnectionBounds(total=60, per_address=40, head_seconds=60)) as address:
         held = [socket.create_connection(address) for _ in range(80)]
         began = time.monotonic()
         assert ask(address).startswith(b"HTTP/1.1 200")
@@ -149,7 +149,7 @@ def test_idle_connections_make_room_for_who_asks() -> None:
 
 def test_one_address_leaves_room_for_another() -> None:
     """127.0.0.2 is another address of this machine: its connections are never taken for the first one's."""
-    with serving(ConnectionBounds(total=60, of_one_address=60, head_seconds=60)) as address:
+    with serving(ConnectionBounds(total=60, per_address=60, head_seconds=60)) as address:
         other = socket.create_connection(address, source_address=("127.0.0.2", 0), timeout=20)
         held = [socket.create_connection(address) for _ in range(80)]
         other.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -159,7 +159,7 @@ def test_one_address_leaves_room_for_another() -> None:
 
 
 def test_a_named_proxy_may_hold_what_all_may() -> None:
-    bounds = ConnectionBounds(total=60, of_one_address=5, head_seconds=60, is_proxy="127.0.0.1".__eq__)
+    bounds = ConnectionBounds(total=60, per_address=5, head_seconds=60, is_proxy="127.0.0.1".__eq__)
     with serving(bounds) as address:
         held = [socket.create_connection(address) for _ in range(20)]
         time.sleep(0.5)

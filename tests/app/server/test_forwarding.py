@@ -182,7 +182,7 @@ def test_a_sign_in_becomes_a_ticket_and_other_cookies_stay() -> None:
     headers = dict(request_headers(scope((b"cookie", f"a=1; {COOKIE}=admin's".encode())), tickets))
     assert headers[b"cookie"] == b"a=1"
     assert b"admin's" not in headers[TICKET_HEADER]
-    request = tickets.request(headers[TICKET_HEADER].decode())
+    request = tickets.redeem(headers[TICKET_HEADER].decode())
     assert request is not None
     assert request.cookies[COOKIE] == "admin's"
 

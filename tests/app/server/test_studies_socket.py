@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from undertone.app.auth.passphrases import add_admin
 from undertone.app.auth.sign_in import COOKIE
-from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
+from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in_cookie, without_sign_in
 from undertone.app.server.front import _PrivateServer
 from undertone.app.server.studies_client import StudiesClient
 from undertone.app.server.studies_socket import studies_socket_app
@@ -67,7 +67,7 @@ class Link:
         return f"{COOKIE}={site.cookies[COOKIE]}"
 
     def request_of(self, name: str) -> Request:
-        ticket = self.tickets.of(self.cookie_of(name).encode())
+        ticket = self.tickets.issue(self.cookie_of(name).encode())
         assert ticket is not None
         return with_ticket(ticket)
 
@@ -87,7 +87,7 @@ def link(tmp_path: Path) -> Iterator[Link]:
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
     add_admin(db, "rita", "reader", PASSPHRASE)
-    studies_site, tickets = StudiesSite.on(db, places, tmp_path / "downloads"), Tickets()
+    studies_site, tickets = StudiesSite.open(db, places, tmp_path / "downloads"), Tickets()
     path = tmp_path / "s"
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(str(path))
@@ -131,13 +131,13 @@ def test_only_an_admin_s_ticket_makes_a_draft(link: Link, who: str, made: bool) 
 
 def test_a_ticket_is_no_cookie_and_a_cookie_no_ticket(link: Link) -> None:
     cookie = link.cookie_of("ada")
-    ticket = link.tickets.of(f"other=1; {cookie}".encode())
+    ticket = link.tickets.issue(f"other=1; {cookie}".encode())
     assert ticket is not None
     assert cookie.encode() not in ticket
     for wrong in (cookie.encode(), cookie.split("=", 1)[1].encode(), Tickets().of(cookie.encode()), b"x", ticket[:-4]):
         with pytest.raises(SignInNeededError):
             link.client.draft([take(1), take(2)], "first-study", with_ticket(wrong or b""))
-    assert link.tickets.of(b"other=1; another=2") is None
+    assert link.tickets.issue(b"other=1; another=2") is None
     assert study_names(link.studies_site.db) == []
 
 
@@ -155,7 +155,7 @@ def test_what_is_no_message_is_refused_and_leaves_nothing(link: Link) -> None:
     ):  # fmt: skip
         answer = link.raw("/quick-rating", content=json.dumps(wrong).encode())
         assert answer.status_code == 422, wrong
-    ticket = link.tickets.of(link.cookie_of("ada").encode())
+    ticket = link.tickets.issue(link.cookie_of("ada").encode())
     assert ticket is not None
     one = {"settings": given["settings"], "samples": "AAAAAA==", "prompt_samples": 1}
     for wrong_take in (
@@ -180,5 +180,5 @@ def test_a_server_that_is_gone_is_said_in_words(tmp_path: Path) -> None:
 
 def test_the_cookies_of_signing_in_are_neither_passed_on_nor_set() -> None:
     assert without_sign_in(f"a=1; {COOKIE}=x;undertone_oauth=y; b=2".encode()) == b"a=1; b=2"
-    assert sets_sign_in(f"{COOKIE}=forged; Path=/".encode())
-    assert not sets_sign_in(b"visitor=1; Path=/")
+    assert sets_sign_in_cookie(f"{COOKIE}=forged; Path=/".encode())
+    assert not sets_sign_in_cookie(b"visitor=1; Path=/")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from undertone.app.server.work_folder import remove_left_folders, work_folder
+from undertone.app.server.work_folder import remove_abandoned_folders, work_folder
 
 ROOT = Path(__file__).parents[3]
 HOLD = """
@@ -57,6 +57,6 @@ def test_only_folders_of_this_program_are_swept(tmp_path: Path) -> None:
     elsewhere.mkdir()
     (elsewhere / "in-use.lock").touch()
     (tmp_path / "undertone-link").symlink_to(elsewhere)
-    assert remove_left_folders(tmp_path) == []
+    assert remove_abandoned_folders(tmp_path) == []
     assert other.exists()
     assert elsewhere.exists()

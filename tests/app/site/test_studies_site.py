@@ -32,7 +32,7 @@ def site(engine: Engine, places: Places, tmp_path: Path) -> Context:
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
     add_admin(db, "rita", "reader", PASSPHRASE)
-    return Context(engine, tmp_path / "visits", feedback=StudiesSite.on(db, places, tmp_path / "downloads"))
+    return Context(engine, tmp_path / "visits", feedback=StudiesSite.open(db, places, tmp_path / "downloads"))
 
 
 def studies_of(site: Context) -> StudiesSite:
@@ -68,7 +68,7 @@ def test_visitors_and_raters_need_no_sign_in_and_find_each_other(client: TestCli
     assert "gradio_config" not in page.text
 
 
-def test_a_site_without_a_laboratory_has_neither(context: Context) -> None:
+def test_a_site_without_studies_has_neither(context: Context) -> None:
     client = TestClient(create_app(context), follow_redirects=False)
     assert client.get("/sign-in").status_code == 404
     assert "/results" not in client.get("/config").text

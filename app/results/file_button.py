@@ -14,12 +14,12 @@ from undertone.app.shared.widgets import Note
 from undertone.engine.errors import UndertoneError
 from undertone.studies.store.tables import AdminRole
 
-Make = Callable[[ResultsAccess, Admin, str], Path]
+MakeFile = Callable[[ResultsAccess, Admin, str], Path]
 logger = logging.getLogger(__name__)
 
 
-def made_for(
-    access: ResultsAccess, button: gr.Button, study: gr.Dropdown | None, note: gr.HTML, make: Make, role: AdminRole
+def bind_file_button(
+    access: ResultsAccess, button: gr.Button, study: gr.Dropdown | None, note: gr.HTML, make: MakeFile, role: AdminRole
 ) -> None:
     """Bind a button.
 

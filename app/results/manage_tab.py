@@ -9,17 +9,17 @@ import gradio as gr
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results import actions
 from undertone.app.results.access import ResultsAccess
-from undertone.app.results.making import made_for
+from undertone.app.results.file_button import bind_file_button
 from undertone.app.shared.widgets import AWAY, QUIET, Note, shown
 from undertone.engine.errors import UndertoneError
 from undertone.studies.design.templates import template_names, template_text
 
 MODEL_QUEUE = "model"  # builds wait for the model like everybody else
-Step = Callable[[Admin], str]
+Action = Callable[[Admin], str]
 
 
 @dataclass(frozen=True)
-class Manage:
+class ManageTab:
     """What the page listens to: `changed` counts the steps that were done."""
 
     changed: gr.State
@@ -31,13 +31,13 @@ RESTORE_HINT = (
 )
 
 
-def build_manage(access: ResultsAccess, study: gr.Dropdown) -> Manage:
+def build_manage_tab(access: ResultsAccess, study: gr.Dropdown) -> ManageTab:
     """Widgets and bindings."""
     changed = gr.State(0)
     note = gr.HTML("", elem_id="results-done")
-    after: list[Any] = [note, changed]
+    outputs: list[Any] = [note, changed]
 
-    def step(request: gr.Request, count: int, do: Step) -> tuple[str, int]:
+    def run_action(request: gr.Request, count: int, do: Action) -> tuple[str, int]:
         """Take one step as an admin; a reader's is refused here, on the server."""
         try:
             done = do(access.require(request, "admin"))
@@ -45,14 +45,16 @@ def build_manage(access: ResultsAccess, study: gr.Dropdown) -> Manage:
             return Note("problem", str(error)).html(), count
         return Note("good", done).html(), count + 1
 
-    _build_steps(access, study, after, step)
+    _build_status_buttons(access, study, outputs, run_action)
     _build_files(access, study)
-    _build_new(access, after, step)
-    _build_care(access, study, after, step)
-    return Manage(changed)
+    _build_new(access, outputs, run_action)
+    _build_care(access, study, outputs, run_action)
+    return ManageTab(changed)
 
 
-def _build_steps(access: ResultsAccess, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_status_buttons(
+    access: ResultsAccess, study: gr.Dropdown, outputs: list[Any], run_action: Callable[..., Any]
+) -> None:
     gr.HTML('<h3 class="results-head">The chosen study</h3>')
     with gr.Row(elem_classes="results-actions"):
         build = gr.Button("Build its sounds", elem_id="results-build")
@@ -65,29 +67,31 @@ def _build_steps(access: ResultsAccess, study: gr.Dropdown, after: list[Any], st
             really = gr.Button("Yes, close it", variant="stop", elem_id="results-close-yes")
             keep = gr.Button("Keep it open", elem_id="results-close-no")
 
-    def built(name: str | None, count: int, request: gr.Request, progress: Any = gr.Progress()) -> Any:
+    def build_sounds(name: str | None, count: int, request: gr.Request, progress: Any = gr.Progress()) -> Any:
         def show(done: int, total: int, what: str) -> None:
             progress((done, total), desc=what, unit="clips")
 
-        return step(request, count, lambda admin: actions.build_named(access, admin, chosen_study(name), show))
+        return run_action(request, count, lambda admin: actions.build_sounds(access, admin, chosen_study(name), show))
 
-    def to(status: Literal["open", "paused", "closed"]) -> Callable[..., Any]:
+    def set_status_to(status: Literal["open", "paused", "closed"]) -> Callable[..., Any]:
         def change(name: str | None, count: int, request: gr.Request) -> Any:
-            return step(request, count, lambda admin: actions.change_status(access, admin, chosen_study(name), status))
+            return run_action(
+                request, count, lambda admin: actions.change_status(access, admin, chosen_study(name), status)
+            )
 
         return change
 
-    inputs = [study, after[1]]
-    build.click(built, inputs, after, concurrency_id=MODEL_QUEUE, show_progress_on=after[0])
-    opening.click(to("open"), inputs, after, **QUIET)
-    pause.click(to("paused"), inputs, after, **QUIET)
-    close.click(_asking(access), study, [closing, question, after[0]], **QUIET)
-    really.click(to("closed"), inputs, after, **QUIET).then(lambda: shown(False), None, closing, **QUIET)
+    inputs = [study, outputs[1]]
+    build.click(build_sounds, inputs, outputs, concurrency_id=MODEL_QUEUE, show_progress_on=outputs[0])
+    opening.click(set_status_to("open"), inputs, outputs, **QUIET)
+    pause.click(set_status_to("paused"), inputs, outputs, **QUIET)
+    close.click(_close_question(access), study, [closing, question, outputs[0]], **QUIET)
+    really.click(set_status_to("closed"), inputs, outputs, **QUIET).then(lambda: shown(False), None, closing, **QUIET)
     keep.click(lambda: shown(False), None, closing, **QUIET)
     study.change(lambda: shown(False), None, closing, **QUIET)
 
 
-def _asking(access: ResultsAccess) -> Callable[..., Any]:
+def _close_question(access: ResultsAccess) -> Callable[..., Any]:
     """Return the handler that asks before a study is closed, and says what closing does."""
 
     def ask(name: str | None, request: gr.Request) -> Any:
@@ -108,31 +112,31 @@ def _build_files(access: ResultsAccess, study: gr.Dropdown) -> None:
     with gr.Row(elem_classes="results-actions"):
         export = gr.Button("Make the export", elem_id="results-export")
     file = gr.HTML("", elem_id="results-export-file")
-    made_for(access, export, study, file, actions.make_export, "admin")
+    bind_file_button(access, export, study, file, actions.make_export, "admin")
     study.change(lambda: "", None, file, **QUIET)  # it is of another study
 
 
-def _build_new(access: ResultsAccess, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_new(access: ResultsAccess, outputs: list[Any], run_action: Callable[..., Any]) -> None:
     with gr.Accordion("New study", open=False, elem_id="results-new"):
         template = gr.Dropdown(template_names(), value=None, label="Begin with a template", elem_id="results-template")
         text = gr.Textbox("", lines=16, label="Study file (YAML)", elem_id="results-yaml", max_lines=40)
         save = gr.Button("Save as a draft", variant="primary", elem_id="results-save")
 
-    def begin(name: str | None, request: gr.Request) -> Any:
+    def load_template(name: str | None, request: gr.Request) -> Any:
         try:
             access.require(request, "admin")
             return template_text(name) if name else gr.skip()
         except UndertoneError:
             return gr.skip()
 
-    def saved(content: str, count: int, request: gr.Request) -> Any:
-        return step(request, count, lambda admin: actions.save_draft(access, admin, content))
+    def save_draft(content: str, count: int, request: gr.Request) -> Any:
+        return run_action(request, count, lambda admin: actions.save_draft(access, admin, content))
 
-    template.input(begin, template, text, **QUIET)
-    save.click(saved, [text, after[1]], after, **QUIET)
+    template.input(load_template, template, text, **QUIET)
+    save.click(save_draft, [text, outputs[1]], outputs, **QUIET)
 
 
-def _build_care(access: ResultsAccess, study: gr.Dropdown, after: list[Any], step: Callable[..., Any]) -> None:
+def _build_care(access: ResultsAccess, study: gr.Dropdown, outputs: list[Any], run_action: Callable[..., Any]) -> None:
     with gr.Accordion("Withdraw a person's data", open=False, elem_id="results-withdraw-panel"):
         who = gr.Textbox("", label="Panel id, resume code, session or participant id", elem_id="results-who")
         sure = gr.Checkbox(False, label="Delete everything that this person gave. It cannot be undone.")
@@ -143,18 +147,18 @@ def _build_care(access: ResultsAccess, study: gr.Dropdown, after: list[Any], ste
             restore = gr.Button("Restore into a file", elem_id="results-restore")
         gr.HTML(f'<p class="hint">{RESTORE_HINT}</p>')
         file = gr.HTML("", elem_id="results-restored")
-    made_for(access, restore, None, file, actions.restore_copy, "admin")
+    bind_file_button(access, restore, None, file, actions.restore_copy, "admin")
 
-    def withdrew(name: str | None, person: str, ticked: bool, count: int, request: gr.Request) -> Any:
-        return step(
+    def withdraw_rater(name: str | None, person: str, ticked: bool, count: int, request: gr.Request) -> Any:
+        return run_action(
             request, count, lambda admin: actions.withdraw_rater(access, admin, chosen_study(name), person, ticked)
         )
 
-    def copied(count: int, request: gr.Request) -> Any:
-        return step(request, count, lambda admin: actions.take_snapshot(access, admin))
+    def take_snapshot(count: int, request: gr.Request) -> Any:
+        return run_action(request, count, lambda admin: actions.take_snapshot(access, admin))
 
-    withdraw.click(withdrew, [study, who, sure, after[1]], after, **QUIET)
-    snapshot.click(copied, after[1], after, **QUIET)
+    withdraw.click(withdraw_rater, [study, who, sure, outputs[1]], outputs, **QUIET)
+    snapshot.click(take_snapshot, outputs[1], outputs, **QUIET)
 
 
 def chosen_study(name: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What the audit log keeps of signing in: refused tries in bounded number, and never the name as it was typed."""
+"""Sign-ins in the audit log: refused attempts in bounded number, and never a name as it was typed."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class SignInLog:
-    """Writes to the audit log; where the database takes nothing, the server's own log is told."""
+    """Writer of sign-in events to the audit log; a database that takes none is reported in the server's log."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -27,8 +27,8 @@ class SignInLog:
         self._left_out: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def refused(self, account: str | None, reason: str) -> None:
-        """Note a refused try.
+    def log_refusal(self, account: str | None, reason: str) -> None:
+        """Log a refused attempt.
 
         Args:
             account: the name of somebody who may sign in; None for any other name, as people type passphrases there.

@@ -8,8 +8,8 @@ import gradio as gr
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results import actions, tables
 from undertone.app.results.access import ResultsAccess
-from undertone.app.results.making import made_for
-from undertone.app.results.manage import chosen_study
+from undertone.app.results.file_button import bind_file_button
+from undertone.app.results.manage_tab import chosen_study
 from undertone.app.shared.widgets import QUIET, Note
 from undertone.engine.errors import UndertoneError
 from undertone.studies.analysis.people import check_code, people_of
@@ -20,7 +20,7 @@ HINT = (
 )
 
 
-def build_people(access: ResultsAccess, study: gr.Dropdown) -> None:
+def build_people_tab(access: ResultsAccess, study: gr.Dropdown) -> None:
     """Lay the tab out and bind its buttons."""
     gr.HTML(f'<p class="hint">{HINT}</p>')
     with gr.Row(elem_classes="results-actions"):
@@ -39,30 +39,30 @@ def build_people(access: ResultsAccess, study: gr.Dropdown) -> None:
         forget = gr.Button("Forget", variant="stop", elem_id="results-forget")
     forgotten = gr.HTML("", elem_id="results-forgotten")
 
-    def answered(request: gr.Request, answer: Callable[[Admin], str]) -> str:
+    def respond(request: gr.Request, answer: Callable[[Admin], str]) -> str:
         try:
             return answer(access.require(request, "admin"))
         except UndertoneError as error:
             return Note("problem", str(error)).html()
 
-    def checks(name: str | None, typed: str, request: gr.Request) -> str:
-        return answered(
+    def check_completion(name: str | None, typed: str, request: gr.Request) -> str:
+        return respond(
             request, lambda _: tables.people_table(check_code(access.db, chosen_study(name), typed), typed.strip())
         )
 
-    def shows(name: str | None, request: gr.Request) -> str:
-        return answered(request, lambda _: _everybody(access, chosen_study(name)))
+    def show_everybody(name: str | None, request: gr.Request) -> str:
+        return respond(request, lambda _: _everybody(access, chosen_study(name)))
 
-    def forgets(name: str | None, ticked: bool, request: gr.Request) -> str:
+    def forget_everybody(name: str | None, ticked: bool, request: gr.Request) -> str:
         def done(admin: Admin) -> str:
-            return Note("good", actions.forget_person(access, admin, chosen_study(name), ticked)).html()
+            return Note("good", actions.forget_people(access, admin, chosen_study(name), ticked)).html()
 
-        return answered(request, done)
+        return respond(request, done)
 
-    gr.on([check.click, code.submit], checks, [study, code], checked, **QUIET)
-    show.click(shows, study, listed, **QUIET)
-    forget.click(forgets, [study, sure], forgotten, **QUIET)
-    made_for(access, take, study, file, actions.make_people, "admin")
+    gr.on([check.click, code.submit], check_completion, [study, code], checked, **QUIET)
+    show.click(show_everybody, study, listed, **QUIET)
+    forget.click(forget_everybody, [study, sure], forgotten, **QUIET)
+    bind_file_button(access, take, study, file, actions.make_people, "admin")
     results: list[Any] = [checked, listed, file, forgotten]
     study.change(lambda: [""] * len(results), None, results, **QUIET)  # they are of another study
 

@@ -10,17 +10,17 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from undertone.app.guard.errors import SPOKEN
+from undertone.app.guard.errors import VISIBLE_TITLE
 from undertone.app.guard.headers import (
     CLOSED_POLICY,
+    add_security_headers,
     new_nonce,
     page_policy,
-    secure,
-    with_leaving,
     with_nonce,
+    with_page_closed_script,
     without_origin,
 )
-from undertone.app.guard.refusal import WENT_WRONG, error_number, refusal
+from undertone.app.guard.refusal import INTERNAL_ERROR, error_number, refusal
 from undertone.app.guard.visitors import Visitors
 
 _log = logging.getLogger(__name__)
@@ -34,21 +34,21 @@ class AnswerFilter:
     Attributes:
         visitor, session: to whom it goes.
         scripts: hashes of scripts that a page adds to itself.
-        introduce: adds the visitor's cookie to the answer, where it is a page.
+        add_cookie: adds the visitor's cookie to the answer, where it is a page.
     """
 
     visitors: Visitors
     visitor: str
     session: str | None = None
     scripts: tuple[str, ...] = ()
-    introduce: Callable[[Response], None] | None = None
+    add_cookie: Callable[[Response], None] | None = None
 
-    def content(self, content: bytes) -> bytes:
+    def filter_content(self, content: bytes) -> bytes:
         """Note the files that are named, and take the server's own names out."""
-        self.visitors.hand_out(content, self.visitor, self.session)
-        return without_origin(self.visitors.shown(content))
+        self.visitors.register_files(content, self.visitor, self.session)
+        return without_origin(self.visitors.hide_root(content))
 
-    async def whole(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    async def filter_response(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on an answer that is one page or one message; what failed is answered in words."""
         status, headers, parts = 500, list[tuple[bytes, bytes]](), list[bytes]()
 
@@ -66,21 +66,21 @@ class AnswerFilter:
     def _answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> Response:
         kind = next((value.decode("latin-1") for name, value in headers if name == b"content-type"), "")
         if status >= 400:
-            response = refusal(status, self._words(body, status))
-            secure(response.headers)
+            response = refusal(status, self._error_text(body, status))
+            add_security_headers(response.headers)
             return response
-        content, nonce = self.content(body), None
+        content, nonce = self.filter_content(body), None
         if kind.startswith("text/html"):
             nonce = new_nonce()
-            content = with_nonce(with_leaving(content), nonce)
+            content = with_nonce(with_page_closed_script(content), nonce)
         response = Response(content, status, media_type=kind or None)
         response.headers["Cache-Control"] = "no-store"
-        secure(response.headers, CLOSED_POLICY if nonce is None else page_policy(nonce, self.scripts))
-        if self.introduce is not None:
-            self.introduce(response)
+        add_security_headers(response.headers, CLOSED_POLICY if nonce is None else page_policy(nonce, self.scripts))
+        if self.add_cookie is not None:
+            self.add_cookie(response)
         return response
 
-    async def stream(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    async def filter_stream(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on messages as they come; Gradio sends each of them in one piece."""
 
         async def pass_on(message: Message) -> None:
@@ -88,7 +88,7 @@ class AnswerFilter:
                 headers = MutableHeaders(raw=list(message.get("headers", [])))
                 del headers["content-length"]
                 headers["Cache-Control"] = "no-store"
-                secure(headers)
+                add_security_headers(headers)
                 message = {**message, "headers": headers.raw}
             elif message["type"] == "http.response.body" and message.get("body"):
                 message = {**message, "body": self._event(message["body"])}
@@ -98,10 +98,10 @@ class AnswerFilter:
 
     def _event(self, event: bytes) -> bytes:
         if any(mark in event for mark in _FAILED) or b'"unexpected_error"' in event:
-            event = self._spoken(event)
-        return self.content(event)
+            event = self._with_error_text(event)
+        return self.filter_content(event)
 
-    def _spoken(self, event: bytes) -> bytes:
+    def _with_error_text(self, event: bytes) -> bytes:
         """Return a failure with our own words in it, if it is one."""
         try:
             message = orjson.loads(event.removeprefix(b"data:").strip())
@@ -114,17 +114,17 @@ class AnswerFilter:
             message["message"] = "The connection to the page was lost."
         elif message.get("success") is False:
             failed = output if isinstance(output, dict) else {}
-            words = self._words(orjson.dumps(failed), 500)
+            words = self._error_text(orjson.dumps(failed), 500)
             message |= {"output": {"error": words, "visible": True, "duration": 10, "title": "Error"}, "title": "Error"}
         return b"data: " + orjson.dumps(message) + b"\n\n"
 
-    def _words(self, body: bytes, status: int) -> str:
+    def _error_text(self, body: bytes, status: int) -> str:
         """Our own words, where the error is one of ours; else a sentence with a number that the log has too."""
         try:
             said = orjson.loads(body)
         except orjson.JSONDecodeError:
             said = None
-        if isinstance(said, dict) and said.get("title") == SPOKEN and isinstance(said.get("error"), str):
+        if isinstance(said, dict) and said.get("title") == VISIBLE_TITLE and isinstance(said.get("error"), str):
             return str(said["error"])
         if status == 503:
             return "Too many people are waiting. Try again in a minute."
@@ -132,4 +132,4 @@ class AnswerFilter:
             return "Sign in first: this page is not for everybody."
         number = error_number()
         _log.error("error %s: Gradio answered %d: %s", number, status, body[:2000].decode(errors="replace"))
-        return WENT_WRONG.format(number=number)
+        return INTERNAL_ERROR.format(number=number)

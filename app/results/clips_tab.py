@@ -15,7 +15,7 @@ from undertone.studies.store.tables import Prompt, Stimulus, System
 OTHERS = "Training, traps and checks"
 
 
-def build_clips(access: ResultsAccess, study: gr.Dropdown) -> None:
+def build_clips_tab(access: ResultsAccess, study: gr.Dropdown) -> None:
     """Lay the tab out and bind it to the chosen study."""
     prompt = gr.Dropdown([], label="Prompt", elem_id="results-prompt")
     heard = gr.HTML("", elem_id="results-clips")
