@@ -128,7 +128,7 @@ class Playground:
                 parent=os.getpid(),
             )
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "undertone.app.server.playground",
+                *module_command("undertone.app.server.playground"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 pass_fds=[listener.fileno()],
@@ -164,6 +164,16 @@ class Playground:
         await process.wait()
 
 
+def module_command(module: str) -> list[str]:
+    """Return the command that runs a module in a new interpreter.
+
+    Python would look for modules in the current folder first. The new process does so only where this one does, as
+    `python -m undertone` in a checkout; a file named torch.py beside somebody's recordings is not imported.
+    """
+    searched = "" in sys.path or str(Path.cwd()) in sys.path
+    return [sys.executable, *([] if searched else ["-P"]), "-m", module]
+
+
 async def find_bundle(source: str | Path) -> Path:
     """Return the folder of a bundle. One of the Hub is fetched by a process that has the Hub's token and no visitors.
 
@@ -173,7 +183,7 @@ async def find_bundle(source: str | Path) -> Path:
     folder = Path(source).expanduser()
     if folder.is_dir():
         return folder.resolve()
-    command = [sys.executable, "-m", "undertone.app.server.fetch", str(source)]
+    command = [*module_command("undertone.app.server.fetch"), str(source)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     try:
         output = (await process.communicate())[0].decode().strip()

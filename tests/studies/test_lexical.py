@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tests.speechlike import voice
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle, tiny_model_config
-from undertone.app.cli.lexical import app, exported_model
+from undertone.app.cli.lexical import exported_model, lexical
 from undertone.engine.bundle import load_bundle
 from undertone.engine.engine import Engine
 from undertone.engine.network import VAEGSLM, Gaussian
@@ -203,7 +203,7 @@ def test_a_runs_export_is_scored_from_the_command_line(model: VAEGSLM, tmp_path:
     random.integers(0, NUM_TOKENS, 40).astype(np.uint16).tofile(tmp_path / "tokens.u16")
     (tmp_path / "pairs.jsonl").write_text(json.dumps(PAIR) + "\n")
     files = [str(path) for path in (run, tmp_path / "pairs.jsonl", prepared, tmp_path / "tokens.u16")]
-    done = CliRunner().invoke(app, ["run", *files, "--scores", str(tmp_path / "scores.jsonl")])
+    done = CliRunner().invoke(lexical, ["run", *files, "--scores", str(tmp_path / "scores.jsonl")])
     assert done.exit_code == 0, done.output
     assert "alone, tokens and latents:" in done.output
     (row,) = map(json.loads, (tmp_path / "scores.jsonl").read_text().splitlines())

@@ -36,6 +36,7 @@ TRAINING = [
     ("tokens", "--prepared", "{tmp}", "--tokenizer", "{tmp}"),
     ("train", "small-cpu", "--dry-run"),
     ("train", "small-cpu", "--prepared", "{tmp}", "--tokenizer", "{tmp}", "--out", "{tmp}/model"),
+    ("text", "prepare-split", "{tmp}", "{tmp}/prepared"),
     ("vocoder", "vocoder-cpu", "--prepared", "{tmp}", "--out", "{tmp}/vocoder"),
 ]
 OPTIONAL = tuple(package for packages in EXTRAS.values() for package in packages)

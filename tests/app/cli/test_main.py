@@ -14,8 +14,8 @@ from tests.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parents[3]
 VERBS = (
-    "bench", "bundle", "continue", "demo-bundle", "evaluate", "import",
-    "prepare", "probe", "serve", "study", "tokenizer", "tokens", "train", "vocoder",
+    "bench", "bundle", "continue", "demo-bundle", "evaluate", "import", "lexical", "prepare", "probe",
+    "replace-vocoder", "serve", "study", "text", "tokenizer", "tokens", "train", "vocoder",
 )  # fmt: skip
 
 
@@ -89,6 +89,10 @@ def test_replay_of_another_recording_is_refused(bundle: Path, prompt: Path, tmp_
         (["serve", "--bundle", "no-such-folder"], "no-such-folder"),
         (["train", "no-such-recipe", "--prepared", "x", "--tokenizer", "y", "--out", "z"], "no-such-recipe"),
         (["train", "vocoder-cpu", "--prepared", "x", "--tokenizer", "y", "--out", "z"], "stage 'vocoder'"),
+        (["text", "prepare-split", "no-such-corpus", "build/never"], "no-such-corpus"),
+        (["lexical", "run", "tests", "README.md", "tests", "README.md"], "no exported model"),
+        (["replace-vocoder", "no-such-folder", "--vocoder", "x", "--out", "y"], "no-such-folder"),
+        (["study", "simulate", "--prompts", "5", "--trials", "6"], "trials_per_rater is 6"),
         (["prepare", "--corpus", "no-such-corpus", "--out", "build/never"], "no-such-corpus"),
     ],
 )

@@ -1,5 +1,6 @@
 """`undertone study` from a template to a restore, as somebody would type it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,20 @@ def test_a_bundle_is_sought_beside_the_study_file_first(
         assert made is not None
         assert made.provenance["take"]["bundle_sha256"] == fingerprint(bundle)
     db.close()
+
+
+def test_the_example_is_written_where_it_is_asked_for(data: Path, tmp_path: Path) -> None:
+    assert output("example", "--out", tmp_path / "new" / "example.html").strip().endswith("example.html")
+    assert "the ratings are simulated" in (tmp_path / "new" / "example.html").read_text(encoding="utf-8")
+    assert not data.exists()
+
+
+def test_a_simulation_says_how_often_the_intervals_hold_the_truth(data: Path) -> None:
+    shown = output(
+        "simulate", "--systems", "3", "--prompts", "12", "--raters", "12", "--trials", "9", "--studies", "60"
+    )
+    assert shown.startswith("60 studies drawn\n")
+    (coverage,) = re.findall(r"intervals of means that hold the true score: +([0-9.]+)%", shown)
+    (naive,) = re.findall(r"mean ± 1.96 sd/√n: +([0-9.]+)%", shown)
+    assert float(naive) < float(coverage) > 85
+    assert not data.exists()
