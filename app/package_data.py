@@ -1,4 +1,4 @@
-"""The files that come with Undertone: in a checkout under assets/, in a wheel under app/assets/."""
+"""Files that come with Undertone: in a checkout in assets/, in a wheel in undertone/app/assets/."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,12 @@ _PACKAGE = Path(__file__).parent
 
 
 def asset_folder(name: Path) -> Path:
-    """Return where a folder such as assets/examples lies: here, in the wheel, in the checkout; else as it is named."""
+    """Return where a folder such as assets/demo is: in the current folder, the wheel or the checkout; else `name`."""
     return next((place / name for place in (Path(), _PACKAGE, _PACKAGE.parent) if (place / name).is_dir()), name)
 
 
 def bundle_or_demo(typed: str | None) -> str:
-    """Return the bundle that somebody typed, folder or Hub id, or the folder of the embedded voice.
+    """Return the bundle that was given, folder or Hub id; where none was, the folder of the embedded voice.
 
     Raises:
         BundleError: nothing was typed, and no voice came with this installation; a Hub is never asked for it.

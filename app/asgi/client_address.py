@@ -1,7 +1,7 @@
-"""The address and the scheme of a client: forwarding headers are believed from named proxies only.
+"""Address and scheme of a client; forwarding headers are read only from trusted proxies.
 
-`behind_proxies` stands in front of the whole site. Everything behind it reads a request's client and scheme alone, and
-no forwarding header is left that a library could believe.
+`behind_proxies` wraps the whole site. Everything inside reads a request's client and scheme alone, as the forwarding
+headers are removed and no library can read them by mistake.
 """
 
 import ipaddress
@@ -38,12 +38,12 @@ logger = logging.getLogger(__name__)
 
 
 class ProxyNameError(UndertoneError):
-    """A named proxy that is no address or network: the text says what was expected."""
+    """A trusted proxy given as something else than an address or a network; the text says what was expected."""
 
 
 @dataclass(frozen=True)
 class TrustedProxies:
-    """Addresses of the proxies whose word about a client is believed; none by default."""
+    """Addresses of the proxies whose forwarding headers are read; none by default."""
 
     networks: tuple[Network, ...] = ()
 
@@ -63,11 +63,11 @@ class TrustedProxies:
 
 
 def behind_proxies(app: ASGIApp, proxies: TrustedProxies) -> ASGIApp:
-    """Put a site behind its proxies; serve it with uvicorn's own reading of these headers off.
+    """Return the site with client and scheme taken from its proxies; uvicorn must not read these headers itself.
 
     Args:
         app: the whole site.
-        proxies: whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+        proxies: `X-Forwarded-For` and `X-Forwarded-Proto` are read from these alone.
     """
     believing = ProxyHeadersMiddleware(_without_forwarding_headers(app), [str(network) for network in proxies.networks])  # type: ignore[arg-type]  # uvicorn's names of the same ASGI types
     warned = False
@@ -85,7 +85,7 @@ def behind_proxies(app: ASGIApp, proxies: TrustedProxies) -> ASGIApp:
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """Return whom a limit counts: the client's address, of IPv6 its network of 64 bits."""
+    """Return the address by which limits count a client: of IPv4 its own, of IPv6 its network of 64 bits."""
     host = connection.client.host if connection.client else _NO_ADDRESS
     try:
         address = ipaddress.ip_address(host)
@@ -122,7 +122,7 @@ def _network(name: str) -> Network:
 
 
 def _without_forwarding_headers(app: ASGIApp) -> ASGIApp:
-    """Take forwarding headers away, as client and scheme already say what is true in them."""
+    """Return the application without forwarding headers, as client and scheme already hold what is true in them."""
 
     async def bare(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
@@ -144,7 +144,7 @@ def _has_forwarded_for(scope: Scope) -> bool:
 
 
 def is_trusted(client: Any, proxies: TrustedProxies) -> bool:
-    """Return whether a connection, (address, port), comes from a proxy that was named."""
+    """Return whether a connection, (address, port), comes from a trusted proxy."""
     try:
         address = ipaddress.ip_address(client[0])
     except (TypeError, ValueError):

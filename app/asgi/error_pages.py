@@ -1,4 +1,4 @@
-"""Addresses as people type them: with or without a slash at the end, and wrong ones answered in words."""
+"""Canonical addresses, with or without a slash at the end, and error pages for people who opened a wrong one."""
 
 from collections.abc import Collection
 from html import escape
@@ -26,10 +26,10 @@ WORDS = {
 
 
 class CanonicalPaths:
-    """Sends GET requests to the one form of an address: pages with assets end with a slash, all others do not.
+    """Middleware that redirects GET requests to canonical addresses: pages with assets end with a slash, others do not.
 
     Args:
-        app: what answers.
+        app: the application inside.
         folders: paths of pages with assets of their own beneath, such as "/prosody".
         plain: first parts of paths that never end with a slash, such as "/rate".
     """
@@ -40,7 +40,7 @@ class CanonicalPaths:
         self._plain = set(plain)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Redirect, or pass on."""
+        """Redirect to the canonical address, or pass the request on."""
         other = (
             self._canonical_path(scope["path"])
             if scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
@@ -63,7 +63,7 @@ class CanonicalPaths:
 
 
 class ErrorPages:
-    """Turns the JSON of an error into a page, for a person who has opened an address in a browser."""
+    """Middleware that replaces an error without a page by one, for a person who opened an address in a browser."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

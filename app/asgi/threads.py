@@ -1,4 +1,4 @@
-"""Routes whose handlers run on threads of their own kind, so that who waits for the database stops nobody else."""
+"""Routes with thread pools of their own, so that requests that wait for the database do not block any others."""
 
 import functools
 import inspect

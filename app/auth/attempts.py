@@ -19,7 +19,7 @@ Key = tuple[str, ...]
 
 
 class TooManyAttemptsError(UndertoneError):
-    """Attempts come faster than they are checked; `wait_seconds` later one more is accepted."""
+    """An error for attempts that come faster than they are checked; after `wait_seconds` one more is accepted."""
 
     def __init__(self, wait_seconds: float) -> None:
         super().__init__(f"Too many tries at once. Wait {wait_seconds:.0f} s, then try again.")

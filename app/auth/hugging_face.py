@@ -1,4 +1,4 @@
-"""Signing in with a Hugging Face account, where the Space offers it (`hf_oauth: true` in its README)."""
+"""Sign-in with a Hugging Face account on a Space that offers it (`hf_oauth: true` in its README)."""
 
 import os
 import secrets
@@ -87,7 +87,7 @@ def _router(oauth: "OAuth", sign_in: SignIn, environment: Mapping[str, str]) -> 
 
 
 def admin_of_account(sign_in: SignIn, account: str, owner: str | None) -> Admin | None:
-    """Return who this account is here, if anybody; the owner of the Space is entered as an admin."""
+    """Return the admin or reader of an account, None where it is neither; the owner of the Space becomes an admin."""
     name = f"hf:{account}"
     with sign_in.db.session() as transaction:
         user = transaction.get(AdminUser, name)

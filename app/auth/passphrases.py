@@ -1,4 +1,4 @@
-"""Passphrases are kept as scrypt hashes, and the people who may sign in are rows of the database."""
+"""Passphrases, stored as scrypt hashes with the people who may sign in."""
 
 import hashlib
 import hmac

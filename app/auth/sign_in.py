@@ -29,7 +29,7 @@ PATH = "/sign-in"
 
 
 class SignInError(UndertoneError):
-    """Signing in failed: the text says what to do."""
+    """A failed sign-in; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _AdminSession:
 
 
 class SignIn:
-    """Guards the pages of one site.
+    """Sign-in of one site: checks passphrases, keeps sessions, and asks for roles.
 
     Args:
         db: holds the people who may sign in (`passphrases.add_admin`) and the audit log, which names ended sessions.

@@ -20,7 +20,7 @@ CHECKED_AT_ONCE = 2  # comparing a passphrase takes a core for 0.1 s and 32 MiB
 
 
 class SignInRoute(APIRoute):
-    """A route whose refusals are pages; nothing that was typed is shown back."""
+    """Route that answers errors with pages, which never repeat what was typed."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with its errors as pages."""

@@ -171,7 +171,7 @@ def prepare(
     shard_hours: Annotated[float, typer.Option(min=0.001, help="Speech in a shard.")] = 1.0,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Change neither level nor ends.")] = False,
 ) -> None:
-    """Corpus to prepared folder: 16 kHz, one loudness, trimmed, mels.
+    """Make a prepared folder of a corpus: 16 kHz, one loudness, trimmed, mels.
 
     Broken files are skipped, counted and listed in rejected.jsonl. With --shards the work is shared by all processes
     that `accelerate launch` starts on any number of nodes, and a second call makes only what is missing.
@@ -433,7 +433,7 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 @app.command("text", context_settings=_PASS_ON)
 def text_(context: typer.Context) -> None:
-    """Text for training: corpora aligned with their words, prose as units, lexical pairs."""
+    """Train with text: align corpora with their words, render prose as units, make lexical pairs."""
     from undertone.app.cli.text import text  # torch takes seconds, which `undertone --help` should not wait for
 
     text(context.args, "undertone text")
@@ -441,7 +441,7 @@ def text_(context: typer.Context) -> None:
 
 @app.command("lexical", context_settings=_PASS_ON)
 def lexical_(context: typer.Context) -> None:
-    """Lexical accuracy: how often words are likelier than nonwords."""
+    """Measure how often words are likelier than nonwords."""
     from undertone.app.cli.lexical import lexical
 
     lexical(context.args, "undertone lexical")

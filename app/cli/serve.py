@@ -23,7 +23,7 @@ _LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at 
 
 
 class ServeError(UndertoneError):
-    """The site cannot be served where it was asked for."""
+    """An address or port at which the site cannot be served."""
 
 
 def serve(
@@ -44,7 +44,7 @@ def serve(
         device: "auto", "cpu" or "cuda".
         examples: folder of wav files offered as prompts; may be missing.
         data: folder of the listening studies; None is `UNDERTONE_DATA` or its default.
-        trusted_proxies: addresses or networks whose word about a client is believed (`app/asgi/client_address.py`).
+        trusted_proxies: addresses or networks whose forwarding headers are read (`app/asgi/client_address.py`).
     Raises:
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken or the address is not this machine's.
@@ -83,7 +83,7 @@ def serve(
 
 @contextmanager
 def _socket_folder(folder: Path) -> Iterator[Path]:
-    """A folder for sockets that only this user can enter: below `folder`, unless the names there are too long."""
+    """Yield a folder for sockets that only this user can enter: in `folder`, or in /tmp where that path is too long."""
     if len(str(folder)) <= _LONGEST_SOCKET_FOLDER:
         sockets = folder / "sockets"
         sockets.mkdir(mode=0o700)
@@ -95,7 +95,7 @@ def _socket_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _quiet_interrupts() -> Iterator[None]:
-    """Let an interrupt or a termination end the block: temporary files are removed, no traceback is shown."""
+    """End the block at an interrupt or a termination without a traceback, so that temporary files are removed."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""What leaves a page's Blocks: files are noted for their visitor, errors put into words, the server's folder hidden."""
+"""Filter of Gradio's answers: registers files for their visitor, words errors, and hides the server's folder."""
 
 import logging
 from collections.abc import Callable
@@ -29,10 +29,10 @@ _FAILED = (b'"success":false', b'"success": false')
 
 @dataclass
 class AnswerFilter:
-    """The way of one answer from Gradio to a visitor.
+    """Filter of one answer from Gradio to a visitor.
 
     Attributes:
-        visitor, session: to whom it goes.
+        visitor, session: who receives it.
         scripts: hashes of scripts that a page adds to itself.
         add_cookie: adds the visitor's cookie to the answer, where it is a page.
     """
@@ -44,7 +44,7 @@ class AnswerFilter:
     add_cookie: Callable[[Response], None] | None = None
 
     def filter_content(self, content: bytes) -> bytes:
-        """Note the files that are named, and take the server's own names out."""
+        """Register the files that are named, and return the content without the server's own names."""
         self.visitors.register_files(content, self.visitor, self.session)
         return without_origin(self.visitors.hide_root(content))
 
@@ -119,7 +119,7 @@ class AnswerFilter:
         return b"data: " + orjson.dumps(message) + b"\n\n"
 
     def _error_text(self, body: bytes, status: int) -> str:
-        """Our own words, where the error is one of ours; else a sentence with a number that the log has too."""
+        """Return the message of a `VisibleError`; else a sentence with a number that also stands in the log."""
         try:
             said = orjson.loads(body)
         except orjson.JSONDecodeError:

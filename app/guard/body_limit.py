@@ -1,4 +1,4 @@
-"""Bounds the bodies of every request to a site, whichever part of it answers."""
+"""Limit on the bodies of all requests to a site."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

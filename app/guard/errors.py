@@ -1,4 +1,4 @@
-"""Errors in event functions: those for people reach them in words, all others as a sentence with a number."""
+"""Errors in event functions: messages for people are shown, all others become a sentence with a number."""
 
 import functools
 import inspect
@@ -41,7 +41,7 @@ def _translating(function: Callable[..., Any]) -> Callable[..., Any]:
 
         return yielding
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        return function  # the pages have none; the guard still puts their errors into words
+        return function  # the pages have none; `AnswerFilter` still words their errors
 
     @functools.wraps(function)
     def returning(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Hands out a file to the visitor for whom it was made."""
+"""Response with a file for the visitor for whom it was made."""
 
 import mimetypes
 from pathlib import Path

@@ -35,14 +35,14 @@ _READ, _POST = ("GET", "HEAD"), ("POST",)
 
 
 def authenticated_name(request: Request) -> str | None:
-    """Return the name that the gate found for a request; for Gradio, which refuses requests without one."""
+    """Return the name that `Gate.authenticate` found; Gradio refuses requests without one."""
     name = request.scope.get(_AUTHENTICATED)
     return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True)
 class Route:
-    """A route that a page needs; whatever is none of them is not there.
+    """A route that a page needs; any other path is answered with 404.
 
     Attributes:
         own: asked for by the page's own scripts, never by another site.
@@ -83,7 +83,7 @@ class Gate:
     """An ASGI application in front of a page's Gradio application.
 
     Attributes:
-        authenticate: returns the name of who may see the page; raises HTTPException for anybody else.
+        authenticate: returns the name of a person who may see the page; raises HTTPException for others.
         scripts: hashes of what Gradio adds to the page in the browser.
     """
 
@@ -223,7 +223,7 @@ class Gate:
         return self.visitors.session(name, self.visitors.visitor_of(request), lambda: self._forget(str(name)))
 
     def _forget(self, session: str) -> None:
-        """Remove what Gradio keeps for a page that is gone, and close its visit.
+        """Remove what Gradio keeps for a closed page, and close its visit.
 
         Gradio would do it after an hour, and only for states that were the output of an event.
         """

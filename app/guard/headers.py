@@ -1,4 +1,4 @@
-"""Headers on the way in, which Gradio is not told, and on the way out, which tell the browser what a page may do."""
+"""Headers of requests, cut to what Gradio may know, and of answers, with the security policy of a page."""
 
 import base64
 import hashlib
@@ -49,7 +49,7 @@ def request_for_gradio(scope: Scope, query: bytes) -> Scope:
 
 
 def without_origin(content: bytes) -> bytes:
-    """Addresses under the invented origin become addresses on this site."""
+    """Return the content with addresses under the placeholder origin turned into addresses on this site."""
     whole = f'"{ORIGIN}"'.encode()
     return content.replace(whole, b'"/"').replace(ORIGIN.encode(), b"")
 
@@ -71,17 +71,17 @@ def new_nonce() -> str:
 
 
 def with_nonce(html: bytes, nonce: str) -> bytes:
-    """Return the page with its own scripts marked as its policy knows them."""
+    """Return the page with the nonce of its policy in every script tag."""
     return re.sub(rb"<script(?=[\s>])", f'<script nonce="{nonce}"'.encode(), html)
 
 
 def with_page_closed_script(html: bytes) -> bytes:
-    """Return the page with the script that tells when it is closed, before all others."""
+    """Return the page with the script that reports when it is closed, before all others."""
     return html.replace(b"<head>", b"<head><script>" + _PAGE_CLOSED_SCRIPT.read_bytes() + b"</script>", 1)
 
 
 def script_hashes(head: str) -> tuple[str, ...]:
-    """Hashes of the scripts in HTML that Gradio adds to a page in the browser, where they lose any mark."""
+    """Return the hashes of scripts that Gradio adds to a page in the browser, where they would lose a nonce."""
     texts = re.findall(r"<script>(.*?)</script>", head, re.DOTALL)
     return tuple(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts)
 
@@ -92,7 +92,7 @@ def page_policy(nonce: str, scripts: Iterable[str]) -> str:
 
 
 def add_security_headers(headers: MutableHeaders, policy: str = CLOSED_POLICY) -> None:
-    """Set what every answer has, and take away what would let other sites read it."""
+    """Set the security headers of an answer and remove those that would let other sites read it."""
     for name in _cors(headers):
         del headers[name]
     headers["Content-Security-Policy"] = policy

@@ -1,4 +1,4 @@
-"""Mounts a page's Blocks behind its gate."""
+"""Mounting of a page's Blocks behind its gate."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,11 +22,11 @@ def mount_page(
     authenticate: Callable[[Request], str] | None = None,
     **options: Any,
 ) -> None:
-    """Mount a page under its path, with nothing of Gradio reachable but through the gate.
+    """Mount a page under its path, with Gradio reachable only through the gate.
 
     Args:
         visitors: shared by all pages of the site.
-        authenticate: returns the name of who may see the page; raises HTTPException for anybody else.
+        authenticate: returns the name of a person who may see the page; raises HTTPException for others.
         options: of `gr.mount_gradio_app`.
     """
     for block in blocks.blocks.values():

@@ -1,4 +1,4 @@
-"""What the guard says to a request that it refuses: a sentence for people, never a value of the request."""
+"""Refusals of the guard: a sentence for people, never a value of the request."""
 
 import secrets
 
@@ -8,7 +8,7 @@ INTERNAL_ERROR = "Something went wrong on this server. Try again; if it stays, t
 
 
 class RefusedError(Exception):
-    """A request that is not let through.
+    """A request that the guard refuses.
 
     Args:
         status: of the answer.

@@ -1,4 +1,4 @@
-"""Receives uploads: within limits, into a place that only their visitor can name, with their progress."""
+"""Uploads: received within limits, with their progress, into files that only their visitor can name."""
 
 import asyncio
 import json
@@ -86,7 +86,7 @@ class Uploads:
             del self.progress[next(iter(self.progress))]
 
     def progress_response(self, upload_id: str) -> Response:
-        """Yield how far an upload is, as Gradio's pages expect it."""
+        """Return a stream of an upload's progress, in the form that Gradio's pages expect."""
         return StreamingResponse(self._events(upload_id[:64]), media_type="text/event-stream")
 
     async def _events(self, upload_id: str) -> AsyncIterator[str]:

@@ -1,4 +1,4 @@
-"""Who is here, which files were handed to whom, and when they go.
+"""Visitors: their open pages, the files that they were given, and when these are deleted.
 
 A visitor is known by a cookie with 256 random bits. Where a browser keeps no cookies (a page in another site's frame),
 the names of the files are what nobody else knows: they have 192 random bits and are only ever sent to the visitor.
@@ -36,7 +36,7 @@ _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(eq=False)
 class VisitorFile:
-    """A file that was made for visitors.
+    """A file that was made for visitors or uploaded by one.
 
     Attributes:
         owners: visitors to whom it was sent.
@@ -101,7 +101,7 @@ class Visitors:
         response.headers.append("Set-Cookie", f"{COOKIE}={secrets.token_urlsafe(32)}; HttpOnly; Path=/; {scope}")
 
     def session(self, name: object, visitor: str, forget: Callable[[], None]) -> str:
-        """Let a request act for an open page, which is its sender's from now on.
+        """Return the name of an open page, which belongs to the sender of its first request.
 
         Raises:
             RefusedError: the page is somebody else's, its name is none, or too many pages are open.
@@ -169,7 +169,7 @@ class Visitors:
                 self._delete(file)
 
     def _schedule_sweep(self) -> None:
-        """Sweep once what has just been seen could be old."""
+        """Call `sweep` again after the grace period."""
         try:
             asyncio.get_running_loop().call_later(self.limits.grace_seconds + 1, self.sweep)
         except RuntimeError:
@@ -178,7 +178,7 @@ class Visitors:
     # Files
 
     def hide_root(self, content: bytes) -> bytes:
-        """Bytes for a visitor, without the server's folder in them."""
+        """Return the content with a placeholder in place of the server's folder."""
         for prefix in self._prefixes:
             content = content.replace(prefix, HANDED.encode())
         return content
@@ -213,7 +213,7 @@ class Visitors:
 
     @contextmanager
     def upload_slot(self, visitor: str) -> Iterator[None]:
-        """Hold a place for one upload while the block runs. Raises RefusedError when there is none."""
+        """Count one upload while the block runs. Raises RefusedError where too many are under way."""
         busy = visitor != NOBODY and self._uploading.count(visitor) >= self.limits.visitor_uploads
         if busy or len(self._uploading) >= self.limits.uploads:
             raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, BUSY)

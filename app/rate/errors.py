@@ -1,4 +1,4 @@
-"""What went wrong, as JSON that the page can act on and a person can read."""
+"""Errors of the raters' routes, as JSON with a word for the page and a text for the person."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 
 class RaterRoute(ThreadedRoute):
-    """A route whose refusals are answers of one form: `{"error": {"word", "text", "wait_seconds"}}`."""
+    """Route that answers every error in one form: `{"error": {"word", "text", "wait_seconds"}}`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with its errors translated; a body that is too large is not read at all."""

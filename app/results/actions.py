@@ -1,4 +1,4 @@
-"""What an admin does to a study from the Results page; each step is the command line's, by the name of who does it."""
+"""Actions of an admin on a study; each does what the command line does and logs the admin's name."""
 
 import shutil
 from collections.abc import Callable

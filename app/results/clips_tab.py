@@ -1,4 +1,4 @@
-"""The tab in which the clips of a study are heard: every system of a prompt, and what raters are trained on."""
+"""The tab with the clips of a study: every system of a prompt, and the clips of training and traps."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""A button that makes a file: the note of an earlier one goes at once, and whatever happens is said in words."""
+"""Button that makes a file to be downloaded, with a note that says how far it is or what failed."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def bind_file_button(
     access: ResultsAccess, button: gr.Button, study: gr.Dropdown | None, note: gr.HTML, make: MakeFile, role: AdminRole
 ) -> None:
-    """Bind a button.
+    """Bind a button to what it makes; the note of an earlier file is replaced at once.
 
     Args:
         study: whose file it is; None where it is of the whole installation.

@@ -1,4 +1,4 @@
-"""The tab in which an admin makes, builds, opens and ends studies, and takes people's data back."""
+"""The tab in which an admin makes, builds, opens and closes studies, withdraws data and restores backups."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Action = Callable[[Admin], str]
 
 @dataclass(frozen=True)
 class ManageTab:
-    """What the page listens to: `changed` counts the steps that were done."""
+    """The tab's state: `changed` counts the actions that were done."""
 
     changed: gr.State
 
@@ -32,13 +32,13 @@ RESTORE_HINT = (
 
 
 def build_manage_tab(access: ResultsAccess, study: gr.Dropdown) -> ManageTab:
-    """Widgets and bindings."""
+    """Lay the tab out and bind its buttons."""
     changed = gr.State(0)
     note = gr.HTML("", elem_id="results-done")
     outputs: list[Any] = [note, changed]
 
     def run_action(request: gr.Request, count: int, do: Action) -> tuple[str, int]:
-        """Take one step as an admin; a reader's is refused here, on the server."""
+        """Run an action as the admin who sent the request and return a note; a reader is refused."""
         try:
             done = do(access.require(request, "admin"))
         except UndertoneError as error:

@@ -1,4 +1,4 @@
-"""The Results page, behind sign-in: how a study does, what it found, who rated, what was done, and doing it.
+"""The Results page, behind sign-in: progress, scores, raters, clips, people, plan, log and management.
 
 Hidden buttons protect nothing, as anybody who is signed in can call every handler: each asks `ResultsAccess` who calls.
 """
@@ -26,7 +26,7 @@ STYLE = Path(__file__).with_name("results.css")
 
 @dataclass(frozen=True)
 class Overview:
-    """Widgets of the first tab, which the timer renews."""
+    """Widgets of the first tab, which the timer refreshes."""
 
     summary: gr.HTML
     cells: gr.HTML
@@ -94,7 +94,7 @@ def build_results_page(access: ResultsAccess, page: gr.Blocks) -> None:
             return [gr.skip(), gr.skip(), Note("problem", str(error)).html(), *[gr.skip()] * 7]
 
     def refresh_overview(name: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """Only the numbers: what is being read or chosen stays as it is."""
+        """Return the numbers of the overview; what is being read or chosen stays as it is."""
         try:
             access.require(request, "reader")
             return views.overview(access, name)
@@ -130,7 +130,7 @@ def _build_overview() -> Overview:
 
 
 def _build_scores() -> list[Any]:
-    """Widgets in the order of `ScaleView.outputs`, but for the raters."""
+    """Return widgets in the order of `ScaleView.outputs`, without the raters."""
     note = gr.HTML("", elem_id="results-note")
     scores = gr.Plot(show_label=False, label="Mean scores with 95 % intervals", elem_id="results-scores", visible=False)
     score_table = gr.HTML("", elem_id="results-score-table")

@@ -1,4 +1,4 @@
-"""The tab in which an admin sees who took part, checks completion codes, and takes the list along."""
+"""The tab in which an admin lists who took part, checks completion codes and downloads the list."""
 
 from collections.abc import Callable
 from typing import Any

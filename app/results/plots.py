@@ -1,4 +1,4 @@
-"""Plotly figures of the Results page; each is sized by its rows and leaves its labels room on a phone."""
+"""Plotly figures of the Results page, as high as their rows need, with labels that fit a phone."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:
 
 
 def difference_figure(found: ScaleResults) -> go.Figure:
-    """First less second; filled where different."""
+    """Draw the differences of pairs, first less second; markers are filled where a pair differs."""
     pairs = found.comparison.pairs
     ends = [abs(end) for pair in pairs for end in (pair.value, pair.low, pair.high) if end is not None]
     reach = max([0.5, *ends]) * 1.05

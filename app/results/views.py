@@ -1,4 +1,4 @@
-"""What the Results page shows of a study; every view asks first who wants to see it."""
+"""Content of the Results page for one study, as HTML and figures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ ANSWERS_HEAD = '<h3 class="results-head">Answers</h3>'
 
 @dataclass(frozen=True)
 class ScaleView:
-    """Everything on one scale as the page shows it."""
+    """Results on one scale as the page shows them."""
 
     note: str
     scores: Any
@@ -76,12 +76,12 @@ def overview(access: ResultsAccess, name: str | None) -> tuple[str, str, str, st
 
 
 def scale_names(access: ResultsAccess, name: str | None) -> list[str]:
-    """Scales of a study, in its order."""
+    """Return the scales of a study, in its order."""
     return load_study(access.db, name).scales if name else []
 
 
 def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> ScaleView:
-    """Results on one scale; a note where there are none yet."""
+    """Return the results on one scale, or a note where there are none yet."""
     if not name or not scale:
         return _empty_view("No study is chosen.")
     try:
@@ -115,7 +115,7 @@ def plan_html(
     trials: float,
     goal: Goal,
 ) -> str:
-    """Studies that reach a half-width, from this study's variance components where it has any."""
+    """Return the studies that reach a half-width, planned with this study's variance components where it has any."""
     components, source = TYPICAL, "typical values of crowd studies, as this study has too few ratings"
     if name and scale:
         try:
@@ -132,14 +132,14 @@ def plan_html(
 
 
 def _fingerprint(db: Database, name: str) -> tuple[int, int, datetime | None]:
-    """Changes with every answer and every verdict."""
+    """Return counts that change with every answer and every verdict, as a key of the cache."""
     status = study_progress(db, name)
     return status.status.collected, sum(status.status.sessions.values()), status.last_rating_at
 
 
 @lru_cache(maxsize=SHOWN)
 def _analyse(db: Database, name: str, scale: str, _: Any) -> tuple[StudyData, ScaleResults]:
-    """Without the mixed model, which takes long: the report has it."""
+    """Return a study and its results on a scale, without the mixed model, which takes long and is in the report."""
     data = load_study(db, name)
     return data, analyse_scale(data, scale, largest_mixed=0)
 

@@ -1,4 +1,4 @@
-"""What the playground's process may open: its code, its model and a temporary folder, and nothing of the studies.
+"""Confinement of the playground's process to its code, its model and a temporary folder, without the studies.
 
 It serves whoever comes, with a large framework. A hole in that must not reach a rater's answer, so the process gives
 up, before it hears anybody, every right that it does not need: on Linux by Landlock, elsewhere as far as Python can.
@@ -56,7 +56,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a process may open.
+    """Files and folders that a process may open.
 
     Attributes:
         readable: files, and folders with everything beneath.

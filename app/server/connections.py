@@ -1,4 +1,4 @@
-"""Connections that end: bounds in number and in time, so that nobody who holds connections open locks others out.
+"""Limits on connections in number and in time, so that nobody who holds connections open locks others out.
 
 uvicorn limits the pause between two requests of a connection, and nothing before the first one. This protocol adds a
 time for the head of a request, a least speed for its body, a time in which an answer must move, and a number of
@@ -55,7 +55,7 @@ def raise_file_limit(bounds: ConnectionBounds) -> int:
 
 @dataclass
 class _ConnectionTable:
-    """Who is connected."""
+    """Open connections of a port, by address."""
 
     bounds: ConnectionBounds
     total: int
@@ -77,7 +77,7 @@ class _ConnectionTable:
 
 
 class BoundedProtocol(H11Protocol):
-    """One connection. Made by `bounded_protocol`, which gives the table that all of a port share."""
+    """Protocol of one connection; `bounded_protocol` adds the table that all connections of a port share."""
 
     table: _ConnectionTable
 
@@ -130,7 +130,7 @@ class BoundedProtocol(H11Protocol):
             self._stall = self.loop.call_later(self.table.bounds.stalled_seconds, self.close_now)
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Note that the other side reads again."""
         super().resume_writing()
         if self._stall is not None:
             self._stall.cancel()

@@ -1,4 +1,4 @@
-"""Passes requests on to the playground over its Unix socket, as they come, in both directions, and ends with them."""
+"""Forwarding of requests to the playground over its Unix socket, streamed in both directions."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ _HOP_BY_HOP = {
     b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
     b"transfer-encoding", b"upgrade", b"expect",
 }  # fmt: skip
-# Nothing that a visitor says of where they come from is believed: what is true is added below. Authorization is for
+# Headers in which a visitor states their own address are dropped; the true address is added below. Authorization is for
 # the raters' routes.
 _UNTRUSTED = {b"forwarded", b"x-real-ip", b"authorization", b"cookie", TICKET_HEADER}
 _UNTRUSTED_PREFIX = b"x-forwarded-"
@@ -33,7 +33,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Upstream(Protocol):
-    """Where requests go."""
+    """Target of requests."""
 
     @property
     def address(self) -> Path | None:
@@ -43,7 +43,7 @@ class Upstream(Protocol):
 
 @dataclass
 class Forwarding:
-    """The ASGI application that passes requests on.
+    """ASGI application that forwards requests.
 
     Args:
         upstream: the playground.
@@ -77,7 +77,7 @@ class Forwarding:
             stream.cancel()
 
     def _pool(self, address: Path) -> httpcore2.AsyncConnectionPool:
-        """Connections to the playground that runs now; it has a new socket after each start."""
+        """Return the connections to the playground that runs now; it has a new socket after each start."""
         if address not in self._pools:
             self._pools.clear()  # of a process that is gone, and its sockets with it
             self._pools[address] = httpcore2.AsyncConnectionPool(
@@ -121,7 +121,7 @@ class Forwarding:
 
 @dataclass
 class _Exchange:
-    """One request of a visitor and its answer. The body is read first; then only whether the visitor has gone.
+    """One request of a visitor and its answer. The body is read first, then only whether the visitor disconnected.
 
     Attributes:
         read: set when nothing of the body is left.
@@ -220,7 +220,7 @@ def response_headers(received: Headers) -> Headers:
 
 
 def _named_by_connection(headers: Headers) -> set[bytes]:
-    """Further headers that are of one connection only."""
+    """Return the names of further headers that belong to one connection."""
     listed = b",".join(value for name, value in headers if name == b"connection")
     return {part.strip().lower() for part in listed.split(b",")} - {b"content-length", b"host"}
 

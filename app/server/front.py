@@ -1,4 +1,4 @@
-"""The front process: what raters and admins need is answered here, everything else is passed on to the playground."""
+"""The front process: answers raters and admins itself and forwards everything else to the playground."""
 
 import contextlib
 import logging
@@ -34,7 +34,7 @@ SWITCH_SECONDS = 0.0005  # a page of Results that computes must not hold up an a
 
 @dataclass
 class Front:
-    """The parts of the front process.
+    """Applications of the front process.
 
     Attributes:
         studies: raters' routes and sign-in; what they are not for goes on to the playground.
@@ -72,7 +72,7 @@ def front_app(studies_site: StudiesSite, playground: Playground, tickets: Ticket
 
 
 class _Server(uvicorn.Server):
-    """A server that first ends the streams of pages, then lets raters finish."""
+    """Server that ends the streams of pages first and then lets raters finish."""
 
     def __init__(self, config: uvicorn.Config, front: Front) -> None:
         super().__init__(config)
@@ -98,7 +98,7 @@ class _Server(uvicorn.Server):
 
 
 class _PrivateServer(uvicorn.Server):
-    """The server of the private socket; signals are not its business."""
+    """Server of the private socket, which leaves signals to the other one."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

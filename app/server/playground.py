@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-HEALTH_PATH = "/.undertone/alive"  # asked by the front process alone, to see whether anybody is at home
+HEALTH_PATH = "/.undertone/alive"  # requested by the front process alone
 NICENESS = 5  # where a core is short, raters come first
 _DIE_WITH_PARENT = 1  # prctl
 
 
 class PlaygroundSettings(BaseModel):
-    """What the front process says.
+    """Settings that the front process sends.
 
     Attributes:
         listener: number of the listening socket that was handed over.
@@ -128,7 +128,7 @@ async def _run(server: "uvicorn.Server", listener: socket.socket, ready: Any) ->
 
 
 class _HealthCheck:
-    """Answers the front process's question before anything else does."""
+    """Middleware that answers the health check of the front process."""
 
     def __init__(self, app: "ASGIApp") -> None:
         self.app = app

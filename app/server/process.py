@@ -1,4 +1,4 @@
-"""The playground's process as the front process sees it: started, watched, started again, ended."""
+"""Supervision of the playground's process: it is started, watched, restarted and ended."""
 
 import asyncio
 import json
@@ -26,10 +26,10 @@ STEADY_SECONDS = 60.0  # after so long a start counts as a good one
 
 @dataclass(frozen=True)
 class SilenceLimits:
-    """How long the playground may be silent before it is ended and started again.
+    """Limits on how long the playground may not respond before it is restarted.
 
     Attributes:
-        every_seconds: between two questions whether it is there.
+        every_seconds: between two health checks.
         answer_seconds: for the answer; its pages share the time with the model, so this is long.
     """
 
@@ -39,7 +39,7 @@ class SilenceLimits:
 
 @dataclass
 class Playground:
-    """Keeps the process running.
+    """Supervisor of the playground's process.
 
     Args:
         bundle: folder of the model, or its id on the Hub.

@@ -1,4 +1,4 @@
-"""The Results page in the front process: built behind the raters' pages, as Gradio takes seconds to load."""
+"""The Results page in the front process: built in a thread while raters are served, as Gradio loads for seconds."""
 
 import logging
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def build_results(studies_site: StudiesSite) -> FastAPI:
 
 @dataclass
 class LazyApp:
-    """An application that is built in a thread; who comes earlier is asked to wait.
+    """Application that is built in a thread; earlier requests are answered with a page that reloads.
 
     Args:
         build: makes it.

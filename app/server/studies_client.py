@@ -1,4 +1,4 @@
-"""The playground's side: quick ratings and draft studies go to the process that has the studies, over its socket."""
+"""Client of the studies' socket in the playground: sends quick ratings and draft studies."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ NOT_NOW = "The studies do not answer at the moment. Try again in a minute."
 
 
 class StudiesClient:
-    """`TakeOpinions` of another process.
+    """`TakeFeedback` over a socket of the front process.
 
     Args:
         socket: path of its Unix socket.

@@ -1,4 +1,4 @@
-"""The side of the studies: answers the playground's two messages on a private socket, where nothing else is asked."""
+"""Server of the studies' private socket: answers the playground's two messages and nothing else."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""The temporary folder of a server: marked as in use, and removed by the next server where one was killed."""
+"""Temporary folder of a server, locked while it is in use; the folder of a killed server is removed by the next."""
 
 import fcntl
 import os
