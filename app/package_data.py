@@ -6,7 +6,7 @@ from pathlib import Path
 DEMO = Path("assets/demo")
 EXAMPLES = Path("assets/examples")
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).resolve().parent  # in a checkout undertone/app is a link to app/, beside assets/
 
 
 def asset_folder(name: Path) -> Path:

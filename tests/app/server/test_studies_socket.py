@@ -134,7 +134,7 @@ def test_a_ticket_is_no_cookie_and_a_cookie_no_ticket(link: Link) -> None:
     ticket = link.tickets.issue(f"other=1; {cookie}".encode())
     assert ticket is not None
     assert cookie.encode() not in ticket
-    for wrong in (cookie.encode(), cookie.split("=", 1)[1].encode(), Tickets().of(cookie.encode()), b"x", ticket[:-4]):
+    for wrong in (cookie.encode(), cookie.split("=", 1)[1].encode(), Tickets().issue(cookie.encode()), b"x", ticket[:-4]):
         with pytest.raises(SignInNeededError):
             link.client.draft([take(1), take(2)], "first-study", with_ticket(wrong or b""))
     assert link.tickets.issue(b"other=1; another=2") is None
