@@ -1,4 +1,4 @@
-"""What `undertone continue` does: a recording and settings in, wavs and settings JSON out, with a progress bar."""
+"""`undertone continue`: reads a recording, writes wavs and settings JSON, and shows a progress bar."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from undertone.engine.saved import wav_bytes
 
 @dataclass(frozen=True)
 class ContinuationOptions:
-    """What to continue, and how."""
+    """Recording to continue, and the settings."""
 
     prompt: Path
     prompt_start_seconds: float = 0.0

@@ -17,11 +17,12 @@ from undertone.studies.lexical.scoring import LexicalResult, lexical_accuracy, r
 
 lexical = typer.Typer(name="lexical", no_args_is_help=True, add_completion=False, help=__doc__)
 
-Scores = Annotated[Path | None, typer.Option(help="file for the score of every pair, JSON lines")]
+Scores = Annotated[Path | None, typer.Option(help="File for the score of every pair, JSON lines.")]
+ExistingPath = Annotated[Path, typer.Argument(exists=True)]
 
 
 @lexical.command()
-def bundle(folder: str, pairs: Path, corpus: Path, scores: Scores = None) -> None:
+def bundle(folder: str, pairs: ExistingPath, corpus: ExistingPath, scores: Scores = None) -> None:
     """Score the pairs with a bundle, on recordings of a corpus with manifest.tsv."""
     engine = Engine.from_pretrained(folder)
     names = unit_names(engine.bundle.config.tokenizer)
@@ -30,7 +31,9 @@ def bundle(folder: str, pairs: Path, corpus: Path, scores: Scores = None) -> Non
 
 
 @lexical.command()
-def run(folder: Path, pairs: Path, prepared: Path, tokens: Path, scores: Scores = None) -> None:
+def run(
+    folder: ExistingPath, pairs: ExistingPath, prepared: ExistingPath, tokens: ExistingPath, scores: Scores = None
+) -> None:
     """Score the pairs with a training run's exported model, on a prepared folder and its units."""
     model = exported_model(folder)
     show(lexical_accuracy(model, read_pairs(pairs), PreparedFrames(prepared, tokens, model)), scores)
@@ -63,7 +66,7 @@ def accuracy_lines(result: LexicalResult) -> list[str]:
 
 
 def show(result: LexicalResult, scores: Path | None) -> None:
-    """Print the accuracies, keep the scores."""
+    """Print the accuracies and write the scores."""
     if scores is not None:
         rows = [score_row(score) for score in result.scores]
         scores.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

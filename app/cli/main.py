@@ -11,7 +11,7 @@ import typer
 
 from undertone.app.cli.extras import missing_extra
 from undertone.app.cli.study import study
-from undertone.app.package_data import DEMO, chosen_bundle
+from undertone.app.package_data import DEMO, bundle_or_demo
 
 app = typer.Typer(
     name="undertone",
@@ -83,7 +83,7 @@ def continue_(
     """Continue a recording: writes a wav and a settings JSON for every take."""
     from undertone.app.cli.continuation import ContinuationOptions, continue_recording, replay_recording
 
-    chosen = chosen_bundle(bundle)
+    chosen = bundle_or_demo(bundle)
     if replay is not None:
         paths = replay_recording(chosen, prompt, replay, out)
     else:
@@ -120,7 +120,7 @@ def serve(
     """Open the app in the browser."""
     from undertone.app.cli.serve import serve as serve_app
 
-    serve_app(chosen_bundle(bundle), host, port, data=data, trusted_proxies=trusted_proxy or ())
+    serve_app(bundle_or_demo(bundle), host, port, data=data, trusted_proxies=trusted_proxy or ())
 
 
 @app.command("import")
@@ -149,7 +149,7 @@ def bench(
     from undertone.engine import Engine, settle_threads
     from undertone.engine.benchmark import benchmark as run_bench
 
-    engine = Engine.from_pretrained(chosen_bundle(bundle))
+    engine = Engine.from_pretrained(bundle_or_demo(bundle))
     settle_threads(engine)
     numbers = asdict(run_bench(engine, seconds=seconds))
     if not json_only:
@@ -171,7 +171,7 @@ def prepare(
     shard_hours: Annotated[float, typer.Option(min=0.001, help="Speech in a shard.")] = 1.0,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Change neither level nor ends.")] = False,
 ) -> None:
-    """Corpus to prepared folder: 16 kHz, one loudness, trimmed, mels.
+    """Make a prepared folder of a corpus: 16 kHz, one loudness, trimmed, mels.
 
     Broken files are skipped, counted and listed in rejected.jsonl. With --shards the work is shared by all processes
     that `accelerate launch` starts on any number of nodes, and a second call makes only what is missing.
@@ -298,6 +298,20 @@ def bundle(
     typer.echo(write_card(out))
 
 
+@app.command("replace-vocoder")
+def replace_vocoder(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    vocoder: Annotated[Path, typer.Option(help="Folder of the finished vocoder run.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+) -> None:
+    """Write a bundle with another vocoder; probe and evaluation of the old sound are left out, to be made again."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train.runs.replace_vocoder import replace_vocoder as replace
+
+    typer.echo(replace(bundle, vocoder, out, vocoder.resolve().name))
+    typer.echo(write_card(out))
+
+
 @app.command("demo-bundle")
 def demo_bundle(
     corpus: CorpusOption,
@@ -414,7 +428,7 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 @app.command("text", context_settings=_PASS_ON)
 def text_(context: typer.Context) -> None:
-    """Text for training: corpora aligned with their words, prose as units, lexical pairs."""
+    """Train with text: align corpora with their words, render prose as units, make lexical pairs."""
     from undertone.app.cli.text import text  # torch takes seconds, which `undertone --help` should not wait for
 
     text(context.args, "undertone text")
@@ -422,7 +436,7 @@ def text_(context: typer.Context) -> None:
 
 @app.command("lexical", context_settings=_PASS_ON)
 def lexical_(context: typer.Context) -> None:
-    """Lexical accuracy: how often words are likelier than nonwords."""
+    """Measure how often words are likelier than nonwords."""
     from undertone.app.cli.lexical import lexical
 
     lexical(context.args, "undertone lexical")

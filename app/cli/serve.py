@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_named
-from undertone.app.package_data import EXAMPLES, own_folder
+from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_trusted
+from undertone.app.package_data import EXAMPLES, asset_folder
 from undertone.app.server.work_folder import work_folder
 from undertone.engine.errors import UndertoneError
 
@@ -23,7 +23,7 @@ _LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at 
 
 
 class ServeError(UndertoneError):
-    """The site cannot be served where it was asked for."""
+    """An address or port at which the site cannot be served."""
 
 
 def serve(
@@ -44,14 +44,14 @@ def serve(
         device: "auto", "cpu" or "cuda".
         examples: folder of wav files offered as prompts; may be missing.
         data: folder of the listening studies; None is `UNDERTONE_DATA` or its default.
-        trusted_proxies: addresses or networks whose word about a client is believed (`app/asgi/client_address.py`).
+        trusted_proxies: addresses or networks whose forwarding headers are read (`app/asgi/client_address.py`).
     Raises:
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken or the address is not this machine's.
         ProxyNameError: a proxy is no address.
     """
-    proxies = TrustedProxies.named(trusted_proxies)
-    with _interrupted_quietly(), work_folder() as folder, _socket_folder(folder) as sockets:
+    proxies = TrustedProxies.parse(trusted_proxies)
+    with _quiet_interrupts(), work_folder() as folder, _socket_folder(folder) as sockets:
         # Gradio reads these when it is imported or when widgets are built, so they come first.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
@@ -66,7 +66,7 @@ def serve(
         playground = Playground(
             bundle=bundle,
             device=device,
-            examples=own_folder(examples).resolve(),
+            examples=asset_folder(examples).resolve(),
             folder=folder / "playground",
             sockets=sockets,
             studies_socket=sockets / "studies",
@@ -75,15 +75,15 @@ def serve(
         with _listen(host, port) as listener, open_database(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
-            studies_site = StudiesSite.on(db, places, folder / "results" / "downloads")
+            studies_site = StudiesSite.open(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)
-            bounds = ConnectionBounds(is_proxy=lambda address: is_named((address, 0), proxies))
+            bounds = ConnectionBounds(is_proxy=lambda address: is_trusted((address, 0), proxies))
             asyncio.run(run_front(listener, studies_site, playground, bounds, behind))
 
 
 @contextmanager
 def _socket_folder(folder: Path) -> Iterator[Path]:
-    """A folder for sockets that only this user can enter: below `folder`, unless the names there are too long."""
+    """Yield a folder for sockets that only this user can enter: in `folder`, or in /tmp where that path is too long."""
     if len(str(folder)) <= _LONGEST_SOCKET_FOLDER:
         sockets = folder / "sockets"
         sockets.mkdir(mode=0o700)
@@ -94,8 +94,8 @@ def _socket_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _interrupted_quietly() -> Iterator[None]:
-    """Let an interrupt or a termination end the block: temporary files are removed, no traceback is shown."""
+def _quiet_interrupts() -> Iterator[None]:
+    """End the block at an interrupt or a termination without a traceback, so that temporary files are removed."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):

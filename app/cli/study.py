@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undertone.app.package_data import with_own_voice
+from undertone.app.package_data import with_demo_bundle
 
 if TYPE_CHECKING:
     from undertone.studies.store import Database, StorageLocations
@@ -38,7 +38,7 @@ def new(
     if out.exists():
         raise DesignError(f"{out} is there already. Choose another name, or remove it.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(with_own_voice(text, out.parent), encoding="utf-8")
+    out.write_text(with_demo_bundle(text, out.parent), encoding="utf-8")
     typer.echo(f"{out} written. Change it, then: undertone study build {out}")
 
 
@@ -151,6 +151,36 @@ def export(
     with _database(data) as (db, _):
         write_export(db, name, folder)
     typer.echo(folder)
+
+
+@study.command()
+def example(
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("example-report.html"),
+) -> None:
+    """Write the report of a simulated study, to see what a report holds before there are ratings."""
+    from undertone.studies.analysis.simulation.example import write_example
+
+    typer.echo(write_example(out))
+
+
+@study.command()
+def simulate(
+    systems: Annotated[int, typer.Option(min=2, help="Systems compared; they are equally good.")] = 4,
+    prompts: Annotated[int, typer.Option(min=2, help="Prompts of the study.")] = 40,
+    raters: Annotated[int, typer.Option(min=2, help="People who rate.")] = 30,
+    trials: Annotated[int, typer.Option(min=1, help="Clips that each of them rates.")] = 20,
+    missing: Annotated[float, typer.Option(help="Share of the ratings that are never given.")] = 0.0,
+    studies: Annotated[int, typer.Option(min=2, help="Studies drawn.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of allocation and draws.")] = 0,
+) -> None:
+    """Draw many studies of one layout with known scores and print how often their intervals hold the truth."""
+    from undertone.studies.analysis.power import TYPICAL
+    from undertone.studies.analysis.simulation.coverage import coverage_lines, measure_coverage
+    from undertone.studies.analysis.simulation.simulate import Design
+
+    found = measure_coverage(Design(systems, prompts, raters, trials, missing), TYPICAL, studies, seed=seed)
+    for line in coverage_lines(found):
+        typer.echo(line)
 
 
 @study.command()

@@ -1,4 +1,4 @@
-"""Bodies of requests: read within limits, and as the one meaning that everybody after the guard gets."""
+"""Bodies of requests: read within limits and parsed once, so that Gradio gets the values that were checked."""
 
 import asyncio
 from collections.abc import AsyncGenerator

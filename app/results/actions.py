@@ -1,4 +1,4 @@
-"""What an admin does to a study from the Results page; each step is the command line's, by the name of who does it."""
+"""Actions of an admin on a study; each does what the command line does and logs the admin's name."""
 
 import shutil
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def sources_folder(access: ResultsAccess) -> Path:
     return folder
 
 
-def build_named(access: ResultsAccess, admin: Admin, name: str, progress: Progress) -> str:
+def build_sounds(access: ResultsAccess, admin: Admin, name: str, progress: Progress) -> str:
     """Render, level and check every sound of a study."""
     from undertone.studies.build.pipeline import build_study
 
@@ -94,7 +94,7 @@ def make_people(access: ResultsAccess, admin: Admin, name: str) -> Path:
     return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
-def forget_person(access: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
+def forget_people(access: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
     """Delete panel ids, codes and questionnaires of a closed study; its ratings stay.
 
     Raises:

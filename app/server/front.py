@@ -1,4 +1,4 @@
-"""The front process: what raters and admins need is answered here, everything else is passed on to the playground."""
+"""The front process: answers raters and admins itself and forwards everything else to the playground."""
 
 import contextlib
 import logging
@@ -34,7 +34,7 @@ SWITCH_SECONDS = 0.0005  # a page of Results that computes must not hold up an a
 
 @dataclass
 class Front:
-    """The parts of the front process.
+    """Applications of the front process.
 
     Attributes:
         studies: raters' routes and sign-in; what they are not for goes on to the playground.
@@ -48,7 +48,7 @@ class Front:
         """Answer a request."""
         await self.studies(scope, receive, send)
 
-    async def rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def fallback(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what no route of the studies is for."""
         path = scope["path"] if scope["type"] == "http" else ""
         is_results = path == RESULTS_PATH or path.startswith(f"{RESULTS_PATH}/")
@@ -66,13 +66,13 @@ def front_app(studies_site: StudiesSite, playground: Playground, tickets: Ticket
     studies_site.add_to(studies)
     results = LazyApp(lambda: build_results(studies_site), "Results")
     front = Front(studies, results, Forwarding(playground, tickets))
-    studies.mount("/", front.rest)  # last: it takes whatever none of the routes above is for
+    studies.mount("/", front.fallback)  # last: it takes whatever none of the routes above is for
     pages = CanonicalPaths(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
     return BodyLimit(ErrorPages(pages)), front
 
 
 class _Server(uvicorn.Server):
-    """A server that first ends the streams of pages, then lets raters finish."""
+    """Server that ends the streams of pages first and then lets raters finish."""
 
     def __init__(self, config: uvicorn.Config, front: Front) -> None:
         super().__init__(config)
@@ -98,7 +98,7 @@ class _Server(uvicorn.Server):
 
 
 class _PrivateServer(uvicorn.Server):
-    """The server of the private socket; signals are not its business."""
+    """Server of the private socket, which leaves signals to the other one."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,7 +111,7 @@ async def run_front(
     studies_site: StudiesSite,
     playground: Playground,
     bounds: ConnectionBounds = ConnectionBounds(),
-    behind: Callable[[ASGIApp], ASGIApp] | None = None,
+    wrap: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> None:
     """Serve until an interrupt or a termination.
 
@@ -119,14 +119,14 @@ async def run_front(
         listener: the port.
         playground: not yet started.
         bounds: of the connections.
-        behind: put around all of it, to say which address a client has; None leaves that to uvicorn.
+        wrap: put around all of it, to say which address a client has; None leaves that to uvicorn.
     Raises:
         BundleError: the bundle cannot be loaded.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     tickets = Tickets()
     app, front = front_app(studies_site, playground, tickets)
-    config = _config(app if behind is None else behind(app), bounded_protocol(bounds), proxy_headers=behind is None)
+    config = _config(app if wrap is None else wrap(app), bounded_protocol(bounds), proxy_headers=wrap is None)
     server = _Server(config, front)
     private = _PrivateServer(_config(studies_socket_app(studies_site, tickets), "h11", proxy_headers=False))
     try:
@@ -139,7 +139,7 @@ async def run_front(
                 private.should_exit = True
                 tasks.cancel_scope.cancel()
     except* Exception as group:
-        raise _first(group)  # noqa: B904  # the group says nothing more
+        raise _first_error(group)  # noqa: B904  # the group says nothing more
 
 
 def _config(app: ASGIApp, http: Any, proxy_headers: bool) -> uvicorn.Config:
@@ -167,7 +167,7 @@ def _private_listener(path: Path) -> Iterator[socket.socket]:
         yield listener
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+def _first_error(group: BaseExceptionGroup[Exception]) -> Exception:
     """Return the first error of a group of groups."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-ALIVE_PATH = "/.undertone/alive"  # asked by the front process alone, to see whether anybody is at home
+HEALTH_PATH = "/.undertone/alive"  # requested by the front process alone
 NICENESS = 5  # where a core is short, raters come first
 _DIE_WITH_PARENT = 1  # prctl
 
 
 class PlaygroundSettings(BaseModel):
-    """What the front process says.
+    """Settings that the front process sends.
 
     Attributes:
         listener: number of the listening socket that was handed over.
@@ -60,7 +60,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no report
     os.nice(NICENESS)
     settings = PlaygroundSettings.model_validate_json(sys.stdin.readline())
-    _end_with(settings.parent)
+    _end_with_parent(settings.parent)
     confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply()
     try:
         _serve(settings, lambda **report: print(json.dumps(report), file=reports, flush=True))
@@ -69,7 +69,7 @@ def main() -> None:
         raise SystemExit(2) from error
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent(parent: int) -> None:
     """End this process when the front process does, also where that was killed: by the kernel, and by a closed pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's interrupt is for the front process
     if sys.platform.startswith("linux"):
@@ -102,7 +102,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         tuple(find_examples(settings.examples)),
         feedback=StudiesClient(settings.studies_socket),
     )
-    app = _Alive(create_app(context))
+    app = _HealthCheck(create_app(context))
     config = uvicorn.Config(
         app,
         http="h11",
@@ -127,14 +127,14 @@ async def _run(server: "uvicorn.Server", listener: socket.socket, ready: Any) ->
     await serving
 
 
-class _Alive:
-    """Answers the front process's question before anything else does."""
+class _HealthCheck:
+    """Middleware that answers the health check of the front process."""
 
     def __init__(self, app: "ASGIApp") -> None:
         self.app = app
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if scope["type"] == "http" and scope["path"] == ALIVE_PATH:
+        if scope["type"] == "http" and scope["path"] == HEALTH_PATH:
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return

@@ -1,4 +1,4 @@
-"""What the playground may say to the process that has the studies: two messages, checked as if from a stranger."""
+"""Messages from the playground to the process with the studies, checked like input from outside."""
 
 from typing import Annotated
 
@@ -60,13 +60,13 @@ class DraftStudy(_Message):
 
 
 class Refusal(_Message):
-    """Why something was refused, in words for the visitor."""
+    """Refusal with its reason, in words for the visitor."""
 
     text: str
     sign_in: bool = False
 
 
-class Drafted(_Message):
+class DraftCreated(_Message):
     """The name of the study that was made."""
 
     name: str

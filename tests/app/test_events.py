@@ -34,7 +34,7 @@ def site(engine: Engine, tmp_path: Path) -> Iterator[Context]:
     places = StorageLocations.at(tmp_path / "data")
     db = Database(places.url, places.events)
     migrate(db)
-    yield Context(engine, tmp_path / "visits", feedback=StudiesSite.on(db, places, tmp_path / "downloads"))
+    yield Context(engine, tmp_path / "visits", feedback=StudiesSite.open(db, places, tmp_path / "downloads"))
     db.close()
 
 

@@ -22,13 +22,13 @@ from undertone.studies.analysis.preferences import preferences
 from undertone.studies.analysis.ratings_frame import COLUMNS, StudyData
 from undertone.studies.analysis.report import number, p_text, render_report, study_report
 from undertone.studies.analysis.results import StudyResults, analyse_study
-from undertone.studies.analysis.simulation.example import AT, BANNER, OUT, example_study
+from undertone.studies.analysis.simulation.example import AT, BANNER, example_study
 from undertone.studies.analysis.simulation.simulate import Design, simulate
 from undertone.studies.store import Database, StoreError, migrate
 from undertone.studies.store.tables import Trial
 from undertone.studies.store.withdrawal import find_participant, withdraw
 
-EXAMPLE = Path(__file__).parent.parent.parent.parent / OUT
+EXAMPLE = Path(__file__).parents[3] / "assets" / "example-report.html"
 
 
 def test_ratings_come_out_of_the_database_as_they_went_in(db: Database, data: StudyData) -> None:
@@ -263,7 +263,7 @@ def test_the_example_report_is_the_one_that_the_code_makes() -> None:
     made = render_report(analyse_study(example_study()), AT, BANNER)
     kept = EXAMPLE.read_text(encoding="utf-8")
     assert EXAMPLE.stat().st_size < 1_500_000
-    assert _words(made) == _words(kept), "run `python -m undertone.studies.analysis.simulation.example`"
+    assert _words(made) == _words(kept), "run `undertone study example --out assets/example-report.html`"
 
 
 def _words(html: str) -> str:

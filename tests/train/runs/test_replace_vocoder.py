@@ -7,7 +7,8 @@ import torch
 
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.engine.bundle import load_bundle
-from undertone.engine.config import SourceFilterConfig
+from undertone.engine.config import MelConfig, SourceFilterConfig
+from undertone.engine.errors import BundleError
 from undertone.engine.vocoders import SourceFilter
 from undertone.train.corpora.source import CorpusError
 from undertone.train.loop.budget import Clock
@@ -25,6 +26,15 @@ def test_only_the_vocoder_and_what_is_said_of_it_change(tmp_path: Path) -> None:
     run.mkdir()
     with pytest.raises(CorpusError, match="no finished stage"):
         replace_vocoder(first, run, tmp_path / "never", "mine")
+    (run / "trained.json").write_text('{"steps": 1, "minutes": 1.0}')
+    (run / "export.json").write_text('{"model": {}}')
+    with pytest.raises(BundleError, match="holds no vocoder"):
+        replace_vocoder(first, run, tmp_path / "never", "mine")
+    other = CONFIG.model_copy(update={"mel": MelConfig(max_hz=7000.0)})
+    export_stage(SourceFilter(other), other, Clock(7, 120.0), run, {})
+    with pytest.raises(BundleError, match="another mel"):
+        replace_vocoder(first, run, tmp_path / "never", "mine")
+    assert not (tmp_path / "never").exists()
     vocoder = SourceFilter(CONFIG)
     export_stage(vocoder, CONFIG, Clock(7, 120.0), run, {"mel_l1": 0.2})
     # A bundle of its own dtypes first: the tiny one holds float32.

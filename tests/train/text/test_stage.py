@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from tests.train.conftest import WORDS
 from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
-from undertone.app.cli.text import text
+from undertone.app.cli.text import text as text_command
 from undertone.engine.network import VAEGSLM, Gaussian, Losses, losses
 from undertone.engine.noise import BatchNoise
 from undertone.train.alignment.ctc import CorpusAlignment
@@ -214,11 +214,11 @@ def test_the_command_line_measures_and_trains(folders: TextFolders, start: Path,
         f"--{name}={getattr(folders, name)}"
         for name in ("prepared", "tokens", "segments", "latents", "text", "lexicon")
     ]
-    measured = CliRunner().invoke(text, ["measure", *shared, f"--recipe={recipe}", "--frames=400"])
+    measured = CliRunner().invoke(text_command, ["measure", *shared, f"--recipe={recipe}", "--frames=400"])
     assert measured.exit_code == 0, measured.output
     assert "rendered_under_speech: " in measured.output
     trained = CliRunner().invoke(
-        text,
+        text_command,
         [
             "train",
             *shared,
