@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertone.engine.decode import FrameNoise, decode_mel
 from undertone.engine.engine import Engine
-from undertone.engine.generate import generate
+from undertone.engine.generation.decode import FrameNoise, decode_mel
+from undertone.engine.generation.generate import generate
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.speech import Speech
 from undertone.engine.noise import SeededNoise
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech
 
 COPY_BYTES = 256 * 2**20  # larger than any cache
 REPEATS = 3  # the best counts: a neighbour can only slow a run down

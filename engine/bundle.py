@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from undertone.engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
 from undertone.engine.errors import BundleError
+from undertone.engine.files.validation import checked
 from undertone.engine.network import VAEGSLM
 from undertone.engine.probe import PROBE_FILE, ProbeReport, load_probe
 from undertone.engine.tokenizers import build_tokenizer
-from undertone.engine.validation import checked
 from undertone.engine.vocoders import build_vocoder
 
 CONFIG_FILE = "bundle.json"

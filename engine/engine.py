@@ -12,19 +12,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.audio.reading import AudioLimits
 from undertone.engine.audio.voice_activity import VoiceActivity
 from undertone.engine.bundle import Bundle, load_bundle
-from undertone.engine.decode import TakeDecoder
 from undertone.engine.errors import SettingsError
-from undertone.engine.mel import LogMel
+from undertone.engine.generation.decode import TakeDecoder
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.saved_sound import check_environment, check_same
+from undertone.engine.generation.speech import Speech, analyse, owned
+from undertone.engine.generation.stream import Chunk, ContinuationRequest, stream_takes
+from undertone.engine.generation.take import Take
+from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
 from undertone.engine.network import favour_single_frames
-from undertone.engine.sampling import Sampling
-from undertone.engine.saved import check_environment, check_same
-from undertone.engine.speech import Speech, analyse, owned
-from undertone.engine.stream import Chunk, ContinuationRequest, stream_takes
-from undertone.engine.take import Take
-from undertone.engine.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 

@@ -15,10 +15,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from undertone.engine.atomic_files import write_whole
 from undertone.engine.config import Config
 from undertone.engine.errors import BundleError, SettingsError
-from undertone.engine.validation import checked
+from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.files.validation import checked
 
 PROBE_FILE = "probe.json"
 PERCENTILES = (0.5, 2.5, 16.0, 50.0, 84.0, 97.5, 99.5)

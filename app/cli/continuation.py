@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from undertone.engine import AudioError, Engine, Sampling, SettingsError, Take, TakeSettings, read_audio, settle_threads
-from undertone.engine.saved import wav_bytes
+from undertone.engine.generation.saved_sound import wav_bytes
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from gradio.components.plot import PlotData
 from undertone.app.shared.plots import Picture, figure_json, utterance_figure
 from undertone.app.shared.visitor import Visit
 from undertone.engine import Take
-from undertone.engine.acoustics import energy_db, pitch
+from undertone.engine.audio.acoustics import energy_db, pitch
 
 
 def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:

@@ -6,7 +6,7 @@ from html import escape
 import torch
 from torch import Tensor
 
-from undertone.engine.acoustics import energy_db, level, pitch
+from undertone.engine.audio.acoustics import energy_db, level, pitch
 
 SAMPLE_RATE_HZ = 16_000
 NO_CHANGE = "±0"

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results.access import NotAllowedError, ResultsAccess
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import YamlError, parse_yaml
+from undertone.engine.files.validation import checked
+from undertone.engine.files.yaml_text import YamlError, parse_yaml
 from undertone.studies.build.lifecycle import make_study, set_status, status_of
 from undertone.studies.design import DesignError, StudyFile
 from undertone.studies.store import Database

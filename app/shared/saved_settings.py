@@ -3,9 +3,9 @@
 import json
 
 from undertone.engine import Engine, SettingsError, Take, TakeSettings
+from undertone.engine.files.validation import checked
+from undertone.engine.generation.saved_sound import environment_differences as environment_differences
 from undertone.engine.prosody import ProsodySettings
-from undertone.engine.saved import environment_differences as environment_differences
-from undertone.engine.validation import checked
 
 FRAME_SECONDS = 0.02
 MAX_BYTES = 100_000  # the settings of a take have about 1 kB

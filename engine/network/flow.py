@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.layers import full_precision, masked
+from undertone.engine.network.layers.basic import full_precision, masked
 
 
 class CouplingLayer(nn.Module):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from undertone.engine.network.layers import full_precision
+from undertone.engine.network.layers.basic import full_precision
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 

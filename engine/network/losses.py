@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from undertone.engine.network.layers import masked
+from undertone.engine.network.layers.basic import masked
 from undertone.engine.network.training_pass import TrainingForward
 
 

@@ -8,15 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.cache import KeyValueCache
-from undertone.engine.network.diffusion import Diffusion
+from undertone.engine.network.decoder.diffusion import Diffusion
 from undertone.engine.network.flow import Flow
 from undertone.engine.network.gaussian import Gaussian
-from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.network.layers.basic import length_mask, masked
+from undertone.engine.network.layers.cache import KeyValueCache
+from undertone.engine.network.layers.transformer import Transformer
 from undertone.engine.network.posterior import PosteriorEncoder
 from undertone.engine.network.prior import Prior, PriorHead, standard_prior
 from undertone.engine.network.training_pass import Part, TrainingDraws, TrainingForward, initial_state
-from undertone.engine.network.transformer import Transformer
 from undertone.engine.network.utterance import UtteranceEncoder
 from undertone.engine.noise import Noise
 

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.conv_stack import ConvStack
 from undertone.engine.network.gaussian import Gaussian, GaussianHead
+from undertone.engine.network.layers.conv_stack import ConvStack
 
 
 class PosteriorEncoder(nn.Module):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.layers import ChannelNorm, length_mask, masked
+from undertone.engine.network.layers.basic import ChannelNorm, length_mask, masked
 
 
 class DownsamplingLayer(nn.Module):

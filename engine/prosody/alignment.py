@@ -12,7 +12,7 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
-from undertone.engine.speech import Speech
+from undertone.engine.generation.speech import Speech
 
 # A step off the diagonal costs this besides its distance: among equal matches the even tempo wins, and a held unit
 # is spread over the frames of its partner instead of being skipped.

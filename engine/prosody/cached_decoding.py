@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from undertone.engine.bundle import Bundle
-from undertone.engine.decode import TakeDecoder
+from undertone.engine.generation.decode import TakeDecoder
+from undertone.engine.generation.sampling import Sampling
 from undertone.engine.progress import CallProgress
-from undertone.engine.sampling import Sampling
 
 Span = tuple[int, int]  # first frame and number of frames
 

@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from undertone.engine.config import Config
 from undertone.engine.errors import SettingsError
+from undertone.engine.files.validation import checked
 from undertone.engine.probe import DirectionProbe, Finite, LatentStatistics
-from undertone.engine.validation import checked
 
 FRAME_RATE_HZ = 50.0
 MAX_SIGMA = 10.0  # far outside of all speech: beyond it a slip is likelier than a wish

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.speech import Speech
 from undertone.engine.prosody.alignment import align, transfer_latents
-from undertone.engine.speech import Speech
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.speech import Speech, owned
+from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES
 from undertone.engine.noise import SeededNoise
 from undertone.engine.progress import CallProgress
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech, owned
-from undertone.engine.take_settings import MAX_SEED, MAX_TAKES
 
 
 def redraw_latents(

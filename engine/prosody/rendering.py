@@ -5,11 +5,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from undertone.engine.generation.saved_sound import save_sound
+from undertone.engine.generation.speech import Speech
+from undertone.engine.generation.take import Take
 from undertone.engine.prosody.cached_decoding import DecodedWindows
 from undertone.engine.prosody.settings import ProsodySettings
-from undertone.engine.saved import save_sound
-from undertone.engine.speech import Speech
-from undertone.engine.take import Take
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,10 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.speech import Speech
+from undertone.engine.generation.take import Take
+from undertone.engine.generation.take_settings import MAX_SEED
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.alignment import transfer_latents, unit_distances
@@ -22,10 +26,6 @@ from undertone.engine.prosody.settings import (
     RedrawnLatents,
     TransferredLatents,
 )
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech
-from undertone.engine.take import Take
-from undertone.engine.take_settings import MAX_SEED
 
 Source = Speech | Take
 

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.speech import Speech, owned
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.progress import CallProgress, Cancelled
 from undertone.engine.prosody.cached_decoding import BlockDecoder
@@ -14,8 +16,6 @@ from undertone.engine.prosody.edit import LatentEdit
 from undertone.engine.prosody.rendering import EditedTake, Rendering
 from undertone.engine.prosody.request import ProsodyRequest, Source
 from undertone.engine.prosody.settings import LatentSource, MorphedLatents, OwnLatents
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech, owned
 
 DRAFT_STEPS = 4  # of the fast solver: a third of the time, for listening while a slider moves
 

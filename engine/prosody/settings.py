@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from undertone.engine.config import Config
 from undertone.engine.errors import SettingsError
+from undertone.engine.files.validation import checked
+from undertone.engine.generation.sampling import Sampling, Temperature
+from undertone.engine.generation.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
 from undertone.engine.probe import Finite, LatentStatistics
 from undertone.engine.prosody.edit import LatentEdit
-from undertone.engine.sampling import Sampling, Temperature
-from undertone.engine.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
-from undertone.engine.validation import checked
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
-from undertone.engine.checkpoints import fold_weight_norm, read_tensors
 from undertone.engine.config import HiFiGANConfig, HubertConfig, ModelConfig
 from undertone.engine.errors import BundleError
+from undertone.engine.files.checkpoints import fold_weight_norm, read_tensors
 from undertone.engine.network import VAEGSLM
-from undertone.engine.network.schedule import cosine_alphas_cumprod
+from undertone.engine.network.decoder.schedule import cosine_alphas_cumprod
 from undertone.engine.published.checkpoints import below, checked_tensors, find_checkpoint
 from undertone.engine.published.configs import model_config, vocoder_config
 from undertone.engine.published.names import DIFFUSION_TABLES, published_name, published_shape

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from undertone.engine.errors import BundleError
-from undertone.engine.yaml_text import YamlError, read_yaml
+from undertone.engine.files.yaml_text import YamlError, read_yaml
 
 _REQUIRED = object()
 

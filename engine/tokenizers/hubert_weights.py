@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from undertone.engine.checkpoints import fold_weight_norm, read_tensors
 from undertone.engine.errors import BundleError
+from undertone.engine.files.checkpoints import fold_weight_norm, read_tensors
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 _UNUSED = re.compile(r"^(masked_spec_embed|lm_head\..*|num_batches_tracked)$")  # of pre-training and fine-tuning

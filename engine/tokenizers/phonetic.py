@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torchaudio.models import Conformer
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import PhoneticConfig
-from undertone.engine.mel import LogMel
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import GriffinLimConfig
-from undertone.engine.mel import LogMel
 
 
 class GriffinLim(nn.Module):

@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig, SourceFilterConfig
-from undertone.engine.mel import LogMel
 from undertone.engine.vocoders.excitation import anchors, cycles, noise, noise_table, pulses
 from undertone.engine.vocoders.vocos import ConvNeXtBlock
 

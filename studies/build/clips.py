@@ -6,10 +6,10 @@ from itertools import permutations
 from typing import Any
 
 from undertone.engine.errors import UndertoneError
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.prepare import LevelledClip, joined, spliced, trim_alike
 from undertone.studies.build.recordings import Recording, read_sound, spare_recording
 from undertone.studies.build.render import ClipRenderer, RenderedClip
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import KnownItem, Trap
 from undertone.studies.design.study_file import StudyFile
 from undertone.studies.store.tables import StimulusKind
@@ -71,7 +71,9 @@ def _pairs(study: StudyFile, clips: list[LevelledClip]) -> list[LevelledClip]:
     ]
 
 
-def _known(study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], RenderedClip]) -> LevelledClip:
+def _known(
+    study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], RenderedClip]
+) -> LevelledClip:
     answers = {scale: answer.model_dump() for scale, answer in item.expected.items()}
     expected = {"answers": answers, "feedback": item.feedback}
     if item.audio is not None:

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.media import metadata_blocks
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.study_file import StudyFile
 from undertone.studies.store import Database, Places
 from undertone.studies.store.columns import utc_now

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import soundfile
 
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.levels import Samples
+from undertone.studies.design.errors import DesignError
 
 FULL_SCALE = 32_768
 STREAM_INFO = 0  # the one block of a FLAC file that decoding needs

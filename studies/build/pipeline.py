@@ -11,11 +11,11 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.build.clips import Progress, make_clips, presented_systems
-from undertone.studies.design.errors import DesignError
+from undertone.studies.build.lifecycle import find_study
 from undertone.studies.build.prepare import Prepared, prepare_clips
 from undertone.studies.build.recordings import Recording, read_recordings
-from undertone.studies.build.lifecycle import find_study
 from undertone.studies.build.render import ClipRenderer
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.study_file import StudyFile, study_from_json
 from undertone.studies.store import Database, Places
 from undertone.studies.store.columns import new_id

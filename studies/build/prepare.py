@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from undertone.engine.audio.reading import SAMPLE_RATE_HZ
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.levels import ClipLevel, Samples, Target, common_target, measure_level, to_level
 from undertone.studies.build.media import decode, encode_sound, metadata_blocks, padded_alike
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import Preparation
 from undertone.studies.store.columns import new_id
 from undertone.studies.store.tables import StimulusKind

@@ -17,10 +17,10 @@ from undertone.engine import Engine, Sampling
 from undertone.engine.audio.reading import SAMPLE_RATE_HZ
 from undertone.engine.bundle import fingerprint
 from undertone.engine.errors import UndertoneError
-from undertone.engine.sampling import PRESETS, PUBLISHED
-from undertone.engine.saved import wav_bytes
-from undertone.studies.design.errors import DesignError
+from undertone.engine.generation.sampling import PRESETS, PUBLISHED
+from undertone.engine.generation.saved_sound import wav_bytes
 from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, SystemDesign
 from undertone.studies.design.study_file import StudyFile
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from undertone.engine.config import Config
-from undertone.engine.sampling import Sampling
+from undertone.engine.generation.sampling import Sampling
 from undertone.studies.design.scales import Slug, Value
 
 Preset = Literal["faithful", "balanced", "lively", "published"]

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from undertone.engine.config import Config
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import YamlError, read_yaml
+from undertone.engine.files.validation import checked
+from undertone.engine.files.yaml_text import YamlError, read_yaml
 from undertone.studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits

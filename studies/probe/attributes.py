@@ -11,9 +11,9 @@ from scipy.signal import find_peaks
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertone.engine.acoustics import SILENT_BELOW_LOUDEST_DB, SILENT_FRAME_DB, energy_db, pitch
+from undertone.engine.audio.acoustics import SILENT_BELOW_LOUDEST_DB, SILENT_FRAME_DB, energy_db, pitch
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
 from undertone.engine.probe import Attribute
 
 FRAMES_PER_SECOND = 50

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from undertone.engine.atomic_files import sync_folder
+from undertone.engine.files.atomic_files import sync_folder
 from undertone.studies.store.engines import to_text
 from undertone.studies.store.errors import StoreError
 

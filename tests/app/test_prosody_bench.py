@@ -191,7 +191,7 @@ def test_a_clip_tells_of_every_dimension(speech: Speech) -> None:
 
 
 def test_a_dimension_that_follows_the_energy_is_named_after_it(speech: Speech) -> None:
-    from undertone.engine.acoustics import energy_db
+    from undertone.engine.audio.acoustics import energy_db
 
     latents = speech.latents.clone()
     latents[:, 1] = energy_db(speech.audio)[: speech.num_frames]

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.golden.golden import Golden
-from undertone.engine.checkpoints import fold_weight_norm
+from undertone.engine.files.checkpoints import fold_weight_norm
 
 
 def write_model(folder: Path, golden: Golden, hp: dict[str, Any] | None = None) -> Path:

@@ -13,8 +13,8 @@ from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
 from undertone.engine import Engine
 from undertone.engine.bundle import Bundle, load_bundle
 from undertone.engine.config import SourceFilterConfig
-from undertone.engine.decode import BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
-from undertone.engine.sampling import Sampling
+from undertone.engine.generation.decode import BLOCK_FRAMES, FrameNoise, TakeDecoder, decode_mel, vocoder_context
+from undertone.engine.generation.sampling import Sampling
 from undertone.engine.vocoders import SourceFilter
 
 T = 400

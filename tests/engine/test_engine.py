@@ -230,7 +230,9 @@ def test_a_silent_continuation_keeps_its_shortest_length(engine: Engine, speech:
 
 def test_voices_are_heard_per_take(engine: Engine, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[VoiceEnd] = []
-    monkeypatch.setattr("undertone.engine.stream.VoiceEnd", lambda *a, **k: made.append(VoiceEnd(*a, **k)) or made[-1])
+    monkeypatch.setattr(
+        "undertone.engine.generation.stream.VoiceEnd", lambda *a, **k: made.append(VoiceEnd(*a, **k)) or made[-1]
+    )
     engine.takes(speech, 0.5, Sampling(end="voice"), seed=1, num_takes=3)
     assert len({id(end) for end in made}) == 3
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from undertone.engine.bundle import load_bundle
-from undertone.engine.generate import PartialTakes, generate
+from undertone.engine.generation.generate import PartialTakes, generate
+from undertone.engine.generation.sampling import Sampling, token_probabilities
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import SeededNoise
-from undertone.engine.sampling import Sampling, token_probabilities
 
 PROMPT_FRAMES, NUM_FRAMES = 20, 30
 

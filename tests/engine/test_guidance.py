@@ -9,10 +9,10 @@ from tests.engine.network_sizes import random_model, sized_config
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.engine import Engine, Sampling, SettingsError
 from undertone.engine.bundle import load_bundle, save_bundle
+from undertone.engine.generation.speech import Speech
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import SeededNoise
 from undertone.engine.prosody import resynthesise
-from undertone.engine.speech import Speech
 
 VELOCITY = {"prediction": "velocity", "input_scale": 1.0, "clamp_range": (-6.5, 4.0)}  # noise is mostly clamped
 

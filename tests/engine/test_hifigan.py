@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from undertone.engine.checkpoints import fold_weight_norm
 from undertone.engine.config import HiFiGANConfig, MelConfig
+from undertone.engine.files.checkpoints import fold_weight_norm
 from undertone.engine.vocoders import build_vocoder
 from undertone.engine.vocoders.hifigan import HiFiGAN
 

@@ -9,11 +9,12 @@ from torch import Tensor
 from tests.engine.network_sizes import SIZES, random_model, sized_config
 from undertone.engine.config import DecoderConfig, ModelConfig
 from undertone.engine.errors import SettingsError
-from undertone.engine.network import VAEGSLM, Gaussian, favour_single_frames, losses, solvers, total
-from undertone.engine.network.attention import causal_attention
-from undertone.engine.network.depthwise import DepthwiseConv
-from undertone.engine.network.layers import ChannelNorm, length_mask
-from undertone.engine.network.schedule import Schedule
+from undertone.engine.network import VAEGSLM, Gaussian, favour_single_frames, losses, total
+from undertone.engine.network.decoder import solvers
+from undertone.engine.network.decoder.schedule import Schedule
+from undertone.engine.network.layers.attention import causal_attention
+from undertone.engine.network.layers.basic import ChannelNorm, length_mask
+from undertone.engine.network.layers.depthwise import DepthwiseConv
 from undertone.engine.noise import BatchNoise, SeededNoise
 
 

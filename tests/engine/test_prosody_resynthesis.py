@@ -10,7 +10,7 @@ import torch
 from tests.clips import speechlike
 from tests.tiny_bundle import NUM_TOKENS
 from undertone.engine import Engine, Sampling, SettingsError, Speech
-from undertone.engine.decode import BLOCK_FRAMES
+from undertone.engine.generation.decode import BLOCK_FRAMES
 from undertone.engine.prosody import (
     DRAFT_STEPS,
     CallProgress,

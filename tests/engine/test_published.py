@@ -21,14 +21,14 @@ from tests.golden.golden import FULL, RecordedNoise, close, golden
 from undertone.engine.bundle import load_bundle
 from undertone.engine.config import ModelConfig
 from undertone.engine.errors import BundleError
-from undertone.engine.generate import generate
+from undertone.engine.generation.generate import generate
+from undertone.engine.generation.sampling import Sampling
 from undertone.engine.network import VAEGSLM
 from undertone.engine.published import Published, import_bundle, import_published, to_published
 from undertone.engine.published.checkpoints import find_checkpoint
 from undertone.engine.published.configs import model_config, vocoder_config
 from undertone.engine.published.convert import read_model
 from undertone.engine.published.names import DIFFUSION_TABLES
-from undertone.engine.sampling import Sampling
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undertone.engine.errors import SettingsError
-from undertone.engine.sampling import PRESETS, PUBLISHED, Sampling, token_probabilities
+from undertone.engine.generation.sampling import PRESETS, PUBLISHED, Sampling, token_probabilities
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 0.0, 3.0, 0.0]])
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import SourceFilterConfig
-from undertone.engine.mel import LogMel
 from undertone.engine.vocoders import SourceFilter, build_vocoder
 from undertone.engine.vocoders.excitation import NOISE_SAMPLES, anchors, cycles, noise, noise_table, pulses
 

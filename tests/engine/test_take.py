@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.engine import Engine, Sampling, SettingsError, TakeSettings
-from undertone.engine.saved import wav_bytes
+from undertone.engine.generation.saved_sound import wav_bytes
 
 RATE = 16_000
 

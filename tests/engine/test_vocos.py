@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import GriffinLimConfig, MelConfig, VocosConfig
-from undertone.engine.mel import LogMel
 from undertone.engine.vocoders import GriffinLim, Vocos, build_vocoder
 
 HOP_SAMPLES = 320

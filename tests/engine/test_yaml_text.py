@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from undertone.engine.yaml_text import YamlError, parse_yaml, read_yaml
+from undertone.engine.files.yaml_text import YamlError, parse_yaml, read_yaml
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -71,4 +71,4 @@ def test_yaml_is_read_in_one_place_only() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if re.search(r"yaml\.(safe_|full_|unsafe_)?load", path.read_text(encoding="utf-8"))
     ]
-    assert readers == ["engine/yaml_text.py"]
+    assert readers == ["engine/files/yaml_text.py"]

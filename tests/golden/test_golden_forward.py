@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tests.golden.golden import RecordedNoise, close, golden
 from undertone.engine.network import VAEGSLM, TrainingForward, losses, total
-from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.network.layers.basic import length_mask, masked
 from undertone.engine.network.losses import log_densities
 from undertone.engine.published.names import published_name
 

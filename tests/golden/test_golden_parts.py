@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from tests.golden.golden import close, golden
-from undertone.engine.checkpoints import fold_weight_norm
+from undertone.engine.audio.mel import LogMel, denormalise, normalise
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel, denormalise, normalise
-from undertone.engine.network.alibi import AlibiBias, alibi_slopes
-from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.files.checkpoints import fold_weight_norm
+from undertone.engine.network.layers.alibi import AlibiBias, alibi_slopes
+from undertone.engine.network.layers.basic import length_mask, masked
 from undertone.engine.tokenizers.units import nearest_centroid
 from undertone.engine.vocoders.hifigan import HiFiGAN
 

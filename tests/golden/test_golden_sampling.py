@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from tests.golden.golden import Golden, RecordedNoise, close, golden
-from undertone.engine.checkpoints import fold_weight_norm
-from undertone.engine.generate import generate
-from undertone.engine.network import solvers
-from undertone.engine.network.layers import length_mask, masked
-from undertone.engine.sampling import Sampling
+from undertone.engine.files.checkpoints import fold_weight_norm
+from undertone.engine.generation.generate import generate
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.network.decoder import solvers
+from undertone.engine.network.layers.basic import length_mask, masked
 from undertone.engine.vocoders.hifigan import HiFiGAN
 
 DDIM = ("ddim_eta0_10", "ddim_eta0_100", "ddim_eta05_10_pad", "ddim_eta05_100", "ddim_eta1_7")

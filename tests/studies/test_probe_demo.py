@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from undertone.engine import Engine, read_audio
-from undertone.engine.acoustics import energy_db
+from undertone.engine.audio.acoustics import energy_db
 from undertone.engine.probe import monotone, reach
 from undertone.engine.prosody import (
     DimensionEdit,

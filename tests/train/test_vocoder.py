@@ -10,8 +10,8 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig, VocosConfig
-from undertone.engine.mel import LogMel
 from undertone.train.data.prepare import Clip, PreparedCorpus
 from undertone.train.loop.run import checkpoints
 from undertone.train.vocoder.discriminators import Discriminators, PeriodDiscriminator, ResolutionDiscriminator

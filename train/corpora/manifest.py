@@ -24,7 +24,7 @@ from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import write_whole
 from undertone.train.corpora.cuts import cut_of, read_cuts, split_of, text_of
 from undertone.train.corpora.layouts import is_cut_manifest, read_layout
 from undertone.train.corpora.source import CorpusError, Notes, Source

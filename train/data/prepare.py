@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
 from undertone.engine.config import MelConfig
+from undertone.engine.files.atomic_files import write_whole
 from undertone.train.corpora import CorpusError, Source, layout_of, read_layout
 from undertone.train.corpora.added_splits import add_splits
 from undertone.train.corpora.layouts import is_cut_manifest

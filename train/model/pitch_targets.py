@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from undertone.engine.pitch import pitch
+from undertone.engine.audio.pitch import pitch
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_arrays import keep_rows, stored_rows
 from undertone.train.data.pool import is_sharded

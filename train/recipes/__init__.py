@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from undertone.engine.errors import SettingsError
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import parse_yaml, read_yaml
+from undertone.engine.files.validation import checked
+from undertone.engine.files.yaml_text import parse_yaml, read_yaml
 from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.settings import RunSettings
 from undertone.train.model.recipe import ModelRecipe

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment, align_clip
 from undertone.train.alignment.lexicon import Lexicon

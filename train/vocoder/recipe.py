@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from undertone.engine.config import Config, HiFiGANConfig, SourceFilterConfig, VocosConfig
-from undertone.engine.yaml_text import read_yaml
+from undertone.engine.files.yaml_text import read_yaml
 from undertone.train.loop.budget import Budget
 from undertone.train.loop.settings import (
     Count,

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from undertone.engine.config import DecoderConfig
-from undertone.engine.network.layers import FixedTables
+from undertone.engine.network.layers.basic import FixedTables
 
 
 def cosine_alphas_cumprod(config: DecoderConfig) -> tuple[np.ndarray, np.ndarray]:

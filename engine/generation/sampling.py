@@ -6,7 +6,7 @@ from pydantic import Field
 
 from undertone.engine.config import Config, Guidance
 from undertone.engine.errors import SettingsError
-from undertone.engine.validation import checked
+from undertone.engine.files.validation import checked
 
 if TYPE_CHECKING:
     from torch import Tensor

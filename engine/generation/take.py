@@ -6,9 +6,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from undertone.engine.saved import save_sound
-from undertone.engine.speech import Speech
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine.generation.saved_sound import save_sound
+from undertone.engine.generation.speech import Speech
+from undertone.engine.generation.take_settings import TakeSettings
 
 Ended = Literal["learned", "voice", "limit"]
 

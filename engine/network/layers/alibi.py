@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from undertone.engine.network.layers import FixedTables
+from undertone.engine.network.layers.basic import FixedTables
 
 
 def alibi_slopes(num_heads: int) -> np.ndarray:

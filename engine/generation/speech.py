@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from undertone.engine.audio.loudness import to_loudness
+from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.audio.reading import AudioLimits, check_prompt, cut
 from undertone.engine.bundle import Bundle
-from undertone.engine.mel import LogMel, normalise
 
 
 @dataclass(frozen=True, eq=False)

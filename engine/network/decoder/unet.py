@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.conv_stack import ConvStack
-from undertone.engine.network.layers import FixedTables, masked
+from undertone.engine.network.layers.basic import FixedTables, masked
+from undertone.engine.network.layers.conv_stack import ConvStack
 
 
 class Sinusoid(FixedTables):

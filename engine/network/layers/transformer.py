@@ -4,10 +4,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import TransformerConfig
-from undertone.engine.network.alibi import AlibiBias
-from undertone.engine.network.attention import causal_attention
-from undertone.engine.network.cache import KeyValueCache
-from undertone.engine.network.layers import RMSNorm, masked
+from undertone.engine.network.layers.alibi import AlibiBias
+from undertone.engine.network.layers.attention import causal_attention
+from undertone.engine.network.layers.basic import RMSNorm, masked
+from undertone.engine.network.layers.cache import KeyValueCache
 
 
 class SelfAttention(nn.Module):

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from undertone.engine.config import Config
 from undertone.engine.errors import SettingsError
-from undertone.engine.sampling import Sampling
-from undertone.engine.validation import checked
+from undertone.engine.files.validation import checked
+from undertone.engine.generation.sampling import Sampling
 
 ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
 MAX_SEED = 2**31 - 1

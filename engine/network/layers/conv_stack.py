@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from undertone.engine.network.depthwise import DepthwiseConv
-from undertone.engine.network.layers import ChannelNorm, masked
+from undertone.engine.network.layers.basic import ChannelNorm, masked
+from undertone.engine.network.layers.depthwise import DepthwiseConv
 
 Activation = Callable[[Tensor], Tensor]
 

@@ -9,12 +9,12 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import denormalise
 from undertone.engine.bundle import Bundle
-from undertone.engine.mel import denormalise
+from undertone.engine.generation.sampling import Sampling
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import NormalNoise
 from undertone.engine.progress import CallProgress
-from undertone.engine.sampling import Sampling
 
 # The first sound needs one small block and its context; later ones grow, since each pays for its context again.
 BLOCK_FRAMES = (48, 64, 96, 128)  # the last size repeats

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from undertone.engine.audio.voice_activity import VoiceActivity, VoiceEnd
 from undertone.engine.bundle import Bundle
-from undertone.engine.decode import TakeDecoder
-from undertone.engine.generate import PartialTakes, generate
+from undertone.engine.generation.decode import TakeDecoder
+from undertone.engine.generation.generate import PartialTakes, generate
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.speech import Speech, owned
+from undertone.engine.generation.take import Ended, Take
+from undertone.engine.generation.take_settings import TakeSettings
 from undertone.engine.noise import SeededNoise
 from undertone.engine.progress import CallProgress, Cancelled
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech, owned
-from undertone.engine.take import Ended, Take
-from undertone.engine.take_settings import TakeSettings
 
 HEARTBEAT_FRAMES = 10  # a chunk comes at least this often, so that progress moves and a stop is heard
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from undertone.engine.errors import SettingsError
-from undertone.engine.network.layers import masked
-from undertone.engine.network.schedule import Schedule
+from undertone.engine.network.decoder.schedule import Schedule
+from undertone.engine.network.layers.basic import masked
 from undertone.engine.noise import NormalNoise
 
 Predictor = Callable[[Tensor, int], tuple[Tensor, Tensor]]  # x_t [B, T, M] and t to the clamped x0 and the noise

@@ -1,4 +1,4 @@
-"""What a waveform measures: energy and a summary of its level; pitch comes from `engine/pitch.py`.
+"""What a waveform measures: energy and a summary of its level; pitch comes from `engine/audio/pitch.py`.
 
 T frames at 50 Hz. Frame t is centred on sample t * 320, as the mel spectrogram's frames are.
 """
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertone.engine.pitch import HOP_SAMPLES, SAMPLE_RATE_HZ, Pitch, num_frames, pitch
+from undertone.engine.audio.pitch import HOP_SAMPLES, SAMPLE_RATE_HZ, Pitch, num_frames, pitch
 
 __all__ = ["LevelSummary", "Pitch", "energy_db", "level", "num_frames", "pitch"]
 

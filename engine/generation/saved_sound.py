@@ -11,7 +11,7 @@ from torch import Tensor
 from undertone.engine.audio.wav import SAMPLE_RATE_HZ, float_wav
 from undertone.engine.bundle import Bundle
 from undertone.engine.errors import SettingsError
-from undertone.engine.take_settings import ENGINE_VERSION
+from undertone.engine.generation.take_settings import ENGINE_VERSION
 
 
 class Environment(Protocol):

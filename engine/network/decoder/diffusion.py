@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
 from undertone.engine.errors import SettingsError
-from undertone.engine.network import solvers
-from undertone.engine.network.layers import masked
-from undertone.engine.network.schedule import Schedule
-from undertone.engine.network.unet import UNet
+from undertone.engine.network.decoder import solvers
+from undertone.engine.network.decoder.schedule import Schedule
+from undertone.engine.network.decoder.unet import UNet
+from undertone.engine.network.layers.basic import masked
 from undertone.engine.noise import NormalNoise
 
 Solver = Literal["ddim", "ancestral", "dpm++"]

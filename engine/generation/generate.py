@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from undertone.engine.generation.sampling import Sampling, token_probabilities
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import Noise
-from undertone.engine.sampling import Sampling, token_probabilities
 
 
 @dataclass
