@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.engine import Engine
 from undertone.engine.generation.decode import FrameNoise, decode_mel
 from undertone.engine.generation.generate import generate
@@ -91,7 +92,7 @@ def benchmark(
     )
 
 
-def synthetic_voice(seconds: float, sample_rate_hz: int = 16_000) -> Tensor:
+def synthetic_voice(seconds: float, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Tensor:
     """Return a made-up voice [samples] for timing: harmonics whose pitch and loudness move."""
     when = torch.arange(round(seconds * sample_rate_hz)) / sample_rate_hz
     phase = 2 * torch.pi * torch.cumsum(130 + 30 * torch.sin(4 * when), 0) / sample_rate_hz

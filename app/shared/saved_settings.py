@@ -3,11 +3,11 @@
 import json
 
 from undertone.engine import Engine, SettingsError, Take, TakeSettings
+from undertone.engine.config import FRAME_SECONDS
 from undertone.engine.files.validation import checked
 from undertone.engine.generation.saved_sound import environment_differences as environment_differences
 from undertone.engine.prosody import ProsodySettings
 
-FRAME_SECONDS = 0.02
 MAX_BYTES = 100_000  # the settings of a take have about 1 kB
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertone.engine.audio.pitch import HOP_SAMPLES, SAMPLE_RATE_HZ, Pitch, num_frames, pitch
+from undertone.engine.audio.pitch import Pitch, num_frames, pitch
+from undertone.engine.config import FRAME_RATE_HZ, HOP_SAMPLES, SAMPLE_RATE_HZ
 
 __all__ = ["LevelSummary", "Pitch", "energy_db", "level", "num_frames", "pitch"]
 
@@ -46,7 +47,7 @@ def level(waveform: Tensor, sample_rate_hz: int = SAMPLE_RATE_HZ) -> LevelSummar
     amplitude = waveform.abs()
     if len(amplitude) == 0:
         return LevelSummary(0.0, FLOOR_DB, FLOOR_DB, 0.0, 1.0)
-    window = max(1, sample_rate_hz // 50)
+    window = max(1, int(sample_rate_hz // FRAME_RATE_HZ))
     power = F.pad(amplitude.square(), (0, -len(amplitude) % window)).unfold(0, window, window).mean(dim=-1)
     frames_db = 10 * power.clamp_min(1e-20).log10()
     heard = frames_db > max(SILENT_FRAME_DB, frames_db.max().item() - SILENT_BELOW_LOUDEST_DB)

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from undertone.engine.config import HOP_SAMPLES, SAMPLE_RATE_HZ
+
 if TYPE_CHECKING:
     from torchcrepe import Crepe
 
-SAMPLE_RATE_HZ = 16_000
-HOP_SAMPLES = 320
 WINDOW_SAMPLES = 1024  # CREPE's input, and the loudness window
 MIN_HZ, MAX_HZ = 50.0, 550.0  # speaking voices; torchcrepe's own upper default (2006 Hz) lets overtones win
 VOICED_PERIODICITY = 0.21  # the paper's evaluation: periodicity above this, after a median over 3 frames ...

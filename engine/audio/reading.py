@@ -16,12 +16,11 @@ from torch import Tensor
 from undertone.engine.audio.formats import SUFFIXES
 from undertone.engine.audio.mono_buffer import MonoBuffer
 from undertone.engine.audio.repairs import ChannelPower, mixed_down, remove_offset, to_full_scale
-from undertone.engine.config import Config
+from undertone.engine.config import SAMPLE_RATE_HZ, Config
 from undertone.engine.errors import AudioError
 
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 
-SAMPLE_RATE_HZ = 16_000
 # PyAV before 19 stops at a tag that is not UTF-8 unless told otherwise; from 19 on it no longer takes the word.
 LENIENT_METADATA: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 BLOCK_FRAMES = 65_536  # read and mixed down at a time, so that a long multi-channel file never lies in memory whole

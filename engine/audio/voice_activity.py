@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.errors import BundleError
 
-SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES = 512  # what Silero looks at, 32 ms
 CONTEXT_SAMPLES = 64  # and what it sees of the window before
 SHORT_SECONDS = 1.5  # a last segment below this is taken for a false start; published rule

@@ -8,8 +8,9 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from undertone.engine.audio.wav import SAMPLE_RATE_HZ, float_wav
+from undertone.engine.audio.wav import float_wav
 from undertone.engine.bundle import Bundle
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.errors import SettingsError
 from undertone.engine.generation.take_settings import ENGINE_VERSION
 

@@ -18,12 +18,11 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertone.engine.config import Config
+from undertone.engine.config import FRAME_RATE_HZ, Config
 from undertone.engine.errors import SettingsError
 from undertone.engine.files.validation import checked
 from undertone.engine.probe import DirectionProbe, Finite, LatentStatistics
 
-FRAME_RATE_HZ = 50.0
 MAX_SIGMA = 10.0  # far outside of all speech: beyond it a slip is likelier than a wish
 
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]

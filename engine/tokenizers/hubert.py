@@ -7,12 +7,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torchaudio.models import Wav2Vec2Model, wav2vec2_model
 
-from undertone.engine.config import HubertConfig
+from undertone.engine.config import SAMPLE_RATE_HZ, HubertConfig
 from undertone.engine.errors import AudioError, BundleError
 from undertone.engine.tokenizers.hubert_weights import from_huggingface, read_huggingface
 from undertone.engine.tokenizers.units import nearest_centroid
 
-SAMPLE_RATE_HZ = 16_000
 RECEPTIVE_SAMPLES = 400  # of the convolutions: shorter audio has no frame
 VARIANCE_EPS = 1e-7
 

@@ -10,9 +10,8 @@ import torchaudio
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from undertone.engine.config import WhisperConfig
+from undertone.engine.config import SAMPLE_RATE_HZ, WhisperConfig
 
-SAMPLE_RATE_HZ = 16_000
 N_FFT = 400
 HOP_SAMPLES = 160
 FLOOR = 1e-10  # of a mel's power

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from undertone.engine.audio.mel import LogMel
+from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.config import MelConfig, SourceFilterConfig
 from undertone.engine.vocoders.excitation import anchors, cycles, noise, noise_table, pulses
 from undertone.engine.vocoders.vocos import ConvNeXtBlock
@@ -96,12 +96,12 @@ class SourceFilter(nn.Module):
     def log_hz(self, log_mel: Tensor) -> Tensor:
         """Logarithm of the pitch in Hz [B, T] that is read from a natural-log mel [B, T, M]."""
         with torch.autocast(log_mel.device.type, enabled=False):  # 8 bits of mantissa would put it out of tune
-            pitch: Tensor = self.pitch(self._normalised(log_mel).to(self.head.weight.dtype))
+            pitch: Tensor = self.pitch(normalise(log_mel, self.config.mel).to(self.head.weight.dtype))
         return pitch
 
     def features(self, log_mel: Tensor) -> Tensor:
         """Map natural-log mel [B, T, M] to the last hidden layer [B, T, C]."""
-        x = self.embed_norm(self.embed(self._normalised(log_mel).transpose(1, 2)).transpose(1, 2))
+        x = self.embed_norm(self.embed(normalise(log_mel, self.config.mel).transpose(1, 2)).transpose(1, 2))
         for block in self.blocks:
             x = block(x)
         return self.final_norm(x)
@@ -140,9 +140,6 @@ class SourceFilter(nn.Module):
         if self.training:  # another stretch of noise every time, or the network learns this one
             first_frame = int(torch.randint(1 << 16, ()))
         return self.waveform(self.features(log_mel), log_mel, hz, first_frame).clamp(-1.0, 1.0)
-
-    def _normalised(self, log_mel: Tensor) -> Tensor:
-        return (log_mel - self.config.mel.mean) / self.config.mel.std
 
     def _upsampled(self, frames: Tensor) -> Tensor:
         """Interpolate [B, T, ...] at mel frames to [B, T * R, ...] at spectral frames, linearly."""

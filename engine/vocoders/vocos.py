@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import normalise
 from undertone.engine.config import VocosConfig
 
 
@@ -67,7 +68,7 @@ class Vocos(nn.Module):
 
     def features(self, log_mel: Tensor) -> Tensor:
         """Map natural-log mel [B, T, M] to the last hidden layer [B, T, C]."""
-        mel = (log_mel - self.config.mel.mean) / self.config.mel.std
+        mel = normalise(log_mel, self.config.mel)
         x = self.embed_norm(self.embed(mel.transpose(1, 2)).transpose(1, 2))
         for block in self.blocks:
             x = block(x)

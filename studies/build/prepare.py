@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.build.levels import ClipLevel, Samples, Target, common_target, measure_level, to_level
 from undertone.studies.build.media import decode, encode_sound, metadata_blocks, padded_alike
 from undertone.studies.design.errors import DesignError

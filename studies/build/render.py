@@ -13,12 +13,9 @@ import torch
 from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
-from undertone.engine import Engine, Sampling
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ
+from undertone.engine import PRESETS, PUBLISHED, Engine, Sampling, UndertoneError, wav_bytes
 from undertone.engine.bundle import fingerprint
-from undertone.engine.errors import UndertoneError
-from undertone.engine.generation.sampling import PRESETS, PUBLISHED
-from undertone.engine.generation.saved_sound import wav_bytes
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, SystemDesign

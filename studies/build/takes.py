@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ, float_wav
-from undertone.engine.generation.take_settings import TakeSettings
+from undertone.engine import TakeSettings
+from undertone.engine.audio.wav import SAMPLE_BYTES, float_wav
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.build.lifecycle import make_study
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from undertone.engine.audio.voice_activity import SAMPLE_RATE_HZ, VoiceActivity, VoiceEnd, last_speech_end
+from undertone.engine.audio.voice_activity import VoiceActivity, VoiceEnd, last_speech_end
+from undertone.engine.config import SAMPLE_RATE_HZ
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
+from undertone.engine.config import FRAME_RATE_HZ
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
@@ -215,7 +216,7 @@ def balanced(found: list[Nonword], balance: int) -> list[Nonword]:
     return sorted(found, key=lambda twin: (twin.nats > 0) == (balance > 0))
 
 
-def well_known(clips: Sequence[Clip], frame_rate_hz: float = 50.0) -> frozenset[str]:
+def well_known(clips: Sequence[Clip], frame_rate_hz: float = FRAME_RATE_HZ) -> frozenset[str]:
     """Speakers of whom more than a sentence or two is trained on."""
     frames: Counter[str] = Counter()
     for clip in clips:

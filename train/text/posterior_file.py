@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
+from undertone.engine.audio.mel import normalise
 from undertone.engine.config import ModelConfig
 from undertone.engine.network import VAEGSLM
 from undertone.train.corpora.source import CorpusError
@@ -73,7 +74,7 @@ def store_latents(weights: Path, config: ModelConfig, prepared: Path, out: Path)
 
     def rows(some: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
         for clip in tqdm(some, desc="latents", mininterval=5.0):
-            mel = (corpora[clip.split].mel(clip) - config.mel.mean) / config.mel.std
+            mel = normalise(corpora[clip.split].mel(clip), config.mel)
             posterior = network.posterior(mel[None])
             both = torch.stack([posterior.mean[0], posterior.logstd[0]], dim=1)
             yield clip, both.numpy().astype(np.float16)

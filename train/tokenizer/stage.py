@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel
 
+from undertone.engine.config import FRAME_RATE_HZ
 from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 from undertone.train.alignment.ctc_loss import ctc_with_unknown
 from undertone.train.alignment.lexicon import Lexicon, LexiconCoverage, no_words_error
@@ -191,6 +192,6 @@ def augmented(mel: Tensor, recipe: TokenizerRecipe, num_phones: int) -> Tensor:
     spectrogram = mel.T[None]  # torchaudio masks [..., frequency, time]
     for _ in range(recipe.frequency_masks):
         spectrogram = torchaudio.functional.mask_along_axis(spectrogram, recipe.frequency_mask_bins, fill, axis=1)
-    for _ in range(round(recipe.time_masks_per_second * frames / 50)):
+    for _ in range(round(recipe.time_masks_per_second * frames / FRAME_RATE_HZ)):
         spectrogram = torchaudio.functional.mask_along_axis(spectrogram, recipe.time_mask_frames, fill, axis=2)
     return spectrogram[0].T
