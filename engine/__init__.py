@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from undertone.engine.generation.stream import Chunk
     from undertone.engine.generation.take import Take
     from undertone.engine.generation.take_settings import TakeSettings
+    from undertone.engine.progress import CallProgress, Cancelled
     from undertone.engine.threads import settle_threads
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "Bundle",
     "BundleConfig",
     "BundleError",
+    "CallProgress",
+    "Cancelled",
     "Chunk",
     "Engine",
     "Sampling",
@@ -53,6 +56,7 @@ _HOMES = {
     "undertone.engine.generation.saved_sound": ("wav_bytes",),
     "undertone.engine.generation.take": ("Take",),
     "undertone.engine.generation.take_settings": ("TakeSettings",),
+    "undertone.engine.progress": ("CallProgress", "Cancelled"),
     "undertone.engine.threads": ("settle_threads",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

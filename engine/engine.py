@@ -5,7 +5,7 @@ tokens and latents, `replay` makes a saved take again.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from undertone.engine.generation.stream import Chunk, ContinuationRequest, strea
 from undertone.engine.generation.take import Take
 from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
 from undertone.engine.network import favour_single_frames
+from undertone.engine.progress import CallProgress
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
@@ -105,7 +106,7 @@ class Engine:
         seconds: float = 10.0,
         sampling: Sampling = Sampling(),
         seed: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: CallProgress = CallProgress(),
     ) -> Take:
         """Return one continuation of at most `seconds`; see `takes`."""
         return self.takes(speech, seconds, sampling, seed, 1, progress)[0]
@@ -117,20 +118,19 @@ class Engine:
         sampling: Sampling = Sampling(),
         seed: int | None = None,
         num_takes: int = 1,
-        progress: Callable[[int, int], None] | None = None,
+        progress: CallProgress = CallProgress(),
     ) -> list[Take]:
-        """Several continuations as one batch.
+        """Return several continuations that are drawn as one batch.
 
         Args:
             seed: take i has `seed + i`; None draws one. The seed used is in `Take.settings`.
-            progress: called with frames done and frames in all.
+            progress: told of every frame, and asked before every step of the decoder too.
         Raises:
             SettingsError: more seconds than the model has positions for, or a setting out of its range.
+            Cancelled: the caller asked to stop.
         """
         takes: tuple[Take, ...] = ()
-        for chunk in self.stream(speech, seconds, sampling, seed, num_takes):
-            if progress is not None:
-                progress(chunk.frames_total if chunk.takes else chunk.frames_done, chunk.frames_total)
+        for chunk in self.stream(speech, seconds, sampling, seed, num_takes, progress):
             takes = chunk.takes
         return list(takes)
 
@@ -141,19 +141,19 @@ class Engine:
         sampling: Sampling = Sampling(),
         seed: int | None = None,
         num_takes: int = 1,
-        should_stop: Callable[[], bool] | None = None,
+        progress: CallProgress = CallProgress(),
     ) -> Iterator[Chunk]:
         """Yield the same samples as `takes`, in chunks as they are ready; the last chunk has the takes.
 
         The first chunk is the beginning of the prompt as the model says it, before any frame is drawn.
 
         Args:
-            should_stop: asked after every frame and before every step of the decoder; True ends the stream without
-                takes.
+            progress: told of every frame, and asked before every step of the decoder too.
         Raises:
             SettingsError: at once, not at the first chunk.
+            Cancelled: the caller asked to stop; raised in place of a chunk.
         """
-        return stream_takes(self._request(speech, seconds, sampling, seed, num_takes), should_stop)
+        return stream_takes(self._request(speech, seconds, sampling, seed, num_takes), progress)
 
     @torch.inference_mode()
     def synthesise(

@@ -12,8 +12,9 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from undertone.engine import BundleConfig, save_bundle
 from undertone.engine.audio.loudness import LOUDNESS_LUFS
-from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
+from undertone.engine.bundle import Provenance
 from undertone.engine.config import Config, TokenizerConfig, VocoderConfig
 from undertone.engine.network import VAEGSLM
 from undertone.engine.tokenizers import build_tokenizer

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 LONGEST_WAIT_SECONDS = 45.0  # longer lines only programs make; proxies give up after 60 s
 FORGOTTEN_SECONDS = 3600.0

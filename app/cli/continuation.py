@@ -1,6 +1,5 @@
 """What `undertone continue` does: a recording and settings in, wavs and settings JSON out, with a progress bar."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -10,8 +9,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from undertone.engine import AudioError, Engine, Sampling, SettingsError, Take, TakeSettings, read_audio, settle_threads
-from undertone.engine.generation.saved_sound import wav_bytes
+from undertone.engine import (
+    AudioError,
+    CallProgress,
+    Engine,
+    Sampling,
+    SettingsError,
+    Take,
+    TakeSettings,
+    read_audio,
+    settle_threads,
+    wav_bytes,
+)
 
 
 @dataclass(frozen=True)
@@ -91,9 +100,9 @@ def _bar() -> tqdm:
     return tqdm(desc="continue", total=0, bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remaining}]")
 
 
-def _progress(bar: tqdm, frame_rate_hz: float) -> Callable[[int, int], None]:
-    def show(done: int, total: int) -> None:
+def _progress(bar: tqdm, frame_rate_hz: float) -> CallProgress:
+    def report(done: int, total: int) -> None:
         bar.total = total / frame_rate_hz
         bar.update(done / frame_rate_hz - bar.n)
 
-    return show
+    return CallProgress(report=report)

@@ -16,7 +16,7 @@ from undertone.app.results.making import made_for
 from undertone.app.results.manage import build_manage
 from undertone.app.results.people import build_people
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.analysis.power import Goal
 
 LIVE_SECONDS = 15

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from undertone.app.server.confinement import confinement_of
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 if TYPE_CHECKING:
     import uvicorn

@@ -16,7 +16,7 @@ import httpcore2
 
 from undertone.app.server.confinement import kept_environment
 from undertone.app.server.playground import ALIVE_PATH, PlaygroundSettings
-from undertone.engine.errors import BundleError
+from undertone.engine import BundleError
 
 logger = logging.getLogger(__name__)
 BACKLOG = 512

@@ -57,7 +57,7 @@ def decode_mel(
     """Normalised mel [B, T, M] of tokens int64 [B, T], latents [B, T, Z] and utterance [B, S], all frames at once.
 
     Raises:
-        Cancelled: `progress` said so, before a step of the solver.
+        Cancelled: the caller asked to stop, before a step of the solver.
     """
     condition = model.decoder_condition(tokens, latents, utterance)
     return model.decoder.sample(
@@ -114,7 +114,7 @@ class TakeDecoder:
         Returns:
             the samples that follow those returned before, float32 [samples] on the CPU.
         Raises:
-            Cancelled: `progress` said so.
+            Cancelled: the caller asked to stop.
         """
         pieces = []
         while (end := self._next_end(tokens.shape[0], complete)) is not None:

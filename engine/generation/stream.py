@@ -1,6 +1,6 @@
 """One request: frames are drawn, decoded and handed out as they are ready. Nothing of it outlives the request."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -15,7 +15,7 @@ from undertone.engine.generation.speech import Speech, owned
 from undertone.engine.generation.take import Ended, Take
 from undertone.engine.generation.take_settings import TakeSettings
 from undertone.engine.noise import SeededNoise
-from undertone.engine.progress import CallProgress, Cancelled
+from undertone.engine.progress import CallProgress
 
 HEARTBEAT_FRAMES = 10  # a chunk comes at least this often, so that progress moves and a stop is heard
 
@@ -86,19 +86,14 @@ class _Row:
 
 
 @torch.inference_mode()
-def stream_takes(request: ContinuationRequest, should_stop: Callable[[], bool] | None = None) -> Iterator[Chunk]:
-    """Draw and decode; the last chunk has the takes.
+def stream_takes(request: ContinuationRequest, progress: CallProgress = CallProgress()) -> Iterator[Chunk]:
+    """Draw and decode the frames of a request; the last chunk has the takes.
 
     Args:
-        should_stop: asked after every frame and before every step of the decoder; True ends the stream without takes.
+        progress: told of every frame, and asked before every step of the decoder too.
+    Raises:
+        Cancelled: the caller asked to stop.
     """
-    try:
-        yield from _chunks(request, CallProgress(should_stop))
-    except Cancelled:
-        return
-
-
-def _chunks(request: ContinuationRequest, progress: CallProgress) -> Iterator[Chunk]:
     speech, sampling, device = request.speech, request.sampling, request.device
     seeds = [settings.seed + settings.index for settings in request.settings]
     noise = SeededNoise(seeds, device)
@@ -114,14 +109,15 @@ def _chunks(request: ContinuationRequest, progress: CallProgress) -> Iterator[Ch
         request.bundle.model, tokens, latents, request.num_frames, sampling, noise, min_frames=request.min_frames
     )
     draft = next(drafts)
+    progress.update(draft.num_frames, total)
     yield _chunk(_feed(rows, draft), draft, total)
     for draft in drafts:
-        progress.check()
+        progress.update(draft.num_frames, total)
         new = _feed(rows, draft)
         if any(audio.numel() for audio in new) or draft.num_frames % HEARTBEAT_FRAMES == 0:
             yield _chunk(new, draft, total)
-    progress.check()
     new = _feed(rows, draft, complete=True)
+    progress.update(total, total)
     yield _chunk(new, draft, total, tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
 
 

@@ -65,15 +65,15 @@ class BlockDecoder(TakeDecoder):
         """Return the samples float32 [T * hop] of all frames.
 
         Raises:
-            Cancelled: `progress` said so.
+            Cancelled: the caller asked to stop.
         """
         self._num_frames = tokens.shape[0]
         audio = self.feed(tokens, latents, complete=True)
-        self.progress.at(self._num_frames, self._num_frames)
+        self.progress.update(self._num_frames, self._num_frames)
         return audio
 
     def _window_mel(self, tokens: Tensor, latents: Tensor, first_frame: int) -> Tensor:
-        self.progress.at(self._mel_frames, self._num_frames)
+        self.progress.update(self._mel_frames, self._num_frames)
         span = (first_frame, tokens.shape[0])
         old = self._before.mels.get(span) if self._before is not None else None
         if old is not None and torch.equal(old[0], tokens) and torch.equal(old[1], latents):

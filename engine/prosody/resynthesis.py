@@ -10,7 +10,7 @@ from undertone.engine.errors import SettingsError
 from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.speech import Speech, owned
 from undertone.engine.probe import LatentStatistics
-from undertone.engine.progress import CallProgress, Cancelled
+from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.cached_decoding import BlockDecoder
 from undertone.engine.prosody.edit import LatentEdit
 from undertone.engine.prosody.rendering import EditedTake, Rendering
@@ -54,7 +54,7 @@ def resynthesise(
         progress: progress, and a way to stop.
     Raises:
         SettingsError: something out of its range; the text says what.
-        Cancelled: `progress` said so.
+        Cancelled: the caller asked to stop.
     """
     request = ProsodyRequest(
         engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
@@ -80,7 +80,7 @@ def morph(
 
     Raises:
         SettingsError: an amount outside 0 to 1, or another setting out of its range.
-        Cancelled: `progress` said so.
+        Cancelled: the caller asked to stop.
     """
     if not 0.0 <= amount <= 1.0:
         raise SettingsError(f"amount is {amount:g}; expected 0 (the first recording) to 1 (the second).")
@@ -139,7 +139,7 @@ def continue_from_edited(
         seed: of everything that is drawn.
     Raises:
         SettingsError: something out of its range; the text says what.
-        Cancelled: `progress` said so.
+        Cancelled: the caller asked to stop.
     """
     request = ProsodyRequest(
         engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
@@ -150,13 +150,6 @@ def continue_from_edited(
 def continue_request(request: ProsodyRequest, seconds: float, progress: CallProgress = CallProgress()) -> EditedTake:
     """Render the prompt and go on from it."""
     prompt = render(request, progress=progress)
-    stream = request.engine.stream(
-        prompt.speech, seconds, request.sampling, request.seed, should_stop=progress.should_stop
-    )
-    for chunk in stream:
-        if progress.progress is not None:
-            progress.progress(chunk.frames_done, chunk.frames_total)
-        for take in chunk.takes:
-            settings = prompt.settings.model_copy(update={"continuation": take.settings})
-            return EditedTake(take.speech, take.prompt_frames, take.ended, take.settings, settings)
-    raise Cancelled
+    take = request.engine.continue_(prompt.speech, seconds, request.sampling, request.seed, progress)
+    settings = prompt.settings.model_copy(update={"continuation": take.settings})
+    return EditedTake(take.speech, take.prompt_frames, take.ended, take.settings, settings)

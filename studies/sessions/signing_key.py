@@ -5,7 +5,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.engine.files.atomic_files import sync_folder
 
 SECRET_VARIABLE = "UNDERTONE_SECRET"  # on a machine whose disk is wiped, such as a Space without storage

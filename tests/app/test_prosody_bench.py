@@ -18,15 +18,8 @@ from undertone.app.prosody.saved_settings import applied, read_prosody_settings
 from undertone.app.prosody.sound_files import heard, saved
 from undertone.app.prosody.visit import ProsodyVisit
 from undertone.app.shared.visitor import Run
-from undertone.engine import Engine, Sampling, SettingsError, Speech
-from undertone.engine.prosody import (
-    CallProgress,
-    Cancelled,
-    MorphedLatents,
-    RedrawnLatents,
-    TransferredLatents,
-    resynthesise,
-)
+from undertone.engine import CallProgress, Cancelled, Engine, Sampling, SettingsError, Speech
+from undertone.engine.prosody import MorphedLatents, RedrawnLatents, TransferredLatents, resynthesise
 
 SAMPLING = Sampling(steps=2)
 DRAWN = RedrawnLatents(seed=3, num_draws=2, index=1)

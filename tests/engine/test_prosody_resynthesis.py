@@ -9,12 +9,10 @@ import torch
 
 from tests.clips import speechlike
 from tests.tiny_bundle import NUM_TOKENS
-from undertone.engine import Engine, Sampling, SettingsError, Speech
+from undertone.engine import CallProgress, Cancelled, Engine, Sampling, SettingsError, Speech
 from undertone.engine.generation.decode import BLOCK_FRAMES
 from undertone.engine.prosody import (
     DRAFT_STEPS,
-    CallProgress,
-    Cancelled,
     DimensionEdit,
     LatentEdit,
     MorphedLatents,
@@ -323,7 +321,7 @@ def test_every_long_call_can_be_stopped(tiny: Engine, clips: tuple[Speech, Speec
 def test_progress_rises_to_the_end(tiny: Engine, clips: tuple[Speech, Speech]) -> None:
     seen: list[tuple[int, int]] = []
     resynthesise(
-        tiny, clips[0], sampling=FAST, progress=CallProgress(progress=lambda done, total: seen.append((done, total)))
+        tiny, clips[0], sampling=FAST, progress=CallProgress(report=lambda done, total: seen.append((done, total)))
     )
     frames = clips[0].num_frames
     assert seen == sorted(seen)

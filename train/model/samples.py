@@ -2,10 +2,10 @@
 
 import torch
 
+from undertone.engine import Sampling
 from undertone.engine.audio.mel import denormalise
 from undertone.engine.config import GriffinLimConfig
 from undertone.engine.generation.decode import decode_mel
-from undertone.engine.generation.sampling import Sampling
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import BatchNoise
 from undertone.engine.vocoders import GriffinLim

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from undertone.engine.errors import SettingsError
+from undertone.engine import SettingsError
 from undertone.engine.files.validation import checked
 from undertone.engine.files.yaml_text import parse_yaml, read_yaml
 from undertone.train.loop.divergence import TrainingError
