@@ -35,10 +35,12 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
     """Yield a folder to write files into; at the end of the block they lie in `folder`, after an error none does.
 
-    A folder that is there keeps its other files; those of the same names are replaced.
+    Args:
+        replace: a folder that is there goes as a whole; else it keeps its other files, and only those of the same
+            names are replaced.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _beside(folder) as room:
@@ -48,8 +50,21 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         if not folder.exists():
             unfinished.rename(folder)
             return
+        if replace:
+            _swap(unfinished, folder, room / "before")
+            return
         for path in sorted(unfinished.iterdir()):
             path.replace(folder / path.name)
+
+
+def _swap(unfinished: Path, folder: Path, aside: Path) -> None:
+    """Put a finished folder in the place of another, which is set aside and comes back if that fails."""
+    folder.replace(aside)
+    try:
+        unfinished.replace(folder)
+    except OSError:
+        aside.replace(folder)
+        raise
 
 
 @contextmanager
