@@ -3,8 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,8 @@ from torch import Tensor, nn
 
 from undertone.engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
 from undertone.engine.errors import BundleError
-from undertone.engine.files.validation import checked
+from undertone.engine.files.atomic_files import whole_folder
+from undertone.engine.files.validation import checked, read_json
 from undertone.engine.network import VAEGSLM
 from undertone.engine.probe import PROBE_FILE, ProbeReport, load_probe
 from undertone.engine.tokenizers import build_tokenizer
@@ -141,35 +140,22 @@ def save_bundle(
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file():
         raise BundleError(f"{folder} exists and is no bundle (it has no {CONFIG_FILE}). Choose another folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with whole_folder(folder, replace=True) as unfinished:
         for part, module in {"model": model, "vocoder": vocoder, "tokenizer": tokenizer}.items():
             stored = _stored(module, dtype)
-            save_file(_eight_bit(module, stored) if part in eight_bit else stored, draft / WEIGHT_FILES[part])
+            save_file(_eight_bit(module, stored) if part in eight_bit else stored, unfinished / WEIGHT_FILES[part])
         for name, text in (texts or {}).items():
-            (draft / name).write_text(text, encoding="utf-8")
-        (draft / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        draft.chmod(0o755)
-        for file in draft.iterdir():
+            (unfinished / name).write_text(text, encoding="utf-8")
+        (unfinished / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        for file in unfinished.iterdir():
             file.chmod(0o644)  # safetensors writes for the owner alone
-        _swap(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
 def read_config(folder: Path) -> BundleConfig:
     """Return the checked content of a folder's `bundle.json`; every key must be there and known."""
     path = folder / CONFIG_FILE
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror}); a bundle has {_expected_files()}.") from error
-    except ValueError as error:
-        raise BundleError(f"{path} is not JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise BundleError(f"{path} holds a {type(values).__name__}; expected an object with the keys of a bundle.")
+    values = read_json(path, f"the configuration of a bundle, which has {_expected_files()}", BundleError)
     values.setdefault("languages", list(LANGUAGES_BEFORE))
     return checked(BundleConfig, values, str(path), BundleError, complete=True)
 
@@ -273,22 +259,6 @@ def _eight_bit(module: nn.Module, stored: Mapping[str, Tensor]) -> dict[str, Ten
             packed[key] = (rows / scale.reshape(-1, *[1] * (rows.ndim - 1))).round().to(torch.int8)
             packed[key + SCALE] = scale
     return packed
-
-
-def _swap(draft: Path, folder: Path) -> None:
-    """Put the finished draft in the folder's place; the old one is set aside first, so neither is ever half there."""
-    if not folder.exists():
-        draft.replace(folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    folder.replace(aside / "bundle")
-    try:
-        draft.replace(folder)
-    except OSError:
-        (aside / "bundle").replace(folder)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _expected_files() -> str:

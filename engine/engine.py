@@ -19,7 +19,7 @@ from undertone.engine.bundle import Bundle, load_bundle
 from undertone.engine.errors import SettingsError
 from undertone.engine.generation.decode import TakeDecoder
 from undertone.engine.generation.sampling import Sampling
-from undertone.engine.generation.saved_sound import check_environment, check_same
+from undertone.engine.generation.saved_sound import check_environment, check_same, environment
 from undertone.engine.generation.speech import Speech, analyse, owned
 from undertone.engine.generation.stream import Chunk, ContinuationRequest, stream_takes
 from undertone.engine.generation.take import Take
@@ -251,12 +251,7 @@ class Engine:
         self.check_guidance(sampling)
         self.check_frames(speech.tokens, speech.latents, speech.utterance)
         settings = TakeSettings(
-            torch_version=torch.__version__,
-            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type,
-            dtype=str(self.dtype),
-            threads=torch.get_num_threads(),
-            bundle_name=self.bundle.name,
-            bundle_sha256=self.bundle.fingerprint,
+            **environment(self.bundle, self.device, self.dtype),
             prompt_sha256=speech.audio_sha256,
             frames_sha256=speech.frames_sha256,
             prompt_start_seconds=speech.start_seconds,

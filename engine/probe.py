@@ -4,7 +4,6 @@
 of a dimension over the reference speech.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from itertools import pairwise
@@ -18,7 +17,7 @@ from torch import Tensor
 from undertone.engine.config import Config
 from undertone.engine.errors import BundleError, SettingsError
 from undertone.engine.files.atomic_files import write_whole
-from undertone.engine.files.validation import checked
+from undertone.engine.files.validation import checked, read_json
 
 PROBE_FILE = "probe.json"
 PERCENTILES = (0.5, 2.5, 16.0, 50.0, 84.0, 97.5, 99.5)
@@ -210,12 +209,7 @@ def load_probe(folder: Path, bundle_sha256: str) -> ProbeReport | None:
     path = folder / PROBE_FILE
     if not path.is_file():
         return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read: {error}. Run `undertone probe` again or remove it.") from error
-    if not isinstance(values, dict):
-        raise BundleError(f"{path} holds a {type(values).__name__}; expected a report of `undertone probe`.")
+    values = read_json(path, "a report of `undertone probe`, which can be run again", BundleError)
     report = checked(ProbeReport, values, str(path), BundleError, complete=True)
     if report.bundle_sha256 != bundle_sha256:
         logger.warning("%s was measured on other weights and is left out; run `undertone probe` again.", path)

@@ -1,7 +1,9 @@
 """JSON or keyword values to a configuration; what does not fit becomes one sentence naming the file and the key."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,10 +13,37 @@ from undertone.engine.errors import UndertoneError
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def read_json(path: Path, what: str, error: type[UndertoneError]) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Args:
+        what: what the file should hold, for the message: "the settings of a take".
+        error: the class to raise.
+    Raises:
+        UndertoneError: of the class given: the file cannot be read or holds something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise error(f"{path} cannot be read as {what}: {failure}.") from failure
+    return parse_json(text, str(path), what, error)
+
+
+def parse_json(text: str | bytes, source: str, what: str, error: type[UndertoneError]) -> dict[str, Any]:
+    """Return the object that a JSON text holds; see `read_json`."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as failure:
+        raise error(f"{source} is not JSON: {failure}. Expected {what}.") from failure
+    if not isinstance(values, dict):
+        raise error(f"{source} holds a {type(values).__name__}; expected {what}.")
+    return values
+
+
 def checked(
     model: type[Model], values: Mapping[str, Any], source: str, error: type[UndertoneError], complete: bool = False
 ) -> Model:
-    """Validate values.
+    """Return the configuration that values give.
 
     Args:
         source: what the values come from, for the message: a file name, or "the settings".

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from pydantic import BaseModel
@@ -12,6 +12,7 @@ from undertone.engine.audio.wav import float_wav
 from undertone.engine.bundle import Bundle
 from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.errors import SettingsError
+from undertone.engine.files.atomic_files import whole_file, write_whole
 from undertone.engine.generation.take_settings import ENGINE_VERSION
 
 
@@ -24,6 +25,18 @@ class Environment(Protocol):
     threads: int
     bundle_name: str
     bundle_sha256: str
+
+
+def environment(bundle: Bundle, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """Return what saved settings say of where a sound is made, by field."""
+    return {
+        "torch_version": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "dtype": str(dtype),
+        "threads": torch.get_num_threads(),
+        "bundle_name": bundle.name,
+        "bundle_sha256": bundle.fingerprint,
+    }
 
 
 @dataclass(frozen=True)
@@ -79,12 +92,10 @@ def refuse_difference(name: str, saved: object, here: object, sound: str, hint: 
 
 def save_sound(audio: Tensor, settings: BaseModel, folder: str | Path, stem: str) -> tuple[Path, Path]:
     """Write `stem`.wav (float32 [samples], lossless) and `stem`.json; returns both paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    wav, text = folder / f"{stem}.wav", folder / f"{stem}.json"
-    wav.write_bytes(wav_bytes(audio))
-    text.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return wav, text
+    wav, text = (Path(folder) / f"{stem}.{kind}" for kind in ("wav", "json"))
+    with whole_file(wav) as unfinished:
+        unfinished.write_bytes(wav_bytes(audio))
+    return wav, write_whole(text, settings.model_dump_json(indent=2) + "\n")
 
 
 def wav_bytes(waveform: Tensor, sample_rate_hz: int = SAMPLE_RATE_HZ) -> bytes:

@@ -1,14 +1,13 @@
 """What made a take, without its sound: the JSON beside the wav. Needs no torch, so that studies can read it."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from undertone.engine.config import Config
 from undertone.engine.errors import SettingsError
-from undertone.engine.files.validation import checked
+from undertone.engine.files.validation import checked, parse_json, read_json
 from undertone.engine.generation.sampling import Sampling
 
 ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
@@ -16,9 +15,36 @@ MAX_SEED = 2**31 - 1
 MAX_TAKES = 16
 
 
-class TakeSettings(Config):
+class SavedSettings(Config):
+    """Base of what lies as JSON beside a sound that was made."""
+
+    what: ClassVar[str]  # the settings are of, for messages
+
+    @classmethod
+    def read(cls, source: str | Path) -> Self:
+        """Return the settings in a JSON file.
+
+        Raises:
+            SettingsError: naming the file and the key.
+        """
+        values = read_json(Path(source), f"the settings of {cls.what}", SettingsError)
+        return checked(cls, values, str(source), SettingsError, complete=True)
+
+    @classmethod
+    def parse(cls, text: str | bytes, source: str = "the settings") -> Self:
+        """Return the settings in a JSON text.
+
+        Raises:
+            SettingsError: naming the source and the key.
+        """
+        values = parse_json(text, source, f"the settings of {cls.what}", SettingsError)
+        return checked(cls, values, source, SettingsError, complete=True)
+
+
+class TakeSettings(SavedSettings):
     """What made a take: the JSON beside the wav."""
 
+    what = "a take"
     format_version: Literal[1] = 1
     engine_version: int = ENGINE_VERSION
     torch_version: str
@@ -37,19 +63,3 @@ class TakeSettings(Config):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]  # of the first take of the batch; take i has seed + i
     num_takes: Annotated[int, Field(ge=1, le=MAX_TAKES)]  # drawn together: sums are rounded differently in other sizes
     index: Annotated[int, Field(ge=0)]  # of this take in the batch
-
-    @classmethod
-    def read(cls, source: str | Path) -> "TakeSettings":
-        """Settings from a JSON file.
-
-        Raises:
-            SettingsError: naming the file and the key.
-        """
-        path = Path(source)
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{path} cannot be read as settings of a take: {error}.") from error
-        if not isinstance(values, dict):
-            raise SettingsError(f"{path} holds a {type(values).__name__}; expected the settings of a take.")
-        return checked(cls, values, str(path), SettingsError, complete=True)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
 from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.saved_sound import environment
 from undertone.engine.generation.speech import Speech
 from undertone.engine.generation.take import Take
 from undertone.engine.generation.take_settings import MAX_SEED
@@ -61,12 +61,7 @@ class ProsodyRequest:
             raise SettingsError(f"{self.latents.kind} latents need another recording; give it as `other`.")
         engine = self.engine
         return ProsodySettings(
-            torch_version=torch.__version__,
-            device=torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else engine.device.type,
-            dtype=str(engine.dtype),
-            threads=torch.get_num_threads(),
-            bundle_name=engine.bundle.name,
-            bundle_sha256=engine.bundle.fingerprint,
+            **environment(engine.bundle, engine.device, engine.dtype),
             source=_described(self.source),
             other=_described(self.other) if needs_other and self.other is not None else None,
             latents=self.latents,

@@ -1,16 +1,12 @@
 """What made a rendering: the JSON beside its wav."""
 
-import json
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from undertone.engine.config import Config
-from undertone.engine.errors import SettingsError
-from undertone.engine.files.validation import checked
 from undertone.engine.generation.sampling import Sampling, Temperature
-from undertone.engine.generation.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
+from undertone.engine.generation.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, SavedSettings, TakeSettings
 from undertone.engine.probe import Finite, LatentStatistics
 from undertone.engine.prosody.edit import LatentEdit
 
@@ -69,9 +65,10 @@ class RecordingSettings(Config):
     take: TakeSettings | None  # of a take: what makes it again
 
 
-class ProsodySettings(Config):
-    """What made a rendering."""
+class ProsodySettings(SavedSettings):
+    """What made a rendering: the JSON beside the wav."""
 
+    what = "a rendering"
     kind: Literal["prosody"] = "prosody"
     format_version: Literal[1] = 1
     engine_version: int = ENGINE_VERSION
@@ -90,32 +87,3 @@ class ProsodySettings(Config):
     sampling: Sampling
     seed: Seed
     continuation: TakeSettings | None  # what the model went on with behind the edited speech
-
-    @classmethod
-    def read(cls, source: str | Path) -> "ProsodySettings":
-        """Settings from a JSON file.
-
-        Raises:
-            SettingsError: naming the file and the key.
-        """
-        path = Path(source)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path} cannot be read as settings of a rendering: {error}.") from error
-        return cls.parse(text, str(path))
-
-    @classmethod
-    def parse(cls, text: str | bytes, source: str = "the settings") -> "ProsodySettings":
-        """Return the settings that a file's text holds.
-
-        Raises:
-            SettingsError: naming the source and the key.
-        """
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise SettingsError(f"{source} is not JSON: {error}.") from error
-        if not isinstance(values, dict):
-            raise SettingsError(f"{source} holds a {type(values).__name__}; expected the settings of a rendering.")
-        return checked(cls, values, source, SettingsError, complete=True)
