@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from tests.clips import speechlike, write_wav16
-from tests.engine.test_audio import encoded_with_av
+from tests.engine.audio.test_reading import encoded_with_av
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.cli.main import app
 from undertone.engine import Engine, Sampling

@@ -10,7 +10,7 @@ import soundfile
 import torch
 from lhotse import Recording
 
-from tests.engine.test_audio import encoded, encoded_with_av
+from tests.engine.audio.test_reading import encoded, encoded_with_av
 from undertone.engine.audio import reading
 from undertone.engine.audio.reading import cut, read_audio
 from undertone.studies.build.recordings import read_sound

@@ -13,7 +13,7 @@ import torch
 from undertone.engine.audio.mono_buffer import MOST_SAMPLES, MonoBuffer
 from undertone.engine.audio.reading import read_audio, resample
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 MEASURE = """
 import resource, sys
 from undertone.engine.audio.reading import AudioLimits, read_audio

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.engine.test_audio import encoded, tone
+from tests.engine.audio.test_reading import encoded, tone
 from undertone.engine.audio.reading import check_prompt, read_audio
 from undertone.engine.audio.repairs import remove_offset, to_full_scale
 from undertone.engine.errors import AudioError

@@ -116,4 +116,4 @@ def test_the_number_of_threads_is_left_alone() -> None:
         "VoiceActivity.load(); "
         "assert torch.get_num_threads() == 2"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

@@ -7,7 +7,7 @@ import pytest
 
 from undertone.engine.files.yaml_text import YamlError, parse_yaml, read_yaml
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(

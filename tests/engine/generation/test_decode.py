@@ -18,7 +18,7 @@ from undertone.engine.generation.sampling import Sampling
 from undertone.engine.vocoders import SourceFilter
 
 T = 400
-DEMO = Path(__file__).parents[2] / "assets" / "demo"
+DEMO = Path(__file__).parents[3] / "assets" / "demo"
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.engine.network_sizes import SIZES, random_model, sized_config
+from tests.engine.network.network_sizes import SIZES, random_model, sized_config
 from undertone.engine.config import DecoderConfig, ModelConfig
 from undertone.engine.errors import SettingsError
 from undertone.engine.network import VAEGSLM, Gaussian, favour_single_frames, losses, total

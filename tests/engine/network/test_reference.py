@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.engine import naive
-from tests.engine.network_sizes import SIZES, random_model, sized_config
+from tests.engine.network import naive
+from tests.engine.network.network_sizes import SIZES, random_model, sized_config
 from undertone.engine.network import VAEGSLM
 from undertone.engine.network.losses import log_densities
 from undertone.engine.noise import BatchNoise

@@ -32,7 +32,7 @@ from undertone.engine.prosody import (
     resynthesise,
 )
 
-DEMO = Path(__file__).parents[2] / "assets" / "demo"
+DEMO = Path(__file__).parents[3] / "assets" / "demo"
 RATE_HZ = 16_000
 FAST = Sampling(steps=3)
 EDIT = LatentEdit(edits=(DimensionEdit(dimension=1, shift=2.0, start_seconds=1.0, end_seconds=1.4),))

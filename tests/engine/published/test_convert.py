@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.engine.published_files import (
+from tests.engine.published.published_files import (
     huggingface_hubert,
     write_kmeans,
     write_lightning,

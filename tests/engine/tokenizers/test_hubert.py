@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.engine.published_files import huggingface_hubert
+from tests.engine.published.published_files import huggingface_hubert
 from undertone.engine.config import HubertConfig
 from undertone.engine.errors import AudioError, BundleError
 from undertone.engine.tokenizers import build_tokenizer

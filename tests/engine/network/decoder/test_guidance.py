@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.engine.network_sizes import random_model, sized_config
+from tests.engine.network.network_sizes import random_model, sized_config
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.engine import Engine, Sampling, SettingsError
 from undertone.engine.bundle import load_bundle, save_bundle
