@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from undertone.engine.generation.take import Take
     from undertone.engine.generation.take_settings import TakeSettings
     from undertone.engine.progress import CallProgress, Cancelled
-    from undertone.engine.threads import settle_threads
+    from undertone.engine.threads import limit_threads
 
 __all__ = [
     "PRESETS",
@@ -37,10 +37,10 @@ __all__ = [
     "TakeSettings",
     "UndertoneError",
     "check_prompt",
+    "limit_threads",
     "load_bundle",
     "read_audio",
     "save_bundle",
-    "settle_threads",
     "wav_bytes",
 ]
 
@@ -57,7 +57,7 @@ _HOMES = {
     "undertone.engine.generation.take": ("Take",),
     "undertone.engine.generation.take_settings": ("TakeSettings",),
     "undertone.engine.progress": ("CallProgress", "Cancelled"),
-    "undertone.engine.threads": ("settle_threads",),
+    "undertone.engine.threads": ("limit_threads",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

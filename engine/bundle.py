@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from undertone.engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
 from undertone.engine.errors import BundleError
 from undertone.engine.files.atomic_files import whole_folder
-from undertone.engine.files.validation import checked, read_json
+from undertone.engine.files.validation import read_json, validate_values
 from undertone.engine.network import VAEGSLM
 from undertone.engine.probe import PROBE_FILE, ProbeReport, load_probe
 from undertone.engine.tokenizers import build_tokenizer
@@ -31,7 +31,7 @@ WEIGHT_FILES = {"model": "model.safetensors", "vocoder": "vocoder.safetensors", 
 
 
 class Provenance(Config):
-    """Where the weights come from."""
+    """Origin of the weights."""
 
     recipe: str = ""  # name of the recipe, or of the published checkpoint
     data: tuple[str, ...] = ()  # corpora, with their licences
@@ -42,7 +42,7 @@ class Provenance(Config):
 
 
 class BundleConfig(Config):
-    """`bundle.json`."""
+    """Content of `bundle.json`."""
 
     format_version: Literal[1] = 1
     name: str
@@ -69,10 +69,10 @@ class BundleConfig(Config):
 
 
 class Tokenizer(Protocol):
-    """What the engine asks of a tokenizer."""
+    """Tokenizer as the engine uses it."""
 
     def tokens(self, waveform: Tensor) -> Tensor:
-        """Units int64 [T] of a waveform [samples] at 16 kHz."""
+        """Return the units int64 [T] of a waveform [samples] at 16 kHz."""
         ...
 
 
@@ -142,8 +142,8 @@ def save_bundle(
         raise BundleError(f"{folder} exists and is no bundle (it has no {CONFIG_FILE}). Choose another folder.")
     with whole_folder(folder, replace=True) as unfinished:
         for part, module in {"model": model, "vocoder": vocoder, "tokenizer": tokenizer}.items():
-            stored = _stored(module, dtype)
-            save_file(_eight_bit(module, stored) if part in eight_bit else stored, unfinished / WEIGHT_FILES[part])
+            stored = _stored_weights(module, dtype)
+            save_file(_quantise_rows(module, stored) if part in eight_bit else stored, unfinished / WEIGHT_FILES[part])
         for name, text in (texts or {}).items():
             (unfinished / name).write_text(text, encoding="utf-8")
         (unfinished / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -157,7 +157,7 @@ def read_config(folder: Path) -> BundleConfig:
     path = folder / CONFIG_FILE
     values = read_json(path, f"the configuration of a bundle, which has {_expected_files()}", BundleError)
     values.setdefault("languages", list(LANGUAGES_BEFORE))
-    return checked(BundleConfig, values, str(path), BundleError, complete=True)
+    return validate_values(BundleConfig, values, str(path), BundleError, complete=True)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
@@ -186,9 +186,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
 def _check_fit(path: Path, stored: dict[str, list[int]], wanted: dict[str, list[int]]) -> None:
     """Compare names and shapes of tensors."""
     if missing := sorted(wanted.keys() - stored.keys()):
-        raise BundleError(f"{path}: missing tensor {_listed(missing)}. Known: {_listed(sorted(wanted))}.")
+        raise BundleError(f"{path}: missing tensor {_name_list(missing)}. Known: {_name_list(sorted(wanted))}.")
     if unknown := sorted(stored.keys() - wanted.keys()):
-        raise BundleError(f"{path}: unknown tensor {_listed(unknown)}. Known: {_listed(sorted(wanted))}.")
+        raise BundleError(f"{path}: unknown tensor {_name_list(unknown)}. Known: {_name_list(sorted(wanted))}.")
     wrong = [
         f"{key} has shape {stored[key]}, {CONFIG_FILE} asks for {wanted[key]}"
         for key in sorted(wanted)
@@ -241,15 +241,15 @@ def bundle_folder(source: str | Path) -> Path:
     return Path(fetched)
 
 
-def _stored(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    """State dict as it goes to disk: own memory, floating point weights in `dtype`."""
+def _stored_weights(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return the state dict as it goes to disk: own memory, floating point weights in `dtype`."""
     return {
         key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous().clone()
         for key, tensor in module.state_dict().items()
     }
 
 
-def _eight_bit(module: nn.Module, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _quantise_rows(module: nn.Module, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return `stored` with every matrix as int8, and a float32 scale for each of its rows."""
     packed = dict(stored)
     for key, tensor in module.state_dict().items():
@@ -265,6 +265,6 @@ def _expected_files() -> str:
     return ", ".join([CONFIG_FILE, *WEIGHT_FILES.values()])
 
 
-def _listed(names: list[str], most: int = 6) -> str:
+def _name_list(names: list[str], most: int = 6) -> str:
     shown = ", ".join(repr(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -20,7 +20,7 @@ from undertone.engine.errors import SettingsError
 from undertone.engine.generation.decode import TakeDecoder
 from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.saved_sound import check_environment, check_same, environment
-from undertone.engine.generation.speech import Speech, analyse, owned
+from undertone.engine.generation.speech import Speech, analyse, cpu_copy
 from undertone.engine.generation.stream import Chunk, ContinuationRequest, stream_takes
 from undertone.engine.generation.take import Take
 from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
@@ -31,7 +31,7 @@ Dtype = Literal["auto", "float32", "bfloat16"]
 
 
 class Engine:
-    """Speech in, speech out. Safe to call from several threads at once.
+    """Analysis and continuation of speech with one bundle. Safe to call from several threads at once.
 
     Args:
         bundle: loaded onto `device`.
@@ -81,7 +81,7 @@ class Engine:
 
     @property
     def max_seconds(self) -> float:
-        """Longest prompt and continuation together."""
+        """Return the seconds of the longest prompt and continuation together."""
         return self.bundle.config.model.transformer.max_positions / self.frame_rate_hz
 
     @torch.inference_mode()
@@ -159,7 +159,7 @@ class Engine:
     def synthesise(
         self, tokens: Tensor, latents: Tensor, utterance: Tensor, sampling: Sampling = Sampling(), seed: int = 0
     ) -> Tensor:
-        """Sound of tokens int64 [T] and latents [T, Z] in the voice of an utterance embedding [S].
+        """Return the sound of tokens int64 [T] and latents [T, Z] in the voice of an utterance embedding [S].
 
         The frames and the seed of a take give the take's samples.
 
@@ -171,7 +171,7 @@ class Engine:
         self.check_guidance(sampling)
         self.check_frames(tokens, latents, utterance)
         decoder = TakeDecoder(self.bundle, utterance.to(self.device)[None], sampling, seed)
-        return owned(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
+        return cpu_copy(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
 
     def replay(self, settings: TakeSettings | str | Path, waveform: Tensor, sample_rate_hz: int) -> Take:
         """Make a saved take again, to the same bytes on the same machine and version.
@@ -209,7 +209,7 @@ class Engine:
             )
 
     def check_frames(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> None:
-        """Shapes and ranges, so that a slip does not end in the depth of the network.
+        """Check shapes and ranges of what the decoder reads.
 
         Raises:
             SettingsError: naming the tensor and what was expected.

@@ -17,8 +17,8 @@ from undertone.engine import (
     SettingsError,
     Take,
     TakeSettings,
+    limit_threads,
     read_audio,
-    settle_threads,
     wav_bytes,
 )
 
@@ -45,7 +45,7 @@ def continue_recording(bundle: str, wanted: ContinuationOptions, out: Path) -> l
     waveform, sample_rate_hz = _read(wanted.prompt)
     sampling = Sampling.of(**wanted.sampling)
     engine = Engine.from_pretrained(bundle)
-    settle_threads(engine)
+    limit_threads(engine)
     end_seconds = min(wanted.prompt_start_seconds + wanted.prompt_seconds, len(waveform) / sample_rate_hz)
     speech = engine.analyse(waveform, sample_rate_hz, wanted.prompt_start_seconds, end_seconds)
     with _bar() as bar:

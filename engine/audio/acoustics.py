@@ -43,7 +43,7 @@ def energy_db(waveform: Tensor) -> Tensor:
 
 
 def level(waveform: Tensor, sample_rate_hz: int = SAMPLE_RATE_HZ) -> LevelSummary:
-    """Peak, loudness, clipping and silence of a recording at any rate."""
+    """Return peak, loudness, clipping and silence of a recording at any rate."""
     amplitude = waveform.abs()
     if len(amplitude) == 0:
         return LevelSummary(0.0, FLOOR_DB, FLOOR_DB, 0.0, 1.0)

@@ -38,7 +38,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def fold_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Plain weights from weight norm under old or new names; everything else as it is.
+    """Replace weight norm, under its old or new names, by plain weights; everything else stays.
 
     weight = g v / |v|, one norm for each entry of the dim that g keeps.
 

@@ -40,7 +40,7 @@ def parse_json(text: str | bytes, source: str, what: str, error: type[UndertoneE
     return values
 
 
-def checked(
+def validate_values(
     model: type[Model], values: Mapping[str, Any], source: str, error: type[UndertoneError], complete: bool = False
 ) -> Model:
     """Return the configuration that values give.
@@ -77,7 +77,7 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
 
 
 def _known(model: type[BaseModel], path: list[str]) -> str:
-    """Keys of the model that holds the last part of a path; union members are told apart by their `kind`."""
+    """List the keys of the model that holds the last part of a path; union members are told apart by their `kind`."""
     holders: list[type[BaseModel]] = [model]
     for part in path[:-1]:
         inner = [m for holder in holders if part in holder.model_fields for m in _models(holder.model_fields[part])]
@@ -87,7 +87,7 @@ def _known(model: type[BaseModel], path: list[str]) -> str:
 
 
 def _models(field: Any) -> list[type[BaseModel]]:
-    """Models that a field's annotation mentions."""
+    """Return the models that a field's annotation mentions."""
     found: list[type[BaseModel]] = []
     queue = [field.annotation]
     while queue:
@@ -99,7 +99,7 @@ def _models(field: Any) -> list[type[BaseModel]]:
 
 
 def _missing(full: Any, given: Any, path: str) -> str | None:
-    """First key of `full` that `given` lacks, as a dotted path."""
+    """Return the first key of `full` that `given` lacks, as a dotted path."""
     if not isinstance(full, Mapping) or not isinstance(given, Mapping):
         return None
     for key, value in full.items():

@@ -51,7 +51,7 @@ def parse_yaml(text: str, source: str) -> Any:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Plain values only, and every key of a mapping once; YAML forbids the second, but PyYAML lets it win."""
+    """Loader of plain values, every key of a mapping once; YAML forbids the second, but PyYAML lets it win."""
 
     def construct_yaml_map(self, node: yaml.MappingNode) -> Any:
         self._check_keys(node)  # before keys of `<<` are mixed in, which may be said again
@@ -89,13 +89,13 @@ def _sentence(error: yaml.MarkedYAMLError, text: str) -> str:
     special = line[mark.column : mark.column + 1]
     if special and special in "?,{}[]&*!|>%@`:#" and any(bracket in line for bracket in "{[") and special in problem:
         said += f" A text with {special!r} inside {{…}} or […] needs quotes"
-        said += f", such as {{text: {_quoted(line, mark.column)}}}." if special == "?" else "."
+        said += f", such as {{text: {_quote(line, mark.column)}}}." if special == "?" else "."
     elif "mapping values are not allowed" in problem:
         said += ' A text with ": " in it needs quotes.'
     return said
 
 
-def _quoted(line: str, column: int) -> str:
+def _quote(line: str, column: int) -> str:
     """Return the text that ends at a column, in quotes."""
     start = max(line.rfind(sign, 0, column) for sign in ":,{[") + 1
     return f'"{line[start : column + 1].strip()}"'

@@ -1,4 +1,4 @@
-"""Frames to mel and sound, block by block: sound starts before the last frame is drawn.
+"""Decoding of frames to mel and sound, block by block: sound starts before the last frame is drawn.
 
 Blocks ARE the decoding of a take, streamed or not: boundaries, context and noise are fixed by the frame index alone,
 so a stream and the whole give the same samples. T frames, M mel bins, Z latent dims, S utterance dims.
@@ -31,7 +31,7 @@ class FrameNoise:
     def __init__(self, seed: int, first_frame: int, num_frames: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         runs = range(first_frame // NOISE_FRAMES, (first_frame + num_frames - 1) // NOISE_FRAMES + 1)
-        self.generators = [torch.Generator().manual_seed(_mixed(seed, run)) for run in runs]
+        self.generators = [torch.Generator().manual_seed(_noise_seed(seed, run)) for run in runs]
         self.window = slice(first_frame % NOISE_FRAMES, first_frame % NOISE_FRAMES + num_frames)
 
     def normal(self, *shape: int) -> Tensor:
@@ -40,7 +40,7 @@ class FrameNoise:
         return torch.cat(runs)[None, self.window].to(self.device)
 
 
-def _mixed(seed: int, run: int) -> int:
+def _noise_seed(seed: int, run: int) -> int:
     """Return a generator's seed that shares nothing with those of other takes and runs."""
     return int.from_bytes(hashlib.blake2b(f"decoder {seed} {run}".encode(), digest_size=7).digest())
 
@@ -54,7 +54,7 @@ def decode_mel(
     noise: NormalNoise,
     progress: CallProgress = CallProgress(),
 ) -> Tensor:
-    """Normalised mel [B, T, M] of tokens int64 [B, T], latents [B, T, Z] and utterance [B, S], all frames at once.
+    """Decode tokens int64 [B, T], latents [B, T, Z] and utterance [B, S] to normalised mel [B, T, M], all at once.
 
     Raises:
         Cancelled: the caller asked to stop, before a step of the solver.
@@ -73,7 +73,7 @@ def decode_mel(
 
 
 class TakeDecoder:
-    """Decodes one take as its frames arrive.
+    """Decoder of one take, whose frames arrive one by one.
 
     A block is decoded with `context_frames` of its neighbours on each side and cut out; the vocoder follows as far as
     it has its own context. With `sampling.blocks` off, or for a vocoder that needs everything, the work is done when
@@ -123,7 +123,7 @@ class TakeDecoder:
         return torch.cat(pieces) if pieces else torch.zeros(0)
 
     def _next_end(self, frames: int, complete: bool) -> int | None:
-        """Last frame of the next block that can be decoded, None where it must wait or all is done."""
+        """Return the last frame of the next block that can be decoded, None where it must wait or all is done."""
         if complete and self._mel_frames == frames:
             return None
         if not self.sampling.blocks:
@@ -141,7 +141,7 @@ class TakeDecoder:
         self._mel_frames = end
 
     def _window_mel(self, tokens: Tensor, latents: Tensor, first_frame: int) -> Tensor:
-        """Normalised mel [t, M] of tokens [t] and latents [t, Z] from some frame on."""
+        """Return the normalised mel [t, M] of tokens [t] and latents [t, Z] from some frame on."""
         noise = FrameNoise(self.seed, first_frame, tokens.shape[0], tokens.device)
         mel = decode_mel(
             self.bundle.model, tokens[None], latents[None], self.utterance, self.sampling, noise, self.progress

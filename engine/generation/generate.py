@@ -1,4 +1,4 @@
-"""Frame by frame: tokens and latents that go on after a prompt (spec section 5).
+"""Drawing of tokens and latents behind a prompt, frame by frame (spec section 5).
 
 B takes as one batch, P prompt frames, N frames to draw, Z latent dims, V token ids.
 """
@@ -16,7 +16,7 @@ from undertone.engine.noise import Noise
 
 @dataclass
 class PartialTakes:
-    """A batch of takes being drawn. One request owns it; `generate` fills it in place."""
+    """Batch of takes that is being drawn. One request owns it; `generate` fills it in place."""
 
     tokens: Tensor  # int64 [B, P + N], filled up to num_frames
     latents: Tensor  # float32 [B, P + N, Z]
@@ -81,7 +81,7 @@ def generate(
 
 
 def _draw(model: VAEGSLM, hidden: Tensor, sampling: Sampling, noise: Noise, can_end: bool) -> tuple[Tensor, Tensor]:
-    """Token int64 [B] and latents [B, Z] of the frame after the last of the hidden states [B, T, D]."""
+    """Draw token int64 [B] and latents [B, Z] of the frame after the last of the hidden states [B, T, D]."""
     batch, frames, _ = hidden.shape
     prior = model.prior(hidden)
     base = prior.base.sample(noise.normal(batch, frames, model.config.latent_dim), sampling.latent_temperature)

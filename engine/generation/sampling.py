@@ -1,4 +1,4 @@
-"""How a continuation is drawn: the settings, their ranges and presets, and the draw of one token."""
+"""Settings of a continuation, their ranges and presets, and the distribution of the next token."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from undertone.engine.config import Config, Guidance
 from undertone.engine.errors import SettingsError
-from undertone.engine.files.validation import checked
+from undertone.engine.files.validation import validate_values
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,12 +38,12 @@ class Sampling(Config):
 
     @classmethod
     def of(cls, **values: Any) -> "Sampling":
-        """Settings from loose values, for example of a form.
+        """Return the settings that loose values give, for example those of a form.
 
         Raises:
             SettingsError: naming the setting, its value and its range.
         """
-        return checked(cls, values, "sampling settings", SettingsError)
+        return validate_values(cls, values, "sampling settings", SettingsError)
 
 
 # None with top-p: a pause goes on from frame to frame with a probability near one, so that leaving out the least likely
@@ -69,7 +69,7 @@ PUBLISHED = Sampling(
 
 
 def token_probabilities(logits: "Tensor", sampling: Sampling) -> "Tensor":
-    """Distribution from which the next token is drawn.
+    """Return the distribution from which the next token is drawn.
 
     Args:
         logits: [..., V].

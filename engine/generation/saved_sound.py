@@ -17,7 +17,7 @@ from undertone.engine.generation.take_settings import ENGINE_VERSION
 
 
 class Environment(Protocol):
-    """What saved settings say of where the sound was made."""
+    """Machine, versions and bundle with which a sound was made, as its settings have them."""
 
     engine_version: int
     torch_version: str
@@ -41,7 +41,7 @@ def environment(bundle: Bundle, device: torch.device, dtype: torch.dtype) -> dic
 
 @dataclass(frozen=True)
 class EnvironmentDifference:
-    """One thing that was otherwise where the sound was made."""
+    """Value that was another where the sound was made."""
 
     name: str
     saved: object

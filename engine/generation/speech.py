@@ -14,7 +14,7 @@ from undertone.engine.bundle import Bundle
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """One stretch of speech, analysed or generated; every tensor lies on the CPU."""
+    """Speech, analysed or generated, as the model reads it; every tensor lies on the CPU."""
 
     tokens: Tensor  # int64 [T]
     latents: Tensor  # float32 [T, Z], the posterior's mean, or as drawn
@@ -33,12 +33,12 @@ class Speech:
 
     @property
     def audio_sha256(self) -> str:
-        """Hash of the samples, hexadecimal."""
+        """Return the sha256 of the samples, hexadecimal."""
         return _sha256(self.audio)
 
     @property
     def frames_sha256(self) -> str:
-        """Hash of what a continuation reads: tokens, latents and the utterance embedding."""
+        """Return the sha256 of what a continuation reads: tokens, latents and the utterance embedding."""
         parts = [self.tokens, self.latents, self.utterance]
         if self.latents_logstd is not None:
             parts.append(self.latents_logstd)
@@ -74,20 +74,20 @@ def analyse(
     posterior = bundle.model.posterior(normalised)
     utterance = bundle.model.utterance_embedding(normalised)
     return Speech(
-        tokens=owned(tokens),
-        latents=owned(posterior.mean[0]),
-        latents_logstd=owned(posterior.logstd[0]),
-        utterance=owned(utterance[0]),
-        mel=owned(log_mel),
-        audio=owned(clean),
+        tokens=cpu_copy(tokens),
+        latents=cpu_copy(posterior.mean[0]),
+        latents_logstd=cpu_copy(posterior.logstd[0]),
+        utterance=cpu_copy(utterance[0]),
+        mel=cpu_copy(log_mel),
+        audio=cpu_copy(clean),
         seconds=frames / bundle.config.model.mel.frame_rate_hz,
         start_seconds=start_seconds,
         end_seconds=start_seconds + part.shape[0] / sample_rate_hz,
     )
 
 
-def owned(tensor: Tensor) -> Tensor:
-    """Return an ordinary tensor with its own memory on the CPU: whoever gets it may change it, also in place."""
+def cpu_copy(tensor: Tensor) -> Tensor:
+    """Copy a tensor to the CPU, outside of inference mode: whoever gets it may change it in place."""
     with torch.inference_mode(False):
         return tensor.to("cpu", copy=True)
 

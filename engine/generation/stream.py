@@ -1,4 +1,4 @@
-"""One request: frames are drawn, decoded and handed out as they are ready. Nothing of it outlives the request."""
+"""Streaming of one request: frames are drawn, decoded and yielded as they are ready; no state outlives it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from undertone.engine.bundle import Bundle
 from undertone.engine.generation.decode import TakeDecoder
 from undertone.engine.generation.generate import PartialTakes, generate
 from undertone.engine.generation.sampling import Sampling
-from undertone.engine.generation.speech import Speech, owned
+from undertone.engine.generation.speech import Speech, cpu_copy
 from undertone.engine.generation.take import Ended, Take
 from undertone.engine.generation.take_settings import TakeSettings
 from undertone.engine.noise import SeededNoise
@@ -22,7 +22,7 @@ HEARTBEAT_FRAMES = 10  # a chunk comes at least this often, so that progress mov
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """What became ready: samples that follow those of the chunk before."""
+    """Samples that became ready; they follow those of the chunk before."""
 
     audio: Tensor  # float32 [takes, samples], zeros behind a take's own samples
     lengths: tuple[int, ...]  # samples of each take in `audio`
@@ -31,13 +31,13 @@ class Chunk:
     takes: tuple[Take, ...] = ()  # all of them, in the last chunk
 
     def of(self, take: int) -> Tensor:
-        """New samples of one take, [samples]."""
+        """Return the new samples of one take, [samples]."""
         return self.audio[take, : self.lengths[take]]
 
 
 @dataclass(frozen=True, eq=False)
 class ContinuationRequest:
-    """A checked request for takes."""
+    """Request for takes, checked."""
 
     bundle: Bundle
     speech: Speech
@@ -49,14 +49,14 @@ class ContinuationRequest:
 
     @property
     def min_frames(self) -> int:
-        """Continuation that no end can cut short."""
+        """Return the frames of continuation before which no take may end."""
         rate = self.bundle.config.model.mel.frame_rate_hz
         return min(self.num_frames, round(self.sampling.min_seconds * rate))
 
 
 @dataclass
 class _Row:
-    """One take in the making."""
+    """Take that is being made: its decoder, and its samples so far."""
 
     decoder: TakeDecoder
     end: VoiceEnd | None
@@ -131,7 +131,7 @@ def _feed(rows: list[_Row], draft: PartialTakes, complete: bool = False) -> list
 
 def _chunk(new: list[Tensor], draft: PartialTakes, total: int, takes: tuple[Take, ...] = ()) -> Chunk:
     padded = torch.nn.utils.rnn.pad_sequence(new, batch_first=True)
-    return Chunk(owned(padded), tuple(audio.numel() for audio in new), draft.num_frames, total, takes)
+    return Chunk(cpu_copy(padded), tuple(audio.numel() for audio in new), draft.num_frames, total, takes)
 
 
 def _prompt_latents(request: ContinuationRequest, noise: SeededNoise) -> Tensor:
@@ -157,12 +157,12 @@ def _take(request: ContinuationRequest, draft: PartialTakes, row: _Row, index: i
     frames = row.kept // mel.hop_samples
     ended: Ended = "learned" if draft.ended[index] else "voice" if row.kept < row.decoded else "limit"
     speech = Speech(
-        tokens=owned(draft.tokens[index, :frames]),
-        latents=owned(draft.latents[index, :frames]),
+        tokens=cpu_copy(draft.tokens[index, :frames]),
+        latents=cpu_copy(draft.latents[index, :frames]),
         latents_logstd=None,
         utterance=request.speech.utterance,
-        mel=owned(row.decoder.mel[:frames]),
-        audio=owned(torch.cat(row.audio)[: row.kept]),
+        mel=cpu_copy(row.decoder.mel[:frames]),
+        audio=cpu_copy(torch.cat(row.audio)[: row.kept]),
         seconds=frames / mel.frame_rate_hz,
     )
     return Take(speech, request.speech.num_frames, ended, request.settings[index])

@@ -24,7 +24,7 @@ class Take:
 
     @property
     def audio(self) -> Tensor:
-        """Prompt and continuation, float32 [samples]."""
+        """Return prompt and continuation, float32 [samples]."""
         return self.speech.audio
 
     @property

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from undertone.engine.config import Config
 from undertone.engine.errors import SettingsError
-from undertone.engine.files.validation import checked, parse_json, read_json
+from undertone.engine.files.validation import parse_json, read_json, validate_values
 from undertone.engine.generation.sampling import Sampling
 
 ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
@@ -28,7 +28,7 @@ class SavedSettings(Config):
             SettingsError: naming the file and the key.
         """
         values = read_json(Path(source), f"the settings of {cls.what}", SettingsError)
-        return checked(cls, values, str(source), SettingsError, complete=True)
+        return validate_values(cls, values, str(source), SettingsError, complete=True)
 
     @classmethod
     def parse(cls, text: str | bytes, source: str = "the settings") -> Self:
@@ -38,7 +38,7 @@ class SavedSettings(Config):
             SettingsError: naming the source and the key.
         """
         values = parse_json(text, source, f"the settings of {cls.what}", SettingsError)
-        return checked(cls, values, source, SettingsError, complete=True)
+        return validate_values(cls, values, source, SettingsError, complete=True)
 
 
 class TakeSettings(SavedSettings):

@@ -1,4 +1,4 @@
-"""Decoding that makes anew only what has changed since the last time, to the same bits.
+"""Decoding of what has changed since the last time, to the same bits.
 
 A block is a function of the tokens and latents in its window, of the voice, the settings and the seed: where all of
 them are what they were, its mel is taken over, and so are the samples of a stretch of mel. T frames, M mel bins.
@@ -19,7 +19,7 @@ Span = tuple[int, int]  # first frame and number of frames
 
 @dataclass(frozen=True)
 class DecodedWindows:
-    """What one decoding made, by window."""
+    """Mel and samples of one decoding, by window."""
 
     bundle: Bundle
     utterance: Tensor  # [1, S]
@@ -39,7 +39,7 @@ class DecodedWindows:
 
 
 class BlockDecoder(TakeDecoder):
-    """A take's decoder that remembers its windows.
+    """Decoder of a take that keeps its windows for the next.
 
     Args:
         before: what an earlier decoding kept; used as far as it fits.

@@ -13,7 +13,7 @@ from undertone.engine.prosody.alignment import align, transfer_latents
 
 @dataclass(frozen=True, eq=False)
 class DecoderFrames:
-    """What the decoder reads."""
+    """Frames that the decoder reads."""
 
     tokens: Tensor  # int64 [T]
     latents: Tensor  # float32 [T, Z]

@@ -9,7 +9,7 @@ from torch import Tensor
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
 from undertone.engine.generation.sampling import Sampling
-from undertone.engine.generation.speech import Speech, owned
+from undertone.engine.generation.speech import Speech, cpu_copy
 from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES
 from undertone.engine.noise import SeededNoise
 from undertone.engine.progress import CallProgress
@@ -72,4 +72,4 @@ def draw_latents(
         drawn.append(latents[:, 0])
         inputs = model.fuse(token.expand(num_draws, 1), latents)
     progress.update(num_frames, num_frames)
-    return [owned(draw) for draw in torch.stack(drawn, dim=1)]
+    return [cpu_copy(draw) for draw in torch.stack(drawn, dim=1)]

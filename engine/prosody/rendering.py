@@ -1,4 +1,4 @@
-"""What comes out: a rendering, and a take that goes on from an edited prompt."""
+"""Results: a rendering, and a take that goes on from an edited prompt."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from undertone.engine.prosody.settings import ProsodySettings
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """A recording or a take, said again with other latents."""
+    """Resynthesis of a recording or a take with other latents."""
 
     speech: Speech  # tokens, edited latents, mel and audio
     settings: ProsodySettings

@@ -1,4 +1,4 @@
-"""What is asked for, checked and written down, and the frames that follow from it."""
+"""Request for a rendering: its checks, its settings, and the frames that follow from it."""
 
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,7 @@ Source = Speech | Take
 
 @dataclass(frozen=True, eq=False)
 class ProsodyRequest:
-    """One rendering before it is made."""
+    """Request for one rendering."""
 
     engine: Engine
     source: Source
@@ -62,8 +62,8 @@ class ProsodyRequest:
         engine = self.engine
         return ProsodySettings(
             **environment(engine.bundle, engine.device, engine.dtype),
-            source=_described(self.source),
-            other=_described(self.other) if needs_other and self.other is not None else None,
+            source=_recording_settings(self.source),
+            other=_recording_settings(self.other) if needs_other and self.other is not None else None,
             latents=self.latents,
             edit=self.edit,
             statistics=self.statistics or reference_statistics(engine, speech),
@@ -116,7 +116,7 @@ def reference_statistics(engine: Engine, speech: Speech) -> LatentStatistics:
     return LatentStatistics.of(speech.latents) if probe is None else probe.statistics
 
 
-def _described(source: Source) -> RecordingSettings:
+def _recording_settings(source: Source) -> RecordingSettings:
     speech = speech_of(source)
     return RecordingSettings(
         audio_sha256=speech.audio_sha256,

@@ -1,4 +1,4 @@
-"""Say a recording or a take again: other latents, the same words; and go on from there."""
+"""Resynthesis of a recording or a take with other latents and the same words, and its continuation."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
 from undertone.engine.generation.sampling import Sampling
-from undertone.engine.generation.speech import Speech, owned
+from undertone.engine.generation.speech import Speech, cpu_copy
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.cached_decoding import BlockDecoder
@@ -76,7 +76,7 @@ def morph(
     reuse: Rendering | None = None,
     progress: CallProgress = CallProgress(),
 ) -> Rendering:
-    """Between two recordings; see `morph_frames`. Amount 0 and 1 are the two recordings' own reconstructions.
+    """Synthesise speech between two recordings; see `morph_frames`. Amount 0 and 1 reconstruct the two.
 
     Raises:
         SettingsError: an amount outside 0 to 1, or another setting out of its range.
@@ -93,7 +93,7 @@ def morph(
 def render(
     request: ProsodyRequest, reuse: Rendering | None = None, progress: CallProgress = CallProgress()
 ) -> Rendering:
-    """Make what was asked for."""
+    """Synthesise the rendering that a request describes."""
     engine = request.engine
     settings = request.settings()
     frames = request.frames(settings, progress)
@@ -107,12 +107,12 @@ def render(
     )
     audio = decoder.decode(frames.tokens.to(engine.device), frames.latents.to(engine.device))
     speech = Speech(
-        tokens=owned(frames.tokens),
-        latents=owned(frames.latents),
-        latents_logstd=None if frames.latents_logstd is None else owned(frames.latents_logstd),
-        utterance=owned(frames.utterance),
-        mel=owned(decoder.mel),
-        audio=owned(audio),
+        tokens=cpu_copy(frames.tokens),
+        latents=cpu_copy(frames.latents),
+        latents_logstd=None if frames.latents_logstd is None else cpu_copy(frames.latents_logstd),
+        utterance=cpu_copy(frames.utterance),
+        mel=cpu_copy(decoder.mel),
+        audio=cpu_copy(audio),
         seconds=frames.tokens.shape[0] / engine.frame_rate_hz,
     )
     return Rendering(speech, settings, decoder.decoded_frames, decoder.kept)

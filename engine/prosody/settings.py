@@ -1,4 +1,4 @@
-"""What made a rendering: the JSON beside its wav."""
+"""Settings of a rendering: the JSON beside its wav."""
 
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ class OwnLatents(Config):
 
 
 class RedrawnLatents(Config):
-    """Drawn from the prior while the tokens stay: how else the model would say it."""
+    """Latents drawn from the prior while the tokens stay: how else the model would say it."""
 
     kind: Literal["redrawn"] = "redrawn"
     seed: Seed = 0  # draw i has seed + i
@@ -36,13 +36,13 @@ class RedrawnLatents(Config):
 
 
 class TransferredLatents(Config):
-    """Those of the other recording, laid on this one's tokens."""
+    """Latents of the other recording, aligned to this one's tokens."""
 
     kind: Literal["transferred"] = "transferred"
 
 
 class MorphedLatents(Config):
-    """Between this recording and the other."""
+    """Latents between this recording and the other."""
 
     kind: Literal["morphed"] = "morphed"
     amount: Annotated[float, Field(ge=0.0, le=1.0)]  # 0: this recording, 1: the other
@@ -55,7 +55,7 @@ LatentSource = Annotated[OwnLatents | RedrawnLatents | TransferredLatents | Morp
 
 
 class RecordingSettings(Config):
-    """Which recording, or which take: hashes and where it was cut, never the sound."""
+    """Identity of a recording or a take: hashes and where it was cut, never the sound."""
 
     audio_sha256: str  # of the 16 kHz samples
     frames_sha256: str  # of tokens, latents and the utterance embedding

@@ -18,7 +18,7 @@ class PublishedSettings:
         self.leaves = dict(_leaves(values, ""))
 
     def take(self, key: str, default: Any = _REQUIRED) -> Any:
-        """Value of a dotted key."""
+        """Return the value of a dotted key, which counts as read."""
         if key in self.leaves:
             return self.leaves.pop(key)
         if default is _REQUIRED:

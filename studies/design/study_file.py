@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from undertone.engine.config import Config
-from undertone.engine.files.validation import checked
+from undertone.engine.files.validation import validate_values
 from undertone.engine.files.yaml_text import YamlError, read_yaml
 from undertone.studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
 from undertone.studies.design.errors import DesignError
@@ -99,12 +99,12 @@ def load_study_file(path: Path) -> StudyFile:
         raise DesignError(f"{path} cannot be read as a study file: {error}") from error
     if not isinstance(values, dict):
         raise DesignError(f"{path} holds a {type(values).__name__}; expected the keys of a study.")
-    return checked(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)
+    return validate_values(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)
 
 
 def study_from_json(definition: dict[str, Any]) -> StudyFile:
     """Read the definition as it is stored with a study."""
-    return checked(StudyFile, definition, "the stored study", DesignError)
+    return validate_values(StudyFile, definition, "the stored study", DesignError)
 
 
 def _scale_of(value: Any) -> Any:

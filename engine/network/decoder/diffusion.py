@@ -14,7 +14,7 @@ from undertone.engine.errors import SettingsError
 from undertone.engine.network.decoder import solvers
 from undertone.engine.network.decoder.schedule import Schedule
 from undertone.engine.network.decoder.unet import UNet
-from undertone.engine.network.layers.basic import masked
+from undertone.engine.network.layers.basic import apply_mask
 from undertone.engine.noise import NormalNoise
 
 Solver = Literal["ddim", "ancestral", "dpm++"]
@@ -36,7 +36,7 @@ class Diffusion(nn.Module):
         return self.unet(x, t, condition, mask)
 
     def denoise(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Predicted noise [B, T, M] in x_t [B, T, M] at t int64 [B], given the condition [B, T, C]."""
+        """Predict the noise [B, T, M] in x_t [B, T, M] at t int64 [B], given the condition [B, T, C]."""
         return self._noise(x, t, self.raw(x, t, condition, mask), mask)
 
     def predict_x0(self, x: Tensor, t: Tensor, output: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -45,17 +45,17 @@ class Diffusion(nn.Module):
             x0 = self._table("signal", t) * x - self._table("noise", t) * output
         else:
             x0 = self._table("recip", t) * x - self._table("recip_minus_one", t) * output
-        return masked(masked(x0, mask).clamp(*self.config.clamp_range), mask)
+        return apply_mask(apply_mask(x0, mask).clamp(*self.config.clamp_range), mask)
 
     def target(self, x0: Tensor, t: Tensor, eps: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return what the network should output for the clean x0 and the noise mixed into it, [B, T, M]."""
         if self.config.prediction == "velocity":
-            return masked(self._table("signal", t) * eps - self._table("noise", t) * x0, mask)
-        return masked(eps, mask)
+            return apply_mask(self._table("signal", t) * eps - self._table("noise", t) * x0, mask)
+        return apply_mask(eps, mask)
 
     def _noise(self, x: Tensor, t: Tensor, output: Tensor, mask: Tensor | None) -> Tensor:
         if self.config.prediction == "velocity":
-            return masked(self._table("noise", t) * x + self._table("signal", t) * output, mask)
+            return apply_mask(self._table("noise", t) * x + self._table("signal", t) * output, mask)
         return output
 
     def _table(self, name: str, t: Tensor) -> Tensor:
@@ -64,16 +64,16 @@ class Diffusion(nn.Module):
         return table[t][:, None, None]
 
     def q_sample(self, x0: Tensor, t: Tensor, eps: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Noised x_t [B, T, M] from the clean x0 and N(0, 1) noise, one t per item."""
+        """Return the noised x_t [B, T, M] from the clean x0 and N(0, 1) noise, one t per item."""
         signal, level = self.schedule.signal[t][:, None, None], self.schedule.noise[t][:, None, None]
-        return masked(signal * x0 + level * eps, mask)
+        return apply_mask(signal * x0 + level * eps, mask)
 
     def null_condition(self, condition: Tensor) -> Tensor:
         """Return the null condition [B, T, C] of guidance: the utterance kept, tokens and latents set to zero."""
         return torch.cat([torch.zeros_like(condition[..., : self.token_dim]), condition[..., self.token_dim :]], dim=-1)
 
     def scale(self, mel: Tensor) -> Tensor:
-        """Normalised mel to x0."""
+        """Convert normalised mel to x0."""
         return mel / self.config.input_scale
 
     @torch.no_grad()
@@ -89,7 +89,7 @@ class Diffusion(nn.Module):
         before_step: Callable[[], None] | None = None,
         guidance: float | None = None,
     ) -> Tensor:
-        """Normalised mel for a condition.
+        """Sample the normalised mel for a condition.
 
         Args:
             condition: [B, T, C].
@@ -109,7 +109,7 @@ class Diffusion(nn.Module):
         if solver not in get_args(Solver):
             raise SettingsError(f"solver is {solver!r}; it must be one of {', '.join(get_args(Solver))}")
         batch, frames, _ = condition.shape
-        x = masked(noise.normal(batch, frames, self.num_mels) if start is None else start, mask)
+        x = apply_mask(noise.normal(batch, frames, self.num_mels) if start is None else start, mask)
         guidance = self.config.guidance if guidance is None else guidance
         guided = guidance != 1.0
         seen = torch.cat([condition, self.null_condition(condition)]) if guided else condition

@@ -8,7 +8,7 @@ from undertone.engine.network.layers.basic import FixedTables
 
 
 def cosine_alphas_cumprod(config: DecoderConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Betas and cumulative products of 1 - beta, float64 [timesteps] (arXiv 2102.09672, section 3.2)."""
+    """Return betas and cumulative products of 1 - beta, float64 [timesteps] (arXiv 2102.09672, section 3.2)."""
     steps = np.linspace(0, config.timesteps, config.timesteps + 1) / config.timesteps
     curve = np.cos((steps + config.cosine_offset) / (1 + config.cosine_offset) * np.pi / 2) ** 2
     curve = curve / curve[0]

@@ -8,12 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.layers.basic import FixedTables, masked
+from undertone.engine.network.layers.basic import FixedTables, apply_mask
 from undertone.engine.network.layers.conv_stack import ConvStack
 
 
 class Sinusoid(FixedTables):
-    """Even columns sine, odd columns cosine of the timestep at falling frequencies."""
+    """Table of sines (even columns) and cosines (odd) of the timestep at falling frequencies."""
 
     table: Tensor  # [timesteps, time_dim]
 
@@ -59,12 +59,12 @@ class UNet(nn.Module):
         )
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Predicted noise float32 [B, T, M], from x [B, T, M], t int64 [B] and the condition [B, T, C]."""
+        """Predict the noise float32 [B, T, M], from x [B, T, M], t int64 [B] and the condition [B, T, C]."""
         return self.denoise(x, t, self.project(condition, mask), mask)
 
     def project(self, condition: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Condition [B, T, C] to what the blocks read, [B, T, condition_dim]; the same for every timestep."""
-        return masked(self.condition(condition.to(self.condition.weight.dtype)), mask)
+        """Project the condition [B, T, C] to what the blocks read, [B, T, condition_dim]; the same for every timestep."""
+        return apply_mask(self.condition(condition.to(self.condition.weight.dtype)), mask)
 
     def denoise(self, x: Tensor, t: Tensor, projected: Tensor, mask: Tensor | None = None) -> Tensor:
         """Predict as `forward` does, from an already projected condition."""

@@ -8,7 +8,7 @@ from undertone.engine.network.layers.basic import FixedTables
 
 
 def alibi_slopes(num_heads: int) -> np.ndarray:
-    """Slope of each head, float64 [H] (spec section 3.4).
+    """Return the slope of each head, float64 [H] (spec section 3.4).
 
     For a power of two n: 2^(-8 (k + 1) / n). Otherwise those of the largest power of two below, followed by
     every second slope of twice that number.
@@ -37,7 +37,7 @@ class AlibiBias(FixedTables):
         self.replace(slopes=factor * self.arrays["slopes"], row=factor * self.arrays["row"])
 
     def forward(self, num_queries: int, num_keys: int) -> Tensor:
-        """Bias [1, H, queries, keys] where the queries are the last of the keys' positions."""
+        """Return the bias [1, H, queries, keys] where the queries are the last of the keys' positions."""
         if num_queries == 1:
             return self.row[None, :, None, self.row.shape[1] - num_keys :]
         keys = torch.arange(num_keys, device=self.slopes.device)

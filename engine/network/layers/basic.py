@@ -15,13 +15,13 @@ def length_mask(lengths: Tensor, num_frames: int) -> Tensor:
     return torch.arange(num_frames, device=lengths.device) < lengths.unsqueeze(1)
 
 
-def masked(x: Tensor, mask: Tensor | None) -> Tensor:
+def apply_mask(x: Tensor, mask: Tensor | None) -> Tensor:
     """Return [B, T, C] with exact zeros at the frames where the [B, T] mask is False."""
     return x if mask is None else x.masked_fill(~mask.unsqueeze(-1), 0.0)
 
 
 def full_precision(x: Tensor) -> AbstractContextManager[object]:
-    """Context that switches autocast off, where it is on: for the small heads whose outputs are exponentiated."""
+    """Switch autocast off in a context, where it is on: for the small heads whose outputs are exponentiated."""
     kind = x.device.type
     return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
@@ -72,7 +72,7 @@ class FixedTables(nn.Module):
             self.register_buffer(name, torch.from_numpy(array.astype(np.float32)), persistent=False)
 
     def replace(self, **arrays: np.ndarray) -> None:
-        """Other constants of the same shapes."""
+        """Put other constants of the same shapes in place."""
         self.arrays = self.arrays | arrays
         self._apply(lambda tensor: tensor)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from undertone.engine.network.layers.basic import ChannelNorm, masked
+from undertone.engine.network.layers.basic import ChannelNorm, apply_mask
 from undertone.engine.network.layers.depthwise import DepthwiseConv
 
 Activation = Callable[[Tensor], Tensor]
@@ -111,7 +111,7 @@ class ConvStack(nn.Module):
         time: Tensor | None = None,
     ) -> Tensor:
         """Map [B, T, in_dim] to [B, T, out_dim], zero where the mask is False."""
-        x = masked(self.input(x), mask)
+        x = apply_mask(self.input(x), mask)
         records = [x]
         for i, block in enumerate(self.blocks):
             x = block(x, condition, time)
@@ -119,4 +119,4 @@ class ConvStack(nn.Module):
             if skip is not None:
                 x = self.fusions[str(i)](torch.cat([x, records[skip]], dim=-1))
             records.append(x)
-        return masked(self.output(self.norm(x)), mask)
+        return apply_mask(self.output(self.norm(x)), mask)

@@ -35,7 +35,7 @@ class DepthwiseConv(nn.Module):
 
 
 def _convolve(x: Tensor, weight: Tensor) -> Tensor:
-    """Valid depth-wise convolution of [B, T, C]; seen as a channels-last picture one row high."""
+    """Convolve [B, T, C] depth-wise without padding; seen as a channels-last picture one row high."""
     picture = x.transpose(1, 2).unsqueeze(2)  # [B, C, 1, T] without a copy
     return F.conv2d(picture, weight.unsqueeze(2), groups=weight.shape[0]).squeeze(2).transpose(1, 2)
 

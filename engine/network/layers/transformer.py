@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from undertone.engine.config import TransformerConfig
 from undertone.engine.network.layers.alibi import AlibiBias
 from undertone.engine.network.layers.attention import causal_attention
-from undertone.engine.network.layers.basic import RMSNorm, masked
+from undertone.engine.network.layers.basic import RMSNorm, apply_mask
 from undertone.engine.network.layers.cache import KeyValueCache
 
 
@@ -65,7 +65,7 @@ class Transformer(nn.Module):
         self.alibi = AlibiBias(config.num_heads, config.max_positions)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cache: KeyValueCache | None = None) -> Tensor:
-        """Hidden states of the given frames.
+        """Return the hidden states of the given frames.
 
         Args:
             x: [B, T, in_dim].
@@ -91,4 +91,4 @@ class Transformer(nn.Module):
             x = layer(x, bias, i, cache)
         if cache is not None:
             cache.advance(frames)
-        return masked(self.norm(x), mask)
+        return apply_mask(self.norm(x), mask)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undertone.engine.config import HubertConfig, PhonePartsConfig, PhoneticConfig
-from undertone.engine.tokenizers import cheapest_units, nearest_centroid, unit_names
+from undertone.engine.tokenizers import nearest_centroid, unit_names, viterbi_units
 from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 
 
@@ -23,7 +23,7 @@ def test_no_other_path_is_cheaper(seed: int, scale: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     features, centroids = torch.randn(5, 2, generator=generator), torch.randn(3, 2, generator=generator)
     steps = scale * torch.rand(3, 3, generator=generator)
-    found = cheapest_units(features, centroids, steps)
+    found = viterbi_units(features, centroids, steps)
     best = min(cost(features, centroids, list(path), steps) for path in product(range(3), repeat=5))
     assert cost(features, centroids, found.tolist(), steps) == pytest.approx(best, abs=1e-4)
 
@@ -31,14 +31,14 @@ def test_no_other_path_is_cheaper(seed: int, scale: float) -> None:
 def test_free_steps_are_nearest_centroids_and_a_dear_one_is_never_taken() -> None:
     features, centroids = torch.randn(200, 4), torch.randn(12, 4)
     free = torch.zeros(12, 12)
-    assert torch.equal(cheapest_units(features, centroids, free), nearest_centroid(features, centroids))
+    assert torch.equal(viterbi_units(features, centroids, free), nearest_centroid(features, centroids))
     round_trip = torch.full((12, 12), 1e6)
     for unit in range(12):
         round_trip[unit, unit] = round_trip[unit, (unit + 1) % 12] = 0.0
-    taken = cheapest_units(features, centroids, round_trip).diff() % 12
+    taken = viterbi_units(features, centroids, round_trip).diff() % 12
     assert set(taken.tolist()) == {0, 1}  # from a row to a column, not the other way round
-    assert cheapest_units(features[:0], centroids, free).shape == (0,)
-    assert torch.equal(cheapest_units(features[:1], centroids, free), nearest_centroid(features[:1], centroids))
+    assert viterbi_units(features[:0], centroids, free).shape == (0,)
+    assert torch.equal(viterbi_units(features[:1], centroids, free), nearest_centroid(features[:1], centroids))
 
 
 def test_a_clip_in_a_padded_batch_has_the_features_it_has_alone() -> None:
