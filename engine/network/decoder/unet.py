@@ -63,7 +63,7 @@ class UNet(nn.Module):
         return self.denoise(x, t, self.project(condition, mask), mask)
 
     def project(self, condition: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Project the condition [B, T, C] to what the blocks read, [B, T, condition_dim]; the same for every timestep."""
+        """Project the condition [B, T, C] to what the blocks read, [B, T, condition_dim], at every timestep."""
         return apply_mask(self.condition(condition.to(self.condition.weight.dtype)), mask)
 
     def denoise(self, x: Tensor, t: Tensor, projected: Tensor, mask: Tensor | None = None) -> Tensor:
