@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 PROXIES_VARIABLE = "UNDERTONE_TRUSTED_PROXIES"
 # A Space can be reached through Hugging Face's proxy alone, which has a private address.

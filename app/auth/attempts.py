@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 MAX_WAIT_SECONDS = 45.0  # only programs queue for longer; proxies give up after 60 s
 KEPT_SECONDS = 3600.0

@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 from functools import cache
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.store import Database
 from undertone.studies.store.tables import AdminRole, AdminUser
 

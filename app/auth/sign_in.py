@@ -17,7 +17,7 @@ from undertone.app.asgi.client_address import address_of, is_https
 from undertone.app.auth.attempts import Attempts, ScheduledAttempt
 from undertone.app.auth.passphrases import verify_passphrase
 from undertone.app.auth.sign_in_log import SIGNED_IN, SIGNED_OUT, SignInLog
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.store import Database, StoreError
 from undertone.studies.store.tables import AdminRole, AdminUser, Event
 

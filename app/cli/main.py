@@ -146,11 +146,11 @@ def bench(
     seconds: Annotated[float, typer.Option(help="Length of the continuation.")] = 10.0,
 ) -> None:
     """Measure speed and memory on this machine; the last line is JSON."""
-    from undertone.engine import Engine, settle_threads
+    from undertone.engine import Engine, limit_threads
     from undertone.engine.benchmark import benchmark as run_bench
 
     engine = Engine.from_pretrained(bundle_or_demo(bundle))
-    settle_threads(engine)
+    limit_threads(engine)
     numbers = asdict(run_bench(engine, seconds=seconds))
     if not json_only:
         for key, value in numbers.items():

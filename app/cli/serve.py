@@ -17,7 +17,7 @@ from pathlib import Path
 from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_trusted
 from undertone.app.package_data import EXAMPLES, asset_folder
 from undertone.app.server.work_folder import work_folder
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 _LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at most
 

@@ -8,7 +8,8 @@ from gradio.components.plot import PlotData
 from undertone.app.shared.plots import Picture, figure_json, utterance_figure
 from undertone.app.shared.visitor import Visit
 from undertone.engine import Take
-from undertone.engine.acoustics import energy_db, pitch
+from undertone.engine.audio.acoustics import energy_db, pitch
+from undertone.engine.config import FRAME_RATE_HZ
 
 
 def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
@@ -22,7 +23,7 @@ def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
         latents=speech.latents.detach().float().cpu().numpy(),
         pitch_hz=pitch(audio).hz.numpy(),
         energy_db=energy_db(audio).numpy(),
-        prompt_seconds=take.prompt_frames / 50,
+        prompt_seconds=take.prompt_frames / FRAME_RATE_HZ,
         unit_names=unit_names,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from undertone.app.continue_page.controls import ContinuationSettings
 from undertone.app.shared.live_player import Broadcast
 from undertone.app.shared.visitor import PromptClip, Run
-from undertone.engine import AudioError, Chunk, Engine, Take
+from undertone.engine import AudioError, CallProgress, Cancelled, Chunk, Engine, Take
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,23 @@ def continue_clip(
     broadcast.prompt_samples = round(speech.num_frames * engine.sample_rate_hz / engine.frame_rate_hz)
     yield GenerationProgress("Starting to speak", 0.0)
     began = time.monotonic()
-    for chunk in engine.stream(
-        speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes, run.stop.is_set
-    ):
-        if run.stop.is_set():
-            return
-        broadcast.add(chunk.of(0))
-        yield _progress(chunk, began)
+    progress = CallProgress(run.stop.is_set)
+    try:
+        for chunk in engine.stream(
+            speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes, progress
+        ):
+            progress.check()
+            broadcast.add(chunk.of(0))
+            yield _progress(chunk, began, engine.frame_rate_hz)
+    except Cancelled:
+        return
 
 
-def _progress(chunk: Chunk, began: float) -> GenerationProgress:
+def _progress(chunk: Chunk, began: float, frame_rate_hz: float) -> GenerationProgress:
     fraction = chunk.frames_done / max(1, chunk.frames_total)
     if chunk.takes:
         return GenerationProgress("Done", 1.0, chunk.takes)
     left = (time.monotonic() - began) * (1 - fraction) / max(fraction, 1e-3)
     return GenerationProgress(
-        f"Speaking: {chunk.frames_done / 50:.1f} s made, about {max(1, round(left))} s to go", fraction
+        f"Speaking: {chunk.frames_done / frame_rate_hz:.1f} s made, about {max(1, round(left))} s to go", fraction
     )

@@ -8,7 +8,7 @@ import gradio as gr
 from undertone.app.shared.context import Context
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.design.scales import SCALES, Scale
 
 QUICK_SCALES = ("naturalness", "meaningfulness")

@@ -23,6 +23,7 @@ from undertone.app.shared.study_maker import StudyMaker, bind_study_maker, build
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import AWAY, WAVEFORM, shown, step_heading
 from undertone.engine import Take
+from undertone.engine.config import SAMPLE_RATE_HZ
 
 CARD = "take-card"
 ENDED = {
@@ -117,7 +118,7 @@ def take_files(visit: Visit, index: int) -> TakeFiles:
     files = TakeFiles(*(visit.folder / f"{stem}{ending}" for ending in (".wav", ".json", "-heard.wav")))
     if not files.heard.is_file():
         take.save(visit.folder, stem)
-        soundfile.write(files.heard, take.audio.numpy(), 16_000, subtype="PCM_16")
+        soundfile.write(files.heard, take.audio.numpy(), SAMPLE_RATE_HZ, subtype="PCM_16")
     return files
 
 
@@ -153,7 +154,7 @@ def _card_updates(takes: Sequence[Take], index: int, files: Sequence[TakeFiles])
 
 
 def _title_html(take: Take, number: int) -> str:
-    prompt, total = (samples / 16_000 for samples in (take.prompt_samples, len(take.audio)))
+    prompt, total = (samples / SAMPLE_RATE_HZ for samples in (take.prompt_samples, len(take.audio)))
     ended = escape(ENDED.get(take.ended, take.ended))
     seed = take.settings.seed + take.settings.index  # the first take of a run with this seed sounds the same
     return (

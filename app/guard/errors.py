@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.exceptions import Error as GradioError
 
 from undertone.app.guard.refusal import INTERNAL_ERROR, error_number
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 VISIBLE_TITLE = "Undertone"  # the title of an error whose words are ours; the guard replaces the words of all others
 _log = logging.getLogger(__name__)

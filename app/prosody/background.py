@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from undertone.app.shared.visitor import Run
-from undertone.engine.prosody import CallProgress
+from undertone.engine import CallProgress
 
 Result = TypeVar("Result")
 REPORT_SECONDS = 0.25  # a browser needs no more

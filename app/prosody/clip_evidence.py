@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine import Speech
-from undertone.engine.acoustics import energy_db, pitch
+from undertone.engine.audio.acoustics import energy_db, pitch
 
 CLEAR_CORRELATION = 0.4  # below it a dimension keeps its number as its name
 FEWEST_FRAMES = 25  # half a second

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from undertone.app.shared.plots import (
     CONTINUATION_COLOUR,
     DECIBELS_PER_LN,
-    FRAME_SECONDS,
     PROMPT_COLOUR,
     Panel,
     add_curve,
@@ -25,6 +24,7 @@ from undertone.app.shared.plots import (
     fit_pitch_axis,
     mark_mel_axis,
 )
+from undertone.engine.config import FRAME_SECONDS
 
 Array = NDArray[np.float32]
 

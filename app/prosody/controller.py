@@ -18,8 +18,8 @@ from undertone.app.prosody.status import StatusLine, Updates
 from undertone.app.prosody.visit import Kind, ProsodyVisit, Task
 from undertone.app.shared.context import MODEL_QUEUE, Context
 from undertone.app.shared.widgets import EVERY, Note
-from undertone.engine import UndertoneError
-from undertone.engine.prosody import Cancelled, Rendering
+from undertone.engine import Cancelled, UndertoneError
+from undertone.engine.prosody import Rendering
 
 NO_BENCH = Note("warning", "There is no speech yet. Choose some in step 1 and press Analyse.")
 Result = TypeVar("Result")

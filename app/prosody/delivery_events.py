@@ -17,15 +17,8 @@ from undertone.app.prosody.visit import Kind, ProsodyVisit, Task
 from undertone.app.shared.live_player import HUSH_JS
 from undertone.app.shared.prompt_panel import bind_prompt_panel, judge_cut
 from undertone.app.shared.widgets import EVERY, Note, shown
-from undertone.engine import SettingsError
-from undertone.engine.prosody import (
-    Cancelled,
-    LatentSource,
-    MorphedLatents,
-    OwnLatents,
-    RedrawnLatents,
-    TransferredLatents,
-)
+from undertone.engine import Cancelled, SettingsError
+from undertone.engine.prosody import LatentSource, MorphedLatents, OwnLatents, RedrawnLatents, TransferredLatents
 
 
 def bind_delivery(controller: PageController) -> None:

@@ -10,9 +10,8 @@ from undertone.app.prosody.cards import Card, cards_of_clip, cards_of_report
 from undertone.app.prosody.clip_evidence import clip_evidence
 from undertone.app.prosody.edit_state import EditState, History
 from undertone.app.prosody.measures import Measures, measure_sound
-from undertone.engine import Engine, Sampling, SettingsError, Speech, Take
+from undertone.engine import CallProgress, Engine, Sampling, SettingsError, Speech, Take
 from undertone.engine.prosody import (
-    CallProgress,
     LatentStatistics,
     OwnLatents,
     RedrawnLatents,
@@ -113,7 +112,7 @@ class EditingSession:
         """Render an arrangement at full quality, taken over where it was made before.
 
         Raises:
-            Cancelled: `progress` said so.
+            Cancelled: the caller asked to stop.
             SettingsError: it does not fit the recording.
         """
         known = self.rendered.get(edit_state)

@@ -17,8 +17,8 @@ from undertone.app.prosody.status import NOTHING, Updates
 from undertone.app.prosody.visit import ProsodyVisit, Task
 from undertone.app.shared.live_player import samples_text
 from undertone.app.shared.widgets import EVERY, QUIET
-from undertone.engine import SettingsError, UndertoneError
-from undertone.engine.prosody import Cancelled, MorphedLatents
+from undertone.engine import Cancelled, SettingsError, UndertoneError
+from undertone.engine.prosody import MorphedLatents
 
 SIGMAS = (-2.0, 0.0, 2.0)  # what a card plays side by side
 

@@ -6,9 +6,9 @@ from html import escape
 import torch
 from torch import Tensor
 
-from undertone.engine.acoustics import energy_db, level, pitch
+from undertone.engine.audio.acoustics import energy_db, level, pitch
+from undertone.engine.config import SAMPLE_RATE_HZ
 
-SAMPLE_RATE_HZ = 16_000
 NO_CHANGE = "±0"
 LEAST_VOICED_FRAMES, LEAST_VOICED_SHARE = 15, 0.1  # fewer say nothing of a clip's pitch
 TOO_FEW = "too few voiced frames"

@@ -11,7 +11,8 @@ from undertone.app.shared.blind_comparison import bind_blind_comparison
 from undertone.app.shared.live_player import HUSH_JS
 from undertone.app.shared.study_maker import bind_study_maker
 from undertone.app.shared.widgets import EVERY, Note
-from undertone.engine.prosody import CallProgress, EditedTake, continue_from_edited
+from undertone.engine import CallProgress
+from undertone.engine.prosody import EditedTake, continue_from_edited
 
 
 def bind_output(controller: PageController) -> None:

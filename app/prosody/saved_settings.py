@@ -7,12 +7,13 @@ import torch
 from undertone.app.prosody.edit_state import EditState, read_edit
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.status import StatusLine, Updates
-from undertone.app.shared.saved_settings import FRAME_SECONDS, differences_text
+from undertone.app.shared.saved_settings import differences_text
 from undertone.app.shared.saved_settings import take_cut as saved_take_cut
 from undertone.app.shared.visitor import PromptClip, Run
 from undertone.app.shared.widgets import Note
-from undertone.engine import Engine, SettingsError, Take, TakeSettings
-from undertone.engine.prosody import Cancelled, ProsodySettings
+from undertone.engine import CallProgress, Engine, SettingsError, Take, TakeSettings
+from undertone.engine.config import FRAME_SECONDS
+from undertone.engine.prosody import ProsodySettings
 
 MAX_BYTES = 200_000  # the settings of a rendering have some 5 kB
 
@@ -82,12 +83,12 @@ def take_again(
     speech = engine.analyse(clip.waveform, clip.sample_rate_hz, saved.prompt_start_seconds, saved.prompt_end_seconds)
     if speech.audio_sha256 != saved.prompt_sha256:
         raise SettingsError("this is not the recording that the saved take was made from; choose that one.")
-    chunks = engine.stream(speech, saved.seconds, saved.sampling, saved.seed, saved.num_takes, run.stop.is_set)
-    for chunk in chunks:
-        if chunk.takes:
-            return chunk.takes[saved.index]
+    progress = CallProgress(run.stop.is_set)
+    takes: tuple[Take, ...] = ()
+    for chunk in engine.stream(speech, saved.seconds, saved.sampling, saved.seed, saved.num_takes, progress):
+        takes = chunk.takes
         yield status.progress("Making the take again", chunk.frames_done / max(1, chunk.frames_total))
-    raise Cancelled
+    return takes[saved.index]
 
 
 def _second(editing: EditingSession, saved: ProsodySettings) -> int | None:

@@ -7,6 +7,7 @@ import soundfile
 from torch import Tensor
 
 from undertone.app.prosody.visit import ProsodyVisit
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.prosody import EditedTake, Rendering
 
 
@@ -15,7 +16,7 @@ def heard(visit: ProsodyVisit, audio: Tensor) -> Path:
     samples = audio.numpy()
     path = visit.folder / f"heard-{hashlib.sha256(samples.tobytes()).hexdigest()[:16]}.wav"
     if not path.is_file():
-        soundfile.write(path, samples, 16_000, subtype="PCM_16")
+        soundfile.write(path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
     return path
 
 

@@ -23,8 +23,7 @@ from undertone.app.shared.prompt_panel import (
     judge_cut,
 )
 from undertone.app.shared.widgets import EVERY, Note, reaching, step_heading
-from undertone.engine import Sampling, SettingsError, Speech, Take, UndertoneError
-from undertone.engine.prosody import CallProgress, Cancelled
+from undertone.engine import CallProgress, Cancelled, Sampling, SettingsError, Speech, Take, UndertoneError
 
 DEFAULT_STEPS = Sampling().steps
 SOURCE = ClipUse(

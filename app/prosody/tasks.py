@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import Kind, ProsodyVisit, Task
 from undertone.app.shared.widgets import EVERY, Note
-from undertone.engine import UndertoneError
-from undertone.engine.prosody import Cancelled
+from undertone.engine import Cancelled, UndertoneError
 
 if TYPE_CHECKING:
     from undertone.app.prosody.controller import PageController

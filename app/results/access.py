@@ -9,7 +9,7 @@ from fastapi import HTTPException
 
 from undertone.app.auth.sign_in import Admin, SignIn
 from undertone.app.results.downloads import Downloads
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.store import Database, StorageLocations
 from undertone.studies.store.tables import AdminRole
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results.access import NotAllowedError, ResultsAccess
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import YamlError, parse_yaml
+from undertone.engine.files.validation import validate_values
+from undertone.engine.files.yaml_text import YamlError, parse_yaml
 from undertone.studies.build.lifecycle import make_study, set_status, status_of
 from undertone.studies.design import DesignError, StudyFile
 from undertone.studies.store import Database
@@ -32,7 +32,7 @@ def save_draft(access: ResultsAccess, admin: Admin, text: str) -> str:
         raise DesignError("the text is empty or no list of keys. Begin with a template.")
     sources = sources_folder(access)
     _check_paths(values, sources)
-    study = checked(StudyFile, {**values, "folder": str(sources)}, "the study file", DesignError)
+    study = validate_values(StudyFile, {**values, "folder": str(sources)}, "the study file", DesignError)
     study_id = make_study(access.db, study)
     _log(access.db, "study.drafted", admin, study_id)
     return f"Draft {study.name!r} is saved. Put its sounds under {sources}, then build it."

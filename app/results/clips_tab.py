@@ -8,7 +8,7 @@ from sqlalchemy import select
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import CLIP
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Prompt, Stimulus, System
 

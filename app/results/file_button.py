@@ -11,7 +11,7 @@ from undertone.app.auth.sign_in import Admin
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.downloads import ready_html
 from undertone.app.shared.widgets import Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.store.tables import AdminRole
 
 MakeFile = Callable[[ResultsAccess, Admin, str], Path]

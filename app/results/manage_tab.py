@@ -11,7 +11,7 @@ from undertone.app.results import actions
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.file_button import bind_file_button
 from undertone.app.shared.widgets import AWAY, QUIET, Note, shown
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.design.templates import template_names, template_text
 
 MODEL_QUEUE = "model"  # builds wait for the model like everybody else

@@ -16,7 +16,7 @@ from undertone.app.results.file_button import bind_file_button
 from undertone.app.results.manage_tab import build_manage_tab
 from undertone.app.results.people_tab import build_people_tab
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.analysis.power import Goal
 
 LIVE_SECONDS = 15

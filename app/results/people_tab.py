@@ -11,7 +11,7 @@ from undertone.app.results.access import ResultsAccess
 from undertone.app.results.file_button import bind_file_button
 from undertone.app.results.manage_tab import chosen_study
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.analysis.people import check_code, people_of
 
 HINT = (

@@ -11,7 +11,7 @@ import gradio as gr
 from undertone.app.results import plots, tables
 from undertone.app.results.access import ResultsAccess
 from undertone.app.shared.widgets import Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.power import TYPICAL, Goal, plan_power

@@ -6,8 +6,8 @@ A process of its own: it has the Hub's token, and no visitor; the playground has
 
 import sys
 
+from undertone.engine import BundleError
 from undertone.engine.bundle import bundle_folder
-from undertone.engine.errors import BundleError
 
 if __name__ == "__main__":
     try:

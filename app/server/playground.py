@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from undertone.app.server.confinement import confinement_of
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 if TYPE_CHECKING:
     import uvicorn
@@ -92,10 +92,10 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     from undertone.app.shared.context import Context
     from undertone.app.shared.prompt_panel import find_examples
     from undertone.app.site.application import create_app
-    from undertone.engine import Engine, settle_threads
+    from undertone.engine import Engine, limit_threads
 
     engine = Engine.from_pretrained(settings.bundle, device=settings.device)
-    settle_threads(engine)
+    limit_threads(engine)
     context = Context(
         engine,
         settings.folder / "gradio" / "visits",

@@ -16,7 +16,7 @@ import httpcore2
 
 from undertone.app.server.confinement import playground_environment
 from undertone.app.server.playground import HEALTH_PATH, PlaygroundSettings
-from undertone.engine.errors import BundleError
+from undertone.engine import BundleError
 
 logger = logging.getLogger(__name__)
 BACKLOG = 512

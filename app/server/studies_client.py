@@ -19,8 +19,7 @@ from undertone.app.server.studies_messages import (
     Refusal,
 )
 from undertone.app.shared.take_feedback import SignInNeededError
-from undertone.engine.errors import UndertoneError
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings, UndertoneError
 from undertone.studies.build.takes import TakeSound
 
 TIMEOUTS = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 5.0}

@@ -5,8 +5,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, field_validator
 
-from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ
-from undertone.engine.take_settings import MAX_TAKES, TakeSettings
+from undertone.engine import TakeSettings
+from undertone.engine.audio.wav import SAMPLE_BYTES
+from undertone.engine.config import SAMPLE_RATE_HZ
+from undertone.engine.generation.take_settings import MAX_TAKES
 from undertone.studies.build.takes import TakeSound
 
 QUICK_RATING_PATH = "/quick-rating"

@@ -22,7 +22,7 @@ from undertone.app.server.studies_messages import (
     Refusal,
 )
 from undertone.app.shared.take_feedback import SignInNeededError, TakeFeedback
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 LIMIT = parse("300/minute")  # of all visitors together: people press these buttons
 M = TypeVar("M", bound=BaseModel)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ, resample
+from undertone.engine.audio.reading import resample
+from undertone.engine.config import SAMPLE_RATE_HZ
 
 FRAME = 320  # samples, 20 ms
 QUIETEST_SHARE = 0.1  # of the frames: where nobody speaks

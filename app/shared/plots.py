@@ -14,8 +14,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-FRAME_SECONDS = 0.02
-SAMPLE_RATE_HZ = 16_000
+from undertone.engine.config import FRAME_SECONDS, SAMPLE_RATE_HZ
+
 ENVELOPE_POINTS = 1600  # pairs of minimum and maximum along the whole figure
 MEL_RANGE_DB = (-80, 0)  # of the loudest cell
 DECIBELS_PER_LN = 20 / math.log(10)  # the mel spectrogram is the logarithm of an amplitude

@@ -4,7 +4,7 @@ from undertone.app.shared.noise import background_noise
 from undertone.app.shared.visitor import PromptClip
 from undertone.app.shared.widgets import Note
 from undertone.engine import AudioError, AudioLimits, check_prompt
-from undertone.engine.acoustics import level
+from undertone.engine.audio.acoustics import level
 from undertone.engine.audio.repairs import remove_offset
 
 QUIET_DB = -38.0  # of the frames with speech; the model was trained near -26 dB

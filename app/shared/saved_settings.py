@@ -1,13 +1,10 @@
 """Saved settings of a take, put back into the page's controls, and what to say when they cannot give the same sound."""
 
-import json
-
 from undertone.engine import Engine, SettingsError, Take, TakeSettings
+from undertone.engine.config import FRAME_SECONDS
+from undertone.engine.generation.saved_sound import environment_differences as environment_differences
 from undertone.engine.prosody import ProsodySettings
-from undertone.engine.saved import environment_differences as environment_differences
-from undertone.engine.validation import checked
 
-FRAME_SECONDS = 0.02
 MAX_BYTES = 100_000  # the settings of a take have about 1 kB
 
 
@@ -19,13 +16,7 @@ def read_take_settings(data: bytes, max_takes: int) -> TakeSettings:
     """
     if len(data) > MAX_BYTES:
         raise SettingsError(f"the file has {len(data)} bytes; a take has some 1000. Choose the .json file.")
-    try:
-        values = json.loads(data)
-    except ValueError as error:
-        raise SettingsError(f"the file is not JSON: {error}. Choose the file that “Save the settings” gave.") from error
-    if not isinstance(values, dict):
-        raise SettingsError("the file holds no settings of a take. Choose the file that “Save the settings” gave.")
-    saved = checked(TakeSettings, values, "the settings file", SettingsError, complete=True)
+    saved = TakeSettings.parse(data, "the settings file")
     if saved.num_takes > max_takes:
         raise SettingsError(
             f"the take is one of {saved.num_takes} made together, this page makes at most {max_takes}. "

@@ -8,7 +8,7 @@ from undertone.app.shared.context import Context
 from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.build.takes import TakeSound
 
 SIGN_IN = ("Sign in", "/sign-in?next=/results")

@@ -5,8 +5,7 @@ from typing import Protocol
 
 from fastapi import Request
 
-from undertone.engine.errors import UndertoneError
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings, UndertoneError
 from undertone.studies.build.takes import TakeSound
 
 

@@ -18,8 +18,7 @@ from undertone.app.rate import rate_router
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import results_router
 from undertone.app.shared.take_feedback import SignInNeededError
-from undertone.engine.errors import UndertoneError
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings, UndertoneError
 from undertone.studies.build.takes import TakeSound, study_from_sounds
 from undertone.studies.sessions import Sessions, load_secret
 from undertone.studies.sessions.casual_ratings import rate_casually

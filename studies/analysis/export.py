@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from undertone.engine.atomic_files import whole_folder
+from undertone.engine.files.atomic_files import whole_folder
 from undertone.studies.analysis.anonymise import anonymous_names, anonymous_sessions
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.load import load_study

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from undertone.engine.atomic_files import whole_folder
+from undertone.engine.files.atomic_files import whole_folder
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.export import safe_csv
 from undertone.studies.analysis.people import PersonSession, people_of

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from undertone.engine.atomic_files import whole_file
+from undertone.engine.files.atomic_files import whole_file
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.clustered import Mean
 from undertone.studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure

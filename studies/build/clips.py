@@ -5,7 +5,8 @@ from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.build.prepare import RawClip, join_pair, splice_instruction, trim_to_shortest
 from undertone.studies.build.recordings import Recording, read_sound, unused_recording
 from undertone.studies.build.render import ClipRenderer, RenderedClip
@@ -105,7 +106,7 @@ def _volume_clips(study: StudyFile) -> list[RawClip]:
     path = unused_recording(study)
     if path is None or not any(section.kind == "volume" for section in study.sections):
         return []
-    sound = read_sound(path)[: round(VOLUME_SECONDS * 16_000)]
+    sound = read_sound(path)[: round(VOLUME_SECONDS * SAMPLE_RATE_HZ)]
     return [RawClip("volume", sound, {"file": path.name})]
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ, SUFFIXES, read_audio, resample
-from undertone.engine.errors import AudioError
+from undertone.engine import AudioError, read_audio
+from undertone.engine.audio.reading import SUFFIXES, resample
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import Prompts
 from undertone.studies.design.study_file import StudyFile

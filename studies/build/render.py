@@ -13,12 +13,10 @@ import torch
 from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
-from undertone.engine import Engine, Sampling
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ
+from undertone.engine import PRESETS, PUBLISHED, Engine, Sampling, UndertoneError, wav_bytes
 from undertone.engine.bundle import fingerprint
-from undertone.engine.errors import UndertoneError
-from undertone.engine.sampling import PRESETS, PUBLISHED
-from undertone.engine.saved import wav_bytes
+from undertone.engine.config import SAMPLE_RATE_HZ
+from undertone.engine.files.atomic_files import write_whole
 from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, SystemDesign
@@ -117,9 +115,7 @@ class ClipRenderer:
             heard = take.audio if self._study.preparation.heard == "whole" else take.continuation_audio
             self._kept.mkdir(parents=True, exist_ok=True)
             sound.write_bytes(wav_bytes(heard))
-            part = notes.with_suffix(".part")
-            part.write_text(take.settings.model_dump_json(), encoding="utf-8")
-            part.replace(notes)
+            write_whole(notes, take.settings.model_dump_json())
             self.rendered += 1
         return read_sound(sound), {"take": json.loads(notes.read_text(encoding="utf-8"))}
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from undertone.engine import TakeSettings
 from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ, float_wav
-from undertone.engine.take_settings import TakeSettings
 from undertone.studies.build.lifecycle import make_study
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation
@@ -41,7 +41,7 @@ class TakeSound:
     @classmethod
     def of(cls, take: "Take") -> "TakeSound":
         """Return the sound and the settings of a take."""
-        from undertone.engine.saved import sample_bytes
+        from undertone.engine.generation.saved_sound import sample_bytes
 
         return cls(take.settings, sample_bytes(take.audio), take.prompt_samples)
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from undertone.engine.config import Config
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import YamlError, read_yaml
+from undertone.engine.files.validation import validate_values
+from undertone.engine.files.yaml_text import YamlError, read_yaml
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits
 from undertone.studies.design.scales import SCALES, Scale, Slug
@@ -98,12 +98,12 @@ def load_study_file(path: Path) -> StudyFile:
         raise DesignError(f"{path} cannot be read as a study file: {error}") from error
     if not isinstance(values, dict):
         raise DesignError(f"{path} holds a {type(values).__name__}; expected the keys of a study.")
-    return checked(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)
+    return validate_values(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)
 
 
 def study_from_json(definition: dict[str, Any]) -> StudyFile:
     """Read the definition as it is stored with a study."""
-    return checked(StudyFile, definition, "the stored study", DesignError)
+    return validate_values(StudyFile, definition, "the stored study", DesignError)
 
 
 def _check_names(study: StudyFile) -> None:

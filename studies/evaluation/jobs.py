@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undertone.engine.acoustics import pitch
+from undertone.engine.audio.acoustics import pitch
 from undertone.engine.config import MelConfig
 from undertone.studies.errors import NotInstalledError
 from undertone.studies.evaluation.systems import GROUND_TRUTH

@@ -7,8 +7,9 @@ from typing import cast
 import yaml
 from torch import nn
 
-from undertone.engine.atomic_files import write_whole
-from undertone.engine.bundle import CONFIG_FILE, Bundle, BundleConfig, load_bundle, read_config
+from undertone.engine import Bundle, BundleConfig, load_bundle
+from undertone.engine.bundle import CONFIG_FILE, read_config
+from undertone.engine.files.atomic_files import write_whole
 from undertone.studies.evaluation.card_tables import limitations, measured_tables, summary_rows
 from undertone.studies.evaluation.notices import licence_notices
 from undertone.studies.evaluation.results import Evaluation

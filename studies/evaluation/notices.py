@@ -1,6 +1,6 @@
 """Licence notices that go with a bundle whose weights come from somebody else's."""
 
-from undertone.engine.bundle import BundleConfig
+from undertone.engine import BundleConfig
 
 WHISPER = """The tokenizer's encoder is derived from the weights of Whisper (https://github.com/openai/whisper), which are under this licence:
 

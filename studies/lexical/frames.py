@@ -9,7 +9,7 @@ import torch
 
 from undertone.engine import Engine
 from undertone.engine.audio.loudness import to_loudness
-from undertone.engine.mel import LogMel, normalise
+from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.network import VAEGSLM
 from undertone.studies.errors import MeasureError
 from undertone.studies.lexical.scoring import ClipFrames

@@ -6,9 +6,9 @@ No time warping: what the model makes has the frames of what it was made from. T
 import torch
 from torch import Tensor
 
-from undertone.engine.acoustics import Pitch, energy_db, pitch
+from undertone.engine.audio.acoustics import Pitch, energy_db, pitch
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
 from undertone.studies.measures.intervals import ShareEstimate
 
 MIN_VOICED_FRAMES = 10  # fewer say nothing about a correlation

@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.errors import NotInstalledError
 from undertone.studies.measures.intervals import ShareEstimate
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
-SAMPLE_RATE_HZ = 16_000
 INSTALL = "pip install 'undertone[evaluate]'"
 DITHER = 1.0  # standard deviation in steps of 16 bit
 MIN_FIT_NATS = -4.0  # log likelihood per 10 ms, above the best speech sound of each frame

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from undertone.engine import Engine, Speech
+from undertone.engine.audio.mel import normalise
 from undertone.engine.config import Config
-from undertone.engine.mel import normalise
 from undertone.engine.noise import SeededNoise
 from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate, interval
 

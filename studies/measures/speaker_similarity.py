@@ -12,9 +12,9 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.errors import NotInstalledError
 
-SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES, HOP_SAMPLES, NUM_MELS = 400, 160, 40
 WINDOW_FRAMES = 160  # one embedding is made from 1.6 s ...
 STEP_FRAMES = 77  # ... 1.3 times a second

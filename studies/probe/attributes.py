@@ -11,12 +11,11 @@ from scipy.signal import find_peaks
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertone.engine.acoustics import SILENT_BELOW_LOUDEST_DB, SILENT_FRAME_DB, energy_db, pitch
-from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
+from undertone.engine.audio.acoustics import SILENT_BELOW_LOUDEST_DB, SILENT_FRAME_DB, energy_db, pitch
+from undertone.engine.audio.mel import LogMel
+from undertone.engine.config import FRAME_RATE_HZ, MelConfig
 from undertone.engine.probe import Attribute
 
-FRAMES_PER_SECOND = 50
 MIN_FRAMES = 10  # fewer say nothing about a clip
 TILT_HZ = (200.0, 5000.0)  # where speech has energy
 DIP_DB = 2.0  # between syllables (de Jong and Wempe 2009)
@@ -69,7 +68,7 @@ class Tracks:
         contour = smooth[0, 0].numpy()
         least = float(contour.max()) - SILENT_BELOW_LOUDEST_DB
         peaks, _ = find_peaks(contour, height=least, prominence=DIP_DB, distance=SHORTEST_SYLLABLE_FRAMES)
-        return len(peaks) * FRAMES_PER_SECOND / max(int(self.heard.sum()), 1)
+        return len(peaks) * FRAME_RATE_HZ / max(int(self.heard.sum()), 1)
 
 
 def analyse_tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
@@ -91,7 +90,7 @@ def frame_attributes(waveform: Tensor, tokens: Tensor, mel: MelConfig = MelConfi
     nothing = torch.full_like(found.energy, torch.nan)
     change = F.pad((tokens.diff() != 0).float(), (1, 0))
     kernel = torch.ones(1, 1, RATE_WINDOW_FRAMES) / RATE_WINDOW_FRAMES
-    rate = F.conv1d(change[None, None], kernel, padding=RATE_WINDOW_FRAMES // 2)[0, 0] * FRAMES_PER_SECOND
+    rate = F.conv1d(change[None, None], kernel, padding=RATE_WINDOW_FRAMES // 2)[0, 0] * FRAME_RATE_HZ
     return {
         "f0": torch.where(found.heard, found.f0, nothing),
         "energy": torch.where(found.heard, found.energy, nothing),

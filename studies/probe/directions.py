@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from undertone.engine.probe import DirectionProbe, Effects, LatentStatistics, monotone, reach
+from undertone.engine.probe import DirectionProbe, Effects, LatentStatistics, effect_range, is_monotone
 from undertone.engine.prosody import DirectionEdit, LatentEdit
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 from undertone.studies.probe.clips import ProbeClips
@@ -142,7 +142,7 @@ def _slope(effects: Effects, attribute: str) -> float:
 def _moves(effects: Effects, attribute: str) -> bool:
     """Return whether an attribute moves monotonically, surely, and by at least one noticeable change."""
     found = effects.get(attribute, ())
-    return monotone(found) and abs(reach(found)) >= CLIP_ATTRIBUTES[attribute].noticeable
+    return is_monotone(found) and abs(effect_range(found)) >= CLIP_ATTRIBUTES[attribute].noticeable
 
 
 def _swing(effects: Effects, attribute: str) -> float:

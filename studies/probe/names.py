@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from undertone.engine.probe import Effect, Effects, Measured, monotone, reach
+from undertone.engine.probe import Effect, Effects, Measured, effect_range, is_monotone
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 
 NAMES = {
@@ -31,9 +31,9 @@ def name_effects(effects: Effects, correlations: Mapping[str, Measured]) -> tupl
     the way; "reversed" where more of the dimension is less of it.
     """
     swings = {
-        key: reach(found) / CLIP_ATTRIBUTES[key].noticeable
+        key: effect_range(found) / CLIP_ATTRIBUTES[key].noticeable
         for key, found in effects.items()
-        if key in NAMES and monotone(found)
+        if key in NAMES and is_monotone(found)
     }
     best = max(swings, key=lambda key: abs(swings[key]), default=None)
     if best is not None and abs(swings[best]) >= 1:

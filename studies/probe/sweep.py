@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undertone.engine import Engine, Sampling, Speech
+from undertone.engine.audio.mel import denormalise
 from undertone.engine.config import MelConfig
-from undertone.engine.decode import FrameNoise, decode_mel
-from undertone.engine.mel import denormalise
+from undertone.engine.generation.decode import FrameNoise, decode_mel
 from undertone.engine.noise import NormalNoise
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.prosody import LatentEdit, apply_edit

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.scales import SCALES
 from undertone.studies.store import Database

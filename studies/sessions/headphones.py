@@ -6,7 +6,8 @@ import random
 import numpy as np
 import soundfile
 
-SAMPLE_RATE_HZ = 16_000
+from undertone.engine.config import SAMPLE_RATE_HZ
+
 TONE_HZ = 200.0  # low enough that antiphase cancels in the air, wherever the listener sits
 TONE_SECONDS = 1.0
 RAMP_SECONDS = 0.1

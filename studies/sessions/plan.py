@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.sessions.williams import williams_orders
 
 Kind = Literal["main", "trap", "gold"]

@@ -5,8 +5,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from undertone.engine.atomic_files import sync_folder
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
+from undertone.engine.files.atomic_files import sync_folder
 
 SECRET_VARIABLE = "UNDERTONE_SECRET"  # on a machine whose disk is wiped, such as a Space without storage
 MIN_CHARACTERS = 32  # 128 bits where every character is a hexadecimal digit

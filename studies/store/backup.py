@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select
 
+from undertone.engine.files.atomic_files import whole_file
 from undertone.studies.store.change_record import TABLES
 from undertone.studies.store.columns import utc_now
 from undertone.studies.store.database import Database
@@ -37,14 +38,9 @@ def snapshot(db: Database, folder: Path, kept: int = KEPT) -> Path:
     # The number, not the time, says which is newer: a clock may be set back.
     number = max((_number(old) for old in snapshots(folder)), default=0) + 1
     path = folder / f"snapshot-{number:06d}-{utc_now():%Y%m%dT%H%M%SZ}.sqlite"
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    try:
-        (_copy_sqlite if db.is_sqlite else _copy_postgresql)(db, part)
-        check_file(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as unfinished:
+        (_copy_sqlite if db.is_sqlite else _copy_postgresql)(db, unfinished)
+        check_file(unfinished)
     for old in snapshots(folder)[:-kept]:
         old.unlink()
     _replace_latest(path)
@@ -165,10 +161,8 @@ def _copy_postgresql(db: Database, path: Path) -> None:
 
 
 def _replace_latest(path: Path) -> None:
-    fresh = path.with_name(LATEST + ".part")
-    fresh.unlink(missing_ok=True)
-    try:
-        os.link(path, fresh)
-    except OSError:  # a file system without hard links
-        fresh.write_bytes(path.read_bytes())
-    fresh.replace(path.with_name(LATEST))
+    with whole_file(path.with_name(LATEST)) as unfinished:
+        try:
+            os.link(path, unfinished)
+        except OSError:  # a file system without hard links
+            unfinished.write_bytes(path.read_bytes())

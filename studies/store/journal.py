@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from undertone.engine.atomic_files import sync_folder
+from undertone.engine.files.atomic_files import sync_folder, whole_file
 from undertone.studies.store.engines import to_text
 from undertone.studies.store.errors import StoreError
 
@@ -83,12 +83,10 @@ class Journal:
                 if after == before:
                     continue
                 changed += sum(one != other for one, other in zip(before, after, strict=True))
-                fresh = path.with_suffix(".rewriting")
-                with fresh.open("w", encoding="utf-8") as file:
+                with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
                     file.writelines(to_text(line) + "\n" for line in after)
                     file.flush()
                     os.fsync(file.fileno())
-                fresh.replace(path)
         return changed
 
     def lock(self) -> FileLock:

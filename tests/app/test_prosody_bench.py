@@ -18,15 +18,8 @@ from undertone.app.prosody.saved_settings import applied, read_prosody_settings
 from undertone.app.prosody.sound_files import heard, saved
 from undertone.app.prosody.visit import ProsodyVisit
 from undertone.app.shared.visitor import Run
-from undertone.engine import Engine, Sampling, SettingsError, Speech
-from undertone.engine.prosody import (
-    CallProgress,
-    Cancelled,
-    MorphedLatents,
-    RedrawnLatents,
-    TransferredLatents,
-    resynthesise,
-)
+from undertone.engine import CallProgress, Cancelled, Engine, Sampling, SettingsError, Speech
+from undertone.engine.prosody import MorphedLatents, RedrawnLatents, TransferredLatents, resynthesise
 
 SAMPLING = Sampling(steps=2)
 DRAWN = RedrawnLatents(seed=3, num_draws=2, index=1)
@@ -191,7 +184,7 @@ def test_a_clip_tells_of_every_dimension(speech: Speech) -> None:
 
 
 def test_a_dimension_that_follows_the_energy_is_named_after_it(speech: Speech) -> None:
-    from undertone.engine.acoustics import energy_db
+    from undertone.engine.audio.acoustics import energy_db
 
     latents = speech.latents.clone()
     latents[:, 1] = energy_db(speech.audio)[: speech.num_frames]

@@ -22,8 +22,8 @@ from undertone.app.prosody.visit import ProsodyVisit
 from undertone.app.shared.context import MODEL_QUEUE, Context
 from undertone.app.shared.visitor import Run
 from undertone.app.site.application import PAGES, build_page
-from undertone.engine import Engine, Sampling, SettingsError, Take
-from undertone.engine.prosody import Cancelled, DimensionProbe, DirectionProbe, LatentStatistics, ProbeReport
+from undertone.engine import Cancelled, Engine, Sampling, SettingsError, Take
+from undertone.engine.prosody import DimensionProbe, DirectionProbe, LatentStatistics, ProbeReport
 
 PAGE = next(page for page in PAGES if page.path == "/prosody")
 

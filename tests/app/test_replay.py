@@ -49,7 +49,7 @@ def test_changed_controls_are_not_called_a_replay(takes: list[Take]) -> None:
     [
         (b"", "not JSON"),
         (b"\xff\xfe", "not JSON"),
-        (b"[1]", "no settings"),
+        (b"[1]", "holds a list; expected the settings of a take"),
         (b"{}", "the settings file"),
         (b'{"seed": 1, "surprise": 2}', "the settings file"),
         (b" " * 200_000, "Choose the .json file"),

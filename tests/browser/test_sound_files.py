@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.continue_site import Site
 from tests.clips import speechlike
 from undertone.engine.audio.formats import SUFFIXES
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ
+from undertone.engine.config import SAMPLE_RATE_HZ
 
 Visit = Callable[..., Site]
 SECONDS = 4.0

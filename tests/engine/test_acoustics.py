@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.clips import speechlike
-from undertone.engine import pitch as pitch_module
-from undertone.engine.acoustics import energy_db, level, num_frames, pitch
+from undertone.engine.audio import pitch as pitch_module
+from undertone.engine.audio.acoustics import energy_db, level, num_frames, pitch
 
 
 def harmonic_tone(hz: torch.Tensor) -> torch.Tensor:

@@ -23,7 +23,7 @@ from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import whole_file, write_whole
 from undertone.train.corpora.cuts import cut_of, read_cuts, split_of, text_of
 from undertone.train.corpora.layouts import is_cut_manifest, read_layout
 from undertone.train.corpora.source import CorpusError, Notes, Source, name_hash
@@ -176,9 +176,14 @@ def _write_orders(
 
 def _reject_repeated(folder: Path, repeated: np.ndarray) -> int:
     """Move cuts whose id was there before from the list to the rejected ones; return how many of them had a text."""
-    path, fresh = folder / CUTS, folder / (CUTS + ".partial")
+    path = folder / CUTS
     with_text = 0
-    with path.open("rb") as old, fresh.open("wb") as new, (folder / REJECTED).open("a") as rejected:
+    with (
+        whole_file(path) as unfinished,
+        path.open("rb") as old,
+        unfinished.open("wb") as new,
+        (folder / REJECTED).open("a") as rejected,
+    ):
         for line, again in zip(old, repeated.tolist(), strict=True):
             if not again:
                 new.write(line)
@@ -187,7 +192,6 @@ def _reject_repeated(folder: Path, repeated: np.ndarray) -> int:
             with_text += bool(text_of(cut).strip())
             reason = f"has the id {cut.id}, which another recording had before; give each an id of its own"
             rejected.write(_rejection(cut.id, str(cut.recording.sources[0].source), reason))
-    fresh.replace(path)
     return with_text
 
 

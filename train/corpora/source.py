@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 HELD_OUT_CLIPS = 20  # one in so many clips of a corpus that names no splits is dev
 SPLIT_NAMES = {

@@ -10,7 +10,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
-from undertone.engine.config import Config
+from undertone.engine.config import SAMPLE_RATE_HZ, Config
 
 HUM_HARMONICS = 6
 RIR_SECONDS = 0.5
@@ -37,7 +37,7 @@ class AugmentationConfig(Config):
     dc: tuple[float, float] = (-0.05, 0.05)
 
 
-def augment_waveform(waveform: Tensor, config: AugmentationConfig, sample_rate_hz: int = 16_000) -> Tensor:
+def augment_waveform(waveform: Tensor, config: AugmentationConfig, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Tensor:
     """Return a clip as a bad recording of it would sound: [samples] to float32 [samples] within [-1, 1]."""
     if _uniform(0, 1) < config.clean_share:
         return waveform

@@ -11,10 +11,10 @@ from lhotse.audio import AudioLoadingError
 from lhotse.cut import Cut
 from torch import Tensor
 
+from undertone.engine import AudioError
 from undertone.engine.audio.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import Config, MelConfig
-from undertone.engine.errors import AudioError
-from undertone.engine.mel import LogMel
 from undertone.train.corpora.cuts import samples_of, speaker_of, split_of, text_of
 from undertone.train.corpora.source import CorpusError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.worker_pool import worker_pool
 from undertone.train.corpora import CorpusError, layout_of
 from undertone.train.corpora.added_splits import add_splits

@@ -26,7 +26,7 @@ from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.shar import ArrayTarWriter, AudioTarWriter, JsonlShardWriter
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.worker_pool import map_in_workers
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest
 from undertone.train.corpora.source import CorpusError

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
+from undertone.engine.config import FRAME_RATE_HZ
 from undertone.engine.lexical_pair import FrameSpan, LexicalPair, PairKind
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
@@ -223,7 +224,7 @@ def sort_by_balance(found: list[NonwordPair], balance: int) -> list[NonwordPair]
     return sorted(found, key=lambda pair: (pair.log_ratio > 0) == (balance > 0))
 
 
-def trained_speakers(clips: Sequence[Clip], frame_rate_hz: float = 50.0) -> frozenset[str]:
+def trained_speakers(clips: Sequence[Clip], frame_rate_hz: float = FRAME_RATE_HZ) -> frozenset[str]:
     """Return the speakers with more than MAX_TRAINED_SECONDS of speech in the train split."""
     frames: Counter[str] = Counter()
     for clip in clips:

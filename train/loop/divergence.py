@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 
 class TrainingError(UndertoneError):

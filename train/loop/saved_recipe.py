@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine import SettingsError
 from undertone.engine.config import Config
-from undertone.engine.errors import SettingsError
-from undertone.engine.yaml_text import YamlError, read_yaml
+from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.files.yaml_text import YamlError, read_yaml
 from undertone.train.loop.checkpoints import checkpoints
 
 RECIPE, INPUTS, CHANGES = "recipe.yaml", "inputs.json", "recipe_changes.jsonl"

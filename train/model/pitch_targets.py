@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from undertone.engine.pitch import pitch
+from undertone.engine.audio.pitch import pitch
 from undertone.engine.worker_pool import map_in_workers
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_arrays import rows_of_clip, update_rows

@@ -2,12 +2,12 @@
 
 import torch
 
+from undertone.engine import Sampling
+from undertone.engine.audio.mel import denormalise
 from undertone.engine.config import GriffinLimConfig
-from undertone.engine.decode import decode_mel
-from undertone.engine.mel import denormalise
+from undertone.engine.generation.decode import decode_mel
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import BatchNoise
-from undertone.engine.sampling import Sampling
 from undertone.engine.vocoders import GriffinLim
 from undertone.train.loop.metrics import Sample
 from undertone.train.model.windows import Windows

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from undertone.engine.audio.mel import normalise
 from undertone.engine.config import ModelConfig
 from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
 from undertone.train.data.flat_files import Clip
@@ -127,7 +128,7 @@ class ClipWindows:
         return Window(tokens, mel, self._mel(clip, utterance_start, utterance_count), pitch_hz, targets)
 
     def _mel(self, clip: Clip, start: int, count: int) -> Tensor:
-        return (self.corpus.mel(clip, start, count) - self.config.mel.mean) / self.config.mel.std
+        return normalise(self.corpus.mel(clip, start, count), self.config.mel)
 
     def _collate(self, items: list[Window], num_frames: int | None) -> Windows:
         frames, bins = num_frames or self.window_frames, self.config.mel.num_mels

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from undertone.engine.errors import SettingsError
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import parse_yaml, read_yaml
+from undertone.engine import SettingsError
+from undertone.engine.files.validation import validate_values
+from undertone.engine.files.yaml_text import parse_yaml, read_yaml
 from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.settings import RunSettings
 from undertone.train.model.recipe import ModelRecipe
@@ -55,7 +55,7 @@ def _checked(values: dict[str, Any], path: Path) -> AnyRecipe:
         raise SettingsError(
             f"{path} is of the stage {stage!r}; a recipe has `stage:` with one of {stages}, or extends one"
         )
-    recipe: AnyRecipe = checked(kind, values, str(path), SettingsError)
+    recipe: AnyRecipe = validate_values(kind, values, str(path), SettingsError)
     if isinstance(recipe, RunSettings):
         try:
             recipe.budget.progress(0, 0.0)

@@ -10,8 +10,9 @@ import torch
 from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
+from undertone.engine import BundleConfig, save_bundle
 from undertone.engine.audio.loudness import LOUDNESS_LUFS
-from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
+from undertone.engine.bundle import Provenance
 from undertone.engine.config import VocoderConfig
 from undertone.engine.network import VAEGSLM
 from undertone.engine.vocoders import build_vocoder

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from undertone.engine.errors import SettingsError
+from undertone.engine import SettingsError
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import prepare
 from undertone.train.loop.saved_recipe import compare_recipe

@@ -6,7 +6,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file
 
-from undertone.engine.bundle import BundleConfig, load_bundle, save_bundle
+from undertone.engine import BundleConfig, load_bundle, save_bundle
 from undertone.engine.config import VocoderConfig
 from undertone.engine.errors import BundleError
 from undertone.engine.vocoders import build_vocoder

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
+from undertone.engine import SettingsError
 from undertone.engine.config import GriffinLimConfig
-from undertone.engine.errors import SettingsError
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.pool import is_sharded

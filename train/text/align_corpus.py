@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.engine.worker_pool import map_in_workers
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment, align_clip

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from undertone.engine.files.atomic_files import whole_file
 from undertone.train.alignment.ctc import AlignedClip
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
@@ -103,13 +104,12 @@ def _encode_all(source: Path, lexicon: Lexicon, held_out: bool, path: Path) -> N
                 continue
             book.append(books.setdefault(row["book"], len(books)))
             sentences.append(np.array(symbols, dtype=np.uint8))
-    partial = path.with_suffix(".partial.npz")
-    np.savez(
-        partial,
-        symbols=np.concatenate([np.zeros(0, dtype=np.uint8), *sentences]),
-        offsets=np.cumsum([0, *map(len, sentences)]),
-        book=np.array(book, dtype=np.int32),
-        books=np.array(list(books)),
-        skipped=skipped,
-    )
-    partial.rename(path)
+    with whole_file(path) as unfinished:
+        np.savez(
+            unfinished,
+            symbols=np.concatenate([np.zeros(0, dtype=np.uint8), *sentences]),
+            offsets=np.cumsum([0, *map(len, sentences)]),
+            book=np.array(book, dtype=np.int32),
+            books=np.array(list(books)),
+            skipped=skipped,
+        )

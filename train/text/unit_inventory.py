@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from undertone.engine.config import FRAME_RATE_HZ
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
@@ -98,7 +99,7 @@ class UnitInventory:
         units = _segment_table(chosen, {name: number for number, name in enumerate(speakers)}, num_phones)
         return cls(alignment.phones, speakers, tuple(clip.clip_id for clip, _ in chosen), units)
 
-    def minutes(self, frame_rate_hz: float = 50.0) -> np.ndarray:
+    def minutes(self, frame_rate_hz: float = FRAME_RATE_HZ) -> np.ndarray:
         """Return the minutes of usable speech of every speaker."""
         units = self.units
         frames = np.where(units.usable, units.end - units.start, 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from undertone.engine.atomic_files import whole_file
+from undertone.engine.files.atomic_files import whole_file
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_corpus import read_index

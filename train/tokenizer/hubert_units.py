@@ -15,8 +15,8 @@ import torch
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-from undertone.engine.config import Config, HubertConfig, MelConfig
-from undertone.engine.tokenizers.hubert import RECEPTIVE_SAMPLES, SAMPLE_RATE_HZ, HubertTokenizer
+from undertone.engine.config import HOP_SAMPLES, SAMPLE_RATE_HZ, Config, HubertConfig, MelConfig
+from undertone.engine.tokenizers.hubert import RECEPTIVE_SAMPLES, HubertTokenizer
 from undertone.train.corpora.source import CorpusError, name_hash
 from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.pool import (
@@ -29,8 +29,6 @@ from undertone.train.data.pool import (
 )
 from undertone.train.loop.settings import Count, PartOfFiles, Seed
 from undertone.train.tokenizer.clip_features import HubertFeatures
-
-HOP_SAMPLES = 320  # of HuBERT's convolutions
 
 
 class HubertRecipe(Config):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
 
 
 def magnitude(waveform: Tensor, n_fft: int, hop_samples: int, window: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
 from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
 from undertone.train.data.pool import Pool, is_sharded
 from undertone.train.data.shard_stream import ShardStream, StreamSettings

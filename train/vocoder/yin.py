@@ -1,7 +1,7 @@
 """Pitch of training segments by YIN (de Cheveigné and Kawahara, 2002): cheap enough for every step.
 
-CREPE (`engine/pitch.py`) is more accurate and takes a twentieth of the sound's length; a network that learns the median
-of many segments does not repeat YIN's occasional octave errors.
+CREPE (`engine/audio/pitch.py`) makes fewer errors and costs a twentieth of the sound's length; a network that learns
+the median of many segments does not repeat YIN's occasional octave errors.
 """
 
 import torch

@@ -9,8 +9,8 @@ from undertone.app.cli.main import app
 from undertone.engine.bundle import load_bundle
 from undertone.engine.config import SourceFilterConfig
 from undertone.engine.vocoders import SourceFilter
-from undertone.train.export import export_stage
 from undertone.train.loop.run import Clock
+from undertone.train.loop.stage_export import export_stage
 
 
 def test_the_bundle_opens_with_the_vocoder_of_the_run_and_names_it(tmp_path: Path) -> None:

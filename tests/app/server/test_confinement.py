@@ -112,7 +112,7 @@ import av, soundfile, torch
 from undertone.app.site.application import create_app
 from undertone.app.shared.context import Context
 from engine import Engine, read_audio
-from undertone.engine.pitch import pitch
+from undertone.engine.audio.pitch import pitch
 from silero_vad import load_silero_vad
 engine = Engine.from_pretrained(bundle, device="cpu")
 waveform, rate = read_audio(clip)

@@ -26,8 +26,8 @@ from undertone.app.server.studies_socket import studies_socket_app
 from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.app.site.studies_site import StudiesSite
 from undertone.engine.errors import UndertoneError
-from undertone.engine.sampling import Sampling
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.take_settings import TakeSettings
 from undertone.studies.build.takes import TakeSound
 from undertone.studies.store import Database, StorageLocations, migrate
 from undertone.studies.store.studies import study_names

@@ -12,6 +12,7 @@ import torch
 from tests.speechlike import voice
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle
 from undertone.engine import Engine, Sampling, load_bundle
+from undertone.engine.audio.mel import normalise
 from undertone.engine.bundle import BundleConfig, read_config
 from undertone.engine.network import losses
 from undertone.engine.noise import SeededNoise
@@ -146,7 +147,7 @@ def test_likelihood_is_the_training_objective(engine: Engine, corpus: Path) -> N
     speech = engine.analyse(torch.from_numpy(voice(3.0, 120, seed=3)), 16_000)
     found = clip_likelihood(engine, speech, seed=11)
     model = engine.bundle.model
-    mel = ((speech.mel - model.config.mel.mean) / model.config.mel.std)[None]
+    mel = normalise(speech.mel, model.config.mel)[None]
     lengths = torch.tensor([speech.num_frames])
     with torch.inference_mode():
         terms = losses(model(speech.tokens[None], mel, lengths, mel, lengths, SeededNoise([11])))

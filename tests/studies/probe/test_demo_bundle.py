@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from undertone.engine import Engine, read_audio
-from undertone.engine.acoustics import energy_db
-from undertone.engine.probe import monotone, reach
+from undertone.engine.audio.acoustics import energy_db
+from undertone.engine.probe import effect_range, is_monotone
 from undertone.engine.prosody import (
     DimensionEdit,
     LatentEdit,
@@ -61,4 +61,4 @@ def test_the_stored_report_is_of_these_weights_and_shows_what_moves_pitch_and_en
         ways = [] if mover is None else [mover.effects[attribute]]
         ways += [direction.effects[attribute] for direction in report.directions if attribute in direction.effects]
         noticeable = report.attributes[attribute].noticeable
-        assert any(monotone(effects) and abs(reach(effects)) >= noticeable for effects in ways), attribute
+        assert any(is_monotone(effects) and abs(effect_range(effects)) >= noticeable for effects in ways), attribute

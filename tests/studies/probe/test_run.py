@@ -9,13 +9,13 @@ import torch
 from typer.testing import CliRunner
 
 from tests.clips import speechlike, write_wav16
-from tests.engine.test_audio import encoded_with_av
+from tests.engine.audio.test_reading import encoded_with_av
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.cli.main import app
 from undertone.engine import Engine, Sampling
 from undertone.engine.bundle import fingerprint, load_bundle
 from undertone.engine.errors import BundleError
-from undertone.engine.probe import Effect, Measured, ProbeReport, load_probe, monotone, reach
+from undertone.engine.probe import Effect, Measured, ProbeReport, effect_range, is_monotone, load_probe
 from undertone.engine.prosody import DimensionEdit, LatentEdit, reference_statistics, resynthesise
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation.other_systems import OtherSystem
@@ -175,20 +175,20 @@ def test_effects_are_means_over_clips_and_left_out_where_few_clips_tell() -> Non
 
 
 def test_what_rises_or_falls_all_the_way_is_monotone_if_the_intervals_part() -> None:
-    assert monotone(effects(-2, -1, 1, 2))
-    assert monotone(effects(2, 1, -1, -2))
-    assert not monotone(effects(-2, -1, 1, 2, half_width=3))
-    assert not monotone(effects(-2, 1, 2, 3))  # above no change at -1
-    assert not monotone(effects(-1, -2, 1, 2))
-    assert not monotone(())
+    assert is_monotone(effects(-2, -1, 1, 2))
+    assert is_monotone(effects(2, 1, -1, -2))
+    assert not is_monotone(effects(-2, -1, 1, 2, half_width=3))
+    assert not is_monotone(effects(-2, 1, 2, 3))  # above no change at -1
+    assert not is_monotone(effects(-1, -2, 1, 2))
+    assert not is_monotone(())
 
 
 def test_what_moves_at_one_end_only_has_no_reach() -> None:
-    assert reach(effects(-3, -1, 1, 2)) == 4
-    assert reach(effects(3, 1, -1, -2)) == -4
-    assert reach(effects(-9, -1, 0.01, 0.02)) == pytest.approx(0.04)
-    assert reach(effects(1, 0.5, 1, 2)) == 0
-    assert reach(()) == 0
+    assert effect_range(effects(-3, -1, 1, 2)) == 4
+    assert effect_range(effects(3, 1, -1, -2)) == -4
+    assert effect_range(effects(-9, -1, 0.01, 0.02)) == pytest.approx(0.04)
+    assert effect_range(effects(1, 0.5, 1, 2)) == 0
+    assert effect_range(()) == 0
 
 
 def test_a_name_comes_from_the_largest_swing_in_noticeable_changes() -> None:

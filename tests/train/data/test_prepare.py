@@ -9,9 +9,9 @@ from lhotse.cut import Cut
 
 from tests.speechlike import voice
 from undertone.engine.audio.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
 from undertone.engine.errors import AudioError
-from undertone.engine.mel import LogMel
 from undertone.train.corpora import read_layout
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips

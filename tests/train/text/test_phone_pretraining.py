@@ -9,7 +9,7 @@ from accelerate import Accelerator
 
 from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
 from undertone.engine.network import VAEGSLM
-from undertone.engine.network.alibi import AlibiBias
+from undertone.engine.network.layers.alibi import AlibiBias
 from undertone.train.corpora.source import CorpusError
 from undertone.train.text.phone_pretraining import PhoneStage, join_sentences
 from undertone.train.text.prose import Prose

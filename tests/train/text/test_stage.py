@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from tests.train.conftest import WORDS
 from tests.train.tiny_recipes import MODEL, constant_schedule, untrained_weights, weights_after
 from undertone.app.cli.text import text as text_command
+from undertone.engine.audio.mel import normalise
 from undertone.engine.network import VAEGSLM, Gaussian, Losses, losses
 from undertone.engine.noise import BatchNoise
 from undertone.train.alignment.ctc import CorpusAlignment
@@ -72,7 +73,7 @@ def test_stored_posteriors_are_those_of_the_network(folders: TextFolders, start:
     stored = LatentFile.read(folders.latents, MODEL.model.latent_dim)
     corpus = PreparedCorpus(prepared, "dev")
     for clip in corpus.clips:
-        posterior = network.posterior((corpus.mel(clip)[None] - MODEL.model.mel.mean) / MODEL.model.mel.std)
+        posterior = network.posterior(normalise(corpus.mel(clip)[None], MODEL.model.mel))
         frames = slice(clip.frame_offset, clip.frame_offset + clip.num_frames)
         for stored_values, value in ((stored.mean, posterior.mean), (stored.logstd, posterior.logstd)):
             assert np.allclose(stored_values[frames], value[0].detach().numpy(), atol=2e-3)
@@ -156,7 +157,7 @@ def test_a_given_posterior_gives_the_losses_of_the_mel(start: Path, prepared: Pa
     network = VAEGSLM(MODEL.model)
     network.load_state_dict(load_file(str(start)))
     corpus = PreparedCorpus(prepared, "dev")
-    mel = (corpus.mel(corpus.clips[0], 0, 40)[None] - MODEL.model.mel.mean) / MODEL.model.mel.std
+    mel = normalise(corpus.mel(corpus.clips[0], 0, 40)[None], MODEL.model.mel)
     tokens, lengths = torch.randint(0, 12, (1, 40)), torch.tensor([40])
 
     def terms(shown: torch.Tensor, posterior: Gaussian | None) -> Losses:

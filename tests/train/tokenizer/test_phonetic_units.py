@@ -9,7 +9,7 @@ from torch import nn
 
 from tests.train.tiny_recipes import TOKENIZER
 from undertone.engine.config import PhonePartsConfig
-from undertone.engine.tokenizers import PARTS_OF_PHONE, cheapest_units
+from undertone.engine.tokenizers import PARTS_OF_PHONE, viterbi_units
 from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
@@ -58,8 +58,8 @@ def test_a_path_repairs_a_frame_that_was_misheard() -> None:
     points = torch.eye(9) * 3
     features = points[torch.from_numpy(truth)] + 1.2 * torch.randn(600, 9, generator=torch.Generator().manual_seed(0))
     costs = torch.from_numpy(transition_costs([truth], 9))
-    alone = (cheapest_units(features, points, torch.zeros(9, 9)).numpy() != truth).mean()
-    assert (cheapest_units(features, points, costs).numpy() != truth).mean() < 0.6 * alone
+    alone = (viterbi_units(features, points, torch.zeros(9, 9)).numpy() != truth).mean()
+    assert (viterbi_units(features, points, costs).numpy() != truth).mean() < 0.6 * alone
 
 
 def test_a_tokenizer_whose_units_are_parts_of_phones(prepared: Path, lexicon_folder: Path, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig, VocosConfig
-from undertone.engine.mel import LogMel
 from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.flat_files import Clip
 from undertone.train.loop.checkpoints import checkpoints
