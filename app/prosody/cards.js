@@ -17,10 +17,10 @@ const list = element.querySelector(".desk-cards"), chips = element.querySelector
 const state = {
   cards: "", values: {}, morph: null, locked: new Set(), token: 0, waiting: null, dirty: false, timer: null,
   pointer: false, clips: new Map(), wish: null, revision: 0, arrangement: null,
-  bench: null, sequence: 0, moved: false, released: 0, releasedAt: 0,
+  session: null, sequence: 0, moved: false, released: 0, releasedAt: 0,
 };
 
-const send = (event, data) => trigger(event, { ...data, bench: state.bench, sequence: ++state.sequence });
+const send = (event, data) => trigger(event, { ...data, session: state.session, sequence: ++state.sequence });
 const quiet = () => { state.wish = null; list.querySelectorAll(".desk-busy").forEach((busy) => { busy.textContent = ""; }); };
 const current = () => ({ values: state.values, morph: state.morph });
 const html = (text) => { const t = document.createElement("template"); t.innerHTML = text.trim(); return t.content.firstChild; };
@@ -220,8 +220,8 @@ function update() {
   const value = props.value;
   if (!value || value.revision <= state.revision) return; // answers may come in another order
   state.revision = value.revision;
-  const other = value.bench !== state.bench;
-  if (other) { clearTimeout(state.timer); Object.assign(state, { timer: null, moved: false, released: 0, bench: value.bench }); }
+  const other = value.session !== state.session;
+  if (other) { clearTimeout(state.timer); Object.assign(state, { timer: null, moved: false, released: 0, session: value.session }); }
   if (other || value.arrangement !== state.arrangement) state.clips.clear();
   if (other) list.querySelectorAll(".desk-effect").forEach((effect) => { effect.textContent = ""; });
   state.arrangement = value.arrangement;

@@ -90,7 +90,7 @@ def _bind_sliders(controller: PageController) -> None:
 def is_newest(visit: ProsodyVisit, event: gr.EventData) -> bool:
     """Return whether a step of the sliders is this session's and the newest; it is the newest then."""
     try:
-        number, sequence = int(event.editing), int(event.sequence)
+        number, sequence = int(event.session), int(event.sequence)
     except (AttributeError, TypeError, ValueError, OverflowError):
         return False
     if visit.editing is None or number != visit.editing.number or not visit.sequence < sequence < 2**53:

@@ -175,7 +175,7 @@ def cards_value(editing: EditingSession, revision: int, sequence: int = 0, idle:
     now = editing.now
     return {
         "revision": revision,
-        "bench": editing.number,
+        "session": editing.number,
         "sequence": sequence,
         "idle": idle,
         "arrangement": str(hash(now)),

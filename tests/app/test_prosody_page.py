@@ -2,13 +2,16 @@
 
 import copy
 import gc
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
 
 from tests.clips import SAMPLE_RATE_HZ, speechlike
+from undertone.app.prosody import page as page_module
 from undertone.app.prosody import tasks as runs
 from undertone.app.prosody.cards import cards_of_report, sorted_cards
 from undertone.app.prosody.comparison_figure import overlay_figure
@@ -26,6 +29,7 @@ from undertone.engine import Engine, Sampling, SettingsError, Take
 from undertone.engine.prosody import Cancelled, DimensionProbe, DirectionProbe, LatentStatistics, ProbeReport
 
 PAGE = next(page for page in PAGES if page.path == "/prosody")
+PROSODY = Path(page_module.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -251,3 +255,17 @@ def probe_report(num_dimensions: int) -> ProbeReport:
         "r2": {}, "r2_within_clips": {}, "skipped": {},
     }  # fmt: skip
     return ProbeReport.model_construct(**values)
+
+
+def test_the_cards_script_sends_what_the_server_reads_and_reads_what_it_sends(editing: EditingSession) -> None:
+    """A renamed key of an event would leave every slider dead, and no other test but a browser's sees it."""
+    script = (PROSODY / "cards.js").read_text(encoding="utf-8")
+    handlers = (PROSODY / "editor_events.py").read_text(encoding="utf-8")
+    read = set(re.findall(r"\bevent\.(\w+)", handlers))
+    sent = {name for data in re.findall(r"(?:trigger|send)\(.*", script) for name in re.findall(r"\b\w+\b", data)}
+    sent |= {"values", "morph"} if "current = () => ({ values: state.values, morph: state.morph })" in script else set()
+    sent |= {"start", "end", "card"}  # of range.js
+    assert {"session", "sequence", "values", "morph", "token", "audition", "label"} <= read
+    assert read <= sent
+    shown = set(cards_value(editing, 1))
+    assert shown <= set(re.findall(r"\bvalue\.(\w+)", script))

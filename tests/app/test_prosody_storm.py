@@ -52,7 +52,7 @@ class Browser:
 
     def access(self, event: str, **data: Any) -> None:
         self.sequence += 1
-        self.press("prosody-desk", event, editing=self.editing, sequence=self.sequence, **data)
+        self.press("prosody-desk", event, session=self.editing, sequence=self.sequence, **data)
 
     def do(self, action: str, number: int) -> None:
         card, value = f"z{number % 4 + 1}", (number % 9 - 4) / 2
@@ -142,7 +142,7 @@ class Browser:
     def show_desk(self, value: dict[str, Any]) -> None:
         if value["revision"] <= self.revision:
             return
-        self.revision, self.editing = value["revision"], value["bench"]
+        self.revision, self.editing = value["revision"], value["session"]
         if value["sequence"] >= self.released and not self.moving:
             self.values = {card: list(values) for card, values in value["values"].items()}
 
