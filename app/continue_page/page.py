@@ -19,7 +19,7 @@ from undertone.app.continue_page.controls import (
     read_settings,
 )
 from undertone.app.continue_page.figure import build_plot, take_plot
-from undertone.app.continue_page.generation import continue_clip
+from undertone.app.continue_page.generation import continue_prompt
 from undertone.app.continue_page.takes import TakeCards, bind_take_cards, build_take_cards, show_takes
 from undertone.app.shared.context import MODEL_QUEUE, Context
 from undertone.app.shared.live_player import ARM_JS, HUSH_JS, Broadcast, live_player
@@ -216,8 +216,9 @@ def run_updates(
         if note.tone == "problem":
             yield _named(panel.outputs, _idle(note))
             return
+        prompt = visit.prompt(start, start + length, context.limits)
         settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
-        for progress in continue_clip(context.engine, visit.clip, start, length, settings, run, broadcast):
+        for progress in continue_prompt(context.engine, prompt, settings, run, broadcast):
             if not progress.takes:
                 yield _named(panel.reports, _report(progress.text, progress.fraction, broadcast))
             else:
@@ -261,7 +262,7 @@ def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: Pro
         except UndertoneError as error:
             return [*([gr.skip()] * (len(outputs) - 1)), Note("problem", str(error)).html()]
         start, length = take_cut(saved)
-        visit.saved, visit.wanted_cut = saved, (start, length)
+        visit.saved, visit.saved_cut = saved, (start, length)
         return [
             matching_preset(saved.sampling), False, saved.num_takes, reaching(saved.seconds, context.max_seconds),
             saved.seed, *control_values(saved.sampling, context.engine.own_guidance),

@@ -136,13 +136,14 @@ def _use_second(
     if editing is None:
         return
     visit.second.ensure_loaded(path)
-    note, clip = judge_cut(start, length, visit.second, controller.context.limits, SECOND), visit.second.clip
-    if note.tone == "problem" or clip is None:
+    limits = controller.context.limits
+    note = judge_cut(start, length, visit.second, limits, SECOND)
+    if note.tone == "problem" or visit.second.clip is None:
         missing = Note("warning", "Choose a second recording first.")
         yield controller.done(visit, task, note if note.tone == "problem" else missing)
         return
     yield controller.status.progress("Listening to the second recording")
-    speech = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
+    speech = engine.analyse_prompt(visit.second.prompt(start, start + length, limits))
     with visit.lock:
         if task.run.stop.is_set():
             raise Cancelled

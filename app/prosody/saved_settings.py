@@ -9,9 +9,10 @@ from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.status import StatusLine, Updates
 from undertone.app.shared.saved_settings import FRAME_SECONDS, differences_text
 from undertone.app.shared.saved_settings import take_cut as saved_take_cut
-from undertone.app.shared.visitor import PromptClip, Run
+from undertone.app.shared.visitor import Run
 from undertone.app.shared.widgets import Note
 from undertone.engine import Engine, SettingsError, Take, TakeSettings
+from undertone.engine.audio.reading import CheckedPrompt
 from undertone.engine.prosody import Cancelled, ProsodySettings
 
 MAX_BYTES = 200_000  # the settings of a rendering have some 5 kB
@@ -71,7 +72,7 @@ def applied(editing: EditingSession, saved: ProsodySettings) -> Note | None:
 
 
 def take_again(
-    engine: Engine, status: StatusLine, run: Run, clip: PromptClip, saved: TakeSettings
+    engine: Engine, status: StatusLine, run: Run, prompt: CheckedPrompt, saved: TakeSettings
 ) -> Generator[Updates, None, Take]:
     """Make the take again that was edited.
 
@@ -79,7 +80,7 @@ def take_again(
         SettingsError: the clip is not the one that its prompt was cut from.
         Cancelled: the visitor wishes no more.
     """
-    speech = engine.analyse(clip.waveform, clip.sample_rate_hz, saved.prompt_start_seconds, saved.prompt_end_seconds)
+    speech = engine.analyse_prompt(prompt)
     if speech.audio_sha256 != saved.prompt_sha256:
         raise SettingsError("this is not the recording that the saved take was made from; choose that one.")
     chunks = engine.stream(speech, saved.seconds, saved.sampling, saved.seed, saved.num_takes, run.stop.is_set)

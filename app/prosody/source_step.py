@@ -95,7 +95,7 @@ def bind_source_step(step: SourceStep, controller: PageController) -> None:
                 visit.wanted = None
                 visit.start("render", visit.editing.now)
                 return controller.status.busy("Waiting for the model") | controller.controls(visit)
-        start, length = visit.source.wanted_cut = prosody_cut(saved)
+        start, length = visit.source.saved_cut = prosody_cut(saved)
         return controller.idle(visit, saved_note(saved, context.engine)) | {
             panel.start: reaching(start, 10),
             panel.length: reaching(length, LONGEST_SECONDS),
@@ -142,7 +142,7 @@ def analyse_source(
     steps: float,
 ) -> Iterator[Updates]:
     """Put speech on the bench: what was handed over, or the cut clip; with saved settings where some are waiting."""
-    engine = controller.context.engine
+    engine, limits = controller.context.engine, controller.context.limits
     yield controller.status.progress("Listening")
     wanted, handed = visit.wanted, visit.handed
     sampling, number = _settings(seed, steps)
@@ -151,16 +151,17 @@ def analyse_source(
         sampling, number, wanted = settings.sampling, settings.seed + settings.index, None
     else:
         visit.source.ensure_loaded(path)
-        note = judge_cut(start, length, visit.source, controller.context.limits, SOURCE)
-        clip = visit.source.clip
-        if note.tone == "problem" or clip is None:
+        note = judge_cut(start, length, visit.source, limits, SOURCE)
+        if note.tone == "problem" or visit.source.clip is None:
             missing = Note("warning", "There is no speech yet. Record, upload or choose an example first.")
             yield controller.done(visit, task, note if note.tone == "problem" else missing)
             return
         if wanted is not None and wanted.source.take is not None:
-            source: Speech | Take = yield from take_again(engine, controller.status, task.run, clip, wanted.source.take)
+            saved = wanted.source.take
+            prompt = visit.source.prompt(saved.prompt_start_seconds, saved.prompt_end_seconds, limits)
+            source: Speech | Take = yield from take_again(engine, controller.status, task.run, prompt, saved)
         else:
-            source = engine.analyse(clip.waveform, clip.sample_rate_hz, start, start + length)
+            source = engine.analyse_prompt(visit.source.prompt(start, start + length, limits))
         original = Original("Your clip", source)
     if wanted is not None:
         sampling, number = wanted.sampling, wanted.seed

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ, resample
+from undertone.engine.audio.reading import SAMPLE_RATE_HZ
 
 FRAME = 320  # samples, 20 ms
 QUIETEST_SHARE = 0.1  # of the frames: where nobody speaks
@@ -35,9 +35,9 @@ class BackgroundNoise:
     hum_hz: float | None = None
 
 
-def background_noise(waveform: Tensor, sample_rate_hz: int) -> BackgroundNoise:
-    """Return what lies under the voice of a recording [samples] of a second or more, its offset removed."""
-    samples = resample(waveform, sample_rate_hz).double()
+def background_noise(waveform: Tensor) -> BackgroundNoise:
+    """Return what lies under the voice of a recording [samples] at 16 kHz, of a second or more, its offset removed."""
+    samples = waveform.double()
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     if len(frames) < 10:
         return BackgroundNoise()

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import gradio as gr
 
 from undertone.app.shared.cut_view import cut_value, cut_view, follow_sliders_js
-from undertone.app.shared.prompt_check import check_cut
 from undertone.app.shared.visitor import ClipHolder
 from undertone.app.shared.widgets import QUIET, WAVEFORM, Note, reaching
 from undertone.engine import AudioLimits
@@ -142,9 +141,9 @@ def load_clip(path: str | None, holder: ClipHolder, limits: AudioLimits, use: Cl
 
 def _first_cut(holder: ClipHolder, seconds: float, limits: AudioLimits, use: ClipUse) -> tuple[float, float]:
     """Start and length of the cut in a new clip: the saved one where one was loaded and fits, else the start."""
-    wanted, holder.wanted_cut = holder.wanted_cut, None
-    if wanted is not None and sum(wanted) <= seconds + 0.001:
-        return wanted
+    saved, holder.saved_cut = holder.saved_cut, None
+    if saved is not None and sum(saved) <= seconds + 0.001:
+        return saved
     return 0.0, max(limits.min_seconds, _tenths(min(use.default_seconds, seconds)))
 
 
@@ -154,12 +153,11 @@ def _tenths(seconds: float) -> float:
 
 
 def judge_cut(start: float, length: float, holder: ClipHolder, limits: AudioLimits, use: ClipUse = PROMPT) -> Note:
-    """Return what to say of the chosen part."""
-    if holder.clip_error is not None:
-        return Note("problem", holder.clip_error)
-    if holder.clip is None:
-        return use.empty
-    return check_cut(holder.clip, start, length, limits)
+    """Return what to say of the chosen part; it is checked once, and `holder.prompt` gives it to the engine."""
+    check = holder.check(start, length, limits)
+    if check is not None:
+        return check.note
+    return use.empty if holder.clip_error is None else Note("problem", holder.clip_error)
 
 
 def example_name(path: Path) -> str:

@@ -7,15 +7,16 @@ import torch
 
 from tests.clips import speechlike, write_wav16
 from undertone.app.shared.prompt_check import check_cut
+from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.shared.prompt_panel import judge_cut, load_clip
-from undertone.app.shared.visitor import PromptClip, Visit
+from undertone.app.shared.visitor import Visit
 from undertone.engine import AudioLimits
 
 LIMITS = AudioLimits()
 
 
 def note(waveform: torch.Tensor, start: float = 0.0, length: float = 3.0) -> tuple[str, str]:
-    judged = check_cut(PromptClip(waveform, 16_000), start, length, LIMITS)
+    judged = check_cut(PromptClip(waveform, 16_000), start, length, LIMITS).note
     return judged.tone, judged.text
 
 

@@ -13,12 +13,13 @@ import torch
 
 from tests.clips import speechlike
 from undertone.app.continue_page.controls import ContinuationSettings
-from undertone.app.continue_page.generation import GenerationProgress, continue_clip
+from undertone.app.continue_page.generation import GenerationProgress, continue_prompt
 from undertone.app.continue_page.page import FigurePanel, RunPanel, _build_figure_panel, _build_run_panel, run_updates
 from undertone.app.continue_page.takes import TakeCards, build_take_cards, take_files
 from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import Broadcast
-from undertone.app.shared.visitor import PromptClip, Visit
+from undertone.app.shared.prompt_clip import PromptClip
+from undertone.app.shared.visitor import Visit
 from undertone.engine import AudioError, Engine, Sampling, SettingsError
 
 SETTINGS = ContinuationSettings(seconds=1.0, num_takes=2, seed=7, sampling=Sampling(steps=2, end="never"))
@@ -28,7 +29,8 @@ def finish(
     engine: Engine, visit: Visit, settings: ContinuationSettings = SETTINGS
 ) -> tuple[list[GenerationProgress], Broadcast]:
     broadcast = Broadcast()
-    return list(continue_clip(engine, visit.clip, 0.5, 1.5, settings, visit.begin(), broadcast)), broadcast
+    prompt = visit.prompt(0.5, 2.0, engine.limits)
+    return list(continue_prompt(engine, prompt, settings, visit.begin(), broadcast)), broadcast
 
 
 def test_a_run_ends_with_its_takes_and_their_settings(engine: Engine, visit: Visit) -> None:
@@ -62,7 +64,7 @@ def test_a_fault_of_the_server_ends_the_run_and_keeps_its_words_to_itself(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise OSError("/a/path/of/the/server")
 
-    monkeypatch.setattr(type(context.engine), "analyse", fail)
+    monkeypatch.setattr(type(context.engine), "analyse_prompt", fail)
     visit.begin()
     *_, last = run_updates(context, visit, 0.5, 1.5, VALUES, *parts)
     assert "went wrong" in last[parts[0].note]
@@ -80,7 +82,7 @@ def test_a_stopped_run_ends_without_takes(engine: Engine, visit: Visit) -> None:
     run = visit.begin()
     long = ContinuationSettings(seconds=15.0, num_takes=1, seed=7, sampling=Sampling(steps=2, end="never"))
     reports = []
-    for report in continue_clip(engine, visit.clip, 0.0, 2.0, long, run, Broadcast()):
+    for report in continue_prompt(engine, visit.prompt(0.0, 2.0, engine.limits), long, run, Broadcast()):
         reports.append(report)
         if report.fraction:
             visit.cancel()
