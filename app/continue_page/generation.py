@@ -13,7 +13,7 @@ from undertone.engine.audio.reading import CheckedPrompt
 
 @dataclass(frozen=True)
 class GenerationProgress:
-    """How far a run is, in words and as a fraction; `takes` comes with the last one."""
+    """The progress of a run in words and as a fraction; `takes` comes with the last one."""
 
     text: str
     fraction: float | None = None

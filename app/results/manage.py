@@ -10,7 +10,7 @@ from undertone.app.auth.sign_in import Admin
 from undertone.app.results import actions
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.making import made_for
-from undertone.app.shared.widgets import AWAY, QUIET, Note, shown
+from undertone.app.shared.widgets import AWAY, QUIET, Note, show_container
 from undertone.engine.errors import UndertoneError
 from undertone.studies.design.templates import template_names, template_text
 
@@ -82,9 +82,9 @@ def _build_steps(access: ResultsAccess, study: gr.Dropdown, after: list[Any], st
     opening.click(to("open"), inputs, after, **QUIET)
     pause.click(to("paused"), inputs, after, **QUIET)
     close.click(_asking(access), study, [closing, question, after[0]], **QUIET)
-    really.click(to("closed"), inputs, after, **QUIET).then(lambda: shown(False), None, closing, **QUIET)
-    keep.click(lambda: shown(False), None, closing, **QUIET)
-    study.change(lambda: shown(False), None, closing, **QUIET)
+    really.click(to("closed"), inputs, after, **QUIET).then(lambda: show_container(False), None, closing, **QUIET)
+    keep.click(lambda: show_container(False), None, closing, **QUIET)
+    study.change(lambda: show_container(False), None, closing, **QUIET)
 
 
 def _asking(access: ResultsAccess) -> Callable[..., Any]:
@@ -98,8 +98,8 @@ def _asking(access: ResultsAccess) -> Callable[..., Any]:
                 "Opening it again is possible."
             )
         except UndertoneError as error:
-            return shown(False), "", Note("problem", str(error)).html()
-        return shown(True), Note("warning", text).html(), ""
+            return show_container(False), "", Note("problem", str(error)).html()
+        return show_container(True), Note("warning", text).html(), ""
 
     return ask
 

@@ -1,6 +1,6 @@
-"""What else a recording holds than the voice: broadband noise and the hum of the mains, measured for a hint.
+"""Background noise of a recording: broadband noise and the hum of the mains, measured for a hint.
 
-White noise at -60 dBFS or hum at -30 dBFS is enough to change how a small model hears a voice.
+White noise at -60 dBFS or hum at -30 dBFS is enough to change what a small model makes of a voice.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def background_noise(waveform: Tensor) -> BackgroundNoise:
 
 
 def _noise_db(quiet: Tensor) -> float | None:
-    """Level of noise in frames [N, FRAME] without speech, None where they hold something else."""
+    """Return the level of noise in dB in frames [N, FRAME] without speech; None where they hold something else."""
     window = torch.hann_window(FRAME, periodic=False, dtype=torch.float64)
     spectrum = torch.fft.rfft(quiet * window).abs().square().mean(0) * 2 / window.square().sum() / FRAME
     hz = torch.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE_HZ)

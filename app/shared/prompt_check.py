@@ -19,7 +19,7 @@ SILENT_FRACTION = 0.6
 
 @dataclass(frozen=True)
 class CutCheck:
-    """What was found of a part of a clip.
+    """The check of a part of a clip.
 
     Attributes:
         clip: the whole recording.

@@ -27,7 +27,7 @@ class PromptClip:
         if not DECODERS.acquire(timeout=DECODER_SECONDS):
             raise AudioError("too many clips are being read just now. Choose it again in a minute.")
         try:
-            with _opened(path) as file:
+            with _open(path) as file:
                 return cls(*read_audio(file, UPLOAD_LIMITS))
         finally:
             DECODERS.release()
@@ -37,7 +37,7 @@ class PromptClip:
         return len(self.waveform) / self.sample_rate_hz
 
 
-def _opened(path: str) -> BinaryIO:
+def _open(path: str) -> BinaryIO:
     try:
         return Path(path).open("rb")
     except (OSError, ValueError):  # ValueError: a null byte in the name

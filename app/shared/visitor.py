@@ -1,4 +1,4 @@
-"""What one visitor has on a page: clips, the run under way, takes. Held by gr.State, never shared."""
+"""The state of one visitor of a page: clips, the run under way, takes. Held by gr.State, never shared."""
 
 import secrets
 import shutil
@@ -16,14 +16,13 @@ from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
 
 
 class VisitError(UndertoneError):
-    """Something is asked of a visit that is over."""
+    """A request to a visit that is over."""
 
 
 @dataclass
 class Run:
     """One press of a button that works: set `stop` and the engine gives up at its next frame."""
 
-    token: str = field(default_factory=lambda: secrets.token_hex(8))
     stop: threading.Event = field(default_factory=threading.Event)
     started: bool = False
     inputs: tuple[Any, ...] = ()  # what the page said when the button was pressed
@@ -57,7 +56,7 @@ class ClipHolder:
     def load(self, path: str | None) -> None:
         """Read the file at a path, or forget the clip; an error is kept in `clip_error`. What is read stays."""
         with self._reading:
-            if path == self.clip_path and self.clip is not None:
+            if path is not None and path == self.clip_path and self.clip is not None:
                 return
             self.clip, self.clip_error, self.clip_path, self._check = None, None, path, None
             if path is None:
@@ -74,7 +73,7 @@ class ClipHolder:
                 self.load(path)
 
     def check(self, start: float, length: float, limits: AudioLimits) -> CutCheck | None:
-        """Return what was found of the clip's part from `start` on; None where there is no clip."""
+        """Return the check of the clip's part from `start` on; None where there is no clip."""
         with self._reading:
             if self.clip is None:
                 return None
@@ -117,7 +116,7 @@ class Visitor:
 
     @property
     def folder(self) -> Path:
-        """This visit's own folder, with a name that nobody can guess. Raises VisitError after the visitor has left."""
+        """Return this visit's own folder, whose name nobody can guess. Raises VisitError after the visitor has left."""
         if self._closed:
             raise VisitError("this page was left. Reload it to go on.")
         if self._folder is None or not self._folder.is_dir():
