@@ -1,9 +1,13 @@
 """A visitor: one run at a time, the clip that the page shows, and nothing of anybody else's."""
 
 import copy
+import threading
 from pathlib import Path
 
+import pytest
+
 from undertone.app.shared.context import Context
+from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.shared.visitor import Visit
 
 
@@ -43,3 +47,45 @@ def test_each_visitor_starts_with_an_empty_visit(visit: Visit) -> None:
     assert fresh.clip is None
     assert fresh.run is None
     assert fresh.root == visit.root
+
+
+def test_a_press_waits_for_a_clip_that_is_still_being_read(
+    context: Context, clip_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, began, release = PromptClip.read, threading.Event(), threading.Event()
+    reads: list[str] = []
+    found: list[PromptClip | None] = []
+
+    def read_slowly(path: str) -> PromptClip:
+        reads.append(path)
+        began.set()
+        assert release.wait(60)
+        return read(path)
+
+    def press() -> None:
+        visit.ensure_loaded(str(clip_path))
+        found.append(visit.clip)
+
+    monkeypatch.setattr(PromptClip, "read", read_slowly)
+    visit = context.new_visit()
+    threads = [threading.Thread(target=visit.load, args=[str(clip_path)]), threading.Thread(target=press)]
+    threads[0].start()
+    assert began.wait(60)
+    threads[1].start()
+    threads[1].join(0.5)  # a press that did not wait would be over, without a clip
+    release.set()
+    for thread in threads:
+        thread.join(60)
+    assert reads == [str(clip_path)]
+    assert found == [visit.clip]
+    assert visit.clip is not None
+
+
+def test_an_event_with_the_same_file_reads_nothing(context: Context, clip_path: Path) -> None:
+    visit = context.new_visit()
+    visit.load(str(clip_path))
+    clip = visit.clip
+    visit.load(str(clip_path))
+    assert visit.clip is clip
+    visit.load(None)
+    assert visit.clip is None
