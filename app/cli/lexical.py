@@ -1,7 +1,6 @@
 """Lexical accuracy: how often words are likelier than nonwords, for a bundle or for a training run."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from undertone.engine.network import VAEGSLM
 from undertone.engine.tokenizers import unit_names
 from undertone.studies.errors import MeasureError
 from undertone.studies.lexical.frames import PreparedFrames, RecordedFrames
-from undertone.studies.lexical.scoring import LexicalResult, lexical_accuracy, read_pairs
+from undertone.studies.lexical.scoring import LexicalResult, lexical_accuracy, read_pairs, score_row
 
 lexical = typer.Typer(name="lexical", no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -66,7 +65,7 @@ def accuracy_lines(result: LexicalResult) -> list[str]:
 def show(result: LexicalResult, scores: Path | None) -> None:
     """Print the accuracies, keep the scores."""
     if scores is not None:
-        rows = [asdict(one) | {"pair": one.pair.model_dump(mode="json")} for one in result.scores]
+        rows = [score_row(score) for score in result.scores]
         scores.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     for line in accuracy_lines(result):
         typer.echo(line)

@@ -328,10 +328,10 @@ def demo_bundle(
 
     if evaluate:  # what would fail at the end, after hours, fails now
         from undertone.studies.evaluation.evaluate import check_corpus, evaluate_bundle
-        from undertone.studies.measures.heldout import Recordings
+        from undertone.studies.measures.heldout import ListedCorpus
         from undertone.train.corpora.listing import listed_sources
 
-        listed = Recordings.listed(corpus, listed_sources(corpus))
+        listed = ListedCorpus.from_list(corpus, listed_sources(corpus))
         split = listed.split_to_measure()
         try:
             check_corpus(listed, split)
@@ -373,13 +373,13 @@ def evaluate_(
 
     Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
     """
-    from undertone.studies.evaluation.evaluate import evaluate_bundle
+    from undertone.studies import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
-    from undertone.studies.measures.heldout import Recordings
+    from undertone.studies.measures.heldout import ListedCorpus
     from undertone.train.corpora.listing import listed_sources
 
     others = [OtherSystem.parse(each) for each in also or ()]
-    listed = Recordings.listed(corpus, listed_sources(corpus, layout))
+    listed = ListedCorpus.from_list(corpus, listed_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
     for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)
@@ -402,7 +402,8 @@ def probe(
     """
     from undertone.engine import Sampling
     from undertone.engine.prosody import draft
-    from undertone.studies.probe.run import probe_bundle, probe_summary, stored_report
+    from undertone.studies import probe_bundle, stored_report
+    from undertone.studies.probe.run import probe_summary
 
     sampling = draft() if quick else Sampling()
     measured = None if data is None else probe_bundle(bundle, data, clips, split, sampling, seconds, workers)

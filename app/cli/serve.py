@@ -60,9 +60,9 @@ def serve(
         from undertone.app.server.front import run_front
         from undertone.app.server.process import Playground
         from undertone.app.site.studies_site import StudiesSite
-        from undertone.studies.store import Places, opened
+        from undertone.studies.store import StorageLocations, open_database
 
-        places = Places.at(data) if data else Places.default()
+        places = StorageLocations.at(data) if data else StorageLocations.default()
         playground = Playground(
             bundle=bundle,
             device=device,
@@ -72,7 +72,7 @@ def serve(
             studies_socket=sockets / "studies",
             protected=places.protected,
         )
-        with _listen(host, port) as listener, opened(places) as db:
+        with _listen(host, port) as listener, open_database(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
             studies_site = StudiesSite.on(db, places, folder / "results" / "downloads")

@@ -10,7 +10,7 @@ import typer
 from undertone.app.package_data import with_own_voice
 
 if TYPE_CHECKING:
-    from undertone.studies.store import Database, Places
+    from undertone.studies.store import Database, StorageLocations
 
 study = typer.Typer(
     name="study",
@@ -51,9 +51,8 @@ def build(
     """Render, level and check every sound; a build that was interrupted goes on where it was."""
     from tqdm import tqdm
 
-    from undertone.studies.build.lifecycle import discard_draft, make_study, study_names
-    from undertone.studies.build.pipeline import build_study
-    from undertone.studies.design import load_study_file
+    from undertone.studies import build_study, load_study_file, make_study, study_names
+    from undertone.studies.build.lifecycle import discard_draft
 
     with _database(data) as (db, places), ExitStack() as undo:
         name = source
@@ -82,7 +81,7 @@ def build(
 @study.command("open")
 def open_(name: NameArgument, data: DataOption = None) -> None:
     """Check every sound, then let raters in."""
-    from undertone.studies.build.lifecycle import status_of
+    from undertone.studies import status_of
 
     _set_status(name, "open", data)
     with _database(data) as (db, _):
@@ -110,7 +109,7 @@ def status(
     data: DataOption = None,
 ) -> None:
     """Print how far studies are."""
-    from undertone.studies.build.lifecycle import status_of, study_names
+    from undertone.studies import status_of, study_names
 
     with _database(data) as (db, _):
         names = [name] if name else study_names(db)
@@ -133,7 +132,7 @@ def report(
     data: DataOption = None,
 ) -> None:
     """Write the results as one HTML file: tables, figures, intervals, methods."""
-    from undertone.studies.analysis.report import study_report as write_report
+    from undertone.studies import study_report as write_report
 
     with _database(data) as (db, _):
         typer.echo(write_report(db, name, out or Path(f"{name}-report.html")))
@@ -146,7 +145,7 @@ def export(
     data: DataOption = None,
 ) -> None:
     """Write the ratings as CSV and Parquet with a codebook."""
-    from undertone.studies.analysis.export import export_study as write_export
+    from undertone.studies import export_study as write_export
 
     folder = out or Path(f"{name}-export")
     with _database(data) as (db, _):
@@ -268,16 +267,16 @@ def user(
         typer.echo(f"{name} may sign in as {role}.")
 
 
-def _places(data: Path | None) -> "Places":
-    from undertone.studies.store import Places
+def _places(data: Path | None) -> "StorageLocations":
+    from undertone.studies.store import StorageLocations
 
-    return Places.default() if data is None else Places.at(data)
+    return StorageLocations.default() if data is None else StorageLocations.at(data)
 
 
 @contextmanager
-def _database(data: Path | None) -> Iterator[tuple["Database", "Places"]]:
+def _database(data: Path | None) -> Iterator[tuple["Database", "StorageLocations"]]:
     """Open the database, up to date, beside a server that may be running on it."""
-    from undertone.studies.store import Database, migrate
+    from undertone.studies import Database, migrate
 
     places = _places(data)
     db = Database(places.url, places.events)
@@ -289,7 +288,7 @@ def _database(data: Path | None) -> Iterator[tuple["Database", "Places"]]:
 
 
 def _set_status(name: str, status: str, data: Path | None) -> None:
-    from undertone.studies.build.lifecycle import set_status
+    from undertone.studies import set_status
 
     with _database(data) as (db, places):
         set_status(db, name, status, places, actor="command line")  # type: ignore[arg-type]  # one of the verbs above

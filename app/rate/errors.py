@@ -15,7 +15,7 @@ from undertone.app.asgi.threads import OwnThreads
 from undertone.studies.design import DesignError
 from undertone.studies.sessions import SessionError
 from undertone.studies.store import StoreError
-from undertone.studies.store.storable import unstorable
+from undertone.studies.store.storable import find_unstorable
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024
@@ -55,7 +55,7 @@ def problem(error: SessionError, status: int | None = None) -> JSONResponse:
 def _check(body: bytes) -> None:
     """Refuse what no database keeps, before anything of it is read. Raises SessionError."""
     try:
-        found = unstorable(json.loads(body))
+        found = find_unstorable(json.loads(body))
     except (ValueError, RecursionError):
         found = "something that is no JSON"
     if found is not None:

@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from undertone.app.auth.sign_in import Admin, SignIn
 from undertone.app.results.downloads import Downloads
 from undertone.engine.errors import UndertoneError
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 from undertone.studies.store.tables import AdminRole
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class ResultsAccess:
     """
 
     sign_in: SignIn
-    places: Places
+    places: StorageLocations
     folder: Path
 
     @cached_property

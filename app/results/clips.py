@@ -9,7 +9,7 @@ from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import CLIP
 from undertone.app.shared.widgets import QUIET, Note
 from undertone.engine.errors import UndertoneError
-from undertone.studies.build.lifecycle import find_study
+from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Prompt, Stimulus, System
 
 OTHERS = "Training, traps and checks"

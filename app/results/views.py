@@ -13,12 +13,13 @@ from undertone.app.results.access import ResultsAccess
 from undertone.app.shared.widgets import Note
 from undertone.engine.errors import UndertoneError
 from undertone.studies.analysis.anonymise import anonymous_names
-from undertone.studies.analysis.load import load_study, study_names
+from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.power import TYPICAL, Goal, plan_power
 from undertone.studies.analysis.progress import audit_log, study_progress
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import ScaleResults, analyse_scale
 from undertone.studies.store import Database
+from undertone.studies.store.studies import study_names
 
 SHOWN = 8  # analyses kept in memory
 SCORES_HINT = (
@@ -57,8 +58,8 @@ class ScaleView:
 
 
 def choices(access: ResultsAccess, chosen: str | None) -> tuple[list[str], str | None]:
-    """Return the names of all studies, and which of them to show."""
-    names = study_names(access.db)
+    """Return the names of all studies, the newest first, and which of them to show."""
+    names = study_names(access.db)[::-1]
     return names, chosen if chosen in names else (names[0] if names else None)
 
 

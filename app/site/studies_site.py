@@ -23,7 +23,7 @@ from undertone.engine.take_settings import TakeSettings
 from undertone.studies.build.takes import TakeSound, study_from_sounds
 from undertone.studies.sessions import Sessions, load_secret
 from undertone.studies.sessions.casual_ratings import rate_casually
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 
 STUDY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -39,13 +39,13 @@ class StudiesSite:
         folder: temporary, for downloads.
     """
 
-    places: Places
+    places: StorageLocations
     sessions: Sessions
     sign_in: SignIn
     folder: Path
 
     @classmethod
-    def on(cls, db: Database, places: Places, folder: Path) -> "StudiesSite":
+    def on(cls, db: Database, places: StorageLocations, folder: Path) -> "StudiesSite":
         """Return the laboratory on an open database."""
         secret = load_secret(places.data)
         sessions = Sessions(db, places.media, secret, places.backups)

@@ -38,7 +38,7 @@ def write_people(db: Database, study_name: str, out: Path) -> Path:
 
     Raises:
         AnalysisError: `out` is a file.
-        DesignError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     if out.exists() and not out.is_dir():
         raise AnalysisError(f"{out} is a file; give a folder for the list of people.")

@@ -38,7 +38,7 @@ def study_report(db: Database, study_name: str, out: Path, largest_mixed: int = 
     Returns:
         The file.
     Raises:
-        AnalysisError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     results = analyse_study(load_study(db, study_name), largest_mixed=largest_mixed)
     path = out / f"{study_name}-report.html" if out.is_dir() else out

@@ -1,4 +1,4 @@
-"""What a latent dimension may move: attributes of every frame, and how a whole clip changes from one sound to another.
+"""Attributes of speech that latents may change: of every frame, and of a clip against its reconstruction.
 
 T frames at 50 Hz, M mel bins.
 """
@@ -63,7 +63,7 @@ class Tracks:
 
     @property
     def syllable_rate(self) -> float:
-        """Peaks of the energy's contour a second, in the frames that are heard."""
+        """Return the peaks of the energy contour per second, in the frames that are loud enough to be speech."""
         window = torch.hann_window(7, periodic=False)[1:-1]
         smooth = F.conv1d(F.pad(self.energy[None, None], (2, 2), mode="replicate"), (window / window.sum())[None, None])
         contour = smooth[0, 0].numpy()
@@ -72,7 +72,7 @@ class Tracks:
         return len(peaks) * FRAMES_PER_SECOND / max(int(self.heard.sum()), 1)
 
 
-def tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
+def analyse_tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
     """Return the tracks of [samples] at 16 kHz."""
     energy = energy_db(waveform)
     decibels = LogMel(mel)(waveform) * DB_PER_NAT
@@ -87,7 +87,7 @@ def tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
 
 def frame_attributes(waveform: Tensor, tokens: Tensor, mel: MelConfig = MelConfig()) -> dict[str, Tensor]:
     """Return each of FRAME_ATTRIBUTES, float32 [T], NaN where it does not apply; tokens int64 [T]."""
-    found = tracks(waveform, mel)
+    found = analyse_tracks(waveform, mel)
     nothing = torch.full_like(found.energy, torch.nan)
     change = F.pad((tokens.diff() != 0).float(), (1, 0))
     kernel = torch.ones(1, 1, RATE_WINDOW_FRAMES) / RATE_WINDOW_FRAMES
@@ -129,7 +129,7 @@ def attribute_changes(before: Tracks, after: Tracks) -> dict[str, float]:
 
 
 def _range(f0: Tensor) -> float:
-    """Between the 5th and the 95th percentile."""
+    """Return the distance between the 5th and the 95th percentile."""
     low, high = f0.quantile(torch.tensor([0.05, 0.95])).tolist()
     return high - low
 

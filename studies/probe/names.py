@@ -1,4 +1,4 @@
-"""A name for what moves, from what was measured, with the numbers that gave it."""
+"""Name dimensions and directions by their measured effects, with the numbers as evidence."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def importance(effects: Effects) -> float:
     return max(sizes, default=0.0)
 
 
-def named(effects: Effects, correlations: Mapping[str, Measured]) -> tuple[str, str]:
+def name_effects(effects: Effects, correlations: Mapping[str, Measured]) -> tuple[str, str]:
     """Return (name, evidence) of one dimension or direction.
 
     The name is that of the attribute with the largest swing in noticeable changes, out of those that rise or fall all
@@ -53,7 +53,7 @@ def effect_text(key: str, effects: Sequence[Effect]) -> str:
     return f"{attribute.label} " + ", ".join(f"{e.text(attribute.unit)} at {e.sigma:+g} σ" for e in ends)
 
 
-def distinct(names: Sequence[str], order: Sequence[int]) -> list[str]:
+def number_duplicates(names: Sequence[str], order: Sequence[int]) -> list[str]:
     """Number the names that occur again, counted in the given order of their indices."""
     seen: Counter[str] = Counter()
     found = list(names)

@@ -1,4 +1,4 @@
-"""Quick ratings of a take on the Continue page: kept beside the studies, never part of one's numbers."""
+"""Quick ratings of a take on the Continue page, stored beside the studies and never part of their numbers."""
 
 import hashlib
 import secrets

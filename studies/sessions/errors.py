@@ -1,4 +1,4 @@
-"""What a rater's request can meet: each has a word for the page, an HTTP status, and a sentence for the person."""
+"""Errors of a rater's request: each has a word for the page, an HTTP status, and a sentence for the person."""
 
 from undertone.engine.errors import UndertoneError
 

@@ -44,7 +44,7 @@ def tone_audio(order: tuple[str, ...]) -> bytes:
 
 
 def volume_audio(seed: int, loudness_dbfs: float, seconds: float = 5.0) -> bytes:
-    """Noise with the spectrum and the rhythm of speech, to set the volume where the study has no clip for it.
+    """Return noise with the spectrum and rhythm of speech, to set the volume where the study has no clip for it.
 
     Args:
         loudness_dbfs: its level, root mean square over both channels, in dB of full scale.

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, insert, select
 from undertone.studies.store.change_record import TABLES
 from undertone.studies.store.columns import utc_now
 from undertone.studies.store.database import Database
-from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.driver_errors import translate_driver_errors
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.migrate import migrate
 from undertone.studies.store.tables import Event
@@ -89,7 +89,7 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 
 class SnapshotSchedule:
-    """Takes a snapshot now and then, if something has happened since, and a last one when it is stopped.
+    """Thread that takes a snapshot at intervals where something was written since, and a last one when it is stopped.
 
     Args:
         after: called after every snapshot.
@@ -156,7 +156,7 @@ def _copy_postgresql(db: Database, path: Path) -> None:
     try:
         migrate(copy)
         frozen = db.engine.execution_options(isolation_level="REPEATABLE READ")  # one moment for every table
-        with translated(db.url), frozen.connect() as source, copy.engine.begin() as target:
+        with translate_driver_errors(db.url), frozen.connect() as source, copy.engine.begin() as target:
             copy_rows(source, target)
     finally:
         copy.close()

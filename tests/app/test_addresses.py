@@ -9,7 +9,7 @@ from undertone.app.shared.context import Context
 from undertone.app.site.application import PAGES, create_app
 from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -17,7 +17,7 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 @pytest.fixture
 def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     folder = tmp_path_factory.mktemp("site")
-    places = Places.at(folder / "data")
+    places = StorageLocations.at(folder / "data")
     db = Database(places.url, places.events)
     migrate(db)
     studies_site = StudiesSite.on(db, places, folder)

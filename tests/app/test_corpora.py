@@ -14,12 +14,12 @@ from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation import evaluate as module
 from undertone.studies.evaluation.evaluate import check_corpus
 from undertone.studies.evaluation.jobs import InstalledMeasures
-from undertone.studies.measures.heldout import Recordings, Seconds, held_out_clips, read_trimmed
+from undertone.studies.measures.heldout import DurationRange, ListedCorpus, held_out_clips, read_trimmed
 from undertone.train.corpora.listing import listed_sources
 
 
-def recordings(corpus: Path) -> Recordings:
-    return Recordings.listed(corpus, listed_sources(corpus))
+def recordings(corpus: Path) -> ListedCorpus:
+    return ListedCorpus.from_list(corpus, listed_sources(corpus))
 
 
 DEAF = InstalledMeasures(
@@ -60,9 +60,9 @@ def test_a_bundle_is_measured_on_a_plain_folder(plain: Path, tmp_path: Path, mon
 def test_librispeech_is_measured_on_its_test_part_alone(tmp_path: Path) -> None:
     listed = recordings(librispeech(tmp_path))
     assert listed.split_to_measure() == "test"
-    clips = held_out_clips(listed, "test", 9, Seconds(1.0, 9.0))
+    clips = held_out_clips(listed, "test", 9, DurationRange(1.0, 9.0))
     assert [clip.speaker for clip in clips] == ["61"]
-    assert {clip.speaker for clip in held_out_clips(listed, "all", 9, Seconds(1.0, 9.0))} == {"19", "61"}
+    assert {clip.speaker for clip in held_out_clips(listed, "all", 9, DurationRange(1.0, 9.0))} == {"19", "61"}
 
 
 def test_a_corpus_without_a_test_split_is_measured_on_dev_and_an_empty_split_names_those_there_are(plain: Path) -> None:
@@ -92,5 +92,5 @@ def test_demo_bundle_says_before_any_training_that_nothing_can_be_measured(tmp_p
 
 
 def test_listed_recordings_know_their_folder(plain: Path) -> None:
-    assert isinstance(recordings(plain), Recordings)
+    assert isinstance(recordings(plain), ListedCorpus)
     assert recordings(plain).folder == plain

@@ -29,7 +29,7 @@ from undertone.app.shared.context import Context
 from undertone.app.site.application import create_app
 from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 SECRET = "the signing key of this server, 6f2c1d"
 PASSPHRASE = "four words will do"
@@ -79,7 +79,7 @@ def target(engine: Engine, cache: Path, tmp_path_factory: pytest.TempPathFactory
     secret = folder / "secret"
     secret.write_text(SECRET)
     examples = (write_wav16(folder / "an-example.wav", speechlike(4.0)),)
-    places = Places.at(folder / "data")
+    places = StorageLocations.at(folder / "data")
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)

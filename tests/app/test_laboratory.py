@@ -13,21 +13,21 @@ from undertone.app.shared.visitor import Visit
 from undertone.app.site.application import create_app
 from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
-from undertone.studies.build.lifecycle import study_names
 from undertone.studies.sessions.casual_ratings import rate_casually
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
+from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import CasualRating, Rating
 
 PASSPHRASE = "four words will do"
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places.at(tmp_path / "data")
+def places(tmp_path: Path) -> StorageLocations:
+    return StorageLocations.at(tmp_path / "data")
 
 
 @pytest.fixture
-def site(engine: Engine, places: Places, tmp_path: Path) -> Context:
+def site(engine: Engine, places: StorageLocations, tmp_path: Path) -> Context:
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)

@@ -20,7 +20,7 @@ from tests.rating_study import ABOUT, FULL_FLOW, SECRET_NAMES, add_study, design
 from undertone.app.rate import rate_router
 from undertone.studies.sessions import Sessions
 from undertone.studies.sessions.headphones import right_answer, tone_orders
-from undertone.studies.store import Database, Places, migrate, opened
+from undertone.studies.store import Database, StorageLocations, migrate, open_database
 from undertone.studies.store.tables import Participant, Rating, Session, Stimulus, Study, Trial
 
 Make = Callable[..., str]
@@ -353,8 +353,8 @@ def test_a_study_that_is_paused_for_repair_says_so_and_loses_nothing(
 def test_a_paused_start_answers_503_to_everything_and_goes_on_when_it_is_mended(
     tmp_path: Path, clock: Clock, what: str
 ) -> None:
-    places = Places(tmp_path / "data", f"sqlite:///{tmp_path / 'data' / 'studies.sqlite'}")
-    with opened(places) as db:
+    places = StorageLocations(tmp_path / "data", f"sqlite:///{tmp_path / 'data' / 'studies.sqlite'}")
+    with open_database(places) as db:
         study = add_study(db, places.media, design())
         client = rater(make_site(db, places.media, clock), clock, study, PROLIFIC_PID="5f00")
         client.answer(agree=True)
@@ -365,7 +365,7 @@ def test_a_paused_start_answers_503_to_everything_and_goes_on_when_it_is_mended(
     if what != "sounds":
         thing.write_text("nothing that was stored here")
     rating = {**heard, "scale": "naturalness", "value": 5, "nonce": "12345678"}
-    with opened(places, retry_seconds=0.05) as db:
+    with open_database(places, retry_seconds=0.05) as db:
         client.site = make_site(db, places.media, clock)
         for response in (
             client.send("GET", "view"),

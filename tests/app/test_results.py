@@ -34,7 +34,7 @@ from undertone.engine.errors import UndertoneError
 from undertone.studies.analysis.people import people_of
 from undertone.studies.analysis.progress import RatingCounts, audit_log, study_progress
 from undertone.studies.design.templates import template_text
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 from undertone.studies.store.tables import Event, Rating, Stimulus, Study
 from undertone.studies.store.withdrawal import find_participant, withdraw
 
@@ -49,24 +49,24 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def places(prepared: Path, tmp_path: Path) -> Places:
-    return Places.at(shutil.copytree(prepared, tmp_path / "data"))
+def places(prepared: Path, tmp_path: Path) -> StorageLocations:
+    return StorageLocations.at(shutil.copytree(prepared, tmp_path / "data"))
 
 
 @pytest.fixture
-def db(places: Places) -> Iterator[Database]:
+def db(places: StorageLocations) -> Iterator[Database]:
     db = Database(places.url, places.events)
     yield db
     db.close()
 
 
 @pytest.fixture
-def access(db: Database, places: Places, tmp_path: Path) -> ResultsAccess:
+def access(db: Database, places: StorageLocations, tmp_path: Path) -> ResultsAccess:
     return ResultsAccess(SignIn(db, "a secret of the server"), places, tmp_path / "downloads")
 
 
 @pytest.fixture
-def site(db: Database, places: Places) -> Callable[[str | None], TestClient]:
+def site(db: Database, places: StorageLocations) -> Callable[[str | None], TestClient]:
     """A client of the whole site, signed in as somebody or as nobody."""
     app = results_app(db, places)
 
@@ -266,7 +266,7 @@ def test_clips_are_listed_by_prompt_and_heard_by_people_who_are_signed_in(
 
 
 def test_a_clip_outside_the_folder_of_its_study_is_not_served(
-    db: Database, places: Places, site: Callable[[str | None], TestClient]
+    db: Database, places: StorageLocations, site: Callable[[str | None], TestClient]
 ) -> None:
     (places.data / "secret").write_text("k" * 43)
     with db.session() as transaction:
@@ -276,7 +276,9 @@ def test_a_clip_outside_the_folder_of_its_study_is_not_served(
     assert site(ADMIN).get(f"/results/clip/{stimulus.id}").status_code == 404
 
 
-def test_a_file_is_served_only_to_who_asked_for_it_while_they_are_signed_in(db: Database, places: Places) -> None:
+def test_a_file_is_served_only_to_who_asked_for_it_while_they_are_signed_in(
+    db: Database, places: StorageLocations
+) -> None:
     access = ResultsAccess(SignIn(db, "a secret of the server"), places, places.data / "downloads")
     app = FastAPI()
     app.include_router(sign_in_router(access.sign_in))
@@ -419,7 +421,7 @@ def call(number: int, data: list[Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def served(db: Database, places: Places) -> Iterator[str]:
+def served(db: Database, places: StorageLocations) -> Iterator[str]:
     """The site on a port: Gradio's queue needs a running server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(results_app(db, places), log_level="error"))
@@ -441,7 +443,7 @@ def answer_of(client: httpx.Client, event: dict[str, Any], data: list[Any]) -> s
         return next(line for line in stream.iter_lines() if "process_completed" in line)
 
 
-def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Database, places: Places) -> None:
+def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Database, places: StorageLocations) -> None:
     with httpx.Client(base_url=served, timeout=120) as client:
         form = {"name": READER, "passphrase": PASSPHRASE, "next": "/results"}
         client.post("/sign-in", data=form, headers={"sec-fetch-site": "same-origin"})

@@ -21,7 +21,7 @@ from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.auth.passphrases import add_admin
 from undertone.app.server import landlock
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 PASSPHRASE = "four words will do"
 
@@ -33,7 +33,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SplitSite]:
-    places = Places.at(tmp_path_factory.mktemp("data"))
+    places = StorageLocations.at(tmp_path_factory.mktemp("data"))
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
@@ -175,7 +175,7 @@ def test_the_end_is_quiet_and_leaves_nothing(bundle: Path, tmp_path: Path) -> No
 
 
 def test_what_a_rater_is_sending_is_finished_before_the_end(bundle: Path, tmp_path: Path) -> None:
-    places = Places.at(tmp_path / "data")
+    places = StorageLocations.at(tmp_path / "data")
     db = Database(places.url, places.events)
     migrate(db)
     study = add_study(db, places.media, design())

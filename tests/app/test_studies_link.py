@@ -28,9 +28,9 @@ from undertone.app.site.studies_site import StudiesSite
 from undertone.engine.errors import UndertoneError
 from undertone.engine.sampling import Sampling
 from undertone.engine.take_settings import TakeSettings
-from undertone.studies.build.lifecycle import study_names
 from undertone.studies.build.takes import TakeSound
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
+from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import CasualRating
 
 PASSPHRASE = "four words will do"
@@ -82,7 +82,7 @@ def with_ticket(ticket: bytes) -> Request:
 
 @pytest.fixture
 def link(tmp_path: Path) -> Iterator[Link]:
-    places = Places.at(tmp_path / "data")
+    places = StorageLocations.at(tmp_path / "data")
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)

@@ -24,7 +24,7 @@ from undertone.studies.build.takes import study_from_takes
 from undertone.studies.design import DesignError, StudyFile, study_from_json
 from undertone.studies.design.templates import template_names
 from undertone.studies.sessions.casual_ratings import rate_casually
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 from undertone.studies.store.tables import AdminUser, CasualRating, Event, Rating, Session, Stimulus, Study, System
 from undertone.studies.store.withdrawal import find_participant
 
@@ -62,7 +62,7 @@ def small_study(folder: Path, **changes: Any) -> Path:
 
 
 def database(data: Path) -> Database:
-    db = Database(Places.at(data).url, Places.at(data).events)
+    db = Database(StorageLocations.at(data).url, StorageLocations.at(data).events)
     migrate(db)
     return db
 
@@ -161,7 +161,7 @@ def heard_by_system(db: Database) -> dict[str, int]:
 
 
 def test_takes_become_a_blind_study_that_knows_what_made_them(data: Path, takes: list[Take]) -> None:
-    db, places = database(data), Places.at(data)
+    db, places = database(data), StorageLocations.at(data)
     made = study_from_takes(db, takes, places, "my-takes", scales=["naturalness"])
     assert isinstance(made, StudyFile)
     build_study(db, "my-takes", places)
@@ -182,7 +182,7 @@ def test_takes_become_a_blind_study_that_knows_what_made_them(data: Path, takes:
 
 
 def test_takes_of_the_same_settings_are_compared_one_by_one(data: Path, takes: list[Take]) -> None:
-    db, places = database(data), Places.at(data)
+    db, places = database(data), StorageLocations.at(data)
     study_from_takes(db, takes[:3], places, "uneven")
     assert "3 main" in output("build", "uneven")
     assert heard_by_system(db) == {"take-1": 1, "take-2": 1, "take-3": 1}
@@ -210,7 +210,7 @@ def test_quick_ratings_lie_beside_the_studies_and_never_among_their_numbers(data
 
 
 def test_a_take_is_heard_as_it_was_made(data: Path, takes: list[Take]) -> None:
-    db, places = database(data), Places.at(data)
+    db, places = database(data), StorageLocations.at(data)
     study = study_from_takes(db, takes[:2], places, "pair")
     folder = study.folder
     assert folder is not None

@@ -12,7 +12,7 @@ from tests.browser.rate_site import CLIP_SECONDS, RaterPage, RateServer
 from tests.browser.states import wait_until_still
 from tests.rating_study import CONSENT, FULL_FLOW, HEADPHONES, add_study, design
 from undertone.studies.sessions.headphones import right_answer, tone_orders
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {
@@ -29,15 +29,15 @@ Arrive = Callable[..., RaterPage]
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageLocations]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("UNDERTONE_DATABASE", raising=False)
         patch.delenv("UNDERTONE_SECRET", raising=False)
-        yield Places.at(tmp_path_factory.mktemp("studies"))
+        yield StorageLocations.at(tmp_path_factory.mktemp("studies"))
 
 
 @pytest.fixture(scope="module")
-def db(places: Places) -> Iterator[Database]:
+def db(places: StorageLocations) -> Iterator[Database]:
     db = Database(places.url)
     migrate(db)
     yield db
@@ -45,7 +45,7 @@ def db(places: Places) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def server(places: Places, db: Database) -> Iterator[RateServer]:
+def server(places: StorageLocations, db: Database) -> Iterator[RateServer]:
     server = RateServer(places.data)
     server.start()
     yield server
@@ -53,7 +53,7 @@ def server(places: Places, db: Database) -> Iterator[RateServer]:
 
 
 @pytest.fixture
-def arrive(browser: Browser, server: RateServer, db: Database, places: Places) -> Iterator[Arrive]:
+def arrive(browser: Browser, server: RateServer, db: Database, places: StorageLocations) -> Iterator[Arrive]:
     """Open a study's link as a new visitor; nothing is asked of other machines and no script fails."""
     contexts: list[BrowserContext] = []
     requests: list[str] = []

@@ -1,5 +1,7 @@
 """Diffusion samplers and whole continuations against the recorded ones."""
 
+import copy
+
 import pytest
 import torch
 
@@ -104,8 +106,10 @@ def test_a_continuation_is_the_published_one() -> None:
     vocoder = HiFiGAN(g.vocoder)
     vocoder.load_state_dict(fold_weight_norm(g.generator))
     scale, offset = g.config.mel.std, g.config.mel.mean
-    close(vocoder(g["sampler/mel"] * scale + offset), g["sampler/audio"], "audio")
-    # this vocoder's random weights magnify the mel's rounding: float64 differs from the record by 1e-4 too
+    # This vocoder's random weights magnify rounding: the float32 record is 9e-5 away from float64, and float32 by other
+    # kernels (AVX2, AVX-512) 1e-4 to 1.5e-4. In float64 no machine's kernels matter, and what is left is the record's.
+    exact = copy.deepcopy(vocoder).double()
+    close(exact((g["sampler/mel"] * scale + offset).double()), g["sampler/audio"], "audio", tolerance=1e-4)
     close(vocoder(mel * scale + offset), g["sampler/audio"], "audio of our mel", tolerance=5e-4)
 
 

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from undertone.engine.atomic_files import write_whole
 from undertone.engine.config import MelConfig
+from undertone.engine.worker_pool import worker_pool
 from undertone.train.corpora import CorpusError, Source, layout_of, read_layout
 from undertone.train.corpora.added_splits import add_splits
 from undertone.train.corpora.layouts import is_cut_manifest
@@ -28,7 +29,6 @@ from undertone.train.corpora.source import Notes
 from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
 from undertone.train.data.corpus_report import REJECTED, write_report
 from undertone.train.data.flat_files import JOURNAL, Clip, FlatWriter
-from undertone.train.data.workers import worker_pool
 
 __all__ = ["Clip", "CorpusError", "FlatCorpus", "PreparedCorpus", "Source", "clean", "prepare", "read_index"]
 

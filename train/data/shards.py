@@ -27,13 +27,13 @@ from lhotse.shar import ArrayTarWriter, AudioTarWriter, JsonlShardWriter
 from tqdm import tqdm
 
 from undertone.engine.atomic_files import write_whole
+from undertone.engine.worker_pool import worker_pool
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
 from undertone.train.data.corpus_report import REPORT, write_report
 from undertone.train.data.prepare import SHARD_HOURS, list_corpus
 from undertone.train.data.processes import WorkShare, share, wait_for
-from undertone.train.data.workers import worker_pool
 
 INDEX = "shards.json"
 POLL_SECONDS = 0.5

@@ -3,12 +3,13 @@
 import json
 import logging
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from undertone.engine.config import MelConfig
+from undertone.engine.lexical_pair import LexicalPair
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import read_index
@@ -56,6 +57,12 @@ def make_pairs(
     pairs = list(maker.pairs(choices, num_words, random))
     kinds = Counter(pair.kind for pair in pairs)
     log.info("%d pairs of %d words: %s", len(pairs), len({pair.word for pair in pairs}), dict(kinds))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("".join(json.dumps(asdict(pair)) + "\n" for pair in pairs), encoding="utf-8")
+    write_pairs(pairs, out)
     return out
+
+
+def write_pairs(pairs: Sequence[LexicalPair], out: Path) -> None:
+    """Write the pairs as JSON lines."""
+    rows = [pair.model_dump(mode="json", by_alias=True) for pair in pairs]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

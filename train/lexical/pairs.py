@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
+from undertone.engine.lexical_pair import FrameSpan, LexicalPair, PairKind
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
@@ -30,24 +31,6 @@ PAUSE_FRAMES = (5, 30)
 KNOWN_SECONDS = 30.0  # of a speaker in the train split, beyond which the voice is not held out
 OCCURRENCES = 12  # of a word that are tried
 CARRIER_FRAMES = (50, 150)  # 1 to 3 s of the speaker's own speech before the word
-
-Stretch = tuple[str, int, int]  # clip, first frame, end
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One word and its twin, in one voice, after one pause or one piece of speech."""
-
-    kind: str  # "alone" or "carried"
-    word: str
-    speaker: str
-    phones: Sequence[str]
-    twin_phones: Sequence[str]
-    bigram_nats: float  # log P(word) - log P(twin) by phone bigrams
-    before: list[Stretch]  # what is heard first and not scored
-    word_runs: list[Stretch]
-    twin_runs: list[Stretch]
-    matched: int  # of two neighbours for each run, the same number on both sides
 
 
 class PairMaker:
@@ -72,11 +55,13 @@ class PairMaker:
             spoken += ["", *lexicon.words(clip.transcript)]
         return np.array(spoken)[runs.word]
 
-    def pairs(self, choices: Sequence[list[Nonword]], num_words: int, random: np.random.Generator) -> Iterator[Pair]:
+    def pairs(
+        self, choices: Sequence[list[Nonword]], num_words: int, random: np.random.Generator
+    ) -> Iterator[LexicalPair]:
         """Yield at most so many words alone, then as many in place of a word that the speakers said."""
         order = [choices[index] for index in random.permutation(len(choices))]
         said = set(np.unique(self.word_of_run).tolist())
-        places: dict[str, Callable[[str], list[_Place]]] = {
+        places: dict[PairKind, Callable[[str], list[_Place]]] = {
             "alone": lambda word: self._pauses(random),
             "carried": lambda word: self._occurrences(word, random) if word in said else [],
         }
@@ -102,7 +87,7 @@ class PairMaker:
         for speaker in random.permutation(len(self.inventory.speakers)).tolist() * SPOKEN:
             pauses = np.flatnonzero(quiet & (runs.speaker == speaker))
             if len(pauses):
-                places.append(_Place(speaker, [self._stretch(int(random.choice(pauses)))], (SILENCE, SILENCE)))
+                places.append(_Place(speaker, [self._span(int(random.choice(pauses)))], (SILENCE, SILENCE)))
         return places[: 2 * SPOKEN]
 
     def _occurrences(self, word: str, random: np.random.Generator) -> list["_Place"]:
@@ -116,12 +101,14 @@ class PairMaker:
             if end < CARRIER_FRAMES[0]:
                 continue
             last = first + int(np.argmax(np.append(runs.word[first:] != runs.word[first], True))) - 1
-            before: list[Stretch] = [(clip.clip_id, max(0, end - CARRIER_FRAMES[1]), end)]
+            before: list[FrameSpan] = [(clip.clip_id, max(0, end - CARRIER_FRAMES[1]), end)]
             edges = int(runs.before[first]), int(runs.after[last])
             places.append(_Place(int(runs.speaker[first]), before, edges))
         return places
 
-    def _spoken(self, kind: str, twin: Nonword, place: "_Place", random: np.random.Generator) -> Pair | None:
+    def _spoken(
+        self, kind: PairKind, twin: Nonword, place: "_Place", random: np.random.Generator
+    ) -> LexicalPair | None:
         """Return the best of TRIES choices of runs whose neighbours fit both orders equally well, or None."""
         order = order_of(twin)
         allowed = self.word_of_run != twin.word
@@ -148,11 +135,19 @@ class PairMaker:
         if best is None:
             return None
         _, chosen, matched = best
-        word_runs = [self._stretch(int(run)) for run in chosen]
-        return Pair(
-            kind, twin.word, self.inventory.speakers[place.speaker], twin.phones, twin.twin, round(twin.nats, 3),
-            place.before, word_runs, [word_runs[index] for index in order], matched,
-        )  # fmt: skip
+        word_runs = [self._span(int(run)) for run in chosen]
+        return LexicalPair(
+            kind=kind,
+            word=twin.word,
+            speaker=self.inventory.speakers[place.speaker],
+            phones=tuple(twin.phones),
+            nonword_phones=tuple(twin.twin),
+            bigram_nats=round(twin.nats, 3),
+            before=tuple(place.before),
+            word_runs=tuple(word_runs),
+            nonword_runs=tuple(word_runs[index] for index in order),
+            matched=matched,
+        )
 
     def _choose(
         self, twin: Nonword, order: np.ndarray, place: "_Place", allowed: np.ndarray, random: np.random.Generator
@@ -185,7 +180,7 @@ class PairMaker:
         runs = self.inventory.runs
         return int((runs.before[chosen] == before).sum() + (runs.after[chosen] == after).sum())
 
-    def _stretch(self, run: int) -> Stretch:
+    def _span(self, run: int) -> FrameSpan:
         runs = self.inventory.runs
         clip = self.clips[runs.clip[run]]
         return clip.clip_id, int(runs.start[run] - clip.frame_offset), int(runs.end[run] - clip.frame_offset)
@@ -196,7 +191,7 @@ class _Place:
     """Where a word is spoken."""
 
     speaker: int
-    before: list[Stretch]
+    before: list[FrameSpan]
     edges: tuple[int, int]  # symbols on both sides
 
 

@@ -9,11 +9,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from undertone.engine.pitch import pitch
+from undertone.engine.worker_pool import worker_pool
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_arrays import keep_rows, stored_rows
 from undertone.train.data.pool import is_sharded
 from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
-from undertone.train.data.workers import worker_pool
 
 FILE = "pitch.f16"
 UNVOICED_HZ = 0.0  # NaN: the clip was not measured

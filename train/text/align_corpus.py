@@ -17,13 +17,13 @@ from tqdm import tqdm
 
 from undertone.engine.atomic_files import write_whole
 from undertone.engine.tokenizers.phone_reader import PhoneReader
+from undertone.engine.worker_pool import worker_pool
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment, align_clip
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.refine import Spoken, refine
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.prepare import Clip, PreparedCorpus, clips_of, read_index
 from undertone.train.data.unit_ids import TokenFile
-from undertone.train.data.workers import worker_pool
 from undertone.train.export import load_tokenizer
 from undertone.train.tokenizer.clip_features import encoder_inputs, tokenizer_fingerprint
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from undertone.engine.worker_pool import worker_pool
 from undertone.train.data.flat_arrays import keep_rows
 from undertone.train.data.pool import is_sharded
 from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
 from undertone.train.data.unit_ids import MISSING, TokenFile
-from undertone.train.data.workers import worker_pool
 from undertone.train.tokenizer.assign_shard_tokens import assign_shard_tokens
 from undertone.train.tokenizer.clip_features import (
     ClipFeatures,

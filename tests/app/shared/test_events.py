@@ -15,10 +15,10 @@ from undertone.app.prosody.visit import ProsodyVisit
 from undertone.app.shared.context import Context
 from undertone.app.shared.events import guard_event
 from undertone.app.shared.visitor import Visitor
-from undertone.app.site.application import PAGES, RESULTS, Page, build_page
+from undertone.app.site.application import PAGES, RESULTS, Page, ResultsContext, build_page
 from undertone.app.site.studies_site import StudiesSite
 from undertone.engine import Engine
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 ALL = (*PAGES, RESULTS)
 # A person takes the clip away and its picture goes, or the example's mark goes with another clip.
@@ -31,11 +31,17 @@ DATA = {
 
 @pytest.fixture
 def site(engine: Engine, tmp_path: Path) -> Iterator[Context]:
-    places = Places.at(tmp_path / "data")
+    places = StorageLocations.at(tmp_path / "data")
     db = Database(places.url, places.events)
     migrate(db)
     yield Context(engine, tmp_path / "visits", feedback=StudiesSite.on(db, places, tmp_path / "downloads"))
     db.close()
+
+
+def given_to(page: Page, site: Context) -> Context | ResultsContext:
+    """Results is served by a process without an engine."""
+    assert isinstance(site.feedback, StudiesSite)
+    return ResultsContext(site.feedback) if page is RESULTS else site
 
 
 def new(visit: Visitor) -> None:
@@ -62,7 +68,7 @@ def replaced_while_waiting(visit: Visitor) -> None:
 def test_no_event_of_any_page_wipes_its_outputs(
     site: Context, page: Page, condition: Callable[[Visitor], None]
 ) -> None:
-    blocks = build_page(site, page, ALL)
+    blocks = build_page(given_to(page, site), page, ALL)
     events = [event for event in blocks.fns.values() if event.fn is not None and event.outputs]
     assert len(events) > 10
     wiped = {}
@@ -76,7 +82,7 @@ def test_no_event_of_any_page_wipes_its_outputs(
 @pytest.mark.parametrize("page", ALL, ids=lambda page: page.title)
 def test_every_event_that_yields_nothing_is_guarded(site: Context, page: Page) -> None:
     """Whatever happens inside: the work of each generator is replaced by one that ends at once."""
-    blocks = build_page(site, page, ALL)
+    blocks = build_page(given_to(page, site), page, ALL)
     for event in blocks.fns.values():
         if event.fn is None or not event.outputs:
             continue

@@ -15,12 +15,12 @@ from undertone.studies.measures.whisper_asr import (
     FOLDER_VARIABLE,
     NEEDED_FILES,
     WhisperTranscript,
-    spelt_out,
+    spell_out_titles,
     whisper_folder,
     whisper_transcript,
 )
 
-CLIP = Path(__file__).parents[2] / "assets" / "examples" / "a-storyteller.wav"
+CLIP = Path(__file__).parents[3] / "assets" / "examples" / "a-storyteller.wav"
 
 with_model = pytest.mark.skipif(FOLDER_VARIABLE not in os.environ, reason=f"{FOLDER_VARIABLE} names no model")
 
@@ -46,7 +46,7 @@ def test_a_folder_without_a_model_is_refused_and_one_from_the_environment_is_tak
 
 
 def test_titles_are_spelt_as_they_are_said() -> None:
-    assert spelt_out("Mr. Smith’s wife, Mrs. Smith: DR. WHO?") == "mister smith's wife missus smith doctor who"
+    assert spell_out_titles("Mr. Smith’s wife, Mrs. Smith: DR. WHO?") == "mister smith's wife missus smith doctor who"
 
 
 def test_error_rates_need_a_transcript_and_certainty_does_not() -> None:

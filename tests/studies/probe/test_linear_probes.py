@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertone.studies.probe.linear_probes import ProbeFrames, correlations, directions, linear_probe, numbered, readout
+from undertone.studies.probe.linear_probes import (
+    ProbeFrames,
+    correlations,
+    directions,
+    linear_probe,
+    number_labels,
+    readout,
+)
 
 CLIPS, FRAMES, Z = 12, 60, 4
 
@@ -71,10 +78,10 @@ def test_a_speaker_is_always_predicted_from_others() -> None:
 def test_an_attribute_that_never_changes_tells_nothing() -> None:
     constant = frames()
     constant = ProbeFrames(constant.latents, np.full_like(constant.values, 100.0), constant.clips, constant.groups)
-    assert not constant.tell
+    assert not constant.varies
     assert linear_probe(constant) is None
     none_left = ProbeFrames.where_valid(constant.latents, constant.values * np.nan, constant.clips, constant.groups)
-    assert not none_left.tell
+    assert not none_left.varies
     assert linear_probe(none_left) is None
 
 
@@ -122,4 +129,4 @@ def test_a_direction_is_one_sigma_long_and_leaves_the_other_readings_alone(seed:
 
 
 def test_labels_are_numbered_as_they_come() -> None:
-    assert numbered(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]
+    assert number_labels(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]

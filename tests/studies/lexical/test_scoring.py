@@ -12,18 +12,18 @@ from typer.testing import CliRunner
 
 from tests.speechlike import voice
 from tests.tiny_bundle import NUM_TOKENS, make_tiny_bundle, tiny_model_config
-from undertone.app.cli.lexical import app, exported_model
+from undertone.app.cli.lexical import exported_model, lexical
 from undertone.engine.bundle import load_bundle
 from undertone.engine.engine import Engine
+from undertone.engine.lexical_pair import LexicalPair
 from undertone.engine.network import VAEGSLM, Gaussian
 from undertone.studies.errors import MeasureError
 from undertone.studies.lexical.frames import PreparedFrames, RecordedFrames
 from undertone.studies.lexical.scoring import (
     ClipFrames,
-    LexicalPair,
-    gathered,
+    concatenate_frames,
     lexical_accuracy,
-    nats,
+    nats_per_frame,
     read_pairs,
     spoken_tokens,
 )
@@ -72,27 +72,27 @@ def pair(**changes: object) -> LexicalPair:
 
 def test_what_is_heard_first_counts_as_context_and_is_not_scored(model: VAEGSLM) -> None:
     frames = Invented()
-    before, side = gathered(frames, pair().before), gathered(frames, pair().word_runs)
-    both = gathered(frames, pair().before + pair().word_runs)
+    before, side = concatenate_frames(frames, pair().before), concatenate_frames(frames, pair().word_runs)
+    both = concatenate_frames(frames, pair().before + pair().word_runs)
     nothing = ClipFrames(before.tokens[:0], Gaussian(before.posterior.mean[:, :0], before.posterior.logstd[:, :0]))
-    total = [value * len(both.tokens) for value in nats(model, nothing, both, seed=3)]
-    first = [value * len(before.tokens) for value in nats(model, nothing, before, seed=3)]
-    scored = [value * len(side.tokens) for value in nats(model, before, side, seed=3)]
+    total = [value * len(both.tokens) for value in nats_per_frame(model, nothing, both, seed=3)]
+    first = [value * len(before.tokens) for value in nats_per_frame(model, nothing, before, seed=3)]
+    scored = [value * len(side.tokens) for value in nats_per_frame(model, before, side, seed=3)]
     assert scored[0] == pytest.approx(total[0] - first[0], rel=1e-3, abs=0.5)  # latents of the side are drawn anew
-    assert nats(model, before, side, seed=3) == nats(model, before, side, seed=3)
-    assert nats(model, before, side, seed=3) != nats(model, before, side, seed=4)
+    assert nats_per_frame(model, before, side, seed=3) == nats_per_frame(model, before, side, seed=3)
+    assert nats_per_frame(model, before, side, seed=3) != nats_per_frame(model, before, side, seed=4)
 
 
-def test_a_model_that_knows_the_word_is_right_and_one_that_prefers_the_twin_is_wrong(model: VAEGSLM) -> None:
+def test_a_model_that_knows_the_word_is_right_and_one_that_prefers_the_nonword_is_wrong(model: VAEGSLM) -> None:
     frames = Invented()
-    word = gathered(frames, pair().word_runs).tokens
-    twin = gathered(frames, pair().twin_runs).tokens
-    for preferred, right in ((word, 1.0), (twin, 0.0)):
+    word = concatenate_frames(frames, pair().word_runs).tokens
+    nonword = concatenate_frames(frames, pair().nonword_runs).tokens
+    for preferred, right in ((word, 1.0), (nonword, 0.0)):
         biased = VAEGSLM(model.config).eval()
         biased.load_state_dict(model.state_dict())
         with torch.no_grad():
             biased.prior_head.token_logits.bias[preferred] += 8.0
-            biased.prior_head.token_logits.bias[word[torch.isin(word, twin)]] = 0.0
+            biased.prior_head.token_logits.bias[word[torch.isin(word, nonword)]] = 0.0
         result = lexical_accuracy(biased, [pair()], frames)
         assert result.accuracies["alone"].tokens.value == right
 
@@ -126,12 +126,12 @@ def test_units_named_by_phones_are_scored_without_what_was_misheard(model: VAEGS
     for clip in heard_alike.clips.values():
         clip.tokens.zero_()
     scored = pair(twin_runs=twin_runs)
-    before, side = gathered(heard_alike, scored.before), gathered(heard_alike, scored.word_runs)
+    before, side = concatenate_frames(heard_alike, scored.before), concatenate_frames(heard_alike, scored.word_runs)
     result = lexical_accuracy(model, [scored], heard_alike, seed=5, unit_names=names)
     (one,) = result.scores
-    assert one.word_spoken_nats == nats(model, before, ClipFrames(word, side.posterior), 5)[0]
-    assert one.twin_spoken_nats is not None
-    right = float(one.word_spoken_nats < one.twin_spoken_nats)
+    assert one.word_spoken_nats == nats_per_frame(model, before, ClipFrames(word, side.posterior), 5)[0]
+    assert one.nonword_spoken_nats is not None
+    right = float(one.word_spoken_nats < one.nonword_spoken_nats)
     assert result.accuracies["alone"].spoken_tokens is not None
     assert result.accuracies["alone"].spoken_tokens.value == right
     without = lexical_accuracy(model, [scored], heard_alike, unit_names=tuple(map(str, range(NUM_TOKENS))))
@@ -203,9 +203,10 @@ def test_a_runs_export_is_scored_from_the_command_line(model: VAEGSLM, tmp_path:
     random.integers(0, NUM_TOKENS, 40).astype(np.uint16).tofile(tmp_path / "tokens.u16")
     (tmp_path / "pairs.jsonl").write_text(json.dumps(PAIR) + "\n")
     files = [str(path) for path in (run, tmp_path / "pairs.jsonl", prepared, tmp_path / "tokens.u16")]
-    done = CliRunner().invoke(app, ["run", *files, "--scores", str(tmp_path / "scores.jsonl")])
+    done = CliRunner().invoke(lexical, ["run", *files, "--scores", str(tmp_path / "scores.jsonl")])
     assert done.exit_code == 0, done.output
     assert "alone, tokens and latents:" in done.output
     (row,) = map(json.loads, (tmp_path / "scores.jsonl").read_text().splitlines())
     assert row["pair"]["word"] == "CAT"
-    assert row["word_nats"] > 0
+    assert row["pair"]["twin_phones"] == PAIR["twin_phones"]
+    assert row["word_nats"] > 0 < row["twin_nats"]

@@ -8,21 +8,22 @@ from sqlalchemy import select
 
 from tests.studies.design.sounds import study_file, write_folders
 from tests.studies.store.samples import make_rater
-from undertone.studies.build.lifecycle import make_study, set_status, status_of, study_names
+from undertone.studies.build.lifecycle import make_study, set_status, status_of
 from undertone.studies.build.pipeline import build_study
 from undertone.studies.design import DesignError
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations, StoreError
 from undertone.studies.store.columns import utc_now
+from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import Event, Session, Stimulus, Trial
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path / "data", "")
+def places(tmp_path: Path) -> StorageLocations:
+    return StorageLocations(tmp_path / "data", "")
 
 
 def test_a_study_is_built_opened_paused_and_closed_in_that_order(
-    database: Database, places: Places, tmp_path: Path
+    database: Database, places: StorageLocations, tmp_path: Path
 ) -> None:
     write_folders(tmp_path)
     study = study_file(tmp_path)
@@ -43,7 +44,7 @@ def test_a_study_is_built_opened_paused_and_closed_in_that_order(
 
 
 def test_the_status_counts_what_accepted_sessions_completed_and_what_is_promised(
-    database: Database, places: Places, tmp_path: Path
+    database: Database, places: StorageLocations, tmp_path: Path
 ) -> None:
     write_folders(tmp_path)
     id = make_study(database, study_file(tmp_path))
@@ -65,12 +66,12 @@ def test_the_status_counts_what_accepted_sessions_completed_and_what_is_promised
 
 
 def test_studies_are_listed_and_an_unknown_one_is_named(database: Database, tmp_path: Path) -> None:
-    with pytest.raises(DesignError, match="none was made yet"):
+    with pytest.raises(StoreError, match="none was made yet"):
         status_of(database, "small")
     for name in ("one", "two"):
         make_study(database, study_file(tmp_path, name=name))
     assert study_names(database) == ["one", "two"]
-    with pytest.raises(DesignError, match="no study 'other'; known: one, two"):
+    with pytest.raises(StoreError, match="no study 'other'; known studies: one, two"):
         status_of(database, "other")
 
 

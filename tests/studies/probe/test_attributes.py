@@ -7,9 +7,9 @@ from torch import Tensor
 from undertone.studies.probe.attributes import (
     CLIP_ATTRIBUTES,
     FRAME_ATTRIBUTES,
+    analyse_tracks,
     attribute_changes,
     frame_attributes,
-    tracks,
 )
 
 
@@ -34,21 +34,21 @@ def before() -> Tensor:
 
 
 def test_the_same_sound_has_not_changed(before: Tensor) -> None:
-    found = attribute_changes(tracks(before), tracks(before.clone()))
+    found = attribute_changes(analyse_tracks(before), analyse_tracks(before.clone()))
     assert set(found) == set(CLIP_ATTRIBUTES)
     assert all(value == 0 for value in found.values())
 
 
 @pytest.mark.parametrize("semitones", [-3.0, 2.0])
 def test_a_higher_voice_is_so_many_semitones_higher(before: Tensor, semitones: float) -> None:
-    found = attribute_changes(tracks(before), tracks(vowel(140 * 2 ** (semitones / 12))))
+    found = attribute_changes(analyse_tracks(before), analyse_tracks(vowel(140 * 2 ** (semitones / 12))))
     assert found["f0_mean"] == pytest.approx(semitones, abs=0.15)
     assert abs(found["f0_range"]) < 0.5
     assert abs(found["energy"]) < 2
 
 
 def test_a_louder_voice_is_so_many_decibels_louder_and_otherwise_the_same(before: Tensor) -> None:
-    found = attribute_changes(tracks(before), tracks(2 * before))
+    found = attribute_changes(analyse_tracks(before), analyse_tracks(2 * before))
     assert found["energy"] == pytest.approx(6.02, abs=0.05)
     assert abs(found["tilt"]) < 0.05
     assert found["spectrum"] < 0.1
@@ -56,25 +56,25 @@ def test_a_louder_voice_is_so_many_decibels_louder_and_otherwise_the_same(before
 
 
 def test_a_brighter_voice_has_a_tilt_that_falls_less(before: Tensor) -> None:
-    found = attribute_changes(tracks(before), tracks(vowel(slope_db=-3.0)))
+    found = attribute_changes(analyse_tracks(before), analyse_tracks(vowel(slope_db=-3.0)))
     assert found["tilt"] == pytest.approx(3.0, abs=0.6)
     assert found["spectrum"] > 1
 
 
 def test_noise_instead_of_a_voice_is_not_voiced_and_has_no_pitch(before: Tensor) -> None:
     noise = 0.1 * torch.randn(before.shape, generator=torch.Generator().manual_seed(0))
-    found = attribute_changes(tracks(before), tracks(noise))
+    found = attribute_changes(analyse_tracks(before), analyse_tracks(noise))
     assert found["voicing"] < -80
     assert "f0_mean" not in found
 
 
 def test_syllables_are_counted_by_the_second() -> None:
-    assert tracks(syllables(6)).syllable_rate == pytest.approx(3.0, abs=0.8)
-    assert tracks(syllables(10)).syllable_rate == pytest.approx(5.0, abs=0.8)
+    assert analyse_tracks(syllables(6)).syllable_rate == pytest.approx(3.0, abs=0.8)
+    assert analyse_tracks(syllables(10)).syllable_rate == pytest.approx(5.0, abs=0.8)
 
 
 def test_silence_gives_what_can_be_told_of_silence(before: Tensor) -> None:
-    silence = tracks(torch.zeros_like(before))
+    silence = analyse_tracks(torch.zeros_like(before))
     assert attribute_changes(silence, silence) == {"syllable_rate": 0.0, "speech_share": 0.0}
 
 

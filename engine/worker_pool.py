@@ -1,4 +1,4 @@
-"""Helper processes of preparation: they start fresh, use one thread each, and never outlive the process they help.
+"""Worker processes: they start fresh, use one thread each, and never outlive the process they work for.
 
 A pool of `concurrent.futures` waits on a queue whose two ends its workers hold themselves, so workers of a killed
 process would wait for ever, half a gigabyte each. Here every worker watches its parent and ends with it.
@@ -6,14 +6,18 @@ process would wait for ever, half a gigabyte each. Here every worker watches its
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, connection, get_context, parent_process
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -37,6 +41,27 @@ def worker_pool(
             worker.terminate()
         raise
     pool.shutdown()
+
+
+def map_in_processes(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
+    """Yield the results in the order of the jobs, which are made only a little ahead of the workers.
+
+    Args:
+        work: a function of a module, which is pickled by its name.
+        jobs: pickled one by one.
+        workers: how many processes; 0 works in this one.
+    """
+    if workers == 0:
+        yield from map(work, jobs)
+        return
+    with worker_pool(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for job in jobs:
+            waiting.append(pool.submit(work, job))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _begin(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:

@@ -19,13 +19,13 @@ from undertone.engine.probe import Effect, Measured, ProbeReport, load_probe, mo
 from undertone.engine.prosody import DimensionEdit, LatentEdit, reference_statistics, resynthesise
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation.other_systems import OtherSystem
-from undertone.studies.measures.heldout import Seconds
+from undertone.studies.measures.heldout import DurationRange
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES
 from undertone.studies.probe.clips import probe_clips
 from undertone.studies.probe.directions import TARGETS
-from undertone.studies.probe.names import distinct, importance, named
+from undertone.studies.probe.names import importance, name_effects, number_duplicates
 from undertone.studies.probe.plot import write_plot
-from undertone.studies.probe.report import MIN_CLIP_SHARE, SIGMAS, dimension_edits, grouped
+from undertone.studies.probe.report import MIN_CLIP_SHARE, SIGMAS, dimension_edits, group_effects
 from undertone.studies.probe.run import probe_bundle, stored_report
 from undertone.studies.probe.sweep import render_sweep, sweep
 
@@ -143,21 +143,21 @@ def test_clip_after_clip_every_edit_is_measured_against_the_clip_unmoved(bundle:
 def test_what_phones_record_is_probed_and_heard_like_any_sound(tmp_path: Path) -> None:
     (tmp_path / "a.webm").write_bytes(encoded_with_av(speechlike(3.0).numpy(), 16_000, "webm", "libopus"))
     (tmp_path / "b.M4A").write_bytes(encoded_with_av(speechlike(3.0).numpy(), 16_000, "ipod", "aac"))
-    clips = probe_clips(tmp_path, "test", 10, Seconds(2.0, 40.0), seed=0)
+    clips = probe_clips(tmp_path, "test", 10, DurationRange(2.0, 40.0), seed=0)
     assert sorted(clip.clip_id for clip in clips) == ["a.webm", "b.M4A"]
     assert [path.name for path in OtherSystem.parse(f"theirs={tmp_path}").files()] == ["a.webm", "b.M4A"]
 
 
 def test_clips_of_a_folder_go_round_the_speakers_and_leave_out_what_is_too_short(data: Path) -> None:
-    clips = probe_clips(data, "test", 10, Seconds(2.0, 40.0), seed=0)
+    clips = probe_clips(data, "test", 10, DurationRange(2.0, 40.0), seed=0)
     assert {clip.clip_id for clip in clips} == {"anna/0.wav", "ben/1.wav", "ben/2.wav"}
     assert {clip.speaker for clip in clips[:2]} == {"anna", "ben"}
-    assert clips == probe_clips(data, "test", 10, Seconds(2.0, 40.0), seed=0)
+    assert clips == probe_clips(data, "test", 10, DurationRange(2.0, 40.0), seed=0)
 
 
 def test_a_folder_without_recordings_and_too_few_clips_are_refused(tmp_path: Path, bundle: Path, data: Path) -> None:
     with pytest.raises(MeasureError, match=r"neither manifest\.tsv nor recordings"):
-        probe_clips(tmp_path, "test", 10, Seconds(2.0, 40.0), seed=0)
+        probe_clips(tmp_path, "test", 10, DurationRange(2.0, 40.0), seed=0)
     with pytest.raises(MeasureError, match="num_clips is 1"):
         list(probe_bundle(bundle, data, num_clips=1))
     with pytest.raises(MeasureError, match="no bundle folder"):
@@ -168,7 +168,7 @@ def test_effects_are_means_over_clips_and_left_out_where_few_clips_tell() -> Non
     clips = [
         [{"energy": sigma + clip} | ({"f0_mean": 1.0} if clip == 0 else {}) for sigma in SIGMAS] for clip in range(4)
     ]
-    (found,) = grouped(clips, ["a", "b", "c", "d"])
+    (found,) = group_effects(clips, ["a", "b", "c", "d"])
     assert [effect.value for effect in found["energy"]] == [sigma + 1.5 for sigma in SIGMAS]
     assert "f0_mean" not in found
     assert MIN_CLIP_SHARE > 1 / 4
@@ -194,21 +194,21 @@ def test_what_moves_at_one_end_only_has_no_reach() -> None:
 def test_a_name_comes_from_the_largest_swing_in_noticeable_changes() -> None:
     nothing = effects(0, 0, 0, 0)
     loud = {"energy": effects(-6, -3, 3, 6), "f0_mean": effects(-0.4, -0.2, 0.2, 0.4), "spectrum": effects(4, 2, 2, 4)}
-    name, evidence = named(loud, {"energy": Measured(value=0.8, low=0.7, high=0.9)})
+    name, evidence = name_effects(loud, {"energy": Measured(value=0.8, low=0.7, high=0.9)})
     assert name == "loudness"
     assert "Energy -6.0 dB [-6.1, -5.9] at -2 σ, +6.0 dB [5.9, 6.1] at +2 σ" in evidence
     assert "correlation with Energy within clips +0.80 [0.70, 0.90]" in evidence
     assert (
-        named({"f0_mean": effects(3, 1, -1, -3), "energy": effects(-1, -0.5, 0.5, 1)}, {})[0]
+        name_effects({"f0_mean": effects(3, 1, -1, -3), "energy": effects(-1, -0.5, 0.5, 1)}, {})[0]
         == "pitch height, reversed"
     )
-    assert named({"energy": nothing, "spectrum": effects(5, 3, 3, 5)}, {})[0] == "sound colour"
-    assert named({"energy": nothing, "spectrum": effects(0.5, 0.2, 0.2, 0.5)}, {})[0] == "little effect"
-    assert named({}, {})[0] == "little effect"
+    assert name_effects({"energy": nothing, "spectrum": effects(5, 3, 3, 5)}, {})[0] == "sound colour"
+    assert name_effects({"energy": nothing, "spectrum": effects(0.5, 0.2, 0.2, 0.5)}, {})[0] == "little effect"
+    assert name_effects({}, {})[0] == "little effect"
 
 
 def test_names_that_occur_again_are_numbered_by_importance() -> None:
-    assert distinct(["loudness", "pitch", "loudness"], [2, 1, 0]) == ["loudness 2", "pitch", "loudness"]
+    assert number_duplicates(["loudness", "pitch", "loudness"], [2, 1, 0]) == ["loudness 2", "pitch", "loudness"]
     assert importance({"energy": effects(-1, 0, 0, 5), "f0_mean": effects(0, 0, 0, 2)}) == 5
 
 

@@ -18,7 +18,7 @@ from undertone.engine.prosody import (
 )
 from undertone.studies.probe.sweep import render_sweep
 
-ASSETS = Path(__file__).parents[2] / "assets"
+ASSETS = Path(__file__).parents[3] / "assets"
 DEMO = ASSETS / "demo"
 SIGMAS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 

@@ -10,7 +10,13 @@ from undertone.engine import Speech
 from undertone.engine.probe import Effect, Effects, LatentStatistics
 from undertone.engine.prosody import DirectionEdit, LatentEdit, apply_edit
 from undertone.studies.probe.clips import ProbeClips
-from undertone.studies.probe.directions import TARGETS, Candidate, by_regression, by_response, kept
+from undertone.studies.probe.directions import (
+    TARGETS,
+    Candidate,
+    regression_candidates,
+    response_candidates,
+    select_directions,
+)
 from undertone.studies.probe.report import SIGMAS
 
 NUM_CLIPS, FRAMES, Z = 6, 80, 4
@@ -56,7 +62,7 @@ def by_name(found: list[Candidate]) -> dict[str, Candidate]:
 
 def test_a_regression_finds_what_latents_know_and_keeps_the_others_still(material: ProbeClips) -> None:
     frames = {attribute: material.frames(attribute) for attribute in TARGETS}
-    found = by_name(by_regression(frames, material))
+    found = by_name(regression_candidates(frames, material))
     assert set(found) == {"f0", "energy"}
     pitch, loudness = found["f0"].direction, found["energy"].direction
     assert abs(pitch.vector[0]) < 0.05 * abs(pitch.vector[1])  # higher at the same energy: dimension 1 alone
@@ -70,7 +76,7 @@ def test_a_response_turns_the_dimensions_effects_round(material: ProbeClips) -> 
     effects = [nothing() for _ in range(Z)]
     effects[0] |= {"energy": line(3.0), "f0_mean": line(1.0)}
     effects[1] |= {"f0_mean": line(2.0)}
-    found = by_name(by_response(effects, statistics, material))
+    found = by_name(response_candidates(effects, statistics, material))
     assert set(found) == {"f0", "energy"}
     sigmas = {key: np.array(c.direction.vector) / np.array(statistics.std) for key, c in found.items()}
     response = {key: np.array([3 * s[0], s[0] + 2 * s[1]]) for key, s in sigmas.items()}  # energy, F0
@@ -82,11 +88,11 @@ def test_a_response_turns_the_dimensions_effects_round(material: ProbeClips) -> 
 
 def test_of_two_candidates_the_one_that_moves_less_besides_is_kept(material: ProbeClips) -> None:
     frames = {attribute: material.frames(attribute) for attribute in TARGETS}
-    energy = by_name(by_regression(frames, material))["energy"]
+    energy = by_name(regression_candidates(frames, material))["energy"]
     other = Candidate("energy", "response", energy.direction)
     mixed = nothing() | {"energy": line(3.0), "tilt": line(2.0)}
     pure = nothing() | {"energy": line(2.0)}
-    (found,), missing = kept([energy, other], [mixed, pure], frames, material)
+    (found,), missing = select_directions([energy, other], [mixed, pure], frames, material)
     assert (found.name, found.method) == ("loudness", "response")
     assert "Energy -4.0 dB [-4.1, -3.9] at -2 σ" in found.evidence
     assert "besides" not in found.evidence
@@ -96,9 +102,9 @@ def test_of_two_candidates_the_one_that_moves_less_besides_is_kept(material: Pro
 
 def test_a_direction_that_does_not_move_its_attribute_is_not_offered_and_says_why(material: ProbeClips) -> None:
     frames = {attribute: material.frames(attribute) for attribute in TARGETS}
-    found = by_regression(frames, material)
+    found = regression_candidates(frames, material)
     weak = [nothing() | {"f0_mean": line(0.1, 0.01), "energy": line(0.1, 0.01)} for _ in found]
-    offered, missing = kept(found, weak, frames, material)
+    offered, missing = select_directions(found, weak, frames, material)
     assert offered == ()
     assert "F0: R2 from the latents" in missing["pitch height"]
     assert "by regression F0 mean -0.2 semitones [-0.2, -0.2] at -2 σ" in missing["pitch height"]
@@ -106,9 +112,9 @@ def test_a_direction_that_does_not_move_its_attribute_is_not_offered_and_says_wh
 
 def test_a_kept_direction_is_an_edit(material: ProbeClips, tmp_path: Path) -> None:
     frames = {attribute: material.frames(attribute) for attribute in TARGETS}
-    found = by_regression(frames, material)
+    found = regression_candidates(frames, material)
     effects = [nothing() | {TARGETS[c.attribute][0]: line(2.0)} for c in found]
-    offered, _ = kept(found, effects, frames, material)
+    offered, _ = select_directions(found, effects, frames, material)
     assert [direction.name for direction in offered] == ["pitch height", "loudness"]
     for direction in offered:
         edit = LatentEdit(edits=(DirectionEdit.along(direction, shift=1.5, start_seconds=0.2),))

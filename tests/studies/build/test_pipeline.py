@@ -16,27 +16,27 @@ from undertone.engine import Engine, Sampling
 from undertone.studies.build import render as render_module
 from undertone.studies.build.levels import measure_level
 from undertone.studies.build.lifecycle import make_study, set_status
-from undertone.studies.build.media import decode, encode_sound, metadata_blocks, padded_alike
-from undertone.studies.build.pipeline import Built, build_study
+from undertone.studies.build.media import decode, encode_sound, metadata_blocks, pad_to_equal_size
+from undertone.studies.build.pipeline import BuildResult, build_study
 from undertone.studies.build.recordings import slug, sound_files
 from undertone.studies.design import DesignError
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 from undertone.studies.store.tables import Participant, Prompt, Stimulus, Study, System
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path / "data", f"sqlite:///{tmp_path / 'studies.sqlite'}")
+def places(tmp_path: Path) -> StorageLocations:
+    return StorageLocations(tmp_path / "data", f"sqlite:///{tmp_path / 'studies.sqlite'}")
 
 
 @pytest.fixture
-def db(places: Places) -> Database:
+def db(places: StorageLocations) -> Database:
     database = Database(places.url)
     migrate(database)
     return database
 
 
-def built(db: Database, places: Places, root: Path, **changes: Any) -> Built:
+def built(db: Database, places: StorageLocations, root: Path, **changes: Any) -> BuildResult:
     study = study_file(root, **changes)
     make_study(db, study)
     return build_study(db, study.name, places, device="cpu")
@@ -47,7 +47,7 @@ def stimuli(db: Database) -> list[Stimulus]:
         return list(session.scalars(select(Stimulus)))
 
 
-def sound(db: Database, places: Places, stimulus: Stimulus) -> np.ndarray:
+def sound(db: Database, places: StorageLocations, stimulus: Stimulus) -> np.ndarray:
     samples, rate = soundfile.read(places.media_of(stimulus.study_id) / stimulus.path)
     assert rate == RATE_HZ
     return samples
@@ -59,7 +59,7 @@ def names(db: Database) -> dict[str, str]:
 
 
 def test_every_clip_has_one_loudness_under_one_true_peak_and_one_length_per_prompt(
-    db: Database, places: Places, tmp_path: Path
+    db: Database, places: StorageLocations, tmp_path: Path
 ) -> None:
     write_folders(tmp_path)
     done = built(db, places, tmp_path)
@@ -78,7 +78,7 @@ def test_every_clip_has_one_loudness_under_one_true_peak_and_one_length_per_prom
 
 
 def test_files_are_lossless_without_a_tag_and_named_by_ids_that_tell_nothing(
-    db: Database, places: Places, tmp_path: Path
+    db: Database, places: StorageLocations, tmp_path: Path
 ) -> None:
     write_folders(tmp_path)
     for kind in ("flac", "wav"):
@@ -95,7 +95,9 @@ def test_files_are_lossless_without_a_tag_and_named_by_ids_that_tell_nothing(
                 assert word not in data
 
 
-def test_the_size_of_a_file_says_nothing_about_the_system(db: Database, places: Places, tmp_path: Path) -> None:
+def test_the_size_of_a_file_says_nothing_about_the_system(
+    db: Database, places: StorageLocations, tmp_path: Path
+) -> None:
     write_folders(tmp_path)
     built(db, places, tmp_path)
     folder = places.media_of(stimuli(db)[0].study_id)
@@ -107,13 +109,15 @@ def test_padding_fills_up_to_any_size_and_changes_no_sample(more: int) -> None:
     rng = np.random.default_rng(0)
     short, long = (encode_sound(0.1 * rng.standard_normal(size), RATE_HZ, "flac") for size in (8000, 9000))
     wanted = short + bytes(len(long) - len(short) + more)  # only its size and its first bytes count
-    padded = padded_alike([short, wanted])[0]
+    padded = pad_to_equal_size([short, wanted])[0]
     assert len(padded) == len(wanted) + 4
     assert metadata_blocks(padded) == []
     np.testing.assert_array_equal(decode(padded)[0], decode(short)[0])
 
 
-def test_prompts_with_names_in_any_script_are_told_apart(db: Database, places: Places, tmp_path: Path) -> None:
+def test_prompts_with_names_in_any_script_are_told_apart(
+    db: Database, places: StorageLocations, tmp_path: Path
+) -> None:
     write_folders(tmp_path)
     for folder in ("prompts", "good", "loud"):
         for old, new in (("p0", "你好"), ("p1", "再见"), ("p2", "привет мир")):
@@ -133,7 +137,7 @@ def test_what_browsers_and_phones_record_is_a_prompt_and_what_is_none_is_named(
     assert "notes.txt" not in caplog.text
 
 
-def test_the_order_of_ids_says_nothing_about_the_system(db: Database, places: Places, tmp_path: Path) -> None:
+def test_the_order_of_ids_says_nothing_about_the_system(db: Database, places: StorageLocations, tmp_path: Path) -> None:
     write_folders(tmp_path, prompts=6)
     built(db, places, tmp_path)
     name = names(db)
@@ -142,7 +146,9 @@ def test_the_order_of_ids_says_nothing_about_the_system(db: Database, places: Pl
     assert len({stimulus.id[:2] for stimulus in stimuli(db)}) > 12
 
 
-def test_a_peaky_clip_lowers_the_whole_study_or_stops_it(db: Database, places: Places, tmp_path: Path) -> None:
+def test_a_peaky_clip_lowers_the_whole_study_or_stops_it(
+    db: Database, places: StorageLocations, tmp_path: Path
+) -> None:
     write_folders(tmp_path)
     click, rate = soundfile.read(tmp_path / "good" / "p1.wav")
     click[20_000] = 0.9
@@ -157,7 +163,7 @@ def test_a_peaky_clip_lowers_the_whole_study_or_stops_it(db: Database, places: P
         built(db, places, tmp_path, preparation={"on_peak": "refuse"})
 
 
-def test_what_cannot_be_heard_stops_the_build_by_name(db: Database, places: Places, tmp_path: Path) -> None:
+def test_what_cannot_be_heard_stops_the_build_by_name(db: Database, places: StorageLocations, tmp_path: Path) -> None:
     write_folders(tmp_path)
     soundfile.write(tmp_path / "loud" / "p2.wav", np.zeros(4 * RATE_HZ), RATE_HZ)
     with pytest.raises(DesignError, match=r"loud p2.*silent"):
@@ -172,7 +178,7 @@ def test_what_cannot_be_heard_stops_the_build_by_name(db: Database, places: Plac
 
 
 def test_the_low_anchor_is_the_same_sound_every_time_and_lacks_what_was_cut(
-    db: Database, places: Places, tmp_path: Path
+    db: Database, places: StorageLocations, tmp_path: Path
 ) -> None:
     write_folders(tmp_path)
     hashes = []
@@ -197,7 +203,7 @@ def test_the_low_anchor_is_the_same_sound_every_time_and_lacks_what_was_cut(
 
 
 def test_a_bundle_is_rendered_once_and_an_interrupted_build_goes_on(
-    db: Database, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    db: Database, places: StorageLocations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_folders(tmp_path)
     make_tiny_bundle(tmp_path / "bundle")
@@ -237,7 +243,7 @@ def test_a_bundle_is_rendered_once_and_an_interrupted_build_goes_on(
     assert np.corrcoef(heard[middle], take[: len(heard)][middle])[0, 1] > 0.9999  # the take, at another level
 
 
-def test_an_ab_study_presents_every_pair_in_both_orders(db: Database, places: Places, tmp_path: Path) -> None:
+def test_an_ab_study_presents_every_pair_in_both_orders(db: Database, places: StorageLocations, tmp_path: Path) -> None:
     write_folders(tmp_path)
     systems = [{"name": n, "source": {"kind": "folder", "folder": n}} for n in ("good", "loud")]
     built(db, places, tmp_path, comparison="ab", systems=systems, scales=["preference"])
@@ -260,7 +266,7 @@ def test_an_ab_study_presents_every_pair_in_both_orders(db: Database, places: Pl
 
 
 def test_traps_golds_and_training_items_keep_their_answers_and_a_trap_its_neighbours_length(
-    db: Database, places: Places, tmp_path: Path
+    db: Database, places: StorageLocations, tmp_path: Path
 ) -> None:
     write_folders(tmp_path)
     write_speech(tmp_path / "please-select-two.wav", 1.2, 77)
@@ -287,7 +293,7 @@ def test_traps_golds_and_training_items_keep_their_answers_and_a_trap_its_neighb
     assert np.ptp([s.loudness_lufs for s in by_kind.values()]) < 0.1
 
 
-def test_an_instruction_longer_than_the_clip_is_refused(db: Database, places: Places, tmp_path: Path) -> None:
+def test_an_instruction_longer_than_the_clip_is_refused(db: Database, places: StorageLocations, tmp_path: Path) -> None:
     write_folders(tmp_path)
     write_speech(tmp_path / "long.wav", 9.0, 77)
     traps = [{"instruction": "long.wav", "expected": {"naturalness": {"value": 2}}}]
@@ -295,7 +301,7 @@ def test_an_instruction_longer_than_the_clip_is_refused(db: Database, places: Pl
         built(db, places, tmp_path, traps=traps, allocation={"trials_per_session": 3, "traps": 1})
 
 
-def test_a_recording_outside_the_study_sets_the_volume(db: Database, places: Places, tmp_path: Path) -> None:
+def test_a_recording_outside_the_study_sets_the_volume(db: Database, places: StorageLocations, tmp_path: Path) -> None:
     write_folders(tmp_path)
     sections = [{"kind": "consent", "text": "?"}, {"kind": "volume"}, {"kind": "rating"}]
     prompts = {"folder": "prompts", "count": 2, "prompt_seconds": 1.5, "continuation_seconds": 2.5}
@@ -305,7 +311,7 @@ def test_a_recording_outside_the_study_sets_the_volume(db: Database, places: Pla
     assert Path(volume.provenance["file"]).stem not in rated
 
 
-def test_only_the_continuation_can_be_presented(db: Database, places: Places, tmp_path: Path) -> None:
+def test_only_the_continuation_can_be_presented(db: Database, places: StorageLocations, tmp_path: Path) -> None:
     write_folders(tmp_path)
     systems = [{"name": "truth", "role": "ground_truth", "source": {"kind": "recording"}}]
     built(db, places, tmp_path, systems=systems, preparation={"heard": "continuation"})
@@ -313,7 +319,9 @@ def test_only_the_continuation_can_be_presented(db: Database, places: Places, tm
     assert {stimulus.provenance["start_seconds"] for stimulus in stimuli(db)} == {1.5}
 
 
-def test_a_sound_that_was_lost_or_changed_keeps_the_study_closed(db: Database, places: Places, tmp_path: Path) -> None:
+def test_a_sound_that_was_lost_or_changed_keeps_the_study_closed(
+    db: Database, places: StorageLocations, tmp_path: Path
+) -> None:
     write_folders(tmp_path)
     built(db, places, tmp_path)
     one = stimuli(db)[0]
@@ -330,7 +338,7 @@ def test_a_sound_that_was_lost_or_changed_keeps_the_study_closed(db: Database, p
 
 
 def test_building_again_replaces_everything_and_leaves_no_old_sound(
-    db: Database, places: Places, tmp_path: Path
+    db: Database, places: StorageLocations, tmp_path: Path
 ) -> None:
     write_folders(tmp_path)
     built(db, places, tmp_path)

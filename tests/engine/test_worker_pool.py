@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from undertone.train.data.workers import worker_pool
+from undertone.engine.worker_pool import map_in_processes, worker_pool
 
 ROOT = Path(__file__).parents[2]
 PARENT = """
 import os, signal, sys, time
-from undertone.train.data.workers import worker_pool
+from undertone.engine.worker_pool import worker_pool
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs behind it ignore Ctrl-C
@@ -35,6 +35,11 @@ def is_running(pid: int) -> bool:
 def test_workers_do_the_work_in_order() -> None:
     with worker_pool(2) as pool:
         assert list(pool.map(abs, [-3, 2, -1])) == [3, 2, 1]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_jobs_give_their_results_in_order(workers: int) -> None:
+    assert list(map_in_processes(abs, [-3, 2, -1, 0, 5, -4, 7], workers)) == [3, 2, 1, 0, 5, 4, 7]
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")

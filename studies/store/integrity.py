@@ -1,4 +1,4 @@
-"""Whether what belongs together is there: the database's file, the log's copy of it, and the sounds of open studies."""
+"""Integrity checks of the database's file, of the log's copy, and of the sounds of open studies."""
 
 import sqlite3
 from contextlib import closing
@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from undertone.studies.store.database import Database
 from undertone.studies.store.errors import StoreError
-from undertone.studies.store.locations import Places
+from undertone.studies.store.locations import StorageLocations
 from undertone.studies.store.tables import Event, Stimulus, Study
 
 
@@ -61,7 +61,7 @@ def check_log(db: Database) -> None:
         )
 
 
-def check_sounds(db: Database, places: Places) -> None:
+def check_sounds(db: Database, places: StorageLocations) -> None:
     """Look for every sound of the studies that raters can enter; what is in the files is checked when one opens.
 
     Raises:

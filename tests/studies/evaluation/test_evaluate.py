@@ -23,9 +23,8 @@ from undertone.studies.evaluation.model_card import evaluation_of
 from undertone.studies.evaluation.other_systems import OtherSystem
 from undertone.studies.evaluation.results import Evaluation
 from undertone.studies.evaluation.systems import SYSTEMS
-from undertone.studies.measures.heldout import Seconds, held_out_clips, other_recordings
+from undertone.studies.measures.heldout import DurationRange, held_out_clips, other_recordings
 from undertone.studies.measures.likelihood import clip_likelihood
-from undertone.studies.measures.workers import in_background
 
 DEAF = InstalledMeasures(
     words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"}
@@ -157,7 +156,7 @@ def test_likelihood_is_the_training_objective(engine: Engine, corpus: Path) -> N
 
 
 def test_clips_go_round_the_speakers_and_do_not_change(corpus: Path) -> None:
-    lengths = Seconds(4.5, 12.0)
+    lengths = DurationRange(4.5, 12.0)
     clips = held_out_clips(corpus, "test", 4, lengths, seed=3)
     assert len({clip.speaker for clip in clips[:3]}) == 3
     assert clips == held_out_clips(corpus, "test", 4, lengths, seed=3)
@@ -168,13 +167,13 @@ def test_clips_go_round_the_speakers_and_do_not_change(corpus: Path) -> None:
 
 
 def test_a_corpus_that_cannot_be_measured_says_why(corpus: Path, tmp_path: Path) -> None:
-    lengths = Seconds(4.5, 12.0)
+    lengths = DurationRange(4.5, 12.0)
     with pytest.raises(MeasureError, match=r"manifest\.tsv does not exist"):
         held_out_clips(tmp_path, "test", 1, lengths)
     with pytest.raises(MeasureError, match="its splits: test, train"):
         held_out_clips(corpus, "dev", 1, lengths)
     with pytest.raises(MeasureError, match="60 to 90 s long"):
-        held_out_clips(corpus, "test", 1, Seconds(60, 90))
+        held_out_clips(corpus, "test", 1, DurationRange(60, 90))
     (tmp_path / "manifest.tsv").write_text("utt_id\tfile\na\ta.wav\n")
     with pytest.raises(MeasureError, match="lacks the columns speaker, split, transcript"):
         held_out_clips(tmp_path, "test", 1, lengths)
@@ -193,10 +192,6 @@ def test_a_clip_that_cannot_be_used_is_skipped_with_its_reason(engine: Engine, c
     assert found.num_clips == 2
     assert "silent" in found.skipped["mute"]
     assert found.continuations == {}
-
-
-def test_jobs_give_their_results_in_order_in_other_processes() -> None:
-    assert list(in_background(abs, [-3, 2, -1, 0, 5], workers=1)) == [3, 2, 1, 0, 5]
 
 
 def test_the_measured_numbers_fit_the_bundles_schema(tiny_folder: Path) -> None:
