@@ -203,6 +203,8 @@ def test_any_order_of_steps_ends_in_one_consistent_page(
     blocks: gr.Blocks, site: Context, speech: Speech, steps: list[tuple[str, int]], seed: int
 ) -> None:
     browser = arrived(blocks, site, speech, seed)
+    browser.do("move", 0)  # so that there is a sound, a picture and a note to agree with
+    browser.calm()
     for action, number in steps:
         browser.do(action, number)
     browser.calm()
