@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine.audio.mel import LogMel
-from undertone.engine.audio.reading import AudioLimits
+from undertone.engine.audio.reading import AudioLimits, CheckedPrompt, cut_prompt
 from undertone.engine.audio.voice_activity import VoiceActivity
 from undertone.engine.bundle import Bundle, load_bundle
 from undertone.engine.errors import SettingsError
@@ -84,7 +84,6 @@ class Engine:
         """Return the seconds of the longest prompt and continuation together."""
         return self.bundle.config.model.transformer.max_positions / self.frame_rate_hz
 
-    @torch.inference_mode()
     def analyse(
         self, waveform: Tensor, sample_rate_hz: int, start_seconds: float = 0.0, end_seconds: float | None = None
     ) -> Speech:
@@ -96,9 +95,12 @@ class Engine:
         Raises:
             AudioError: empty, silent, too short, too long, clipped or not finite.
         """
-        return analyse(
-            self.bundle, self._mel, waveform, sample_rate_hz, start_seconds, end_seconds, self.limits, self.device
-        )
+        return self.analyse_prompt(cut_prompt(waveform, sample_rate_hz, start_seconds, end_seconds, self.limits))
+
+    @torch.inference_mode()
+    def analyse_prompt(self, prompt: CheckedPrompt) -> Speech:
+        """Return a prompt, which has been checked and is not checked again, as the model sees it."""
+        return analyse(self.bundle, self._mel, prompt, self.device)
 
     def continue_(
         self,

@@ -10,7 +10,7 @@ from undertone.app.auth.sign_in import Admin
 from undertone.app.results import actions
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.file_button import bind_file_button
-from undertone.app.shared.widgets import AWAY, QUIET, Note, shown
+from undertone.app.shared.widgets import AWAY, QUIET, Note, show_container
 from undertone.engine import UndertoneError
 from undertone.studies.design.templates import template_names, template_text
 
@@ -86,9 +86,11 @@ def _build_status_buttons(
     opening.click(set_status_to("open"), inputs, outputs, **QUIET)
     pause.click(set_status_to("paused"), inputs, outputs, **QUIET)
     close.click(_close_question(access), study, [closing, question, outputs[0]], **QUIET)
-    really.click(set_status_to("closed"), inputs, outputs, **QUIET).then(lambda: shown(False), None, closing, **QUIET)
-    keep.click(lambda: shown(False), None, closing, **QUIET)
-    study.change(lambda: shown(False), None, closing, **QUIET)
+    really.click(set_status_to("closed"), inputs, outputs, **QUIET).then(
+        lambda: show_container(False), None, closing, **QUIET
+    )
+    keep.click(lambda: show_container(False), None, closing, **QUIET)
+    study.change(lambda: show_container(False), None, closing, **QUIET)
 
 
 def _close_question(access: ResultsAccess) -> Callable[..., Any]:
@@ -102,8 +104,8 @@ def _close_question(access: ResultsAccess) -> Callable[..., Any]:
                 "Opening it again is possible."
             )
         except UndertoneError as error:
-            return shown(False), "", Note("problem", str(error)).html()
-        return shown(True), Note("warning", text).html(), ""
+            return show_container(False), "", Note("problem", str(error)).html()
+        return show_container(True), Note("warning", text).html(), ""
 
     return ask
 

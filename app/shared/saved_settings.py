@@ -1,4 +1,4 @@
-"""Saved settings of a take, put back into the page's controls, and what to say when they cannot give the same sound."""
+"""Saved settings of a take: read, compared with what is here, and described to the visitor."""
 
 from undertone.engine import Engine, SettingsError, Take, TakeSettings
 from undertone.engine.config import FRAME_SECONDS
@@ -32,8 +32,8 @@ def differences_text(saved: TakeSettings | ProsodySettings, engine: Engine) -> l
     return [words.get(difference.name, difference.name) for difference in found]
 
 
-def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
-    """Return one sentence after a run that began from saved settings; None where the visitor has changed them since."""
+def describe_outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
+    """Return a sentence on a run that began from saved settings; None where the visitor has changed them since."""
     made = next((take for take in takes if take.settings.index == saved.index), None)
     if made is None:
         return None
@@ -46,7 +46,7 @@ def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
 
 
 def take_cut(saved: TakeSettings) -> tuple[float, float]:
-    """Start and length in seconds of the prompt in its recording."""
+    """Return start and length in seconds of the prompt in its recording."""
     end = saved.prompt_end_seconds
     if end is None:
         end = saved.prompt_start_seconds + saved.prompt_frames * FRAME_SECONDS

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -109,6 +110,37 @@ def check_prompt(samples: Tensor | np.ndarray, sample_rate_hz: int, limits: Audi
     _check_seconds(waveform.numel() / sample_rate_hz, limits)
     _check_level(waveform, sample_rate_hz, limits)
     return resample(remove_offset(waveform.clamp(-1.0, 1.0)).clamp(-1.0, 1.0), sample_rate_hz)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedPrompt:
+    """A part of a recording that may be a prompt: cut, checked and resampled once, for everybody who needs it.
+
+    Attributes:
+        samples: float32 [samples] at 16 kHz in [-1, 1].
+        start_seconds, end_seconds: where it lies in the recording.
+    """
+
+    samples: Tensor
+    start_seconds: float
+    end_seconds: float
+
+
+def cut_prompt(
+    waveform: Tensor | np.ndarray,
+    sample_rate_hz: int,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+    limits: AudioLimits = AudioLimits(),
+) -> CheckedPrompt:
+    """Return the part of [samples] or [samples, channels] between two times as a prompt; an end of None is the end.
+
+    Raises:
+        AudioError: the part breaks one of the limits.
+    """
+    part = cut(torch.as_tensor(waveform), sample_rate_hz, start_seconds, end_seconds)
+    samples = check_prompt(part, sample_rate_hz, limits)
+    return CheckedPrompt(samples, start_seconds, start_seconds + part.shape[0] / sample_rate_hz)
 
 
 def to_mono(samples: Tensor | np.ndarray, limits: AudioLimits = AudioLimits()) -> Tensor:

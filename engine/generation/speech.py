@@ -8,7 +8,7 @@ from torch import Tensor
 
 from undertone.engine.audio.loudness import to_loudness
 from undertone.engine.audio.mel import LogMel, normalise
-from undertone.engine.audio.reading import AudioLimits, check_prompt, cut
+from undertone.engine.audio.reading import CheckedPrompt
 from undertone.engine.bundle import Bundle
 
 
@@ -45,23 +45,9 @@ class Speech:
         return _sha256(*parts)
 
 
-def analyse(
-    bundle: Bundle,
-    mel: LogMel,
-    waveform: Tensor,
-    sample_rate_hz: int,
-    start_seconds: float,
-    end_seconds: float | None,
-    limits: AudioLimits,
-    device: torch.device,
-) -> Speech:
-    """Return a recording, or the part of it between two times, as tokens, latents and the rest (spec sections 1 and 3).
-
-    Raises:
-        AudioError: the part breaks one of the limits.
-    """
-    part = cut(torch.as_tensor(waveform), sample_rate_hz, start_seconds, end_seconds)
-    clean = check_prompt(part, sample_rate_hz, limits)
+def analyse(bundle: Bundle, mel: LogMel, prompt: CheckedPrompt, device: torch.device) -> Speech:
+    """Return a prompt as tokens, latents and the rest (spec sections 1 and 3)."""
+    clean = prompt.samples
     if bundle.config.prompt_loudness_lufs is not None:
         clean = to_loudness(clean, bundle.config.model.mel.sample_rate_hz, bundle.config.prompt_loudness_lufs)
     hop = bundle.config.model.mel.hop_samples
@@ -81,8 +67,8 @@ def analyse(
         mel=cpu_copy(log_mel),
         audio=cpu_copy(clean),
         seconds=frames / bundle.config.model.mel.frame_rate_hz,
-        start_seconds=start_seconds,
-        end_seconds=start_seconds + part.shape[0] / sample_rate_hz,
+        start_seconds=prompt.start_seconds,
+        end_seconds=prompt.end_seconds,
     )
 
 

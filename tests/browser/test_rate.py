@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.axe_findings import serious_findings
 from tests.browser.rate_site import CLIP_SECONDS, RaterPage, RateServer
+from tests.browser.states import wait_until_still
 from tests.rating_study import CONSENT, FULL_FLOW, HEADPHONES, add_study, design
 from undertone.studies.sessions.headphones import right_answer, tone_orders
 from undertone.studies.store import Database, StorageLocations, migrate
@@ -53,7 +54,7 @@ def server(places: StorageLocations, db: Database) -> Iterator[RateServer]:
 
 @pytest.fixture
 def arrive(browser: Browser, server: RateServer, db: Database, places: StorageLocations) -> Iterator[Arrive]:
-    """Opens a study's link as a new visitor; nothing is asked of other machines and no script fails."""
+    """Open a study's link as a new visitor; nothing is asked of other machines and no script fails."""
     contexts: list[BrowserContext] = []
     requests: list[str] = []
     errors: list[str] = []
@@ -80,7 +81,7 @@ def arrive(browser: Browser, server: RateServer, db: Database, places: StorageLo
 
 
 def check_access(page: Page) -> None:
-    """No serious finding of axe-core on what is shown now."""
+    """Check that axe-core finds nothing serious on what is shown now."""
     assert serious_findings(page) == []
 
 
@@ -186,7 +187,8 @@ def test_nothing_is_chosen_beforehand_and_the_first_play_cannot_be_skipped(arriv
     expect(page.locator("input:checked")).to_have_count(0)
     expect(page.locator("fieldset.scale:disabled")).to_have_count(2)
     expect(page.locator(".player input[type=range]")).to_be_hidden()
-    page.wait_for_timeout(1500)
+    expect(page.locator("#play")).to_have_text("▶ Play")
+    wait_until_still(page)
     assert page.locator(".player progress").get_attribute("value") == "0"  # it does not start by itself
     rater.hear("Clip 1 of 2")
     expect(page.locator(".player input[type=range]")).to_be_visible()
@@ -203,7 +205,7 @@ def test_the_next_clip_is_loaded_ahead_but_waits_to_be_played(arrive: Arrive) ->
     rater.rate("Clip 1 of 2")
     expect(rater.heading).to_have_text("Clip 2 of 2")
     assert len(sounds) == 2
-    rater.page.wait_for_timeout(1500)
+    wait_until_still(rater.page)
     assert len(sounds) == 2
     expect(rater.page.locator("#play")).to_have_text("▶ Play")
 

@@ -18,7 +18,7 @@ from undertone.app.guard.limits import RequestLimits
 from undertone.app.guard.refusal import RefusedError
 from undertone.app.guard.visitors import Visitors
 from undertone.app.shared.context import Context
-from undertone.app.shared.visitor import PromptClip
+from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.site.application import create_app
 from undertone.engine import AudioError, Engine
 
@@ -184,7 +184,7 @@ def test_no_more_than_two_clips_are_decoded_at_once(monkeypatch: pytest.MonkeyPa
             running -= 1
         return torch.zeros(16_000), 16_000
 
-    monkeypatch.setattr("undertone.app.shared.visitor.read_audio", slow)
+    monkeypatch.setattr("undertone.app.shared.prompt_clip.read_audio", slow)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(PromptClip.read, [str(path)] * 8))
     assert most == 2

@@ -24,7 +24,7 @@ ALL = (*PAGES, RESULTS)
 # A person takes the clip away and its picture goes, or the example's mark goes with another clip.
 EMPTYING = {f"{prefix}{name}" for prefix in ("", "second-") for name in ("clip", "cut-view", "examples")}
 DATA = {
-    "values": {}, "morph": None, "token": 1, "sequence": 1, "bench": 0, "stroke": 0, "label": "", "audition": "z1",
+    "values": {}, "morph": None, "token": 1, "sequence": 1, "session": 0, "label": "", "audition": "z1",
     "start": 0.5, "end": 1.0, "card": None, "length": 1.0,
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.clips import speechlike
-from undertone.app.prosody.card_words import expectation, own_effect, readable_evidence, readable_name
+from undertone.app.prosody.card_words import clip_effect, expectation, readable_evidence, readable_name
 from undertone.app.prosody.measures import TOO_FEW, measure_changes, measure_sound
 
 
@@ -29,10 +29,10 @@ def test_a_direction_speaks_of_what_it_was_made_for() -> None:
     assert expectation({}) is None
 
 
-def test_the_clips_own_effect_stands_beside_what_was_expected() -> None:
+def test_the_clips_clip_effect_stands_beside_what_was_expected() -> None:
     sound = speechlike(2.0)
     at = [measure_sound(0.5 * sound), measure_sound(sound), measure_sound(sound * 10 ** (3 / 20))]
-    said = own_effect(expectation({"energy": effects(-22.3, 9.0)}), at)
+    said = clip_effect(expectation({"energy": effects(-22.3, 9.0)}), at)
     own, expected = said.split(" Expected: ")
     assert own == "On your clip: −6.0 dB at −2, +3.0 dB at +2."
     assert expected == "−22.3 dB at −2, +9.0 dB at +2 on 20 other clips."
@@ -44,7 +44,7 @@ def test_too_few_voiced_frames_give_no_pitch() -> None:
     collapsed = measure_sound(torch.cat([voice[:1600], noise]))
     rows = {row[0]: row for row in measure_changes(measure_sound(voice), collapsed)}
     assert rows["Pitch (mean F0)"][1:] == (TOO_FEW, TOO_FEW, "–")
-    said = own_effect(
+    said = clip_effect(
         expectation({"f0_mean": effects(-3.8, 10.1)}), [collapsed, measure_sound(voice), measure_sound(voice)]
     )
     assert said.startswith(f"On your clip: {TOO_FEW} at −2, +0.0 st at +2.")

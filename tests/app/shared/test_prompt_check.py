@@ -1,21 +1,18 @@
-"""What a visitor is told about a clip before anything runs."""
-
-from pathlib import Path
+"""The note on a cut before anything runs."""
 
 import pytest
 import torch
 
-from tests.clips import speechlike, write_wav16
+from tests.clips import speechlike
 from undertone.app.shared.prompt_check import check_cut
-from undertone.app.shared.prompt_panel import judge_cut, load_clip
-from undertone.app.shared.visitor import PromptClip, Visit
+from undertone.app.shared.prompt_clip import PromptClip
 from undertone.engine import AudioLimits
 
 LIMITS = AudioLimits()
 
 
 def note(waveform: torch.Tensor, start: float = 0.0, length: float = 3.0) -> tuple[str, str]:
-    judged = check_cut(PromptClip(waveform, 16_000), start, length, LIMITS)
+    judged = check_cut(PromptClip(waveform, 16_000), start, length, LIMITS).note
     return judged.tone, judged.text
 
 
@@ -76,40 +73,6 @@ def test_only_the_cut_is_judged() -> None:
     clip = torch.cat([torch.zeros(48_000), speechlike(3.0)])
     assert note(clip, 0.0, 3.0)[0] == "problem"
     assert note(clip, 3.0, 3.0)[0] == "good"
-
-
-def test_loading_shows_the_waveform_and_fits_the_sliders(visit: Visit, clip_path: Path) -> None:
-    group, view, start, length, text = load_clip(str(clip_path), visit, LIMITS)
-    assert group["visible"]
-    assert view["seconds"] == pytest.approx(4.0)
-    assert max(view["peaks"]) == 127
-    assert start["maximum"] == pytest.approx(3.0)
-    assert (length["value"], length["maximum"]) == (3.0, pytest.approx(4.0))
-    assert "Good level" in text
-
-
-@pytest.mark.parametrize("seconds", [0.4, 1.0, 1.04, 1.97, 2.64, 3.0, 12.34])
-def test_sliders_start_inside_their_ranges_whatever_the_clip(seconds: float, visit: Visit, tmp_path: Path) -> None:
-    path = write_wav16(tmp_path / "some.wav", speechlike(seconds))
-    _, _, start, length, _ = load_clip(str(path), visit, LIMITS)
-    assert start["value"] == 0 < start["maximum"]
-    assert LIMITS.min_seconds <= length["value"] <= length["maximum"]
-
-
-def test_a_file_that_is_no_sound_leaves_a_message_and_no_clip(visit: Visit, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.wav"
-    broken.write_bytes(b"this is not a sound file")
-    group, view, *_, text = load_clip(str(broken), visit, LIMITS)
-    assert not group["visible"]
-    assert view is None
-    assert 'role="alert"' in text
-    assert "not a sound file" in text
-    assert judge_cut(0, 3, visit, LIMITS).tone == "problem"
-
-
-def test_names_in_messages_cannot_carry_markup(visit: Visit) -> None:
-    visit.clip, visit.clip_error = None, "<script>alert(1)</script>"
-    assert "<script>" not in judge_cut(0, 3, visit, LIMITS).html()
 
 
 def test_levels_are_said_without_minus_zero_and_minus_infinity() -> None:
