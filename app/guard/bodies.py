@@ -53,7 +53,7 @@ def check_length(declared: str | None, most_bytes: int, too_large: str = TOO_LAR
         raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
 
 
-async def read_json(receive: Receive, declared: str | None, limits: RequestLimits) -> dict[str, Any]:
+async def parse_json_body(receive: Receive, declared: str | None, limits: RequestLimits) -> dict[str, Any]:
     """Return the object that a body holds.
 
     Raises:

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from undertone.app.guard.answer_filter import AnswerFilter
-from undertone.app.guard.bodies import read_json
+from undertone.app.guard.bodies import parse_json_body
 from undertone.app.guard.files import file_response
 from undertone.app.guard.headers import add_security_headers, check_site, request_for_gradio
 from undertone.app.guard.refusal import INTERNAL_ERROR, RefusedError, error_number, refusal
@@ -217,7 +217,7 @@ class Gate:
     # Parts
 
     async def _read(self, request: Request) -> dict[str, Any]:
-        return await read_json(request.receive, request.headers.get("content-length"), self.visitors.limits)
+        return await parse_json_body(request.receive, request.headers.get("content-length"), self.visitors.limits)
 
     def _session(self, request: Request, name: object) -> str:
         return self.visitors.session(name, self.visitors.visitor_of(request), lambda: self._forget(str(name)))

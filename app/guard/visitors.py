@@ -53,7 +53,7 @@ class VisitorFile:
 
 
 @dataclass(eq=False)
-class Session:
+class PageSession:
     """An open page."""
 
     visitor: str
@@ -77,7 +77,7 @@ class Visitors:
         self.limits = limits
         self._clock = clock
         self._files: dict[str, VisitorFile] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, PageSession] = {}
         self._uploading: list[str] = []
         prefixes = {str(self.root), quote(str(self.root))}
         self._prefixes = sorted((prefix.encode() for prefix in prefixes), key=len, reverse=True)
@@ -111,7 +111,7 @@ class Visitors:
         known = self._sessions.get(name)
         if known is None:
             self._make_room(visitor)
-            self._sessions[name] = Session(visitor, forget, self._clock())
+            self._sessions[name] = PageSession(visitor, forget, self._clock())
             self._schedule_sweep()
         elif known.visitor != visitor:
             raise RefusedError(HTTPStatus.FORBIDDEN, ELSEWHERE)

@@ -9,7 +9,7 @@ from undertone.app.prosody.editing_session import Original
 from undertone.app.prosody.page_view import PageView
 from undertone.app.prosody.saved_settings import restore_edit
 from undertone.app.prosody.status import Updates
-from undertone.app.prosody.tasks import bind_button, bind_change, end_task, render, report, show_rendering
+from undertone.app.prosody.tasks import bind_button, bind_change, end_task, render_for_task, report, show_rendering
 from undertone.app.prosody.visit import ProsodyVisit, Task
 from undertone.app.shared.live_player import PAUSE_JS
 from undertone.app.shared.prompt_panel import bind_prompt_panel, judge_cut
@@ -27,7 +27,7 @@ def bind_delivery(view: PageView) -> None:
         draw.player.play(None, None, None, js=PAUSE_JS)
 
     def work_on_draws(visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
-        yield from draw_latents(view, visit, task, temperature)
+        yield from draw_deliveries(view, visit, task, temperature)
 
     def work_on_second(
         visit: ProsodyVisit, task: Task, path: str | None, start: float, length: float
@@ -38,7 +38,7 @@ def bind_delivery(view: PageView) -> None:
     bind_button(view, step.use_second, "second", work_on_second, [panel.clip, panel.start, panel.length])
 
 
-def draw_latents(view: PageView, visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
+def draw_deliveries(view: PageView, visit: ProsodyVisit, task: Task, temperature: float) -> Iterator[Updates]:
     """Draw latents from the prior, all at once, then yield the sound of each; all else is as the sliders stand."""
     editing, edit_state = visit.editing, task.edit_state
     if editing is None or edit_state is None:
@@ -51,7 +51,7 @@ def draw_latents(view: PageView, visit: ProsodyVisit, task: Task, temperature: f
     )
     for index, place in enumerate(view.delivery.draws):
         text = f"Speaking draw {index + 1} of {NUM_DRAWS}"
-        rendering = yield from render(view, task, editing, edit_state.with_draw(draw, index), text)
+        rendering = yield from render_for_task(view, task, editing, edit_state.with_draw(draw, index), text)
         yield place.show(visit.write_playback(rendering.audio))
     note = Note("good", f"{NUM_DRAWS} draws with seed {draw.seed}. Use one, and its cards move on from it.")
     yield end_task(view, visit, task, note)
@@ -81,7 +81,7 @@ def analyse_second(
         note = Note("good", "The second recording is there. Choose above whose prosody and whose voice it shall be.")
         yield view.delivery.show(editing) | end_task(view, visit, task, note)
         return
-    yield from render(view, task, editing, edit_state)
+    yield from render_for_task(view, task, editing, edit_state)
     visit.saved_settings = None
     yield from show_rendering(
         view, visit, task, editing, edit_state, Note("good", "These are the saved settings again.")

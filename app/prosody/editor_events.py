@@ -25,7 +25,7 @@ from undertone.app.prosody.tasks import (
     bind_task,
     commit_change,
     end_task,
-    render,
+    render_for_task,
     report,
 )
 from undertone.app.prosody.visit import ProsodyVisit, Task
@@ -134,7 +134,9 @@ def _bind_audition(view: PageView) -> None:
         clips, measured = [], []
         for sigmas in SIGMAS:
             edit_state = shift_card(editing, task.edit_state, card, sigmas)
-            rendering = yield from render(view, task, editing, edit_state, f"Making {card.title} at {sigmas:+g} σ")
+            rendering = yield from render_for_task(
+                view, task, editing, edit_state, f"Making {card.title} at {sigmas:+g} σ"
+            )
             clips.append(samples_text(rendering.audio))
             measured.append(editing.measures(edit_state))
         effect = clip_effect(card.expected, measured)

@@ -61,7 +61,7 @@ class PitchSummary:
         return float(2 ** (self.semitones / 12))
 
 
-def compare_pitch(before: Measures, after: Measures) -> tuple[PitchSummary, PitchSummary] | None:
+def summarise_common_pitch(before: Measures, after: Measures) -> tuple[PitchSummary, PitchSummary] | None:
     """Return both sounds' pitch over the frames that are voiced in both; None where these are too few.
 
     Over all voiced frames the mean would move with those that have lost their voice. Sounds of two lengths are
@@ -90,7 +90,7 @@ def change_in(attribute: str, before: Measures, after: Measures) -> float | None
         return after.speech_db - before.speech_db
     if attribute == "voicing":
         return 100 * (after.voiced - before.voiced)
-    pair = compare_pitch(before, after)
+    pair = summarise_common_pitch(before, after)
     if pair is None or attribute not in ("f0_mean", "f0_range"):
         return None
     was, now = pair
@@ -99,7 +99,7 @@ def change_in(attribute: str, before: Measures, after: Measures) -> float | None
 
 def measure_changes(before: Measures, after: Measures) -> list[tuple[str, str, str, str]]:
     """Return rows of what is measured, before, after, and the change; pitch in semitones."""
-    pair = compare_pitch(before, after)
+    pair = summarise_common_pitch(before, after)
     return [
         ("Pitch (mean F0)", *(
             (TOO_FEW, TOO_FEW, "–") if pair is None

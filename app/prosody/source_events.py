@@ -17,7 +17,15 @@ from undertone.app.prosody.saved_settings import (
 )
 from undertone.app.prosody.source_widgets import DEFAULT_STEPS, SOURCE, SourceWidgets
 from undertone.app.prosody.status import Updates
-from undertone.app.prosody.tasks import WAITING, bind_render, bind_task, end_task, render, report, show_rendering
+from undertone.app.prosody.tasks import (
+    WAITING,
+    bind_render,
+    bind_task,
+    end_task,
+    render_for_task,
+    report,
+    show_rendering,
+)
 from undertone.app.prosody.visit import ProsodyVisit, Task
 from undertone.app.shared.prompt_panel import LONGEST_SECONDS, bind_prompt_panel, judge_cut
 from undertone.app.shared.widgets import EVERY, Note, set_slider
@@ -124,7 +132,7 @@ def analyse_source(
         problem = restore_edit(editing, saved)
         note = problem or Note("good", "These are the saved settings again.")
         if problem is None:
-            yield from render(view, task, editing, editing.now)
+            yield from render_for_task(view, task, editing, editing.now)
             visit.saved_settings = None
     with visit.lock:
         task.check()

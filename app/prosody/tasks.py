@@ -94,7 +94,7 @@ def bind_render(view: PageView, started: Any) -> None:
 
     def work(visit: ProsodyVisit, task: Task) -> Iterator[Updates]:
         if visit.editing is not None and task.edit_state is not None:
-            yield from render(view, task, visit.editing, task.edit_state)
+            yield from render_for_task(view, task, visit.editing, task.edit_state)
             yield from show_rendering(view, visit, task, visit.editing, task.edit_state)
 
     bind_task(view, started, "render", work)
@@ -147,7 +147,7 @@ def _from_shown(view: PageView, visit: ProsodyVisit, task: Task, work: Iterator[
     """Yield the work; where the task took the place of a rendering, that is made and shown first."""
     editing, wanted = visit.editing, task.edit_state
     if task.kind in FROM_SHOWN and editing is not None and wanted is not None and wanted != editing.shown:
-        yield from render(view, task, editing, wanted)
+        yield from render_for_task(view, task, editing, wanted)
         yield from show_rendering(view, visit, task, editing, wanted, ends=False)
     yield from work
 
@@ -196,7 +196,7 @@ def report(
         yield view.status.show_progress(text, fraction)
 
 
-def render(
+def render_for_task(
     view: PageView, task: Task, editing: EditingSession, edit_state: EditState, text: str = "Speaking"
 ) -> Generator[Updates, None, Rendering]:
     """Yield the progress of a rendering at full quality, and return it."""

@@ -94,7 +94,7 @@ def make_people(access: ResultsAccess, admin: Admin, name: str) -> Path:
     return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
-def forget_people(access: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
+def forget_raters(access: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
     """Delete panel ids, codes and questionnaires of a closed study; its ratings stay.
 
     Raises:

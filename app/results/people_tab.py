@@ -55,7 +55,7 @@ def build_people_tab(access: ResultsAccess, study: gr.Dropdown) -> None:
 
     def forget_everybody(name: str | None, ticked: bool, request: gr.Request) -> str:
         def done(admin: Admin) -> str:
-            return Note("good", actions.forget_people(access, admin, chosen_study(name), ticked)).html()
+            return Note("good", actions.forget_raters(access, admin, chosen_study(name), ticked)).html()
 
         return respond(request, done)
 

@@ -43,7 +43,7 @@ def librilight(folder: Path, notes: Notes) -> Iterator[Source]:
             facts_of_file = json.loads(read_text(facts, notes)) if facts.is_file() else {}
             speaker = str(facts_of_file.get("speaker", path.parent.parent.name))
             split = "dev" if is_held_out(speaker, HELD_OUT_SPEAKERS) else "train"
-            pieces = merge_intervals(facts_of_file.get("voice_activity", []), MAX_PIECE_SECONDS)
+            pieces = join_speech(facts_of_file.get("voice_activity", []), MAX_PIECE_SECONDS)
             if not pieces:
                 yield Source(clip_id, str(path), speaker, split, "")
             for number, (start, end) in enumerate(pieces):
@@ -55,7 +55,7 @@ def is_librilight(folder: Path) -> bool:
     return any(next((folder / size).glob("*/*/*.flac"), None) is not None for size in SIZES)
 
 
-def merge_intervals(intervals: list[list[float]], max_seconds: float) -> list[tuple[float, float]]:
+def join_speech(intervals: list[list[float]], max_seconds: float) -> list[tuple[float, float]]:
     """Join intervals of speech (start, end) to pieces of at most `max_seconds`; a longer one stays a piece."""
     pieces: list[tuple[float, float]] = []
     for start, end in intervals:

@@ -33,7 +33,7 @@ def measure_inventory(inventory: UnitInventory) -> dict[str, float]:
     }
 
 
-def measure_coverage(text: TextFrames, num_utterances: int, seed: int = 0) -> dict[str, float]:
+def context_match_rates(text: TextFrames, num_utterances: int, seed: int = 0) -> dict[str, float]:
     """Return how well the context of selected units matches in rendered prose, and the share of joins."""
     matches, joins, frames, asked = [], [], 0, 0
     for number in range(num_utterances):
@@ -86,7 +86,7 @@ def text_report(
     by_speech, by_text = TokenModel(real, num_tokens), TokenModel(rendered, num_tokens)
     return (
         measure_inventory(text.renderer.inventory)
-        | measure_coverage(text, 60)
+        | context_match_rates(text, 60)
         | {
             "dev_under_speech": by_speech.cross_entropy(held_out, 3),
             "dev_under_rendered": by_text.cross_entropy(held_out, 3),

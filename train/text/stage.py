@@ -74,7 +74,7 @@ def open_prose(
     return TextFrames(prose, renderer, lengths)
 
 
-def aligned_token_file(recipe: ModelRecipe, folders: TextFolders) -> Path | None:
+def ensure_aligned_tokens(recipe: ModelRecipe, folders: TextFolders) -> Path | None:
     """Return the file of what the transcripts say, made once, for a recipe that predicts it."""
     if not recipe.spoken_tokens:
         return None
@@ -87,7 +87,7 @@ def mixed_windows(recipe: ModelRecipe, settings: TextSettings, folders: TextFold
     Args:
         parts: micro-batches in a step, over all processes.
     """
-    aligned = aligned_token_file(recipe, folders)
+    aligned = ensure_aligned_tokens(recipe, folders)
     frames = StoredFrames.read(folders.tokens, folders.latents, recipe.model.latent_dim, aligned)
     speech = open_speech(folders.prepared, folders.tokens, "train", recipe.window_frames)
     text = open_prose(settings, folders, frames, recipe.model.num_tokens)
@@ -111,7 +111,7 @@ class TextStage(ModelStage):
     ) -> None:
         if recipe.part != "language":
             raise ValueError(f"text trains the part 'language' alone, the recipe {recipe.name!r} says {recipe.part!r}")
-        aligned = aligned_token_file(recipe, folders)
+        aligned = ensure_aligned_tokens(recipe, folders)
         super().__init__(recipe, folders.prepared, folders.tokens, accelerator, start, aligned, loader_workers)
         self.settings = settings
         self.train_set = self.prefetch(mixed_windows(recipe, settings, folders, self.parts))

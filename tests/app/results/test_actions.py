@@ -65,10 +65,10 @@ def test_who_took_part_is_forgotten_only_with_the_box_and_in_a_closed_study(
 ) -> None:
     for sure, reason in ((False, "Tick the box"), (True, "close it first")):
         with pytest.raises(UndertoneError, match=reason):
-            actions.forget_people(access, ADA, "judged", sure)
+            actions.forget_raters(access, ADA, "judged", sure)
     actions.change_status(access, ADA, "judged", "closed")
     before = ratings_of(db)
-    assert "The ratings stay" in actions.forget_people(access, ADA, "judged", sure=True)
+    assert "The ratings stay" in actions.forget_raters(access, ADA, "judged", sure=True)
     assert {own.panel_id for own in people_of(db, "judged")} == {None}
     assert ratings_of(db) == before
 

@@ -8,7 +8,7 @@ from lhotse.recipes import prepare_librilight, prepare_librispeech
 from tests.train.corpora.test_layouts import RATE_HZ, librilight, librispeech
 from undertone.train.corpora import read_layout
 from undertone.train.corpora.cuts import cut_of, samples_of
-from undertone.train.corpora.librivox import merge_intervals
+from undertone.train.corpora.librivox import join_speech
 
 
 def test_librispeech_is_read_as_lhotse_reads_it(tmp_path: Path) -> None:
@@ -33,4 +33,4 @@ def test_libri_light_is_cut_at_its_own_pauses(tmp_path: Path) -> None:
 
 def test_stretches_are_joined_up_to_a_length() -> None:
     stretches = [[0.0, 20.0], [21.0, 50.0], [52.0, 70.0], [71.0, 200.0], [201.0, 210.0]]
-    assert merge_intervals(stretches, 60.0) == [(0.0, 50.0), (52.0, 70.0), (71.0, 200.0), (201.0, 210.0)]
+    assert join_speech(stretches, 60.0) == [(0.0, 50.0), (52.0, 70.0), (71.0, 200.0), (201.0, 210.0)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.train.text.test_unit_selection import corpus_of
-from undertone.train.text.diagnostics import TokenModel, draw_utterances, measure_coverage, measure_inventory
+from undertone.train.text.diagnostics import TokenModel, context_match_rates, draw_utterances, measure_inventory
 from undertone.train.text.mixed_windows import TextFrames
 from undertone.train.text.prose import Prose
 from undertone.train.text.unit_inventory import UnitInventory
@@ -34,7 +34,7 @@ def test_what_is_measured_of_an_inventory_and_of_prose_spoken_with_it() -> None:
     prose = Prose(random.integers(1, 5, 90).astype(np.uint8), np.arange(0, 91, 30), np.zeros(3), ("emma",), 0)
     tokens = random.integers(0, 9, 1200).astype(np.uint16)
     text = TextFrames(prose, UnitSelector(inventory, one_voice=False), np.array([60]))
-    found = measure_coverage(text, 5)
+    found = context_match_rates(text, 5)
     assert found["both_neighbours"] + found["one_neighbour"] + found["no_neighbour"] == pytest.approx(1)
     assert found["runs_per_join"] > 1
     spoken = draw_utterances(text, tokens, 500, 0)
