@@ -1,4 +1,4 @@
-"""The precision of a training pass: bfloat16 where the device computes in it, float32 where it would only emulate it."""
+"""The precision of a training pass: bfloat16 where the device computes in it, float32 where it only emulates it."""
 
 import logging
 from functools import cache
@@ -21,7 +21,7 @@ def autocast(device_type: str, bfloat16: bool) -> torch.autocast:
 
     Args:
         device_type: "cpu", "cuda" or another of torch.
-        bfloat16: whether the recipe asks for it; where the device cannot, the pass is float32, and the log says so once.
+        bfloat16: whether the recipe asks for it; where the device cannot, it is float32, and the log says so once.
     """
     usable = bfloat16 and computes_bfloat16(device_type)
     if bfloat16 and not usable:
