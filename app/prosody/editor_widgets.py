@@ -147,18 +147,18 @@ def build_editor() -> EditorWidgets:
     source, edited, draft, audition = (channel(name) for name in ("source", "edited", "draft", "audition"))
     with gr.Column(elem_id="workbench", elem_classes=AWAY) as section:  # its scripts run from the start
         step_heading(2, "Move it, hear it, see it")
-        _script_widget(_LISTEN, "listen")
+        _script_widget(_LISTEN, "listen", "player.js")
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=6, min_width=320, elem_id="figure-side"):
                 numbers = gr.HTML(elem_id="prosody-numbers")
-                range_bar = _script_widget(_RANGE, "range")
+                range_bar = _script_widget(_RANGE, "range", "range.js")
                 plot = gr.Plot(show_label=False, label="Before and after", elem_id="prosody-figure")
                 range_tool = build_range_tool()
             with gr.Column(scale=5, min_width=320, elem_id="desk-side"):
                 with gr.Row(elem_classes="history"):
                     undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo", min_width=80)
                     redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=80)
-                desk = _script_widget(_DESK, "desk")
+                desk = _script_widget(_DESK, "desk", "cards.js")
     return EditorWidgets(
         section, undo, redo, source, edited, draft, audition, desk, range_bar, plot, numbers, range_tool
     )
@@ -208,11 +208,11 @@ def _side(rendering: Rendering, measures: Measures) -> Side:
     )
 
 
-def _script_widget(template: str, name: str) -> gr.HTML:
+def _script_widget(template: str, name: str, script: str) -> gr.HTML:
     return gr.HTML(
         value=None,
         html_template=template,
-        js_on_load=Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8"),
+        js_on_load=Path(__file__).with_name(script).read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id=f"prosody-{name}",
     )

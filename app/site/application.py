@@ -191,7 +191,7 @@ def head_html() -> str:
     """What every page has in its head."""
     names = ("radio_groups.js", "focus.js", "recording.js", "sound_files.js")
     script = f"const SOUND_SUFFIXES = {json.dumps(SUFFIXES)};\n"
-    script += "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
+    script += "\n".join((STYLE_PATH.parent / name).read_text(encoding="utf-8") for name in names)
     return f'<meta name="description" content="A playground for spoken language models"><script>{script}</script>'
 
 
