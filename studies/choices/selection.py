@@ -20,7 +20,7 @@ import numpy as np
 from undertone.studies.choices.model import Answer, Floats, Ints, fitted_strengths, information_of, terms_of
 
 PRIOR_DEVIATION = 1.5  # log odds; of a strength before anything was answered
-DRAWS = 24  # of the posterior, over which the information of a set is averaged
+DRAWS = 16  # of the posterior, over which the information of a set is averaged
 MOST_CANDIDATES = 400  # sets that are compared; of more, so many are drawn
 
 Choose = Literal["balanced", "active"]
@@ -105,8 +105,8 @@ def plan_sets(
     while by_prompt and len(plan) < rules.trials_per_session:
         candidates = _candidates(by_prompt, rules.clips, random)
         gains = _evenness(candidates, counts) if posterior is None else posterior.gains(candidates)
-        best = [c for c, gain in zip(candidates, gains, strict=True) if gain >= gains.max() - 1e-9]
-        chosen = best[random.integers(len(best))]
+        best = np.flatnonzero(gains >= gains.max() - 1e-9)
+        chosen = candidates[best[random.integers(len(best))]]
         prompt = _emptiest_prompt(chosen, by_prompt, counts, rules, random)
         placed = _placed([by_prompt[prompt][system] for system in chosen], counts, random)
         counts.add(placed)
@@ -140,9 +140,9 @@ class _Posterior:
         deviations = np.linalg.cholesky(np.linalg.inv(self._precision))
         self._draws = self._strengths + random.standard_normal((DRAWS, size)) @ deviations.T
         self._known: dict[tuple[str, ...], Floats] = {}
-        for one in known:
-            if not one.answered:
-                self.expect(tuple(by_stimulus[name].system for name in one.stimuli))
+        promised = [tuple(by_stimulus[name].system for name in one.stimuli) for one in known if not one.answered]
+        for systems, information in zip(promised, self._information(promised) if promised else [], strict=True):
+            self._add(systems, information)
 
     def gains(self, candidates: Sequence[tuple[str, ...]]) -> Floats:
         """Return [C] the expected gain of information of one more trial of each set, in nats."""
@@ -154,8 +154,11 @@ class _Posterior:
 
     def expect(self, systems: Sequence[str]) -> None:
         """Count a trial that is promised as if it were answered."""
+        self._add(systems, self._information([tuple(systems)])[0])
+
+    def _add(self, systems: Sequence[str], information: Floats) -> None:
         members = [self._number[name] for name in systems]
-        self._precision[np.ix_(members, members)] += self._information([tuple(systems)])[0]
+        self._precision[np.ix_(members, members)] += information
 
     def _members(self, candidates: Sequence[tuple[str, ...]]) -> Ints:
         return np.array([[self._number[name] for name in candidate] for candidate in candidates])
