@@ -17,8 +17,16 @@ from statsmodels.stats.multitest import multipletests
 
 from undertone.studies.analysis.clustered import LEVEL
 from undertone.studies.analysis.errors import AnalysisError
-from undertone.studies.choices.model import Answer, Floats, Terms
-from undertone.studies.choices.model import fitted_strengths, information_of, is_connected, scores_of, terms_of
+from undertone.studies.choices.model import (
+    Answer,
+    Floats,
+    Terms,
+    fitted_strengths,
+    information_of,
+    is_connected,
+    scores_of,
+    terms_of,
+)
 
 PRIOR_DEVIATION = 3.0  # log odds; only where maximum likelihood does not exist
 
@@ -129,8 +137,8 @@ def rank(judgements: Sequence[Judgement]) -> Ranking:
     if not is_connected(terms, len(names)):
         strengths = fitted_strengths(terms, len(names), PRIOR_DEVIATION)
         note = (
-            "some systems were chosen always or never against the rest, so that their strengths have no bound: they are "
-            f"shown with a prior of deviation {PRIOR_DEVIATION:g} and without intervals; more trials are needed"
+            "some systems were chosen always or never against the rest, so that their strengths have no bound: they "
+            f"are shown with a prior of deviation {PRIOR_DEVIATION:g} and without intervals; more trials are needed"
         )
         return _ranking(names, judgements, strengths, None, (raters, prompts, df), note)
     if df < 1:

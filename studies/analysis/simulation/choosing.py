@@ -241,7 +241,9 @@ DESIGNS = {
     "best-worst of 4, active": ChoiceStudy(),
     "best-worst of 4, balanced": ChoiceStudy(choose="balanced"),
     "pairs, active": ChoiceStudy(clips=2, trials=30, prompts=40),
-    "best-worst of 4, active, prompts differ much": ChoiceStudy(People(system_prompt=0.5, system_rater=0.4), prompts=40),
+    "best-worst of 4, active, prompts differ much": ChoiceStudy(
+        People(system_prompt=0.5, system_rater=0.4), prompts=40
+    ),
 }
 
 
