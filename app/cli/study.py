@@ -28,9 +28,9 @@ DataOption = Annotated[
 @study.command()
 def new(
     out: Annotated[Path, typer.Argument(help="The YAML file to write.")] = Path("study.yaml"),
-    template: Annotated[str, typer.Option(help="paper, preference or expressive.")] = "paper",
+    template: Annotated[str, typer.Option(help="paper, expressive, preference, best-worst or mushra.")] = "paper",
 ) -> None:
-    """Write a study file to be changed: the paper's protocol, A/B preference, or expressiveness."""
+    """Write a study file to be changed: the paper's protocol, or another kind of study."""
     from undertone.studies.design import DesignError
     from undertone.studies.design.templates import template_text
 

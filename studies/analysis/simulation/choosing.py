@@ -120,9 +120,7 @@ def true_strengths(study: ChoiceStudy, seed: int = 0) -> Floats:
     """Return [S] the strengths that answers of new raters about new prompts have."""
     random = np.random.default_rng(seed)
     systems = len(study.liking)
-    spread = np.sqrt(
-        study.people.system_rater**2 + study.people.system_prompt**2 + study.people.choice_noise**2
-    )
+    spread = np.sqrt(study.people.system_rater**2 + study.people.system_prompt**2 + study.people.choice_noise**2)
     answers = []
     for _ in range(POPULATION):
         members = random.choice(systems, study.clips, replace=False)
