@@ -1,65 +1,110 @@
 // MUSHRA: one position for all clips and the reference, switched between while it plays, and a slider for each clip.
+// Decoded beforehand, as a clip that is switched to goes on at the same sample without a gap.
+const arrived = new Map();
+function fetchBytes(id) {
+  if (!arrived.has(id)) {
+    const bytes = askUntilDone("GET", `audio/${encodeURIComponent(id)}`).then((blob) => blob.arrayBuffer());
+    bytes.catch(() => arrived.delete(id));
+    arrived.set(id, bytes);
+  }
+  return arrived.get(id);
+}
+
+const WATCH_SECONDS = 0.1; // between two looks at the position
+
 class Deck {
   // sounds: [{ id, name, heard, plays }], the reference first.
   constructor(sounds, onheard) {
-    this.position = 0;
+    this.position = 0; // seconds, of all clips
     this.chosen = 0;
-    this.tracks = sounds.map((sound, index) => this.track(sound, index, onheard));
+    this.onheard = onheard;
+    this.context = new AudioContext();
+    this.tracks = sounds.map((sound, index) => this.track(sound, index));
+    this.timer = setInterval(() => this.watch(), 1000 * WATCH_SECONDS);
   }
 
-  track(sound, index, onheard) {
-    const audio = new Audio();
-    audio.preload = "auto";
-    const track = { ...sound, audio, hiddenSeconds: 0 };
+  track(sound, index) {
+    const track = { ...sound, stretches: [], hiddenSeconds: 0, audio: { pause: () => this.pause() } };
     track.toggle = make("button", { type: "button", className: "button switch", "aria-pressed": "false", onclick: () => this.choose(index) }, sound.name[0].toUpperCase() + sound.name.slice(1));
-    track.load = () => fetchSound(sound.id).then((url) => { audio.src = url; }).catch((refusal) => note(refusal.message));
-    track.loading = track.load();
-    track.listened = () => Array.from({ length: audio.played.length }, (_, i) => [audio.played.start(i), audio.played.end(i)]);
-    track.report = () => ({ trial: sound.id, listened: track.listened(), plays: track.plays, hidden_seconds: track.hiddenSeconds });
-    audio.addEventListener("timeupdate", () => { if (index === this.chosen) this.moved(track, onheard); });
-    audio.addEventListener("pause", () => this.moved(track, onheard));
-    audio.addEventListener("ended", () => { this.moved(track, onheard); if (index === this.chosen && this.repeat) { this.position = 0; this.play(); } });
-    audio.addEventListener("error", () => { if (audio.getAttribute("src")) { sounds.delete(sound.id); note(`${sound.name} did not arrive whole. Reload this page; your answers are kept.`); } });
+    track.loading = fetchBytes(sound.id).then((bytes) => this.context.decodeAudioData(bytes.slice(0)))
+      .then((buffer) => { track.buffer = buffer; })
+      .catch(() => { arrived.delete(sound.id); note(`${sound.name} did not arrive whole. Reload this page; your answers are kept.`); });
+    track.report = () => ({ trial: sound.id, listened: track.stretches, plays: track.plays, hidden_seconds: track.hiddenSeconds });
     return track;
   }
 
-  get playing() { return !this.tracks[this.chosen].audio.paused; }
-
-  moved(track, onheard) {
-    if (document.hidden && this.playing) track.hiddenSeconds += 0.25; // the events come four times a second
-    const { audio } = track;
-    if (!audio.duration) return;
-    if (track === this.tracks[this.chosen]) this.position = audio.currentTime;
-    const seconds = track.listened().reduce((sum, [start, end]) => sum + end - start, 0);
-    if (!track.heard && seconds >= 0.98 * audio.duration) { track.heard = true; onheard(track); }
-    this.onmove?.();
-  }
+  get playing() { return Boolean(this.source); }
+  get seconds() { return this.tracks[this.chosen].buffer?.duration ?? 0; }
 
   async play() {
     const track = this.tracks[this.chosen];
+    if (this.context.state !== "running") await this.context.resume().catch(() => {});
     await track.loading;
-    if (track.audio.duration && this.position >= track.audio.duration - 0.05) this.position = 0;
-    track.audio.currentTime = this.position;
+    if (!track.buffer || this.playing || track !== this.tracks[this.chosen]) return;
+    if (this.position >= track.buffer.duration - 0.01) this.position = 0;
     if (this.position === 0) track.plays++;
-    try { await track.audio.play(); } catch (error) {
-      if (error.name !== "AbortError") note("Your browser did not start the sound. Check that sound is allowed here, then press Play again.");
-    }
+    this.source = new AudioBufferSourceNode(this.context, { buffer: track.buffer });
+    this.source.connect(this.context.destination);
+    this.source.onended = () => this.ended();
+    this.from = this.position;
+    this.since = this.context.currentTime;
+    this.source.start(0, this.position);
     this.onmove?.();
   }
 
-  pause() { this.tracks[this.chosen].audio.pause(); this.onmove?.(); }
+  // Stops, and notes what was played since the start.
+  pause() {
+    if (!this.source) return;
+    this.source.onended = null;
+    this.source.stop();
+    this.source = null;
+    this.reach(this.from + this.context.currentTime - this.since);
+    this.onmove?.();
+  }
+
+  ended() {
+    this.source = null;
+    this.reach(this.seconds);
+    if (this.repeat) { this.position = 0; this.play(); }
+    this.onmove?.();
+  }
+
+  // The clip was played from where it was started up to here.
+  reach(position) {
+    const track = this.tracks[this.chosen];
+    this.position = Math.min(position, this.seconds);
+    track.stretches = merged([...track.stretches, [this.from, this.position]]);
+    const heard = track.stretches.reduce((sum, [start, end]) => sum + end - start, 0);
+    if (!track.heard && heard >= 0.98 * this.seconds) { track.heard = true; this.onheard(track); }
+  }
+
+  watch() {
+    if (!this.playing) return;
+    if (document.hidden) this.tracks[this.chosen].hiddenSeconds += WATCH_SECONDS;
+    this.reach(this.from + this.context.currentTime - this.since);
+    this.onmove?.();
+  }
 
   // The same position in another clip: what is compared is the same moment of the same sentence.
   choose(index) {
-    const was = this.tracks[this.chosen];
-    if (!was.audio.ended) this.position = was.audio.currentTime;
-    was.audio.pause();
+    this.pause();
     this.chosen = index;
     for (const [place, track] of this.tracks.entries()) track.toggle.setAttribute("aria-pressed", String(place === index));
     this.play();
   }
 
-  close() { for (const { audio } of this.tracks) { audio.pause(); audio.removeAttribute("src"); } }
+  close() { this.pause(); clearInterval(this.timer); this.context.close(); }
+}
+
+// Stretches in order, those that touch as one.
+function merged(stretches) {
+  const found = [];
+  for (const [start, end] of [...stretches].sort((one, other) => one[0] - other[0])) {
+    const last = found.at(-1);
+    if (last && start <= last[1] + 0.01) last[1] = Math.max(last[1], end);
+    else if (end > start) found.push([start, end]);
+  }
+  return found;
 }
 
 function showMushra(view) {
@@ -77,9 +122,9 @@ function showMushra(view) {
   const again = make("input", { type: "checkbox", onchange: () => { deck.repeat = again.checked; } });
   deck.onmove = () => {
     toggle.textContent = deck.playing ? "❚❚ Pause" : "▶ Play";
-    const { duration } = deck.tracks[deck.chosen].audio;
-    bar.value = duration ? deck.position / duration : 0;
+    bar.value = deck.seconds ? deck.position / deck.seconds : 0;
   };
+  for (const id of arrived.keys()) if (!soundsOf(set).includes(id)) arrived.delete(id);
   deck.tracks[0].toggle.setAttribute("aria-pressed", "true");
   const tracks = deck.tracks.slice(1);
   const questions = scales.flatMap((scale) => tracks.map((track, index) => sliderBox(scale, track, set.clips[index])));
@@ -89,7 +134,7 @@ function showMushra(view) {
     make("div", { className: "row", role: "group", "aria-label": "What plays" }, ...deck.tracks.map((track) => track.toggle)),
   ];
   const page = setPage(view, {
-    intro: scales.map((scale) => scale.question).join(" "), players: tracks, questions, report, digits: { afterAll: false }, keyWords: `1 to ${deck.tracks.length}`,
+    intro: scales.map((scale) => scale.question).join(" "), players: tracks, questions, report, digits: { afterAll: false }, fetchAhead: fetchBytes, keyWords: `1 to ${deck.tracks.length}`,
   });
   keys.answer = (digit) => { if (deck.tracks[digit - 1]) deck.choose(digit - 1); };
   for (const question of questions) question.box.addEventListener("change", () => { clearNote(); page.refresh(); });
@@ -103,7 +148,10 @@ function sliderBox(scale, track, clip) {
   const label = `${scale.title} of ${track.name}`;
   const shown = make("output", {}, known === undefined ? "–" : known);
   const state = make("span", { className: "state small", role: "status" });
-  let moved = known !== undefined;
+  let moved = known !== undefined, trouble = "";
+  whileOpen(document, "rated", ({ detail }) => {
+    if (detail.trial === clip.id && detail.scale === scale.name) trouble = detail.refusal ? detail.refusal.message : "";
+  });
   const slider = make("input", {
     type: "range", min: scale.answers[0].value, max: scale.answers.at(-1).value, step: scale.answers[1].value - scale.answers[0].value, value: known ?? 50,
     className: moved ? "" : "unset", "aria-label": label, "aria-valuetext": moved ? worded(known) : "not rated yet",
@@ -116,7 +164,7 @@ function sliderBox(scale, track, clip) {
     box, words: label, focus: () => slider.focus(), answered: () => moved, choose: () => {},
     unlock() { box.disabled = !track.heard; },
     refresh() {
-      const text = outbox.holds(clip.id, scale.name) ? "Saving …" : moved ? "✓ Saved" : "";
+      const text = trouble || (outbox.holds(clip.id, scale.name) ? "Saving …" : moved ? "✓ Saved" : "");
       if (state.textContent !== text) state.textContent = text;
       state.classList.toggle("is-saved", text.startsWith("✓"));
     },

@@ -7,7 +7,7 @@ function showSet(view) {
 const soundsOf = (set) => [...set.clips.map((clip) => clip.id), ...(set.reference ? [set.reference] : []), ...set.preload];
 
 // What all pages of sets have: saved answers, the way on, and the sounds that come next.
-function setPage(view, { intro, players, questions, report, digits, keyWords }) {
+function setPage(view, { intro, players, questions, report, digits, keyWords, fetchAhead = fetchSound }) {
   const { set, scales } = view;
   const ids = new Set(set.clips.map((clip) => clip.id));
   const next = button("Next", finish);
@@ -58,7 +58,7 @@ function setPage(view, { intro, players, questions, report, digits, keyWords }) 
     make("p", { className: "row" }, next), keyHint(keyWords));
   refresh();
   forgetSounds(soundsOf(set));
-  Promise.all(players.map((one) => one.loading)).then(async () => { for (const id of set.preload) await fetchSound(id); }).catch(() => {});
+  Promise.all(players.map((one) => one.loading)).then(async () => { for (const id of set.preload) await fetchAhead(id); }).catch(() => {});
   return { refresh };
 }
 
@@ -92,7 +92,7 @@ function showChoice(view) {
   }
   const cards = make("div", { className: "set" }, ...players.map((one, index) => make("div", { className: "set-clip", role: "group", "aria-label": names[index] }, one.element)));
   const page = setPage(view, {
-    intro: pair ? "Play both clips to the end, then answer. You can play them again." : "Play every clip to the end, then answer. You can play them again.",
+    intro: pair ? "Play both clips to the end, then answer. You can play them again." : `${scale.question} Play every clip to the end, then answer. You can play them again.`,
     players, questions, report: [cards], digits: { afterAll: true },
     keyWords: pair ? `1 to ${scale.answers.length}` : `1 to ${set.clips.length}`,
   });
@@ -125,7 +125,7 @@ function bestWorstQuestions(view, allHeard, reportFor) {
     const inputs = set.clips.map((clip, index) => make("input", { type: "radio", name: word, value: index, checked: clip.answers[scale.name] === value, onchange: () => choose(index) }));
     const labels = inputs.map((input, index) => make("label", {}, input, make("kbd", { "aria-hidden": "true" }, index + 1), make("span", {}, `Clip ${index + 1}`)));
     const box = make("fieldset", { className: "scale chips", disabled: !allHeard() },
-      make("legend", {}, make("b", {}, text), place === 0 ? make("span", { className: "question" }, scale.question) : null), make("div", { className: "chips-row" }, ...labels), state);
+      make("legend", {}, make("b", {}, text)), make("div", { className: "chips-row" }, ...labels), state);
     let trouble = "", sent = inputs.some((input) => input.checked);
     function choose(index) {
       const other = made[1 - place].inputs[index];
