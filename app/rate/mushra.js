@@ -134,7 +134,7 @@ function showMushra(view) {
     make("div", { className: "row", role: "group", "aria-label": "What plays" }, ...deck.tracks.map((track) => track.toggle)),
   ];
   const page = setPage(view, {
-    intro: scales.map((scale) => scale.question).join(" "), players: tracks, questions, report, digits: { afterAll: false }, fetchAhead: fetchBytes, keyWords: `1 to ${deck.tracks.length}`,
+    intro: scales.map((scale) => scale.question).join(" "), players: tracks, questions, report, digits: { afterAll: false }, fetchAhead: fetchBytes, keyWords: [`1 to ${deck.tracks.length}`, "switches"],
   });
   keys.answer = (digit) => { if (deck.tracks[digit - 1]) deck.choose(digit - 1); };
   for (const question of questions) question.box.addEventListener("change", () => { clearNote(); page.refresh(); });

@@ -55,7 +55,7 @@ function setPage(view, { intro, players, questions, report, digits, keyWords, fe
     make("progress", { className: "whole", max: of, value: done, "aria-label": "Trials done" }),
     done === 0 && view.text ? paragraphs(view.text) : null,
     make("p", { className: "question" }, intro), ...report, hint, ...questions.map((question) => question.box),
-    make("p", { className: "row" }, next), keyHint(keyWords));
+    make("p", { className: "row" }, next), keyHint(...keyWords));
   refresh();
   forgetSounds(soundsOf(set));
   Promise.all(players.map((one) => one.loading)).then(async () => { for (const id of set.preload) await fetchAhead(id); }).catch(() => {});
@@ -94,7 +94,7 @@ function showChoice(view) {
   const page = setPage(view, {
     intro: pair ? "Play both clips to the end, then answer. You can play them again." : `${scale.question} Play every clip to the end, then answer. You can play them again.`,
     players, questions, report: [cards], digits: { afterAll: true },
-    keyWords: pair ? `1 to ${scale.answers.length}` : `1 to ${set.clips.length}`,
+    keyWords: [pair ? `1 to ${scale.answers.length}` : `1 to ${set.clips.length}`],
   });
   for (const question of questions) for (const input of question.box.querySelectorAll("input")) input.addEventListener("change", () => { clearNote(); page.refresh(); });
 }

@@ -17,6 +17,7 @@ import argparse
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -116,18 +117,18 @@ def simulate_study(study: ChoiceStudy, seed: int) -> tuple[list[Answer], Ints, I
     return answers, np.array(raters), np.array(prompts)
 
 
-def true_strengths(study: ChoiceStudy, seed: int = 0) -> Floats:
+@cache
+def true_strengths(people: People, liking: tuple[float, ...], clips: int, seed: int = 0) -> Floats:
     """Return [S] the strengths that answers of new raters about new prompts have."""
     random = np.random.default_rng(seed)
-    systems = len(study.liking)
-    spread = np.sqrt(study.people.system_rater**2 + study.people.system_prompt**2 + study.people.choice_noise**2)
+    spread = np.sqrt(people.system_rater**2 + people.system_prompt**2 + people.choice_noise**2)
     answers = []
     for _ in range(POPULATION):
-        members = random.choice(systems, study.clips, replace=False)
-        liking = np.array(study.liking)[members] + spread * random.standard_normal(study.clips)
-        worst = int(liking.argmin()) if study.clips > 2 else None
-        answers.append(Answer(tuple(map(int, members)), int(liking.argmax()), worst))
-    return fitted_strengths(terms_of(answers), systems)
+        members = random.choice(len(liking), clips, replace=False)
+        heard = np.array(liking)[members] + spread * random.standard_normal(clips)
+        worst = int(heard.argmin()) if clips > 2 else None
+        answers.append(Answer(tuple(map(int, members)), int(heard.argmax()), worst))
+    return fitted_strengths(terms_of(answers), len(liking))
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def measure_choice_coverage(study: ChoiceStudy, studies: int, workers: int = 1, 
     """Simulate studies and count the intervals that hold the truth."""
     found = _outcomes(study, range(seed, seed + studies), workers)
     systems = len(study.liking)
-    truth = contrasts(systems) @ true_strengths(study)
+    truth = contrasts(systems) @ true_strengths(study.people, study.liking, study.clips)
     reach = stats.t.ppf((1 + LEVEL) / 2, found[0].df)
     held = np.mean([np.abs(one.values - truth) <= reach * one.errors for one in found], axis=0)
     return ChoiceCoverage(
@@ -195,7 +196,7 @@ def choice_precision(study: ChoiceStudy, studies: int, workers: int = 1, seed: i
     """Return how well neighbours are told apart: the mean of (difference / standard deviation of its estimate)^2."""
     found = _outcomes(study, range(seed, seed + studies), workers)
     values = np.stack([one.values for one in found])
-    truth = contrasts(len(study.liking)) @ true_strengths(study)
+    truth = contrasts(len(study.liking)) @ true_strengths(study.people, study.liking, study.clips)
     return _precision(values, truth, len(study.liking), skip=len(study.liking))
 
 
