@@ -36,6 +36,17 @@ def trial_sentence(data: StudyData) -> str:
     return " ".join(sentences)
 
 
+def import_sentence(data: StudyData) -> str:
+    """Say where imported ratings come from; empty for a study that was held here."""
+    found = (data.definition.get("provenance") or {}).get("imported")
+    if not found:
+        return ""
+    return (
+        f"The {found['rows']} ratings were imported from {found['file']} (layout: {found['layout']}); how the clips "
+        "were made and played, who was screened out, and in what order raters heard them is not recorded here."
+    )
+
+
 def ranking_sentence(results: StudyResults) -> str:
     """Say how preferences and rankings were computed."""
     text = ""
