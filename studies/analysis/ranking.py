@@ -214,8 +214,8 @@ def _pairs(names: Sequence[str], strengths: Floats, fit: Fit | None) -> tuple[Ra
             reach = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * deviation
             low, high = value - reach, value + reach
             p = float(2 * stats.t.sf(abs(value) / deviation, fit.df))
-        ends = [None if end is None else _chance(end) for end in (low, high)]
-        found.append(RankedPair(names[i], names[j], value, low, high, _chance(value), *ends, p))
+        chance_low, chance_high = (None if end is None else _chance(end) for end in (low, high))
+        found.append(RankedPair(names[i], names[j], value, low, high, _chance(value), chance_low, chance_high, p))
     tested = [pair.p for pair in found if pair.p is not None]
     corrected = iter(multipletests(tested, method="holm")[1] if tested else [])
     return tuple(pair if pair.p is None else replace(pair, p_holm=float(next(corrected))) for pair in found)

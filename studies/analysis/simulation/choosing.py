@@ -262,13 +262,15 @@ def main() -> None:
         for share in (1.0, 0.7, 0.5):
             people = People(choice_noise=share * People().noise)
             precision = rating_precision(people, LIKING, rated, 2000)
-            study = ChoiceStudy(people, prompts=40)
-            minutes = minutes_for(precision, study, (10, 20, 40), given.studies, given.workers)
-            print(
-                f"noise of a choice {share:g} of a rating's: {minutes:.0f} minutes for the precision of "
-                f"{rating_minutes(rated):.0f} minutes of ratings ({minutes / rating_minutes(rated):.2f})",
-                flush=True,
-            )
+            for clips, trials, raters in ((4, 15, (10, 20, 40)), (5, 8, (16, 48))):
+                study = ChoiceStudy(people, clips=clips, trials=trials, prompts=40)
+                minutes = minutes_for(precision, study, raters, given.studies, given.workers)
+                print(
+                    f"{trials} trials of {clips} clips a session, noise of a choice {share:g} of a rating's: "
+                    f"{minutes:.0f} minutes for the precision of {rating_minutes(rated):.0f} minutes of ratings "
+                    f"({minutes / rating_minutes(rated):.2f})",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
