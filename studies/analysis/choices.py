@@ -5,12 +5,14 @@ answer towards itself; on a best-worst page the best has 1, the worst -1 and the
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from undertone.studies.analysis.ranking import Judgement
 from undertone.studies.analysis.ratings_frame import StudyData, select
+from undertone.studies.design.kinds import REASON
 
 
 def kind_of(data: StudyData) -> str:
@@ -48,6 +50,34 @@ def paired(frame: pd.DataFrame, pairs: Mapping[str, tuple[str, str]], order: Seq
         system=names,
         stimulus=[f"{name} on {prompt}" for name, prompt in zip(names, rows["prompt"], strict=True)],
     )
+
+
+@dataclass(frozen=True)
+class ReasonCount:
+    """How often a reason was given, by the system that was preferred then; ties are left out."""
+
+    reason: str
+    text: str
+    counts: tuple[tuple[str, int], ...]
+
+
+def reason_counts(data: StudyData, scale: str, screened: bool = True) -> tuple[ReasonCount, ...]:
+    """Count the reasons of a preference study, in the order of the study file.
+
+    Raises:
+        AnalysisError: nothing was answered on the scale.
+    """
+    reasons = (data.definition.get("trials") or {}).get("reasons") or []
+    ratings = select(data.ratings, scale, screened)
+    preferred = ratings[ratings["value"] > 0].set_index(["session", "page"])["system"] if reasons else ratings["system"]
+    found = []
+    for reason in reasons:
+        given = data.ratings[(data.ratings["scale"] == f"{REASON}{reason['name']}") & (data.ratings["value"] == 1)]
+        keys = pd.MultiIndex.from_frame(given[["session", "page"]])
+        systems = preferred[preferred.index.isin(keys)].value_counts()
+        counts = tuple((str(name), int(number)) for name, number in systems.items())
+        found.append(ReasonCount(str(reason["name"]), str(reason["text"]), counts))
+    return tuple(found)
 
 
 def judgements(data: StudyData, scale: str, screened: bool = True) -> list[Judgement]:

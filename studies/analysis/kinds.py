@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from undertone.studies.analysis.choices import judgements, kind_of, paired
+from undertone.studies.analysis.choices import judgements, kind_of, paired, reason_counts
 from undertone.studies.analysis.mushra import post_screening, screened_ratings
 from undertone.studies.analysis.pairs import Comparison
 from undertone.studies.analysis.preferences import preferences
@@ -52,7 +52,8 @@ def for_kind(data: StudyData, results: "ScaleResults") -> "ScaleResults":
     if kind == "best_worst":
         return replace(ranked, components=None)
     found = preferences(data.ratings, results.scale, data.pairs, results.screened, systems_of(data))
-    return replace(ranked, preferences=found)
+    reasons = reason_counts(data, results.scale, results.screened) if kind == "preference" else ()
+    return replace(ranked, preferences=found, reasons=reasons)
 
 
 def systems_of(data: StudyData) -> list[str]:

@@ -8,6 +8,7 @@ from itertools import combinations
 import pandas as pd
 
 from undertone.studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
+from undertone.studies.analysis.choices import ReasonCount
 from undertone.studies.analysis.components import VarianceComponents, variance_components
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.kinds import analysed_ratings, for_kind
@@ -47,6 +48,7 @@ class ScaleResults:
     notes: tuple[str, ...] = ()
     kind: str = "rating"  # of the study's trials
     ranking: Ranking | None = None  # where clips were chosen from
+    reasons: tuple[ReasonCount, ...] = ()  # why, where it was asked
 
 
 @dataclass(frozen=True)

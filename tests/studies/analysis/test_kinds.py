@@ -161,3 +161,18 @@ def test_mushra_leaves_out_who_misses_the_hidden_reference() -> None:
     assert "left out 1 of 6" in " ".join(scale.notes)
     praised = replace(data, ratings=data.ratings.assign(value=data.ratings["value"].replace(20, 95)))
     assert not any(one.passed for one in post_screening(praised, "mushra"))
+
+
+def test_reasons_are_counted_for_what_was_preferred() -> None:
+    data = preference_study(False)
+    second = data.ratings[data.ratings["position"] % 2 == 1]
+    given = second.assign(scale="why-clear", value=1.0)
+    reasons = [{"name": "clear", "text": "It is clearer"}, {"name": "other", "text": "Something else"}]
+    definition = {**data.definition, "trials": {"kind": "preference", "reasons": reasons}}
+    data = replace(data, ratings=pd.concat([data.ratings, given], ignore_index=True), definition=definition)
+    results = analysed(data)
+    (clear, other) = results.scales[0].reasons
+    shares = results.scales[0].preferences.pairs[0].shares  # type: ignore[union-attr]
+    assert dict(clear.counts) == {"base": round(120 * shares[0]), "new": round(120 * shares[2])}
+    assert other.counts == ()
+    assert "It is clearer" in render_report(results, AT)
