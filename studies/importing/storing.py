@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,8 @@ class _Writer:
         self.now = now
         self.roles = roles
         self.listed = [str(system.get("name")) for system in listed]
+        # An A/B study of ours has a system for each ordered pair, named as the build names them.
+        self.pairs = {f"{a}-then-{b}": {"first": a, "second": b} for a, b in permutations(self.listed, 2)}
         self.scales = {name: Scale.model_validate(scale) for name, scale in scales.items()}
         self.systems: dict[str, System] = {}
         self.prompts: dict[str, Prompt] = {}
@@ -137,7 +140,12 @@ class _Writer:
         for position, name in enumerate(names):
             role = self.roles.get(name) or self.roles.get(name.lower(), "system")
             self.systems[name] = System(
-                id=new_id(), study_id=self.study_id, name=name, role=role, position=position, definition={}
+                id=new_id(),
+                study_id=self.study_id,
+                name=name,
+                role=role,
+                position=position,
+                definition=self.pairs.get(name, {}),
             )
         for name in dict.fromkeys(row.prompt for row in rows if row.prompt):
             self.prompts[name] = Prompt(id=new_id(), study_id=self.study_id, name=name, seconds=0.0)

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from tests.judged_study import add_judged_study
-from undertone.studies.analysis.export import export_study
+from tests.studies.analysis.test_kinds import best_worst_study, preference_study
+from undertone.studies.analysis.export import export_study, write_export
 from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.mos import mos
 from undertone.studies.analysis.report import study_report
@@ -141,6 +142,19 @@ def test_our_own_export_comes_back_with_the_same_results(db: Database, tmp_path:
             )
     export_study(db, "again", tmp_path / "again", largest_mixed=0)
     assert "not recorded here" in study_report(db, "again", tmp_path, largest_mixed=0).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["best_worst", "preference", "ab"])
+def test_an_export_of_choices_comes_back_as_choices(db: Database, tmp_path: Path, kind: str) -> None:
+    data = best_worst_study() if kind == "best_worst" else preference_study(in_one_sound=kind == "ab")
+    write_export(data, tmp_path / "export", largest_mixed=0)
+    import_ratings(db, read_ratings(tmp_path / "export" / "ratings.csv"), "again")
+    ours, theirs = (analyse_study(one, largest_mixed=0).scales[0] for one in (data, load_study(db, "again")))
+    assert ours.ranking is not None
+    assert theirs.ranking is not None
+    for one, other in zip(ours.ranking.systems, theirs.ranking.systems, strict=True):
+        assert (one.system, one.times) == (other.system, other.times)
+        assert (one.strength, one.low) == pytest.approx((other.strength, other.low))
 
 
 def test_bad_rows_are_named_by_their_lines_and_nothing_is_stored(db: Database, tmp_path: Path) -> None:
