@@ -28,9 +28,9 @@ DataOption = Annotated[
 @study.command()
 def new(
     out: Annotated[Path, typer.Argument(help="The YAML file to write.")] = Path("study.yaml"),
-    template: Annotated[str, typer.Option(help="paper, preference or expressive.")] = "paper",
+    template: Annotated[str, typer.Option(help="paper, expressive, preference, best-worst or mushra.")] = "paper",
 ) -> None:
-    """Write a study file to be changed: the paper's protocol, A/B preference, or expressiveness."""
+    """Write a study file to be changed: the paper's protocol, or another kind of study."""
     from undertone.studies.design import DesignError
     from undertone.studies.design.templates import template_text
 
@@ -151,6 +151,38 @@ def export(
     with _database(data) as (db, _):
         write_export(db, name, folder)
     typer.echo(folder)
+
+
+@study.command("import")
+def import_(
+    ratings: Annotated[
+        Path, typer.Argument(help="CSV: long, wide, webMUSHRA, P.808 toolkit, VoiceMOS, or our export.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the study; that of the file when not given.")] = None,
+    title: Annotated[str, typer.Option(help="Title in the report.")] = "",
+    scale: Annotated[str | None, typer.Option(help="Name of the scale where the table does not say.")] = None,
+    minimum: Annotated[float | None, typer.Option(help="Least score; what lies below is a bad row.")] = None,
+    maximum: Annotated[float | None, typer.Option(help="Largest score; what lies above is a bad row.")] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave them out and name them.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Make a closed study of ratings from elsewhere: its report, planner and exports work as for our own."""
+    from undertone.studies.importing import import_ratings, read_ratings
+    from undertone.studies.importing.storing import default_name
+
+    low, high = (-1e6 if minimum is None else minimum), (1e6 if maximum is None else maximum)
+    table = read_ratings(ratings, scale, (low, high))
+    with _database(data) as (db, _):
+        done = import_ratings(db, table, name or default_name(ratings), title, skip_bad_rows)
+    typer.echo(
+        f"{done.name}: {done.ratings} ratings of {done.systems} systems on {done.prompts} prompts by {done.raters} "
+        f"raters ({done.layout}; {', '.join(done.scales)})"
+    )
+    for problem in done.skipped:
+        typer.echo(f"left out: {problem}")
+    for note in done.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"Next: undertone study report {done.name}")
 
 
 @study.command()

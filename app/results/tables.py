@@ -9,6 +9,7 @@ from undertone.studies.analysis.people import PersonSession
 from undertone.studies.analysis.power import PowerPlan
 from undertone.studies.analysis.preferences import Preferences
 from undertone.studies.analysis.progress import LogEntry, RatingCounts, StudyProgress
+from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.report import interval_text, number, p_text
 from undertone.studies.analysis.results import ScaleResults
 
@@ -158,8 +159,9 @@ def sessions_table(seen: StudyProgress) -> str:
 
 def scores_table(found: ScaleResults) -> str:
     """Return the mean opinion scores of one scale."""
-    if found.preferences:
-        return preferences_table(found.preferences)
+    if found.ranking:
+        preferred = preferences_table(found.preferences) if found.preferences else ""
+        return preferred + ranking_table(found.ranking)
     rows = [
         (
             score.system,
@@ -193,6 +195,35 @@ def preferences_table(found: Preferences) -> str:
     head = ("pair", "preference for the second", "95 % interval", "p (Holm)")
     notes = _notes((f"{pair.first} or {pair.second}", pair.preference.note) for pair in found.pairs)
     return table("Preferences", head, rows, [bool(pair.different) for pair in found.pairs]) + notes
+
+
+def ranking_table(found: Ranking) -> str:
+    """Return the systems by the strengths that explain what was chosen."""
+    rows = [
+        (
+            one.system,
+            f"{one.best_rank}" if one.best_rank == one.worst_rank else f"{one.best_rank} to {one.worst_rank}",
+            number(one.strength, 2, True),
+            interval_text(one),
+            f"{one.chance:.0%}",
+            one.times,
+            one.named_best,
+            one.named_worst,
+        )
+        for one in found.systems
+    ]
+    head = (
+        "system",
+        "ranks left open",
+        "strength",
+        "95 % interval",
+        "chosen over another",
+        "in trials",
+        "best",
+        "worst",
+    )
+    note = f'<p class="hint">{escape(found.note[:1].upper() + found.note[1:])}.</p>' if found.note else ""
+    return table("Ranking (log odds against a system of mean strength)", head, rows) + note
 
 
 def differences_table(found: ScaleResults) -> str:

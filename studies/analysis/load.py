@@ -1,5 +1,6 @@
 """A study's ratings out of the database. Casual ratings, withdrawn people and practice never come along."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session as Transaction
 from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
 from undertone.studies.store import Database
 from undertone.studies.store.studies import find_study
-from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, System, Trial
+from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
 
 
 def load_study(db: Database, study_name: str) -> StudyData:
@@ -21,27 +22,28 @@ def load_study(db: Database, study_name: str) -> StudyData:
     with db.reading() as transaction:
         study = find_study(transaction, study_name)
         systems = transaction.scalars(select(System).where(System.study_id == study.id).order_by(System.position)).all()
+        pairs = {
+            system.name: (str(system.definition["first"]), str(system.definition["second"]))
+            for system in systems
+            if {"first", "second"} <= set(system.definition)
+        }
         return StudyData(
             name=study.name,
             title=study.title,
             seed=study.seed,
             definition=dict(study.definition),
-            ratings=_table(transaction, _ratings(study.id), COLUMNS),
+            ratings=_with_pages(_table(transaction, _ratings(study.id), (*COLUMNS, "page"))),
             sessions=_table(transaction, _sessions(study.id), SESSION_COLUMNS),
             stimuli=_table(transaction, _stimuli(study.id), STIMULUS_COLUMNS),
             status=study.status,
             definition_hash=study.definition_hash,
-            roles={system.name: system.role for system in systems},
-            pairs={
-                system.name: (str(system.definition["first"]), str(system.definition["second"]))
-                for system in systems
-                if {"first", "second"} <= set(system.definition)
-            },
+            roles=_roles(study, systems, bool(pairs)),
+            pairs=pairs,
         )
 
 
 def _ratings(study_id: str) -> Executable:
-    """Return the ratings in the order of `COLUMNS`."""
+    """Return the ratings in the order of `COLUMNS`, and the page behind them."""
     return (
         select(
             Session.participant_id,
@@ -58,6 +60,7 @@ def _ratings(study_id: str) -> Executable:
             Trial.kind,
             Rating.rated_at,
             Session.device,
+            Trial.page,
         )
         .select_from(Rating)
         .join(Trial, Rating.trial_id == Trial.id)
@@ -107,6 +110,19 @@ def _stimuli(study_id: str) -> Executable:
         .where(Stimulus.study_id == study_id)
         .order_by(System.position, Prompt.name)
     )
+
+
+def _roles(study: Study, systems: Sequence[System], are_pairs: bool) -> dict[str, str]:
+    """Return the role of each system; in an A/B study the rows are ordered pairs of what the study file lists."""
+    if are_pairs:
+        listed = study.definition.get("systems", [])
+        return {str(system["name"]): str(system.get("role", "system")) for system in listed}
+    return {system.name: system.role for system in systems}
+
+
+def _with_pages(ratings: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratings with the column `page` only where trials have several clips."""
+    return ratings if ratings["page"].notna().any() else ratings.drop(columns="page")
 
 
 def _table(transaction: Transaction, query: Executable, columns: tuple[str, ...]) -> pd.DataFrame:

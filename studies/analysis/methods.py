@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from undertone.studies.analysis.choice_methods import import_sentence, ranking_sentence, trial_sentence
 from undertone.studies.analysis.mos import RatingTotals
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import StudyResults
@@ -48,6 +49,9 @@ def counts_sentence(counts: RatingTotals) -> str:
 def _materials(data: StudyData) -> str:
     systems = [f"{name} ({_role(role)})" if role != "system" else name for name, role in data.roles.items()]
     what = f"The study “{data.title}” ({data.name}) compared {_list(systems)}. " if systems else ""
+    imported = import_sentence(data)
+    if imported:
+        return what + imported
     main = data.stimuli[data.stimuli["kind"] == "main"] if len(data.stimuli) else data.stimuli
     if not len(main):
         return what.strip()
@@ -76,6 +80,10 @@ def _task(results: StudyResults) -> str:
             f"{wording.get('increment', 1):g} ({labels}; wording version {wording.get('version', 1)})."
         )
     plan = results.data.definition.get("allocation", {})
+    if import_sentence(results.data):
+        return " ".join(sentences)
+    if results.data.definition.get("trials") or results.data.pairs:
+        return " ".join([*sentences, trial_sentence(results.data)])
     sentences.append(
         "Each rater heard each prompt in one system only, in an order of their own, balanced over systems, clips and "
         "places in the session"
@@ -120,6 +128,8 @@ def _screening(results: StudyResults) -> str:
 
 
 def _analysis(results: StudyResults) -> str:
+    if any(scale.ranking for scale in results.scales):
+        return ranking_sentence(results)
     methods = {scale.comparison.method for scale in results.scales}
     return (
         "Mean opinion scores are given with 95 % intervals from a least-squares fit with two-way (rater and prompt) "

@@ -17,6 +17,7 @@ from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.mixed import LARGEST
 from undertone.studies.analysis.power import PowerPlan, plan_power
+from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import ScaleResults, StudyResults, analyse_study
 from undertone.studies.analysis.stimuli import TwoScales
@@ -89,6 +90,10 @@ def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
     found = {
         "answers": distribution_figure([(s.system, s.distribution) for s in scale.mos.systems], f"Answers: {title}")
     }
+    if scale.ranking:
+        found["ranking"] = ranking_figure(scale.ranking, title)
+    if scale.kind == "best_worst":
+        return {name: Markup(figure) for name, figure in found.items()}
     if scale.preferences:
         pairs = scale.preferences.pairs
         rows = [_row(f"{pair.first} or {pair.second}", pair.preference, bool(pair.different)) for pair in pairs]
@@ -116,6 +121,14 @@ def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
         reach = max(0.5, *ends) * 1.05
         found["differences"] = interval_figure(differences, f"Differences: {title}", -reach, reach, 0.0)
     return {name: Markup(figure) for name, figure in found.items()}
+
+
+def ranking_figure(ranking: Ranking, title: str) -> str:
+    """Return the strengths with their intervals, or the strengths alone where there are none."""
+    rows = [Interval(one.system, one.strength, one.low, one.high, strong=True) for one in ranking.systems]
+    ends = [abs(end) for row in rows for end in (row.value, row.low, row.high) if end is not None]
+    reach = max(0.5, *ends) * 1.05
+    return interval_figure(rows, f"Strengths: {title}", -reach, reach, 0.0)
 
 
 def axis_limits(data: StudyData, scale: ScaleResults) -> tuple[float, float]:

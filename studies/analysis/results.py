@@ -8,12 +8,15 @@ from itertools import combinations
 import pandas as pd
 
 from undertone.studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
+from undertone.studies.analysis.choices import ReasonCount
 from undertone.studies.analysis.components import VarianceComponents, variance_components
 from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.kinds import analysed_ratings, for_kind
 from undertone.studies.analysis.mixed import LARGEST, MixedModel, mixed_model
 from undertone.studies.analysis.mos import MosTable, mos
 from undertone.studies.analysis.pairs import Comparison, compare
-from undertone.studies.analysis.preferences import Preferences, preferences
+from undertone.studies.analysis.preferences import Preferences
+from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.raters import Rater, rater_table
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.reliability import Alpha, alpha
@@ -43,6 +46,9 @@ class ScaleResults:
     raters: tuple[Rater, ...]
     preferences: Preferences | None
     notes: tuple[str, ...] = ()
+    kind: str = "rating"  # of the study's trials
+    ranking: Ranking | None = None  # where clips were chosen from
+    reasons: tuple[ReasonCount, ...] = ()  # why, where it was asked
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
     Raises:
         AnalysisError: nothing is rated on it.
     """
-    frame = data.ratings
+    frame = analysed_ratings(data)
     effect = screening_effect(frame, scale)
     screened = effect.screened is not None
     notes = [] if screened else [f"{effect.note} Until then the numbers are of all sessions."]
@@ -112,7 +118,7 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
     except AnalysisError as error:
         components = None
         notes.append(str(error))
-    return ScaleResults(
+    results = ScaleResults(
         scale=scale,
         screened=screened,
         mos=mos(frame, scale, screened),
@@ -123,9 +129,10 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
         components=components,
         screening=effect,
         raters=rater_table(frame, scale),
-        preferences=preferences(frame, scale, data.pairs, screened) if data.pairs else None,
+        preferences=None,
         notes=tuple(notes),
     )
+    return for_kind(data, results)
 
 
 def versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ from undertone.engine.config import Config
 from undertone.engine.files.validation import validate_values
 from undertone.engine.files.yaml_text import YamlError, read_yaml
 from undertone.studies.design.errors import DesignError
+from undertone.studies.design.kinds import Trials, check_trials
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits
 from undertone.studies.design.scales import SCALES, Scale, Slug
 from undertone.studies.design.sections import Break, RatingSection, Section, Training
@@ -25,7 +26,8 @@ class StudyFile(Config):
     name: Slug
     title: str  # raters see it
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    comparison: Literal["single", "ab"] = "single"
+    comparison: Literal["single", "ab"] = "single"  # ab: both versions one after the other in one sound
+    trials: Trials | None = None  # of several clips; None: one clip is rated by itself
     systems: Annotated[tuple[SystemDesign, ...], Field(min_length=1)]
     prompts: Prompts
     preparation: Preparation = Preparation()
@@ -56,14 +58,15 @@ class StudyFile(Config):
         found = find_unstorable(self.model_dump(mode="json")) or find_unstorable(self.provenance)
         if found is not None:
             raise ValueError(f"the study has {found}, which no database keeps")
-        for check in (_check_names, _check_systems, _check_sections, _check_known_answers):
+        for check in (_check_names, _check_systems, _check_sections, _check_known_answers, check_trials):
             check(self)
         return self
 
     @property
     def hash(self) -> str:
         """Return the SHA-256 of the whole definition, wherever its folder is."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"folder"}), sort_keys=True, ensure_ascii=False)
+        left_out = {"folder"} if self.trials else {"folder", "trials"}  # studies of single clips keep their hash
+        text = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def scale(self, name: str) -> Scale:
@@ -80,6 +83,10 @@ class StudyFile(Config):
     def resolved(self, path: Path) -> Path:
         """Return a path of the file, as it is on this machine."""
         return (self.folder or Path()) / path.expanduser()
+
+    def has_kind(self, kind: str) -> bool:
+        """Return whether there is a section of a kind by its word."""
+        return any(section.kind == kind for section in self.sections)
 
     def has(self, kind: type[Config]) -> bool:
         """Return whether there is a section of this kind."""

@@ -176,6 +176,7 @@ class Trial(Base):
     study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
     stimulus_id: Mapped[str] = mapped_column(ForeignKey("stimulus.id"))
     position: Mapped[int]
+    page: Mapped[int | None]  # clips of one page are heard and answered together; None: a page of its own
     kind: Mapped[TrialKind] = mapped_column(String, default="main")
     state: Mapped[TrialState] = mapped_column(String, default="reserved")
     reserved_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
