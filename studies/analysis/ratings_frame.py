@@ -61,6 +61,20 @@ class StudyData:
         """Return what raters were asked on a scale, as the study file has it; empty where it does not say."""
         return next((dict(known) for known in self.definition.get("scales", []) if known["name"] == scale), {})
 
+    def limits(self, scale: str) -> tuple[float, float] | None:
+        """Return the ends of a scale; None where the study file does not say."""
+        wording = self.wording(scale)
+        if "minimum" not in wording or "maximum" not in wording:
+            return None
+        return float(wording["minimum"]), float(wording["maximum"])
+
+    def primary_contrasts(self, scale: str) -> tuple[tuple[str, str], ...]:
+        """Return the pairs that were declared on a scale before the study opened."""
+        declared = self.definition.get("analysis", {}).get("primary_contrasts", [])
+        return tuple(
+            (str(pair["first"]), str(pair["second"])) for pair in declared if pair.get("scale") in (None, scale)
+        )
+
 
 def select(frame: pd.DataFrame, scale: str, screened: bool = True) -> pd.DataFrame:
     """Return the ratings on a scale that statistics are made of.

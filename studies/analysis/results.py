@@ -104,9 +104,14 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
         AnalysisError: nothing is rated on it.
     """
     frame = data.ratings
-    effect = screening_effect(frame, scale)
+    limits = data.limits(scale)
+    effect = screening_effect(frame, scale, limits)
     screened = effect.screened is not None
     notes = [] if screened else [f"{effect.note} Until then the numbers are of all sessions."]
+    rated = set(frame.loc[frame["scale"] == scale, "system"])
+    for first, second in data.primary_contrasts(scale) if not data.pairs else ():
+        if not {first, second} <= rated:
+            notes.append(f"The declared contrast {first} - {second} has no ratings yet.")
     try:
         components = variance_components(frame, scale, screened)
     except AnalysisError as error:
@@ -115,8 +120,8 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
     return ScaleResults(
         scale=scale,
         screened=screened,
-        mos=mos(frame, scale, screened),
-        comparison=compare(frame, scale, screened),
+        mos=mos(frame, scale, screened, limits),
+        comparison=compare(frame, scale, screened, data.roles, data.primary_contrasts(scale)),
         bootstrap=two_way_bootstrap(frame, scale, screened, seed=seed),
         mixed=mixed_model(frame, scale, screened, largest_mixed),
         alpha=alpha(frame, scale, screened, seed=seed),

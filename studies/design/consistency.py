@@ -52,6 +52,23 @@ def check_sections(study: "StudyFile") -> None:
             raise ValueError(f"a break after {section.after_trials} trials never comes")
 
 
+def check_analysis(study: "StudyFile") -> None:
+    """Check that declared contrasts are between systems of the study, on its scales, each declared once."""
+    systems, scales = {system.name for system in study.systems}, {scale.name for scale in study.scales}
+    seen: set[tuple[frozenset[str], str]] = set()
+    for contrast in study.analysis.primary_contrasts:
+        unknown = sorted({contrast.first, contrast.second} - systems)
+        if unknown:
+            raise ValueError(f"a primary contrast names {unknown}; the systems are {sorted(systems)}")
+        if contrast.scale is not None and contrast.scale not in scales:
+            raise ValueError(f"a primary contrast is on scale {contrast.scale!r}; the scales are {sorted(scales)}")
+        for scale in scales if contrast.scale is None else {contrast.scale}:
+            key = (frozenset({contrast.first, contrast.second}), scale)
+            if key in seen:
+                raise ValueError(f"the contrast {contrast.first} - {contrast.second} is declared twice on {scale!r}")
+            seen.add(key)
+
+
 def check_known_answers(study: "StudyFile") -> None:
     """Traps, golds and training items are enough, and their answers are answers."""
     for what, items, wanted in (

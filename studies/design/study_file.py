@@ -10,7 +10,14 @@ from pydantic import Field, model_validator
 from undertone.engine.config import Config
 from undertone.engine.validation import checked
 from undertone.engine.yaml_text import YamlError, read_yaml
-from undertone.studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
+from undertone.studies.design.analysis_plan import AnalysisPlan
+from undertone.studies.design.consistency import (
+    check_analysis,
+    check_known_answers,
+    check_names,
+    check_sections,
+    check_systems,
+)
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits
 from undertone.studies.design.scales import SCALES, Scale, Slug
@@ -39,6 +46,7 @@ class StudyFile(Config):
     screening: Screening = Screening()
     limits: SessionLimits = SessionLimits()
     completion: Completion = Completion()
+    analysis: AnalysisPlan = AnalysisPlan()
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes
@@ -57,7 +65,7 @@ class StudyFile(Config):
         found = unstorable(self.model_dump(mode="json")) or unstorable(self.provenance)
         if found is not None:
             raise ValueError(f"the study has {found}, which no database keeps")
-        for check in (check_names, check_systems, check_sections, check_known_answers):
+        for check in (check_names, check_systems, check_sections, check_known_answers, check_analysis):
             check(self)
         return self
 
