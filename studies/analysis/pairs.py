@@ -169,7 +169,7 @@ def fit_pairs(
         wanted[row, a], wanted[row, b] = 1.0, -1.0
     estimable = np.abs(wanted @ (solve @ x) - wanted).max(1) < 1e-6
     found = {}
-    if left > 0:
+    if left > 0 and estimable.any():
         chosen = [pair for pair, can in zip(pairs, estimable, strict=True) if can]
         residuals = y_within - x @ (solve @ y_within)
         fits = _clustered_fits(wanted[estimable] @ solve, y_within, residuals, groups, len(y) - left, WITHIN)
