@@ -155,6 +155,67 @@ def export(
 
 
 @study.command()
+def plan(
+    half_width: Annotated[
+        float, typer.Option(help="Wanted half-width of a mean's interval, points of the scale.")
+    ] = 0.2,
+    difference: Annotated[float | None, typer.Option(help="Plan for 80 % power at this difference instead.")] = None,
+    contrasts: Annotated[int, typer.Option(help="Declared contrasts that are corrected together.")] = 1,
+    systems: Annotated[int, typer.Option(help="Systems, with ground truth and anchor.")] = 4,
+    clips: Annotated[int, typer.Option(help="Clips that each rater hears.")] = 20,
+    assurance: Annotated[float, typer.Option(help="Share of studies in which a given system reaches it.")] = 0.8,
+    like: Annotated[
+        str | None, typer.Option(help="Study whose variances to plan with; typical ones by default.")
+    ] = None,
+    scale: Annotated[str | None, typer.Option(help="Scale of that study; its first by default.")] = None,
+    studies: Annotated[int, typer.Option(help="Simulated studies of the recommended size.")] = 500,
+    data: DataOption = None,
+) -> None:
+    """Say how many raters and prompts a study needs, and simulate the recommended one."""
+    from undertone.studies.analysis.components import variance_components
+    from undertone.studies.analysis.errors import AnalysisError
+    from undertone.studies.analysis.load import load_study
+    from undertone.studies.analysis.power import TYPICAL, plan_power
+    from undertone.studies.analysis.simulation.planning import simulate_plan
+    from undertone.studies.analysis.simulation.simulate import Design
+
+    components, source = TYPICAL, "typical values of crowd studies"
+    if like is not None:
+        with _database(data) as (db, _):
+            found = load_study(db, like)
+        if not found.scales:
+            raise AnalysisError(f"study {like!r} has no scale to plan with.")
+        scale = scale or found.scales[0]
+        components, source = variance_components(found.ratings, scale), f"those of {like} on {scale}"
+    planned = plan_power(
+        components, half_width, systems, clips, assurance=assurance, difference=difference, contrasts=contrasts
+    )
+    deviations = ", ".join(f"{name} {variance**0.5:.2f}" for name, variance in components.named().items())
+    typer.echo(f"standard deviations ({source}): {deviations}")
+    if planned.recommended is None:
+        raise AnalysisError(f"{planned.note}. Lower the goal, or let each rater hear more clips.")
+    goal = (
+        f"half-width {half_width:g} in {assurance:.0%} of studies"
+        if difference is None
+        else f"80 % power at {difference:g}"
+    )
+    typer.echo(f"{goal}:")
+    for option in planned.options:
+        mark = "  <- fewest people and prompts" if option == planned.recommended else ""
+        typer.echo(f"  {option.prompts:4} prompts  {option.raters:4} raters x {option.trials_per_rater} clips{mark}")
+    best = planned.recommended
+    design = Design(systems, best.prompts, best.raters, best.trials_per_rater)
+    shown = simulate_plan(design, components, assurance, difference, contrasts, studies=studies)
+    typer.echo(
+        f"simulated {shown.studies} times: a given mean has a half-width of {shown.half_width_reached:.3f} or less"
+    )
+    if shown.difference_half_width_reached is not None:
+        typer.echo(f"  a given difference has one of {shown.difference_half_width_reached:.3f} or less")
+    if shown.power is not None:
+        typer.echo(f"  a difference of {difference:g} is found in {shown.power:.0%}")
+
+
+@study.command()
 def people(
     name: NameArgument,
     code: Annotated[str | None, typer.Option(help="Completion code, or panel's id, that somebody handed in.")] = None,

@@ -269,7 +269,11 @@ def plan_table(found: PowerPlan) -> str:
     head = ("prompts", "raters", "clips each", "ratings", "raters for each clip")
     strong = [option == found.recommended for option in found.options]
     return table(
-        f"Studies with a half-width of {found.half_width:g}; bold: fewest people and prompts", head, rows, strong
+        f"Studies in which a given system reaches a half-width of {found.half_width:g} with {found.assurance:.0%} "
+        "assurance; bold: fewest people and prompts",
+        head,
+        rows,
+        strong,
     )
 
 

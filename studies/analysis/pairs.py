@@ -138,7 +138,7 @@ def compare(
     pairs = with_holm([replace(pair, family=family) for pair, family in zip(found, families, strict=True)])
     rank = {PRIMARY: 0, SYSTEMS: 0, EXPLORED: 1, REFERENCES: 1}
     methods = {pair.method for pair in pairs}
-    method = f"{WITHIN}, {BETWEEN} where a system shares none" if len(methods) > 1 else methods.pop()
+    method = f"{WITHIN}, {BETWEEN} where two systems share too little" if len(methods) > 1 else methods.pop()
     return Comparison(scale, screened, method, tuple(sorted(pairs, key=lambda pair: rank[pair.family])))
 
 
@@ -297,7 +297,9 @@ def _difference(
     )
     if _smallest(system, groups, first, second) < 1:
         return replace(bare, note="one of the two was heard by one rater or on one prompt: others may differ")
-    if fit.variance <= NOTHING or fit.df <= 0:
+    if fit.variance > NOTHING and fit.df < 1:
+        return replace(bare, note="the two share too few raters or prompts: the interval cannot be told")
+    if fit.variance <= NOTHING:
         return replace(bare, note="the ratings do not vary: the interval cannot be told")
     error = float(np.sqrt(fit.variance))
     half_width = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * error

@@ -15,7 +15,7 @@ from undertone.studies.analysis.mos import MosTable, mos
 from undertone.studies.analysis.pairs import Comparison, compare
 from undertone.studies.analysis.preferences import Preferences, preferences
 from undertone.studies.analysis.raters import Rater, rater_table
-from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.ratings_frame import StudyData, select
 from undertone.studies.analysis.reliability import Alpha, alpha
 from undertone.studies.analysis.screening import RuleCount, ScreeningEffect, count_rules, screening_effect
 from undertone.studies.analysis.stimuli import TwoScales, n_versus_m
@@ -104,6 +104,8 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
         AnalysisError: nothing is rated on it.
     """
     frame = data.ratings
+    if data.limits(scale) is not None:
+        select(frame, scale, screened=False, limits=data.limits(scale))  # refuses answers outside of the scale
     limits = data.limits(scale)
     effect = screening_effect(frame, scale, limits)
     screened = effect.screened is not None
