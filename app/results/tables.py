@@ -202,13 +202,19 @@ def differences_table(found: ScaleResults) -> str:
     if found.comparison.note:
         return f'<p class="hint">{escape(found.comparison.note)}.</p>'
     rows = [
-        (f"{pair.first} − {pair.second}", number(pair.value, 2, True), interval_text(pair), p_text(pair.p_holm))
+        (
+            f"{pair.first} − {pair.second}",
+            number(pair.value, 2, True),
+            interval_text(pair) if found.tested else "hidden",
+            p_text(pair.p_holm) if found.tested else "hidden",
+        )
         for pair in found.comparison.pairs
     ]
     head = ("pair", "difference", "95 % interval", "p (Holm)")
     strong = [bool(pair.different) for pair in found.comparison.pairs]
-    notes = _notes((f"{pair.first} − {pair.second}", pair.note) for pair in found.comparison.pairs)
-    return table(f"Differences {found.comparison.method}; bold: different at 5 %", head, rows, strong) + notes
+    notes = _notes((f"{pair.first} − {pair.second}", pair.note) for pair in found.comparison.pairs if found.tested)
+    bold = "; bold: different at 5 % within its family" if found.tested else ""
+    return table(f"Differences {found.comparison.method}{bold}", head, rows, strong) + notes
 
 
 def agreement_table(found: ScaleResults) -> str:

@@ -10,8 +10,15 @@ import pandas as pd
 from undertone.studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
 from undertone.studies.analysis.components import VarianceComponents, variance_components
 from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.hidden import (
+    WHY,
+    without_differences,
+    without_preference_tests,
+    without_tests,
+)
 from undertone.studies.analysis.mixed import LARGEST, MixedModel, mixed_model
 from undertone.studies.analysis.mos import MosTable, mos
+from undertone.studies.analysis.order import OrderEffect, order_effect
 from undertone.studies.analysis.pairs import Comparison, compare
 from undertone.studies.analysis.preferences import Preferences, preferences
 from undertone.studies.analysis.raters import Rater, rater_table
@@ -29,6 +36,8 @@ class ScaleResults:
 
     Attributes:
         screened: whether the primary numbers are of accepted sessions; False while there are none.
+        order: whether the place in the session matters; None where places are unknown.
+        tested: whether differences have intervals and p values; False while the study runs.
     """
 
     scale: str
@@ -42,6 +51,8 @@ class ScaleResults:
     screening: ScreeningEffect
     raters: tuple[Rater, ...]
     preferences: Preferences | None
+    order: OrderEffect | None = None
+    tested: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -119,18 +130,30 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
     except AnalysisError as error:
         components = None
         notes.append(str(error))
+    tested = data.may_test(scale)
+    comparison = compare(frame, scale, screened, data.roles, data.primary_contrasts(scale))
+    found = preferences(frame, scale, data.pairs, screened) if data.pairs else None
+    bootstrap = two_way_bootstrap(frame, scale, screened, seed=seed)
+    mixed = mixed_model(frame, scale, screened, largest_mixed)
+    if not tested:
+        notes.append(WHY)
+        comparison = without_tests(comparison)
+        found = None if found is None else without_preference_tests(found)
+        bootstrap, mixed = without_differences(bootstrap, mixed)
     return ScaleResults(
         scale=scale,
         screened=screened,
         mos=mos(frame, scale, screened, limits),
-        comparison=compare(frame, scale, screened, data.roles, data.primary_contrasts(scale)),
-        bootstrap=two_way_bootstrap(frame, scale, screened, seed=seed),
-        mixed=mixed_model(frame, scale, screened, largest_mixed),
+        comparison=comparison,
+        bootstrap=bootstrap,
+        mixed=mixed,
         alpha=alpha(frame, scale, screened, seed=seed),
         components=components,
         screening=effect,
         raters=rater_table(frame, scale),
-        preferences=preferences(frame, scale, data.pairs, screened) if data.pairs else None,
+        preferences=found,
+        order=order_effect(frame, scale, screened),
+        tested=tested,
         notes=tuple(notes),
     )
 

@@ -28,5 +28,4 @@ class AnalysisPlan(Config):
     primary_contrasts: tuple[Contrast, ...] = ()  # corrected among themselves (Holm)
     equivalence_margin: Annotated[float, Field(gt=0.0, le=1e6)] | None = None  # points of the scale
     hypotheses: str = ""  # in words
-    looks: Annotated[int, Field(ge=1, le=20)] = 1  # at p values, the last one included; more are corrected for
     stopping_rule: str = ""  # in words; none: when every clip has the raters that the allocation asks for
