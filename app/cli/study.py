@@ -280,6 +280,28 @@ def withdraw(
 
 
 @study.command()
+def exclude(
+    who: Annotated[str, typer.Argument(help="Name in the report (R003), panel's id, session id or resume code.")],
+    name: Annotated[str, typer.Option("--study", help="Name of the study.")],
+    because: Annotated[str, typer.Option(help="Reason, which the report prints.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Count the person again.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Leave a person out of the analysis, with a reason, or count them again; the ratings stay."""
+    from undertone.studies.analysis.exclusion import find_rater
+    from undertone.studies.store.exclusion import exclude as leave_out
+    from undertone.studies.store.exclusion import include_again
+
+    with _database(data) as (db, _):
+        person = find_rater(db, name, who)
+        if undo:
+            include_again(db, person, "command line")
+        else:
+            leave_out(db, person, because, "command line")
+    typer.echo(f"{who} counts again." if undo else f"{who} is left out. Make the report again; --undo takes it back.")
+
+
+@study.command()
 def restore(
     snapshot: Annotated[
         Path | None, typer.Option(help="Snapshot; the newest of the data folder when not given.")

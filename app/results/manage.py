@@ -137,6 +137,12 @@ def _build_care(access: ResultsAccess, study: gr.Dropdown, after: list[Any], ste
         who = gr.Textbox("", label="Panel id, resume code, session or participant id", elem_id="results-who")
         sure = gr.Checkbox(False, label="Delete everything that this person gave. It cannot be undone.")
         withdraw = gr.Button("Withdraw", variant="stop", elem_id="results-withdraw")
+    with gr.Accordion("Leave a rater out", open=False, elem_id="results-exclude-panel"):
+        rater = gr.Textbox("", label="Name in the table of raters (R003), or panel id", elem_id="results-exclude-who")
+        reason = gr.Textbox("", label="Reason, which the report prints", elem_id="results-exclude-reason")
+        with gr.Row(elem_classes="results-actions"):
+            leave_out = gr.Button("Leave out", elem_id="results-exclude")
+            count_again = gr.Button("Count again", elem_id="results-include")
     with gr.Accordion("Backups", open=False, elem_id="results-backups"):
         with gr.Row(elem_classes="results-actions"):
             snapshot = gr.Button("Take a snapshot", elem_id="results-snapshot")
@@ -153,6 +159,18 @@ def _build_care(access: ResultsAccess, study: gr.Dropdown, after: list[Any], ste
     def copied(count: int, request: gr.Request) -> Any:
         return step(request, count, lambda admin: actions.take_snapshot(access, admin))
 
+    def excluding(undo: bool) -> Callable[..., Any]:
+        def do(name: str | None, person: str, why: str, count: int, request: gr.Request) -> Any:
+            return step(
+                request,
+                count,
+                lambda admin: actions.exclude_rater(access, admin, chosen_study(name), person, why, undo),
+            )
+
+        return do
+
+    leave_out.click(excluding(False), [study, rater, reason, after[1]], after, **QUIET)
+    count_again.click(excluding(True), [study, rater, reason, after[1]], after, **QUIET)
     withdraw.click(withdrew, [study, who, sure, after[1]], after, **QUIET)
     snapshot.click(copied, after[1], after, **QUIET)
 

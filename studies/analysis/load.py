@@ -30,16 +30,18 @@ def load_study(db: Database, study_name: str) -> StudyData:
     with db.reading() as transaction:
         study = _study(transaction, study_name)
         systems = transaction.scalars(select(System).where(System.study_id == study.id).order_by(System.position)).all()
+        excluded = _exclusions(transaction, study.id)
         return StudyData(
             name=study.name,
             title=study.title,
             seed=study.seed,
             definition=dict(study.definition),
-            ratings=_table(transaction, _ratings(study.id), COLUMNS),
-            sessions=_table(transaction, _sessions(study.id), SESSION_COLUMNS),
+            ratings=without_excluded(_table(transaction, _ratings(study.id), COLUMNS), excluded),
+            sessions=without_excluded(_table(transaction, _sessions(study.id), SESSION_COLUMNS), excluded),
             stimuli=_table(transaction, _stimuli(study.id), STIMULUS_COLUMNS),
             status=study.status,
             definition_hash=study.definition_hash,
+            exclusions=excluded,
             roles={system.name: system.role for system in systems},
             pairs={
                 system.name: (str(system.definition["first"]), str(system.definition["second"]))
@@ -47,6 +49,18 @@ def load_study(db: Database, study_name: str) -> StudyData:
                 if {"first", "second"} <= set(system.definition)
             },
         )
+
+
+def without_excluded(table: pd.DataFrame, excluded: dict[str, str]) -> pd.DataFrame:
+    """Return ratings or sessions with those of raters whom an admin left out not accepted, as a rule that failed."""
+    if not excluded or table.empty:
+        return table
+    out = table["rater"].isin(set(excluded))
+    screening = [
+        {**(verdict or {}), "excluded": {"passed": False, "effect": "exclude"}} if left else verdict
+        for verdict, left in zip(table["screening"], out, strict=True)
+    ]
+    return table.assign(accepted=table["accepted"].mask(out, False).astype(object), screening=screening)
 
 
 def study_names(db: Database) -> list[str]:
@@ -61,6 +75,14 @@ def _study(transaction: Transaction, name: str) -> Study:
         known = ", ".join(transaction.scalars(select(Study.name).order_by(Study.name))) or "none yet"
         raise AnalysisError(f"there is no study {name!r}; known studies: {known}.")
     return study
+
+
+def _exclusions(transaction: Transaction, study_id: str) -> dict[str, str]:
+    """Return the ids of those who were left out, with the reasons."""
+    query = select(Participant.id, Participant.excluded_because).where(
+        Participant.study_id == study_id, Participant.excluded_at.is_not(None), Participant.withdrawn_at.is_(None)
+    )
+    return {person: str(reason or "") for person, reason in transaction.execute(query)}
 
 
 def _ratings(study_id: str) -> Executable:

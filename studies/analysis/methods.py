@@ -16,6 +16,7 @@ RULES = {
     "hidden": "had the page out of view for too long",
     "pace": "answered faster than one can think",
     "headphones": "failed the headphone test",
+    "excluded": "were left out by an admin, for the reason given under Screening",
     "eligibility": "were not eligible",
 }
 
@@ -134,8 +135,8 @@ def _analysis(results: StudyResults) -> str:
         bounded = any(results.data.limits(scale.scale) for scale in scored)
         sentences.append(
             "Mean opinion scores are given with 95 % intervals from a least-squares fit with two-way (rater and "
-            "prompt) cluster-robust variance, not below its unclustered value, and t quantiles with min(raters, prompts) - 1 "
-            "degrees of freedom"
+            "prompt) cluster-robust variance, not below its unclustered value, and t quantiles with "
+            "min(raters, prompts) - 1 degrees of freedom"
             + (", made on the logit of the place between the ends of the scale" if bounded else "")
             + "; they speak of other raters and other prompts."
         )

@@ -65,6 +65,7 @@ class StudyData:
     status: str = "closed"
     definition_hash: str = ""
     roles: dict[str, str] = field(default_factory=dict)  # of systems: "system", "ground_truth" or "low_anchor"
+    exclusions: dict[str, str] = field(default_factory=dict)  # raters whom an admin left out, and why
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)  # A/B: what is heard first and second
 
     @property
