@@ -180,6 +180,42 @@ def fit_pairs(
     return found
 
 
+def clustered_covariance(y: Array, system: Numbers, groups: Numbers) -> tuple[Array, Array, float] | None:
+    """Return the differences of all systems from the first, their covariance, and its degrees of freedom.
+
+    Each side's excess over the unclustered covariance enters with its positive part, so that the sum is a covariance.
+
+    Args:
+        y: [N] ratings.
+        system: [N] numbers from 0.
+        groups: [N, 2] numbers of rater and prompt.
+    Returns:
+        [S - 1], [S - 1, S - 1] and the least degrees of freedom of the differences; None where they cannot be told.
+    """
+    num_systems = int(system.max()) + 1
+    pairs = [(one, 0) for one in range(1, num_systems)]
+    if min(len(np.unique(column)) for column in groups.T) < 2 or len(y) <= num_systems:
+        return None
+    within = residualise(np.column_stack([y, np.eye(num_systems)[system][:, 1:]]), groups)
+    y_within, x = within[:, 0], within[:, 1:]
+    left = len(y) - x.shape[1] - num_effects(groups)
+    if left <= 0 or np.linalg.matrix_rank(x, tol=1e-6 * np.sqrt(len(y))) < x.shape[1]:
+        return None
+    solve = np.linalg.pinv(x)
+    values = solve @ y_within
+    scores = solve * (y_within - x @ values)
+    unclustered = scores @ scores.T * len(y) / left
+    covariance = unclustered.copy()
+    for column in groups.T:
+        size = int(column.max()) + 1
+        sums = np.stack([np.bincount(column, weights=row, minlength=size) for row in scores])
+        excess = sums @ sums.T * size / (size - 1) * (len(y) - 1) / left - unclustered
+        roots, vectors = np.linalg.eigh(excess)
+        covariance += (vectors * np.maximum(roots, 0.0)) @ vectors.T
+    fits = fit_pairs(y, system, groups, pairs)
+    return values, covariance, min(fit.df for fit in fits.values())
+
+
 def num_effects(groups: Numbers) -> int:
     """Free parameters of rater and prompt effects: one less than both for each set that no rating links to another."""
     num_raters, num_prompts = (int(column.max()) + 1 for column in groups.T)

@@ -9,6 +9,18 @@ import pandas as pd
 
 from undertone.studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
 from undertone.studies.analysis.components import VarianceComponents, variance_components
+from undertone.studies.analysis.effects import (
+    EffectSize,
+    Equivalence,
+    GroupDifference,
+    Omnibus,
+    Rank,
+    effect_sizes,
+    equivalence,
+    group_difference,
+    omnibus,
+    ranks,
+)
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.hidden import (
     WHY,
@@ -38,6 +50,9 @@ class ScaleResults:
         screened: whether the primary numbers are of accepted sessions; False while there are none.
         order: whether the place in the session matters; None where places are unknown.
         tested: whether differences have intervals and p values; False while the study runs.
+        omnibus: that all systems are equal; None where it is not tested.
+        equivalences: of every pair, where the study file declares a margin.
+        groups: raters by device, where there are two groups of three.
     """
 
     scale: str
@@ -53,6 +68,11 @@ class ScaleResults:
     preferences: Preferences | None
     order: OrderEffect | None = None
     tested: bool = True
+    omnibus: Omnibus | None = None
+    effects: tuple[EffectSize, ...] = ()
+    equivalences: tuple[Equivalence, ...] = ()
+    ranks: tuple[Rank, ...] = ()
+    groups: tuple[GroupDifference, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -140,10 +160,13 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
         comparison = without_tests(comparison)
         found = None if found is None else without_preference_tests(found)
         bootstrap, mixed = without_differences(bootstrap, mixed)
+    table = mos(frame, scale, screened, limits)
+    scored = tested and not data.pairs
+    groups = group_difference(frame, scale, "device", screened) if scored else None
     return ScaleResults(
         scale=scale,
         screened=screened,
-        mos=mos(frame, scale, screened, limits),
+        mos=table,
         comparison=comparison,
         bootstrap=bootstrap,
         mixed=mixed,
@@ -154,8 +177,20 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
         preferences=found,
         order=order_effect(frame, scale, screened),
         tested=tested,
+        omnibus=omnibus(frame, scale, screened) if scored else None,
+        effects=effect_sizes(frame, comparison) if scored else (),
+        equivalences=_equivalences(comparison, data.definition.get("analysis", {}).get("equivalence_margin")),
+        ranks=ranks(comparison, {score.system: score.mean.value for score in table.systems}) if scored else (),
+        groups=() if groups is None else (groups,),
         notes=tuple(notes),
     )
+
+
+def _equivalences(comparison: Comparison, margin: float | None) -> tuple[Equivalence, ...]:
+    if margin is None:
+        return ()
+    found = (equivalence(pair, float(margin)) for pair in comparison.pairs)
+    return tuple(one for one in found if one is not None)
 
 
 def versions() -> dict[str, str]:
