@@ -280,6 +280,21 @@ def withdraw(
 
 
 @study.command()
+def preregister(
+    name: NameArgument,
+    out: Annotated[Path | None, typer.Option(help="The Markdown file; NAME-preregistration.md when not given.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Write what the study will do and test, before it opens; the report prints the file's hash."""
+    from undertone.studies.analysis.preregistration import preregister as register
+
+    path = out or Path(f"{name}-preregistration.md")
+    with _database(data) as (db, _):
+        digest = register(db, name, path, "command line")
+    typer.echo(f"{path} written, SHA-256 {digest}")
+
+
+@study.command()
 def exclude(
     who: Annotated[str, typer.Argument(help="Name in the report (R003), panel's id, session id or resume code.")],
     name: Annotated[str, typer.Option("--study", help="Name of the study.")],

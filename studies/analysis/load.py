@@ -7,7 +7,9 @@ from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.preregistration import find_preregistration
 from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
+from undertone.studies.design.sections import NOT_SAYING
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
 
@@ -42,6 +44,8 @@ def load_study(db: Database, study_name: str) -> StudyData:
             status=study.status,
             definition_hash=study.definition_hash,
             exclusions=excluded,
+            demographics=_demographics(transaction, study),
+            preregistration=_preregistration(db, study),
             roles={system.name: system.role for system in systems},
             pairs={
                 system.name: (str(system.definition["first"]), str(system.definition["second"]))
@@ -75,6 +79,36 @@ def _study(transaction: Transaction, name: str) -> Study:
         known = ", ".join(transaction.scalars(select(Study.name).order_by(Study.name))) or "none yet"
         raise AnalysisError(f"there is no study {name!r}; known studies: {known}.")
     return study
+
+
+def _preregistration(db: Database, study: Study) -> tuple[str, str, bool] | None:
+    found = find_preregistration(db, study.id, dict(study.definition))
+    return None if found is None else (found.hash, f"{found.at:%Y-%m-%d %H:%M} UTC", found.unchanged)
+
+
+def _demographics(transaction: Transaction, study: Study) -> dict[str, dict[str, int]]:
+    """Count the answers to questions with given options, one for each rater; free answers stay where they are."""
+    query = (
+        select(Session.participant_id, Session.answers)
+        .where(Session.study_id == study.id, Session.state != "withdrawn")
+        .where(select(Trial.id).where(Trial.session_id == Session.id, Trial.state == "done").exists())
+        .order_by(Session.started_at)
+    )
+    given = {person: answers or {} for person, answers in transaction.execute(query)}
+    found: dict[str, dict[str, int]] = {}
+    for section in study.definition.get("sections", []):
+        if section.get("kind") not in ("questionnaire", "eligibility"):
+            continue
+        key = str(section.get("name", section["kind"]))
+        for question in section.get("questions", []):
+            if question.get("kind", "choice") != "choice":
+                continue
+            options = [str(option) for option in question.get("options", [])] + [NOT_SAYING]
+            chosen = [answers.get(key, {}).get(question["name"]) for answers in given.values()]
+            counts = {option: chosen.count(option) for option in options if option in chosen}
+            if counts:
+                found[str(question.get("text") or question["name"])] = counts
+    return found
 
 
 def _exclusions(transaction: Transaction, study_id: str) -> dict[str, str]:

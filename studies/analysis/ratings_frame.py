@@ -66,6 +66,8 @@ class StudyData:
     definition_hash: str = ""
     roles: dict[str, str] = field(default_factory=dict)  # of systems: "system", "ground_truth" or "low_anchor"
     exclusions: dict[str, str] = field(default_factory=dict)  # raters whom an admin left out, and why
+    demographics: dict[str, dict[str, int]] = field(default_factory=dict)  # of who rated: question: answer: raters
+    preregistration: tuple[str, str, bool] | None = None  # hash, time, and whether the study is still the same
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)  # A/B: what is heard first and second
 
     @property

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from undertone.engine.atomic_files import whole_file
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.bootstrap import Percentiles
+from undertone.studies.analysis.checklist import checklist
 from undertone.studies.analysis.clustered import Mean
 from undertone.studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
 from undertone.studies.analysis.load import load_study
@@ -88,6 +89,7 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         made=f"{at:%Y-%m-%d %H:%M} UTC",
         names=anonymous_names(results.data),
         paragraphs=methods(results),
+        checklist=checklist(results),
         family_words=FAMILY_WORDS,
         resampled={scale.scale: _resampled(scale) for scale in results.scales},
         figures={scale.scale: scale_figures(results.data, scale) for scale in results.scales},

@@ -19,10 +19,10 @@ SCALE = "naturalness"
 
 def test_equal_systems_are_called_different_by_the_omnibus_test_as_often_as_it_says() -> None:
     layout = allocate(Design(4, 16, 20, 16), 0)
-    y = draw(layout, np.full(4, 3.2), PEOPLE, 120, np.random.default_rng(0))
+    y = draw(layout, np.full(4, 3.2), PEOPLE, 60, np.random.default_rng(0))
     p = [omnibus(to_frame(values, layout), SCALE).p for values in y]
-    assert np.mean(np.array(p) < 0.05) <= 0.10  # 0.05 and two and a half standard errors
-    different = draw(layout, np.array([2.8, 3.2, 3.2, 3.6]), PEOPLE, 25, np.random.default_rng(1))
+    assert np.mean(np.array(p) < 0.05) <= 0.12  # 0.05 and two and a half standard errors
+    different = draw(layout, np.array([2.8, 3.2, 3.2, 3.6]), PEOPLE, 10, np.random.default_rng(1))
     found = [omnibus(to_frame(values, layout), SCALE).p for values in different]
     assert np.mean(np.array(found) < 0.05) > 0.6
 
@@ -73,7 +73,7 @@ def test_ranks_hold_the_true_order_in_nearly_all_studies() -> None:
     truth = np.array([2.6, 3.0, 3.1, 3.8])
     layout = allocate(Design(4, 20, 20, 20), 0)
     held = []
-    for values in draw(layout, truth, PEOPLE, 30, np.random.default_rng(0)):
+    for values in draw(layout, truth, PEOPLE, 12, np.random.default_rng(0)):
         frame = to_frame(values, layout)
         means = {score.system: score.mean.value for score in mos(frame, SCALE).systems}
         found = {rank.system: rank for rank in ranks(compare(frame, SCALE), means)}
@@ -88,12 +88,12 @@ def test_ranks_hold_the_true_order_in_nearly_all_studies() -> None:
 
 def test_groups_of_raters_differ_only_where_they_do() -> None:
     layout = allocate(Design(2, 20, 40, 20), 0)
-    y = draw(layout, np.array([3.0, 3.4]), PEOPLE, 40, np.random.default_rng(0))
+    y = draw(layout, np.array([3.0, 3.4]), PEOPLE, 16, np.random.default_rng(0))
     frames = [to_frame(values, layout) for values in y]
     found = [group_difference(frame, SCALE, "device") for frame in frames]
     assert found[0].sizes == {"desktop": 30, "phone": 10}
-    assert np.mean([one.p < 0.05 for one in found]) <= 0.13
-    assert np.mean([one.p_systems < 0.05 for one in found]) <= 0.13
+    assert np.mean([one.p < 0.05 for one in found]) <= 0.2
+    assert np.mean([one.p_systems < 0.05 for one in found]) <= 0.2
     phone = frames[0]["device"] == "phone"
     harsh = frames[0].assign(value=(frames[0]["value"] - 1.2 * phone).clip(1, 5))
     assert group_difference(harsh, SCALE, "device").p < 0.001
