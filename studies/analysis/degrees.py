@@ -7,6 +7,8 @@ variance count as (sum a_g)^2 / sum(a_g^2) equal ones (Carter, Schnepel and Stei
 that rests on a few shared prompts has few degrees of freedom however many prompts the study has.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -33,9 +35,9 @@ def effective_clusters(weights: Array, groups: NDArray[np.int64]) -> Array:
 
 def satterthwaite(
     unclustered: ArrayLike,
-    by_cluster: tuple[ArrayLike, ArrayLike],
-    effective: tuple[ArrayLike, ArrayLike],
-    clusters: tuple[int, int],
+    by_cluster: Sequence[ArrayLike],
+    effective: Sequence[ArrayLike],
+    clusters: Sequence[int],
     residual_df: float,
 ) -> Array:
     """Return the degrees of freedom of the floored two-way clustered variance.

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from undertone.studies.analysis.bootstrap import Bootstrap
 from undertone.studies.analysis.mixed import MixedModel
-from undertone.studies.analysis.pairs import Comparison
+from undertone.studies.analysis.pairs import Comparison, SystemDifference
 from undertone.studies.analysis.preferences import Preferences
 
 WHY = (
@@ -16,8 +16,22 @@ HIDDEN = "hidden while the study runs"
 
 def without_tests(comparison: Comparison) -> Comparison:
     """Return the differences without intervals and p values."""
-    empty = dict.fromkeys(("low", "high", "standard_error", "t", "p", "p_holm", "low_adjusted", "high_adjusted"), None)
-    return replace(comparison, pairs=tuple(replace(pair, note=HIDDEN, **empty) for pair in comparison.pairs))
+    return replace(comparison, pairs=tuple(_without_test(pair) for pair in comparison.pairs))
+
+
+def _without_test(pair: SystemDifference) -> SystemDifference:
+    return replace(
+        pair,
+        low=None,
+        high=None,
+        standard_error=None,
+        t=None,
+        p=None,
+        p_holm=None,
+        low_adjusted=None,
+        high_adjusted=None,
+        note=HIDDEN,
+    )
 
 
 def without_preference_tests(found: Preferences) -> Preferences:

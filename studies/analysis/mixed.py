@@ -116,7 +116,8 @@ def mixed_model(frame: pd.DataFrame, scale: str, screened: bool = True, largest:
         MixedDifference(names[a], names[b], *row, float(own_p))
         for (a, b), row, own_p in zip(pairs, rows[len(names) :], p[len(names) :], strict=True)
     )
-    components = VarianceComponents(*map(float, fit.variances))
+    by_rater, by_prompt, system_rater, system_prompt, rest = (float(variance) for variance in fit.variances)
+    components = VarianceComponents(by_rater, by_prompt, system_rater, system_prompt, rest)
     if not _is_finite(means, components):
         return MixedModel(scale, len(ratings), False, (), None, _NOT_ESTIMABLE)
     caution = _unequal(y, system, names)

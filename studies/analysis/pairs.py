@@ -286,9 +286,12 @@ def _clustered_fits(
         clustered.append((sums**2).sum(1) * size / (size - 1) * (count - 1) / left)
         effective.append(effective_clusters(weights, column))
     variances = np.maximum(clustered[0] + clustered[1] - unclustered, unclustered)
-    df = satterthwaite(unclustered, (clustered[0], clustered[1]), (effective[0], effective[1]), (*sizes,), left)
+    df = satterthwaite(unclustered, clustered, effective, sizes, left)
     values = weights @ y
-    return [PairFit(*map(float, row), method) for row in zip(values, variances, df, strict=True)]
+    return [
+        PairFit(float(value), float(variance), float(own_df), method)
+        for value, variance, own_df in zip(values, variances, df, strict=True)
+    ]
 
 
 def _between(y: Array, system: Numbers, groups: Numbers, first: int, second: int) -> PairFit:
@@ -339,6 +342,12 @@ def _difference(
         return replace(bare, note="the ratings do not vary: the interval cannot be told")
     error = float(np.sqrt(fit.variance))
     half_width = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * error
-    ends = {"low": fit.value - half_width, "high": fit.value + half_width, "standard_error": error}
     p = float(2 * stats.t.sf(abs(fit.value) / error, fit.df))
-    return replace(bare, **ends, t=fit.value / error, p=p)
+    return replace(
+        bare,
+        low=fit.value - half_width,
+        high=fit.value + half_width,
+        standard_error=error,
+        t=fit.value / error,
+        p=p,
+    )

@@ -233,7 +233,7 @@ class WithinFits:
             sides.append((sums**2).sum(2) * correction)
             sizes.append(size)
         variances = np.maximum(sides[0] + sides[1] - unclustered, unclustered)
-        df = satterthwaite(unclustered, (*sides,), self.effective, (*sizes,), count - parameters)
+        df = satterthwaite(unclustered, sides, self.effective, sizes, count - parameters)
         return Estimates(values, np.sqrt(variances), df)
 
 
