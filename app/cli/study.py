@@ -216,6 +216,67 @@ def simulate(
 
 
 @study.command()
+def plan(
+    half_width: Annotated[
+        float, typer.Option(help="Wanted half-width of a mean's interval, points of the scale.")
+    ] = 0.2,
+    difference: Annotated[float | None, typer.Option(help="Plan for 80 % power at this difference instead.")] = None,
+    contrasts: Annotated[int, typer.Option(help="Declared contrasts that are corrected together.")] = 1,
+    systems: Annotated[int, typer.Option(help="Systems, with ground truth and anchor.")] = 4,
+    clips: Annotated[int, typer.Option(help="Clips that each rater hears.")] = 20,
+    assurance: Annotated[float, typer.Option(help="Share of studies in which a given system reaches it.")] = 0.8,
+    like: Annotated[
+        str | None, typer.Option(help="Study whose variances to plan with; typical ones by default.")
+    ] = None,
+    scale: Annotated[str | None, typer.Option(help="Scale of that study; its first by default.")] = None,
+    studies: Annotated[int, typer.Option(help="Simulated studies of the recommended size.")] = 500,
+    data: DataOption = None,
+) -> None:
+    """Say how many raters and prompts a study needs, and simulate the recommended one."""
+    from undertone.studies.analysis.components import variance_components
+    from undertone.studies.analysis.errors import AnalysisError
+    from undertone.studies.analysis.load import load_study
+    from undertone.studies.analysis.power import TYPICAL, plan_power
+    from undertone.studies.analysis.simulation.planning import simulate_plan
+    from undertone.studies.analysis.simulation.simulate import Design
+
+    components, source = TYPICAL, "typical values of crowd studies"
+    if like is not None:
+        with _database(data) as (db, _):
+            found = load_study(db, like)
+        if not found.scales:
+            raise AnalysisError(f"study {like!r} has no scale to plan with.")
+        scale = scale or found.scales[0]
+        components, source = variance_components(found.ratings, scale), f"those of {like} on {scale}"
+    planned = plan_power(
+        components, half_width, systems, clips, assurance=assurance, difference=difference, contrasts=contrasts
+    )
+    deviations = ", ".join(f"{name} {variance**0.5:.2f}" for name, variance in components.named().items())
+    typer.echo(f"standard deviations ({source}): {deviations}")
+    if planned.recommended is None:
+        raise AnalysisError(f"{planned.note}. Lower the goal, or let each rater hear more clips.")
+    goal = (
+        f"half-width {half_width:g} in {assurance:.0%} of studies"
+        if difference is None
+        else f"80 % power at {difference:g}"
+    )
+    typer.echo(f"{goal}:")
+    for option in planned.options:
+        mark = "  <- fewest people and prompts" if option == planned.recommended else ""
+        typer.echo(f"  {option.prompts:4} prompts  {option.raters:4} raters x {option.trials_per_rater} clips{mark}")
+    best = planned.recommended
+    design = Design(systems, best.prompts, best.raters, best.trials_per_rater)
+    shown = simulate_plan(design, components, assurance, difference, contrasts, studies=studies)
+    typer.echo(
+        f"simulated {shown.studies} times: a given mean has a half-width of {shown.half_width_reached:.3f} or less"
+    )
+    if shown.difference_half_width_reached is not None:
+        typer.echo(f"  a given difference has one of {shown.difference_half_width_reached:.3f} or less")
+    if shown.power is not None:
+        typer.echo(f"  a difference of {difference:g} is found in {shown.power:.0%}")
+
+
+@study.command()
 def people(
     name: NameArgument,
     code: Annotated[str | None, typer.Option(help="Completion code, or panel's id, that somebody handed in.")] = None,
@@ -277,6 +338,43 @@ def withdraw(
         f"{done.ratings} ratings of {done.sessions} sessions deleted, {done.events} events blanked, "
         f"{done.lines} lines of the log's copy changed."
     )
+
+
+@study.command()
+def preregister(
+    name: NameArgument,
+    out: Annotated[Path | None, typer.Option(help="The Markdown file; NAME-preregistration.md when not given.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Write what the study will do and test, before it opens; the report prints the file's hash."""
+    from undertone.studies.analysis.preregistration import preregister as register
+
+    path = out or Path(f"{name}-preregistration.md")
+    with _database(data) as (db, _):
+        digest = register(db, name, path, "command line")
+    typer.echo(f"{path} written, SHA-256 {digest}")
+
+
+@study.command()
+def exclude(
+    who: Annotated[str, typer.Argument(help="Name in the report (R003), panel's id, session id or resume code.")],
+    name: Annotated[str, typer.Option("--study", help="Name of the study.")],
+    because: Annotated[str, typer.Option(help="Reason, which the report prints.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Count the person again.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Leave a person out of the analysis, with a reason, or count them again; the ratings stay."""
+    from undertone.studies.analysis.exclusion import find_rater
+    from undertone.studies.store.exclusion import exclude as leave_out
+    from undertone.studies.store.exclusion import include_again
+
+    with _database(data) as (db, _):
+        person = find_rater(db, name, who)
+        if undo:
+            include_again(db, person, "command line")
+        else:
+            leave_out(db, person, because, "command line")
+    typer.echo(f"{who} counts again." if undo else f"{who} is left out. Make the report again; --undo takes it back.")
 
 
 @study.command()

@@ -129,6 +129,26 @@ def withdraw_rater(access: ResultsAccess, admin: Admin, name: str, who: str, sur
     return f"{done.ratings} ratings of {done.sessions} sessions are deleted, in the database and in its copies."
 
 
+def exclude_rater(access: ResultsAccess, admin: Admin, name: str, who: str, reason: str, undo: bool) -> str:
+    """Leave a person out of the analysis with a reason, or count them again.
+
+    Raises:
+        NotAllowedError: nobody was named.
+        StoreError: nobody is known by this, or no reason was given.
+    """
+    from undertone.studies.analysis.exclusion import find_rater
+    from undertone.studies.store.exclusion import exclude, include_again
+
+    if not who.strip():
+        raise NotAllowedError("Enter the rater's name from the table of raters (R003), or the panel id.")
+    person = find_rater(access.db, name, who)
+    if undo:
+        include_again(access.db, person, admin.name)
+        return f"{who.strip()} counts again."
+    exclude(access.db, person, reason, admin.name)
+    return f"{who.strip()} is left out of the results. The report names the reason."
+
+
 def take_snapshot(access: ResultsAccess, admin: Admin) -> str:
     """Copy the whole database into the folder of snapshots."""
     from undertone.studies.store.backup import snapshot

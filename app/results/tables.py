@@ -233,13 +233,19 @@ def differences_table(found: ScaleResults) -> str:
     if found.comparison.note:
         return f'<p class="hint">{escape(found.comparison.note)}.</p>'
     rows = [
-        (f"{pair.first} − {pair.second}", number(pair.value, 2, True), interval_text(pair), p_text(pair.p_holm))
+        (
+            f"{pair.first} − {pair.second}",
+            number(pair.value, 2, True),
+            interval_text(pair) if found.tested else "hidden",
+            p_text(pair.p_holm) if found.tested else "hidden",
+        )
         for pair in found.comparison.pairs
     ]
     head = ("pair", "difference", "95 % interval", "p (Holm)")
     strong = [bool(pair.different) for pair in found.comparison.pairs]
-    notes = _notes((f"{pair.first} − {pair.second}", pair.note) for pair in found.comparison.pairs)
-    return table(f"Differences {found.comparison.method}; bold: different at 5 %", head, rows, strong) + notes
+    notes = _notes((f"{pair.first} − {pair.second}", pair.note) for pair in found.comparison.pairs if found.tested)
+    bold = "; bold: different at 5 % within its family" if found.tested else ""
+    return table(f"Differences {found.comparison.method}{bold}", head, rows, strong) + notes
 
 
 def agreement_table(found: ScaleResults) -> str:
@@ -300,7 +306,11 @@ def plan_table(found: PowerPlan) -> str:
     head = ("prompts", "raters", "clips each", "ratings", "raters for each clip")
     strong = [option == found.recommended for option in found.options]
     return table(
-        f"Studies with a half-width of {found.half_width:g}; bold: fewest people and prompts", head, rows, strong
+        f"Studies in which a given system reaches a half-width of {found.half_width:g} with {found.assurance:.0%} "
+        "assurance; bold: fewest people and prompts",
+        head,
+        rows,
+        strong,
     )
 
 

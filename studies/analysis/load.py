@@ -7,7 +7,9 @@ import pandas as pd
 from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session as Transaction
 
+from undertone.studies.analysis.preregistration import find_preregistration
 from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
+from undertone.studies.design.sections import NOT_SAYING
 from undertone.studies.store import Database
 from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
@@ -27,19 +29,75 @@ def load_study(db: Database, study_name: str) -> StudyData:
             for system in systems
             if {"first", "second"} <= set(system.definition)
         }
+        excluded = _exclusions(transaction, study.id)
         return StudyData(
             name=study.name,
             title=study.title,
             seed=study.seed,
             definition=dict(study.definition),
-            ratings=_with_pages(_table(transaction, _ratings(study.id), (*COLUMNS, "page"))),
-            sessions=_table(transaction, _sessions(study.id), SESSION_COLUMNS),
+            ratings=without_excluded(
+                _with_pages(_table(transaction, _ratings(study.id), (*COLUMNS, "page"))), excluded
+            ),
+            sessions=without_excluded(_table(transaction, _sessions(study.id), SESSION_COLUMNS), excluded),
             stimuli=_table(transaction, _stimuli(study.id), STIMULUS_COLUMNS),
             status=study.status,
             definition_hash=study.definition_hash,
+            exclusions=excluded,
+            demographics=_demographics(transaction, study),
+            preregistration=_preregistration(db, study),
             roles=_roles(study, systems, bool(pairs)),
             pairs=pairs,
         )
+
+
+def without_excluded(table: pd.DataFrame, excluded: dict[str, str]) -> pd.DataFrame:
+    """Return ratings or sessions with those of raters whom an admin left out not accepted, as a rule that failed."""
+    if not excluded or table.empty:
+        return table
+    out = table["rater"].isin(set(excluded))
+    screening = [
+        {**(verdict or {}), "excluded": {"passed": False, "effect": "exclude"}} if left else verdict
+        for verdict, left in zip(table["screening"], out, strict=True)
+    ]
+    return table.assign(accepted=table["accepted"].mask(out, False).astype(object), screening=screening)
+
+
+def _preregistration(db: Database, study: Study) -> tuple[str, str, bool] | None:
+    found = find_preregistration(db, study.id, dict(study.definition))
+    return None if found is None else (found.hash, f"{found.at:%Y-%m-%d %H:%M} UTC", found.unchanged)
+
+
+def _demographics(transaction: Transaction, study: Study) -> dict[str, dict[str, int]]:
+    """Count the answers to questions with given options, one for each rater; free answers stay where they are."""
+    query = (
+        select(Session.participant_id, Session.answers)
+        .where(Session.study_id == study.id, Session.state != "withdrawn")
+        .where(select(Trial.id).where(Trial.session_id == Session.id, Trial.state == "done").exists())
+        .order_by(Session.started_at)
+    )
+    given = {person: answers or {} for person, answers in transaction.execute(query)}
+    found: dict[str, dict[str, int]] = {}
+    for section in study.definition.get("sections", []):
+        if section.get("kind") not in ("questionnaire", "eligibility"):
+            continue
+        key = str(section.get("name", section["kind"]))
+        for question in section.get("questions", []):
+            if question.get("kind", "choice") != "choice":
+                continue
+            options = [str(option) for option in question.get("options", [])] + [NOT_SAYING]
+            chosen = [answers.get(key, {}).get(question["name"]) for answers in given.values()]
+            counts = {option: chosen.count(option) for option in options if option in chosen}
+            if counts:
+                found[str(question.get("text") or question["name"])] = counts
+    return found
+
+
+def _exclusions(transaction: Transaction, study_id: str) -> dict[str, str]:
+    """Return the ids of those who were left out, with the reasons."""
+    query = select(Participant.id, Participant.excluded_because).where(
+        Participant.study_id == study_id, Participant.excluded_at.is_not(None), Participant.withdrawn_at.is_(None)
+    )
+    return {person: str(reason or "") for person, reason in transaction.execute(query)}
 
 
 def _ratings(study_id: str) -> Executable:

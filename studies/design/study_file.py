@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from undertone.engine.config import Config
 from undertone.engine.files.validation import validate_values
 from undertone.engine.files.yaml_text import YamlError, read_yaml
+from undertone.studies.design.analysis_plan import AnalysisPlan
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.kinds import Trials, check_trials
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits
@@ -40,6 +41,7 @@ class StudyFile(Config):
     screening: Screening = Screening()
     limits: SessionLimits = SessionLimits()
     completion: Completion = Completion()
+    analysis: AnalysisPlan = AnalysisPlan()
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes
@@ -58,7 +60,8 @@ class StudyFile(Config):
         found = find_unstorable(self.model_dump(mode="json")) or find_unstorable(self.provenance)
         if found is not None:
             raise ValueError(f"the study has {found}, which no database keeps")
-        for check in (_check_names, _check_systems, _check_sections, _check_known_answers, check_trials):
+        checks = (_check_names, _check_systems, _check_sections, _check_known_answers, _check_analysis, check_trials)
+        for check in checks:
             check(self)
         return self
 
@@ -186,3 +189,20 @@ def _scale_of(value: Any) -> Any:
     if value not in SCALES:
         raise ValueError(f"unknown scale {value!r}; known scales: {', '.join(SCALES)}, or give the whole wording")
     return SCALES[value]
+
+
+def _check_analysis(study: StudyFile) -> None:
+    """Check that declared contrasts are between systems of the study, on its scales, each declared once."""
+    systems, scales = {system.name for system in study.systems}, {scale.name for scale in study.scales}
+    seen: set[tuple[frozenset[str], str]] = set()
+    for contrast in study.analysis.primary_contrasts:
+        unknown = sorted({contrast.first, contrast.second} - systems)
+        if unknown:
+            raise ValueError(f"a primary contrast names {unknown}; the systems are {sorted(systems)}")
+        if contrast.scale is not None and contrast.scale not in scales:
+            raise ValueError(f"a primary contrast is on scale {contrast.scale!r}; the scales are {sorted(scales)}")
+        for scale in scales if contrast.scale is None else {contrast.scale}:
+            key = (frozenset({contrast.first, contrast.second}), scale)
+            if key in seen:
+                raise ValueError(f"the contrast {contrast.first} - {contrast.second} is declared twice on {scale!r}")
+            seen.add(key)

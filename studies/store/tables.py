@@ -132,6 +132,9 @@ class Participant(Base):
     external_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    excluded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # from the analysis, by an admin
+    excluded_because: Mapped[str | None]
+    excluded_by: Mapped[str | None]
 
 
 class Session(Base):
