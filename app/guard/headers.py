@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Scope
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.guard.refusal import RefusedError
 
 # Gradio builds absolute addresses from the request. It is told this one, which is taken out again on the way to the
@@ -51,7 +52,8 @@ def for_gradio(scope: Scope, query: bytes) -> Scope:
 def without_origin(content: bytes) -> bytes:
     """Addresses under the invented origin become addresses on this site."""
     whole = f'"{ORIGIN}"'.encode()
-    return content.replace(whole, b'"/"').replace(ORIGIN.encode(), b"")
+    root = site_path("")
+    return content.replace(whole, f'"{root or "/"}"'.encode()).replace(ORIGIN.encode(), root.encode())
 
 
 def check_site(headers: Headers) -> None:

@@ -87,7 +87,9 @@ class Uploads:
 
     def watch(self, watched: str) -> Response:
         """Yield how far an upload is, as Gradio's pages expect it."""
-        return StreamingResponse(self._events(watched[:64]), media_type="text/event-stream")
+        return StreamingResponse(
+            self._events(watched[:64]), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
 
     async def _events(self, watched: str) -> AsyncIterator[str]:
         shown = 0

@@ -7,10 +7,13 @@ const kept = {
   remove(key) { delete memory[key]; try { localStorage.removeItem(key); } catch { /* private window */ } },
 };
 
-const study = decodeURIComponent(location.pathname.split("/")[2] || "");
+// The site may lie under a sub-path: /rate and /voice/rate, each with or without a study behind it.
+const [, root = "", named = ""] = location.pathname.match(/^(.*?)\/rate(?:\/([^/]*))?\/?$/) || [];
+const study = decodeURIComponent(named);
 const query = Object.fromEntries([...new URLSearchParams(location.search)].slice(0, 20));
 const who = query.PROLIFIC_PID || query.workerId || "";
-const TOKEN = `undertone.rate.${study}`, OUTBOX = `undertone.rate.outbox.${study}`, BEGINNING = `undertone.rate.beginning.${study}`;
+const here = root ? `${root}/${study}` : study;  // sites under other sub-paths share this browser's storage
+const TOKEN = `undertone.rate.${here}`, OUTBOX = `undertone.rate.outbox.${here}`, BEGINNING = `undertone.rate.beginning.${here}`;
 let token = null;
 
 const drawn = () => (crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36).padStart(7, "0")).join("-"));
@@ -37,7 +40,7 @@ const OFFLINE = { word: "offline", text: "No connection. Check your network; thi
 async function ask(method, path, body) {
   let answer;
   try {
-    answer = await fetch(`/rate/api/${path}`, {
+    answer = await fetch(`${root}/rate/api/${path}`, {
       method,
       headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...(body ? { "Content-Type": "application/json" } : {}) },
       body: body ? JSON.stringify(body) : undefined,
