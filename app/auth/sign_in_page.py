@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 
+from undertone.app.asgi.framing import is_framed
 from undertone.app.asgi.plain_page import plain_page, problem_page
 from undertone.app.asgi.root_path import site_path
 from undertone.app.auth.attempts import TooManyTriesError
@@ -119,9 +120,9 @@ def _page(
         if name
         else ""
     )
-    other = (
-        f'<p><a class="button" href="{here}/hugging-face?next={escape(next_path)}">Sign in with Hugging Face</a></p>'
-    )
+    onwards = f"{here}/hugging-face?next={escape(next_path)}"
+    window = ' target="_blank"' if is_framed() else ""  # Hugging Face lies in no frame
+    other = f'<p><a class="button" href="{onwards}"{window}>Sign in with Hugging Face</a></p>'
     body = f"""
 <main id="main" class="card narrow">
   <h1>Sign in</h1>

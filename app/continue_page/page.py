@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.continue_page.controls import (
     MAX_TAKES,
     Controls,
@@ -30,6 +31,7 @@ from undertone.app.shared.prompt_panel import (
     build_prompt_panel,
     judge_cut,
 )
+from undertone.app.shared.runs import RESTARTING, RUNS
 from undertone.app.shared.saved_settings import differences_text, outcome, read_take_settings, take_cut
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note, progress_bar, reaching, step_heading
@@ -127,7 +129,11 @@ def _build_figure_panel() -> FigurePanel:
             choice = gr.Radio([("Take 1", 0)], value=0, label="Show", elem_id="figure-choice", scale=3)
             with gr.Column(scale=2, min_width=220, elem_classes="prosody"):
                 prosody = gr.Button(
-                    "Open in Prosody", link="/prosody", link_target="_blank", size="sm", elem_id="open-prosody"
+                    "Open in Prosody",
+                    link=site_path("/prosody"),
+                    link_target="_blank",
+                    size="sm",
+                    elem_id="open-prosody",
                 )
                 gr.HTML(f'<p class="hint">{escape(PROSODY_NOTE)}</p>')
         plot = build_plot()
@@ -206,6 +212,8 @@ def run_updates(
     """Yield what the page shows while the model works, and at the end; an error changes only the note."""
     run = visit.run
     if run is None or not run.start():
+        if run is not None and RUNS.are_ending:  # it waited for its turn when the server was told to end
+            yield _named(panel.outputs, _idle(RESTARTING))
         return
     broadcast = Broadcast()
     try:
@@ -230,7 +238,7 @@ def run_updates(
                 )
                 return
         if visit.run is run:  # else a newer one is on its way and says so itself
-            yield _named(panel.outputs, _idle(CANCELLED, broadcast))
+            yield _named(panel.outputs, _idle(RUNS.word(CANCELLED), broadcast))
     except UndertoneError as error:
         yield _named(panel.outputs, _idle(Note("problem", str(error)), broadcast))
     except Exception:
@@ -295,7 +303,7 @@ def _prosody_link(context: Context, visit: Visit, index: int) -> Any:
     if index not in range(len(visit.takes)):
         return gr.skip()
     ticket = context.handovers.offer(visit.offers, visit.takes[index], f"Take {index + 1} of the Continue page")
-    return gr.update(link=f"/prosody/?take={ticket}")
+    return gr.update(link=site_path(f"/prosody/?take={ticket}"))
 
 
 def _done_note(visit: Visit) -> Note:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import Kind, ProsodyVisit, Task
+from undertone.app.shared.runs import RESTARTING, RUNS
 from undertone.app.shared.widgets import EVERY, Note
 from undertone.engine import UndertoneError
 from undertone.engine.prosody import Cancelled
@@ -36,6 +37,8 @@ def run_task(
     if task is not None and task.run.start():
         yield from guard_task(controller, visit, task, _whole(controller, visit, task, work(visit, task, *values)))
     elif not visit.under_way:
+        if RUNS.are_ending:
+            visit.rest(RESTARTING)
         yield controller.settled(visit)
 
 
@@ -52,7 +55,7 @@ def guard_task(
     try:
         yield from work
     except Cancelled:
-        yield from _given_up(controller, visit, task, CANCELLED)
+        yield from _given_up(controller, visit, task, RUNS.word(CANCELLED))
     except UndertoneError as error:
         yield from _given_up(controller, visit, task, Note("problem", str(error)))
     except Exception:

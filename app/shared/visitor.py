@@ -11,6 +11,7 @@ from torch import Tensor
 
 from undertone.app.shared.blind_pair import BlindPair
 from undertone.app.shared.handover import HandedTake
+from undertone.app.shared.runs import RUNS
 from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError, read_audio
 from undertone.engine.audio.reading import cut
 
@@ -135,6 +136,7 @@ class Visitor:
         """Start a run; one that is still going for this visitor is told to stop."""
         self.cancel()
         self.run = Run()
+        RUNS.watch(self.run.stop)
         return self.run
 
     def cancel(self) -> None:
