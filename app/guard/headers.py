@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from undertone.app.asgi.root_path import site_path
 from undertone.app.guard.refusal import RefusedError
+from undertone.app.hosting.space_environment import has_zero_gpu
 
 # Gradio builds absolute addresses from the request. It is told this one, which is taken out again on the way to the
 # visitor: the page then uses its own address, whatever proxies stand in between and whatever a request says of itself.
@@ -24,6 +25,7 @@ _LEAVING = Path(__file__).with_name("leaving.js")
 FRAME_ANCESTORS = "frame-ancestors 'self' https://huggingface.co"
 
 _BELIEVED_BY_GRADIO = ("x-gradio-", "x-forwarded-", "x-direct-", "x-ip-token", "x-zerogpu")
+_OF_ZERO_GPU = b"x-ip-token"  # of the Hub's proxy: whose quota of ZeroGPU a run costs; `spaces` asks Gradio for it
 _NOT_PASSED_ON = frozenset(
     {b"origin", b"forwarded", b"accept-encoding", b"content-length", b"host", b"range", b"referer"}
 )
@@ -43,7 +45,8 @@ def for_gradio(scope: Scope, query: bytes) -> Scope:
     kept = [
         (name, value)
         for name, value in scope["headers"]
-        if name not in _NOT_PASSED_ON and not name.decode("latin-1").startswith(_BELIEVED_BY_GRADIO)
+        if (name not in _NOT_PASSED_ON and not name.decode("latin-1").startswith(_BELIEVED_BY_GRADIO))
+        or (name == _OF_ZERO_GPU and has_zero_gpu())
     ]
     headers = [(b"host", ORIGIN_HOST.encode()), *kept]
     return {**scope, "scheme": "http", "server": (ORIGIN_HOST, 80), "headers": headers, "query_string": query}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from undertone.app.asgi.root_path import serve_under
+from undertone.app.hosting.space_environment import has_zero_gpu
 from undertone.app.server.confinement import confinement_of
 from undertone.app.server.log_format import LogFormat, set_up_log
 from undertone.engine.errors import UndertoneError
@@ -70,7 +71,9 @@ def main() -> None:
     set_up_log(settings.log_format, "playground")
     serve_under(settings.root_path)
     _end_with(settings.parent)
-    confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply()
+    confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply(
+        by_system=not has_zero_gpu()
+    )
     try:
         _serve(settings, lambda **report: print(json.dumps(report), file=reports, flush=True))
     except UndertoneError as error:
@@ -103,7 +106,12 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     from undertone.app.site.application import create_app
     from undertone.engine import Engine, settle_threads
 
-    engine = Engine.from_pretrained(settings.bundle, device=settings.device)
+    if has_zero_gpu():
+        from undertone.app.hosting.zero_gpu import ZeroGpuEngine
+
+        engine: Engine = ZeroGpuEngine.load(settings.bundle)
+    else:
+        engine = Engine.from_pretrained(settings.bundle, device=settings.device)
     settle_threads(engine)
     context = Context(
         engine,
