@@ -34,10 +34,7 @@ def test_every_option_of_serve_is_there_with_its_variables_in_their_order() -> N
 
 
 def test_every_variable_of_ours_that_the_code_reads_is_there_and_no_other() -> None:
-    code = "\n".join(
-        path.read_text(encoding="utf-8")
-        for folder in ("app", "engine", "studies")
-        for path in (ROOT / folder).rglob("*.py")
-    )
+    files = [path for folder in ("app", "engine", "studies") for path in (ROOT / folder).rglob("*.py")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files)
     read = set(re.findall(r'"(UNDERTONE_[A-Z_]+)"', code)) - OF_OTHERS
     assert set(re.findall(r"\bUNDERTONE_[A-Z_]+\b", TEXT)) == read
