@@ -1,4 +1,4 @@
-"""The files that come with Undertone: in a checkout under assets/, in a wheel under app/assets/."""
+"""Files that come with Undertone: in a checkout in assets/, in a wheel in undertone/app/assets/."""
 
 import json
 from pathlib import Path
@@ -6,23 +6,23 @@ from pathlib import Path
 DEMO = Path("assets/demo")
 EXAMPLES = Path("assets/examples")
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).resolve().parent  # in a checkout undertone/app is a link to app/, beside assets/
 
 
-def own_folder(name: Path) -> Path:
-    """Return where a folder such as assets/examples lies: here, in the wheel, in the checkout; else as it is named."""
+def asset_folder(name: Path) -> Path:
+    """Return where a folder such as assets/demo is: in the current folder, the wheel or the checkout; else `name`."""
     return next((place / name for place in (Path(), _PACKAGE, _PACKAGE.parent) if (place / name).is_dir()), name)
 
 
-def chosen_bundle(typed: str | None) -> str:
-    """Return the bundle that somebody typed, folder or Hub id, or the folder of the embedded voice.
+def bundle_or_demo(typed: str | None) -> str:
+    """Return the bundle that was given, folder or Hub id; where none was, the folder of the embedded voice.
 
     Raises:
         BundleError: nothing was typed, and no voice came with this installation; a Hub is never asked for it.
     """
     if typed is not None:
         return typed
-    folder = own_folder(DEMO)
+    folder = asset_folder(DEMO)
     if not folder.is_dir():
         from undertone.engine.errors import BundleError  # the command line imports this file before it knows its verb
 
@@ -33,8 +33,8 @@ def chosen_bundle(typed: str | None) -> str:
     return str(folder)
 
 
-def with_own_voice(study_text: str, folder: Path) -> str:
+def with_demo_bundle(study_text: str, folder: Path) -> str:
     """Return a study template whose bundle assets/demo is found by a study file in `folder`, wherever that is."""
-    if (folder / DEMO).is_dir() or not own_folder(DEMO).is_dir():
+    if (folder / DEMO).is_dir() or not asset_folder(DEMO).is_dir():
         return study_text
-    return study_text.replace(f"bundle: {DEMO}", f"bundle: {json.dumps(str(own_folder(DEMO).resolve()))}")
+    return study_text.replace(f"bundle: {DEMO}", f"bundle: {json.dumps(str(asset_folder(DEMO).resolve()))}")

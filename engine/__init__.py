@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from undertone.engine.audio.reading import AudioLimits, check_prompt, read_audio
     from undertone.engine.bundle import Bundle, BundleConfig, load_bundle, save_bundle
     from undertone.engine.engine import Engine
-    from undertone.engine.sampling import PRESETS, PUBLISHED, Sampling
-    from undertone.engine.saved import wav_bytes
-    from undertone.engine.speech import Speech
-    from undertone.engine.stream import Chunk
-    from undertone.engine.take import Take
-    from undertone.engine.take_settings import TakeSettings
-    from undertone.engine.threads import settle_threads
+    from undertone.engine.generation.sampling import PRESETS, PUBLISHED, Sampling
+    from undertone.engine.generation.saved_sound import wav_bytes
+    from undertone.engine.generation.speech import Speech
+    from undertone.engine.generation.stream import Chunk
+    from undertone.engine.generation.take import Take
+    from undertone.engine.generation.take_settings import TakeSettings
+    from undertone.engine.progress import CallProgress, Cancelled
+    from undertone.engine.threads import limit_threads
 
 __all__ = [
     "PRESETS",
@@ -25,6 +26,8 @@ __all__ = [
     "Bundle",
     "BundleConfig",
     "BundleError",
+    "CallProgress",
+    "Cancelled",
     "Chunk",
     "Engine",
     "Sampling",
@@ -34,10 +37,10 @@ __all__ = [
     "TakeSettings",
     "UndertoneError",
     "check_prompt",
+    "limit_threads",
     "load_bundle",
     "read_audio",
     "save_bundle",
-    "settle_threads",
     "wav_bytes",
 ]
 
@@ -47,13 +50,14 @@ _HOMES = {
     "undertone.engine.audio.reading": ("AudioLimits", "check_prompt", "read_audio"),
     "undertone.engine.bundle": ("Bundle", "BundleConfig", "load_bundle", "save_bundle"),
     "undertone.engine.engine": ("Engine",),
-    "undertone.engine.sampling": ("PRESETS", "PUBLISHED", "Sampling"),
-    "undertone.engine.speech": ("Speech",),
-    "undertone.engine.stream": ("Chunk",),
-    "undertone.engine.saved": ("wav_bytes",),
-    "undertone.engine.take": ("Take",),
-    "undertone.engine.take_settings": ("TakeSettings",),
-    "undertone.engine.threads": ("settle_threads",),
+    "undertone.engine.generation.sampling": ("PRESETS", "PUBLISHED", "Sampling"),
+    "undertone.engine.generation.speech": ("Speech",),
+    "undertone.engine.generation.stream": ("Chunk",),
+    "undertone.engine.generation.saved_sound": ("wav_bytes",),
+    "undertone.engine.generation.take": ("Take",),
+    "undertone.engine.generation.take_settings": ("TakeSettings",),
+    "undertone.engine.progress": ("CallProgress", "Cancelled"),
+    "undertone.engine.threads": ("limit_threads",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

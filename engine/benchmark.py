@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertone.engine.decode import FrameNoise, decode_mel
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.engine import Engine
-from undertone.engine.generate import generate
+from undertone.engine.generation.decode import FrameNoise, decode_mel
+from undertone.engine.generation.generate import generate
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.speech import Speech
 from undertone.engine.noise import SeededNoise
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech
 
 COPY_BYTES = 256 * 2**20  # larger than any cache
 REPEATS = 3  # the best counts: a neighbour can only slow a run down
@@ -22,7 +23,7 @@ REPEATS = 3  # the best counts: a neighbour can only slow a run down
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Seconds are wall time for one take at batch 1."""
+    """Speed and memory of a bundle on a machine; seconds are wall time for one take at batch 1."""
 
     bundle: str
     device: str
@@ -50,7 +51,7 @@ def benchmark(
     seconds: float = 10.0,
     sampling: Sampling = Sampling(end="never"),
 ) -> Benchmark:
-    """Measure; takes about four times as long as one continuation.
+    """Measure a bundle; this takes about four times as long as one continuation.
 
     Args:
         waveform: at least `prompt_seconds` at 16 kHz; None takes a synthetic voice, the speed does not depend on it.
@@ -91,7 +92,7 @@ def benchmark(
     )
 
 
-def synthetic_voice(seconds: float, sample_rate_hz: int = 16_000) -> Tensor:
+def synthetic_voice(seconds: float, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Tensor:
     """Return a made-up voice [samples] for timing: harmonics whose pitch and loudness move."""
     when = torch.arange(round(seconds * sample_rate_hz)) / sample_rate_hz
     phase = 2 * torch.pi * torch.cumsum(130 + 30 * torch.sin(4 * when), 0) / sample_rate_hz
@@ -100,7 +101,7 @@ def synthetic_voice(seconds: float, sample_rate_hz: int = 16_000) -> Tensor:
 
 
 def copy_bandwidth(engine: Engine) -> float:
-    """Bytes read and written per second by a large copy on the engine's device."""
+    """Return the bytes read and written per second by a large copy on the engine's device."""
     source = torch.ones(COPY_BYTES // 4, device=engine.device)
     target = torch.empty_like(source)
     return 2 * COPY_BYTES / _best(engine, lambda: target.copy_(source))
@@ -137,7 +138,7 @@ def _step_seconds(engine: Engine, speech: Speech, seconds: float, sampling: Samp
 
 @torch.inference_mode()
 def _decoding_seconds(engine: Engine, speech: Speech, seconds: float, sampling: Sampling) -> tuple[float, float]:
-    """Decoder and vocoder on as many frames as prompt and continuation have."""
+    """Return the seconds of decoder and vocoder for as many frames as prompt and continuation have."""
     frames = speech.num_frames + round(seconds * engine.frame_rate_hz)
     index = torch.arange(frames) % speech.num_frames
     tokens, latents = speech.tokens[None, index].to(engine.device), speech.latents[None, index].to(engine.device)
@@ -152,7 +153,7 @@ def _decoding_seconds(engine: Engine, speech: Speech, seconds: float, sampling: 
 
 
 def _best(engine: Engine, work: Callable[[], object]) -> float:
-    """Shortest wall time of a few runs, in seconds."""
+    """Return the shortest wall time of a few runs, in seconds."""
     times = []
     for _ in range(REPEATS):
         _wait(engine)

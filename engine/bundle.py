@@ -3,8 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,11 @@ from torch import Tensor, nn
 
 from undertone.engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
 from undertone.engine.errors import BundleError
+from undertone.engine.files.atomic_files import whole_folder
+from undertone.engine.files.validation import read_json, validate_values
 from undertone.engine.network import VAEGSLM
 from undertone.engine.probe import PROBE_FILE, ProbeReport, load_probe
 from undertone.engine.tokenizers import build_tokenizer
-from undertone.engine.validation import checked
 from undertone.engine.vocoders import build_vocoder
 
 CONFIG_FILE = "bundle.json"
@@ -32,7 +31,7 @@ WEIGHT_FILES = {"model": "model.safetensors", "vocoder": "vocoder.safetensors", 
 
 
 class Provenance(Config):
-    """Where the weights come from."""
+    """Origin of the weights."""
 
     recipe: str = ""  # name of the recipe, or of the published checkpoint
     data: tuple[str, ...] = ()  # corpora, with their licences
@@ -43,7 +42,7 @@ class Provenance(Config):
 
 
 class BundleConfig(Config):
-    """`bundle.json`."""
+    """Content of `bundle.json`."""
 
     format_version: Literal[1] = 1
     name: str
@@ -70,10 +69,10 @@ class BundleConfig(Config):
 
 
 class Tokenizer(Protocol):
-    """What the engine asks of a tokenizer."""
+    """Tokenizer as the engine uses it."""
 
     def tokens(self, waveform: Tensor) -> Tensor:
-        """Units int64 [T] of a waveform [samples] at 16 kHz."""
+        """Return the units int64 [T] of a waveform [samples] at 16 kHz."""
         ...
 
 
@@ -141,37 +140,24 @@ def save_bundle(
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file():
         raise BundleError(f"{folder} exists and is no bundle (it has no {CONFIG_FILE}). Choose another folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with whole_folder(folder, replace=True) as unfinished:
         for part, module in {"model": model, "vocoder": vocoder, "tokenizer": tokenizer}.items():
-            stored = _stored(module, dtype)
-            save_file(_eight_bit(module, stored) if part in eight_bit else stored, draft / WEIGHT_FILES[part])
+            stored = _stored_weights(module, dtype)
+            save_file(_quantise_rows(module, stored) if part in eight_bit else stored, unfinished / WEIGHT_FILES[part])
         for name, text in (texts or {}).items():
-            (draft / name).write_text(text, encoding="utf-8")
-        (draft / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        draft.chmod(0o755)
-        for file in draft.iterdir():
+            (unfinished / name).write_text(text, encoding="utf-8")
+        (unfinished / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        for file in unfinished.iterdir():
             file.chmod(0o644)  # safetensors writes for the owner alone
-        _swap(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
 def read_config(folder: Path) -> BundleConfig:
     """Return the checked content of a folder's `bundle.json`; every key must be there and known."""
     path = folder / CONFIG_FILE
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror}); a bundle has {_expected_files()}.") from error
-    except ValueError as error:
-        raise BundleError(f"{path} is not JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise BundleError(f"{path} holds a {type(values).__name__}; expected an object with the keys of a bundle.")
+    values = read_json(path, f"the configuration of a bundle, which has {_expected_files()}", BundleError)
     values.setdefault("languages", list(LANGUAGES_BEFORE))
-    return checked(BundleConfig, values, str(path), BundleError, complete=True)
+    return validate_values(BundleConfig, values, str(path), BundleError, complete=True)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
@@ -200,9 +186,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
 def _check_fit(path: Path, stored: dict[str, list[int]], wanted: dict[str, list[int]]) -> None:
     """Compare names and shapes of tensors."""
     if missing := sorted(wanted.keys() - stored.keys()):
-        raise BundleError(f"{path}: missing tensor {_listed(missing)}. Known: {_listed(sorted(wanted))}.")
+        raise BundleError(f"{path}: missing tensor {_name_list(missing)}. Known: {_name_list(sorted(wanted))}.")
     if unknown := sorted(stored.keys() - wanted.keys()):
-        raise BundleError(f"{path}: unknown tensor {_listed(unknown)}. Known: {_listed(sorted(wanted))}.")
+        raise BundleError(f"{path}: unknown tensor {_name_list(unknown)}. Known: {_name_list(sorted(wanted))}.")
     wrong = [
         f"{key} has shape {stored[key]}, {CONFIG_FILE} asks for {wanted[key]}"
         for key in sorted(wanted)
@@ -255,15 +241,15 @@ def bundle_folder(source: str | Path) -> Path:
     return Path(fetched)
 
 
-def _stored(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    """State dict as it goes to disk: own memory, floating point weights in `dtype`."""
+def _stored_weights(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return the state dict as it goes to disk: own memory, floating point weights in `dtype`."""
     return {
         key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous().clone()
         for key, tensor in module.state_dict().items()
     }
 
 
-def _eight_bit(module: nn.Module, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _quantise_rows(module: nn.Module, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return `stored` with every matrix as int8, and a float32 scale for each of its rows."""
     packed = dict(stored)
     for key, tensor in module.state_dict().items():
@@ -275,26 +261,10 @@ def _eight_bit(module: nn.Module, stored: Mapping[str, Tensor]) -> dict[str, Ten
     return packed
 
 
-def _swap(draft: Path, folder: Path) -> None:
-    """Put the finished draft in the folder's place; the old one is set aside first, so neither is ever half there."""
-    if not folder.exists():
-        draft.replace(folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    folder.replace(aside / "bundle")
-    try:
-        draft.replace(folder)
-    except OSError:
-        (aside / "bundle").replace(folder)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
 def _expected_files() -> str:
     return ", ".join([CONFIG_FILE, *WEIGHT_FILES.values()])
 
 
-def _listed(names: list[str], most: int = 6) -> str:
+def _name_list(names: list[str], most: int = 6) -> str:
     shown = ", ".join(repr(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -19,13 +19,20 @@ class Config(BaseModel):
 Size = Annotated[int, Field(ge=1, le=2**24)]  # of a layer, a kernel, an inventory
 
 
+# The published rates. Every waveform inside is at the first: CREPE, HuBERT, Whisper and Silero read it as well.
+SAMPLE_RATE_HZ = 16_000
+HOP_SAMPLES = 320  # of a frame
+FRAME_RATE_HZ = SAMPLE_RATE_HZ / HOP_SAMPLES  # 50: of mel, latents and tokens
+FRAME_SECONDS = HOP_SAMPLES / SAMPLE_RATE_HZ
+
+
 class MelConfig(Config):
     """Log-mel spectrogram (spec section 1.1)."""
 
-    sample_rate_hz: int = 16_000
+    sample_rate_hz: int = SAMPLE_RATE_HZ
     n_fft: int = 1025  # odd on purpose: the frame count is then exactly ceil(samples / hop)
     window_samples: int = 1024
-    hop_samples: int = 320  # 50 Hz frames
+    hop_samples: int = HOP_SAMPLES
     min_hz: float = 0.0
     max_hz: float = 8000.0
     num_mels: int = 80

@@ -5,32 +5,33 @@ tokens and latents, `replay` makes a saved take again.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from undertone.engine.audio.reading import AudioLimits
+from undertone.engine.audio.mel import LogMel
+from undertone.engine.audio.reading import AudioLimits, CheckedPrompt, cut_prompt
 from undertone.engine.audio.voice_activity import VoiceActivity
 from undertone.engine.bundle import Bundle, load_bundle
-from undertone.engine.decode import TakeDecoder
 from undertone.engine.errors import SettingsError
-from undertone.engine.mel import LogMel
+from undertone.engine.generation.decode import TakeDecoder
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.saved_sound import check_environment, check_same, environment
+from undertone.engine.generation.speech import Speech, analyse, cpu_copy
+from undertone.engine.generation.stream import Chunk, ContinuationRequest, stream_takes
+from undertone.engine.generation.take import Take
+from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
 from undertone.engine.network import favour_single_frames
-from undertone.engine.sampling import Sampling
-from undertone.engine.saved import check_environment, check_same
-from undertone.engine.speech import Speech, analyse, owned
-from undertone.engine.stream import Chunk, ContinuationRequest, stream_takes
-from undertone.engine.take import Take
-from undertone.engine.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
+from undertone.engine.progress import CallProgress
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
 
 class Engine:
-    """Speech in, speech out. Safe to call from several threads at once.
+    """Analysis and continuation of speech with one bundle. Safe to call from several threads at once.
 
     Args:
         bundle: loaded onto `device`.
@@ -80,10 +81,9 @@ class Engine:
 
     @property
     def max_seconds(self) -> float:
-        """Longest prompt and continuation together."""
+        """Return the seconds of the longest prompt and continuation together."""
         return self.bundle.config.model.transformer.max_positions / self.frame_rate_hz
 
-    @torch.inference_mode()
     def analyse(
         self, waveform: Tensor, sample_rate_hz: int, start_seconds: float = 0.0, end_seconds: float | None = None
     ) -> Speech:
@@ -95,9 +95,12 @@ class Engine:
         Raises:
             AudioError: empty, silent, too short, too long, clipped or not finite.
         """
-        return analyse(
-            self.bundle, self._mel, waveform, sample_rate_hz, start_seconds, end_seconds, self.limits, self.device
-        )
+        return self.analyse_prompt(cut_prompt(waveform, sample_rate_hz, start_seconds, end_seconds, self.limits))
+
+    @torch.inference_mode()
+    def analyse_prompt(self, prompt: CheckedPrompt) -> Speech:
+        """Return a prompt, which has been checked and is not checked again, as the model sees it."""
+        return analyse(self.bundle, self._mel, prompt, self.device)
 
     def continue_(
         self,
@@ -105,7 +108,7 @@ class Engine:
         seconds: float = 10.0,
         sampling: Sampling = Sampling(),
         seed: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: CallProgress = CallProgress(),
     ) -> Take:
         """Return one continuation of at most `seconds`; see `takes`."""
         return self.takes(speech, seconds, sampling, seed, 1, progress)[0]
@@ -117,20 +120,19 @@ class Engine:
         sampling: Sampling = Sampling(),
         seed: int | None = None,
         num_takes: int = 1,
-        progress: Callable[[int, int], None] | None = None,
+        progress: CallProgress = CallProgress(),
     ) -> list[Take]:
-        """Several continuations as one batch.
+        """Return several continuations that are drawn as one batch.
 
         Args:
             seed: take i has `seed + i`; None draws one. The seed used is in `Take.settings`.
-            progress: called with frames done and frames in all.
+            progress: told of every frame, and asked before every step of the decoder too.
         Raises:
             SettingsError: more seconds than the model has positions for, or a setting out of its range.
+            Cancelled: the caller asked to stop.
         """
         takes: tuple[Take, ...] = ()
-        for chunk in self.stream(speech, seconds, sampling, seed, num_takes):
-            if progress is not None:
-                progress(chunk.frames_total if chunk.takes else chunk.frames_done, chunk.frames_total)
+        for chunk in self.stream(speech, seconds, sampling, seed, num_takes, progress):
             takes = chunk.takes
         return list(takes)
 
@@ -141,25 +143,25 @@ class Engine:
         sampling: Sampling = Sampling(),
         seed: int | None = None,
         num_takes: int = 1,
-        should_stop: Callable[[], bool] | None = None,
+        progress: CallProgress = CallProgress(),
     ) -> Iterator[Chunk]:
         """Yield the same samples as `takes`, in chunks as they are ready; the last chunk has the takes.
 
         The first chunk is the beginning of the prompt as the model says it, before any frame is drawn.
 
         Args:
-            should_stop: asked after every frame and before every step of the decoder; True ends the stream without
-                takes.
+            progress: told of every frame, and asked before every step of the decoder too.
         Raises:
             SettingsError: at once, not at the first chunk.
+            Cancelled: the caller asked to stop; raised in place of a chunk.
         """
-        return stream_takes(self._request(speech, seconds, sampling, seed, num_takes), should_stop)
+        return stream_takes(self._request(speech, seconds, sampling, seed, num_takes), progress)
 
     @torch.inference_mode()
     def synthesise(
         self, tokens: Tensor, latents: Tensor, utterance: Tensor, sampling: Sampling = Sampling(), seed: int = 0
     ) -> Tensor:
-        """Sound of tokens int64 [T] and latents [T, Z] in the voice of an utterance embedding [S].
+        """Return the sound of tokens int64 [T] and latents [T, Z] in the voice of an utterance embedding [S].
 
         The frames and the seed of a take give the take's samples.
 
@@ -171,7 +173,7 @@ class Engine:
         self.check_guidance(sampling)
         self.check_frames(tokens, latents, utterance)
         decoder = TakeDecoder(self.bundle, utterance.to(self.device)[None], sampling, seed)
-        return owned(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
+        return cpu_copy(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
 
     def replay(self, settings: TakeSettings | str | Path, waveform: Tensor, sample_rate_hz: int) -> Take:
         """Make a saved take again, to the same bytes on the same machine and version.
@@ -209,7 +211,7 @@ class Engine:
             )
 
     def check_frames(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> None:
-        """Shapes and ranges, so that a slip does not end in the depth of the network.
+        """Check shapes and ranges of what the decoder reads.
 
         Raises:
             SettingsError: naming the tensor and what was expected.
@@ -251,12 +253,7 @@ class Engine:
         self.check_guidance(sampling)
         self.check_frames(speech.tokens, speech.latents, speech.utterance)
         settings = TakeSettings(
-            torch_version=torch.__version__,
-            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type,
-            dtype=str(self.dtype),
-            threads=torch.get_num_threads(),
-            bundle_name=self.bundle.name,
-            bundle_sha256=self.bundle.fingerprint,
+            **environment(self.bundle, self.device, self.dtype),
             prompt_sha256=speech.audio_sha256,
             frames_sha256=speech.frames_sha256,
             prompt_start_seconds=speech.start_seconds,

@@ -1,4 +1,4 @@
-"""Every random draw of the model goes through one object, so that a take depends on its own seed and nothing else."""
+"""Random draws of the model: all go through one object, so that a take depends on its own seed and nothing else."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -28,7 +28,7 @@ class Noise(NormalNoise, Protocol):
 
 
 def inverse_cdf(probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """Ids [B] whose cumulative interval of [B, V] `probabilities` holds the [B] `uniform` draw.
+    """Return the ids [B] whose cumulative interval of [B, V] `probabilities` holds the [B] `uniform` draw.
 
     The draw is scaled by the row's sum, so rows need not be normalised; an id of probability zero is never returned.
     """
@@ -39,7 +39,7 @@ def inverse_cdf(probabilities: Tensor, uniform: Tensor) -> Tensor:
 
 
 class SeededNoise:
-    """One generator per batch row: row i of a batch gets the draws that its seed gets alone.
+    """Noise from one generator per batch row: row i of a batch gets the draws that its seed gets alone.
 
     Draws are made on the CPU and moved, so that a seed means the same numbers on every device.
     """
@@ -68,7 +68,7 @@ class SeededNoise:
 
 
 class BatchNoise:
-    """One generator for the whole batch, on the device: what training uses.
+    """Noise from one generator for the whole batch, on the device: what training uses.
 
     Args:
         device: where the draws are made.

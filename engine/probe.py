@@ -4,7 +4,6 @@
 of a dimension over the reference speech.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,10 +14,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from undertone.engine.atomic_files import write_whole
 from undertone.engine.config import Config
 from undertone.engine.errors import BundleError, SettingsError
-from undertone.engine.validation import checked
+from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.files.validation import read_json, validate_values
 
 PROBE_FILE = "probe.json"
 PERCENTILES = (0.5, 2.5, 16.0, 50.0, 84.0, 97.5, 99.5)
@@ -28,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class LatentStatistics(Config):
-    """How the posterior means of reference speech lie: what one sigma of an edit means."""
+    """Distribution of the posterior means of reference speech: what one sigma of an edit is."""
 
     mean: tuple[Finite, ...]  # [Z]
     std: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...]  # [Z]
@@ -66,7 +65,7 @@ class LatentStatistics(Config):
         return len(self.mean)
 
     def slider_range(self, dimension: int, low: float = 2.5, high: float = 97.5) -> tuple[float, float]:
-        """Two percentiles of a dimension in sigmas from its mean: how far real speech goes."""
+        """Return two percentiles of a dimension in sigmas from its mean: how far real speech goes."""
         row = dict(zip(self.percentile_levels, self.percentiles[dimension], strict=True))
         if low not in row or high not in row:
             raise SettingsError(f"percentiles {low:g} and {high:g} were asked for; measured: {sorted(row)}.")
@@ -75,7 +74,7 @@ class LatentStatistics(Config):
 
 
 class Measured(Config):
-    """A number and its 95 % interval."""
+    """Number and its 95 % interval."""
 
     value: Finite
     low: Finite
@@ -99,7 +98,7 @@ Effects = dict[str, tuple[Effect, ...]]  # by attribute, in rising order of sigm
 
 
 class Attribute(Config):
-    """Something measured in sound."""
+    """Quantity that is measured in sound."""
 
     label: str  # "F0 mean"
     unit: str  # "semitones"
@@ -107,7 +106,7 @@ class Attribute(Config):
 
 
 class DimensionProbe(Config):
-    """One latent dimension."""
+    """Measured effects of one latent dimension."""
 
     index: int
     name: str  # from the measurements: "loudness", "pitch height", ...
@@ -140,7 +139,7 @@ class DirectionProbe(Config):
 
 
 class ProbeReport(Config):
-    """`probe.json`."""
+    """Content of `probe.json`."""
 
     format_version: Literal[1] = 1
     bundle: str
@@ -166,24 +165,24 @@ class ProbeReport(Config):
     skipped: dict[str, str]  # clip to the reason
 
     def by_importance(self) -> list[DimensionProbe]:
-        """Dimensions as a page lists them."""
+        """Return the dimensions in the order of a page."""
         return sorted(self.dimensions, key=lambda probe: (-probe.importance, -probe.kl_nats))
 
     def mover(self, attribute: str) -> DimensionProbe | None:
         """Return the dimension that moves an attribute most, of those that move it monotonically if there are any."""
         having = [probe for probe in self.dimensions if attribute in probe.effects]
-        sure = [probe for probe in having if monotone(probe.effects[attribute])]
-        return max(sure or having, key=lambda probe: abs(reach(probe.effects[attribute])), default=None)
+        sure = [probe for probe in having if is_monotone(probe.effects[attribute])]
+        return max(sure or having, key=lambda probe: abs(effect_range(probe.effects[attribute])), default=None)
 
     def write(self, folder: Path) -> Path:
         """Put the report into a bundle's folder, whole or not at all."""
         return write_whole(folder / PROBE_FILE, self.model_dump_json(indent=1) + "\n")
 
 
-def reach(effects: Sequence[Effect]) -> float:
-    """Change between the lowest and the highest sigma that both sides bear: twice the smaller one; 0 for one side only.
+def effect_range(effects: Sequence[Effect]) -> float:
+    """Return the change from lowest to highest sigma that both sides show: twice the smaller one, 0 for one side only.
 
-    A few clips whose F0 is misheard by an octave at one end make a large mean there and nothing at the other.
+    A few clips whose F0 is estimated an octave off at one end make a large mean there and nothing at the other.
     """
     if not effects or effects[0].value * effects[-1].value >= 0:
         return 0.0
@@ -191,7 +190,7 @@ def reach(effects: Sequence[Effect]) -> float:
     return size if effects[-1].value > 0 else -size
 
 
-def monotone(effects: Sequence[Effect]) -> bool:
+def is_monotone(effects: Sequence[Effect]) -> bool:
     """Return whether an attribute rises or falls over all shifts, 0 included, and the ends' intervals are apart."""
     values = [value for _, value in sorted([(0.0, 0.0), *((e.sigma, e.value) for e in effects)])]
     steps = [after - before for before, after in pairwise(values)]
@@ -210,13 +209,8 @@ def load_probe(folder: Path, bundle_sha256: str) -> ProbeReport | None:
     path = folder / PROBE_FILE
     if not path.is_file():
         return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read: {error}. Run `undertone probe` again or remove it.") from error
-    if not isinstance(values, dict):
-        raise BundleError(f"{path} holds a {type(values).__name__}; expected a report of `undertone probe`.")
-    report = checked(ProbeReport, values, str(path), BundleError, complete=True)
+    values = read_json(path, "a report of `undertone probe`, which can be run again", BundleError)
+    report = validate_values(ProbeReport, values, str(path), BundleError, complete=True)
     if report.bundle_sha256 != bundle_sha256:
         logger.warning("%s was measured on other weights and is left out; run `undertone probe` again.", path)
         return None

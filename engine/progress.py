@@ -1,40 +1,40 @@
-"""A caller's eye on a long call: progress, and a way to stop it."""
+"""Progress of a long call, and the way to stop it: generation and prosody take the same object."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 
 class Cancelled(Exception):  # noqa: N818 (no error: the caller wished it)
-    """`should_stop` said so; nothing was made."""
+    """End of a call whose caller asked it to stop; nothing was made."""
 
 
 @dataclass(frozen=True)
 class CallProgress:
-    """Asked at every step of a long call.
+    """Callbacks of one call, which runs them at every step.
 
     Attributes:
         should_stop: True ends the call with `Cancelled`.
-        progress: called with what is done and what there is in all, in frames.
+        report: called with the frames done and the frames in all.
     """
 
     should_stop: Callable[[], bool] | None = None
-    progress: Callable[[int, int], None] | None = None
+    report: Callable[[int, int], None] | None = None
 
     def check(self) -> None:
-        """Go on, or not.
+        """Ask whether to go on.
 
         Raises:
-            Cancelled: the caller wants no more.
+            Cancelled: `should_stop` returned True.
         """
         if self.should_stop is not None and self.should_stop():
             raise Cancelled
 
-    def at(self, done: int, total: int) -> None:
-        """Report a step.
+    def update(self, done: int, total: int) -> None:
+        """Report the frames done and in all, and ask whether to go on.
 
         Raises:
-            Cancelled: the caller wants no more.
+            Cancelled: `should_stop` returned True.
         """
         self.check()
-        if self.progress is not None:
-            self.progress(done, total)
+        if self.report is not None:
+            self.report(done, total)

@@ -9,7 +9,7 @@ from undertone.engine.engine import Engine
 SMALL_PARAMETERS = 30_000_000  # below it a frame is so little work that a second thread costs more than it brings
 
 
-def settle_threads(engine: Engine) -> int:
+def limit_threads(engine: Engine) -> int:
     """Give this process one thread of torch where the model is small; returns the number in force.
 
     A frame of the demo bundle takes about a millisecond: two threads spend more on meeting each other than they save

@@ -1,6 +1,6 @@
 """What keeps something from being measured."""
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 
 class MeasureError(UndertoneError):

@@ -20,7 +20,7 @@ from undertone.app.results import page as results_page
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import results_router
 from undertone.app.shared.theme import STYLE_PATH, theme
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 ADMIN, READER, PASSPHRASE = "ada", "rita", "four words will do"
 
@@ -31,9 +31,9 @@ def add_people(db: Database) -> None:
     add_admin(db, READER, "reader", PASSPHRASE)
 
 
-def filled_places(folder: Path) -> Places:
+def filled_places(folder: Path) -> StorageLocations:
     """A data folder with people who may sign in and a study that was judged."""
-    places = Places.at(folder)
+    places = StorageLocations.at(folder)
     places.data.mkdir(parents=True)
     db = Database(places.url, places.events)
     add_people(db)
@@ -46,7 +46,7 @@ def filled_places(folder: Path) -> Places:
     return places
 
 
-def results_app(db: Database, places: Places) -> FastAPI:
+def results_app(db: Database, places: StorageLocations) -> FastAPI:
     sign_in = SignIn(db, "a secret of the server")
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     access = ResultsAccess(sign_in, places, places.data / "downloads")
@@ -63,6 +63,6 @@ def results_app(db: Database, places: Places) -> FastAPI:
 
 
 if __name__ == "__main__":
-    places = Places.at(Path(sys.argv[1]))
+    places = StorageLocations.at(Path(sys.argv[1]))
     site = results_app(Database(places.url, places.events), places)
     uvicorn.run(site, port=int(sys.argv[2]), log_level="error", timeout_graceful_shutdown=2)

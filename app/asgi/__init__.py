@@ -1,4 +1,4 @@
-"""What every server of the site is built from: the client's address, threads of routes, and plain pages for errors.
+"""ASGI parts that every server of the site uses: the client's address, threads of routes, and error pages.
 
-Nothing here knows a model, a study or Gradio. `TrustedProxies` says whose word about a client is believed.
+Nothing here knows a model, a study or Gradio. `TrustedProxies` names the proxies whose forwarding headers are read.
 """

@@ -1,7 +1,7 @@
-"""The address and the scheme of a client: forwarding headers are believed from named proxies only.
+"""Address and scheme of a client; forwarding headers are read only from trusted proxies.
 
-`behind_proxies` stands in front of the whole site. Everything behind it reads a request's client and scheme alone, and
-no forwarding header is left that a library could believe.
+`behind_proxies` wraps the whole site. Everything inside reads a request's client and scheme alone, as the forwarding
+headers are removed and no library can read them by mistake.
 """
 
 import ipaddress
@@ -16,12 +16,19 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 PROXIES_VARIABLE = "UNDERTONE_TRUSTED_PROXIES"
 # A Space can be reached through Hugging Face's proxy alone, which has a private address.
-ON_A_SPACE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-_FORWARDED = (b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip", b"x-gradio-server")
+SPACE_PROXIES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+_FORWARDING_HEADERS = (
+    b"forwarded",
+    b"x-real-ip",
+    b"x-client-ip",
+    b"true-client-ip",
+    b"cf-connecting-ip",
+    b"x-gradio-server",
+)
 _NO_ADDRESS = "unknown"  # of a local socket
 _LONGEST = 64  # characters of what a proxy names instead of an address
 _SUBSCRIBER_BITS = 64  # of IPv6: whoever has one address has the whole network
@@ -31,17 +38,17 @@ logger = logging.getLogger(__name__)
 
 
 class ProxyNameError(UndertoneError):
-    """A named proxy that is no address or network: the text says what was expected."""
+    """A trusted proxy given as something else than an address or a network; the text says what was expected."""
 
 
 @dataclass(frozen=True)
 class TrustedProxies:
-    """Addresses of the proxies whose word about a client is believed; none by default."""
+    """Addresses of the proxies whose forwarding headers are read; none by default."""
 
     networks: tuple[Network, ...] = ()
 
     @classmethod
-    def named(cls, given: Iterable[str], environment: Mapping[str, str] = os.environ) -> "TrustedProxies":
+    def parse(cls, given: Iterable[str], environment: Mapping[str, str] = os.environ) -> "TrustedProxies":
         """Read addresses and networks; where none is given, those of `UNDERTONE_TRUSTED_PROXIES` or of a Space.
 
         Args:
@@ -51,34 +58,34 @@ class TrustedProxies:
         """
         names = _split(given) or _split([environment.get(PROXIES_VARIABLE, "")])
         if not names and environment.get("SPACE_ID"):
-            names = list(ON_A_SPACE)
+            names = list(SPACE_PROXIES)
         return cls(tuple(_network(name) for name in names))
 
 
 def behind_proxies(app: ASGIApp, proxies: TrustedProxies) -> ASGIApp:
-    """Put a site behind its proxies; serve it with uvicorn's own reading of these headers off.
+    """Return the site with client and scheme taken from its proxies; uvicorn must not read these headers itself.
 
     Args:
         app: the whole site.
-        proxies: whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+        proxies: `X-Forwarded-For` and `X-Forwarded-Proto` are read from these alone.
     """
-    believing = ProxyHeadersMiddleware(_without_forwarding(app), [str(network) for network in proxies.networks])  # type: ignore[arg-type]  # uvicorn's names of the same ASGI types
+    believing = ProxyHeadersMiddleware(_without_forwarding_headers(app), [str(network) for network in proxies.networks])  # type: ignore[arg-type]  # uvicorn's names of the same ASGI types
     warned = False
 
     async def site(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal warned
         if scope["type"] in ("http", "websocket"):
             scope = {**scope, "client": _plain(scope.get("client"))}
-            if not warned and _is_forwarded(scope) and not is_named(scope["client"], proxies):
+            if not warned and _has_forwarded_for(scope) and not is_trusted(scope["client"], proxies):
                 warned = True
-                logger.warning("%s", _unnamed(scope["client"]))
+                logger.warning("%s", _untrusted_proxy_warning(scope["client"]))
         await believing(scope, receive, send)  # type: ignore[arg-type]
 
     return site
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """Return whom a limit counts: the client's address, of IPv6 its network of 64 bits."""
+    """Return the address by which limits count a client: of IPv4 its own, of IPv6 its network of 64 bits."""
     host = connection.client.host if connection.client else _NO_ADDRESS
     try:
         address = ipaddress.ip_address(host)
@@ -114,27 +121,30 @@ def _network(name: str) -> Network:
     return network
 
 
-def _without_forwarding(app: ASGIApp) -> ASGIApp:
-    """Take forwarding headers away, as client and scheme already say what is true in them."""
+def _without_forwarding_headers(app: ASGIApp) -> ASGIApp:
+    """Return the application without forwarding headers, as client and scheme already hold what is true in them."""
 
     async def bare(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            scope = {**scope, "headers": [header for header in scope["headers"] if not _is_forwarding(header[0])]}
+            scope = {
+                **scope,
+                "headers": [header for header in scope["headers"] if not _is_forwarding_header(header[0])],
+            }
         await app(scope, receive, send)
 
     return bare
 
 
-def _is_forwarding(name: bytes) -> bool:
-    return name.startswith(b"x-forwarded-") or name in _FORWARDED
+def _is_forwarding_header(name: bytes) -> bool:
+    return name.startswith(b"x-forwarded-") or name in _FORWARDING_HEADERS
 
 
-def _is_forwarded(scope: Scope) -> bool:
+def _has_forwarded_for(scope: Scope) -> bool:
     return any(name == b"x-forwarded-for" for name, _ in scope["headers"])
 
 
-def is_named(client: Any, proxies: TrustedProxies) -> bool:
-    """Return whether a connection, (address, port), comes from a proxy that was named."""
+def is_trusted(client: Any, proxies: TrustedProxies) -> bool:
+    """Return whether a connection, (address, port), comes from a trusted proxy."""
     try:
         address = ipaddress.ip_address(client[0])
     except (TypeError, ValueError):
@@ -151,7 +161,7 @@ def _plain(client: Any) -> Any:
     return (str(mapped), client[1]) if mapped else client
 
 
-def _unnamed(client: Any) -> str:
+def _untrusted_proxy_warning(client: Any) -> str:
     return (
         f"{client[0] if client else 'a local socket'} forwards for others but is no trusted proxy: its visitors count "
         f"as one address, and https is not seen. If it is yours, name it with --trusted-proxy or {PROXIES_VARIABLE}."

@@ -1,4 +1,4 @@
-"""Addresses as people type them: with or without a slash at the end, and wrong ones answered in words."""
+"""Canonical addresses, with or without a slash at the end, and error pages for people who opened a wrong one."""
 
 from collections.abc import Collection
 from html import escape
@@ -27,10 +27,10 @@ WORDS = {
 
 
 class CanonicalPaths:
-    """Sends GET requests to the one form of an address: pages with assets end with a slash, all others do not.
+    """Middleware that redirects GET requests to canonical addresses: pages with assets end with a slash, others do not.
 
     Args:
-        app: what answers.
+        app: the application inside.
         folders: paths of pages with assets of their own beneath, such as "/prosody".
         plain: first parts of paths that never end with a slash, such as "/rate".
     """
@@ -41,9 +41,11 @@ class CanonicalPaths:
         self._plain = set(plain)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Redirect, or pass on."""
+        """Redirect to the canonical address, or pass the request on."""
         other = (
-            self._other_form(scope["path"]) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else None
+            self._canonical_path(scope["path"])
+            if scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+            else None
         )
         if other is None:
             await self.app(scope, receive, send)
@@ -51,7 +53,7 @@ class CanonicalPaths:
         query = scope.get("query_string", b"").decode("latin-1")
         await RedirectResponse(f"{other}?{query}" if query else other)(scope, receive, send)
 
-    def _other_form(self, path: str) -> str | None:
+    def _canonical_path(self, path: str) -> str | None:
         """Return the address to go to, by its path alone so that it holds behind any proxy; None to stay."""
         if path in self._folders:
             return f"{path}/"
@@ -62,7 +64,7 @@ class CanonicalPaths:
 
 
 class ErrorPages:
-    """Turns the JSON of an error into a page, for a person who has opened an address in a browser."""
+    """Middleware that replaces an error without a page by one, for a person who opened an address in a browser."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -76,7 +78,7 @@ class ErrorPages:
 
         async def answer(message: Message) -> None:
             nonlocal replaced
-            if message["type"] == "http.response.start" and _is_bare_error(message):
+            if message["type"] == "http.response.start" and _is_error_without_page(message):
                 replaced = error_page(message["status"])
                 for name in ("retry-after", "allow"):
                     if value := Headers(raw=message["headers"]).get(name):
@@ -106,7 +108,7 @@ def error_page(status: int) -> Response:
     return plain_page(title, body, status=status)
 
 
-def wait_answer(scope: Scope, title: str, text: str, seconds: int, status: int = 503) -> Response:
+def wait_page(scope: Scope, title: str, text: str, seconds: int, status: int = 503) -> Response:
     """Return the answer while something is not there yet: a page that loads itself again, or JSON for a script."""
     headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
     if not wants_page(scope):
@@ -122,6 +124,6 @@ def wait_answer(scope: Scope, title: str, text: str, seconds: int, status: int =
     return response
 
 
-def _is_bare_error(message: Message) -> bool:
+def _is_error_without_page(message: Message) -> bool:
     content_type = Headers(raw=message["headers"]).get("content-type", "")
     return message["status"] >= 400 and not content_type.startswith("text/html")

@@ -1,4 +1,4 @@
-"""Pages without Gradio, in the same look: self-contained, never cached, allowed to load nothing from elsewhere."""
+"""Pages without Gradio in the site's look: self-contained, never cached, and allowed to load nothing."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Routes whose handlers run on threads of their own kind, so that who waits for the database stops nobody else."""
+"""Routes with thread pools of their own, so that requests that wait for the database do not block any others."""
 
 import functools
 import inspect
@@ -16,15 +16,15 @@ Kind = Literal["reading", "writing"]
 _limiters: RunVar[dict[str, anyio.CapacityLimiter]] = RunVar("limiters of raters' routes")  # of each event loop
 
 
-class OwnThreads(APIRoute):
+class ThreadedRoute(APIRoute):
     """A route that runs an ordinary function as its handler on the threads for reading (GET) or for writing."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         reads = set(more.get("methods") or ("GET",)) <= {"GET", "HEAD"}
-        super().__init__(path, _on_threads(endpoint, "reading" if reads else "writing"), **more)
+        super().__init__(path, _in_thread(endpoint, "reading" if reads else "writing"), **more)
 
 
-def _on_threads(endpoint: Callable[..., Any], kind: Kind) -> Callable[..., Any]:
+def _in_thread(endpoint: Callable[..., Any], kind: Kind) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(endpoint):
         return endpoint
 

@@ -1,4 +1,4 @@
-"""Who may see results: passphrases, sign-in pages, Hugging Face accounts, and tickets that stand for a sign-in.
+"""Sign-in to the results: passphrases, sign-in pages, Hugging Face accounts, and tickets in place of the cookie.
 
 `SignIn` guards the pages of a site; `add_admin` adds a person.
 """

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 
-from undertone.app.auth.passphrases import NO_PASSPHRASE, PassphraseError, add_admin, matches
+from undertone.app.auth.passphrases import NO_PASSPHRASE, PassphraseError, add_admin, verify_passphrase
 from undertone.studies.store import Database, StoreError
 from undertone.studies.store.tables import AdminUser
 
@@ -29,7 +29,7 @@ def admit_first_admin(db: Database, environment: Mapping[str, str] = os.environ)
         with db.reading() as transaction:
             user = transaction.get(AdminUser, name)
             role, stored = (user.role, user.passphrase_hash) if user else (None, "")
-        same = stored == NO_PASSPHRASE if passphrase is None else matches(passphrase, stored)
+        same = stored == NO_PASSPHRASE if passphrase is None else verify_passphrase(passphrase, stored)
         if role != "admin" or not same:
             add_admin(db, name, "admin", passphrase)
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""Signing in with a Hugging Face account, where the Space offers it (`hf_oauth: true` in its README)."""
+"""Sign-in with a Hugging Face account on a Space that offers it (`hf_oauth: true` in its README)."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NEEDED = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OPENID_PROVIDER_URL")  # a Space sets all three
 
 
-def is_offered(environment: Mapping[str, str] = os.environ) -> bool:
+def is_configured(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether this machine is a Space with sign-in switched on."""
     return all(environment.get(name) for name in _NEEDED)
 
@@ -61,16 +61,16 @@ def _router(oauth: "OAuth", sign_in: SignIn, environment: Mapping[str, str]) -> 
     owner = environment.get("SPACE_AUTHOR_NAME")
 
     @router.get(f"{PATH}/hugging-face")
-    async def leave(request: Request, next: str = "/results") -> Any:
+    async def redirect_to_hugging_face(request: Request, next: str = "/results") -> Any:
         request.session["next"] = local_path(next)
-        back = request.url_for("come_back_from_hugging_face")
+        back = request.url_for("hugging_face_callback")
         back = back.replace(path=site_path(back.path))
         if host := environment.get("SPACE_HOST"):  # what the Space is called outside; no header has to be believed
             back = back.replace(scheme="https", netloc=host)
         return await oauth.huggingface.authorize_redirect(request, str(back))
 
-    @router.get(f"{PATH}/hugging-face/back", name="come_back_from_hugging_face")
-    async def come_back(request: Request) -> Any:
+    @router.get(f"{PATH}/hugging-face/back", name="hugging_face_callback")
+    async def finish_sign_in(request: Request) -> Any:
         try:
             token = await oauth.huggingface.authorize_access_token(request)
         except OAuthError as error:
@@ -79,19 +79,19 @@ def _router(oauth: "OAuth", sign_in: SignIn, environment: Mapping[str, str]) -> 
                 "Sign-in did not work", f"Hugging Face says: {error.error}. Try again.", site_path(PATH)
             )
         account = str(token["userinfo"]["preferred_username"])
-        admin = admit_account(sign_in, account, owner)
+        admin = admin_of_account(sign_in, account, owner)
         if admin is None:
             text = f"The account {account} may not see the results. Ask an admin to add hf:{account}."
             return problem_page("Not allowed", text, site_path(PATH), status=403)
         response = RedirectResponse(local_path(request.session.pop("next", "/results")), status_code=303)
-        sign_in.admit(response, admin, request, how="Hugging Face")
+        sign_in.start_session(response, admin, request, how="Hugging Face")
         return response
 
     return router
 
 
-def admit_account(sign_in: SignIn, account: str, owner: str | None) -> Admin | None:
-    """Return who this account is here, if anybody; the owner of the Space is entered as an admin."""
+def admin_of_account(sign_in: SignIn, account: str, owner: str | None) -> Admin | None:
+    """Return the admin or reader of an account, None where it is neither; the owner of the Space becomes an admin."""
     name = f"hf:{account}"
     with sign_in.db.session() as transaction:
         user = transaction.get(AdminUser, name)
@@ -101,5 +101,5 @@ def admit_account(sign_in: SignIn, account: str, owner: str | None) -> Admin | N
             sign_in.db.log(transaction, "admin.saved", {"name": name, "role": "admin"}, actor="server")
         if user is not None:
             return Admin(user.name, user.role)
-    sign_in.log.refused(None, "unknown account of Hugging Face")
+    sign_in.log.log_refusal(None, "unknown account of Hugging Face")
     return None

@@ -1,4 +1,4 @@
-"""Passphrases are kept as scrypt hashes, and the people who may sign in are rows of the database."""
+"""Passphrases, stored as scrypt hashes with the people who may sign in."""
 
 import hashlib
 import hmac
@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 from functools import cache
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.store import Database
 from undertone.studies.store.tables import AdminRole, AdminUser
 
@@ -30,10 +30,10 @@ def hash_passphrase(passphrase: str) -> str:
     return f"scrypt${_COST}${_BLOCK}${_LANES}${salt.hex()}${_digest(passphrase, salt, _COST, _BLOCK, _LANES).hex()}"
 
 
-def matches(passphrase: str, stored: str) -> bool:
+def verify_passphrase(passphrase: str, stored: str) -> bool:
     """Return whether this is the passphrase of a stored hash; takes as long when there is none to compare with."""
     known = stored.startswith("scrypt$")
-    _, cost, block, lanes, salt, digest = (stored if known else _decoy()).split("$")
+    _, cost, block, lanes, salt, digest = (stored if known else _dummy_hash()).split("$")
     tried = _digest(passphrase, bytes.fromhex(salt), int(cost), int(block), int(lanes))
     return hmac.compare_digest(tried, bytes.fromhex(digest)) and known
 
@@ -67,5 +67,5 @@ def _digest(passphrase: str, salt: bytes, cost: int, block: int, lanes: int) -> 
 
 
 @cache
-def _decoy() -> str:
+def _dummy_hash() -> str:
     return hash_passphrase(secrets.token_urlsafe(16))

@@ -1,4 +1,4 @@
-"""Who may see the results: signed cookies that end with the session, two roles, and every step in the audit log."""
+"""Sign-in of admins and readers: signed cookies that end with the session, and every sign-in in the audit log."""
 
 import hashlib
 import secrets
@@ -14,10 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
 from undertone.app.asgi.client_address import address_of, is_https
-from undertone.app.auth.attempts import Attempts, Turn
-from undertone.app.auth.passphrases import matches
-from undertone.app.auth.refusals import SIGNED_IN, SIGNED_OUT, SignInLog
-from undertone.engine.errors import UndertoneError
+from undertone.app.auth.attempts import Attempts, ScheduledAttempt
+from undertone.app.auth.passphrases import verify_passphrase
+from undertone.app.auth.sign_in_log import SIGNED_IN, SIGNED_OUT, SignInLog
+from undertone.engine import UndertoneError
 from undertone.studies.store import Database, StoreError
 from undertone.studies.store.tables import AdminRole, AdminUser, Event
 
@@ -29,7 +29,7 @@ PATH = "/sign-in"
 
 
 class SignInError(UndertoneError):
-    """Signing in failed: the text says what to do."""
+    """A failed sign-in; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,18 @@ class Admin:
 
 
 @dataclass(frozen=True)
-class _SignedIn:
+class _AdminSession:
     admin: Admin
     session: str  # fingerprint
 
 
 class SignIn:
-    """Guards the pages of one site.
+    """Sign-in of one site: checks passphrases, keeps sessions, and asks for roles.
 
     Args:
         db: holds the people who may sign in (`passphrases.add_admin`) and the audit log, which names ended sessions.
         secret: signs the cookies.
-        attempts: makes wrong tries wait.
+        attempts: delays wrong passphrases.
     """
 
     def __init__(self, db: Database, secret: str, attempts: Attempts | None = None) -> None:
@@ -61,15 +61,15 @@ class SignIn:
         self._serializer = URLSafeTimedSerializer(secret, salt="undertone.admin")
         self._devices = URLSafeTimedSerializer(secret, salt="undertone.admin.device")
         self._attempts = attempts or Attempts()
-        self._ended: set[str] = set()  # here too, for a database that takes no events
+        self._ended_here: set[str] = set()  # kept in memory too, as a paused database takes no events
 
-    def who(self, request: Request) -> Admin | None:
+    def current_admin(self, request: Request) -> Admin | None:
         """Return who sent this request; the role is read afresh, so that taking it away works at once.
 
         Raises:
             StoreError: the database cannot say.
         """
-        found = self._signed_in(request)
+        found = self._current_session(request)
         return found.admin if found else None
 
     def require_admin(self, request: Request) -> str:
@@ -91,15 +91,15 @@ class SignIn:
             raise HTTPException(403, f"{admin.name} may look but not change anything. Ask an admin.")
         return admin
 
-    def take_turn(self, name: str, request: Request) -> Turn:
-        """Return how long this try waits before it is looked at.
+    def schedule(self, name: str, request: Request) -> ScheduledAttempt:
+        """Count an attempt and return how long it waits before it is checked.
 
         Raises:
-            TooManyTriesError: more tries are waiting than a person makes.
+            TooManyAttemptsError: more attempts are waiting than a person makes.
         """
-        return self._attempts.take_turn(name, address_of(request), self._device_of(name, request))
+        return self._attempts.schedule(name, address_of(request), self._device_of(name, request))
 
-    def check(self, name: str, passphrase: str, turn: Turn) -> Admin:
+    def check(self, name: str, passphrase: str, attempt: ScheduledAttempt) -> Admin:
         """Compare a passphrase with the stored one.
 
         Raises:
@@ -108,14 +108,14 @@ class SignIn:
         with self.db.reading() as transaction:
             user = transaction.get(AdminUser, name) if name.isprintable() else None  # no database takes a NUL
             stored, role = (user.passphrase_hash, user.role) if user else ("", "reader")
-        if not matches(passphrase, stored):
-            self.log.refused(name if user else None, "wrong passphrase" if user else "unknown name")
+        if not verify_passphrase(passphrase, stored):
+            self.log.log_refusal(name if user else None, "wrong passphrase" if user else "unknown name")
             raise SignInError("Name or passphrase is wrong. Capitals count; an admin can set a new passphrase.")
-        self._attempts.was_right(turn)
+        self._attempts.clear(attempt)
         return Admin(name, role)
 
-    def admit(self, response: Response, admin: Admin, request: Request, how: str) -> None:
-        """Give a session to somebody who has shown who they are."""
+    def start_session(self, response: Response, admin: Admin, request: Request, how: str) -> None:
+        """Set the session cookie of somebody whose identity was checked, and log the sign-in."""
         with self.db.reading() as transaction:
             key = _key_of(transaction.get_one(AdminUser, admin.name))
         content = {"name": admin.name, "key": key, "session": secrets.token_urlsafe(16)}
@@ -126,18 +126,18 @@ class SignIn:
             response.set_cookie(DEVICE_COOKIE, device, max_age=DEVICE_SECONDS, path=PATH, **common)
         self.log.write(SIGNED_IN, {"name": admin.name, "how": how})
 
-    def dismiss(self, response: Response, request: Request) -> None:
+    def end_session(self, response: Response, request: Request) -> None:
         """End the session: its cookie is taken away, and a copy of it opens nothing any more."""
-        found = self._signed_in(request)
+        found = self._current_session(request)
         # With the attributes of the one that was set: a browser takes them for different cookies otherwise.
         response.delete_cookie(COOKIE, path="/", secure=is_https(request), httponly=True, samesite="lax")
         if found is not None:
-            self._ended.add(found.session)
+            self._ended_here.add(found.session)
             self.log.write(SIGNED_OUT, {"name": found.admin.name, "session": found.session})
 
     def _require(self, request: Request) -> Admin:
         try:
-            admin = self.who(request)
+            admin = self.current_admin(request)
         except StoreError as error:
             raise HTTPException(503, f"Nobody can sign in now: {error}") from error
         if admin is not None:
@@ -146,7 +146,7 @@ class SignIn:
             raise HTTPException(303, headers={"Location": f"{PATH}?next={quote(_path_of(request))}"})
         raise HTTPException(401, f"Sign in at {PATH} first.")
 
-    def _signed_in(self, request: Request) -> _SignedIn | None:
+    def _current_session(self, request: Request) -> _AdminSession | None:
         content = _content(self._serializer, request.cookies.get(COOKIE, ""), SIGNED_IN_SECONDS)
         if "session" not in content:
             return None
@@ -155,12 +155,12 @@ class SignIn:
             user = transaction.get(AdminUser, content["name"])
             if user is None or content["key"] != _key_of(user):
                 return None
-            if session in self._ended or session in _ended_sessions(transaction):
+            if session in self._ended_here or session in _ended_sessions(transaction):
                 return None
-            return _SignedIn(Admin(user.name, user.role), session)
+            return _AdminSession(Admin(user.name, user.role), session)
 
     def _device_of(self, name: str, request: Request) -> str | None:
-        """Return the browser's own name where it has signed in to this account with the passphrase of today."""
+        """Return the browser's device id if it has signed in to this account with its present passphrase, else None."""
         content = _content(self._devices, request.cookies.get(DEVICE_COOKIE, ""), DEVICE_SECONDS)
         if content.get("name") != name:
             return None
@@ -192,7 +192,7 @@ def _path_of(request: Request) -> str:
 
 
 def _content(serializer: URLSafeTimedSerializer, cookie: str, max_age_seconds: int) -> dict[str, Any]:
-    """Return what a cookie of this server says; nothing of a forged, foreign or old one."""
+    """Return the content of a cookie that this server signed; empty for a forged, foreign or expired one."""
     try:
         content = serializer.loads(cookie, max_age=max_age_seconds)
     except BadSignature:
@@ -208,10 +208,10 @@ def _ended_sessions(transaction: Transaction) -> set[str]:
 
 
 def _fingerprint(session: str) -> str:
-    """Return what the log may keep of a session: nobody can make a cookie of it."""
+    """Return the hash of a session for the log, from which no cookie can be made."""
     return hashlib.sha256(session.encode()).hexdigest()[:32]
 
 
 def _key_of(user: AdminUser) -> str:
-    """Changes with the passphrase, so that a new one ends every old sign-in."""
+    """Return a key that changes with the passphrase, so that a new passphrase ends every old session."""
     return hashlib.sha256(user.passphrase_hash.encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from undertone.app.asgi.framing import is_framed
 from undertone.app.asgi.plain_page import plain_page, problem_page
 from undertone.app.asgi.root_path import site_path
-from undertone.app.auth.attempts import TooManyTriesError
+from undertone.app.auth.attempts import TooManyAttemptsError
 from undertone.app.auth.sign_in import PATH, Admin, SignIn, SignInError, local_path, refuse_other_sites
 from undertone.studies.store import StoreError
 
@@ -22,13 +22,13 @@ CHECKED_AT_ONCE = 2  # comparing a passphrase takes a core for 0.1 s and 32 MiB
 
 
 class SignInRoute(APIRoute):
-    """A route whose refusals are pages; nothing that was typed is shown back."""
+    """Route that answers errors with pages, which never repeat what was typed."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with its errors as pages."""
         handler = super().get_route_handler()
 
-        async def translated(request: Request) -> Response:
+        async def handle(request: Request) -> Response:
             try:
                 return await handler(request)
             except RequestValidationError:
@@ -41,7 +41,7 @@ class SignInRoute(APIRoute):
             except StoreError as error:
                 return problem_page("Nobody can sign in now", str(error), site_path(PATH), 503)
 
-        return translated
+        return handle
 
 
 def sign_in_router(
@@ -50,30 +50,32 @@ def sign_in_router(
     """Return the routes under `/sign-in` and `/sign-out`.
 
     Args:
-        sign_in: whose people may come in.
+        sign_in: checks names and passphrases.
         hugging_face: offer that button too (`undertone.app.auth.hugging_face` adds its routes).
-        sleep: waits for the turn of a try.
+        sleep: waits for the delay of an attempt.
     """
     router = APIRouter(include_in_schema=False, route_class=SignInRoute)
     checking = asyncio.Semaphore(CHECKED_AT_ONCE)
 
-    async def admitted(name: str, passphrase: str, request: Request) -> Admin:
-        """Whoever has the passphrase, looked at when it is their turn."""
+    async def check_delayed(name: str, passphrase: str, request: Request) -> Admin:
+        """Return the admin of this name and passphrase, after the delay that earlier wrong attempts cause."""
         try:
-            turn = await run_in_threadpool(sign_in.take_turn, name, request)
-        except TooManyTriesError as error:
-            sign_in.log.refused(None, "too many tries at once")
+            attempt = await run_in_threadpool(sign_in.schedule, name, request)
+        except TooManyAttemptsError as error:
+            sign_in.log.log_refusal(None, "too many tries at once")
             raise error
-        await sleep(turn.wait_seconds)  # the right passphrase waits too, or the wait would tell that others are wrong
+        await sleep(
+            attempt.wait_seconds
+        )  # the right passphrase waits too, or the wait would tell that others are wrong
         async with checking:
-            return await run_in_threadpool(sign_in.check, name, passphrase, turn)
+            return await run_in_threadpool(sign_in.check, name, passphrase, attempt)
 
     @router.get(PATH)
-    def form(request: Request, next: str = "/results") -> HTMLResponse:
+    def show_form(request: Request, next: str = "/results") -> HTMLResponse:
         return _page(local_path(next), name=_name(sign_in, request), hugging_face=hugging_face)
 
     @router.post(PATH, response_model=None)
-    async def enter(
+    async def sign_in_with_passphrase(
         request: Request,
         name: Annotated[str, Form(max_length=200)],
         passphrase: Annotated[str, Form(max_length=1000)],
@@ -81,29 +83,29 @@ def sign_in_router(
     ) -> Response:
         refuse_other_sites(request)
         try:
-            admin = await admitted(name.strip(), passphrase, request)
-        except TooManyTriesError as error:
+            admin = await check_delayed(name.strip(), passphrase, request)
+        except TooManyAttemptsError as error:
             refusal = _page(local_path(next), problem=str(error), hugging_face=hugging_face, status=429)
             refusal.headers["Retry-After"] = f"{error.wait_seconds:.0f}"
             return refusal
         except SignInError as error:
             return _page(local_path(next), problem=str(error), hugging_face=hugging_face, status=401)
         response = RedirectResponse(local_path(next), status_code=303)
-        await run_in_threadpool(sign_in.admit, response, admin, request, "passphrase")
+        await run_in_threadpool(sign_in.start_session, response, admin, request, "passphrase")
         return response
 
     @router.post("/sign-out")
-    def leave(request: Request) -> RedirectResponse:
+    def sign_out(request: Request) -> RedirectResponse:
         refuse_other_sites(request)
         response = RedirectResponse(PATH, status_code=303)
-        sign_in.dismiss(response, request)
+        sign_in.end_session(response, request)
         return response
 
     return router
 
 
 def _name(sign_in: SignIn, request: Request) -> str | None:
-    admin = sign_in.who(request)
+    admin = sign_in.current_admin(request)
     return admin.name if admin else None
 
 

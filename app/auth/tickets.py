@@ -1,4 +1,4 @@
-"""What stands for a visitor's sign-in where it passes through the playground, which never sees the cookie itself."""
+"""Encrypted tickets in place of the sign-in cookie, which the playground must never see."""
 
 from cryptography.fernet import Fernet, InvalidToken
 from starlette.requests import Request
@@ -7,21 +7,21 @@ from undertone.app.auth.sign_in import COOKIE
 
 TICKET_HEADER = b"x-undertone-ticket"
 TICKET_SECONDS = 600  # a press of a button may wait in the queue
-_CLOSED_COOKIES = (COOKIE, "undertone_oauth")
+_SIGN_IN_COOKIES = (COOKIE, "undertone_oauth")
 
 
 class Tickets:
-    """Encrypts cookies with a key of this process: the playground can hand a ticket back, and that is all."""
+    """Tickets encrypted with a key of this process; the playground can only pass them back."""
 
     def __init__(self) -> None:
         self._fernet = Fernet(Fernet.generate_key())
 
-    def of(self, cookies: bytes) -> bytes | None:
+    def issue(self, cookies: bytes) -> bytes | None:
         """Return the ticket for a Cookie header; None where it holds no sign-in."""
         found = [part.strip() for part in cookies.split(b";") if part.strip().startswith(COOKIE.encode() + b"=")]
         return self._fernet.encrypt(found[0]) if found else None
 
-    def request(self, ticket: str) -> Request | None:
+    def redeem(self, ticket: str) -> Request | None:
         """Return a request that carries the cookie again; None for anything that was not issued here, or too old."""
         try:
             cookie = self._fernet.decrypt(ticket.encode(), ttl=TICKET_SECONDS)
@@ -33,14 +33,14 @@ class Tickets:
 def without_sign_in(cookies: bytes) -> bytes:
     """Return a Cookie header without the cookies that the playground may not see."""
     parts = [part.strip() for part in cookies.split(b";")]
-    return b"; ".join(part for part in parts if part and not _is_closed(part))
+    return b"; ".join(part for part in parts if part and not _is_sign_in_cookie(part))
 
 
-def sets_sign_in(set_cookie: bytes) -> bool:
+def sets_sign_in_cookie(set_cookie: bytes) -> bool:
     """Return whether a Set-Cookie header is for a cookie that is not the playground's to set."""
-    return _is_closed(set_cookie.strip())
+    return _is_sign_in_cookie(set_cookie.strip())
 
 
-def _is_closed(cookie: bytes) -> bool:
+def _is_sign_in_cookie(cookie: bytes) -> bool:
     name = cookie.split(b"=", 1)[0].strip()
-    return any(name == one.encode() for one in _CLOSED_COOKIES)
+    return any(name == one.encode() for one in _SIGN_IN_COOKIES)

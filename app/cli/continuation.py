@@ -1,6 +1,5 @@
-"""What `undertone continue` does: a recording and settings in, wavs and settings JSON out, with a progress bar."""
+"""`undertone continue`: reads a recording, writes wavs and settings JSON, and shows a progress bar."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -10,13 +9,23 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from undertone.engine import AudioError, Engine, Sampling, SettingsError, Take, TakeSettings, read_audio, settle_threads
-from undertone.engine.saved import wav_bytes
+from undertone.engine import (
+    AudioError,
+    CallProgress,
+    Engine,
+    Sampling,
+    SettingsError,
+    Take,
+    TakeSettings,
+    limit_threads,
+    read_audio,
+    wav_bytes,
+)
 
 
 @dataclass(frozen=True)
 class ContinuationOptions:
-    """What to continue, and how."""
+    """Recording to continue, and the settings."""
 
     prompt: Path
     prompt_start_seconds: float = 0.0
@@ -36,7 +45,7 @@ def continue_recording(bundle: str, wanted: ContinuationOptions, out: Path) -> l
     waveform, sample_rate_hz = _read(wanted.prompt)
     sampling = Sampling.of(**wanted.sampling)
     engine = Engine.from_pretrained(bundle)
-    settle_threads(engine)
+    limit_threads(engine)
     end_seconds = min(wanted.prompt_start_seconds + wanted.prompt_seconds, len(waveform) / sample_rate_hz)
     speech = engine.analyse(waveform, sample_rate_hz, wanted.prompt_start_seconds, end_seconds)
     with _bar() as bar:
@@ -91,9 +100,9 @@ def _bar() -> tqdm:
     return tqdm(desc="continue", total=0, bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remaining}]")
 
 
-def _progress(bar: tqdm, frame_rate_hz: float) -> Callable[[int, int], None]:
-    def show(done: int, total: int) -> None:
+def _progress(bar: tqdm, frame_rate_hz: float) -> CallProgress:
+    def report(done: int, total: int) -> None:
         bar.total = total / frame_rate_hz
         bar.update(done / frame_rate_hz - bar.n)
 
-    return show
+    return CallProgress(report=report)

@@ -1,7 +1,6 @@
 """Lexical accuracy: how often words are likelier than nonwords, for a bundle or for a training run."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +13,16 @@ from undertone.engine.network import VAEGSLM
 from undertone.engine.tokenizers import unit_names
 from undertone.studies.errors import MeasureError
 from undertone.studies.lexical.frames import PreparedFrames, RecordedFrames
-from undertone.studies.lexical.scoring import LexicalResult, lexical_accuracy, read_pairs
+from undertone.studies.lexical.scoring import LexicalResult, lexical_accuracy, read_pairs, score_row
 
 lexical = typer.Typer(name="lexical", no_args_is_help=True, add_completion=False, help=__doc__)
 
-Scores = Annotated[Path | None, typer.Option(help="file for the score of every pair, JSON lines")]
+Scores = Annotated[Path | None, typer.Option(help="File for the score of every pair, JSON lines.")]
+ExistingPath = Annotated[Path, typer.Argument(exists=True)]
 
 
 @lexical.command()
-def bundle(folder: str, pairs: Path, corpus: Path, scores: Scores = None) -> None:
+def bundle(folder: str, pairs: ExistingPath, corpus: ExistingPath, scores: Scores = None) -> None:
     """Score the pairs with a bundle, on recordings of a corpus with manifest.tsv."""
     engine = Engine.from_pretrained(folder)
     names = unit_names(engine.bundle.config.tokenizer)
@@ -31,7 +31,9 @@ def bundle(folder: str, pairs: Path, corpus: Path, scores: Scores = None) -> Non
 
 
 @lexical.command()
-def run(folder: Path, pairs: Path, prepared: Path, tokens: Path, scores: Scores = None) -> None:
+def run(
+    folder: ExistingPath, pairs: ExistingPath, prepared: ExistingPath, tokens: ExistingPath, scores: Scores = None
+) -> None:
     """Score the pairs with a training run's exported model, on a prepared folder and its units."""
     model = exported_model(folder)
     show(lexical_accuracy(model, read_pairs(pairs), PreparedFrames(prepared, tokens, model)), scores)
@@ -64,9 +66,9 @@ def accuracy_lines(result: LexicalResult) -> list[str]:
 
 
 def show(result: LexicalResult, scores: Path | None) -> None:
-    """Print the accuracies, keep the scores."""
+    """Print the accuracies and write the scores."""
     if scores is not None:
-        rows = [asdict(one) | {"pair": one.pair.model_dump(mode="json")} for one in result.scores]
+        rows = [score_row(score) for score in result.scores]
         scores.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     for line in accuracy_lines(result):
         typer.echo(line)

@@ -13,7 +13,7 @@ import typer
 from undertone.app.cli.extras import missing_extra
 from undertone.app.cli.space import space
 from undertone.app.cli.study import study
-from undertone.app.package_data import DEMO, chosen_bundle
+from undertone.app.package_data import DEMO, bundle_or_demo
 
 app = typer.Typer(
     name="undertone",
@@ -93,7 +93,7 @@ def continue_(
     """Continue a recording: writes a wav and a settings JSON for every take."""
     from undertone.app.cli.continuation import ContinuationOptions, continue_recording, replay_recording
 
-    chosen = chosen_bundle(bundle)
+    chosen = bundle_or_demo(bundle)
     if replay is not None:
         paths = replay_recording(chosen, prompt, replay, out)
     else:
@@ -164,7 +164,7 @@ def serve(
     from undertone.app.cli.serve import serve as serve_app
 
     serve_app(
-        chosen_bundle(bundle),
+        bundle_or_demo(bundle),
         host,
         port,
         data=data,
@@ -198,11 +198,11 @@ def bench(
     seconds: Annotated[float, typer.Option(help="Length of the continuation.")] = 10.0,
 ) -> None:
     """Measure speed and memory on this machine; the last line is JSON."""
-    from undertone.engine import Engine, settle_threads
+    from undertone.engine import Engine, limit_threads
     from undertone.engine.benchmark import benchmark as run_bench
 
-    engine = Engine.from_pretrained(chosen_bundle(bundle))
-    settle_threads(engine)
+    engine = Engine.from_pretrained(bundle_or_demo(bundle))
+    limit_threads(engine)
     numbers = asdict(run_bench(engine, seconds=seconds))
     if not json_only:
         for key, value in numbers.items():
@@ -223,15 +223,13 @@ def prepare(
     shard_hours: Annotated[float, typer.Option(min=0.001, help="Speech in a shard.")] = 1.0,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Change neither level nor ends.")] = False,
 ) -> None:
-    """Corpus to prepared folder: 16 kHz, one loudness, trimmed, mels.
+    """Make a prepared folder of a corpus: 16 kHz, one loudness, trimmed, mels.
 
     Broken files are skipped, counted and listed in rejected.jsonl. With --shards the work is shared by all processes
     that `accelerate launch` starts on any number of nodes, and a second call makes only what is missing.
     """
-    from undertone.train.data.clean import CleanSettings
-    from undertone.train.data.corpus_report import corpus_summary, read_report
-    from undertone.train.data.prepare import prepare as run_prepare
-    from undertone.train.data.shards import prepare_shards
+    from undertone.train import CleanSettings, corpus_summary, prepare_shards, read_report
+    from undertone.train import prepare as run_prepare
 
     settings = CleanSettings(trim=False, loudness_lufs=None) if as_recorded else CleanSettings()
     splits = tuple(split or ("train", "dev"))
@@ -260,8 +258,7 @@ def tokenizer(
     accept_changes: AcceptOption = False,
 ) -> None:
     """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
-    from undertone.train.recipes import load_recipe
-    from undertone.train.runs.stages import run_any_tokenizer
+    from undertone.train import load_recipe, run_any_tokenizer
 
     run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, accept_changes, whisper)
 
@@ -277,7 +274,7 @@ def tokens(
 
     On shards the work is shared by all processes that `accelerate launch` starts.
     """
-    from undertone.train.runs.stages import run_tokens
+    from undertone.train import run_tokens
 
     typer.echo(run_tokens(tokenizer, prepared, workers, cpu))
 
@@ -299,19 +296,18 @@ def train(
     accept_changes: AcceptOption = False,
 ) -> None:
     """Train VAE-GSLM, its ablations or the baseline of tokens alone."""
-    from undertone.train.model.recipe import ModelRecipe
-    from undertone.train.recipes import load_recipe_of
+    from undertone.train import ModelRecipe, load_recipe_of
 
     loaded = load_recipe_of(ModelRecipe, recipe, changes or ())
     if dry_run:
-        from undertone.train.runs.dry_run import dry_run as run_dry
+        from undertone.train import dry_run as run_dry
 
         for line in run_dry(loaded, cpu=cpu).lines():
             typer.echo(line)
         return
     if prepared is None or tokenizer is None or out is None:
         raise typer.BadParameter("training needs --prepared, --tokenizer and --out; only --dry-run goes without")
-    from undertone.train.runs.stages import run_model
+    from undertone.train import run_model
 
     run_model(loaded, prepared, tokenizer, out, cpu, start, lexicon, workers, accept_changes)
 
@@ -326,9 +322,7 @@ def vocoder(
     accept_changes: AcceptOption = False,
 ) -> None:
     """Train the vocoder."""
-    from undertone.train.recipes import load_recipe_of
-    from undertone.train.runs.stages import run_vocoder
-    from undertone.train.vocoder.recipe import VocoderRecipe
+    from undertone.train import VocoderRecipe, load_recipe_of, run_vocoder
 
     run_vocoder(load_recipe_of(VocoderRecipe, recipe, changes or ()), prepared, out, cpu, accept_changes)
 
@@ -346,13 +340,27 @@ def bundle(
 ) -> None:
     """Assemble a bundle from finished runs."""
     from undertone.studies.evaluation.model_card import write_card
-    from undertone.train.export import Stages, write_bundle
-    from undertone.train.runs.demo_bundle import corpora, licence_of
+    from undertone.train import StageFolders, write_bundle
+    from undertone.train.runs.demo_bundle import describe_corpora, find_licence
 
-    data = corpora(corpus) if corpus else ()
-    stages = Stages(tokenizer, vocoder, model)
-    terms, languages = licence or licence_of(data), tuple(language or ("en",))
+    data = describe_corpora(corpus) if corpus else ()
+    stages = StageFolders(tokenizer, vocoder, model)
+    terms, languages = licence or find_licence(data), tuple(language or ("en",))
     typer.echo(write_bundle(stages, out, name, model.name, data, terms, languages))
+    typer.echo(write_card(out))
+
+
+@app.command("replace-vocoder")
+def replace_vocoder(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    vocoder: Annotated[Path, typer.Option(help="Folder of the finished vocoder run.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+) -> None:
+    """Write a bundle with another vocoder; probe and evaluation of the old sound are left out, to be made again."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train.runs.replace_vocoder import replace_vocoder as replace
+
+    typer.echo(replace(bundle, vocoder, out, vocoder.resolve().name))
     typer.echo(write_card(out))
 
 
@@ -376,14 +384,14 @@ def demo_bundle(
     """Train the small recipe from corpus to bundle."""
     from undertone.studies.errors import MeasureError
     from undertone.studies.evaluation.model_card import write_card
-    from undertone.train.runs.demo_bundle import DemoRecipes, train_demo
+    from undertone.train import DemoRecipes, train_demo
 
     if evaluate:  # what would fail at the end, after hours, fails now
         from undertone.studies.evaluation.evaluate import check_corpus, evaluate_bundle
-        from undertone.studies.measures.heldout import Recordings
-        from undertone.train.corpora.listing import listed_sources
+        from undertone.studies.measures.heldout import ListedCorpus
+        from undertone.train.corpora.listing import list_sources
 
-        listed = Recordings.listed(corpus, listed_sources(corpus))
+        listed = ListedCorpus.from_list(corpus, list_sources(corpus))
         split = listed.split_to_measure()
         try:
             check_corpus(listed, split)
@@ -425,13 +433,13 @@ def evaluate_(
 
     Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
     """
-    from undertone.studies.evaluation.evaluate import evaluate_bundle
+    from undertone.studies import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
-    from undertone.studies.measures.heldout import Recordings
-    from undertone.train.corpora.listing import listed_sources
+    from undertone.studies.measures.heldout import ListedCorpus
+    from undertone.train.corpora.listing import list_sources
 
     others = [OtherSystem.parse(each) for each in also or ()]
-    listed = Recordings.listed(corpus, listed_sources(corpus, layout))
+    listed = ListedCorpus.from_list(corpus, list_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
     for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
         typer.echo(line)
@@ -454,7 +462,8 @@ def probe(
     """
     from undertone.engine import Sampling
     from undertone.engine.prosody import draft
-    from undertone.studies.probe.run import probe_bundle, probe_summary, stored_report
+    from undertone.studies import probe_bundle, stored_report
+    from undertone.studies.probe.run import probe_summary
 
     sampling = draft() if quick else Sampling()
     measured = None if data is None else probe_bundle(bundle, data, clips, split, sampling, seconds, workers)
@@ -471,7 +480,7 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 @app.command("text", context_settings=_PASS_ON)
 def text_(context: typer.Context) -> None:
-    """Text for training: corpora aligned with their words, prose as units, lexical pairs."""
+    """Train with text: align corpora with their words, render prose as units, make lexical pairs."""
     from undertone.app.cli.text import text  # torch takes seconds, which `undertone --help` should not wait for
 
     text(context.args, "undertone text")
@@ -479,7 +488,7 @@ def text_(context: typer.Context) -> None:
 
 @app.command("lexical", context_settings=_PASS_ON)
 def lexical_(context: typer.Context) -> None:
-    """Lexical accuracy: how often words are likelier than nonwords."""
+    """Measure how often words are likelier than nonwords."""
     from undertone.app.cli.lexical import lexical
 
     lexical(context.args, "undertone lexical")

@@ -15,19 +15,19 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_named
+from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_trusted
 from undertone.app.asgi.root_path import read_root_path, serve_under
-from undertone.app.package_data import EXAMPLES, own_folder
+from undertone.app.package_data import EXAMPLES, asset_folder
 from undertone.app.server.log_format import LogFormat, set_up_log
 from undertone.app.server.work_folder import work_folder
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 logger = logging.getLogger(__name__)
 _LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at most
 
 
 class ServeError(UndertoneError):
-    """The site cannot be served where it was asked for."""
+    """An address or port at which the site cannot be served."""
 
 
 def serve(
@@ -51,7 +51,7 @@ def serve(
         device: "auto", "cpu" or "cuda".
         examples: folder of wav files offered as prompts; may be missing.
         data: folder of the listening studies; None is `UNDERTONE_DATA` or its default.
-        trusted_proxies: addresses or networks whose word about a client is believed (`app/asgi/client_address.py`).
+        trusted_proxies: addresses or networks whose forwarding headers are read (`app/asgi/client_address.py`).
         root_path: the sub-path under which a proxy shows the site, as /voice; "" for none.
         metrics_port: for Prometheus, on the same address; 0 for any free one, None for none.
         log_format: "text" for people, "json" for one object a line.
@@ -63,9 +63,9 @@ def serve(
         RootPathError: the site cannot be shown under this sub-path.
     """
     set_up_log(log_format)
-    proxies = TrustedProxies.named(trusted_proxies)
+    proxies = TrustedProxies.parse(trusted_proxies)
     serve_under(read_root_path(root_path))
-    with _interrupted_quietly(), work_folder() as folder, _socket_folder(folder) as sockets:
+    with _quiet_interrupts(), work_folder() as folder, _socket_folder(folder) as sockets:
         # Gradio reads these when it is imported or when widgets are built, so they come first.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
@@ -75,26 +75,26 @@ def serve(
         from undertone.app.server.front import run_front
         from undertone.app.server.process import Playground
         from undertone.app.site.studies_site import StudiesSite
-        from undertone.studies.store import Places, opened
+        from undertone.studies.store import StorageLocations, open_database
 
-        places = Places.at(data) if data else Places.default()
+        places = StorageLocations.at(data) if data else StorageLocations.default()
         playground = Playground(
             bundle=bundle,
             device=device,
-            examples=own_folder(examples).resolve(),
+            examples=asset_folder(examples).resolve(),
             folder=folder / "playground",
             sockets=sockets,
             studies_socket=sockets / "studies",
             protected=places.protected,
             log_format=log_format,
         )
-        with _listen(host, port) as listener, _metrics(host, metrics_port) as metrics, opened(places) as db:
+        with _listen(host, port) as listener, _metrics(host, metrics_port) as metrics, open_database(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
             admit_first_admin(db)
-            studies_site = StudiesSite.on(db, places, folder / "results" / "downloads")
+            studies_site = StudiesSite.open(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)
-            bounds = ConnectionBounds(is_proxy=lambda address: is_named((address, 0), proxies))
+            bounds = ConnectionBounds(is_proxy=lambda address: is_trusted((address, 0), proxies))
             asyncio.run(run_front(listener, studies_site, playground, bounds, behind, metrics))
 
 
@@ -111,7 +111,7 @@ def _metrics(host: str, port: int | None) -> Iterator[socket.socket | None]:
 
 @contextmanager
 def _socket_folder(folder: Path) -> Iterator[Path]:
-    """A folder for sockets that only this user can enter: below `folder`, unless the names there are too long."""
+    """Yield a folder for sockets that only this user can enter: in `folder`, or in /tmp where that path is too long."""
     if len(str(folder)) <= _LONGEST_SOCKET_FOLDER:
         sockets = folder / "sockets"
         sockets.mkdir(mode=0o700)
@@ -122,8 +122,8 @@ def _socket_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _interrupted_quietly() -> Iterator[None]:
-    """Let an interrupt or a termination end the block: temporary files are removed, no traceback is shown."""
+def _quiet_interrupts() -> Iterator[None]:
+    """End the block at an interrupt or a termination without a traceback, so that temporary files are removed."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undertone.app.package_data import with_own_voice
+from undertone.app.package_data import with_demo_bundle
 
 if TYPE_CHECKING:
-    from undertone.studies.store import Database, Places
+    from undertone.studies.store import Database, StorageLocations
 
 study = typer.Typer(
     name="study",
@@ -38,7 +38,7 @@ def new(
     if out.exists():
         raise DesignError(f"{out} is there already. Choose another name, or remove it.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(with_own_voice(text, out.parent), encoding="utf-8")
+    out.write_text(with_demo_bundle(text, out.parent), encoding="utf-8")
     typer.echo(f"{out} written. Change it, then: undertone study build {out}")
 
 
@@ -51,9 +51,8 @@ def build(
     """Render, level and check every sound; a build that was interrupted goes on where it was."""
     from tqdm import tqdm
 
-    from undertone.studies.build.lifecycle import discard_draft, make_study, study_names
-    from undertone.studies.build.pipeline import build_study
-    from undertone.studies.design import load_study_file
+    from undertone.studies import build_study, load_study_file, make_study, study_names
+    from undertone.studies.build.lifecycle import discard_draft
 
     with _database(data) as (db, places), ExitStack() as undo:
         name = source
@@ -82,7 +81,7 @@ def build(
 @study.command("open")
 def open_(name: NameArgument, data: DataOption = None) -> None:
     """Check every sound, then let raters in."""
-    from undertone.studies.build.lifecycle import status_of
+    from undertone.studies import status_of
 
     _set_status(name, "open", data)
     with _database(data) as (db, _):
@@ -110,7 +109,7 @@ def status(
     data: DataOption = None,
 ) -> None:
     """Print how far studies are."""
-    from undertone.studies.build.lifecycle import status_of, study_names
+    from undertone.studies import status_of, study_names
 
     with _database(data) as (db, _):
         names = [name] if name else study_names(db)
@@ -133,7 +132,7 @@ def report(
     data: DataOption = None,
 ) -> None:
     """Write the results as one HTML file: tables, figures, intervals, methods."""
-    from undertone.studies.analysis.report import study_report as write_report
+    from undertone.studies import study_report as write_report
 
     with _database(data) as (db, _):
         typer.echo(write_report(db, name, out or Path(f"{name}-report.html")))
@@ -146,12 +145,42 @@ def export(
     data: DataOption = None,
 ) -> None:
     """Write the ratings as CSV and Parquet with a codebook."""
-    from undertone.studies.analysis.export import export_study as write_export
+    from undertone.studies import export_study as write_export
 
     folder = out or Path(f"{name}-export")
     with _database(data) as (db, _):
         write_export(db, name, folder)
     typer.echo(folder)
+
+
+@study.command()
+def example(
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("example-report.html"),
+) -> None:
+    """Write the report of a simulated study, to see what a report holds before there are ratings."""
+    from undertone.studies.analysis.simulation.example import write_example
+
+    typer.echo(write_example(out))
+
+
+@study.command()
+def simulate(
+    systems: Annotated[int, typer.Option(min=2, help="Systems compared; they are equally good.")] = 4,
+    prompts: Annotated[int, typer.Option(min=2, help="Prompts of the study.")] = 40,
+    raters: Annotated[int, typer.Option(min=2, help="People who rate.")] = 30,
+    trials: Annotated[int, typer.Option(min=1, help="Clips that each of them rates.")] = 20,
+    missing: Annotated[float, typer.Option(help="Share of the ratings that are never given.")] = 0.0,
+    studies: Annotated[int, typer.Option(min=2, help="Studies drawn.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of allocation and draws.")] = 0,
+) -> None:
+    """Draw many studies of one layout with known scores and print how often their intervals hold the truth."""
+    from undertone.studies.analysis.power import TYPICAL
+    from undertone.studies.analysis.simulation.coverage import coverage_lines, measure_coverage
+    from undertone.studies.analysis.simulation.simulate import Design
+
+    found = measure_coverage(Design(systems, prompts, raters, trials, missing), TYPICAL, studies, seed=seed)
+    for line in coverage_lines(found):
+        typer.echo(line)
 
 
 @study.command()
@@ -268,16 +297,16 @@ def user(
         typer.echo(f"{name} may sign in as {role}.")
 
 
-def _places(data: Path | None) -> "Places":
-    from undertone.studies.store import Places
+def _places(data: Path | None) -> "StorageLocations":
+    from undertone.studies.store import StorageLocations
 
-    return Places.default() if data is None else Places.at(data)
+    return StorageLocations.default() if data is None else StorageLocations.at(data)
 
 
 @contextmanager
-def _database(data: Path | None) -> Iterator[tuple["Database", "Places"]]:
+def _database(data: Path | None) -> Iterator[tuple["Database", "StorageLocations"]]:
     """Open the database, up to date, beside a server that may be running on it."""
-    from undertone.studies.store import Database, migrate
+    from undertone.studies import Database, migrate
 
     places = _places(data)
     db = Database(places.url, places.events)
@@ -289,7 +318,7 @@ def _database(data: Path | None) -> Iterator[tuple["Database", "Places"]]:
 
 
 def _set_status(name: str, status: str, data: Path | None) -> None:
-    from undertone.studies.build.lifecycle import set_status
+    from undertone.studies import set_status
 
     with _database(data) as (db, places):
         set_status(db, name, status, places, actor="command line")  # type: ignore[arg-type]  # one of the verbs above

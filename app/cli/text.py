@@ -6,55 +6,60 @@ from typing import Annotated
 import typer
 
 from undertone.engine.config import MelConfig
-from undertone.train.data.prepare import prepare
+from undertone.train import ModelRecipe, load_recipe_of, prepare
 from undertone.train.lexical.pair_file import make_pairs
-from undertone.train.model.recipe import ModelRecipe
-from undertone.train.recipes import load_recipe_of
-from undertone.train.runs.text_stages import train_phones_first, train_with_text
-from undertone.train.text.align_corpus import CTC_CLIPS, align_all
+from undertone.train.runs.text_stages import pretrain_on_phones, train_with_text
+from undertone.train.text.align_corpus import CTC_CLIPS, align_and_refine
 from undertone.train.text.diagnostics import text_report
-from undertone.train.text.mixed_windows import stored_speech
+from undertone.train.text.mixed_windows import open_speech
 from undertone.train.text.posterior_file import store_latents
 from undertone.train.text.stage import TextFolders, TextSettings, mixed_windows
 
 text = typer.Typer(name="text", no_args_is_help=True, add_completion=False, help=__doc__)
 
-Prepared = Annotated[Path, typer.Option(help="flat prepared folder")]
-LexiconFolder = Annotated[Path, typer.Option(help="folder of cmudict.dict")]
-Prose = Annotated[Path, typer.Option(help="folder of books.tsv.xz")]
-Tokens = Annotated[Path, typer.Option(help="tokens-NAME.u16 of the prepared folder")]
-Segments = Annotated[Path, typer.Option(help="segments-NAME.jsonl, as `align` wrote it")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe")]
+Prepared = Annotated[Path, typer.Option(help="Flat folder that `undertone prepare` wrote.")]
+LexiconFolder = Annotated[Path, typer.Option(help="Folder with cmudict.dict.")]
+Prose = Annotated[Path, typer.Option(help="Folder with books.tsv.xz.")]
+Tokens = Annotated[Path, typer.Option(help="tokens-NAME.u16 of the prepared folder.")]
+Segments = Annotated[Path, typer.Option(help="segments-NAME.jsonl that `align` wrote.")]
+Latents = Annotated[Path, typer.Option(help="latents-NAME.f16 that `latents` wrote.")]
+Start = Annotated[Path, typer.Option(help="export.safetensors of the decoder part.")]
+Accept = Annotated[bool, typer.Option(help="Resume with other settings than the run was begun with.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change a setting of the recipe, KEY=VALUE.")]
 
 
 @text.command()
 def align(
-    tokenizer: Annotated[Path, typer.Option(help="run of the phonetic tokenizer")],
+    tokenizer: Annotated[Path, typer.Option(help="Folder of the finished run of the phonetic tokenizer.")],
     prepared: Prepared,
     tokens: Tokens,
     lexicon: LexiconFolder,
     out: Path,
-    ctc_clips: Annotated[int, typer.Option(help="of each split, aligned by CTC to teach the rest; 0: all")] = CTC_CLIPS,
+    ctc_clips: Annotated[
+        int, typer.Option(help="Clips of each split aligned by CTC, of which the rest is learnt; 0 for all.")
+    ] = CTC_CLIPS,
     workers: int = 2,
 ) -> None:
-    """Find the frames of every phone of every clip; an interrupted run goes on."""
-    typer.echo(align_all(tokenizer, tokens, prepared, lexicon, out, workers, ctc_clips or None))
+    """Find the frames of every phone of every clip; an interrupted run is resumed."""
+    _check_inputs(tokenizer=tokenizer, prepared=prepared, tokens=tokens, lexicon=lexicon)
+    typer.echo(align_and_refine(tokenizer, tokens, prepared, lexicon, out, workers, ctc_clips or None))
 
 
 @text.command()
 def latents(
-    weights: Annotated[Path, typer.Option(help="export.safetensors of the decoder part")],
+    weights: Start,
     prepared: Prepared,
     out: Path,
     recipe: str = "demo-language",
 ) -> None:
     """Store the posterior of every frame."""
+    _check_inputs(weights=weights, prepared=prepared)
     typer.echo(store_latents(weights, load_recipe_of(ModelRecipe, recipe).model, prepared, out))
 
 
 @text.command()
 def phones(
-    start: Annotated[Path, typer.Option(help="export.safetensors of the decoder part")],
+    start: Start,
     prepared: Prepared,
     text: Prose,
     lexicon: LexiconFolder,
@@ -62,37 +67,35 @@ def phones(
     recipe: str = "demo-phones",
     cpu: bool = False,
     overrides: Overrides = None,
-    accept_changes: Annotated[
-        bool, typer.Option(help="resume with other settings than the run was begun with")
-    ] = False,
+    accept_changes: Accept = False,
 ) -> None:
-    """Train the transformer on prose, one position a phone, before it hears frames; an interrupted run goes on."""
+    """Train the transformer on prose, one position a phone, before it sees frames; an interrupted run is resumed."""
+    _check_inputs(start=start, prepared=prepared, text=text, lexicon=lexicon)
     chosen = load_recipe_of(ModelRecipe, recipe, overrides or ())
-    train_phones_first(chosen, start, prepared, text, lexicon, out.parent, out, cpu, accept_changes)
+    pretrain_on_phones(chosen, start, prepared, text, lexicon, out.parent, out, cpu, accept_changes)
 
 
 @text.command()
 def train(
-    start: Annotated[Path, typer.Option(help="export.safetensors of the decoder part")],
+    start: Start,
     prepared: Prepared,
     tokens: Tokens,
     segments: Segments,
-    latents: Annotated[Path, typer.Option(help="latents-NAME.f16, as `latents` wrote it")],
+    latents: Latents,
     text: Prose,
     lexicon: LexiconFolder,
     out: Path,
     recipe: str = "demo-text",
     text_share: float = 0.6,
-    latent_weight: Annotated[float, typer.Option(help="of the latents of rendered frames")] = 0.2,
+    latent_weight: Annotated[float, typer.Option(help="Weight of the latents of rendered frames.")] = 0.2,
     one_voice: bool = True,
-    transcripts: Annotated[bool, typer.Option(help="render the speech's own sentences: the control")] = False,
+    transcripts: Annotated[bool, typer.Option(help="Render the sentences of the speech itself, as a control.")] = False,
     cpu: bool = False,
     overrides: Overrides = None,
-    accept_changes: Annotated[
-        bool, typer.Option(help="resume with other settings than the run was begun with")
-    ] = False,
+    accept_changes: Accept = False,
 ) -> None:
-    """Train the language part on speech and rendered text, then export it; an interrupted run goes on."""
+    """Train the language part on speech and rendered text, then export it; an interrupted run is resumed."""
+    _check_inputs(start=start)
     chosen = load_recipe_of(ModelRecipe, recipe, overrides or ())
     settings = TextSettings(
         text_share=text_share,
@@ -109,18 +112,18 @@ def measure(
     prepared: Prepared,
     tokens: Tokens,
     segments: Segments,
-    latents: Annotated[Path, typer.Option(help="latents-NAME.f16")],
+    latents: Latents,
     text: Prose,
     lexicon: LexiconFolder,
     recipe: str = "demo-language",
     one_voice: bool = True,
-    frames: Annotated[int, typer.Option(help="that each model of units sees")] = 600_000,
+    frames: Annotated[int, typer.Option(help="Frames that each unit model is fitted to.")] = 600_000,
 ) -> None:
-    """Say how well the corpus covers the prose, and how much rendered units look like spoken ones."""
+    """Measure how well the corpus covers the prose and how close rendered units are to spoken ones."""
     folders = _folders(prepared, tokens, segments, latents, text, lexicon)
     chosen = load_recipe_of(ModelRecipe, recipe)
     source = mixed_windows(chosen, TextSettings(one_voice=one_voice), folders)
-    dev = stored_speech(prepared, tokens, "dev", chosen.window_frames)
+    dev = open_speech(prepared, tokens, "dev", chosen.window_frames)
     for name, value in text_report(source.speech, dev, source.text, source.frames.tokens, frames).items():
         typer.echo(f"{name}: {value:.4g}")
 
@@ -133,9 +136,10 @@ def pairs(
     lexicon: LexiconFolder,
     out: Path,
     split: str = "dev",
-    words: Annotated[int, typer.Option(help="of each kind, at most")] = 1000,
+    words: Annotated[int, typer.Option(help="Pairs of each kind at most.")] = 1000,
 ) -> None:
     """Make lexical pairs of held-out speakers."""
+    _check_inputs(segments=segments, prepared=prepared, text=text, lexicon=lexicon)
     typer.echo(make_pairs(segments, prepared, text, lexicon, out, split, words))
 
 
@@ -148,8 +152,14 @@ def prepare_split(corpus: Path, out: Path, split: str = "test", workers: int = 2
 
 
 def _folders(prepared: Path, tokens: Path, segments: Path, latents: Path, text: Path, lexicon: Path) -> TextFolders:
-    """Encoded prose is kept beside the alignment."""
-    return TextFolders(
-        prepared=prepared, tokens=tokens, segments=segments, latents=latents, text=text, lexicon=lexicon,
-        work=segments.parent,
-    )  # fmt: skip
+    """Return the folders of a stage; encoded prose is stored beside the alignment."""
+    inputs = {"prepared": prepared, "tokens": tokens, "segments": segments, "latents": latents, "text": text}
+    _check_inputs(**inputs, lexicon=lexicon)
+    return TextFolders(**inputs, lexicon=lexicon, work=segments.parent)
+
+
+def _check_inputs(**inputs: Path) -> None:
+    """Refuse files and folders that are not there, by the option that named them. Raises BadParameter."""
+    for name, path in inputs.items():
+        if not path.exists():
+            raise typer.BadParameter(f"there is no file or folder {path}", param_hint=f"--{name}")

@@ -1,4 +1,4 @@
-"""The controls of a continuation: length, takes, preset, seed and the advanced drawer, and how they hang together."""
+"""The controls of a continuation: length, takes, preset, seed, the advanced drawer, and how one sets the others."""
 
 import json
 import secrets
@@ -56,7 +56,7 @@ class Controls:
 
 @dataclass(frozen=True)
 class ContinuationSettings:
-    """What a run is asked to do."""
+    """The settings of a run."""
 
     seconds: float
     num_takes: int
@@ -141,7 +141,7 @@ def control_values(sampling: Sampling, own_guidance: float) -> list[Any]:
 
 
 def preset_js(own_guidance: float) -> str:
-    """Script that sets the sliders to a preset's values."""
+    """Return the script that sets the sliders to a preset's values."""
     values = {name: control_values(sampling, own_guidance) for name, sampling in PRESETS.items()}
     return f"(preset, ...now) => ({json.dumps(values)})[preset] ?? now"
 
@@ -150,7 +150,7 @@ DICE_JS = "() => [100000 + Math.floor(900000 * Math.random()), false]"
 
 
 def bind_controls(controls: Controls) -> None:
-    """Presets move the sliders, a moved slider makes the preset custom, a typed or rolled seed is kept.
+    """Bind presets to the sliders, a moved slider to the custom preset, a typed or rolled seed to its being kept.
 
     All of it happens in the browser: a click on Continue right behind it must not overtake it.
     """
@@ -163,7 +163,7 @@ def bind_controls(controls: Controls) -> None:
 
 
 def draw_seed() -> int:
-    """Six digits: short enough to read to somebody."""
+    """Return a seed of six digits: short enough to read to somebody."""
     return secrets.randbelow(900_000) + 100_000
 
 

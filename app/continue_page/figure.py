@@ -1,18 +1,42 @@
-"""From a take to its figure: what the take knows of itself, and the pitch and energy measured on its sound."""
+"""The figure of a take, with the pitch and energy measured on its sound, and its link to the Prosody page."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 import gradio as gr
 from gradio.components.plot import PlotData
 
+from undertone.app.asgi.root_path import site_path
+from undertone.app.shared.context import Context
 from undertone.app.shared.plots import Picture, figure_json, utterance_figure
 from undertone.app.shared.visitor import Visit
+from undertone.app.shared.widgets import step_heading
 from undertone.engine import Take
-from undertone.engine.acoustics import energy_db, pitch
+from undertone.engine.audio.acoustics import energy_db, pitch
+from undertone.engine.config import FRAME_RATE_HZ
+
+PROSODY_NOTE = "Move its pitch, loudness and rhythm there, and hear what changes."
+PLOT_LABEL = "Waveform, mel spectrogram, pitch, energy, tokens and latents"
+
+
+@dataclass(frozen=True)
+class FigurePanel:
+    """The widgets of the figure of one take."""
+
+    section: gr.Column
+    choice: gr.Radio
+    plot: gr.Plot
+    prosody: gr.Button
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.section, self.choice, self.plot, self.prosody]
 
 
 def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
-    """Arrays of the whole take, prompt and continuation."""
+    """Return the arrays of the whole take, prompt and continuation."""
     audio = take.audio.detach().float().cpu()
     speech = take.speech
     return Picture(
@@ -22,7 +46,7 @@ def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
         latents=speech.latents.detach().float().cpu().numpy(),
         pitch_hz=pitch(audio).hz.numpy(),
         energy_db=energy_db(audio).numpy(),
-        prompt_seconds=take.prompt_frames / 50,
+        prompt_seconds=take.prompt_frames / FRAME_RATE_HZ,
         unit_names=unit_names,
     )
 
@@ -36,7 +60,40 @@ def take_plot(visit: Visit, index: int, unit_names: Sequence[str]) -> PlotData |
     return PlotData(type="plotly", plot=visit.figures[index])
 
 
-def build_plot() -> gr.Plot:
-    """Build the widget."""
-    label = "Waveform, mel spectrogram, pitch, energy, tokens and latents"
-    return gr.Plot(show_label=False, label=label, elem_id="figure")
+def build_figure_panel() -> FigurePanel:
+    """Lay the figure out; hidden until there is a take."""
+    with gr.Column(visible=False, elem_id="figure-section") as section:
+        step_heading(4, "Look inside")
+        with gr.Row(elem_classes="figure-bar"):
+            choice = gr.Radio([("Take 1", 0)], value=0, label="Show", elem_id="figure-choice", scale=3)
+            with gr.Column(scale=2, min_width=220, elem_classes="prosody"):
+                prosody = gr.Button(
+                    "Open in Prosody",
+                    link=site_path("/prosody"),
+                    link_target="_blank",
+                    size="sm",
+                    elem_id="open-prosody",
+                )
+                gr.HTML(f'<p class="hint">{escape(PROSODY_NOTE)}</p>')
+        plot = gr.Plot(show_label=False, label=PLOT_LABEL, elem_id="figure")
+        gr.HTML('<p class="hint">Drag along the time axis to zoom, double-click to see everything again.</p>')
+    return FigurePanel(section, choice, plot, prosody)
+
+
+def show_figure(context: Context, visit: Visit) -> list[Any]:
+    """Return one update for each of `FigurePanel.outputs`, which show the first take."""
+    choices = [(f"Take {index + 1}", index) for index in range(len(visit.takes))]
+    return [
+        gr.update(visible=True),
+        gr.update(choices=choices, value=0),
+        take_plot(visit, 0, context.unit_names),
+        prosody_link(context, visit, 0),
+    ]
+
+
+def prosody_link(context: Context, visit: Visit, index: int) -> Any:
+    """Return the update of the button that opens a take on the Prosody page, in another tab: the takes here stay."""
+    if index not in range(len(visit.takes)):
+        return gr.skip()
+    ticket = context.handovers.offer(visit.offers, visit.takes[index], f"Take {index + 1} of the Continue page")
+    return gr.update(link=site_path(f"/prosody/?take={ticket}"))

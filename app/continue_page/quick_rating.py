@@ -8,7 +8,7 @@ import gradio as gr
 from undertone.app.shared.context import Context
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.design.scales import SCALES, Scale
 
 QUICK_SCALES = ("naturalness", "meaningfulness")
@@ -25,13 +25,13 @@ class QuickRating:
     def outputs(self) -> list[Any]:
         return [*self.answers, self.note]
 
-    def cleared(self) -> list[Any]:
-        """Updates for a new take."""
+    def clear(self) -> list[Any]:
+        """Return the updates for a new take: nothing is chosen."""
         return [*(gr.update(value=None) for _ in self.answers), ""]
 
 
 def build_quick_rating(number: int) -> QuickRating:
-    """Folded away below a take's player."""
+    """Lay the rating out, folded away below a take's player."""
     with gr.Accordion("Rate this take", open=False, elem_id=f"rate-take-{number}", elem_classes="quick-rating"):
         answers = tuple(_question(SCALES[name], f"take-{number}-{name}") for name in QUICK_SCALES)
         note = gr.HTML("", elem_id=f"take-{number}-rated")
@@ -58,7 +58,7 @@ def bind_quick_rating(context: Context, visit: gr.State, rating: QuickRating, in
 
     for name, answer in zip(QUICK_SCALES, rating.answers, strict=True):
 
-        def answered(visit: Visit, value: float, request: gr.Request, name: str = name) -> str:
+        def save_answer(visit: Visit, value: float, request: gr.Request, name: str = name) -> str:
             return save(visit, value, name, request)
 
-        answer.input(answered, [visit, answer], rating.note, **QUIET)
+        answer.input(save_answer, [visit, answer], rating.note, **QUIET)

@@ -1,4 +1,4 @@
-"""The tray of takes: a player, the downloads and a short description for each, and a blind comparison of two."""
+"""The takes of a run: a player, the downloads and a short description of each, and a blind comparison of two."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +18,12 @@ from undertone.app.shared.blind_comparison import (
     build_blind_comparison,
 )
 from undertone.app.shared.context import Context
-from undertone.app.shared.live_player import HUSH_JS
+from undertone.app.shared.live_player import PAUSE_JS
 from undertone.app.shared.study_maker import StudyMaker, bind_study_maker, build_study_maker
 from undertone.app.shared.visitor import Visit
-from undertone.app.shared.widgets import AWAY, WAVEFORM, shown, step_heading
+from undertone.app.shared.widgets import AWAY, WAVEFORM, show_container, step_heading
 from undertone.engine import Take
+from undertone.engine.config import SAMPLE_RATE_HZ
 
 CARD = "take-card"
 ENDED = {
@@ -34,7 +35,7 @@ ENDED = {
 
 @dataclass(frozen=True)
 class TakeCard:
-    """One place in the tray."""
+    """The widgets of one take."""
 
     box: gr.Column
     title: gr.HTML
@@ -51,7 +52,7 @@ class TakeCard:
 
 @dataclass(frozen=True)
 class TakeCards:
-    """All of it; `outputs` are what `show_takes` fills."""
+    """The widgets of all takes; `outputs` are what `show_takes` fills."""
 
     section: gr.Column
     cards: tuple[TakeCard, ...]
@@ -64,9 +65,9 @@ class TakeCards:
 
 
 def build_take_cards(context: Context) -> TakeCards:
-    """Lay the tray out; it stays hidden until there are takes. Opinions are asked where there is a laboratory."""
+    """Lay the takes out; hidden until there are some. Ratings and studies are offered where the site has them."""
     asks = context.feedback is not None
-    with gr.Column(elem_id="tray", elem_classes=AWAY) as section:
+    with gr.Column(elem_id="take-cards", elem_classes=AWAY) as section:
         step_heading(3, "Listen")
         with gr.Row(elem_classes="take-grid"):
             cards = tuple(_build_card(index, asks) for index in range(MAX_TAKES))
@@ -76,10 +77,10 @@ def build_take_cards(context: Context) -> TakeCards:
 
 
 def bind_take_cards(context: Context, take_cards: TakeCards, visit: gr.State) -> None:
-    """Bind the blind test and the quick rating; starting any player pauses the live one."""
+    """Bind the blind comparison, the quick ratings and the study; starting any player pauses the live one."""
     bind_blind_comparison(take_cards.blind, visit, take_sounds)
     for index, card in enumerate(take_cards.cards):
-        card.player.play(None, None, None, js=HUSH_JS)
+        card.player.play(None, None, None, js=PAUSE_JS)
         if card.rating:
             bind_quick_rating(context, visit, card.rating, index)
     if take_cards.study:
@@ -87,37 +88,37 @@ def bind_take_cards(context: Context, take_cards: TakeCards, visit: gr.State) ->
 
 
 def take_sounds(visit: Visit) -> list[tuple[str, Path]]:
-    """Return what can be compared."""
-    return [(name, take_files(visit, index).heard) for index, name in enumerate(_names(len(visit.takes)))]
+    """Return the name and the 16-bit wav file of each take."""
+    return [(name, take_files(visit, index).playback) for index, name in enumerate(_names(len(visit.takes)))]
 
 
 def show_takes(take_cards: TakeCards, visit: Visit) -> list[Any]:
-    """Fill the tray from the visit's takes: one update for each of `TakeCards.outputs`."""
-    updates: list[Any] = [shown(bool(visit.takes))]
+    """Return one update for each of `TakeCards.outputs`, which show the visit's takes."""
+    updates: list[Any] = [show_container(bool(visit.takes))]
     files = [take_files(visit, index) for index in range(len(visit.takes))]
     for index, card in enumerate(take_cards.cards):
         updates += _card_updates(visit.takes, index, files)
-        updates += card.rating.cleared() if card.rating else []
+        updates += card.rating.clear() if card.rating else []
     return updates + blind_updates(_names(len(visit.takes)))
 
 
 @dataclass(frozen=True)
 class TakeFiles:
-    """A take in the visitor's own folder."""
+    """The files of a take in the visitor's own folder."""
 
     wav: Path  # lossless: what is saved, the same bytes for the same settings
     settings: Path
-    heard: Path  # 16 bit: what every browser plays
+    playback: Path  # 16 bit: what every browser plays
 
 
 def take_files(visit: Visit, index: int) -> TakeFiles:
     """Return the take's files, written on first use."""
     take = visit.takes[index]
     stem = f"undertone-seed{take.settings.seed}-take{index + 1}"
-    files = TakeFiles(*(visit.folder / f"{stem}{ending}" for ending in (".wav", ".json", "-heard.wav")))
-    if not files.heard.is_file():
+    files = TakeFiles(*(visit.folder / f"{stem}{ending}" for ending in (".wav", ".json", "-playback.wav")))
+    if not files.playback.is_file():
         take.save(visit.folder, stem)
-        soundfile.write(files.heard, take.audio.numpy(), 16_000, subtype="PCM_16")
+        soundfile.write(files.playback, take.audio.numpy(), 16_000, subtype="PCM_16")
     return files
 
 
@@ -146,14 +147,14 @@ def _build_card(index: int, asks: bool) -> TakeCard:
 
 def _card_updates(takes: Sequence[Take], index: int, files: Sequence[TakeFiles]) -> list[Any]:
     if index >= len(takes):
-        return [shown(False, CARD), "", None, None, None]
+        return [show_container(False, CARD), "", None, None, None]
     title = _title_html(takes[index], index + 1)
-    heard, wav, settings = (str(path) for path in (files[index].heard, files[index].wav, files[index].settings))
-    return [shown(True, CARD), title, heard, gr.update(value=wav), gr.update(value=settings)]
+    playback, wav, settings = (str(path) for path in (files[index].playback, files[index].wav, files[index].settings))
+    return [show_container(True, CARD), title, playback, gr.update(value=wav), gr.update(value=settings)]
 
 
 def _title_html(take: Take, number: int) -> str:
-    prompt, total = (samples / 16_000 for samples in (take.prompt_samples, len(take.audio)))
+    prompt, total = (samples / SAMPLE_RATE_HZ for samples in (take.prompt_samples, len(take.audio)))
     ended = escape(ENDED.get(take.ended, take.ended))
     seed = take.settings.seed + take.settings.index  # the first take of a run with this seed sounds the same
     return (

@@ -1,4 +1,4 @@
-"""Bodies of requests: read within limits, and as the one meaning that everybody after the guard gets."""
+"""Bodies of requests: read within limits and parsed once, so that Gradio gets the values that were checked."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -53,7 +53,7 @@ def check_length(declared: str | None, most_bytes: int, too_large: str = TOO_LAR
         raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
 
 
-async def read_json(receive: Receive, declared: str | None, limits: RequestLimits) -> dict[str, Any]:
+async def parse_json_body(receive: Receive, declared: str | None, limits: RequestLimits) -> dict[str, Any]:
     """Return the object that a body holds.
 
     Raises:

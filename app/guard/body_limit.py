@@ -1,4 +1,4 @@
-"""Bounds the bodies of every request to a site, whichever part of it answers."""
+"""Limit on the bodies of all requests to a site."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +23,7 @@ class BodyLimit:
             return
         total, begun = 0, False
 
-        async def counted() -> Message:
+        async def receive_counted() -> Message:
             nonlocal total
             message = await receive()
             total += len(message.get("body", b""))
@@ -31,14 +31,14 @@ class BodyLimit:
                 raise RefusedError(413, TOO_LARGE)
             return message
 
-        async def watched(message: Message) -> None:
+        async def send_noted(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
 
         try:
             check_length(Headers(scope=scope).get("content-length"), self._most_bytes)
-            await self.app(scope, counted, watched)
+            await self.app(scope, receive_counted, send_noted)
         except RefusedError as refused:
             if begun:
                 raise

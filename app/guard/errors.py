@@ -1,4 +1,4 @@
-"""Errors in event functions: those for people reach them in words, all others as a sentence with a number."""
+"""Errors in event functions: messages for people are shown, all others become a sentence with a number."""
 
 import functools
 import inspect
@@ -10,10 +10,10 @@ from typing import Any
 import gradio as gr
 from gradio.exceptions import Error as GradioError
 
-from undertone.app.guard.refusal import WENT_WRONG, error_number
-from undertone.engine.errors import UndertoneError
+from undertone.app.guard.refusal import INTERNAL_ERROR, error_number
+from undertone.engine import UndertoneError
 
-SPOKEN = "Undertone"  # the title of an error whose words are ours; the guard replaces the words of all others
+VISIBLE_TITLE = "Undertone"  # the title of an error whose words are ours; the guard replaces the words of all others
 _log = logging.getLogger(__name__)
 
 
@@ -21,38 +21,38 @@ class VisibleError(GradioError):
     """An error whose message is for the visitor."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, title=SPOKEN, print_exception=False)
+        super().__init__(message, title=VISIBLE_TITLE, print_exception=False)
 
 
-def speak_errors(blocks: gr.Blocks) -> None:
+def translate_errors(blocks: gr.Blocks) -> None:
     """Wrap every event function of a page; call it once, when all events are bound."""
     for event in blocks.fns.values():
         if event.fn is not None:
-            event.fn = _speaking(event.fn)
+            event.fn = _translating(event.fn)
 
 
-def _speaking(function: Callable[..., Any]) -> Callable[..., Any]:
+def _translating(function: Callable[..., Any]) -> Callable[..., Any]:
     if inspect.isgeneratorfunction(function):
 
         @functools.wraps(function)
         def yielding(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            with _spoken():
+            with _translated_errors():
                 yield from function(*args, **kwargs)
 
         return yielding
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        return function  # the pages have none; the guard still puts their errors into words
+        return function  # the pages have none; `AnswerFilter` still words their errors
 
     @functools.wraps(function)
     def returning(*args: Any, **kwargs: Any) -> Any:
-        with _spoken():
+        with _translated_errors():
             return function(*args, **kwargs)
 
     return returning
 
 
 @contextmanager
-def _spoken() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except VisibleError:
@@ -64,4 +64,4 @@ def _spoken() -> Iterator[None]:
     except Exception as error:
         number = error_number()
         _log.exception("error %s", number)
-        raise VisibleError(WENT_WRONG.format(number=number)) from error
+        raise VisibleError(INTERNAL_ERROR.format(number=number)) from error

@@ -1,11 +1,11 @@
-"""Hands out a file to the visitor for whom it was made."""
+"""Response with a file for the visitor for whom it was made."""
 
 import mimetypes
 from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
-from undertone.app.guard.headers import FILE_POLICY, secure
+from undertone.app.guard.headers import FILE_POLICY, add_security_headers
 
 _SHOWN = ("audio/", "image/png", "image/jpeg", "image/webp")  # everything else is saved, never opened by the browser
 
@@ -21,5 +21,5 @@ def file_response(path: str) -> Response:
         content_disposition_type="inline" if shown else "attachment",
     )
     response.headers["Cache-Control"] = "private, no-store"
-    secure(response.headers, policy=FILE_POLICY)
+    add_security_headers(response.headers, policy=FILE_POLICY)
     return response

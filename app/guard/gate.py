@@ -17,32 +17,32 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from undertone.app.guard.bodies import read_json
+from undertone.app.guard.answer_filter import AnswerFilter
+from undertone.app.guard.bodies import parse_json_body
 from undertone.app.guard.files import file_response
-from undertone.app.guard.headers import check_site, for_gradio, secure
-from undertone.app.guard.outgoing import AnswerFilter
-from undertone.app.guard.refusal import WENT_WRONG, RefusedError, error_number, refusal
+from undertone.app.guard.headers import add_security_headers, check_site, request_for_gradio
+from undertone.app.guard.refusal import INTERNAL_ERROR, RefusedError, error_number, refusal
 from undertone.app.guard.uploads import Uploads
-from undertone.app.guard.values import NO_VALUE, checked_inputs, without_files
+from undertone.app.guard.values import NO_VALUE, check_inputs, without_files
 from undertone.app.guard.visitors import Visitors
 
 _log = logging.getLogger(__name__)
 _API = "/gradio_api"
-_ADMITTED = "undertone.admitted"
+_AUTHENTICATED = "undertone.authenticated_name"
 _OF_GRADIO = ("deep_link", "session_hash")
 _WORD = re.compile(r"[\w .:@+-]{1,300}")
 _READ, _POST = ("GET", "HEAD"), ("POST",)
 
 
-def admitted(request: Request) -> str | None:
-    """Return the name that the gate found for a request; for Gradio, which refuses requests without one."""
-    name = request.scope.get(_ADMITTED)
+def authenticated_name(request: Request) -> str | None:
+    """Return the name that `Gate.authenticate` found; Gradio refuses requests without one."""
+    name = request.scope.get(_AUTHENTICATED)
     return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True)
 class Route:
-    """A route that a page needs; whatever is none of them is not there.
+    """A route that a page needs; any other path is answered with 404.
 
     Attributes:
         own: asked for by the page's own scripts, never by another site.
@@ -83,14 +83,14 @@ class Gate:
     """An ASGI application in front of a page's Gradio application.
 
     Attributes:
-        admit: returns the name of who may see the page; raises HTTPException for anybody else.
+        authenticate: returns the name of a person who may see the page; raises HTTPException for others.
         scripts: hashes of what Gradio adds to the page in the browser.
     """
 
     app: App
     blocks: gr.Blocks
     visitors: Visitors
-    admit: Callable[[Request], str] | None = None
+    authenticate: Callable[[Request], str] | None = None
     scripts: tuple[str, ...] = ()
     uploads: Uploads = field(init=False)
 
@@ -103,9 +103,9 @@ class Gate:
             return
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         found = next(((route, match) for route in ROUTES if (match := route.match(path))), None)
-        if self.admit is not None and (found is None or found[0].name != "asset"):
-            # It asks the database, for which nobody else has to wait; Gradio is told the answer, see `admitted`.
-            scope = {**scope, _ADMITTED: await run_in_threadpool(self.admit, Request(scope))}
+        if self.authenticate is not None and (found is None or found[0].name != "asset"):
+            # This asks the database, so it runs in a thread; Gradio reads the result with `authenticated_name`.
+            scope = {**scope, _AUTHENTICATED: await run_in_threadpool(self.authenticate, Request(scope))}
         request = Request(scope, receive)
         if found is None or scope["method"] not in found[0].methods:
             raise HTTPException(404)
@@ -122,47 +122,51 @@ class Gate:
         except Exception:
             number = error_number()
             _log.exception("error %s", number)
-            await _answer(refusal(500, WENT_WRONG.format(number=number)), request, send)
+            await _answer(refusal(500, INTERNAL_ERROR.format(number=number)), request, send)
 
     # What people open
 
     async def _page(self, request: Request, send: Send, route: Route) -> None:
-        out = self._outgoing(request)
-        out.introduce = lambda response: self.visitors.introduce(request, response)
-        await out.whole(self.app, _inner(request, route), request.receive, send)
+        out = self._filter_for(request)
+        out.add_cookie = lambda response: self.visitors.set_cookie(request, response)
+        await out.filter_response(self.app, _inner_scope(request, route), request.receive, send)
 
     async def _info(self, request: Request, send: Send, route: Route) -> None:
-        await self._outgoing(request).whole(self.app, _inner(request, route), request.receive, send)
+        await self._filter_for(request).filter_response(self.app, _inner_scope(request, route), request.receive, send)
 
     async def _asset(self, request: Request, send: Send, route: Route) -> None:
-        scope = _inner(request, route, accepts_compressed=True)
+        scope = _inner_scope(request, route, accepts_compressed=True)
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer = Response(status_code=message["status"])
                 answer.raw_headers = list(message.get("headers", []))
-                secure(answer.headers)
+                add_security_headers(answer.headers)
                 message = {**message, "headers": answer.raw_headers}
             await send(message)
 
         await self.app(scope, request.receive, secured)
 
     async def _file(self, request: Request, send: Send, route: Route, name: str) -> None:
-        await _answer(file_response(self.visitors.resolve(name, self.visitors.who(request))), request, send)
+        await _answer(file_response(self.visitors.resolve(name, self.visitors.visitor_of(request))), request, send)
 
     # What a page's scripts ask for
 
     async def _heartbeat(self, request: Request, send: Send, route: Route, name: str) -> None:
         session = self._session(request, name)
-        with self.visitors.connected(session):
-            await self._outgoing(request, session).stream(self.app, _inner(request, route), request.receive, send)
+        with self.visitors.connection(session):
+            await self._filter_for(request, session).filter_stream(
+                self.app, _inner_scope(request, route), request.receive, send
+            )
         if self.visitors.owner_of(session) is None:
             self._forget(session)  # Gradio's last event for a closed page has made its state anew
 
     async def _messages(self, request: Request, send: Send, route: Route) -> None:
         session = self._session(request, request.query_params.get("session_hash"))
-        with self.visitors.connected(session):
-            await self._outgoing(request, session).stream(self.app, _inner(request, route), request.receive, send)
+        with self.visitors.connection(session):
+            await self._filter_for(request, session).filter_stream(
+                self.app, _inner_scope(request, route), request.receive, send
+            )
 
     async def _event(self, request: Request, send: Send, route: Route) -> None:
         body = await self._read(request)
@@ -171,10 +175,10 @@ class Gate:
         event = self.blocks.fns.get(number)
         if event is None or event.fn is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, NO_VALUE)
-        visitor = self.visitors.who(request)
+        visitor = self.visitors.visitor_of(request)
         trigger = body.get("trigger_id")
         content = {
-            "data": checked_inputs(
+            "data": check_inputs(
                 event.inputs, body.get("data"), lambda name: self.visitors.resolve(name, visitor, session)
             ),
             "event_data": without_files(body.get("event_data")),
@@ -182,7 +186,7 @@ class Gate:
             "trigger_id": None if trigger is None else _whole_number(trigger),
             "session_hash": session,
         }
-        await self._pass(request, send, route, content, session)
+        await self._forward(request, send, route, content, session)
 
     async def _cancel(self, request: Request, send: Send, route: Route) -> None:
         body = await self._read(request)
@@ -192,34 +196,34 @@ class Gate:
             "fn_index": _whole_number(body.get("fn_index")),
             "event_id": _plain_word(body.get("event_id")),
         }
-        await self._pass(request, send, route, content, session)
+        await self._forward(request, send, route, content, session)
 
     async def _reset(self, request: Request, send: Send, route: Route) -> None:
         body = await self._read(request)
-        await self._pass(request, send, route, {"event_id": _plain_word(body.get("event_id"))}, None)
+        await self._forward(request, send, route, {"event_id": _plain_word(body.get("event_id"))}, None)
 
     async def _upload(self, request: Request, send: Send, route: Route) -> None:
-        await _answer(await self.uploads.receive(request, self.visitors.who(request)), request, send)
+        await _answer(await self.uploads.receive(request, self.visitors.visitor_of(request)), request, send)
 
     async def _progress(self, request: Request, send: Send, route: Route) -> None:
-        await _answer(self.uploads.watch(request.query_params.get("upload_id", "")), request, send)
+        await _answer(self.uploads.progress_response(request.query_params.get("upload_id", "")), request, send)
 
     async def _leave(self, request: Request, send: Send, route: Route, name: str) -> None:
         """Note that the page was closed: the browser says so by itself, and nobody waits for the answer."""
-        if self.visitors.owner_of(name) == self.visitors.who(request):
-            self.visitors.leave(name)
+        if self.visitors.owner_of(name) == self.visitors.visitor_of(request):
+            self.visitors.close_session(name)
         await _answer(JSONResponse({}), request, send)
 
     # Parts
 
     async def _read(self, request: Request) -> dict[str, Any]:
-        return await read_json(request.receive, request.headers.get("content-length"), self.visitors.limits)
+        return await parse_json_body(request.receive, request.headers.get("content-length"), self.visitors.limits)
 
     def _session(self, request: Request, name: object) -> str:
-        return self.visitors.session(name, self.visitors.who(request), lambda: self._forget(str(name)))
+        return self.visitors.session(name, self.visitors.visitor_of(request), lambda: self._forget(str(name)))
 
     def _forget(self, session: str) -> None:
-        """Remove what Gradio keeps for a page that is gone, and close its visit.
+        """Remove what Gradio keeps for a closed page, and close its visit.
 
         Gradio would do it after an hour, and only for states that were the output of an event.
         """
@@ -231,7 +235,7 @@ class Gate:
             if isinstance(block, gr.State):
                 block.delete_callback(value)
 
-    async def _pass(
+    async def _forward(
         self, request: Request, send: Send, route: Route, content: dict[str, Any], session: str | None
     ) -> None:
         """Give Gradio the body that was checked, in our own writing."""
@@ -240,23 +244,23 @@ class Gate:
         async def receive() -> Message:
             return written.pop() if written else await request.receive()
 
-        scope = _inner(request, route)
+        scope = _inner_scope(request, route)
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
         scope["headers"].append((b"content-type", b"application/json"))
-        await self._outgoing(request, session).whole(self.app, scope, receive, send)
+        await self._filter_for(request, session).filter_response(self.app, scope, receive, send)
 
-    def _outgoing(self, request: Request, session: str | None = None) -> AnswerFilter:
-        return AnswerFilter(self.visitors, self.visitors.who(request), session, self.scripts)
+    def _filter_for(self, request: Request, session: str | None = None) -> AnswerFilter:
+        return AnswerFilter(self.visitors, self.visitors.visitor_of(request), session, self.scripts)
 
 
-def _inner(request: Request, route: Route, accepts_compressed: bool = False) -> Scope:
+def _inner_scope(request: Request, route: Route, accepts_compressed: bool = False) -> Scope:
     given = request.query_params.multi_items()
     if route.query is None:  # a page's own, such as the ticket of a take; an event has those of its page
         kept = [(name, value) for name, value in given if name not in _OF_GRADIO and _WORD.fullmatch(name + value)]
     else:
         kept = [(name, value) for name, value in given if name in route.query]
     query = urlencode(kept)
-    scope = for_gradio(request.scope, query.encode())
+    scope = request_for_gradio(request.scope, query.encode())
     if accepts_compressed and (accepted := request.headers.get("accept-encoding")):
         scope["headers"].append((b"accept-encoding", accepted.encode("latin-1")))
     return scope
@@ -264,7 +268,7 @@ def _inner(request: Request, route: Route, accepts_compressed: bool = False) -> 
 
 async def _answer(response: Response, request: Request, send: Send) -> None:
     if "content-security-policy" not in response.headers:
-        secure(response.headers)
+        add_security_headers(response.headers)
     await response(request.scope, request.receive, send)
 
 

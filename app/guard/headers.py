@@ -1,4 +1,4 @@
-"""Headers on the way in, which Gradio is not told, and on the way out, which tell the browser what a page may do."""
+"""Headers of requests, cut to what Gradio may know, and of answers, with the security policy of a page."""
 
 import base64
 import hashlib
@@ -13,15 +13,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Scope
 
 from undertone.app.asgi.root_path import site_path
+from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.guard.refusal import RefusedError
-from undertone.app.hosting.space_environment import has_zero_gpu
 
 # Gradio builds absolute addresses from the request. It is told this one, which is taken out again on the way to the
 # visitor: the page then uses its own address, whatever proxies stand in between and whatever a request says of itself.
 ORIGIN_HOST = "gradio.invalid"
 ORIGIN = f"http://{ORIGIN_HOST}"
 OTHER_SITE = "This request came from another site's page. Open the page itself and try again."
-_LEAVING = Path(__file__).with_name("leaving.js")
+_PAGE_CLOSED_SCRIPT = Path(__file__).with_name("page_closed.js")
 FRAME_ANCESTORS = "frame-ancestors 'self' https://huggingface.co"
 
 _BELIEVED_BY_GRADIO = ("x-gradio-", "x-forwarded-", "x-direct-", "x-ip-token", "x-zerogpu")
@@ -40,7 +40,7 @@ CLOSED_POLICY = f"default-src 'none'; {FRAME_ANCESTORS}"
 FILE_POLICY = f"default-src 'none'; sandbox; {FRAME_ANCESTORS}"
 
 
-def for_gradio(scope: Scope, query: bytes) -> Scope:
+def request_for_gradio(scope: Scope, query: bytes) -> Scope:
     """Return the request as Gradio may know it: without what it would believe about proxies, origins and history."""
     kept = [
         (name, value)
@@ -53,7 +53,7 @@ def for_gradio(scope: Scope, query: bytes) -> Scope:
 
 
 def without_origin(content: bytes) -> bytes:
-    """Addresses under the invented origin become addresses on this site."""
+    """Return the content with addresses under the placeholder origin turned into addresses on this site."""
     whole = f'"{ORIGIN}"'.encode()
     root = site_path("")
     return content.replace(whole, f'"{root or "/"}"'.encode()).replace(ORIGIN.encode(), root.encode())
@@ -76,17 +76,17 @@ def new_nonce() -> str:
 
 
 def with_nonce(html: bytes, nonce: str) -> bytes:
-    """Return the page with its own scripts marked as its policy knows them."""
+    """Return the page with the nonce of its policy in every script tag."""
     return re.sub(rb"<script(?=[\s>])", f'<script nonce="{nonce}"'.encode(), html)
 
 
-def with_leaving(html: bytes) -> bytes:
-    """Return the page with the script that tells when it is closed, before all others."""
-    return html.replace(b"<head>", b"<head><script>" + _LEAVING.read_bytes() + b"</script>", 1)
+def with_page_closed_script(html: bytes) -> bytes:
+    """Return the page with the script that reports when it is closed, before all others."""
+    return html.replace(b"<head>", b"<head><script>" + _PAGE_CLOSED_SCRIPT.read_bytes() + b"</script>", 1)
 
 
 def script_hashes(head: str) -> tuple[str, ...]:
-    """Hashes of the scripts in HTML that Gradio adds to a page in the browser, where they lose any mark."""
+    """Return the hashes of scripts that Gradio adds to a page in the browser, where they would lose a nonce."""
     texts = re.findall(r"<script>(.*?)</script>", head, re.DOTALL)
     return tuple(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts)
 
@@ -96,8 +96,8 @@ def page_policy(nonce: str, scripts: Iterable[str]) -> str:
     return _POLICY.format(scripts=" ".join((f"'nonce-{nonce}'", *scripts)))
 
 
-def secure(headers: MutableHeaders, policy: str = CLOSED_POLICY) -> None:
-    """Set what every answer has, and take away what would let other sites read it."""
+def add_security_headers(headers: MutableHeaders, policy: str = CLOSED_POLICY) -> None:
+    """Set the security headers of an answer and remove those that would let other sites read it."""
     for name in _cors(headers):
         del headers[name]
     headers["Content-Security-Policy"] = policy

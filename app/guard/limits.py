@@ -1,4 +1,4 @@
-"""How much a visitor may send and keep."""
+"""Limits on what a visitor may send and keep."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Mounts a page's Blocks behind its gate."""
+"""Mounting of a page's Blocks behind its gate."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.routing import Mount
 
-from undertone.app.guard.errors import speak_errors
-from undertone.app.guard.gate import Gate, admitted
+from undertone.app.guard.errors import translate_errors
+from undertone.app.guard.gate import Gate, authenticated_name
 from undertone.app.guard.headers import script_hashes
 from undertone.app.guard.visitors import Visitors
 
@@ -19,27 +19,28 @@ def mount_page(
     blocks: gr.Blocks,
     path: str,
     visitors: Visitors,
-    admit: Callable[[Request], str] | None = None,
+    authenticate: Callable[[Request], str] | None = None,
     **options: Any,
 ) -> None:
-    """Mount a page under its path, with nothing of Gradio reachable but through the gate.
+    """Mount a page under its path, with Gradio reachable only through the gate.
 
     Args:
         visitors: shared by all pages of the site.
-        admit: returns the name of who may see the page; raises HTTPException for anybody else.
+        authenticate: returns the name of a person who may see the page; raises HTTPException for others.
         options: of `gr.mount_gradio_app`.
     """
     for block in blocks.blocks.values():
         if hasattr(block, "GRADIO_CACHE"):
             block.GRADIO_CACHE = str(visitors.root)  # files that lie there are served as they are, not copied
-    speak_errors(blocks)
+    translate_errors(blocks)
     gr.mount_gradio_app(
-        app, blocks, path=path, auth_dependency=None if admit is None else admitted, show_error=False, ssr_mode=False,
-        enable_monitoring=False, mcp_server=False, pwa=False, run_history=False, footer_links=[],
+        app, blocks, path=path, auth_dependency=None if authenticate is None else authenticated_name,
+        show_error=False, ssr_mode=False, enable_monitoring=False, mcp_server=False, pwa=False, run_history=False,
+        footer_links=[],
         max_file_size=visitors.limits.upload_bytes, **options,
     )  # fmt: skip
     # Gradio looks at the paths in a request only once this is set, and sets it itself only in `launch()`.
     blocks.has_launched = True
     mount = app.router.routes[-1]
     assert isinstance(mount, Mount)
-    mount.app = Gate(mount.app, blocks, visitors, admit, script_hashes(options.get("head", "")))
+    mount.app = Gate(mount.app, blocks, visitors, authenticate, script_hashes(options.get("head", "")))

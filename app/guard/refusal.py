@@ -1,14 +1,14 @@
-"""What the guard says to a request that it refuses: a sentence for people, never a value of the request."""
+"""Refusals of the guard: a sentence for people, never a value of the request."""
 
 import secrets
 
 from starlette.responses import JSONResponse, Response
 
-WENT_WRONG = "Something went wrong on this server. Try again; if it stays, tell its keeper the number {number}."
+INTERNAL_ERROR = "Something went wrong on this server. Try again; if it stays, tell its keeper the number {number}."
 
 
 class RefusedError(Exception):
-    """A request that is not let through.
+    """A request that the guard refuses.
 
     Args:
         status: of the answer.

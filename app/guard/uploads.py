@@ -1,4 +1,4 @@
-"""Receives uploads: within limits, into a place that only their visitor can name, with their progress."""
+"""Uploads: received within limits, with their progress, into files that only their visitor can name."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from undertone.app.guard.refusal import RefusedError
 from undertone.app.guard.visitors import HANDED, Visitors
 
 _OVERHEAD = 100_000  # headers and borders of a form
-_MOST_WATCHED = 200
+_MAX_TRACKED_UPLOADS = 200
 _FILE_NAME = re.compile(rb'filename="([^"\r\n]{1,300})"')
 NOT_A_FORM = "This upload could not be read. Choose the file again."
 
@@ -45,10 +45,10 @@ class Uploads:
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, NOT_A_FORM)
         check_length(request.headers.get("content-length"), most, too_large)
-        watched = request.query_params.get("upload_id", "")[:64]
-        with self.visitors.receiving(visitor):
+        upload_id = request.query_params.get("upload_id", "")[:64]
+        with self.visitors.upload_slot(visitor):
             try:
-                body = self._counted(chunks(request.receive, most, limits.body_seconds, too_large), watched)
+                body = self._count_bytes(chunks(request.receive, most, limits.body_seconds, too_large), upload_id)
                 parser = MultiPartParser(request.headers, body, max_files=limits.upload_files, max_fields=4)
                 form = await parser.parse()
                 try:
@@ -61,41 +61,40 @@ class Uploads:
             except (MultiPartException, KeyError, UnicodeDecodeError):
                 raise RefusedError(HTTPStatus.BAD_REQUEST, NOT_A_FORM) from None
             finally:
-                self._note(watched, None)
+                self._note(upload_id, None)
         return JSONResponse(names)
 
     async def _store(self, part: UploadFile, visitor: str) -> str:
-        path = self.visitors.place_for(visitor, part.filename or "", part.size or 0)
+        path = self.visitors.allocate_upload(visitor, part.filename or "", part.size or 0)
         await run_in_threadpool(_copy, part, path)
         return f"{HANDED}{str(path)[len(str(self.visitors.root)) :]}"
 
-    async def _counted(self, body: AsyncIterator[bytes], watched: str) -> AsyncGenerator[bytes, None]:
+    async def _count_bytes(self, body: AsyncIterator[bytes], upload_id: str) -> AsyncGenerator[bytes, None]:
         total, name = 0, ""
         async for part in body:
             found = _FILE_NAME.search(part) if not name else None
             name = found[1].decode(errors="replace") if found else name
             total += len(part)
-            self._note(watched, (name, total))
+            self._note(upload_id, (name, total))
             yield part
 
-    def _note(self, watched: str, done: tuple[str, int] | None) -> None:
-        if not watched:
+    def _note(self, upload_id: str, done: tuple[str, int] | None) -> None:
+        if not upload_id:
             return
-        self.progress[watched] = done
-        if len(self.progress) > _MOST_WATCHED:
+        self.progress[upload_id] = done
+        if len(self.progress) > _MAX_TRACKED_UPLOADS:
             del self.progress[next(iter(self.progress))]
 
-    def watch(self, watched: str) -> Response:
-        """Yield how far an upload is, as Gradio's pages expect it."""
-        return StreamingResponse(
-            self._events(watched[:64]), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-        )
+    def progress_response(self, upload_id: str) -> Response:
+        """Return a stream of an upload's progress, in the form that Gradio's pages expect."""
+        headers = {"X-Accel-Buffering": "no"}  # nginx would keep it until there is more of it
+        return StreamingResponse(self._events(upload_id[:64]), media_type="text/event-stream", headers=headers)
 
-    async def _events(self, watched: str) -> AsyncIterator[str]:
+    async def _events(self, upload_id: str) -> AsyncIterator[str]:
         shown = 0
         for waited in range(1200):  # five minutes
-            state = self.progress.get(watched, ("", 0))
-            if state is None or (watched not in self.progress and waited > 20):
+            state = self.progress.get(upload_id, ("", 0))
+            if state is None or (upload_id not in self.progress and waited > 20):
                 break
             name, done = state
             if done > shown:

@@ -17,13 +17,13 @@ _FREE_TEXT = (gr.Textbox, gr.Code)  # people type anything here, and it is only 
 _FILE_KEYS = frozenset({"path", "url", "meta"})
 _FILE_FIELDS = _FILE_KEYS | {"size", "orig_name", "mime_type", "is_stream"}
 # Absolute and relative paths of any system, home folders, and whatever begins with a scheme (file:, http:, data:).
-_LIKE_A_PATH = re.compile(r"^\s*(?:[/\\~]|[A-Za-z][A-Za-z0-9+.-]*:(?!\s))|(?:^|[/\\])\.\.(?:[/\\]|$)")
+_PATH_LIKE = re.compile(r"^\s*(?:[/\\~]|[A-Za-z][A-Za-z0-9+.-]*:(?!\s))|(?:^|[/\\])\.\.(?:[/\\]|$)")
 _MOST_NAME_CHARS = 300
 
 Resolve = Callable[[str], str]  # from the name under which a visitor knows a file to its path; raises RefusedError
 
 
-def checked_inputs(inputs: Sequence[Any], values: Any, resolve: Resolve) -> list[Any]:
+def check_inputs(inputs: Sequence[Any], values: Any, resolve: Resolve) -> list[Any]:
     """Return the values as Gradio may have them: files by the paths that `resolve` knows, everything else as it came.
 
     Raises:
@@ -31,10 +31,10 @@ def checked_inputs(inputs: Sequence[Any], values: Any, resolve: Resolve) -> list
     """
     if not isinstance(values, list) or len(values) != len(inputs):
         raise RefusedError(HTTPStatus.BAD_REQUEST, NO_VALUE)
-    return [_checked(block, value, resolve) for block, value in zip(inputs, values, strict=True)]
+    return [_check_input(block, value, resolve) for block, value in zip(inputs, values, strict=True)]
 
 
-def _checked(block: Any, value: Any, resolve: Resolve) -> Any:
+def _check_input(block: Any, value: Any, resolve: Resolve) -> Any:
     if value is None:
         return None
     if getattr(block, "stateful", False) or not isinstance(block, Component):
@@ -62,7 +62,7 @@ def _files(value: Any, resolve: Resolve) -> Any:
     if not isinstance(value, dict) or not isinstance(value.get("path"), str) or not set(value) <= _FILE_FIELDS:
         raise RefusedError(HTTPStatus.BAD_REQUEST, NO_VALUE)
     url = value.get("url")
-    if url is not None and not (isinstance(url, str) and _leads_here(url)):
+    if url is not None and not (isinstance(url, str) and _is_own_file_url(url)):
         raise RefusedError(HTTPStatus.FORBIDDEN, NOT_YOURS)
     name = value.get("orig_name")
     if value.get("is_stream") or not (name is None or isinstance(name, str)):
@@ -76,7 +76,7 @@ def _files(value: Any, resolve: Resolve) -> Any:
     }
 
 
-def _leads_here(url: str) -> bool:
+def _is_own_file_url(url: str) -> bool:
     """Return whether an address is one of this server's files or of the browser's own memory."""
     return bool(re.match(r"(?:blob:)?(?:https?://[^/\s]+)?(?:/[\w~.-]+)*/gradio_api/file=/", url)) or bool(
         re.match(r"blob:https?://[^/\s]+/[\w-]+$", url)
@@ -94,6 +94,6 @@ def without_files(value: Any) -> Any:
             waiting += [*part, *part.values()]
         elif isinstance(part, list):
             waiting += part
-        elif isinstance(part, str) and _LIKE_A_PATH.search(part):
+        elif isinstance(part, str) and _PATH_LIKE.search(part):
             raise RefusedError(HTTPStatus.FORBIDDEN, NOT_YOURS)
     return value

@@ -1,4 +1,4 @@
-"""Who is here, which files were handed to whom, and when they go.
+"""Visitors: their open pages, the files that they were given, and when these are deleted.
 
 A visitor is known by a cookie with 256 random bits. Where a browser keeps no cookies (a page in another site's frame),
 the names of the files are what nobody else knows: they have 192 random bits and are only ever sent to the visitor.
@@ -35,8 +35,8 @@ _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(eq=False)
-class HandedFile:
-    """A file that was made for visitors.
+class VisitorFile:
+    """A file that was made for visitors or uploaded by one.
 
     Attributes:
         owners: visitors to whom it was sent.
@@ -53,7 +53,7 @@ class HandedFile:
 
 
 @dataclass(eq=False)
-class Session:
+class PageSession:
     """An open page."""
 
     visitor: str
@@ -76,8 +76,8 @@ class Visitors:
         self.root.mkdir(parents=True, exist_ok=True)
         self.limits = limits
         self._clock = clock
-        self._files: dict[str, HandedFile] = {}
-        self._sessions: dict[str, Session] = {}
+        self._files: dict[str, VisitorFile] = {}
+        self._sessions: dict[str, PageSession] = {}
         self._uploading: list[str] = []
         prefixes = {str(self.root), quote(str(self.root))}
         self._prefixes = sorted((prefix.encode() for prefix in prefixes), key=len, reverse=True)
@@ -85,14 +85,14 @@ class Visitors:
 
     # Who
 
-    def who(self, request: HTTPConnection) -> str:
+    def visitor_of(self, request: HTTPConnection) -> str:
         """Return the visitor who sent a request; NOBODY without a cookie of ours."""
         token = request.cookies.get(COOKIE, "")
         return hashlib.sha256(token.encode()).hexdigest() if _TOKEN.fullmatch(token) else NOBODY
 
-    def introduce(self, request: HTTPConnection, response: Response) -> None:
+    def set_cookie(self, request: HTTPConnection, response: Response) -> None:
         """Give a cookie to a visitor who opens a page for the first time."""
-        if self.who(request) != NOBODY:
+        if self.visitor_of(request) != NOBODY:
             return
         # Inside another site's frame (a Space on huggingface.co) a browser only sends what is marked "None". Written by
         # hand, as Python before 3.14 knows no partitioned cookies.
@@ -101,7 +101,7 @@ class Visitors:
         response.headers.append("Set-Cookie", f"{COOKIE}={secrets.token_urlsafe(32)}; HttpOnly; Path=/; {scope}")
 
     def session(self, name: object, visitor: str, forget: Callable[[], None]) -> str:
-        """Let a request act for an open page, which is its sender's from now on.
+        """Return the name of an open page, which belongs to the sender of its first request.
 
         Raises:
             RefusedError: the page is somebody else's, its name is none, or too many pages are open.
@@ -111,8 +111,8 @@ class Visitors:
         known = self._sessions.get(name)
         if known is None:
             self._make_room(visitor)
-            self._sessions[name] = Session(visitor, forget, self._clock())
-            self._look_again()
+            self._sessions[name] = PageSession(visitor, forget, self._clock())
+            self._schedule_sweep()
         elif known.visitor != visitor:
             raise RefusedError(HTTPStatus.FORBIDDEN, ELSEWHERE)
         else:
@@ -127,10 +127,10 @@ class Visitors:
                 silent = [name for name in open_pages if self._sessions[name].connections == 0]
                 if not silent:
                     raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
-                self.leave(min(silent, key=lambda name: self._sessions[name].seen))
+                self.close_session(min(silent, key=lambda name: self._sessions[name].seen))
 
     @contextmanager
-    def connected(self, name: str) -> Iterator[None]:
+    def connection(self, name: str) -> Iterator[None]:
         """Count the page as connected for as long as the block runs."""
         session = self._sessions[name]
         session.connections += 1
@@ -139,14 +139,14 @@ class Visitors:
         finally:
             session.connections -= 1
             session.seen = self._clock()
-            self._look_again()
+            self._schedule_sweep()
 
     def owner_of(self, name: str) -> str | None:
         """Return the visitor of an open page."""
         session = self._sessions.get(name)
         return None if session is None else session.visitor
 
-    def leave(self, name: str) -> None:
+    def close_session(self, name: str) -> None:
         """End an open page: its visit's files, its uploads and what it was handed are gone."""
         session = self._sessions.pop(name, None)
         if session is None:
@@ -156,20 +156,20 @@ class Visitors:
             if name in file.sessions:
                 file.sessions.discard(name)
                 if not file.sessions:
-                    self._drop(file)
+                    self._delete(file)
 
     def sweep(self) -> None:
         """End every page whose connection has been gone for too long, and drop uploads that no page took."""
         before = self._clock() - self.limits.grace_seconds
         for name, session in list(self._sessions.items()):
             if session.connections == 0 and session.seen <= before:
-                self.leave(name)
+                self.close_session(name)
         for file in list(self._files.values()):
             if file.uploaded and not file.sessions and file.since <= before:
-                self._drop(file)
+                self._delete(file)
 
-    def _look_again(self) -> None:
-        """Sweep once what has just been seen could be old."""
+    def _schedule_sweep(self) -> None:
+        """Call `sweep` again after the grace period."""
         try:
             asyncio.get_running_loop().call_later(self.limits.grace_seconds + 1, self.sweep)
         except RuntimeError:
@@ -177,19 +177,19 @@ class Visitors:
 
     # Files
 
-    def shown(self, content: bytes) -> bytes:
-        """Bytes for a visitor, without the server's folder in them."""
+    def hide_root(self, content: bytes) -> bytes:
+        """Return the content with a placeholder in place of the server's folder."""
         for prefix in self._prefixes:
             content = content.replace(prefix, HANDED.encode())
         return content
 
-    def hand_out(self, content: bytes, visitor: str, session: str | None) -> None:
+    def register_files(self, content: bytes, visitor: str, session: str | None) -> None:
         """Remember every file that a message to a visitor names."""
         for mention in self._mentions.findall(content):
-            self._hand(mention.decode(errors="replace"), visitor, session)
+            self._register_file(mention.decode(errors="replace"), visitor, session)
 
-    def _hand(self, path: str, visitor: str, session: str | None) -> HandedFile:
-        file = self._files.setdefault(path, HandedFile(Path(path), since=self._clock()))
+    def _register_file(self, path: str, visitor: str, session: str | None) -> VisitorFile:
+        file = self._files.setdefault(path, VisitorFile(Path(path), since=self._clock()))
         file.owners.add(visitor)
         if session is not None:
             file.sessions.add(session)
@@ -212,8 +212,8 @@ class Visitors:
     # Uploads
 
     @contextmanager
-    def receiving(self, visitor: str) -> Iterator[None]:
-        """Hold a place for one upload while the block runs. Raises RefusedError when there is none."""
+    def upload_slot(self, visitor: str) -> Iterator[None]:
+        """Count one upload while the block runs. Raises RefusedError where too many are under way."""
         busy = visitor != NOBODY and self._uploading.count(visitor) >= self.limits.visitor_uploads
         if busy or len(self._uploading) >= self.limits.uploads:
             raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, BUSY)
@@ -223,7 +223,7 @@ class Visitors:
         finally:
             self._uploading.remove(visitor)
 
-    def place_for(self, visitor: str, name: str, size: int) -> Path:
+    def allocate_upload(self, visitor: str, name: str, size: int) -> Path:
         """Return a path of its own for a file of `size` bytes, and make room for it. Raises RefusedError."""
         if shutil.disk_usage(self.root).free - size < self.limits.free_bytes:
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, FULL)
@@ -236,16 +236,16 @@ class Visitors:
         if visitor == NOBODY:  # these are many people
             most_bytes, most_files = self.limits.all_bytes // 2, 1_000
         while mine and (sum(file.size for file in mine) + size > most_bytes or len(mine) >= most_files):
-            self._drop(mine.pop(0))
+            self._delete(mine.pop(0))
         folder = self.root / "uploads" / secrets.token_urlsafe(24)
         folder.mkdir(parents=True)
         path = folder / _safe_name(name)
-        file = self._hand(str(path), visitor, None)
+        file = self._register_file(str(path), visitor, None)
         file.uploaded, file.size = True, size
-        self._look_again()
+        self._schedule_sweep()
         return path
 
-    def _drop(self, file: HandedFile) -> None:
+    def _delete(self, file: VisitorFile) -> None:
         self._files.pop(str(file.path), None)
         if file.uploaded:
             shutil.rmtree(file.path.parent, ignore_errors=True)

@@ -1,4 +1,5 @@
-"""Undertone on other people's machines: what a Hugging Face Space needs, and how it gets there.
+"""Undertone on other people's machines: what a Hugging Face Space and a container need.
 
-`space_files` writes the folder, `space_upload` sends it, `space_app` is what runs there.
+`space_files` writes the folder of a Space from pyproject and the code that serves, `space_upload` sends it to the Hub;
+`healthcheck` is what a container asks.
 """

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 
 from undertone.app.hosting.requirements import gradio_version, requirements_text
-from undertone.app.package_data import DEMO, EXAMPLES, own_folder
+from undertone.app.package_data import DEMO, EXAMPLES, asset_folder
 from undertone.engine.errors import UndertoneError
 
 Kind = Literal["demo", "study"]
@@ -23,7 +23,7 @@ _LARGE = ("*.safetensors", "*.bin", "*.npz", "*.pt", "*.wav", "*.flac", "*.mp3",
 GIT_ATTRIBUTES = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in _LARGE)
 _APP = '''"""The app file of a Hugging Face Space: serves the site with what the Space's settings say."""
 
-from undertone.app.hosting.space_app import run
+from undertone.app.cli.space_app import run
 
 if __name__ == "__main__":
     run()
@@ -53,7 +53,7 @@ class SpacePlan:
     @property
     def bundle_folder(self) -> Path | None:
         """Return the folder that is uploaded with the code; None where the model is fetched from the Hub."""
-        folder = own_folder(DEMO) if self.bundle is None else Path(self.bundle).expanduser()
+        folder = asset_folder(DEMO) if self.bundle is None else Path(self.bundle).expanduser()
         if folder.is_dir():
             return folder
         if self.bundle is None or self.bundle.count("/") != 1:
@@ -99,9 +99,9 @@ def write_space(plan: SpacePlan, folder: Path) -> None:
         SpaceError: there is no such bundle.
     """
     bundle = plan.bundle_folder
-    for source, name in _code():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, folder / name)
+    for source, below in _code():
+        (folder / below).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / below)
     texts = {
         "README.md": readme_text(plan),
         APP_FILE: _APP,
@@ -112,7 +112,7 @@ def write_space(plan: SpacePlan, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     if bundle is not None:
         _copy_folder(bundle, folder / DEMO)
-    if (examples := own_folder(EXAMPLES)).is_dir():
+    if (examples := asset_folder(EXAMPLES)).is_dir():
         _copy_folder(examples, folder / EXAMPLES)
 
 

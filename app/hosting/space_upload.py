@@ -72,7 +72,7 @@ def create_space(
             repo_type="space",
             private=private,
             space_sdk="gradio",
-            space_hardware=hardware_of(hardware),  # type: ignore[arg-type]  # the Hub takes its value as well
+            space_hardware=hardware_of(hardware),
             space_variables=_listed(settings.variables),
             space_secrets=_listed(settings.secrets),
         )

@@ -1,4 +1,8 @@
-"""The Prosody page: a recording's latents moved by hand, heard, seen and measured while its words stay."""
+"""The Prosody page: a recording's latents moved by hand, heard, seen and measured while its words stay.
+
+`*_widgets` lay a step out and show it, `*_events` bind it; `edit_changes` and `editing_session` do what it asks for,
+and `tasks` carries heavy work to the model and back. `page.build_prosody_page` is public.
+"""
 
 from undertone.app.prosody.page import build_prosody_page
 

@@ -1,4 +1,4 @@
-"""Long work in a thread of its own, reported on as it goes; ends at once when the visitor wishes."""
+"""Long work in a thread of its own, which reports how far it is and ends when the visitor wishes."""
 
 import queue
 import threading
@@ -7,34 +7,34 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from undertone.app.shared.visitor import Run
-from undertone.engine.prosody import CallProgress
+from undertone.engine import CallProgress
 
 Result = TypeVar("Result")
 REPORT_SECONDS = 0.25  # a browser needs no more
 
 
 @dataclass(frozen=True)
-class _Ended:
-    """What the thread left behind."""
+class _End:
+    """The end of a thread, with the error that ended it."""
 
     error: BaseException | None = None
 
 
-def reported(run: Run, work: Callable[[CallProgress], Result]) -> Generator[float, None, Result]:
-    """Do the work and yield the fraction done; returns its result or raises what it raised.
+def run_in_thread(run: Run, work: Callable[[CallProgress], Result]) -> Generator[float, None, Result]:
+    """Do work in a thread, yield the fraction done, and return its result or raise its error.
 
-    A generator that is closed stops the work.
+    Closing the generator stops the work.
     """
-    fractions: queue.SimpleQueue[float | _Ended] = queue.SimpleQueue()
+    fractions: queue.SimpleQueue[float | _End] = queue.SimpleQueue()
     progress = CallProgress(run.stop.is_set, lambda done, total: fractions.put(done / max(1, total)))
     results: list[Result] = []
 
     def target() -> None:
         try:
             results.append(work(progress))
-            fractions.put(_Ended())
+            fractions.put(_End())
         except BaseException as error:  # handed to the caller, whatever it is
-            fractions.put(_Ended(error))
+            fractions.put(_End(error))
 
     threading.Thread(target=target, daemon=True).start()
     try:
@@ -45,7 +45,7 @@ def reported(run: Run, work: Callable[[CallProgress], Result]) -> Generator[floa
             except queue.Empty:
                 yield latest
                 continue
-            if isinstance(item, _Ended):
+            if isinstance(item, _End):
                 break
             latest = item
     except GeneratorExit:

@@ -1,13 +1,13 @@
-"""Ways from the server to the page's own scripts: each value becomes an event in the browser.
+"""Values that the server sends to the page's own scripts: each becomes an event in the browser.
 
-A script that comes later, as its part of the page was hidden, finds the last value in `window.undertoneSaid`.
+A script that is loaded later, as its part of the page was hidden, finds the last value in `window.undertoneSent`.
 """
 
 import gradio as gr
 
 _SCRIPT = """
 watch("value", () => {
-  (window.undertoneSaid ||= {})["%s"] = props.value;
+  (window.undertoneSent ||= {})["%s"] = props.value;
   document.dispatchEvent(new CustomEvent("undertone:%s", { detail: props.value }));
 });
 """

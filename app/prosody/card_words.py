@@ -1,4 +1,4 @@
-"""What a card says in plain words: what its slider does to the sound, what was measured elsewhere, and on this clip."""
+"""The words of a card: what its slider does to the sound, as measured on other clips and on this one."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ ENDS = (-2.0, 2.0)  # sigmas at which the effects were measured, and which a car
 
 @dataclass(frozen=True)
 class Expectation:
-    """What other clips showed.
+    """The effect of a card on other clips.
 
     Attributes:
         attribute: that changes most, in units of what can be noticed.
@@ -44,7 +44,7 @@ class Expectation:
 
     @property
     def plain(self) -> str:
-        """Which way does what: "To the right: louder. To the left: softer." """
+        """Return which way does what: "To the right: louder. To the left: softer." """
         more, less, _ = WORDS[self.attribute]
         way = [f"To the {side}: {more if value > 0 else less}."
                for side, value in (("right", self.high), ("left", self.low))
@@ -54,11 +54,11 @@ class Expectation:
     @property
     def text(self) -> str:
         """Return the sentence with its numbers."""
-        return f"{_two(self.attribute, self.low, self.high)} on {self.clips} other clips"
+        return f"{_both_ends(self.attribute, self.low, self.high)} on {self.clips} other clips"
 
 
 def expectation(effects: Mapping[str, Sequence[Any]], preferred: str | None = None) -> Expectation | None:
-    """Return the greatest of the measured effects of a card, or of the attribute that it was made for."""
+    """Return the greatest of a card's measured effects, or that on its own attribute; None where there is none."""
     found = []
     for attribute in (preferred,) if preferred in effects and preferred in WORDS else WORDS:
         at = {effect.sigma: effect for effect in effects.get(str(attribute), ())}
@@ -68,8 +68,8 @@ def expectation(effects: Mapping[str, Sequence[Any]], preferred: str | None = No
     return max(found, key=lambda one: max(abs(one.low), abs(one.high)) / NOTICEABLE[one.attribute], default=None)
 
 
-def own_effect(expected: Expectation | None, at: Sequence[Measures]) -> str:
-    """Return what a card does to this clip, beside what was expected.
+def clip_effect(expected: Expectation | None, at: Sequence[Measures]) -> str:
+    """Return in words what a card does to this clip, beside what was expected.
 
     Args:
         at: of the sounds at -2, 0 and +2 sigma.
@@ -79,7 +79,7 @@ def own_effect(expected: Expectation | None, at: Sequence[Measures]) -> str:
     if low is None and high is None:
         reason = "too few voiced frames to say" if attribute.startswith("f0") else "not measured here; trust your ears"
         return f"On your clip: {reason}." + (f" Expected: {expected.text}." if expected else "")
-    said = f"On your clip: {_two(attribute, low, high)}."
+    said = f"On your clip: {_both_ends(attribute, low, high)}."
     return f"{said} Expected: {expected.text}." if expected is not None else said
 
 
@@ -96,7 +96,7 @@ def readable_evidence(text: str) -> str:
     return text
 
 
-def _two(attribute: str, low: float | None, high: float | None) -> str:
+def _both_ends(attribute: str, low: float | None, high: float | None) -> str:
     unit = WORDS[attribute][2]
     said = ["too few voiced frames" if value is None else f"{value:+.1f}".replace("-", "−") + f" {unit}"
             for value in (low, high)]  # fmt: skip

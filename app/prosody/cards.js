@@ -1,11 +1,11 @@
 // The cards: sliders for every latent dimension and measured direction. The value is
-// {cards, values, strokes, morph, revision}; events go to the server as
+// {cards, values, range_edits, morph, revision}; events go to the server as
 //   input    {values, morph, token}    while a slider moves: a draft is wanted
 //   release  {values, morph}           it stands: full quality
 //   select   {audition, token}         the card at -2, 0 and +2 sigma
-//   delete   {label}                   an edit drawn on a curve is taken back
-// Locks and resets live here; the server hears only where the sliders stand. Every step says its number and whose
-// sliders they are. What the server shows is taken over unless something was moved here that it has not heard of yet.
+//   delete   {label}                   an edit of a time range is taken back
+// Locks and resets live here; the server is told only where the sliders stand. Every step says its number and whose
+// sliders they are. What the server shows is taken over unless something was moved here that it has not received yet.
 const PARTS = [
   { name: "Shift", unit: "σ", step: 0.1 },
   { name: "Movement", unit: "×", step: 0.05, low: 0, high: 2.5 },
@@ -13,15 +13,18 @@ const PARTS = [
 ];
 const WORDS = { "σ": "sigma", "×": "times as much", "s": "seconds" };
 const REST = [0, 1, 0], SIGMAS = [-2, 0, 2], DRAFT_PATIENCE_MS = 6000, KEYBOARD_PAUSE_MS = 450, ANSWER_PATIENCE_MS = 15000;
-const list = element.querySelector(".desk-cards"), chips = element.querySelector(".desk-strokes");
+const list = element.querySelector(".card-list"), chips = element.querySelector(".card-range-edits");
 const state = {
   cards: "", values: {}, morph: null, locked: new Set(), token: 0, waiting: null, dirty: false, timer: null,
-  pointer: false, clips: new Map(), wish: null, revision: 0, arrangement: null,
-  bench: null, sequence: 0, moved: false, released: 0, releasedAt: 0,
+  pointer: false, clips: new Map(), wish: null, revision: 0, editState: null,
+  session: null, sequence: 0, moved: false, released: 0, releasedAt: 0,
 };
 
-const send = (event, data) => trigger(event, { ...data, bench: state.bench, sequence: ++state.sequence });
-const quiet = () => { state.wish = null; list.querySelectorAll(".desk-busy").forEach((busy) => { busy.textContent = ""; }); };
+const send = (event, data) => {
+  element.dataset.sent = ++state.sequence;
+  trigger(event, { ...data, session: state.session, sequence: state.sequence });
+};
+const quiet = () => { state.wish = null; list.querySelectorAll(".card-busy").forEach((busy) => { busy.textContent = ""; }); };
 const current = () => ({ values: state.values, morph: state.morph });
 const html = (text) => { const t = document.createElement("template"); t.innerHTML = text.trim(); return t.content.firstChild; };
 const text = (value) => { const span = document.createElement("span"); span.textContent = value; return span.innerHTML.replaceAll('"', "&quot;"); };
@@ -59,15 +62,15 @@ const letGo = () => { if (state.moved && !state.timer) settle(); };
 function row(card, part) {
   const { name, unit, step } = PARTS[part], [low, high] = limits(card, part);
   const label = `${name} of ${text(card.title)}, ${WORDS[unit]}`;
-  const made = html(`<div class="desk-row">
-    <span class="desk-part" aria-hidden="true">${name}</span>
-    <span class="desk-track"><input type="range" min="${low}" max="${high}" step="${step}" aria-label="${label}"></span>
-    <input type="number" class="desk-number" min="${low}" max="${high}" step="${step}" aria-label="${label}, exactly">
-    <span class="desk-unit" aria-hidden="true">${unit}</span></div>`);
+  const made = html(`<div class="card-row">
+    <span class="card-part" aria-hidden="true">${name}</span>
+    <span class="card-track"><input type="range" min="${low}" max="${high}" step="${step}" aria-label="${label}"></span>
+    <input type="number" class="card-number" min="${low}" max="${high}" step="${step}" aria-label="${label}, exactly">
+    <span class="card-unit" aria-hidden="true">${unit}</span></div>`);
   const range = made.querySelector("[type=range]"), number = made.querySelector("[type=number]");
   if (part === 0) {
     const place = (value) => `${(100 * (value - low)) / (high - low)}%`;
-    const track = made.querySelector(".desk-track");
+    const track = made.querySelector(".card-track");
     track.style.setProperty("--band-start", place(card.band[0]));
     track.style.setProperty("--band-end", place(card.band[1]));
     track.style.setProperty("--zero", place(0));
@@ -96,35 +99,35 @@ function row(card, part) {
 
 function build(card) {
   const name = text(card.name), title = text(card.title);
-  const made = html(`<section class="desk-card" aria-label="${title}">
-    <div class="desk-head">
-      <h3>${name}</h3><span class="desk-tag">${text(card.tag)}</span>
-      <button type="button" class="desk-lock" aria-pressed="false" aria-label="Lock ${title}">Lock</button>
-      <button type="button" class="desk-reset" aria-label="Reset ${title}">Reset</button>
+  const made = html(`<section class="prosody-card" aria-label="${title}">
+    <div class="card-head">
+      <h3>${name}</h3><span class="card-tag">${text(card.tag)}</span>
+      <button type="button" class="card-lock" aria-pressed="false" aria-label="Lock ${title}">Lock</button>
+      <button type="button" class="card-reset" aria-label="Reset ${title}">Reset</button>
     </div>
-    <p class="desk-plain">${text(card.plain)}</p>
-    <div class="desk-rows"></div>
-    <div class="desk-listen" role="group" aria-label="Listen to ${title} at">
+    <p class="card-plain">${text(card.plain)}</p>
+    <div class="card-rows"></div>
+    <div class="card-listen" role="group" aria-label="Listen to ${title} at">
       ${SIGMAS.map((sigma, i) => `<button type="button" data-place="${i}">▶ ${sigma > 0 ? "+" : ""}${String(sigma).replace("-", "−")} σ</button>`).join("")}
-      <span class="desk-busy" role="status"></span>
-      <button type="button" class="desk-open" aria-expanded="false" aria-label="More about ${title}">More</button>
+      <span class="card-busy" role="status"></span>
+      <button type="button" class="card-open" aria-expanded="false" aria-label="More about ${title}">More</button>
     </div>
-    <p class="desk-effect" role="status"></p>
-    <div class="desk-more" hidden><div class="desk-rows"></div>
-    <p class="desk-evidence">${card.expected ? `Expected: ${text(card.expected)}. Play it to measure your clip.` : ""}</p>
-    <p class="desk-evidence">${text(card.evidence)}</p><p class="desk-evidence">${text(card.basis)}.</p></div></section>`);
+    <p class="card-effect" role="status"></p>
+    <div class="card-more" hidden><div class="card-rows"></div>
+    <p class="card-evidence">${card.expected ? `Expected: ${text(card.expected)}. Play it to measure your clip.` : ""}</p>
+    <p class="card-evidence">${text(card.evidence)}</p><p class="card-evidence">${text(card.basis)}.</p></div></section>`);
   made.dataset.card = card.id;
-  const [main, more] = made.querySelectorAll(".desk-rows");
+  const [main, more] = made.querySelectorAll(".card-rows");
   main.append(row(card, 0));
   more.append(row(card, 1), row(card, 2));
-  const open = made.querySelector(".desk-open");
+  const open = made.querySelector(".card-open");
   open.addEventListener("click", () => {
-    const hidden = made.querySelector(".desk-more").toggleAttribute("hidden");
+    const hidden = made.querySelector(".card-more").toggleAttribute("hidden");
     open.setAttribute("aria-expanded", String(!hidden));
     open.textContent = hidden ? "More" : "Less";
   });
-  made.querySelector(".desk-reset").addEventListener("click", () => { reset([card.id]); });
-  made.querySelector(".desk-lock").addEventListener("click", () => {
+  made.querySelector(".card-reset").addEventListener("click", () => { reset([card.id]); });
+  made.querySelector(".card-lock").addEventListener("click", () => {
     if (!state.locked.delete(card.id)) state.locked.add(card.id);
     show(card.id);
   });
@@ -132,7 +135,7 @@ function build(card) {
     const place = Number(button.dataset.place), clips = state.clips.get(card.id);
     if (clips) { play(card, clips, place); return; }
     state.wish = { card: card.id, place };
-    made.querySelector(".desk-busy").textContent = "Making all three";
+    made.querySelector(".card-busy").textContent = "Making all three";
     send("select", { audition: card.id, token: ++state.token });
   }));
   return made;
@@ -152,20 +155,20 @@ document.addEventListener("undertone:audition", (event) => {
   const card = cards().find((other) => other.id === found.card);
   if (!card || !found.clips) return;
   state.clips.set(card.id, found.clips);
-  find(card.id).querySelector(".desk-effect").textContent = found.effect || "";
+  find(card.id).querySelector(".card-effect").textContent = found.effect || "";
   find(card.id).dataset.heard = found.clips.map((clip) => clip.length).join(" ");
   if (wish && wish.card === card.id) play(card, found.clips, wish.place);
 });
 
 // A phone shows the four cards that matter most, and those that were moved, until all are asked for.
-const all = element.querySelector(".desk-all");
+const all = element.querySelector(".card-all");
 all.addEventListener("click", () => { list.classList.remove("is-folded"); all.hidden = true; list.children[4]?.querySelector("input").focus(); });
 const find = (id) => [...list.children].find((child) => child.dataset.card === id);
 
 function show(id) {
   const card = find(id), values = state.values[id] || REST, locked = state.locked.has(id);
   if (!card) return;
-  card.querySelectorAll(".desk-row").forEach((line) => {
+  card.querySelectorAll(".card-row").forEach((line) => {
     const value = values[Number(line.dataset.part)];
     line.querySelectorAll("input").forEach((input) => {
       input.disabled = locked;
@@ -174,7 +177,7 @@ function show(id) {
   });
   card.classList.toggle("is-moved", values.some((value, part) => value !== REST[part]));
   card.classList.toggle("is-locked", locked);
-  const lock = card.querySelector(".desk-lock");
+  const lock = card.querySelector(".card-lock");
   lock.setAttribute("aria-pressed", String(locked));
   lock.textContent = locked ? "Locked" : "Lock";
 }
@@ -183,8 +186,8 @@ function reset(ids) {
   ids.filter((id) => !state.locked.has(id)).forEach((id) => { state.values[id] = [...REST]; show(id); });
   settle();
 }
-element.querySelector(".desk-reset-all").addEventListener("click", () => reset(cards().map((card) => card.id)));
-element.querySelector(".desk-surprise").addEventListener("click", () => {
+element.querySelector(".card-reset-all").addEventListener("click", () => reset(cards().map((card) => card.id)));
+element.querySelector(".card-surprise").addEventListener("click", () => {
   cards().filter((card) => !state.locked.has(card.id)).forEach((card) => {
     const [low, high] = card.band, shift = low + Math.random() * (high - low);
     state.values[card.id] = [Math.round(10 * shift) / 10, 1, 0];
@@ -193,7 +196,7 @@ element.querySelector(".desk-surprise").addEventListener("click", () => {
   settle();
 });
 
-const morph = element.querySelector(".desk-morph"), amount = morph.querySelector("[type=range]");
+const morph = element.querySelector(".card-morph"), amount = morph.querySelector("[type=range]");
 const percent = morph.querySelector("output");
 const showMorph = () => {
   morph.hidden = state.morph === null;
@@ -220,13 +223,13 @@ function update() {
   const value = props.value;
   if (!value || value.revision <= state.revision) return; // answers may come in another order
   state.revision = value.revision;
-  const other = value.bench !== state.bench;
-  if (other) { clearTimeout(state.timer); Object.assign(state, { timer: null, moved: false, released: 0, bench: value.bench }); }
-  if (other || value.arrangement !== state.arrangement) state.clips.clear();
-  if (other) list.querySelectorAll(".desk-effect").forEach((effect) => { effect.textContent = ""; });
-  state.arrangement = value.arrangement;
+  const other = value.session !== state.session;
+  if (other) { clearTimeout(state.timer); Object.assign(state, { timer: null, moved: false, released: 0, session: value.session }); }
+  if (other || value.edit_state !== state.editState) state.clips.clear();
+  if (other) list.querySelectorAll(".card-effect").forEach((effect) => { effect.textContent = ""; });
+  state.editState = value.edit_state;
   if (value.idle) quiet();
-  const unheard = value.sequence < state.released && Date.now() - state.releasedAt < ANSWER_PATIENCE_MS;
+  const unanswered = value.sequence < state.released && Date.now() - state.releasedAt < ANSWER_PATIENCE_MS;
   const layout = JSON.stringify(value.cards);
   if (layout !== state.cards) {
     state.cards = layout;
@@ -235,14 +238,14 @@ function update() {
     all.textContent = `Show all ${value.cards.length} cards`;
     all.hidden = value.cards.length < 5 || !list.classList.contains("is-folded");
   }
-  if (!state.moved && !unheard) {
+  if (!state.moved && !unanswered) {
     state.values = JSON.parse(JSON.stringify(value.values));
     state.morph = value.morph;
   } else if (value.morph === null || state.morph === null) state.morph = value.morph;
   value.cards.forEach((card) => show(card.id));
   showMorph();
-  chips.replaceChildren(...value.strokes.map((label) => {
-    const chip = html(`<button type="button" class="desk-chip" aria-label="Remove ${text(label)}">${text(label)} ✕</button>`);
+  chips.replaceChildren(...value.range_edits.map((label) => {
+    const chip = html(`<button type="button" class="card-chip" aria-label="Remove ${text(label)}">${text(label)} ✕</button>`);
     chip.addEventListener("click", () => send("delete", { label }));
     return chip;
   }));

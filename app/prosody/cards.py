@@ -28,7 +28,7 @@ INNER_PERCENTILES = (2.5, 97.5)  # where most real speech lies: shown on the sli
 
 @dataclass(frozen=True)
 class Move:
-    """Where a card's sliders stand."""
+    """The positions of a card's sliders."""
 
     shift: float = 0.0  # sigmas
     scale: float = 1.0  # around the utterance's mean
@@ -100,8 +100,8 @@ class Card:
             values |= {"kind": "direction", "name": found.name, "vector": found.vector, "readout": found.readout}
         return LatentEdit.of(edits=(values,)).edits[0]
 
-    def made(self, edit: DimensionEdit | DirectionEdit) -> bool:
-        """Return whether an edit is one of this card's."""
+    def matches(self, edit: DimensionEdit | DirectionEdit) -> bool:
+        """Return whether an edit is of this card's dimension or direction."""
         if isinstance(edit, DimensionEdit):
             return edit.dimension == self.dimension
         return self.direction is not None and (edit.vector, edit.readout) == (

@@ -1,4 +1,4 @@
-"""What a single clip tells about its latent dimensions, for bundles without a probe report. T frames, Z latent dims."""
+"""The evidence for latent dimensions in a single clip, for bundles without a probe report. T frames, Z latent dims."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine import Speech
-from undertone.engine.acoustics import energy_db, pitch
+from undertone.engine.audio.acoustics import energy_db, pitch
 
 CLEAR_CORRELATION = 0.4  # below it a dimension keeps its number as its name
 FEWEST_FRAMES = 25  # half a second
@@ -17,7 +17,7 @@ NAMES = {"energy": "goes with loudness", "pitch": "goes with pitch", "brightness
 
 @dataclass(frozen=True)
 class ClipEvidence:
-    """About one dimension.
+    """The evidence for one dimension.
 
     Attributes:
         name: what it goes with; empty where nothing is clear.
@@ -33,10 +33,10 @@ class ClipEvidence:
 def clip_evidence(speech: Speech) -> tuple[ClipEvidence, ...]:
     """Return the evidence of each dimension."""
     attributes = _attributes(speech)
-    return tuple(_one(speech, dimension, attributes) for dimension in range(speech.latents.shape[1]))
+    return tuple(_evidence_of(speech, dimension, attributes) for dimension in range(speech.latents.shape[1]))
 
 
-def _one(speech: Speech, dimension: int, attributes: dict[str, tuple[Tensor, Tensor]]) -> ClipEvidence:
+def _evidence_of(speech: Speech, dimension: int, attributes: dict[str, tuple[Tensor, Tensor]]) -> ClipEvidence:
     track = speech.latents[:, dimension]
     correlations = {name: _correlation(track, values, where) for name, (values, where) in attributes.items()}
     known = {name: value for name, value in correlations.items() if value is not None}
@@ -53,22 +53,22 @@ def _one(speech: Speech, dimension: int, attributes: dict[str, tuple[Tensor, Ten
 
 
 def _attributes(speech: Speech) -> dict[str, tuple[Tensor, Tensor]]:
-    """Values [T] and the frames [T] in which they mean something."""
+    """Return for each attribute its values [T] and the frames [T] in which they mean something."""
     frames = speech.num_frames
-    energy = _fitted(energy_db(speech.audio), frames)
-    heard = energy > QUIET_DB
-    hz = _fitted(pitch(speech.audio).hz, frames)
+    energy = _fit_length(energy_db(speech.audio), frames)
+    audible = energy > QUIET_DB
+    hz = _fit_length(pitch(speech.audio).hz, frames)
     weight = speech.mel.exp()
     bands = torch.arange(weight.shape[1], dtype=weight.dtype)
     brightness = (weight * bands).sum(1) / weight.sum(1).clamp_min(1e-9)
     return {
-        "energy": (energy, heard),
+        "energy": (energy, audible),
         "pitch": (hz.log2().nan_to_num(), ~hz.isnan()),
-        "brightness": (_fitted(brightness, frames), heard),
+        "brightness": (_fit_length(brightness, frames), audible),
     }
 
 
-def _fitted(values: Tensor, frames: int) -> Tensor:
+def _fit_length(values: Tensor, frames: int) -> Tensor:
     """Return values [frames], the last one held where the sound gave fewer."""
     if len(values) >= frames:
         return values[:frames]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from undertone.app.shared.plots import (
     CONTINUATION_COLOUR,
     DECIBELS_PER_LN,
-    FRAME_SECONDS,
     PROMPT_COLOUR,
     Panel,
     add_curve,
@@ -25,6 +24,7 @@ from undertone.app.shared.plots import (
     fit_pitch_axis,
     mark_mel_axis,
 )
+from undertone.engine.config import FRAME_SECONDS
 
 Array = NDArray[np.float32]
 
@@ -38,7 +38,7 @@ BEFORE_COLOUR, AFTER_COLOUR = PROMPT_COLOUR, CONTINUATION_COLOUR
 
 @dataclass(frozen=True)
 class Side:
-    """What is drawn of one of the two sounds."""
+    """The arrays that are drawn of one of the two sounds."""
 
     mel: Array  # [T, M] natural log
     pitch_hz: Array  # [T], NaN where unvoiced
@@ -53,14 +53,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Strip:
-    """A panel before it has its place."""
+    """A panel of the figure before its place is known."""
 
     title: str
     pixels: int
     card: str | None = None  # id of the card whose track is drawn here
 
 
-def overlay_figure(
+def comparison_figure(
     before: Side, after: Side, tracks: Sequence[tuple[int, str, str]], unit_names: Sequence[str]
 ) -> tuple[go.Figure, dict[str, str]]:
     """Draw the figure; return it and the card drawn on each y axis.
@@ -72,7 +72,7 @@ def overlay_figure(
     aligned = len(before.mel) == len(after.mel)
     strips = _strips(tracks, aligned)
     height = sum(strip.pixels + GAP_PIXELS for strip in strips) + MARGIN_PIXELS
-    panels = _placed(strips, height)
+    panels = _place_panels(strips, height)
     figure = go.Figure(layout=base_layout(panels, max(before.seconds, after.seconds), height))
     axes = [panel.axis for panel in panels]
     loudest = float(max(before.mel.max(), after.mel.max()))
@@ -111,7 +111,7 @@ def _strips(tracks: Sequence[tuple[int, str, str]], aligned: bool) -> list[Strip
     ]
 
 
-def _placed(strips: Sequence[Strip], height: int) -> list[Panel]:
+def _place_panels(strips: Sequence[Strip], height: int) -> list[Panel]:
     """Place the panels from the top down, as fractions of the height between the margins."""
     inner = height - MARGIN_PIXELS
     panels, top = [], float(inner)
@@ -126,7 +126,7 @@ def _placed(strips: Sequence[Strip], height: int) -> list[Panel]:
 def _add_pair(
     figure: go.Figure, before: Array, after: Array, axis: str, name: str, hover: str, colour: str = AFTER_COLOUR
 ) -> None:
-    """Both curves; one where nothing has changed, so that the pointer's box stays short."""
+    """Draw both curves; one where nothing has changed, so that the pointer's box stays short."""
     if np.array_equal(before, after, equal_nan=True):
         add_curve(figure, after, axis, name, colour, hover)
         return

@@ -1,6 +1,7 @@
-"""Step 3: whose prosody and whose voice; drawn anew by the model, or from a second recording. The widgets."""
+"""Step 3: whose prosody and whose voice, drawn by the model or from a second recording. The widgets."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,7 +10,7 @@ from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.status import Updates
 from undertone.app.shared.context import Context
 from undertone.app.shared.prompt_panel import ClipUse, PromptPanel, build_prompt_panel
-from undertone.app.shared.widgets import AWAY, WAVEFORM, Note, shown, step_heading
+from undertone.app.shared.widgets import AWAY, WAVEFORM, Note, show_container, step_heading
 from undertone.engine import Sampling
 from undertone.engine.prosody import MorphedLatents, RedrawnLatents, TransferredLatents
 
@@ -26,16 +27,20 @@ SECOND = ClipUse(
 
 @dataclass(frozen=True)
 class Draw:
-    """One place in the tray of draws."""
+    """One of the draws: a player and a button."""
 
     box: gr.Column
     player: gr.Audio
     use: gr.Button
 
+    def show(self, sound: Path) -> Updates:
+        """Show the draw with its sound."""
+        return {self.box: show_container(True, DRAW), self.player: str(sound)}
+
 
 @dataclass(frozen=True)
 class DeliveryWidgets:
-    """The widgets."""
+    """The widgets of the step."""
 
     section: gr.Column
     whose: gr.Radio
@@ -64,20 +69,20 @@ class DeliveryWidgets:
             value = now.latents.kind
         timing = now.latents.timing if isinstance(now.latents, MorphedLatents) else "first"
         return {
-            self.section: shown(True, "card"),
+            self.section: show_container(True, "card"),
             self.whose: gr.update(choices=choices, value=value),
             self.timing: gr.update(visible=value == "morphed", value=timing),
             self.voice: gr.update(visible=second, value="other" if now.other_voice else "own"),
         }
 
-    def no_draws(self) -> Updates:
-        """Empty the draws: a new recording has none."""
-        return {draw.box: shown(False, DRAW) for draw in self.draws}
+    def clear_draws(self) -> Updates:
+        """Hide the draws: a new recording has none."""
+        return {draw.box: show_container(False, DRAW) for draw in self.draws}
 
 
 def build_delivery(context: Context) -> DeliveryWidgets:
-    """Lay it out; hidden until something has been analysed."""
-    with gr.Column(elem_id="otherwise", elem_classes=["card", AWAY]) as section:
+    """Lay the step out; hidden until something has been analysed."""
+    with gr.Column(elem_id="delivery", elem_classes=["card", AWAY]) as section:
         step_heading(3, "Say it otherwise")
         with gr.Row():
             whose = gr.Radio([("This recording's own", "own")], value="own", label="How it is said", elem_id="whose")

@@ -1,4 +1,4 @@
-"""What a visitor has asked for: moved cards, edits drawn on curves, whose prosody and voice; and its history."""
+"""The edit state: moved cards, edits of time ranges, whose prosody and voice; and its history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,14 +6,22 @@ from typing import Any
 
 from undertone.app.prosody.cards import Card, Move
 from undertone.engine import SettingsError
-from undertone.engine.prosody import DimensionEdit, DirectionEdit, LatentEdit, LatentSource, MorphedLatents, OwnLatents
+from undertone.engine.prosody import (
+    DimensionEdit,
+    DirectionEdit,
+    LatentEdit,
+    LatentSource,
+    MorphedLatents,
+    OwnLatents,
+    RedrawnLatents,
+)
 
-MAX_STROKES = 40
+MAX_RANGE_EDITS = 40
 Edit = DimensionEdit | DirectionEdit
 
 
 class NotYetError(SettingsError):
-    """Something has to be chosen first: a hint, and nothing that went wrong."""
+    """A hint that something has to be chosen first; nothing went wrong."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +30,14 @@ class EditState:
 
     Attributes:
         moves: by card, those that change something, in the order in which they are applied.
-        strokes: edits of time ranges, applied after the moves.
-        latents: whose.
+        range_edits: edits of time ranges, applied after the moves.
+        latents: where the latents come from before they are edited.
         other: index of the second recording that transfer, morph or the voice needs.
-        other_voice: whether it speaks.
+        other_voice: whether the voice is the second recording's.
     """
 
     moves: tuple[tuple[str, Move], ...] = ()
-    strokes: tuple[Edit, ...] = ()
+    range_edits: tuple[Edit, ...] = ()
     latents: LatentSource = field(default_factory=OwnLatents)
     other: int | None = None
     other_voice: bool = False
@@ -37,7 +45,7 @@ class EditState:
     def edit(self, cards: Sequence[Card]) -> LatentEdit:
         """Return the edit as the engine applies it."""
         by_id = {card.id: card for card in cards}
-        return LatentEdit(edits=(*(by_id[name].edit(move) for name, move in self.moves), *self.strokes))
+        return LatentEdit(edits=(*(by_id[name].edit(move) for name, move in self.moves), *self.range_edits))
 
     def move(self, card: Card) -> Move:
         """Return where a card's sliders stand."""
@@ -48,25 +56,34 @@ class EditState:
         kept = tuple((card.id, moves[card.id]) for card in cards if not moves.get(card.id, Move()).is_identity)
         return replace(self, moves=kept)
 
-    def with_stroke(self, stroke: Edit) -> "EditState":
-        """Return the same with one more edit drawn on a curve."""
-        if len(self.strokes) >= MAX_STROKES:
-            raise SettingsError(f"there are {MAX_STROKES} edits on the curves already; remove some of them first.")
-        return replace(self, strokes=(*self.strokes, stroke))
+    def with_range_edit(self, edit: Edit) -> "EditState":
+        """Return the same with one more edit of a time range.
 
-    def without_stroke(self, index: int) -> "EditState":
-        """Return the same without one of them."""
-        return replace(self, strokes=self.strokes[:index] + self.strokes[index + 1 :])
+        Raises:
+            SettingsError: there are too many.
+        """
+        if len(self.range_edits) >= MAX_RANGE_EDITS:
+            raise SettingsError(f"there are {MAX_RANGE_EDITS} edits on the curves already; remove some of them first.")
+        return replace(self, range_edits=(*self.range_edits, edit))
+
+    def without_range_edit(self, index: int) -> "EditState":
+        """Return the same without the range edit at an index."""
+        return replace(self, range_edits=self.range_edits[:index] + self.range_edits[index + 1 :])
+
+    def with_draw(self, draw: RedrawnLatents, index: int) -> "EditState":
+        """Return the same with one of the latents of a draw; the second recording stays where its voice is used."""
+        latents = draw.model_copy(update={"index": index})
+        return replace(self, latents=latents, other=self.other if self.other_voice else None)
 
     @property
     def morph(self) -> float | None:
-        """Return how far between the two recordings the result lies."""
+        """Return how far between the two recordings the result lies, 0 to 1; None where nothing is morphed."""
         return self.latents.amount if isinstance(self.latents, MorphedLatents) else None
 
 
 @dataclass
 class History:
-    """Arrangements in the order in which they were made, and which of them is shown."""
+    """Edit states in the order in which they were made, and the place of the current one."""
 
     states: list[EditState] = field(default_factory=lambda: [EditState()])
     place: int = 0
@@ -76,7 +93,7 @@ class History:
         return self.states[self.place]
 
     def push(self, edit_state: EditState) -> bool:
-        """Go on to a new one; what was undone is forgotten. False where nothing has changed."""
+        """Go on to a new edit state and forget what was undone; return whether anything has changed."""
         if edit_state == self.now:
             return False
         self.states[self.place + 1 :] = [edit_state]
@@ -90,7 +107,7 @@ class History:
         self.place = min(len(self.states) - 1, self.place + 1)
 
     def return_to(self, edit_state: EditState) -> None:
-        """Show an arrangement that is shown already: the nearest place that has it, else a new one."""
+        """Go to the nearest place of an edit state, or push it where there is none."""
         places = [place for place, state in enumerate(self.states) if state == edit_state]
         if places:
             self.place = min(places, key=lambda place: abs(place - self.place))
@@ -107,7 +124,7 @@ class History:
 
 
 def read_moves(values: Mapping[str, Any], cards: Sequence[Card]) -> dict[str, Move]:
-    """Read what the browser says of the sliders.
+    """Return the move of each card from what the browser says of its sliders.
 
     Args:
         values: for each card shift, scale and seconds of smoothing.
@@ -128,7 +145,7 @@ def read_moves(values: Mapping[str, Any], cards: Sequence[Card]) -> dict[str, Mo
 
 
 def read_edit(edit: LatentEdit, cards: Sequence[Card]) -> tuple[dict[str, Move], tuple[Edit, ...]]:
-    """Read a saved edit as sliders and strokes: as many sliders as keep its order, the rest strokes."""
+    """Read a saved edit as sliders and range edits: as many sliders as keep its order, the rest as range edits."""
     moves: dict[str, Move] = {}
     ahead = list(cards)
     for position, item in enumerate(edit.edits):
@@ -141,13 +158,13 @@ def read_edit(edit: LatentEdit, cards: Sequence[Card]) -> tuple[dict[str, Move],
     return moves, ()
 
 
-def stroke_text(stroke: Edit, cards: Sequence[Card]) -> str:
-    """Return a stroke in words: "Loudness (z3): +1.0 σ, 0.8 to 1.4 s"."""
-    card = next((card for card in cards if card.made(stroke)), None)
+def range_edit_text(edit: Edit, cards: Sequence[Card]) -> str:
+    """Return a range edit in words: "Loudness (z3): +1.0 σ, 0.8 to 1.4 s"."""
+    card = next((card for card in cards if card.matches(edit)), None)
     name = card.title if card is not None else "several z together"
-    done = [f"{stroke.shift:+.1f} σ"] if stroke.shift else []
-    done += [f"× {stroke.scale:g}"] if stroke.scale != 1 else []
-    done += [f"smoothed over {stroke.smoothing_seconds:g} s"] if stroke.smoothing_seconds else []
-    done += ["flattened"] if stroke.flatten else []
-    end = "the end" if stroke.end_seconds is None else f"{stroke.end_seconds:.2f} s"
-    return f"{name}: {', '.join(done) or 'nothing'}, {stroke.start_seconds or 0:.2f} s to {end}"
+    changes = [f"{edit.shift:+.1f} σ"] if edit.shift else []
+    changes += [f"× {edit.scale:g}"] if edit.scale != 1 else []
+    changes += [f"smoothed over {edit.smoothing_seconds:g} s"] if edit.smoothing_seconds else []
+    changes += ["flattened"] if edit.flatten else []
+    end = "the end" if edit.end_seconds is None else f"{edit.end_seconds:.2f} s"
+    return f"{name}: {', '.join(changes) or 'nothing'}, {edit.start_seconds or 0:.2f} s to {end}"

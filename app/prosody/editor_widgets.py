@@ -1,4 +1,4 @@
-"""The workbench: the player, the figure, the numbers and the cards; and what a new sound changes in them."""
+"""Step 2, the editor: the player, the figure, the numbers and the cards. The widgets, and their updates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from gradio.components.plot import PlotData
 
 from undertone.app.prosody.browser_events import channel
 from undertone.app.prosody.cards import Card, Move, sorted_cards
-from undertone.app.prosody.comparison_figure import Side, overlay_figure
-from undertone.app.prosody.edit_state import EditState, stroke_text
+from undertone.app.prosody.comparison_figure import Side, comparison_figure
+from undertone.app.prosody.edit_state import EditState, range_edit_text
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.measures import Measures, changes_html
 from undertone.app.prosody.range_tool import RangeTool, build_range_tool
@@ -20,10 +20,10 @@ from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import ProsodyVisit
 from undertone.app.shared.live_player import samples_text
 from undertone.app.shared.plots import figure_json
-from undertone.app.shared.widgets import AWAY, shown, step_heading
+from undertone.app.shared.widgets import AWAY, show_container, step_heading
 from undertone.engine.prosody import Rendering
 
-_LISTEN = """
+_PLAYER = """
 <div class="tools listen" role="group" aria-label="Player">
   <button type="button" class="listen-play">Play</button>
   <span class="listen-versions" role="group" aria-label="Which version">
@@ -38,22 +38,22 @@ _LISTEN = """
   </span>
 </div>
 """
-_DESK = """
-<div class="tools desk">
+_CARDS = """
+<div class="tools cards">
   <p class="hint">Each card moves one part of how it is said. Shift is in σ: 1 σ is how much that usually varies in
   speech, and most speech stays inside the shaded part.</p>
-  <div class="desk-bar">
-    <button type="button" class="desk-reset-all">Reset all</button>
-    <button type="button" class="desk-surprise">Surprise me</button>
+  <div class="card-bar">
+    <button type="button" class="card-reset-all">Reset all</button>
+    <button type="button" class="card-surprise">Surprise me</button>
   </div>
-  <div class="desk-strokes" role="group" aria-label="Edits drawn on the curves"></div>
-  <div class="desk-morph" hidden>
-    <span class="desk-part" aria-hidden="true">Morph</span>
+  <div class="card-range-edits" role="group" aria-label="Edits drawn on the curves"></div>
+  <div class="card-morph" hidden>
+    <span class="card-part" aria-hidden="true">Morph</span>
     <input type="range" min="0" max="1" step="0.05" aria-label="Morph from this recording to the second one">
     <output></output>
   </div>
-  <div class="desk-cards is-folded"></div>
-  <button type="button" class="desk-all" hidden></button>
+  <div class="card-list is-folded"></div>
+  <button type="button" class="card-all" hidden></button>
 </div>
 """
 _RANGE = """
@@ -69,7 +69,7 @@ _RANGE = """
 
 @dataclass(frozen=True)
 class EditorWidgets:
-    """The widgets."""
+    """The widgets of the editor."""
 
     section: gr.Column
     undo: gr.Button
@@ -78,7 +78,7 @@ class EditorWidgets:
     edited: gr.HTML
     draft: gr.HTML
     audition: gr.HTML
-    desk: gr.HTML
+    cards: gr.HTML
     range: gr.HTML
     plot: gr.Plot
     numbers: gr.HTML
@@ -91,49 +91,49 @@ class EditorWidgets:
     @property
     def controls(self) -> list[Any]:
         """Return the widgets that show where the sliders stand."""
-        return [self.undo, self.redo, self.desk]
+        return [self.undo, self.redo, self.cards]
 
     def show_source(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
-        """Show a new recording."""
+        """Show a new recording: its sound and its reconstruction."""
         recording = editing.original.recording
         sounds = {
             "serial": visit.next_serial(),
             "recording": None if recording is None else samples_text(recording),
             "before": samples_text(editing.before.audio),
         }
-        visit.is_shown, visit.heard = True, None
-        return {self.section: shown(True), self.source: sounds}
+        visit.is_source_sent, visit.sound_state = True, None
+        return {self.section: show_container(True), self.source: sounds}
 
     def show_controls(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
         """Show where the sliders stand; the browser keeps what has been moved there since."""
         history = editing.history
         return {
-            self.desk: cards_value(editing, visit.next_serial(), visit.sequence, not visit.under_way),
+            self.cards: cards_value(editing, visit.next_serial(), visit.sequence, not visit.is_busy),
             # Their words too: Gradio drops them where the button was never shown before its first update.
             self.undo: gr.update(value="Undo", interactive=history.can_undo),
             self.redo: gr.update(value="Redo", interactive=history.can_redo),
         }
 
     def show_sound(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
-        """Show what can be heard."""
-        visit.heard = editing.shown
+        """Send the sound at full quality to the player."""
+        visit.sound_state = editing.shown
         samples = samples_text(editing.rendered[editing.shown].audio)
         return {self.edited: {"serial": visit.next_serial(), "after": samples}}
 
     def show_draft(self, visit: ProsodyVisit, token: int, rendering: Rendering) -> Updates:
-        """Show what can be heard while a slider moves."""
-        visit.heard = None
+        """Send a draft to the player, while a slider moves."""
+        visit.sound_state = None
         samples = samples_text(rendering.audio)
         return {self.draft: {"serial": visit.next_serial(), "token": token, "samples": samples}}
 
     def show_picture(self, editing: EditingSession, unit_names: Sequence[str]) -> Updates:
-        """Show what can be seen and read; measures both sounds where that has not been done."""
+        """Show the figure and the numbers; measures both sounds where that has not been done."""
         before, after = editing.measures(EditState()), editing.measures(editing.shown)
-        shown = [
+        tracks = [
             (card.dimension, card.id, card.title) for card in sorted_cards(editing.cards) if card.dimension is not None
         ]
         sides = _side(editing.before, before), _side(editing.rendered[editing.shown], after)
-        figure, axes = overlay_figure(*sides, shown, unit_names)
+        figure, axes = comparison_figure(*sides, tracks, unit_names)
         known = {card.id for card in editing.cards}
         return {
             self.plot: PlotData(type="plotly", plot=figure_json(figure)),
@@ -143,45 +143,45 @@ class EditorWidgets:
 
 
 def build_editor() -> EditorWidgets:
-    """Lay it out; hidden until something has been analysed."""
+    """Lay the editor out; hidden until something has been analysed."""
     source, edited, draft, audition = (channel(name) for name in ("source", "edited", "draft", "audition"))
-    with gr.Column(elem_id="workbench", elem_classes=AWAY) as section:  # its scripts run from the start
+    with gr.Column(elem_id="editor", elem_classes=AWAY) as section:  # its scripts run from the start
         step_heading(2, "Move it, hear it, see it")
-        _script_widget(_LISTEN, "listen", "player.js")
+        _script_widget(_PLAYER, "listen", "player.js")
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=6, min_width=320, elem_id="figure-side"):
                 numbers = gr.HTML(elem_id="prosody-numbers")
                 range_bar = _script_widget(_RANGE, "range", "range.js")
                 plot = gr.Plot(show_label=False, label="Before and after", elem_id="prosody-figure")
                 range_tool = build_range_tool()
-            with gr.Column(scale=5, min_width=320, elem_id="desk-side"):
+            with gr.Column(scale=5, min_width=320, elem_id="cards-side"):
                 with gr.Row(elem_classes="history"):
                     undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo", min_width=80)
                     redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=80)
-                desk = _script_widget(_DESK, "desk", "cards.js")
+                cards = _script_widget(_CARDS, "cards", "cards.js")
     return EditorWidgets(
-        section, undo, redo, source, edited, draft, audition, desk, range_bar, plot, numbers, range_tool
+        section, undo, redo, source, edited, draft, audition, cards, range_bar, plot, numbers, range_tool
     )
 
 
 def cards_value(editing: EditingSession, revision: int, sequence: int = 0, idle: bool = True) -> dict[str, Any]:
-    """Return what the cards show.
+    """Return the value of the cards' widget.
 
     Args:
-        revision: counts up; the browser leaves out what it has.
+        revision: number of this value; the browser leaves out what is older than what it has.
         sequence: of the browser's newest step that is in it.
         idle: whether nothing is under way.
     """
     now = editing.now
     return {
         "revision": revision,
-        "bench": editing.number,
+        "session": editing.number,
         "sequence": sequence,
         "idle": idle,
-        "arrangement": str(hash(now)),
+        "edit_state": str(hash(now)),
         "cards": [_card_value(card) for card in sorted_cards(editing.cards)],
         "values": {card.id: _values(now.move(card)) for card in editing.cards},
-        "strokes": [stroke_text(stroke, editing.cards) for stroke in now.strokes],
+        "range_edits": [range_edit_text(edit, editing.cards) for edit in now.range_edits],
         "morph": now.morph,
     }
 

@@ -1,4 +1,4 @@
-"""What an edit changed, in numbers: pitch, its range, energy, duration, voicing. T frames at 50 Hz."""
+"""The change that an edit makes, in numbers: pitch, its range, energy, duration, voicing. T frames at 50 Hz."""
 
 from dataclasses import dataclass
 from html import escape
@@ -6,9 +6,9 @@ from html import escape
 import torch
 from torch import Tensor
 
-from undertone.engine.acoustics import energy_db, level, pitch
+from undertone.engine.audio.acoustics import energy_db, level, pitch
+from undertone.engine.config import SAMPLE_RATE_HZ
 
-SAMPLE_RATE_HZ = 16_000
 NO_CHANGE = "±0"
 LEAST_VOICED_FRAMES, LEAST_VOICED_SHARE = 15, 0.1  # fewer say nothing of a clip's pitch
 TOO_FEW = "too few voiced frames"
@@ -16,7 +16,7 @@ TOO_FEW = "too few voiced frames"
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """Of one sound.
+    """The measures of one sound.
 
     Attributes:
         pitch_hz: [T], NaN where unvoiced.
@@ -46,7 +46,7 @@ def measure_sound(audio: Tensor) -> Measures:
 
 @dataclass(frozen=True)
 class PitchSummary:
-    """Of the frames that are compared.
+    """The pitch of the frames that are compared.
 
     Attributes:
         semitones: mean on the musical scale, above 1 Hz.
@@ -61,10 +61,11 @@ class PitchSummary:
         return float(2 ** (self.semitones / 12))
 
 
-def compared_pitch(before: Measures, after: Measures) -> tuple[PitchSummary, PitchSummary] | None:
-    """Both sounds' pitch over the frames that are voiced in both, else the mean moves with what has lost its voice.
+def summarise_common_pitch(before: Measures, after: Measures) -> tuple[PitchSummary, PitchSummary] | None:
+    """Return both sounds' pitch over the frames that are voiced in both; None where these are too few.
 
-    None where these frames are too few. Sounds of two lengths are compared over all of their voiced frames.
+    Over all voiced frames the mean would move with those that have lost their voice. Sounds of two lengths are
+    compared over all of their voiced frames all the same.
     """
     hz = before.pitch_hz, after.pitch_hz
     least = max(LEAST_VOICED_FRAMES, LEAST_VOICED_SHARE * max(len(track) for track in hz))
@@ -89,7 +90,7 @@ def change_in(attribute: str, before: Measures, after: Measures) -> float | None
         return after.speech_db - before.speech_db
     if attribute == "voicing":
         return 100 * (after.voiced - before.voiced)
-    pair = compared_pitch(before, after)
+    pair = summarise_common_pitch(before, after)
     if pair is None or attribute not in ("f0_mean", "f0_range"):
         return None
     was, now = pair
@@ -98,7 +99,7 @@ def change_in(attribute: str, before: Measures, after: Measures) -> float | None
 
 def measure_changes(before: Measures, after: Measures) -> list[tuple[str, str, str, str]]:
     """Return rows of what is measured, before, after, and the change; pitch in semitones."""
-    pair = compared_pitch(before, after)
+    pair = summarise_common_pitch(before, after)
     return [
         ("Pitch (mean F0)", *(
             (TOO_FEW, TOO_FEW, "–") if pair is None

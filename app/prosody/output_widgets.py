@@ -1,4 +1,4 @@
-"""Step 4: save the sound and its settings, compare blind, let the model go on from it. The widgets."""
+"""Step 4: save the sound and its settings, compare it blind, continue from it. The widgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,20 +8,19 @@ from typing import Any
 import gradio as gr
 
 from undertone.app.prosody.editing_session import EditingSession
-from undertone.app.prosody.sound_files import heard, saved
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import ProsodyVisit
 from undertone.app.shared.blind_comparison import BlindComparison, blind_updates, build_blind_comparison
 from undertone.app.shared.context import Context
 from undertone.app.shared.study_maker import StudyMaker, build_study_maker
-from undertone.app.shared.widgets import AWAY, WAVEFORM, shown, step_heading
+from undertone.app.shared.widgets import AWAY, WAVEFORM, show_container, step_heading
 
 LONGEST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class OutputWidgets:
-    """The widgets."""
+    """The widgets of the step."""
 
     section: gr.Column
     wav: gr.DownloadButton
@@ -42,25 +41,25 @@ class OutputWidgets:
         return [self.section, self.wav, self.settings, *self.blind.outputs, *take]
 
     def show(self, visit: ProsodyVisit, editing: EditingSession) -> Updates:
-        """Show the files of what can be heard now."""
-        wav, settings = saved(visit, editing.rendered[editing.shown])
+        """Show the files of the sound that is shown, and what can be compared with it."""
+        wav, settings = visit.save(editing.rendered[editing.shown])
         names = [name for name, _ in editing.named_sounds()]
         return {
-            self.section: shown(True, "card"),
+            self.section: show_container(True, "card"),
             self.wav: gr.update(value=str(wav)),
             self.settings: gr.update(value=str(settings)),
             **dict(zip(self.blind.outputs, blind_updates(names), strict=True)),
         }
 
     def show_continued(self, visit: ProsodyVisit) -> Updates:
-        """Show the newest take that goes on from edited speech; with two of them there is something to judge."""
+        """Show the newest continuation of edited speech; with two of them a study can be made."""
         if not visit.takes:
             return {self.continued: gr.update(visible=False), self.study_box: gr.update(visible=False)}
         latest = visit.takes[-1]
-        wav, settings = saved(visit, latest)
+        wav, settings = visit.save(latest)
         return {
             self.continued: gr.update(visible=True),
-            self.player: str(heard(visit, latest.audio)),
+            self.player: str(visit.write_playback(latest.audio)),
             self.continued_wav: gr.update(value=str(wav)),
             self.continued_settings: gr.update(value=str(settings)),
             self.study_box: gr.update(visible=len(visit.takes) > 1),
@@ -68,15 +67,15 @@ class OutputWidgets:
 
 
 def version_sounds(visit: ProsodyVisit) -> Sequence[tuple[str, Path]]:
-    """Return what can be compared blind."""
+    """Return the sounds that can be compared blind, by name."""
     if visit.editing is None:
         return []
-    return [(name, heard(visit, audio)) for name, audio in visit.editing.named_sounds()]
+    return [(name, visit.write_playback(audio)) for name, audio in visit.editing.named_sounds()]
 
 
 def build_output(context: Context) -> OutputWidgets:
-    """Lay it out; hidden until there is a sound. A study can be made where there is a laboratory."""
-    with gr.Column(elem_id="keeping", elem_classes=["card", AWAY]) as section:
+    """Lay the step out; hidden until there is a sound. Studies are offered where the site has them."""
+    with gr.Column(elem_id="output", elem_classes=["card", AWAY]) as section:
         step_heading(4, "Keep it, compare it, go on from it")
         with gr.Row(elem_classes="take-buttons"):
             wav = gr.DownloadButton("Save the sound", size="sm", elem_id="save-wav", min_width=140)

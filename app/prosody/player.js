@@ -13,7 +13,7 @@ function context() {
   return state.context;
 }
 
-function decoded(samples) {
+function decode(samples) {
   if (!samples) return null;
   const bytes = Uint8Array.from(atob(samples), (c) => c.charCodeAt(0));
   const ints = new Int16Array(bytes.buffer, 0, bytes.length >> 1);
@@ -52,7 +52,7 @@ function start(from) {
   };
   node.start(0, begin, Math.max(0.02, Math.min(last, buffer.duration) - begin));
   Object.assign(state, { node, place: begin, started: state.context.currentTime });
-  document.dispatchEvent(new CustomEvent("undertone:hush", { detail: "listen" }));
+  document.dispatchEvent(new CustomEvent("undertone:pause", { detail: "listen" }));
   show();
   requestAnimationFrame(tick);
 }
@@ -86,7 +86,7 @@ function choose(version) {
 
 function replaceAfter(samples, isDraft) {
   const was = playing() && !state.once && state.version === "after", now = place();
-  state.sounds.after = decoded(samples);
+  state.sounds.after = decode(samples);
   state.sounds.isDraft = isDraft;
   element.dataset.quality = isDraft ? "draft" : "full";
   if (was) start(now); else show();
@@ -100,18 +100,18 @@ const newer = (detail) => {
   state.serial = detail.serial;
   return true;
 };
-const heard = { source: (detail) => {
+const receive = { source: (detail) => {
   if (detail && !newer(detail)) return;
   halt(false);
   Object.assign(state, { sounds: {}, once: null, version: "after", place: 0, range: null });
   if (!detail) { show(); return; }
-  state.sounds.recording = decoded(detail.recording);
-  state.sounds.before = decoded(detail.before);
+  state.sounds.recording = decode(detail.recording);
+  state.sounds.before = decode(detail.before);
   show();
 }, edited: (detail) => { if (newer(detail)) replaceAfter(detail.after, false); } };
-Object.entries(heard).forEach(([name, hear]) => {
-  document.addEventListener(`undertone:${name}`, ({ detail }) => hear(detail));
-  if (window.undertoneSaid && window.undertoneSaid[name]) hear(window.undertoneSaid[name]);
+Object.entries(receive).forEach(([name, accept]) => {
+  document.addEventListener(`undertone:${name}`, ({ detail }) => accept(detail));
+  if (window.undertoneSent && window.undertoneSent[name]) accept(window.undertoneSent[name]);
 });
 document.addEventListener("undertone:draft", ({ detail }) => {
   if (!detail || !detail.samples || !newer(detail)) return;
@@ -121,7 +121,7 @@ document.addEventListener("undertone:draft", ({ detail }) => {
 });
 document.addEventListener("undertone:play", ({ detail }) => {
   halt(false);
-  state.once = decoded(detail.samples);
+  state.once = decode(detail.samples);
   caption.textContent = detail.label;
   start(0);
 });
@@ -130,5 +130,5 @@ document.addEventListener("undertone:range", ({ detail }) => {
   if (!playing()) state.place = ends()[0];
   tick();
 });
-document.addEventListener("undertone:hush", ({ detail }) => { if (detail !== "listen") { halt(false); state.once = null; show(); } });
+document.addEventListener("undertone:pause", ({ detail }) => { if (detail !== "listen") { halt(false); state.once = null; show(); } });
 show();

@@ -14,14 +14,14 @@ function mark(name) {
   return found;
 }
 
-function shown() {
+function visibleRange() {
   const layout = plot() && plot()._fullLayout;
   return layout && layout.xaxis ? layout.xaxis.range.map(Number) : null;
 }
 
 // Pixels from the figure's left edge of a time, and the vertical stretch that the panels take.
 function frame() {
-  const range = shown(), boxes = areas().map((area) => area.getBoundingClientRect()), box = figure()?.getBoundingClientRect();
+  const range = visibleRange(), boxes = areas().map((area) => area.getBoundingClientRect()), box = figure()?.getBoundingClientRect();
   if (!range || !boxes.length || !box || !boxes[0].width) return null;
   const top = Math.min(...boxes.map((b) => b.top)) - box.top, bottom = Math.max(...boxes.map((b) => b.bottom)) - box.top;
   const left = boxes[0].left - box.left, width = boxes[0].width;

@@ -1,15 +1,13 @@
-"""Drawing on a curve: a time range, chosen on the figure or typed, and what to do with one track in it."""
+"""The edit of a time range, chosen on the figure or typed: which track, and what to do with it. The widgets."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from undertone.app.prosody.cards import Card, Move, sorted_cards
-from undertone.app.prosody.edit_state import Edit, NotYetError
+from undertone.app.prosody.cards import sorted_cards
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.status import Updates
-from undertone.engine import SettingsError
 
 KINDS = {
     "shift": ("Shift", "Shift by, σ", (-4.0, 4.0, 0.1, 1.0)),
@@ -24,7 +22,7 @@ TYPED_JS = """(start, end) => {
 
 @dataclass(frozen=True)
 class RangeTool:
-    """The widgets."""
+    """The widgets of the tool."""
 
     target: gr.Dropdown
     start: gr.Number
@@ -39,7 +37,7 @@ class RangeTool:
 
     @property
     def inputs(self) -> list[Any]:
-        """Return the widgets that `stroke` reads."""
+        """Return the widgets that `add_range_edit` reads."""
         return [self.target, self.start, self.end, self.kind, self.amount]
 
     def show(self, editing: EditingSession) -> Updates:
@@ -49,7 +47,7 @@ class RangeTool:
 
 
 def build_range_tool() -> RangeTool:
-    """Lay it out, inside the current column."""
+    """Lay the tool out, inside the current column."""
     with gr.Column(elem_id="range-tool", elem_classes="panel"):
         with gr.Row(equal_height=True):
             target = gr.Dropdown([], label="In this range, change", min_width=170, elem_id="range-target", scale=3)
@@ -69,28 +67,6 @@ def build_range_tool() -> RangeTool:
 
 
 def show_amount(kind: str) -> Any:
-    """Show the slider that a kind of edit needs."""
+    """Return the update of the slider that a kind of edit needs."""
     _, label, (low, high, step, value) = KINDS[kind]
     return gr.update(visible=bool(label), label=label or "Amount", minimum=low, maximum=high, step=step, value=value)
-
-
-def stroke(
-    editing: EditingSession, target: str, start: float | None, end: float | None, kind: str, amount: float
-) -> Edit:
-    """Return the edit that the tool describes.
-
-    Raises:
-        SettingsError: no range, no track, or a number out of its range.
-    """
-    card: Card | None = next((card for card in editing.cards if card.id == target), None)
-    if card is None:
-        raise NotYetError("choose what to change in the range first.")
-    if end is None or end <= (start or 0.0):
-        raise NotYetError("choose a time range first: drag over the figure, or type From and To.")
-    if kind not in KINDS:
-        raise SettingsError(f"{kind!r} is nothing that can be done to a curve; expected one of {', '.join(KINDS)}.")
-    seconds = editing.after.speech.seconds
-    if (start or 0.0) >= seconds:
-        raise SettingsError(f"the range begins at {start:g} s, but the sound has {seconds:.2f} s.")
-    moves = {"shift": Move(shift=amount), "scale": Move(scale=amount), "smooth": Move(smoothing_seconds=amount)}
-    return card.edit(moves.get(kind, Move()), start or 0.0, min(float(end), seconds), flatten=kind == "flatten")

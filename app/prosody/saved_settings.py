@@ -1,4 +1,4 @@
-"""Saved settings of a rendering: read, matched to the recordings that are there, and laid out on the bench again."""
+"""Saved settings of a rendering: read, matched to the recordings that are there, and restored in an editing session."""
 
 from collections.abc import Generator
 
@@ -7,12 +7,14 @@ import torch
 from undertone.app.prosody.edit_state import EditState, read_edit
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.status import StatusLine, Updates
-from undertone.app.shared.saved_settings import FRAME_SECONDS, differences_text
+from undertone.app.shared.saved_settings import differences_text
 from undertone.app.shared.saved_settings import take_cut as saved_take_cut
-from undertone.app.shared.visitor import PromptClip, Run
+from undertone.app.shared.visitor import Run
 from undertone.app.shared.widgets import Note
-from undertone.engine import Engine, SettingsError, Take, TakeSettings
-from undertone.engine.prosody import Cancelled, ProsodySettings
+from undertone.engine import CallProgress, Cancelled, Engine, SettingsError, Take, TakeSettings
+from undertone.engine.audio.reading import CheckedPrompt
+from undertone.engine.config import FRAME_SECONDS
+from undertone.engine.prosody import ProsodySettings
 
 MAX_BYTES = 200_000  # the settings of a rendering have some 5 kB
 
@@ -29,7 +31,7 @@ def read_prosody_settings(data: bytes) -> ProsodySettings:
 
 
 def prosody_cut(saved: ProsodySettings) -> tuple[float, float]:
-    """Start and length in seconds of the speech, or of the prompt of the take, in its recording."""
+    """Return start and length in seconds of the speech, or of the prompt of the take, in its recording."""
     if saved.source.take is not None:
         return saved_take_cut(saved.source.take)
     end = saved.source.end_seconds
@@ -38,8 +40,8 @@ def prosody_cut(saved: ProsodySettings) -> tuple[float, float]:
     return saved.source.start_seconds, round(end - saved.source.start_seconds, 6)
 
 
-def saved_note(saved: ProsodySettings, engine: Engine) -> Note:
-    """Return what to do now that settings are loaded."""
+def describe_loaded(saved: ProsodySettings, engine: Engine) -> Note:
+    """Return a note on what to do now that settings are loaded."""
     what = "the recording that the take's prompt was cut from" if saved.source.take else "the recording they belong to"
     text = f"Settings are loaded. Choose {what} and press Analyse."
     different = differences_text(saved, engine)
@@ -48,8 +50,8 @@ def saved_note(saved: ProsodySettings, engine: Engine) -> Note:
     return Note("good", text)
 
 
-def applied(editing: EditingSession, saved: ProsodySettings) -> Note | None:
-    """Lay saved settings out on the bench; None where that was done, else what is missing."""
+def restore_edit(editing: EditingSession, saved: ProsodySettings) -> Note | None:
+    """Push the edit state of saved settings; return None where that was done, else a note on what is missing."""
     if editing.before.settings.source.frames_sha256 != saved.source.frames_sha256:
         start, length = prosody_cut(saved)
         return Note(
@@ -59,39 +61,41 @@ def applied(editing: EditingSession, saved: ProsodySettings) -> Note | None:
         )
     if (editing.sampling, editing.seed, editing.statistics) != (saved.sampling, saved.seed, saved.statistics):
         return Note("warning", "The saved settings have another seed, quality or reference. Press Analyse again.")
-    other = _second(editing, saved)
+    other = _find_second(editing, saved)
     if other is None and (saved.other is not None or saved.utterance is not None):
         return Note(
             "warning", "The saved settings need their second recording too. Choose it in step 3 and press Use it."
         )
-    moves, strokes = read_edit(saved.edit, editing.cards)
-    edit_state = EditState(strokes=strokes, latents=saved.latents, other=other, other_voice=saved.utterance is not None)
+    moves, range_edits = read_edit(saved.edit, editing.cards)
+    edit_state = EditState(
+        range_edits=range_edits, latents=saved.latents, other=other, other_voice=saved.utterance is not None
+    )
     editing.history.push(edit_state.with_moves(moves, editing.cards))
     return None
 
 
-def take_again(
-    engine: Engine, status: StatusLine, run: Run, clip: PromptClip, saved: TakeSettings
+def remake_take(
+    engine: Engine, status: StatusLine, run: Run, prompt: CheckedPrompt, saved: TakeSettings
 ) -> Generator[Updates, None, Take]:
-    """Make the take again that was edited.
+    """Yield the progress of making the take again that was edited, and return it.
 
     Raises:
-        SettingsError: the clip is not the one that its prompt was cut from.
+        SettingsError: the prompt is not the one of the take.
         Cancelled: the visitor wishes no more.
     """
-    speech = engine.analyse(clip.waveform, clip.sample_rate_hz, saved.prompt_start_seconds, saved.prompt_end_seconds)
+    speech = engine.analyse_prompt(prompt)
     if speech.audio_sha256 != saved.prompt_sha256:
         raise SettingsError("this is not the recording that the saved take was made from; choose that one.")
-    chunks = engine.stream(speech, saved.seconds, saved.sampling, saved.seed, saved.num_takes, run.stop.is_set)
-    for chunk in chunks:
+    progress = CallProgress(run.stop.is_set)
+    for chunk in engine.stream(speech, saved.seconds, saved.sampling, saved.seed, saved.num_takes, progress):
         if chunk.takes:
             return chunk.takes[saved.index]
-        yield status.progress("Making the take again", chunk.frames_done / max(1, chunk.frames_total))
+        yield status.show_progress("Making the take again", chunk.frames_done / max(1, chunk.frames_total))
     raise Cancelled
 
 
-def _second(editing: EditingSession, saved: ProsodySettings) -> int | None:
-    """Return the second recording that the settings were made with."""
+def _find_second(editing: EditingSession, saved: ProsodySettings) -> int | None:
+    """Return the index of the second recording that the settings were made with; None where it is not there."""
     for index, other in enumerate(editing.others):
         if saved.other is not None and other.speech.frames_sha256 != saved.other.frames_sha256:
             continue

@@ -1,4 +1,4 @@
-"""What went wrong, as JSON that the page can act on and a person can read."""
+"""Errors of the raters' routes, as JSON with a word for the page and a text for the person."""
 
 import json
 import logging
@@ -11,42 +11,46 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from undertone.app.asgi.plain_page import SAFE_HEADERS
-from undertone.app.asgi.threads import OwnThreads
+from undertone.app.asgi.threads import ThreadedRoute
 from undertone.studies.design import DesignError
 from undertone.studies.sessions import SessionError
 from undertone.studies.store import StoreError
-from undertone.studies.store.storable import unstorable
+from undertone.studies.store.storable import find_unstorable
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024
 
 
-class RaterRoute(OwnThreads):
-    """A route whose refusals are answers of one form: `{"error": {"word", "text", "wait_seconds"}}`."""
+class RaterRoute(ThreadedRoute):
+    """Route that answers every error in one form: `{"error": {"word", "text", "wait_seconds"}}`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with its errors translated; a body that is too large is not read at all."""
         handler = super().get_route_handler()
 
-        async def translated(request: Request) -> Response:
+        async def handle(request: Request) -> Response:
             if request.method == "POST" and not _is_small(request):
-                return problem(SessionError("bad_answer", "This is too much at once. Shorten your answers."), 413)
+                return error_response(
+                    SessionError("bad_answer", "This is too much at once. Shorten your answers."), 413
+                )
             try:
                 if request.method == "POST":
                     _check(await request.body())
                 return await handler(request)
             except SessionError as error:
-                return problem(error)
+                return error_response(error)
             except RequestValidationError:
-                return problem(SessionError("bad_answer", "The page sent something that we do not know. Reload it."))
+                return error_response(
+                    SessionError("bad_answer", "The page sent something that we do not know. Reload it.")
+                )
             except (StoreError, DesignError, SQLAlchemyError):
                 logger.exception("a rater's request could not be answered")
-                return problem(SessionError("read_only"))
+                return error_response(SessionError("read_only"))
 
-        return translated
+        return handle
 
 
-def problem(error: SessionError, status: int | None = None) -> JSONResponse:
+def error_response(error: SessionError, status: int | None = None) -> JSONResponse:
     """Return the answer to a refused request."""
     content = {"error": {"word": error.word, "text": str(error), "wait_seconds": error.wait_seconds}}
     return JSONResponse(content, status or error.status, headers=SAFE_HEADERS)
@@ -55,7 +59,7 @@ def problem(error: SessionError, status: int | None = None) -> JSONResponse:
 def _check(body: bytes) -> None:
     """Refuse what no database keeps, before anything of it is read. Raises SessionError."""
     try:
-        found = unstorable(json.loads(body))
+        found = find_unstorable(json.loads(body))
     except (ValueError, RecursionError):
         found = "something that is no JSON"
     if found is not None:

@@ -1,4 +1,4 @@
-"""The one page that every rater gets: it knows nothing of any study until its script has asked."""
+"""The page of all raters: it holds nothing of any study until its script has asked for it."""
 
 from functools import cache
 from pathlib import Path

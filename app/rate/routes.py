@@ -1,4 +1,4 @@
-"""Routes of the rater's page: each reads the token, the limits and the clock; the service does the rest."""
+"""Routes of the rater's page: each checks token and limits and calls the service of sessions."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ class _Body(BaseModel):
 
 
 class BeginBody(_Body):
-    """The link that somebody followed: `query` may hold the panel's id; a retry repeats the `nonce`."""
+    """Begin of a session: `query` of the link may hold the panel's id; a retry repeats the `nonce`."""
 
     study: str = Field(max_length=64)
     query: dict[str, str] = Field(default_factory=dict, max_length=20)
@@ -36,13 +36,13 @@ class BeginBody(_Body):
 
 
 class ResumeBody(_Body):
-    """A code from another device."""
+    """Resume code from another device."""
 
     code: str = Field(max_length=64)
 
 
 class PlaybackBody(_Body):
-    """What was played of a clip."""
+    """Playback of a clip: the stretches heard, in seconds."""
 
     trial: str = Field(max_length=64)
     listened: list[tuple[float, float]] = Field(max_length=200)
@@ -63,7 +63,7 @@ class RatingBody(PlaybackBody):
 
 
 class FinishBody(_Body):
-    """A clip that is done."""
+    """End of a trial."""
 
     trial: str = Field(max_length=64)
 
@@ -81,13 +81,13 @@ def rate_router(
         limit_of_session: how often the page of one session may ask, far more than a person makes it.
     """
 
-    def while_whole() -> None:
-        """Answer nothing from a paused database: what is not in it now may be there again in a minute."""
+    def refuse_while_paused() -> None:
+        """Refuse every request while the database is paused, as its rows may be incomplete until it is restored."""
         if sessions.db.read_only:
             raise SessionError("read_only")
 
     router = APIRouter(include_in_schema=False, route_class=RaterRoute)
-    api = APIRouter(include_in_schema=False, route_class=RaterRoute, dependencies=[Depends(while_whole)])
+    api = APIRouter(include_in_schema=False, route_class=RaterRoute, dependencies=[Depends(refuse_while_paused)])
     limiter = MovingWindowRateLimiter(MemoryStorage())
     of_session, of_beginning, of_codes = map(parse_many, (limit_of_session, LIMIT_OF_BEGINNING, LIMIT_OF_CODES))
 

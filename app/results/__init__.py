@@ -1,1 +1,1 @@
-"""The Results page: who may see what, views, plots and actions. Its statistics live in `studies.analysis`."""
+"""The Results page: access by role, tabs, views, plots and actions. Its statistics live in `studies.analysis`."""

@@ -1,4 +1,4 @@
-"""What the Results page works on, and the check that every handler of it begins with."""
+"""Access of the Results page to the studies, and the check of role with which every handler begins."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +9,8 @@ from fastapi import HTTPException
 
 from undertone.app.auth.sign_in import Admin, SignIn
 from undertone.app.results.downloads import Downloads
-from undertone.engine.errors import UndertoneError
-from undertone.studies.store import Database, Places
+from undertone.engine import UndertoneError
+from undertone.studies.store import Database, StorageLocations
 from undertone.studies.store.tables import AdminRole
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class NotAllowedError(UndertoneError):
-    """Somebody asked for what their role does not allow."""
+    """A request for something that the person's role does not allow."""
 
 
 @dataclass(frozen=True)
 class ResultsAccess:
-    """Shared by all visitors of the page.
+    """Studies, sign-in and downloads of the page, shared by all its visitors.
 
     Attributes:
         sign_in: says who asks, afresh for every request.
@@ -32,7 +32,7 @@ class ResultsAccess:
     """
 
     sign_in: SignIn
-    places: Places
+    places: StorageLocations
     folder: Path
 
     @cached_property
@@ -45,7 +45,7 @@ class ResultsAccess:
         return self.sign_in.db
 
     def require(self, request: "gr.Request", role: AdminRole) -> Admin:
-        """Whoever sent the request, if they may do this; hidden buttons protect nothing, so every handler asks.
+        """Return the sender of a request if their role suffices; every handler asks, as hidden buttons protect nothing.
 
         Raises:
             NotAllowedError: nobody is signed in, or a reader asks for what only an admin may do.

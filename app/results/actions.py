@@ -1,4 +1,4 @@
-"""What an admin does to a study from the Results page; each step is the command line's, by the name of who does it."""
+"""Actions of an admin on a study; each does what the command line does and logs the admin's name."""
 
 import shutil
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from typing import Any, Literal
 from undertone.app.asgi.root_path import site_path
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results.access import NotAllowedError, ResultsAccess
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import YamlError, parse_yaml
+from undertone.engine.files.validation import validate_values
+from undertone.engine.files.yaml_text import YamlError, parse_yaml
 from undertone.studies.build.lifecycle import make_study, set_status, status_of
 from undertone.studies.design import DesignError, StudyFile
 from undertone.studies.store import Database
@@ -33,7 +33,7 @@ def save_draft(access: ResultsAccess, admin: Admin, text: str) -> str:
         raise DesignError("the text is empty or no list of keys. Begin with a template.")
     sources = sources_folder(access)
     _check_paths(values, sources)
-    study = checked(StudyFile, {**values, "folder": str(sources)}, "the study file", DesignError)
+    study = validate_values(StudyFile, {**values, "folder": str(sources)}, "the study file", DesignError)
     study_id = make_study(access.db, study)
     _log(access.db, "study.drafted", admin, study_id)
     return f"Draft {study.name!r} is saved. Put its sounds under {sources}, then build it."
@@ -46,7 +46,7 @@ def sources_folder(access: ResultsAccess) -> Path:
     return folder
 
 
-def build_named(access: ResultsAccess, admin: Admin, name: str, progress: Progress) -> str:
+def build_sounds(access: ResultsAccess, admin: Admin, name: str, progress: Progress) -> str:
     """Render, level and check every sound of a study."""
     from undertone.studies.build.pipeline import build_study
 
@@ -95,7 +95,7 @@ def make_people(access: ResultsAccess, admin: Admin, name: str) -> Path:
     return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
-def forget_person(access: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
+def forget_raters(access: ResultsAccess, admin: Admin, name: str, sure: bool) -> str:
     """Delete panel ids, codes and questionnaires of a closed study; its ratings stay.
 
     Raises:

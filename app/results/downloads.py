@@ -1,4 +1,4 @@
-"""Reports, exports and restored databases on their way to the person who asked for them, and to nobody else."""
+"""Files to be downloaded: reports, exports and restored databases, each for the person who asked for it."""
 
 import secrets
 import shutil
@@ -36,7 +36,7 @@ class Offer:
 
 
 class Downloads:
-    """Files in folders of their own, for an hour.
+    """Files to be downloaded, each in a folder of its own, kept for an hour.
 
     Args:
         folder: temporary; made on first use.

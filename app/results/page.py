@@ -1,6 +1,6 @@
-"""The Results page, behind sign-in: how a study does, what it found, who rated, what was done, and doing it.
+"""The Results page, behind sign-in: progress, scores, raters, clips, people, plan, log and management.
 
-Hidden buttons protect nothing, as anybody who is signed in can call every handler: each asks the desk who calls.
+Hidden buttons protect nothing, as anybody who is signed in can call every handler: each asks `ResultsAccess` who calls.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ import gradio as gr
 from undertone.app.asgi.root_path import site_path
 from undertone.app.results import actions, views
 from undertone.app.results.access import ResultsAccess
-from undertone.app.results.clips import build_clips
-from undertone.app.results.making import made_for
-from undertone.app.results.manage import build_manage
-from undertone.app.results.people import build_people
+from undertone.app.results.clips_tab import build_clips_tab
+from undertone.app.results.file_button import bind_file_button
+from undertone.app.results.manage_tab import build_manage_tab
+from undertone.app.results.people_tab import build_people_tab
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.analysis.power import Goal
 
 LIVE_SECONDS = 15
@@ -28,7 +28,7 @@ STYLE = Path(__file__).with_name("results.css")
 
 @dataclass(frozen=True)
 class Overview:
-    """Widgets of the first tab, which the timer renews."""
+    """Widgets of the first tab, which the timer refreshes."""
 
     summary: gr.HTML
     cells: gr.HTML
@@ -62,21 +62,21 @@ def build_results_page(access: ResultsAccess, page: gr.Blocks) -> None:
             shown = _build_scores()
             report = gr.Button("Make the report", elem_id="results-report", scale=0, min_width=180)
             report_file = gr.HTML("", elem_id="results-report-file")
-            made_for(access, report, study, report_file, actions.make_report, "reader")
+            bind_file_button(access, report, study, report_file, actions.make_report, "reader")
         with gr.Tab("Raters", id="raters"):
             raters = gr.HTML("", elem_id="results-raters")
         with gr.Tab("Clips", id="clips"):
-            build_clips(access, study)
+            build_clips_tab(access, study)
         with gr.Tab("People", id="people", visible=False) as people_tab:  # shown to admins; the server asks anyway
-            build_people(access, study)
+            build_people_tab(access, study)
         with gr.Tab("Plan", id="plan"):
             _build_plan(access, study, scale)
         with gr.Tab("Log", id="log"):
             log = gr.HTML("", elem_id="results-log", elem_classes="results-log")
         with gr.Tab("Manage", id="manage", visible=False) as manage_tab:  # shown to admins; the server asks anyway
-            manage = build_manage(access, study)
+            manage = build_manage_tab(access, study)
 
-    def renew(name: str | None, request: gr.Request) -> list[Any]:
+    def refresh_page(name: str | None, request: gr.Request) -> list[Any]:
         """Return the list of studies and everything live about the chosen one."""
         try:
             who = access.require(request, "reader")
@@ -87,7 +87,7 @@ def build_results_page(access: ResultsAccess, page: gr.Blocks) -> None:
                 first,
                 gr.update(choices=scales, value=scales[0] if scales else None),
                 "",
-                *views.live(access, chosen),
+                *views.overview(access, chosen),
                 views.log_view(access, chosen),
                 gr.update(visible=who.role == "admin"),
                 gr.update(visible=who.role == "admin"),
@@ -95,15 +95,15 @@ def build_results_page(access: ResultsAccess, page: gr.Blocks) -> None:
         except UndertoneError as error:
             return [gr.skip(), gr.skip(), Note("problem", str(error)).html(), *[gr.skip()] * 7]
 
-    def tick(name: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """Only the numbers: what is being read or chosen stays as it is."""
+    def refresh_overview(name: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Return the numbers of the overview; what is being read or chosen stays as it is."""
         try:
             access.require(request, "reader")
-            return views.live(access, name)
+            return views.overview(access, name)
         except UndertoneError as error:
             return (Note("problem", str(error)).html(), gr.skip(), gr.skip(), gr.skip())
 
-    def score(name: str | None, chosen: str | None, request: gr.Request) -> list[Any]:
+    def show_scores(name: str | None, chosen: str | None, request: gr.Request) -> list[Any]:
         """Return everything on the chosen scale."""
         try:
             access.require(request, "reader")
@@ -114,11 +114,13 @@ def build_results_page(access: ResultsAccess, page: gr.Blocks) -> None:
     everything = [study, scale, problem, *overview.outputs, log, people_tab, manage_tab]
     scored = [*shown, raters]
     slow: dict[str, Any] = {"concurrency_id": "results", "concurrency_limit": 1, "show_progress": "minimal"}
-    renewed = gr.on([page.load, refresh.click, study.input, manage.changed.change], renew, study, everything, **QUIET)
+    refreshed = gr.on(
+        [page.load, refresh.click, study.input, manage.changed.change], refresh_page, study, everything, **QUIET
+    )
     study.change(lambda: "", None, report_file, **QUIET)  # it is of another study
-    renewed.then(score, [study, scale], scored, **slow)
-    scale.input(score, [study, scale], scored, **slow)
-    gr.Timer(LIVE_SECONDS).tick(tick, study, overview.outputs, **QUIET)
+    refreshed.then(show_scores, [study, scale], scored, **slow)
+    scale.input(show_scores, [study, scale], scored, **slow)
+    gr.Timer(LIVE_SECONDS).tick(refresh_overview, study, overview.outputs, **QUIET)
 
 
 def _build_overview() -> Overview:
@@ -130,7 +132,7 @@ def _build_overview() -> Overview:
 
 
 def _build_scores() -> list[Any]:
-    """Widgets in the order of `ScaleView.outputs`, but for the raters."""
+    """Return widgets in the order of `ScaleView.outputs`, without the raters."""
     note = gr.HTML("", elem_id="results-note")
     scores = gr.Plot(show_label=False, label="Mean scores with 95 % intervals", elem_id="results-scores", visible=False)
     score_table = gr.HTML("", elem_id="results-score-table")
@@ -160,7 +162,7 @@ def _build_plan(access: ResultsAccess, study: gr.Dropdown, scale: gr.Radio) -> N
     ) -> str:
         try:
             access.require(request, "reader")
-            return views.planned(access, name, on, width, number, clips, of)
+            return views.plan_html(access, name, on, width, number, clips, of)
         except UndertoneError as error:
             return Note("problem", str(error)).html()
 

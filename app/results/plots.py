@@ -1,4 +1,4 @@
-"""Plotly figures of the Results page; each is sized by its rows and leaves its labels room on a phone."""
+"""Plotly figures of the Results page, as high as their rows need, with labels that fit a phone."""
 
 import json
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:
             (f"{pair.first} or {pair.second}", pair.preference.value, pair.preference.low, pair.preference.high)
             for pair in found.preferences.pairs
         ]
-        return _intervals(rows, low, high, zero=True)
-    figure = _intervals([(s.system, s.mean.value, s.mean.low, s.mean.high) for s in found.mos.systems], low, high)
+        return _interval_figure(rows, low, high, zero=True)
+    figure = _interval_figure([(s.system, s.mean.value, s.mean.low, s.mean.high) for s in found.mos.systems], low, high)
     figure.add_scatter(
         x=[score.mean.value for score in found.mos.systems],
         y=list(range(len(found.mos.systems))),
@@ -46,12 +46,12 @@ def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:
 
 
 def difference_figure(found: ScaleResults) -> go.Figure:
-    """First less second; filled where different."""
+    """Draw the differences of pairs, first less second; markers are filled where a pair differs."""
     pairs = found.comparison.pairs
     ends = [abs(end) for pair in pairs for end in (pair.value, pair.low, pair.high) if end is not None]
     reach = max([0.5, *ends]) * 1.05
     rows = [(f"{pair.first} − {pair.second}", pair.value, pair.low, pair.high) for pair in pairs]
-    return _intervals(rows, -reach, reach, [bool(pair.different) for pair in pairs], zero=True)
+    return _interval_figure(rows, -reach, reach, [bool(pair.different) for pair in pairs], zero=True)
 
 
 def answer_figure(found: ScaleResults) -> go.Figure:
@@ -75,10 +75,10 @@ def answer_figure(found: ScaleResults) -> go.Figure:
     legend = {"orientation": "h", "y": -0.04, "yanchor": "top", "x": 0, "traceorder": "normal"}
     figure.update_layout(barmode="stack", showlegend=True, legend=legend)
     figure.update_xaxes(range=[0, 1], showticklabels=False, showgrid=False)
-    return _labelled(figure, [score.system for score in systems])
+    return _with_row_labels(figure, [score.system for score in systems])
 
 
-def _intervals(
+def _interval_figure(
     rows: Sequence[tuple[str, float, float | None, float | None]],
     low: float,
     high: float,
@@ -100,10 +100,10 @@ def _intervals(
         marker={"size": 10, "color": colours, "line": {"color": ACCENT, "width": 2}},
     )  # fmt: skip
     figure.update_xaxes(range=[low, high], zeroline=zero, zerolinecolor=INK, nticks=9)
-    return _labelled(figure, [name for name, *_ in rows])
+    return _with_row_labels(figure, [name for name, *_ in rows])
 
 
-def _labelled(figure: go.Figure, names: Sequence[str]) -> go.Figure:
+def _with_row_labels(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     """Put names above their rows, not beside them: long ones leave the axis its width."""
     figure.update_yaxes(range=[len(names) - 0.5, -0.7], showticklabels=False, showgrid=False, zeroline=False)
     for row, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Files of the Results page: downloads and clips, for people who are signed in; asked at every request."""
+"""Routes for the files of the Results page, downloads and clips; every request is checked for its sign-in."""
 
 from pathlib import Path
 from typing import Any

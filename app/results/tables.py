@@ -1,4 +1,4 @@
-"""Tables and small parts of the Results page as HTML: for screen readers, phones, and copying into a text."""
+"""Tables of the Results page as HTML, for screen readers, phones, and copying into a text."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ STATUS_WORDS = {
     "closed": "Closed.",
 }
 
-LEFT = ("withdrawn", "declined")
+LEFT_STATES = ("withdrawn", "declined")
 NARROW_COLUMNS = 3  # that a phone has room for
 STATE_WORDS = {"withdrawn": "declined or withdrawn", "timed_out": "ran out of time"}
 
@@ -54,7 +54,7 @@ def table(
     )
 
 
-def cells(found: RatingCounts) -> str:
+def cells_table(found: RatingCounts) -> str:
     """Return how full each clip is: prompts down, systems across, each with its numbers."""
     if not found.systems or not found.prompts:
         return '<p class="hint">The study has no clips yet. Build its sounds first.</p>'
@@ -117,7 +117,7 @@ def overview_table(seen: StudyProgress) -> str:
         ("under way", status.promised),
         ("sessions accepted", status.accepted),
         ("failed screening", status.rejected),
-        ("declined or withdrawn", sum(status.sessions.get(state, 0) for state in LEFT)),
+        ("declined or withdrawn", sum(status.sessions.get(state, 0) for state in LEFT_STATES)),
         ("last answer (UTC)", _when(seen.last_rating_at)),
     ]
     shown = "".join(f"<div><dt>{name}</dt><dd>{escape(str(value))}</dd></div>" for name, value in facts)
@@ -131,7 +131,7 @@ def overview_table(seen: StudyProgress) -> str:
 
 
 def rules_table(seen: StudyProgress) -> str:
-    """Pass rates of the screening rules; alarms first, as they may mean that a rule is broken."""
+    """Return the pass rates of the screening rules; alarms first, as they may mean that a rule is broken."""
     alarms = "".join(
         f'<p class="note note-problem" role="alert">{escape(rule.alarm)}</p>' for rule in seen.rules if rule.alarm
     )
@@ -197,7 +197,7 @@ def preferences_table(found: Preferences) -> str:
 
 
 def differences_table(found: ScaleResults) -> str:
-    """Pairs of systems with Holm's correction."""
+    """Return the differences of pairs of systems with Holm's correction."""
     if found.preferences:
         return ""
     if found.comparison.note:
@@ -213,7 +213,7 @@ def differences_table(found: ScaleResults) -> str:
 
 
 def agreement_table(found: ScaleResults) -> str:
-    """Alpha, and the scores without screening."""
+    """Return Krippendorff's alpha, and the scores with and without screening."""
     alpha = found.alpha
     text = alpha.note if alpha.value is None else f"{number(alpha.value)} {interval_text(alpha)}"
     rows = [
@@ -260,7 +260,7 @@ def log_table(entries: Sequence[LogEntry]) -> str:
 
 
 def plan_table(found: PowerPlan) -> str:
-    """Studies that reach a half-width."""
+    """Return the studies that reach a half-width."""
     if found.note:
         return f'<p class="note note-warning">{escape(found.note)}.</p>'
     rows = [

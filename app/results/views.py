@@ -1,4 +1,4 @@
-"""What the Results page shows of a study; every view asks first who wants to see it."""
+"""Content of the Results page for one study, as HTML and figures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +11,15 @@ import gradio as gr
 from undertone.app.results import plots, tables
 from undertone.app.results.access import ResultsAccess
 from undertone.app.shared.widgets import Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.analysis.anonymise import anonymous_names
-from undertone.studies.analysis.load import load_study, study_names
+from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.power import TYPICAL, Goal, plan_power
 from undertone.studies.analysis.progress import audit_log, study_progress
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import ScaleResults, analyse_scale
 from undertone.studies.store import Database
+from undertone.studies.store.studies import study_names
 
 SHOWN = 8  # analyses kept in memory
 SCORES_HINT = (
@@ -30,7 +31,7 @@ ANSWERS_HEAD = '<h3 class="results-head">Answers</h3>'
 
 @dataclass(frozen=True)
 class ScaleView:
-    """Everything on one scale as the page shows it."""
+    """Results on one scale as the page shows them."""
 
     note: str
     scores: Any
@@ -46,43 +47,48 @@ class ScaleView:
         """Return the widgets in their order; a plot without anything to draw leaves no empty box."""
         return [
             self.note,
-            _drawn(self.scores),
+            _plot_update(self.scores),
             self.score_table,
-            _drawn(self.differences),
+            _plot_update(self.differences),
             self.difference_table,
-            _drawn(self.answers),
+            _plot_update(self.answers),
             self.agreement,
             self.raters,
         ]
 
 
 def choices(access: ResultsAccess, chosen: str | None) -> tuple[list[str], str | None]:
-    """Return the names of all studies, and which of them to show."""
-    names = study_names(access.db)
+    """Return the names of all studies, the newest first, and which of them to show."""
+    names = study_names(access.db)[::-1]
     return names, chosen if chosen in names else (names[0] if names else None)
 
 
-def live(access: ResultsAccess, name: str | None) -> tuple[str, str, str, str]:
+def overview(access: ResultsAccess, name: str | None) -> tuple[str, str, str, str]:
     """Return overview, cells, rules and sessions, as they are now."""
     if not name:
         return '<p class="note note-quiet">There is no study yet. An admin makes one under “Manage”.</p>', "", "", ""
     seen = study_progress(access.db, name)
-    return tables.overview_table(seen), tables.cells(seen.cells), tables.rules_table(seen), tables.sessions_table(seen)
+    return (
+        tables.overview_table(seen),
+        tables.cells_table(seen.cells),
+        tables.rules_table(seen),
+        tables.sessions_table(seen),
+    )
 
 
 def scale_names(access: ResultsAccess, name: str | None) -> list[str]:
-    """Scales of a study, in its order."""
+    """Return the scales of a study, in its order."""
     return load_study(access.db, name).scales if name else []
 
 
 def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> ScaleView:
-    """Results on one scale; a note where there are none yet."""
+    """Return the results on one scale, or a note where there are none yet."""
     if not name or not scale:
-        return _nothing("No study is chosen.")
+        return _empty_view("No study is chosen.")
     try:
-        data, found = _analysed(access.db, name, scale, _fingerprint(access.db, name))
+        data, found = _analyse(access.db, name, scale, _fingerprint(access.db, name))
     except UndertoneError as error:
-        return _nothing(str(error))
+        return _empty_view(str(error))
     pairs = found.comparison.pairs and not found.preferences
     return ScaleView(
         note="".join(Note("warning", note).html() for note in found.notes),
@@ -101,7 +107,7 @@ def log_view(access: ResultsAccess, name: str | None) -> str:
     return tables.log_table(audit_log(access.db, name))
 
 
-def planned(
+def plan_html(
     access: ResultsAccess,
     name: str | None,
     scale: str | None,
@@ -110,11 +116,11 @@ def planned(
     trials: float,
     goal: Goal,
 ) -> str:
-    """Studies that reach a half-width, from this study's variance components where it has any."""
+    """Return the studies that reach a half-width, planned with this study's variance components where it has any."""
     components, source = TYPICAL, "typical values of crowd studies, as this study has too few ratings"
     if name and scale:
         try:
-            found = _analysed(access.db, name, scale, _fingerprint(access.db, name))[1]
+            found = _analyse(access.db, name, scale, _fingerprint(access.db, name))[1]
         except UndertoneError:
             found = None
         if found is not None and found.components is not None:
@@ -127,21 +133,21 @@ def planned(
 
 
 def _fingerprint(db: Database, name: str) -> tuple[int, int, datetime | None]:
-    """Changes with every answer and every verdict."""
+    """Return counts that change with every answer and every verdict, as a key of the cache."""
     status = study_progress(db, name)
     return status.status.collected, sum(status.status.sessions.values()), status.last_rating_at
 
 
 @lru_cache(maxsize=SHOWN)
-def _analysed(db: Database, name: str, scale: str, _: Any) -> tuple[StudyData, ScaleResults]:
-    """Without the mixed model, which takes long: the report has it."""
+def _analyse(db: Database, name: str, scale: str, _: Any) -> tuple[StudyData, ScaleResults]:
+    """Return a study and its results on a scale, without the mixed model, which takes long and is in the report."""
     data = load_study(db, name)
     return data, analyse_scale(data, scale, largest_mixed=0)
 
 
-def _drawn(plot: Any) -> Any:
+def _plot_update(plot: Any) -> Any:
     return gr.update(value=plot, visible=plot is not None)
 
 
-def _nothing(reason: str) -> ScaleView:
+def _empty_view(reason: str) -> ScaleView:
     return ScaleView(Note("quiet", reason).html(), None, "", None, "", None, "", "")

@@ -1,4 +1,4 @@
-"""What the playground's process may open: its code, its model and a temporary folder, and nothing of the studies.
+"""Confinement of the playground's process to its code, its model and a temporary folder, without the studies.
 
 It serves whoever comes, with a large framework. A hole in that must not reach a rater's answer, so the process gives
 up, before it hears anybody, every right that it does not need: on Linux by Landlock, elsewhere as far as Python can.
@@ -14,14 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from undertone import app, engine, studies
-from undertone.app.hosting.space_environment import has_zero_gpu
+from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.server import landlock
 
 logger = logging.getLogger(__name__)
 
 # Names of the environment that the playground keeps. Keys, passphrases, database URLs and tokens have other names, and
 # what is not named here is not passed on, whatever it will be called.
-KEPT = {"PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "CUDA_HOME"}
+KEPT_VARIABLES = {
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "VIRTUAL_ENV",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_HOME",
+}
 KEPT_PREFIXES = ("LC_", "OMP_", "MKL_", "KMP_", "PYTHON", "PYTORCH_", "TORCH_", "NVIDIA_", "COVERAGE_")
 
 OF_ZERO_GPU = ("SPACES_ZERO_", "ZEROGPU_", "ZERO_GPU_")  # where its GPU is asked for, on a Space that has ZeroGPU
@@ -50,7 +59,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a process may open.
+    """Files and folders that a process may open.
 
     Attributes:
         readable: files, and folders with everything beneath.
@@ -109,14 +118,14 @@ def confinement_of(
     readable = [*code, *libraries, *system, *proc, bundle, examples, *linked]
     devices = [Path("/dev") / name for name in _DEVICES] + sorted(Path("/dev").glob("nvidia*"))
     return Confinement(
-        readable=cut_out([path.absolute() for path in readable], protected),
+        readable=exclude_protected([path.absolute() for path in readable], protected),
         listable=tuple(entry for entry in entries if entry.is_dir()),
         writable=(folder, *devices),
         protected=tuple(path.resolve() for path in protected),
     )
 
 
-def cut_out(allowed: Iterable[Path], protected: Sequence[Path]) -> tuple[Path, ...]:
+def exclude_protected(allowed: Iterable[Path], protected: Sequence[Path]) -> tuple[Path, ...]:
     """Return `allowed` without what is protected: a folder that holds it becomes its other entries, level by level.
 
     What lies beneath a protected folder is allowed only where it is named itself.
@@ -128,16 +137,16 @@ def cut_out(allowed: Iterable[Path], protected: Sequence[Path]) -> tuple[Path, .
         if any(real == one for one in closed):
             continue
         if any(one.is_relative_to(real) for one in closed) and real.is_dir():
-            found += cut_out(sorted(real.iterdir()), closed)
+            found += exclude_protected(sorted(real.iterdir()), closed)
         else:
             found.append(path)
     return tuple(found)
 
 
-def kept_environment(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def playground_environment(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of the playground's process: what it needs of this one's, and its folder as its home."""
     prefixes = KEPT_PREFIXES + (OF_ZERO_GPU if has_zero_gpu(environment) else ())
-    kept = {name: value for name, value in environment.items() if name in KEPT or name.startswith(prefixes)}
+    kept = {name: value for name, value in environment.items() if name in KEPT_VARIABLES or name.startswith(prefixes)}
     home = str(folder)
     return kept | {
         "HOME": home,

@@ -1,4 +1,4 @@
-"""Connections that end: bounds in number and in time, so that nobody who holds connections open locks others out.
+"""Limits on connections in number and in time, so that nobody who holds connections open locks others out.
 
 uvicorn limits the pause between two requests of a connection, and nothing before the first one. This protocol adds a
 time for the head of a request, a least speed for its body, a time in which an answer must move, and a number of
@@ -25,7 +25,7 @@ class ConnectionBounds:
 
     Attributes:
         total: of all; less where the system allows the process fewer files.
-        of_one_address: of one address.
+        per_address: of one address.
         head_seconds: from the first moment, or the last answer's next byte, to the end of a request's head.
         body_seconds, body_bytes: in so long a time at least so much of a body must come.
         stalled_seconds: how long an answer may wait for the other side to read.
@@ -33,7 +33,7 @@ class ConnectionBounds:
     """
 
     total: int = 2000
-    of_one_address: int = 256
+    per_address: int = 256
     head_seconds: float = 10.0
     body_seconds: float = 20.0
     body_bytes: int = 2048
@@ -54,20 +54,20 @@ def raise_file_limit(bounds: ConnectionBounds) -> int:
 
 
 @dataclass
-class _Register:
-    """Who is connected."""
+class _ConnectionTable:
+    """Open connections of a port, by address."""
 
     bounds: ConnectionBounds
     total: int
     idle: dict["BoundedProtocol", None] = field(default_factory=dict)  # without a request; the longest idle first
-    of: Counter[str] = field(default_factory=Counter)
+    count_by_address: Counter[str] = field(default_factory=Counter)
 
-    def admit(self, address: str) -> bool:
+    def accept(self, address: str) -> bool:
         """Return whether one more connection may stay; an idle one makes room: of the same address, or who has most."""
-        is_full = self.of[address] >= self.bounds.of_one_address and not self.bounds.is_proxy(address)
+        is_full = self.count_by_address[address] >= self.bounds.per_address and not self.bounds.is_proxy(address)
         crowded = address if is_full else None
-        if crowded is None and self.of.total() >= self.total:
-            crowded = max((one.address for one in self.idle), key=self.of.__getitem__, default="")
+        if crowded is None and self.count_by_address.total() >= self.total:
+            crowded = max((one.address for one in self.idle), key=self.count_by_address.__getitem__, default="")
         if crowded is None:
             return True
         oldest = next((one for one in self.idle if one.address == crowded), None)
@@ -77,9 +77,9 @@ class _Register:
 
 
 class BoundedProtocol(H11Protocol):
-    """One connection. Made by `bounded_protocol`, which gives the register that all of a port share."""
+    """Protocol of one connection; `bounded_protocol` adds the table that all connections of a port share."""
 
-    register: _Register
+    table: _ConnectionTable
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -95,16 +95,16 @@ class BoundedProtocol(H11Protocol):
         """Count it and wait for the head of a request, or close it where there is no room."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
-        if not self.register.admit(self.address):
+        if not self.table.accept(self.address):
             transport.abort()
             return
         self._counted = True
-        self.register.of[self.address] += 1
+        self.table.count_by_address[self.address] += 1
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
-        self._forget()
+        self._unregister()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -114,23 +114,23 @@ class BoundedProtocol(H11Protocol):
             self._await_head()  # a further request has begun: uvicorn's own timer ends with its first byte
         super().data_received(data)
         if not self._is_between_requests:
-            self._head_is_here()
+            self._head_received()
 
     def on_response_complete(self) -> None:
         """Note that the answer is sent: idle again, for as long as uvicorn lets it be."""
         self._cancel_timer()
         super().on_response_complete()
         if self._is_between_requests and not self.transport.is_closing():
-            self.register.idle[self] = None
+            self.table.idle[self] = None
 
     def pause_writing(self) -> None:
         """Note that the other side reads more slowly than it is answered: for so long and no longer."""
         super().pause_writing()
         if self._stall is None:
-            self._stall = self.loop.call_later(self.register.bounds.stalled_seconds, self.close_now)
+            self._stall = self.loop.call_later(self.table.bounds.stalled_seconds, self.close_now)
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Note that the other side reads again."""
         super().resume_writing()
         if self._stall is not None:
             self._stall.cancel()
@@ -144,11 +144,11 @@ class BoundedProtocol(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _await_head(self) -> None:
-        self.register.idle[self] = None
-        self._timer = self.loop.call_later(self.register.bounds.head_seconds, self.close_now)
+        self.table.idle[self] = None
+        self._timer = self.loop.call_later(self.table.bounds.head_seconds, self.close_now)
 
-    def _head_is_here(self) -> None:
-        if self.register.idle.pop(self, self) is self and self._timer is not None:
+    def _head_received(self) -> None:
+        if self.table.idle.pop(self, self) is self and self._timer is not None:
             return  # the body's timer is running
         self._cancel_timer()
         self._body_bytes = 0
@@ -156,14 +156,14 @@ class BoundedProtocol(H11Protocol):
             self._await_body()
 
     def _await_body(self) -> None:
-        self._timer = self.loop.call_later(self.register.bounds.body_seconds, self._look_at_body)
+        self._timer = self.loop.call_later(self.table.bounds.body_seconds, self._check_body_speed)
 
-    def _look_at_body(self) -> None:
+    def _check_body_speed(self) -> None:
         """Close where too little came, unless it is we who do not read."""
         self._timer = None
         if self.conn.their_state is not h11.SEND_BODY or self._is_between_requests:
             return
-        if self._body_bytes < self.register.bounds.body_bytes and not self.flow.read_paused:
+        if self._body_bytes < self.table.bounds.body_bytes and not self.flow.read_paused:
             self.close_now()
             return
         self._body_bytes = 0
@@ -171,7 +171,7 @@ class BoundedProtocol(H11Protocol):
 
     def close_now(self) -> None:
         """Close at once, whatever is under way."""
-        self._forget()
+        self._unregister()
         if not self.transport.is_closing():
             self.transport.abort()
 
@@ -180,20 +180,20 @@ class BoundedProtocol(H11Protocol):
             self._timer.cancel()
             self._timer = None
 
-    def _forget(self) -> None:
+    def _unregister(self) -> None:
         self._cancel_timer()
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
-        self.register.idle.pop(self, None)
+        self.table.idle.pop(self, None)
         if self._counted:
             self._counted = False
-            self.register.of[self.address] -= 1
-            if not self.register.of[self.address]:
-                del self.register.of[self.address]
+            self.table.count_by_address[self.address] -= 1
+            if not self.table.count_by_address[self.address]:
+                del self.table.count_by_address[self.address]
 
 
 def bounded_protocol(bounds: ConnectionBounds) -> type[BoundedProtocol]:
     """Return the protocol of one port, for `uvicorn.Config(http=...)`."""
-    register = _Register(bounds, raise_file_limit(bounds))
-    return type("BoundedProtocolOfPort", (BoundedProtocol,), {"register": register})
+    table = _ConnectionTable(bounds, raise_file_limit(bounds))
+    return type("BoundedProtocolOfPort", (BoundedProtocol,), {"table": table})

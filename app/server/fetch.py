@@ -1,4 +1,4 @@
-"""Prints the folder of a bundle, fetched from the Hub where it is a repository.
+"""Program that prints the folder of a bundle, fetched from the Hub where it is a repository.
 
 Started as `python -m undertone.app.server.fetch BUNDLE`.
 A process of its own: it has the Hub's token, and no visitor; the playground has visitors, and no token.
@@ -6,8 +6,8 @@ A process of its own: it has the Hub's token, and no visitor; the playground has
 
 import sys
 
+from undertone.engine import BundleError
 from undertone.engine.bundle import bundle_folder
-from undertone.engine.errors import BundleError
 
 if __name__ == "__main__":
     try:

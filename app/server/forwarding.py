@@ -1,4 +1,4 @@
-"""Passes requests on to the playground over its Unix socket, as they come, in both directions, and ends with them."""
+"""Forwarding of requests to the playground over its Unix socket, streamed in both directions."""
 
 import contextlib
 import logging
@@ -12,8 +12,8 @@ import httpcore2
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from undertone.app.asgi.error_pages import wait_answer
-from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in, without_sign_in
+from undertone.app.asgi.error_pages import wait_page
+from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in_cookie, without_sign_in
 from undertone.app.server.playground import END_PATH, PRIVATE
 
 logger = logging.getLogger(__name__)
@@ -27,17 +27,17 @@ _HOP_BY_HOP = {
     b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
     b"transfer-encoding", b"upgrade", b"expect",
 }  # fmt: skip
-# Nothing that a visitor says of where they come from is believed: what is true is added below. Authorization is for
+# Headers in which a visitor states their own address are dropped; the true address is added below. Authorization is for
 # the raters' routes.
-_NOT_BELIEVED = {b"forwarded", b"x-real-ip", b"authorization", b"cookie", TICKET_HEADER}
-_NOT_BELIEVED_PREFIX = b"x-forwarded-"
-_BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
+_UNTRUSTED = {b"forwarded", b"x-real-ip", b"authorization", b"cookie", TICKET_HEADER}
+_UNTRUSTED_PREFIX = b"x-forwarded-"
+_CONNECTION_ERRORS = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
 
 Headers = list[tuple[bytes, bytes]]
 
 
 class Upstream(Protocol):
-    """Where requests go."""
+    """Target of requests."""
 
     @property
     def address(self) -> Path | None:
@@ -47,7 +47,7 @@ class Upstream(Protocol):
 
 @dataclass
 class Forwarding:
-    """The ASGI application that passes requests on.
+    """ASGI application that forwards requests.
 
     Args:
         upstream: the playground.
@@ -71,10 +71,10 @@ class Forwarding:
         address = self.upstream.address
         if address is None or self._ending:
             text = "The model is being loaded. This page opens in a moment."
-            await wait_answer(scope, "The model is loading", text, 3)(scope, receive, send)
+            await wait_page(scope, "The model is loading", text, 3)(scope, receive, send)
         elif len(self._streams) >= MOST_STREAMS:
             text = "Too many people are here at the moment. Try again in a minute."
-            await wait_answer(scope, "Very busy", text, 20)(scope, receive, send)
+            await wait_page(scope, "Very busy", text, 20)(scope, receive, send)
         else:
             says_runs = scope["path"].endswith(MESSAGES_ENDING)
             self._messages += says_runs
@@ -90,7 +90,7 @@ class Forwarding:
             return
         url = httpcore2.URL(scheme=b"http", host=b"playground", target=END_PATH.encode())
         with anyio.move_on_after(seconds):
-            with contextlib.suppress(*_BROKEN):
+            with contextlib.suppress(*_CONNECTION_ERRORS):
                 await self._pool(address).request(b"POST", url, extensions={"timeout": TIMEOUTS})
             while self._messages:
                 await anyio.sleep(0.05)
@@ -102,7 +102,7 @@ class Forwarding:
             stream.cancel()
 
     def _pool(self, address: Path) -> httpcore2.AsyncConnectionPool:
-        """Connections to the playground that runs now; it has a new socket after each start."""
+        """Return the connections to the playground that runs now; it has a new socket after each start."""
         if address not in self._pools:
             self._pools.clear()  # of a process that is gone, and its sockets with it
             self._pools[address] = httpcore2.AsyncConnectionPool(
@@ -124,34 +124,34 @@ class Forwarding:
             async with anyio.create_task_group() as tasks:
                 self._streams.add(tasks.cancel_scope)
                 exchange.scope = tasks.cancel_scope
-                tasks.start_soon(exchange.end_when_the_visitor_goes)
+                tasks.start_soon(exchange.cancel_on_disconnect)
                 await _answer(self._pool(address), request, exchange)
                 tasks.cancel_scope.cancel()
-        except* _BROKEN as broken:
-            logger.info("the playground broke off: %r", broken.exceptions)
+        except* _CONNECTION_ERRORS as failed:
+            logger.info("the playground broke off: %r", failed.exceptions)
         finally:
             self._streams.discard(exchange.scope)
         await self._close(scope, exchange)
 
     async def _close(self, scope: Scope, exchange: "_Exchange") -> None:
         """Say something where the playground has said nothing; end a stream of events that was cut off here."""
-        if exchange.ended or exchange.gone:
+        if exchange.ended or exchange.disconnected:
             return
         if not exchange.begun:
             text = "The model's process does not answer. If it stays like this, it is started again."
-            await wait_answer(scope, "One moment", text, 5)(scope, exchange.receive, exchange.send)
+            await wait_page(scope, "One moment", text, 5)(scope, exchange.receive, exchange.send)
         elif self._ending and exchange.is_stream:
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @dataclass
 class _Exchange:
-    """One request of a visitor and its answer. The body is read first; then only whether the visitor has gone.
+    """One request of a visitor and its answer. The body is read first, then only whether the visitor disconnected.
 
     Attributes:
         read: set when nothing of the body is left.
         begun, ended: the answer has begun, has been sent whole.
-        gone: the visitor has closed the connection.
+        disconnected: the visitor has closed the connection.
         is_stream: the answer has no length, so it may end anywhere.
     """
 
@@ -161,7 +161,7 @@ class _Exchange:
     read: anyio.Event = field(default_factory=anyio.Event)
     begun: bool = False
     ended: bool = False
-    gone: bool = False
+    disconnected: bool = False
     is_stream: bool = False
 
     async def body(self) -> AsyncIterator[bytes]:
@@ -169,7 +169,7 @@ class _Exchange:
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
-                self._leave()
+                self._disconnect()
                 await anyio.sleep_forever()  # cancelled now: half a body is never sent as a whole one
             if chunk := message.get("body"):
                 yield chunk
@@ -177,12 +177,12 @@ class _Exchange:
                 self.read.set()
                 return
 
-    async def end_when_the_visitor_goes(self) -> None:
+    async def cancel_on_disconnect(self) -> None:
         """Cancel all of it when the connection is closed on the visitor's side."""
         await self.read.wait()
         while (await self.receive())["type"] != "http.disconnect":
             pass
-        self._leave()
+        self._disconnect()
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer; waits while the visitor does not read."""
@@ -190,8 +190,8 @@ class _Exchange:
         await self.send_on(message)
         self.ended = message["type"] == "http.response.body" and not message.get("more_body")
 
-    def _leave(self) -> None:
-        self.gone = not self.ended
+    def _disconnect(self) -> None:
+        self.disconnected = not self.ended
         self.scope.cancel()
 
 
@@ -216,12 +216,12 @@ def request_headers(scope: Scope, tickets: Tickets) -> Headers:
     headers = [
         (name, value)
         for name, value in scope["headers"]
-        if name not in _HOP_BY_HOP | _NOT_BELIEVED | named and not name.startswith(_NOT_BELIEVED_PREFIX)
+        if name not in _HOP_BY_HOP | _UNTRUSTED | named and not name.startswith(_UNTRUSTED_PREFIX)
     ]
     cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
     if kept := without_sign_in(cookies):
         headers.append((b"cookie", kept))
-    if ticket := tickets.of(cookies):
+    if ticket := tickets.issue(cookies):
         headers.append((TICKET_HEADER, ticket))
     if scope.get("client"):
         headers.append((b"x-forwarded-for", str(scope["client"][0]).encode()))
@@ -240,12 +240,12 @@ def response_headers(received: Headers) -> Headers:
         (name, value)
         for name, value in headers
         if name not in _HOP_BY_HOP | named | {b"date", b"server"}
-        and not (name == b"set-cookie" and sets_sign_in(value))
+        and not (name == b"set-cookie" and sets_sign_in_cookie(value))
     ]
 
 
 def _named_by_connection(headers: Headers) -> set[bytes]:
-    """Further headers that are of one connection only."""
+    """Return the names of further headers that belong to one connection."""
     listed = b",".join(value for name, value in headers if name == b"connection")
     return {part.strip().lower() for part in listed.split(b",")} - {b"content-length", b"host"}
 

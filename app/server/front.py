@@ -1,4 +1,4 @@
-"""The front process: what raters and admins need is answered here, everything else is passed on to the playground."""
+"""The front process: answers raters and admins itself and forwards everything else to the playground."""
 
 import contextlib
 import logging
@@ -24,7 +24,7 @@ from undertone.app.guard.body_limit import BodyLimit
 from undertone.app.server.connections import ConnectionBounds, bounded_protocol
 from undertone.app.server.forwarding import Forwarding
 from undertone.app.server.health import health_router
-from undertone.app.server.metrics import Metrics
+from undertone.app.server.metrics import ServerMetrics
 from undertone.app.server.process import Playground
 from undertone.app.server.results import LazyApp, build_results
 from undertone.app.server.studies_socket import studies_socket_app
@@ -39,7 +39,7 @@ SWITCH_SECONDS = 0.0005  # a page of Results that computes must not hold up an a
 
 @dataclass
 class Front:
-    """The parts of the front process.
+    """Applications of the front process.
 
     Attributes:
         studies: raters' routes and sign-in; what they are not for goes on to the playground.
@@ -53,7 +53,7 @@ class Front:
         """Answer a request."""
         await self.studies(scope, receive, send)
 
-    async def rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def fallback(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what no route of the studies is for."""
         path = scope["path"] if scope["type"] == "http" else ""
         is_results = path == RESULTS_PATH or path.startswith(f"{RESULTS_PATH}/")
@@ -76,14 +76,14 @@ def front_app(studies_site: StudiesSite, playground: Playground, tickets: Ticket
     studies_site.add_to(studies)
     results = LazyApp(lambda: build_results(studies_site), "Results")
     front = Front(studies, results, Forwarding(playground, tickets))
-    studies.mount("/", front.rest)  # last: it takes whatever none of the routes above is for
+    studies.mount("/", front.fallback)  # last: it takes whatever none of the routes above is for
     pages = CanonicalPaths(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
     site: ASGIApp = UnderRootPath(BodyLimit(ErrorPages(pages)), site_path(""))
     return FramedCookies(site) if is_framed() else site, front
 
 
 class _Server(uvicorn.Server):
-    """A server that first ends runs and the streams of pages, then lets raters finish."""
+    """Server that ends the streams of pages first and then lets raters finish."""
 
     def __init__(self, config: uvicorn.Config, front: Front) -> None:
         super().__init__(config)
@@ -110,7 +110,7 @@ class _Server(uvicorn.Server):
 
 
 class _PrivateServer(uvicorn.Server):
-    """The server of the private socket; signals are not its business."""
+    """Server of the private socket, which leaves signals to the other one."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -123,7 +123,7 @@ async def run_front(
     studies_site: StudiesSite,
     playground: Playground,
     bounds: ConnectionBounds = ConnectionBounds(),
-    behind: Callable[[ASGIApp], ASGIApp] | None = None,
+    wrap: Callable[[ASGIApp], ASGIApp] | None = None,
     metrics_listener: socket.socket | None = None,
 ) -> None:
     """Serve until an interrupt or a termination.
@@ -132,18 +132,18 @@ async def run_front(
         listener: the port.
         playground: not yet started.
         bounds: of the connections.
+        wrap: put around all of it, to say which address a client has; None leaves that to uvicorn.
         metrics_listener: the port of the metrics; None for none.
-        behind: put around all of it, to say which address a client has; None leaves that to uvicorn.
     Raises:
         BundleError: the bundle cannot be loaded.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     tickets = Tickets()
     app, front = front_app(studies_site, playground, tickets)
-    metrics = Metrics()
+    metrics = ServerMetrics()
     metrics.count_errors()
     app = metrics.counted(app)
-    config = _config(app if behind is None else behind(app), bounded_protocol(bounds), proxy_headers=behind is None)
+    config = _config(app if wrap is None else wrap(app), bounded_protocol(bounds), proxy_headers=wrap is None)
     server = _Server(config, front)
     private_app = metrics.counted(studies_socket_app(studies_site, tickets))
     private = _PrivateServer(_config(private_app, "h11", proxy_headers=False))
@@ -160,7 +160,7 @@ async def run_front(
                 private.should_exit = counts.should_exit = True
                 tasks.cancel_scope.cancel()
     except* Exception as group:
-        raise _first(group)  # noqa: B904  # the group says nothing more
+        raise _first_error(group)  # noqa: B904  # the group says nothing more
 
 
 def _config(app: ASGIApp, http: Any, proxy_headers: bool) -> uvicorn.Config:
@@ -189,7 +189,7 @@ def _private_listener(path: Path) -> Iterator[socket.socket]:
         yield listener
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+def _first_error(group: BaseExceptionGroup[Exception]) -> Exception:
     """Return the first error of a group of groups."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

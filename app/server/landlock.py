@@ -1,4 +1,4 @@
-"""Landlock, by which a Linux process gives up what it may open, for good and for its children; no privilege is needed.
+"""Landlock: a Linux process gives up rights to files, permanently and for its children; needs no privilege.
 
 Called through ctypes, as the packages that wrap it are young or prereleases and three system calls are all of it.
 https://docs.kernel.org/userspace-api/landlock.html
@@ -25,17 +25,17 @@ _ABSTRACT_SOCKETS, _SIGNALS = 1 << 0, 1 << 1
 
 
 class LandlockError(OSError):
-    """A system call of Landlock failed."""
+    """A failed system call of Landlock."""
 
 
 class _Ruleset(ctypes.Structure):
-    """What is refused unless a rule allows it."""
+    """Rights that are refused unless a rule allows them."""
 
     _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
 
 
 class _PathRule(ctypes.Structure):
-    """What is allowed beneath an open folder, or on an open file."""
+    """Rights that are allowed beneath an open folder, or on an open file."""
 
     _pack_ = 1
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))

@@ -34,7 +34,7 @@ class Watched(Upstream, Protocol):
 
 
 @dataclass
-class Metrics:
+class ServerMetrics:
     """The counts of the front process; those of the playground are asked for and put behind them."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from undertone.app.asgi.root_path import serve_under
-from undertone.app.hosting.space_environment import has_zero_gpu
+from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.server.confinement import confinement_of
 from undertone.app.server.log_format import LogFormat, set_up_log
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
-PRIVATE = "/.undertone/"  # what the front process alone asks; it answers visitors itself that there is no such page
-ALIVE_PATH = f"{PRIVATE}alive"  # to see whether anybody is at home
+PRIVATE = "/.undertone/"  # requested by the front process alone; visitors get its own answer that there is no such page
+HEALTH_PATH = f"{PRIVATE}alive"
 METRICS_PATH = f"{PRIVATE}metrics"
 END_PATH = f"{PRIVATE}end"  # ends every run, with a word to its visitor
 NICENESS = 5  # where a core is short, raters come first
@@ -37,7 +37,7 @@ _DIE_WITH_PARENT = 1  # prctl
 
 
 class PlaygroundSettings(BaseModel):
-    """What the front process says.
+    """Settings that the front process sends.
 
     Attributes:
         listener: number of the listening socket that was handed over.
@@ -70,7 +70,7 @@ def main() -> None:
     settings = PlaygroundSettings.model_validate_json(sys.stdin.readline())
     set_up_log(settings.log_format, "playground")
     serve_under(settings.root_path)
-    _end_with(settings.parent)
+    _end_with_parent(settings.parent)
     confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply(
         by_system=not has_zero_gpu()
     )
@@ -81,7 +81,7 @@ def main() -> None:
         raise SystemExit(2) from error
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent(parent: int) -> None:
     """End this process when the front process does, also where that was killed: by the kernel, and by a closed pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's interrupt is for the front process
     if sys.platform.startswith("linux"):
@@ -104,22 +104,22 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     from undertone.app.shared.context import Context
     from undertone.app.shared.prompt_panel import find_examples
     from undertone.app.site.application import create_app
-    from undertone.engine import Engine, settle_threads
+    from undertone.engine import Engine, limit_threads
 
     if has_zero_gpu():
-        from undertone.app.hosting.zero_gpu import ZeroGpuEngine
+        from undertone.app.server.zero_gpu import ZeroGpuEngine
 
         engine: Engine = ZeroGpuEngine.load(settings.bundle)
     else:
         engine = Engine.from_pretrained(settings.bundle, device=settings.device)
-    settle_threads(engine)
+    limit_threads(engine)
     context = Context(
         engine,
         settings.folder / "gradio" / "visits",
         tuple(find_examples(settings.examples)),
         feedback=StudiesClient(settings.studies_socket),
     )
-    app = _Private(create_app(context))
+    app = _PrivateRoutes(create_app(context))
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -145,8 +145,8 @@ async def _run(server: "uvicorn.Server", listener: socket.socket, ready: Any) ->
     await serving
 
 
-class _Private:
-    """Answers the front process's questions before anything else does."""
+class _PrivateRoutes:
+    """Middleware that answers the front process's questions."""
 
     def __init__(self, app: "FastAPI") -> None:
         from undertone.app.guard.gate import Gate
@@ -160,11 +160,11 @@ class _Private:
         if scope["type"] != "http" or not scope["path"].startswith(PRIVATE):
             await self.app(scope, receive, send)
             return
-        status, body = await self._answer(scope["path"])
+        status, body = self._answer(scope["path"])
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, path: str) -> tuple[int, bytes]:
+    def _answer(self, path: str) -> tuple[int, bytes]:
         from prometheus_client import generate_latest
 
         from undertone.app.shared.model_metrics import REGISTRY
@@ -174,7 +174,7 @@ class _Private:
             return 200, generate_latest(REGISTRY)
         if path == END_PATH:
             RUNS.end()
-        return (204 if path in (ALIVE_PATH, END_PATH) else 404), b""
+        return (204 if path in (HEALTH_PATH, END_PATH) else 404), b""
 
 
 if __name__ == "__main__":

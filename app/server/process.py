@@ -1,4 +1,4 @@
-"""The playground's process as the front process sees it: started, watched, started again, ended."""
+"""Supervision of the playground's process: it is started, watched, restarted and ended."""
 
 import asyncio
 import json
@@ -15,11 +15,11 @@ import anyio
 import httpcore2
 
 from undertone.app.asgi.root_path import site_path
-from undertone.app.server.confinement import kept_environment
+from undertone.app.server.confinement import playground_environment
 from undertone.app.server.health import ModelState
 from undertone.app.server.log_format import LogFormat
-from undertone.app.server.playground import ALIVE_PATH, PlaygroundSettings
-from undertone.engine.errors import BundleError
+from undertone.app.server.playground import HEALTH_PATH, PlaygroundSettings
+from undertone.engine import BundleError
 
 logger = logging.getLogger(__name__)
 BACKLOG = 512
@@ -29,10 +29,10 @@ STEADY_SECONDS = 60.0  # after so long a start counts as a good one
 
 @dataclass(frozen=True)
 class SilenceLimits:
-    """How long the playground may be silent before it is ended and started again.
+    """Limits on how long the playground may not respond before it is restarted.
 
     Attributes:
-        every_seconds: between two questions whether it is there.
+        every_seconds: between two health checks.
         answer_seconds: for the answer; its pages share the time with the model, so this is long.
     """
 
@@ -42,7 +42,7 @@ class SilenceLimits:
 
 @dataclass
 class Playground:
-    """Keeps the process running.
+    """Supervisor of the playground's process.
 
     Args:
         bundle: folder of the model, or its id on the Hub.
@@ -61,7 +61,7 @@ class Playground:
     sockets: Path
     studies_socket: Path
     protected: Sequence[Path]
-    grace: SilenceLimits = SilenceLimits()
+    silence: SilenceLimits = SilenceLimits()
     log_format: LogFormat = "text"
     address: Path | None = None  # where it answers; None while it does not
     _process: asyncio.subprocess.Process | None = None
@@ -91,7 +91,7 @@ class Playground:
             bundle = await find_bundle(self.bundle)
             while True:
                 began = anyio.current_time()
-                await self._live(bundle)
+                await self._run_once(bundle)
                 wait = FIRST_WAIT_SECONDS if anyio.current_time() - began > STEADY_SECONDS else wait
                 logger.error("the playground's process ended; it is started again in %.1f s", wait)
                 await anyio.sleep(wait)
@@ -100,7 +100,7 @@ class Playground:
             with anyio.CancelScope(shield=True):
                 await self._end()
 
-    async def _live(self, bundle: Path) -> None:
+    async def _run_once(self, bundle: Path) -> None:
         """Run the process once, from its start to its end."""
         address = await self._start(bundle)
         process = self._process
@@ -142,11 +142,11 @@ class Playground:
                 log_format=self.log_format,
             )
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "undertone.app.server.playground",
+                *module_command("undertone.app.server.playground"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 pass_fds=[listener.fileno()],
-                env=kept_environment(self.folder),
+                env=playground_environment(self.folder),
                 start_new_session=True,  # what is typed in the terminal reaches the front process alone
             )  # fmt: skip
         assert self._process.stdin is not None
@@ -159,10 +159,10 @@ class Playground:
         async with anyio.create_task_group() as tasks:
 
             async def ask() -> None:
-                while await _answers(address, self.grace.answer_seconds):
-                    await anyio.sleep(self.grace.every_seconds)
+                while await _is_responding(address, self.silence.answer_seconds):
+                    await anyio.sleep(self.silence.every_seconds)
                 if process.returncode is None:
-                    logger.error("the playground has been silent for %g s", self.grace.answer_seconds)
+                    logger.error("the playground has been silent for %g s", self.silence.answer_seconds)
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(ask)
@@ -178,6 +178,16 @@ class Playground:
         await process.wait()
 
 
+def module_command(module: str) -> list[str]:
+    """Return the command that runs a module in a new interpreter.
+
+    Python would look for modules in the current folder first. The new process does so only where this one does, as
+    `python -m undertone` in a checkout; a file named torch.py beside somebody's recordings is not imported.
+    """
+    searched = "" in sys.path or str(Path.cwd()) in sys.path
+    return [sys.executable, *([] if searched else ["-P"]), "-m", module]
+
+
 async def find_bundle(source: str | Path) -> Path:
     """Return the folder of a bundle. One of the Hub is fetched by a process that has the Hub's token and no visitors.
 
@@ -187,23 +197,23 @@ async def find_bundle(source: str | Path) -> Path:
     folder = Path(source).expanduser()
     if folder.is_dir():
         return folder.resolve()
-    command = [sys.executable, "-m", "undertone.app.server.fetch", str(source)]
+    command = [*module_command("undertone.app.server.fetch"), str(source)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     try:
-        said = (await process.communicate())[0].decode().strip()
+        output = (await process.communicate())[0].decode().strip()
     finally:
         if process.returncode is None:
             process.kill()
     if process.returncode == 2:
-        raise BundleError(said)
+        raise BundleError(output)
     if process.returncode:
         raise BundleError(f"bundle {str(source)!r} cannot be fetched; the lines above say why.")
-    return Path(said)
+    return Path(output)
 
 
-async def _answers(address: Path, seconds: float) -> bool:
+async def _is_responding(address: Path, seconds: float) -> bool:
     """Return whether the process answers in time."""
-    url = httpcore2.URL(scheme=b"http", host=b"playground", target=ALIVE_PATH.encode())
+    url = httpcore2.URL(scheme=b"http", host=b"playground", target=HEALTH_PATH.encode())
     try:
         with anyio.fail_after(seconds):
             async with httpcore2.AsyncConnectionPool(uds=str(address)) as pool:

@@ -1,4 +1,4 @@
-"""The Results page in the front process: built behind the raters' pages, as Gradio takes seconds to load."""
+"""The Results page in the front process: built in a thread while raters are served, as Gradio loads for seconds."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ import anyio
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from undertone.app.asgi.error_pages import wait_answer
+from undertone.app.asgi.error_pages import wait_page
 from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def build_results(studies_site: StudiesSite) -> FastAPI:
 
 @dataclass
 class LazyApp:
-    """An application that is built in a thread; who comes earlier is asked to wait.
+    """Application that is built in a thread; earlier requests are answered with a page that reloads.
 
     Args:
         build: makes it.
@@ -57,7 +57,7 @@ class LazyApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or say that it is loading."""
         if self._app is None:
-            await wait_answer(scope, f"{self.name} is loading", f"{self.name} opens in a moment.", 2)(
+            await wait_page(scope, f"{self.name} is loading", f"{self.name} opens in a moment.", 2)(
                 scope, receive, send
             )
             return
@@ -85,7 +85,7 @@ async def _in_thread(build: Callable[[], FastAPI]) -> FastAPI:
 
     def target() -> None:
         try:
-            told = (built.set_result, context.run(build))
+            told: tuple[Callable[[Any], None], Any] = (built.set_result, context.run(build))
         except Exception as error:  # handed to whoever waits
             told = (built.set_exception, error)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits

@@ -1,4 +1,4 @@
-"""The playground's side: quick ratings and draft studies go to the process that has the studies, over its socket."""
+"""Client of the studies' socket in the playground: sends quick ratings and draft studies."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -12,15 +12,14 @@ from undertone.app.auth.tickets import TICKET_HEADER
 from undertone.app.server.studies_messages import (
     DRAFT_PATH,
     QUICK_RATING_PATH,
-    Drafted,
+    DraftCreated,
     DraftStudy,
     DraftTake,
     QuickRatingMessage,
     Refusal,
 )
 from undertone.app.shared.take_feedback import SignInNeededError
-from undertone.engine.errors import UndertoneError
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings, UndertoneError
 from undertone.studies.build.takes import TakeSound
 
 TIMEOUTS = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 5.0}
@@ -28,7 +27,7 @@ NOT_NOW = "The studies do not answer at the moment. Try again in a minute."
 
 
 class StudiesClient:
-    """`TakeOpinions` of another process.
+    """`TakeFeedback` over a socket of the front process.
 
     Args:
         socket: path of its Unix socket.
@@ -54,7 +53,7 @@ class StudiesClient:
             message = DraftStudy(name=name, ticket=ticket, takes=sent)
         except ValidationError as error:
             raise UndertoneError(f"no study can be made of this: {error.errors()[0]['msg']}.") from error
-        return Drafted.model_validate_json(self._send(DRAFT_PATH, message)).name
+        return DraftCreated.model_validate_json(self._send(DRAFT_PATH, message)).name
 
     def _send(self, path: str, message: BaseModel) -> bytes:
         url = httpcore2.URL(scheme=b"http", host=b"studies", target=path.encode())

@@ -1,12 +1,14 @@
-"""What the playground may say to the process that has the studies: two messages, checked as if from a stranger."""
+"""Messages from the playground to the process with the studies, checked like input from outside."""
 
 from typing import Annotated
 
 import numpy as np
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, field_validator
 
-from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ
-from undertone.engine.take_settings import MAX_TAKES, TakeSettings
+from undertone.engine import TakeSettings
+from undertone.engine.audio.wav import SAMPLE_BYTES
+from undertone.engine.config import SAMPLE_RATE_HZ
+from undertone.engine.generation.take_settings import MAX_TAKES
 from undertone.studies.build.takes import TakeSound
 
 QUICK_RATING_PATH = "/quick-rating"
@@ -60,13 +62,13 @@ class DraftStudy(_Message):
 
 
 class Refusal(_Message):
-    """Why something was refused, in words for the visitor."""
+    """Refusal with its reason, in words for the visitor."""
 
     text: str
     sign_in: bool = False
 
 
-class Drafted(_Message):
+class DraftCreated(_Message):
     """The name of the study that was made."""
 
     name: str

@@ -1,4 +1,4 @@
-"""The side of the studies: answers the playground's two messages on a private socket, where nothing else is asked."""
+"""Server of the studies' private socket: answers the playground's two messages and nothing else."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,13 +16,13 @@ from undertone.app.server.studies_messages import (
     DRAFT_PATH,
     MOST_BYTES,
     QUICK_RATING_PATH,
-    Drafted,
+    DraftCreated,
     DraftStudy,
     QuickRatingMessage,
     Refusal,
 )
 from undertone.app.shared.take_feedback import SignInNeededError, TakeFeedback
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 LIMIT = parse("300/minute")  # of all visitors together: people press these buttons
 M = TypeVar("M", bound=BaseModel)
@@ -39,18 +39,18 @@ def studies_socket_app(feedback: TakeFeedback, tickets: Tickets) -> FastAPI:
     limiter = MovingWindowRateLimiter(MemoryStorage())
     threads = anyio.CapacityLimiter(2)  # of its own, so that raters never wait for a thread that works here
 
-    async def answered(request: Request, kind: type[M], act: Callable[[M], BaseModel | None]) -> Response:
+    async def respond(request: Request, kind: type[M], act: Callable[[M], BaseModel | None]) -> Response:
         if not limiter.hit(LIMIT):
-            return _refused(429, "Too many opinions at once. Try again in a minute.")
+            return _refusal(429, "Too many opinions at once. Try again in a minute.")
         try:
-            body = await _small_body(request)
+            body = await _read_body(request)
             done = await anyio.to_thread.run_sync(lambda: act(kind.model_validate_json(body)), limiter=threads)
         except ValidationError as error:
-            return _refused(422, f"The take cannot be used: {error.errors()[0]['msg']}.")
+            return _refusal(422, f"The take cannot be used: {error.errors()[0]['msg']}.")
         except SignInNeededError as error:
-            return _refused(403, str(error), sign_in=True)
+            return _refusal(403, str(error), sign_in=True)
         except UndertoneError as error:
-            return _refused(409, str(error))
+            return _refusal(409, str(error))
         return JSONResponse(None if done is None else done.model_dump(mode="json"))
 
     @app.post(QUICK_RATING_PATH)
@@ -58,20 +58,20 @@ def studies_socket_app(feedback: TakeFeedback, tickets: Tickets) -> FastAPI:
         def keep(given: QuickRatingMessage) -> None:
             feedback.rate_quickly(given.settings, given.scale, given.value, given.visitor)
 
-        return await answered(request, QuickRatingMessage, keep)
+        return await respond(request, QuickRatingMessage, keep)
 
     @app.post(DRAFT_PATH)
     async def draft(request: Request) -> Response:
-        def make(given: DraftStudy) -> Drafted:
+        def make(given: DraftStudy) -> DraftCreated:
             takes = [take.sound for take in given.takes]
-            return Drafted(name=feedback.draft(takes, given.name, tickets.request(given.ticket)))
+            return DraftCreated(name=feedback.draft(takes, given.name, tickets.redeem(given.ticket)))
 
-        return await answered(request, DraftStudy, make)
+        return await respond(request, DraftStudy, make)
 
     return app
 
 
-async def _small_body(request: Request) -> bytes:
+async def _read_body(request: Request) -> bytes:
     """Return the body, no further than its limit. Raises UndertoneError."""
     body = bytearray()
     async for chunk in request.stream():
@@ -81,5 +81,5 @@ async def _small_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _refused(status: int, text: str, **more: Any) -> JSONResponse:
+def _refusal(status: int, text: str, **more: Any) -> JSONResponse:
     return JSONResponse(Refusal(text=text, **more).model_dump(mode="json"), status)

@@ -1,4 +1,4 @@
-"""The temporary folder of a server: marked as in use, and removed by the next server where one was killed."""
+"""Temporary folder of a server, locked while it is in use; the folder of a killed server is removed by the next."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ def work_folder(parent: Path | None = None) -> Iterator[Path]:
         parent: in which it is made; None is the system's folder for temporary files.
     """
     place = (parent or Path(tempfile.gettempdir())).resolve()
-    remove_left_folders(place)
+    remove_abandoned_folders(place)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     try:
         with (folder / LOCK).open("w") as lock:
@@ -32,12 +32,12 @@ def work_folder(parent: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_left_folders(place: Path) -> list[Path]:
+def remove_abandoned_folders(place: Path) -> list[Path]:
     """Remove the folders that no living server holds, and return them.
 
     Only folders of this user with a lock file of ours are looked at; one without is somebody else's, or is being made.
     """
-    return [folder for folder in sorted(place.glob(f"{PREFIX}*")) if _is_ours(folder) and _removed(folder)]
+    return [folder for folder in sorted(place.glob(f"{PREFIX}*")) if _is_ours(folder) and _remove_if_unlocked(folder)]
 
 
 def _is_ours(folder: Path) -> bool:
@@ -47,7 +47,7 @@ def _is_ours(folder: Path) -> bool:
         return False
 
 
-def _removed(folder: Path) -> bool:
+def _remove_if_unlocked(folder: Path) -> bool:
     try:
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:

@@ -1,4 +1,4 @@
-"""What several pages use: the visitor's state, the prompt panel, players, plots, notes, look, and the guard of events.
+"""The parts that several pages use: visitor's state, prompt panel, players, plots, notes, look, guard of events.
 
-`context.Context` is what each page is given.
+Each page is given a `context.Context`.
 """

@@ -9,7 +9,7 @@ import gradio as gr
 
 from undertone.app.shared.blind_pair import BlindPair, Choice
 from undertone.app.shared.visitor import Visitor
-from undertone.app.shared.widgets import AWAY, QUIET, Note, shown
+from undertone.app.shared.widgets import AWAY, QUIET, Note, show_container
 
 _TEMPLATE = """
 <div class="tools blind-sounds" role="group" aria-label="The two sounds">
@@ -94,23 +94,23 @@ def start_blind_comparison(first: int, second: int, visit: Visitor, sounds: Sequ
         return [*[gr.skip()] * 3, Note("problem", "Choose two different sounds to compare.").html()]
     visit.blind = BlindPair.draw(sounds[first], sounds[second])
     note = Note("quiet", "Listen to both, then choose. Which is which stays hidden until then.")
-    return [shown(True), visit.blind.value(), shown(True), note.html()]
+    return [show_container(True), visit.blind.value(), show_container(True), note.html()]
 
 
 def answer_blind_comparison(choice: Choice, visit: Visitor) -> list[Any]:
     """Reveal the order; the answer buttons go away."""
     if visit.blind is None:
-        return [shown(False), Note("problem", "Start a comparison first.").html()]
+        return [show_container(False), Note("problem", "Start a comparison first.").html()]
     text = visit.blind.reveal(choice)
     visit.blind = None
-    return [shown(False), Note("good", text).html()]
+    return [show_container(False), Note("good", text).html()]
 
 
 def blind_updates(names: Sequence[str]) -> list[Any]:
     """Update the drawer to other sounds: one update for each of `BlindComparison.outputs`."""
-    choices, hidden = _choices(names), shown(False)
+    choices, hidden = _choices(names), show_container(False)
     return [
-        shown(len(names) > 1),
+        show_container(len(names) > 1),
         gr.update(choices=choices, value=0),
         gr.update(choices=choices, value=min(1, max(0, len(names) - 1))),
         hidden,

@@ -3,7 +3,7 @@
 const RATE = 16000, buttons = [...element.querySelectorAll("[data-sound]")];
 const state = { round: null, sounds: [], context: null, node: null, place: null };
 
-function decoded(text) {
+function decode(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const ints = new Int16Array(bytes.buffer, 0, bytes.length >> 1);
   const sound = new AudioBuffer({ length: Math.max(1, ints.length), sampleRate: RATE, numberOfChannels: 1 });
@@ -38,17 +38,17 @@ buttons.forEach((button, place) => button.addEventListener("click", () => {
   node.onended = halt;
   node.start();
   Object.assign(state, { node, place });
-  document.dispatchEvent(new CustomEvent("undertone:hush", { detail: "blind" }));
+  document.dispatchEvent(new CustomEvent("undertone:pause", { detail: "blind" }));
   show();
 }));
-document.addEventListener("undertone:hush", ({ detail }) => { if (detail !== "blind") halt(); });
+document.addEventListener("undertone:pause", ({ detail }) => { if (detail !== "blind") halt(); });
 
 function update() {
   const value = props.value;
   if (value && value.round === state.round) return;
   halt();
   state.round = value ? value.round : null;
-  state.sounds = value ? value.sounds.map(decoded) : [];
+  state.sounds = value ? value.sounds.map(decode) : [];
   show();
 }
 watch("value", update);

@@ -1,4 +1,4 @@
-"""What every page is given: the engine, the limits, where files go, and who is here."""
+"""The context of every page: the engine, the limits, where files go, and who is here."""
 
 import weakref
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ MODEL_QUEUE = "model"  # heavy events of every page have this concurrency id
 
 @dataclass(frozen=True)
 class Context:
-    """Shared by all visitors, and therefore free of anything that belongs to one.
+    """The site's parts that all visitors share; nothing that belongs to one of them.
 
     Attributes:
         folder: temporary; each visit makes a folder of its own in it.
@@ -46,7 +46,7 @@ class Context:
 
     @property
     def max_seconds(self) -> float:
-        """Longest continuation that fits behind a prompt of the default length."""
+        """Return the longest continuation in seconds that fits behind a prompt of the default length."""
         return max(1.0, float(int(self.engine.max_seconds - DEFAULT_SECONDS)))
 
     @property
@@ -57,7 +57,7 @@ class Context:
         return names + ("end",) * (config.model.num_token_ids - len(names))
 
     def new_visit(self) -> Visit:
-        """State of a visitor of the Continue page who has just come."""
+        """Return the state of a visitor of the Continue page who has just come."""
         return Visit(self.folder)
 
     def remember(self, session: str | None, visit: Visitor) -> None:

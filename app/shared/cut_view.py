@@ -24,7 +24,7 @@ _TEMPLATE = """
 
 
 def follow_sliders_js(view_id: str) -> str:
-    """Runs in the browser when a slider moves, so that the picture follows without asking the server."""
+    """Return the script that makes the picture follow a moved slider without asking the server."""
     return f"""(start, length) => {{
   document.dispatchEvent(new CustomEvent('undertone:cut', {{ detail: [start, length, '{view_id}'] }}));
 }}"""
@@ -64,7 +64,7 @@ def cut_value(
 
 
 def peaks(waveform: Tensor, count: int = NUM_PEAKS) -> list[int]:
-    """Greatest amplitude of each of at most `count` stretches, 127 for the loudest."""
+    """Return the greatest amplitude of each of at most `count` stretches of [samples], 127 for the loudest."""
     if len(waveform) == 0:
         return []
     stretch = -(-len(waveform) // count)

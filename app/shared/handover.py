@@ -14,7 +14,7 @@ MOST_OFFERS = 16  # of one visitor; the oldest goes
 
 @dataclass(frozen=True, eq=False)
 class HandedTake:
-    """A take and what the other page says about it."""
+    """A take, and the name that the Prosody page gives it."""
 
     take: Take
     name: str
@@ -22,7 +22,7 @@ class HandedTake:
 
 @dataclass(frozen=True)
 class Handovers:
-    """Everything that is on its way, by ticket."""
+    """The takes that are on their way, by ticket."""
 
     _offers: weakref.WeakValueDictionary[str, HandedTake] = field(default_factory=weakref.WeakValueDictionary)
 

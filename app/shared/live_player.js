@@ -127,7 +127,7 @@ toggle.addEventListener("click", () => {
   show();
 });
 // Another player of the page takes over, and so does the Cancel button.
-document.addEventListener("undertone:hush", () => { silence(); show(); });
+document.addEventListener("undertone:pause", () => { silence(); show(); });
 
 window.undertoneLive = update;
 watch("value", () => update());

@@ -1,4 +1,4 @@
-"""Hears a take while it is made: 16-bit samples to the browser's Web Audio, without ffmpeg and without a codec."""
+"""The player of a take while it is made: 16-bit samples to the browser's Web Audio, without ffmpeg or a codec."""
 
 import base64
 import secrets
@@ -20,7 +20,7 @@ _TEMPLATE = """
 
 # Runs in the browser on the click that starts a run: sound may only start from a visitor's own action.
 ARM_JS = "(...inputs) => { window.undertoneArmPlayer && window.undertoneArmPlayer(); return inputs; }"
-HUSH_JS = "(...inputs) => { document.dispatchEvent(new CustomEvent('undertone:hush')); return inputs; }"
+PAUSE_JS = "(...inputs) => { document.dispatchEvent(new CustomEvent('undertone:pause')); return inputs; }"
 
 
 def live_player() -> gr.HTML:
@@ -42,7 +42,7 @@ def samples_text(audio: Tensor) -> str:
 
 @dataclass
 class Broadcast:
-    """What one run has sent so far. Values only grow, so that Gradio sends each chunk once and none can be lost.
+    """The chunks that one run has sent so far. Values only grow, so that Gradio sends each once and none can be lost.
 
     Attributes:
         prompt_samples: at the beginning of the sound, which are the prompt as the model says it.

@@ -1,6 +1,6 @@
-"""What else a recording holds than the voice: broadband noise and the hum of the mains, measured for a hint.
+"""Background noise of a recording: broadband noise and the hum of the mains, measured for a hint.
 
-White noise at -60 dBFS or hum at -30 dBFS is enough to change how a small model hears a voice.
+White noise at -60 dBFS or hum at -30 dBFS is enough to change what a small model makes of a voice.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ, resample
+from undertone.engine.audio.reading import SAMPLE_RATE_HZ
 
 FRAME = 320  # samples, 20 ms
 QUIETEST_SHARE = 0.1  # of the frames: where nobody speaks
@@ -35,9 +35,9 @@ class BackgroundNoise:
     hum_hz: float | None = None
 
 
-def background_noise(waveform: Tensor, sample_rate_hz: int) -> BackgroundNoise:
-    """Return what lies under the voice of a recording [samples] of a second or more, its offset removed."""
-    samples = resample(waveform, sample_rate_hz).double()
+def background_noise(waveform: Tensor) -> BackgroundNoise:
+    """Return what lies under the voice of a recording [samples] at 16 kHz, of a second or more, its offset removed."""
+    samples = waveform.double()
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     if len(frames) < 10:
         return BackgroundNoise()
@@ -49,7 +49,7 @@ def background_noise(waveform: Tensor, sample_rate_hz: int) -> BackgroundNoise:
 
 
 def _noise_db(quiet: Tensor) -> float | None:
-    """Level of noise in frames [N, FRAME] without speech, None where they hold something else."""
+    """Return the level of noise in dB in frames [N, FRAME] without speech; None where they hold something else."""
     window = torch.hann_window(FRAME, periodic=False, dtype=torch.float64)
     spectrum = torch.fft.rfft(quiet * window).abs().square().mean(0) * 2 / window.square().sum() / FRAME
     hz = torch.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE_HZ)

@@ -14,8 +14,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-FRAME_SECONDS = 0.02
-SAMPLE_RATE_HZ = 16_000
+from undertone.engine.config import FRAME_SECONDS, SAMPLE_RATE_HZ
+
 ENVELOPE_POINTS = 1600  # pairs of minimum and maximum along the whole figure
 MEL_RANGE_DB = (-80, 0)  # of the loudest cell
 DECIBELS_PER_LN = 20 / math.log(10)  # the mel spectrogram is the logarithm of an amplitude
@@ -34,7 +34,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Picture:
-    """What the figure shows of one utterance.
+    """The arrays that the figure shows of one utterance.
 
     Attributes:
         audio: [samples] at 16 kHz.
@@ -58,7 +58,7 @@ class Picture:
 
     @property
     def seconds(self) -> float:
-        """Length of the sound."""
+        """Return the length of the sound."""
         return len(self.audio) / SAMPLE_RATE_HZ
 
 
@@ -106,7 +106,7 @@ def figure_json(figure: go.Figure) -> str:
 
 
 def envelope(audio: Array, num_points: int = ENVELOPE_POINTS) -> tuple[Array, float]:
-    """Minimum and maximum of each of `num_points` stretches, interleaved, and the seconds between two values."""
+    """Return minimum and maximum of each of `num_points` stretches, interleaved, and the seconds between two values."""
     stretch = max(1, math.ceil(len(audio) / num_points))
     padded = np.pad(audio, (0, -len(audio) % stretch)).reshape(-1, stretch)
     extremes = np.stack([padded.min(axis=1), padded.max(axis=1)], axis=1).reshape(-1)
@@ -139,7 +139,7 @@ def token_colours(unit_names: Sequence[str]) -> list[tuple[float, str]]:
 
 
 def mel_tick_positions(num_mels: int, max_hz: float = 8000.0) -> list[float]:
-    """Index of the mel band centred on each labelled frequency (HTK scale, as the spectrogram's filters)."""
+    """Return the index of the mel band centred on each labelled frequency (HTK scale, as the filters)."""
     top = _mel_of_hz(max_hz)
     return [min(num_mels - 1.0, _mel_of_hz(hz) / top * (num_mels + 1) - 1) for hz in MEL_TICKS_HZ]
 
@@ -160,7 +160,7 @@ def _latents_title(num_dims: int) -> str:
 
 
 def base_layout(panels: Sequence[Panel], seconds: float, height: int) -> go.Layout:
-    """Panels above each other on one time axis, which hangs below the last."""
+    """Return the layout of panels above each other on one time axis, which lies below the last."""
     layout = go.Layout(
         template=None,
         height=height,
@@ -240,7 +240,7 @@ def add_mel(figure: go.Figure, mel: Array, axis: str = "y2", name: str = "mel", 
 
 
 def mark_mel_axis(figure: go.Figure, num_mels: int, axis: str) -> None:
-    """Ticks in kHz."""
+    """Set the ticks of a spectrogram's axis, in kHz."""
     labels = [f"{hz / 1000:g}" for hz in MEL_TICKS_HZ]
     ticks = {"tickvals": mel_tick_positions(num_mels), "ticktext": labels, "range": [-0.5, num_mels - 0.5]}
     figure.update_layout({axis_key(axis): {**ticks, "showgrid": False}})

@@ -1,10 +1,15 @@
-"""Says before anything runs whether a cut will do as a prompt: its level, clipping and silence, in words."""
+"""The check of a cut before anything runs: whether it can be a prompt, and its level, clipping and silence in words."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
 
 from undertone.app.shared.noise import background_noise
-from undertone.app.shared.visitor import PromptClip
+from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.shared.widgets import Note
-from undertone.engine import AudioError, AudioLimits, check_prompt
-from undertone.engine.acoustics import level
+from undertone.engine import AudioError, AudioLimits
+from undertone.engine.audio.acoustics import level
+from undertone.engine.audio.reading import CheckedPrompt, cut, cut_prompt
 from undertone.engine.audio.repairs import remove_offset
 
 QUIET_DB = -38.0  # of the frames with speech; the model was trained near -26 dB
@@ -12,15 +17,47 @@ CLIPPED_FRACTION = 0.0005
 SILENT_FRACTION = 0.6
 
 
-def check_cut(clip: PromptClip, start: float, length: float, limits: AudioLimits) -> Note:
-    """Judge the part of a clip that would become the prompt."""
+@dataclass(frozen=True)
+class CutCheck:
+    """The check of a part of a clip.
+
+    Attributes:
+        clip: the whole recording.
+        start_seconds, end_seconds: the part that was asked for.
+        note: what to say of it.
+        prompt: what the engine analyses; None where the part cannot be a prompt.
+    """
+
+    clip: PromptClip
+    start_seconds: float
+    end_seconds: float
+    note: Note
+    prompt: CheckedPrompt | None
+
+    def is_of(self, clip: PromptClip, start: float, end: float | None) -> bool:
+        """Return whether this is the check of a clip's part between two times."""
+        return self.clip is clip and (self.start_seconds, self.end_seconds) == (start, end)
+
+
+def check_cut(clip: PromptClip, start: float, length: float, limits: AudioLimits) -> CutCheck:
+    """Cut, check and resample the part of a clip that would become the prompt."""
+    end = start + length
     try:
-        part = clip.cut(start, length)
-        check_prompt(part, clip.sample_rate_hz, limits)
+        prompt = cut_prompt(clip.waveform, clip.sample_rate_hz, start, end, limits)
     except AudioError as error:
-        return Note("problem", str(error))
-    part = remove_offset(part)
-    measured = level(part, clip.sample_rate_hz)
+        return CutCheck(clip, start, end, Note("problem", str(error)), None)
+    part = remove_offset(cut(clip.waveform, clip.sample_rate_hz, start, end))
+    return CutCheck(clip, start, end, describe(part, clip.sample_rate_hz, prompt.samples), prompt)
+
+
+def describe(part: Tensor, sample_rate_hz: int, samples: Tensor) -> Note:
+    """Return a note on the level, the clipping, the silence and the background noise of a prompt.
+
+    Args:
+        part: [samples] at the recording's own rate, where clipping is seen.
+        samples: the same at 16 kHz.
+    """
+    measured = level(part, sample_rate_hz)
     if measured.clipped_fraction > CLIPPED_FRACTION:
         share = 100 * measured.clipped_fraction
         return Note("warning", f"{share:.1f} % of the samples are clipped. It will work; a lower level is better.")
@@ -29,17 +66,17 @@ def check_cut(clip: PromptClip, start: float, length: float, limits: AudioLimits
         return Note("warning", f"{share:.0f} % of this part is silence. Move the cut to where you speak.")
     if measured.rms_db < QUIET_DB:
         return Note("warning", f"Quiet: speech at {measured.rms_db:.0f} dB. A closer microphone is better.")
-    heard = background_noise(part, clip.sample_rate_hz)
-    if heard.hum_db is not None:
+    noise = background_noise(samples)
+    if noise.hum_db is not None:
         return Note(
             "warning",
-            f"Hum of {heard.hum_hz:.0f} Hz at {heard.hum_db:.0f} dB, from the mains. The model may take it for a part "
+            f"Hum of {noise.hum_hz:.0f} Hz at {noise.hum_db:.0f} dB, from the mains. The model may take it for a part "
             "of the voice: move cables and power supplies away, or use another microphone.",
         )
-    if heard.noise_db is not None:
+    if noise.noise_db is not None:
         return Note(
             "warning",
-            f"Noise at {heard.noise_db:.0f} dB under the speech. The model may take it for a part of the voice: a "
+            f"Noise at {noise.noise_db:.0f} dB under the speech. The model may take it for a part of the voice: a "
             "quieter room or a closer microphone is better.",
         )
     clipping = ", no clipping" if measured.clipped_fraction == 0 else ""

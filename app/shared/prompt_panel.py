@@ -1,4 +1,4 @@
-"""A clip: microphone, upload or example; where to cut it; and whether it will do, said before anything runs."""
+"""The prompt panel: a clip from microphone, upload or example, its cut, and a note on it before anything runs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ from urllib.parse import quote
 import gradio as gr
 
 from undertone.app.shared.cut_view import cut_value, cut_view, follow_sliders_js
-from undertone.app.shared.prompt_check import check_cut
 from undertone.app.shared.visitor import ClipHolder
-from undertone.app.shared.widgets import QUIET, WAVEFORM, Note, reaching
+from undertone.app.shared.widgets import QUIET, WAVEFORM, Note, set_slider
 from undertone.engine import AudioLimits
 
 DEFAULT_SECONDS = 3.0  # the prompt length of the paper's evaluation
@@ -21,7 +20,7 @@ EMPTY_NOTE = Note("quiet", "Speak for three seconds or more, or choose a clip. N
 
 @dataclass(frozen=True)
 class ClipUse:
-    """What a page wants a clip for.
+    """The use that a page makes of a clip.
 
     Attributes:
         prefix: of the ids of the panel's widgets, "" on a page with one panel.
@@ -42,7 +41,7 @@ PROMPT = ClipUse()
 
 @dataclass(frozen=True)
 class PromptPanel:
-    """The widgets."""
+    """The widgets of the panel."""
 
     clip: gr.Audio
     examples: gr.Radio
@@ -109,13 +108,13 @@ def bind_prompt_panel(
     def pick(index: int | None) -> str | None:
         return str(examples[index]) if index is not None and 0 <= index < len(examples) else None
 
-    def dragged(event: gr.EventData) -> tuple[float, float]:
+    def read_drag(event: gr.EventData) -> tuple[float, float]:
         return float(event.start), float(event.length)
 
     panel.clip.change(load, [panel.clip, visit], panel.outputs, **QUIET)
     panel.examples.input(pick, panel.examples, panel.clip, **QUIET)
     panel.clip.input(lambda: None, None, panel.examples, **QUIET)
-    panel.view.select(dragged, None, cut, **QUIET)
+    panel.view.select(read_drag, None, cut, **QUIET)
     gr.on([slider.change for slider in cut], None, cut, None, js=follow_sliders_js(f"{use.prefix}cut-view"))
     gr.on(
         [slider.change for slider in cut], judge, [*cut, visit], panel.note,
@@ -137,29 +136,28 @@ def load_clip(path: str | None, holder: ClipHolder, limits: AudioLimits, use: Cl
     url = f"gradio_api/file={quote(path)}"
     value = cut_value(clip.waveform, clip.seconds, url, start, length, cut_limits, use.noun)
     note = judge_cut(start, length, holder, limits, use)
-    return [gr.update(visible=True), value, reaching(start, latest), reaching(length, longest), note.html()]
+    return [gr.update(visible=True), value, set_slider(start, latest), set_slider(length, longest), note.html()]
 
 
 def _first_cut(holder: ClipHolder, seconds: float, limits: AudioLimits, use: ClipUse) -> tuple[float, float]:
-    """Start and length of the cut in a new clip: the saved one where one was loaded and fits, else the start."""
-    wanted, holder.wanted_cut = holder.wanted_cut, None
-    if wanted is not None and sum(wanted) <= seconds + 0.001:
-        return wanted
+    """Return start and length of the cut in a new clip: the saved one where one was loaded and fits, else the start."""
+    saved, holder.saved_cut = holder.saved_cut, None
+    if saved is not None and sum(saved) <= seconds + 0.001:
+        return saved
     return 0.0, max(limits.min_seconds, _tenths(min(use.default_seconds, seconds)))
 
 
 def _tenths(seconds: float) -> float:
-    """Rounded down to the sliders' step, so that no slider stands beyond its end."""
+    """Round seconds down to the sliders' step, so that no slider stands beyond its end."""
     return int(10 * seconds + 1e-6) / 10
 
 
 def judge_cut(start: float, length: float, holder: ClipHolder, limits: AudioLimits, use: ClipUse = PROMPT) -> Note:
-    """Return what to say of the chosen part."""
-    if holder.clip_error is not None:
-        return Note("problem", holder.clip_error)
-    if holder.clip is None:
-        return use.empty
-    return check_cut(holder.clip, start, length, limits)
+    """Return what to say of the chosen part; it is checked once, and `holder.prompt` gives it to the engine."""
+    check = holder.check(start, length, limits)
+    if check is not None:
+        return check.note
+    return use.empty if holder.clip_error is None else Note("problem", holder.clip_error)
 
 
 def example_name(path: Path) -> str:

@@ -20,7 +20,7 @@ document.addEventListener("click", async (event) => {
   const { target } = event;
   const button = target.closest?.(".record-button"), clip = button?.closest(".clip");
   if (!clip) return;
-  if (button.dataset.heard) { delete button.dataset.heard; return; } // pressed again below: the recorder's turn
+  if (button.dataset.allowed) { delete button.dataset.allowed; return; } // pressed again below: the recorder's turn
   event.preventDefault();
   event.stopImmediatePropagation();
   sayUnderClip(clip, "");
@@ -28,7 +28,7 @@ document.addEventListener("click", async (event) => {
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     stream.getTracks().forEach((track) => track.stop());
-    button.dataset.heard = "yes";
+    button.dataset.allowed = "yes";
     button.click();
   } catch (error) { sayUnderClip(clip, NO_MICROPHONE[error.name] || `Recording failed: ${error.message}`); }
 }, true);
@@ -50,7 +50,7 @@ setInterval(() => {
   });
 }, 250);
 
-const hasSomething = () => [...document.querySelectorAll(".take-card, #workbench, .cut")].some(
+const hasSomething = () => [...document.querySelectorAll(".take-card, #editor, .cut")].some(
   (part) => part.getClientRects().length > 0);
 window.addEventListener("beforeunload", (event) => {
   if (hasSomething()) { event.preventDefault(); event.returnValue = ""; }

@@ -1,13 +1,10 @@
-"""Saved settings of a take, put back into the page's controls, and what to say when they cannot give the same sound."""
-
-import json
+"""Saved settings of a take: read, compared with what is here, and described to the visitor."""
 
 from undertone.engine import Engine, SettingsError, Take, TakeSettings
+from undertone.engine.config import FRAME_SECONDS
+from undertone.engine.generation.saved_sound import environment_differences as environment_differences
 from undertone.engine.prosody import ProsodySettings
-from undertone.engine.saved import environment_differences as environment_differences
-from undertone.engine.validation import checked
 
-FRAME_SECONDS = 0.02
 MAX_BYTES = 100_000  # the settings of a take have about 1 kB
 
 
@@ -19,13 +16,7 @@ def read_take_settings(data: bytes, max_takes: int) -> TakeSettings:
     """
     if len(data) > MAX_BYTES:
         raise SettingsError(f"the file has {len(data)} bytes; a take has some 1000. Choose the .json file.")
-    try:
-        values = json.loads(data)
-    except ValueError as error:
-        raise SettingsError(f"the file is not JSON: {error}. Choose the file that “Save the settings” gave.") from error
-    if not isinstance(values, dict):
-        raise SettingsError("the file holds no settings of a take. Choose the file that “Save the settings” gave.")
-    saved = checked(TakeSettings, values, "the settings file", SettingsError, complete=True)
+    saved = TakeSettings.parse(data, "the settings file")
     if saved.num_takes > max_takes:
         raise SettingsError(
             f"the take is one of {saved.num_takes} made together, this page makes at most {max_takes}. "
@@ -41,8 +32,8 @@ def differences_text(saved: TakeSettings | ProsodySettings, engine: Engine) -> l
     return [words.get(difference.name, difference.name) for difference in found]
 
 
-def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
-    """Return one sentence after a run that began from saved settings; None where the visitor has changed them since."""
+def describe_outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
+    """Return a sentence on a run that began from saved settings; None where the visitor has changed them since."""
     made = next((take for take in takes if take.settings.index == saved.index), None)
     if made is None:
         return None
@@ -55,7 +46,7 @@ def outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
 
 
 def take_cut(saved: TakeSettings) -> tuple[float, float]:
-    """Start and length in seconds of the prompt in its recording."""
+    """Return start and length in seconds of the prompt in its recording."""
     end = saved.prompt_end_seconds
     if end is None:
         end = saved.prompt_start_seconds + saved.prompt_frames * FRAME_SECONDS

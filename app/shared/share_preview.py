@@ -1,4 +1,4 @@
-"""What a link to a page shows where it is shared: the page's own name and words instead of Gradio's."""
+"""The preview of a link to a page where it is shared: the page's own name and words instead of Gradio's."""
 
 import re
 from pathlib import Path

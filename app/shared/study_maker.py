@@ -1,4 +1,4 @@
-"""What a visitor may say of the takes: quick ratings of one, and a blind listening study of all of them."""
+"""A blind listening study that an admin makes of the takes on a page."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from undertone.app.shared.context import Context
 from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.build.takes import TakeSound
 
 SIGN_IN = ("Sign in", "/sign-in?next=/results")
@@ -16,7 +16,7 @@ SIGN_IN = ("Sign in", "/sign-in?next=/results")
 
 @dataclass(frozen=True)
 class StudyMaker:
-    """A name and a button."""
+    """The widgets: a name, a button and a note."""
 
     name: gr.Textbox
     make: gr.Button
@@ -24,7 +24,7 @@ class StudyMaker:
 
 
 def build_study_maker() -> StudyMaker:
-    """Folded away below the tray."""
+    """Lay the study maker out, folded away below the takes."""
     with gr.Accordion("Let others judge these takes blind", open=False, elem_id="make-study"):
         gr.HTML(
             '<p class="hint">Makes a draft listening study of the takes above, with everything that made them. '
@@ -40,7 +40,7 @@ def build_study_maker() -> StudyMaker:
 
 
 def bind_study_maker(context: Context, visit: gr.State, maker: StudyMaker) -> None:
-    """Only for an admin: whoever is not signed in is told where to."""
+    """Bind the button; whoever is not signed in as an admin is told where to sign in."""
 
     def make(visit: Visit, name: str, request: gr.Request) -> str:
         feedback = context.feedback

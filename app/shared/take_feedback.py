@@ -1,21 +1,20 @@
-"""What a page may ask of the listening studies, whichever process serves them."""
+"""The requests of a page to the listening studies, whichever process serves them."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from fastapi import Request
 
-from undertone.engine.errors import UndertoneError
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings, UndertoneError
 from undertone.studies.build.takes import TakeSound
 
 
 class SignInNeededError(UndertoneError):
-    """Somebody who is not signed in as an admin asked for what only an admin may do."""
+    """A request for what only an admin may do, by somebody who is not signed in as one."""
 
 
 class TakeFeedback(Protocol):
-    """All that the playground may ask of the studies: to keep a quick rating, and to make a draft study of takes."""
+    """The requests of the playground: to keep a quick rating, and to make a draft study of takes."""
 
     def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:
         """Keep one quick rating of the take that these settings make. Raises UndertoneError."""

@@ -1,4 +1,4 @@
-"""How the pages look: a quiet theme on system fonts, so that nothing is fetched from anywhere."""
+"""The look of the pages: a quiet theme on system fonts, so that nothing is fetched from anywhere."""
 
 from pathlib import Path
 

@@ -1,68 +1,29 @@
-"""What one visitor has on a page: clips, the run under way, takes. Held by gr.State, never shared."""
+"""The state of one visitor of a page: clips, the run under way, takes. Held by gr.State, never shared."""
 
 import secrets
 import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Self
-
-from torch import Tensor
+from typing import Any, Self
 
 from undertone.app.shared.blind_pair import BlindPair
 from undertone.app.shared.handover import HandedTake
+from undertone.app.shared.prompt_check import CutCheck, check_cut
+from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.shared.runs import RUNS
-from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError, read_audio
-from undertone.engine.audio.reading import cut
-
-DECODERS = threading.BoundedSemaphore(2)  # files being decoded at once: each takes up to 100 MB while it is
-DECODER_SECONDS = 30.0
-UPLOAD_LIMITS = AudioLimits(max_file_seconds=180.0)  # a visitor's clip stays in memory while the page is open
+from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError
+from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
 
 
 class VisitError(UndertoneError):
-    """Something is asked of a visit that is over."""
-
-
-@dataclass(frozen=True)
-class PromptClip:
-    """The visitor's recording as it was read, before any cut."""
-
-    waveform: Tensor  # [samples] mono
-    sample_rate_hz: int
-
-    @classmethod
-    def read(cls, path: str) -> "PromptClip":
-        """Read a file that the visitor recorded or uploaded. Raises AudioError, which never names the path."""
-        if not DECODERS.acquire(timeout=DECODER_SECONDS):
-            raise AudioError("too many clips are being read just now. Choose it again in a minute.")
-        try:
-            with _opened(path) as file:
-                return cls(*read_audio(file, UPLOAD_LIMITS))
-        finally:
-            DECODERS.release()
-
-    @property
-    def seconds(self) -> float:
-        return len(self.waveform) / self.sample_rate_hz
-
-    def cut(self, start: float, length: float) -> Tensor:
-        """Return [samples] between two times, at the clip's own rate. Raises AudioError."""
-        return cut(self.waveform, self.sample_rate_hz, start, start + length)
-
-
-def _opened(path: str) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except (OSError, ValueError):  # ValueError: a null byte in the name
-        raise AudioError("the clip is not here any more. Choose it again.") from None
+    """A request to a visit that is over."""
 
 
 @dataclass
 class Run:
     """One press of a button that works: set `stop` and the engine gives up at its next frame."""
 
-    token: str = field(default_factory=lambda: secrets.token_hex(8))
     stop: threading.Event = field(default_factory=threading.Event)
     started: bool = False
     inputs: tuple[Any, ...] = ()  # what the page said when the button was pressed
@@ -77,31 +38,63 @@ class Run:
 
 @dataclass
 class ClipHolder:
-    """A clip that a visitor has chosen, or what was wrong with it.
+    """A clip that a visitor has chosen, or what was wrong with it; decoded once, and each cut of it checked once.
 
     Attributes:
-        wanted_cut: start and length of a saved prompt, until a clip has them.
+        saved_cut: start and length in seconds of a saved prompt, until a clip has them.
     """
 
     clip: PromptClip | None = None
     clip_error: str | None = None
     clip_path: str | None = None
-    wanted_cut: tuple[float, float] | None = None
+    saved_cut: tuple[float, float] | None = None
+    _check: CutCheck | None = None
+
+    def __post_init__(self) -> None:
+        # A press of a button may come while the clip is being read. No field: Gradio copies the fields of a state.
+        self._reading = threading.RLock()
 
     def load(self, path: str | None) -> None:
-        """Take a new clip, or none; what is wrong with it is kept in `clip_error`."""
-        self.clip, self.clip_error, self.clip_path = None, None, path
-        if path is None:
-            return
-        try:
-            self.clip = PromptClip.read(path)
-        except AudioError as error:
-            self.clip_error = str(error)
+        """Read the file at a path, or forget the clip; an error is kept in `clip_error`. What is read stays."""
+        with self._reading:
+            if path is not None and path == self.clip_path and self.clip is not None:
+                return
+            self.clip, self.clip_error, self.clip_path, self._check = None, None, path, None
+            if path is None:
+                return
+            try:
+                self.clip = PromptClip.read(path)
+            except AudioError as error:
+                self.clip_error = str(error)
 
     def ensure_loaded(self, path: str | None) -> None:
-        """Take the clip that the page shows, where a press of the button was faster than its loading."""
-        if path != self.clip_path:
-            self.load(path)
+        """Read the clip that the page shows, where a press of the button was faster than its loading."""
+        with self._reading:
+            if path != self.clip_path:
+                self.load(path)
+
+    def check(self, start: float, length: float, limits: AudioLimits) -> CutCheck | None:
+        """Return the check of the clip's part from `start` on; None where there is no clip."""
+        with self._reading:
+            if self.clip is None:
+                return None
+            if self._check is None or not self._check.is_of(self.clip, start, start + length):
+                self._check = check_cut(self.clip, start, length, limits)
+            return self._check
+
+    def prompt(self, start: float, end: float | None, limits: AudioLimits) -> CheckedPrompt:
+        """Return the clip's part between two times, as it was checked where it is the one that was checked last.
+
+        Raises:
+            AudioError: there is no clip, or the part cannot be a prompt.
+        """
+        with self._reading:
+            if self.clip is None:
+                raise AudioError(self.clip_error or "there is no clip yet. Record, upload or choose an example first.")
+            check = self._check
+            if check is not None and check.prompt is not None and check.is_of(self.clip, start, end):
+                return check.prompt
+            return cut_prompt(self.clip.waveform, self.clip.sample_rate_hz, start, end, limits)
 
 
 @dataclass
@@ -124,7 +117,7 @@ class Visitor:
 
     @property
     def folder(self) -> Path:
-        """This visit's own folder, with a name that nobody can guess. Raises VisitError after the visitor has left."""
+        """Return this visit's own folder, whose name nobody can guess. Raises VisitError after the visitor has left."""
         if self._closed:
             raise VisitError("this page was left. Reload it to go on.")
         if self._folder is None or not self._folder.is_dir():

@@ -1,4 +1,4 @@
-"""Small parts that the pages share: notes to the visitor, headings, and how quick events are bound."""
+"""Small parts that the pages share: notes to the visitor, headings, and the arguments of quick events."""
 
 from dataclasses import dataclass
 from html import escape
@@ -32,7 +32,7 @@ class Note:
         """Return the note as the page shows it; a screen reader announces problems at once."""
         role = "alert" if self.tone == "problem" else "status"
         link = f' <a href="{escape(_address(self.link[1]))}">{escape(self.link[0])}</a>' if self.link else ""
-        return f'<p class="note note-{self.tone}" role="{role}">{escape(sentence(self.text))}{link}</p>'
+        return f'<p class="note note-{self.tone}" role="{role}">{escape(capitalise(self.text))}{link}</p>'
 
 
 def _address(link: str) -> str:
@@ -40,7 +40,7 @@ def _address(link: str) -> str:
     return site_path(link) if link.startswith("/") else link
 
 
-def sentence(text: str) -> str:
+def capitalise(text: str) -> str:
     """Return the text with a capital first letter: errors begin small, as they follow a name on the command line."""
     return text[:1].upper() + text[1:]
 
@@ -50,8 +50,8 @@ def step_heading(number: int, text: str) -> gr.HTML:
     return gr.HTML(f'<h2 class="step"><span aria-hidden="true">{number}</span>{escape(text)}</h2>')
 
 
-def shown(visible: bool, *classes: str) -> Any:
-    """Update that shows or hides a container which others lie in.
+def show_container(visible: bool, *classes: str) -> Any:
+    """Return the update that shows or hides a container.
 
     By its style classes, of which `classes` always stay: Gradio hands `visible` down to everything inside, in no fixed
     order with the updates of what is inside, and builds what was never visible only then, so that on a slow machine
@@ -61,7 +61,7 @@ def shown(visible: bool, *classes: str) -> Any:
 
 
 def progress_bar(text: str, fraction: float | None = None) -> str:
-    """Return what is going on and how far it is; without a fraction the bar says only that something is."""
+    """Return a progress bar and its label; without a fraction of 1 it says only that something is under way."""
     value = "" if fraction is None else f' value="{fraction:.3f}"'
     return (
         f'<div class="progress"><label for="run-progress">{escape(text)}</label>'
@@ -69,6 +69,6 @@ def progress_bar(text: str, fraction: float | None = None) -> str:
     )
 
 
-def reaching(value: float, maximum: float) -> Any:
-    """Update of a slider to a value that may lie beyond its usual end."""
+def set_slider(value: float, maximum: float) -> Any:
+    """Return the update of a slider to a value that may lie beyond its usual end."""
     return gr.update(value=value, maximum=max(value, maximum))

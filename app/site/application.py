@@ -31,7 +31,7 @@ FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at 
 
 
 class PageContext(Protocol):
-    """What every page is given, whichever process serves it."""
+    """Context that every page gets, whichever process serves it."""
 
     @property
     def feedback(self) -> TakeFeedback | None: ...
@@ -47,7 +47,7 @@ class PageContext(Protocol):
 
 @dataclass(frozen=True)
 class ResultsContext:
-    """What the Results page is given: the studies and no engine, as it is served by a process without one."""
+    """Context of the Results page: the studies and no engine, as the front process has none."""
 
     studies_site: StudiesSite
     model_name: str | None = None
@@ -146,7 +146,7 @@ def mount_pages(
             build_page(_context_of(page, context, studies_site), page, navigation),
             path=page.path,
             visitors=visitors,
-            admit=guard if page.signed_in else None,
+            authenticate=guard if page.signed_in else None,
             allowed_paths=[str(path.resolve()) for path in context.examples],
             theme=theme(),
             css_paths=STYLE_PATH,
@@ -189,7 +189,7 @@ def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Bl
 
 
 def head_html() -> str:
-    """What every page has in its head."""
+    """Return the HTML that every page has in its head."""
     names = ("radio_groups.js", "focus.js", "recording.js", "sound_files.js")
     script = f"const SOUND_SUFFIXES = {json.dumps(SUFFIXES)};\n"
     script += "\n".join((STYLE_PATH.parent / name).read_text(encoding="utf-8") for name in names)

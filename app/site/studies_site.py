@@ -1,4 +1,4 @@
-"""Listening studies as a part of the site: the raters' routes, signing in, and what the Results page works on.
+"""Listening studies as a part of the site: raters' routes, sign-in and the Results page's access.
 
 Nothing here needs a model or Gradio: raters are answered before either is loaded.
 """
@@ -11,26 +11,25 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request
 
-from undertone.app.auth.hugging_face import add_hugging_face, is_offered
+from undertone.app.auth.hugging_face import add_hugging_face, is_configured
 from undertone.app.auth.sign_in import SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
 from undertone.app.rate import rate_router
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import results_router
 from undertone.app.shared.take_feedback import SignInNeededError
-from undertone.engine.errors import UndertoneError
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings, UndertoneError
 from undertone.studies.build.takes import TakeSound, study_from_sounds
 from undertone.studies.sessions import Sessions, load_secret
 from undertone.studies.sessions.casual_ratings import rate_casually
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 
 STUDY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
 class StudiesSite:
-    """Shared by all visitors; who may do what is asked at every request.
+    """Sessions, sign-in and database of the studies, shared by all visitors; every request is checked for its role.
 
     Attributes:
         places: database, sounds, snapshots.
@@ -39,14 +38,14 @@ class StudiesSite:
         folder: temporary, for downloads.
     """
 
-    places: Places
+    places: StorageLocations
     sessions: Sessions
     sign_in: SignIn
     folder: Path
 
     @classmethod
-    def on(cls, db: Database, places: Places, folder: Path) -> "StudiesSite":
-        """Return the laboratory on an open database."""
+    def open(cls, db: Database, places: StorageLocations, folder: Path) -> "StudiesSite":
+        """Return the studies on an open database."""
         secret = load_secret(places.data)
         sessions = Sessions(db, places.media, secret, places.backups)
         return cls(places, sessions, SignIn(db, secret), folder)
@@ -61,11 +60,11 @@ class StudiesSite:
         return ResultsAccess(self.sign_in, self.places, self.folder)
 
     def rate_quickly(self, settings: TakeSettings, scale: str, value: float, visitor: str | None) -> None:
-        """Keep one quick rating; see `TakeOpinions`."""
+        """Keep one quick rating; see `TakeFeedback`."""
         rate_casually(self.db, settings, scale, value, visitor)
 
     def draft(self, takes: Sequence[TakeSound], name: str, request: Request | None) -> str:
-        """Make a draft study of takes; see `TakeOpinions`."""
+        """Make a draft study of takes; see `TakeFeedback`."""
         self._require_admin(request)
         name = name.strip()
         if not STUDY_NAME.fullmatch(name):
@@ -83,10 +82,10 @@ class StudiesSite:
             raise SignInNeededError(str(error.detail or "Sign in first.")) from error
 
     def add_to(self, app: FastAPI) -> None:
-        """Routes that are no Gradio pages; before anything is mounted at "/", which would take them."""
+        """Add the routes without Gradio; call it before anything is mounted at "/", which would take them."""
         app.include_router(rate_router(self.sessions))
         app.include_router(results_router(self.access))
-        hugging_face = is_offered()
+        hugging_face = is_configured()
         app.include_router(sign_in_router(self.sign_in, hugging_face))
         if hugging_face:
             add_hugging_face(app, self.sign_in)

@@ -17,7 +17,7 @@ BLOCK_SECONDS = 0.4  # BS.1770 measures in blocks of this length
 
 
 def to_loudness(waveform: Tensor, sample_rate_hz: int, loudness_lufs: float = LOUDNESS_LUFS) -> Tensor:
-    """Scale to an integrated loudness (ITU-R BS.1770), or less where the peak would pass 0.99.
+    """Scale samples to an integrated loudness (ITU-R BS.1770), or less where the peak would pass 0.99.
 
     Args:
         waveform: float32 [samples], at least 0.4 s.

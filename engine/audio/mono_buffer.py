@@ -30,7 +30,7 @@ class MonoBuffer:
 
     @property
     def rate_hz(self) -> int:
-        """Rate of what is kept."""
+        """Return the rate of what is kept."""
         return self._rate_hz if self._reducer is None else REDUCED_RATE_HZ
 
     def add(self, block: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,13 +16,12 @@ from torch import Tensor
 
 from undertone.engine.audio.formats import SUFFIXES
 from undertone.engine.audio.mono_buffer import MonoBuffer
-from undertone.engine.audio.repairs import ChannelPower, mixed_down, remove_offset, to_full_scale
-from undertone.engine.config import Config
+from undertone.engine.audio.repairs import ChannelPower, mix_down, remove_offset, to_full_scale
+from undertone.engine.config import SAMPLE_RATE_HZ, Config
 from undertone.engine.errors import AudioError
 
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 
-SAMPLE_RATE_HZ = 16_000
 # PyAV before 19 stops at a tag that is not UTF-8 unless told otherwise; from 19 on it no longer takes the word.
 LENIENT_METADATA: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 BLOCK_FRAMES = 65_536  # read and mixed down at a time, so that a long multi-channel file never lies in memory whole
@@ -66,7 +66,7 @@ def read_audio(source: Source, limits: AudioLimits = AudioLimits()) -> tuple[Ten
 
 
 def _decode(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tensor, int]:
-    """Samples of a file as its decoder gives them, mixed down."""
+    """Return the samples of a file as its decoder gives them, mixed down."""
     # Two foreign decoders on bytes from anywhere: whatever they throw means that the file cannot be read.
     try:
         if demuxer in _SOUNDFILE_KINDS:
@@ -112,8 +112,39 @@ def check_prompt(samples: Tensor | np.ndarray, sample_rate_hz: int, limits: Audi
     return resample(remove_offset(waveform.clamp(-1.0, 1.0)).clamp(-1.0, 1.0), sample_rate_hz)
 
 
+@dataclass(frozen=True, eq=False)
+class CheckedPrompt:
+    """A part of a recording that may be a prompt: cut, checked and resampled once, for everybody who needs it.
+
+    Attributes:
+        samples: float32 [samples] at 16 kHz in [-1, 1].
+        start_seconds, end_seconds: where it lies in the recording.
+    """
+
+    samples: Tensor
+    start_seconds: float
+    end_seconds: float
+
+
+def cut_prompt(
+    waveform: Tensor | np.ndarray,
+    sample_rate_hz: int,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+    limits: AudioLimits = AudioLimits(),
+) -> CheckedPrompt:
+    """Return the part of [samples] or [samples, channels] between two times as a prompt; an end of None is the end.
+
+    Raises:
+        AudioError: the part breaks one of the limits.
+    """
+    part = cut(torch.as_tensor(waveform), sample_rate_hz, start_seconds, end_seconds)
+    samples = check_prompt(part, sample_rate_hz, limits)
+    return CheckedPrompt(samples, start_seconds, start_seconds + part.shape[0] / sample_rate_hz)
+
+
 def to_mono(samples: Tensor | np.ndarray, limits: AudioLimits = AudioLimits()) -> Tensor:
-    """Samples of any type, [samples] or [samples, channels], as float32 mono [samples].
+    """Convert samples of any type, [samples] or [samples, channels], to float32 mono [samples].
 
     Channels are averaged; where that loses the loudest, as with channels of opposite phase, it alone is taken.
     """
@@ -132,17 +163,17 @@ def to_mono(samples: Tensor | np.ndarray, limits: AudioLimits = AudioLimits()) -
         middle = 128.0 if array.dtype == torch.uint8 else 0.0
         array = (array.double() - middle) / (info.max - middle + 1)
     array = array.detach().cpu().float()
-    return mixed_down(array) if array.dim() == 2 else array.clone()
+    return mix_down(array) if array.dim() == 2 else array.clone()
 
 
 def resample(waveform: Tensor, sample_rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> Tensor:
-    """Band-limited resampling of [..., samples]; a rate off the 25 Hz grid is read as the nearest rate on it."""
+    """Resample [..., samples], band-limited; a rate off the 25 Hz grid is read as the nearest rate on it."""
     rate = RATE_STEP_HZ * round(sample_rate_hz / RATE_STEP_HZ)
     return waveform if rate == to_hz else torchaudio.functional.resample(waveform, rate, to_hz)
 
 
 def cut(waveform: Tensor, sample_rate_hz: int, start_seconds: float = 0.0, end_seconds: float | None = None) -> Tensor:
-    """The part of [samples] or [samples, channels] between two times; an end of None or beyond the end is the end."""
+    """Return the part of [samples] or [samples, channels] between two times; None or a later end is the end."""
     seconds = waveform.shape[0] / sample_rate_hz
     end = seconds if end_seconds is None else min(end_seconds, seconds)
     if not (math.isfinite(start_seconds) and 0.0 <= start_seconds < end):
@@ -160,7 +191,7 @@ _SOUNDFILE_KINDS = frozenset({"wav", "w64", "flac", "ogg", "mp3", "aiff", "caf"}
 
 
 def _container(data: bytes) -> str | None:
-    """Name of the demuxer by the first bytes. Never guessed by content: playlists could make it open other files."""
+    """Return the demuxer by the first bytes. Never guessed by content: playlists could make it open other files."""
     head = data[:16]
     if head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == b"WAVE":
         return "wav"
@@ -188,7 +219,7 @@ def _container(data: bytes) -> str | None:
 
 
 def _bytes_of(source: Source, limits: AudioLimits) -> bytes:
-    """The whole file in memory, refused before it is read when it is too large."""
+    """Return the whole file as bytes, refused before it is read when it is too large."""
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source[: limits.max_bytes + 1])
     elif isinstance(source, str | Path):
@@ -210,7 +241,7 @@ def _bytes_of(source: Source, limits: AudioLimits) -> bytes:
 
 
 def _read_with_soundfile(data: bytes, limits: AudioLimits) -> tuple[Tensor, int] | None:
-    """Samples and their rate; None where libsndfile finds no samples, as in a wav whose header says 0 bytes."""
+    """Return samples and their rate; None where libsndfile finds no samples, as in a wav whose header says 0 bytes."""
     with _ForwardFile(_LenientBytes(data)) as file:
         _check_rate(file.samplerate, limits)
         _check_channels(file.channels, limits)
@@ -220,7 +251,7 @@ def _read_with_soundfile(data: bytes, limits: AudioLimits) -> tuple[Tensor, int]
             while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
                 yield block.T
 
-        return _mixed(blocks, file.samplerate, limits)
+        return _mix_to_mono(blocks, file.samplerate, limits)
 
 
 def _to_first_sample(file: soundfile.SoundFile) -> None:
@@ -263,14 +294,14 @@ def _read_with_av(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tenso
             for piece in converter.resample(None):
                 yield piece.to_ndarray()
 
-    mixed = _mixed(blocks, rate, limits)
+    mixed = _mix_to_mono(blocks, rate, limits)
     if mixed is None:
         raise AudioError("the file has no samples: its length is 0 s. Record or export it again.")
     return mixed
 
 
 class _LenientBytes(BytesIO):
-    """Damaged headers make libsndfile seek before the start; an exception inside its callback would be printed."""
+    """Bytes that clamp a seek before the start, which damaged headers ask for: a callback must not raise."""
 
     def seek(self, offset: int, whence: int = 0) -> int:
         try:
@@ -279,7 +310,9 @@ class _LenientBytes(BytesIO):
             return self.tell()
 
 
-def _mixed(blocks: Callable[[], Iterator[np.ndarray]], rate_hz: int, limits: AudioLimits) -> tuple[Tensor, int] | None:
+def _mix_to_mono(
+    blocks: Callable[[], Iterator[np.ndarray]], rate_hz: int, limits: AudioLimits
+) -> tuple[Tensor, int] | None:
     """Mix a recording down to one channel: the mean, or in a second pass the channel that the mean loses.
 
     Args:
@@ -366,7 +399,7 @@ def _check_level(waveform: Tensor, sample_rate_hz: int, limits: AudioLimits) -> 
 
 
 def loudest_dbfs(waveform: Tensor, sample_rate_hz: int) -> float:
-    """Level of the loudest 50 ms in dB below full scale, its mean removed; -inf for digital silence."""
+    """Return the level of the loudest 50 ms in dB below full scale, its mean removed; -inf for digital silence."""
     window = max(1, min(waveform.numel(), sample_rate_hz // 20))
     power = (waveform[: waveform.numel() // window * window].view(-1, window)).var(1, correction=0).max().item()
     return 10.0 * math.log10(power) if power > 0 else -math.inf

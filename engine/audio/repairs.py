@@ -48,7 +48,7 @@ class ChannelPower:
         return loudest if lost else None
 
 
-def mixed_down(samples: Tensor) -> Tensor:
+def mix_down(samples: Tensor) -> Tensor:
     """Return the mean [samples] of float32 [samples, channels], or the loudest channel where the mean loses it."""
     mixed = samples.mean(1)
     power = ChannelPower()

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.errors import BundleError
 
-SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES = 512  # what Silero looks at, 32 ms
 CONTEXT_SAMPLES = 64  # and what it sees of the window before
 SHORT_SECONDS = 1.5  # a last segment below this is taken for a false start; published rule
@@ -75,7 +75,7 @@ class VoiceActivity(nn.Module):
         return network.eval().requires_grad_(False)
 
     def forward(self, windows: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Speech probability of consecutive windows.
+        """Return the speech probability of consecutive windows.
 
         Args:
             windows: [N, CONTEXT_SAMPLES + WINDOW_SAMPLES], each beginning with the end of the one before.
@@ -96,7 +96,7 @@ class VoiceActivity(nn.Module):
 
 
 class VoiceEnd:
-    """Follows one waveform as it grows and says up to where it is to be kept.
+    """End of the voice in one waveform that grows: up to where it is to be kept.
 
     Args:
         network: shared and stateless.
@@ -118,18 +118,18 @@ class VoiceEnd:
         self.samples += waveform.numel()
         pending = torch.cat([self._pending, waveform])
         whole = pending.numel() // WINDOW_SAMPLES * WINDOW_SAMPLES
-        self._listen(pending[:whole])
+        self._add(pending[:whole])
         self._pending = pending[whole:]
-        return self._settle()
+        return self._update_cut()
 
     def finish(self) -> int:
         """Return where to cut the complete waveform, in samples."""
         if self._pending.numel():
-            self._listen(F.pad(self._pending, (0, WINDOW_SAMPLES - self._pending.numel())))
+            self._add(F.pad(self._pending, (0, WINDOW_SAMPLES - self._pending.numel())))
             self._pending = self._pending[:0]
-        return self._settle()
+        return self._update_cut()
 
-    def _listen(self, waveform: Tensor) -> None:
+    def _add(self, waveform: Tensor) -> None:
         if waveform.numel() == 0:
             return
         windows = torch.cat([self._context, waveform]).unfold(0, CONTEXT_SAMPLES + WINDOW_SAMPLES, WINDOW_SAMPLES)
@@ -137,7 +137,7 @@ class VoiceEnd:
         self._context = windows[-1, -CONTEXT_SAMPLES:].clone()
         self.probabilities += probabilities.tolist()
 
-    def _settle(self) -> int:
+    def _update_cut(self) -> int:
         """Return the cut as heard so far; it never goes back behind what an earlier call has promised."""
         tail = round(TAIL_SECONDS * SAMPLE_RATE_HZ)
         end = min(last_speech_end(_segments(self.probabilities, self.samples)) + tail, self.samples)
@@ -146,7 +146,7 @@ class VoiceEnd:
 
 
 def last_speech_end(segments: list[tuple[int, int]]) -> int:
-    """End of the last speech segment in samples, or of the one before where the last is a short burst.
+    """Return the end of the last speech segment in samples, or of the one before where the last is a short burst.
 
     A single short segment is kept: the published rule fails there. Zero where there is no speech.
     """
@@ -158,7 +158,7 @@ def last_speech_end(segments: list[tuple[int, int]]) -> int:
 
 
 def _segments(probabilities: list[float], samples: int) -> list[tuple[int, int]]:
-    """Speech segments (start, end) in samples, by the package's own state machine."""
+    """Return the speech segments (start, end) in samples, by the package's own state machine."""
     from silero_vad import get_speech_timestamps_from_probs  # imported by VoiceActivity.load, which guards the threads
 
     found: list[dict[str, Any]] = get_speech_timestamps_from_probs(probabilities, audio_length_samples=samples)

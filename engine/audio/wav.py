@@ -2,7 +2,8 @@
 
 import struct
 
-SAMPLE_RATE_HZ = 16_000
+from undertone.engine.config import SAMPLE_RATE_HZ
+
 SAMPLE_BYTES = 4
 
 

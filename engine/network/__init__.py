@@ -1,13 +1,13 @@
 """The VAE-GSLM network: modules, samplers of the decoder, losses. No files, no audio, no request state."""
 
-from undertone.engine.network.cache import KeyValueCache
-from undertone.engine.network.diffusion import Diffusion, Solver
+from undertone.engine.network.decoder.diffusion import Diffusion, Solver
 from undertone.engine.network.gaussian import Gaussian
+from undertone.engine.network.layers.cache import KeyValueCache
+from undertone.engine.network.layers.weight_layout import favour_single_frames
 from undertone.engine.network.losses import Losses, losses, total
 from undertone.engine.network.model import VAEGSLM
 from undertone.engine.network.prior import Prior
 from undertone.engine.network.training_pass import Part, TrainingDraws, TrainingForward
-from undertone.engine.network.weight_layout import favour_single_frames
 
 __all__ = [
     "VAEGSLM",

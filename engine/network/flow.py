@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.layers import full_precision, masked
+from undertone.engine.network.layers.basic import apply_mask, full_precision
 
 
 class CouplingLayer(nn.Module):
@@ -26,7 +26,7 @@ class CouplingLayer(nn.Module):
         self.start, self.end = (high, low) if flow.quirk_scale_range_reversed else (low, high)
 
     def shift_and_scale(self, hi: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Both [B, T, Z / 2], from the half that stays and the condition [B, T, D]."""
+        """Return shift and scale, both [B, T, Z / 2], from the half that stays and the condition [B, T, D]."""
         gain, offset = self.film(condition).chunk(2, dim=-1)
         h = F.gelu(torch.addcmul(offset, gain, self.norm(self.input(hi))))
         shift, raw = self.output(h).chunk(2, dim=-1)
@@ -60,10 +60,10 @@ class Flow(nn.Module):
             for layer in self.layers:
                 base, step = layer(base, condition)
                 logdet = logdet + step
-            return base.float(), masked(logdet.float(), mask)
+            return base.float(), apply_mask(logdet.float(), mask)
 
     def inverse(self, base: Tensor, condition: Tensor) -> Tensor:
-        """Base [B, T, Z] to latents [B, T, Z]."""
+        """Map base [B, T, Z] to latents [B, T, Z]."""
         with full_precision(base):
             latents, condition = _like_weights(self, base), _like_weights(self, condition)
             for layer in list(self.layers)[::-1]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from undertone.engine.network.layers import full_precision
+from undertone.engine.network.layers.basic import full_precision
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -23,11 +23,11 @@ class Gaussian:
         return self.mean + temperature * self.logstd.exp() * normal
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log density per dimension, [B, T, Z]."""
+        """Return the log density per dimension, [B, T, Z]."""
         return -self.logstd - HALF_LOG_TWO_PI - 0.5 * torch.exp(-2 * self.logstd) * (x - self.mean).square()
 
     def negative_entropy(self) -> Tensor:
-        """Expected log density under itself per dimension, [B, T, Z]."""
+        """Return the expected log density under itself per dimension, [B, T, Z]."""
         return -self.logstd - 0.5 - HALF_LOG_TWO_PI
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from undertone.engine.network.layers import masked
+from undertone.engine.network.layers.basic import apply_mask
 from undertone.engine.network.training_pass import TrainingForward
 
 
@@ -31,7 +31,7 @@ def log_densities(forward: TrainingForward) -> tuple[Tensor, Tensor]:
     num_dims = forward.latents.shape[-1]
     volume = forward.logdet.sum(dim=-1, keepdim=True) / num_dims
     log_p = forward.prior.base.log_prob(forward.base) + volume
-    return masked(log_p, forward.mask), masked(forward.posterior.negative_entropy(), forward.mask)
+    return apply_mask(log_p, forward.mask), apply_mask(forward.posterior.negative_entropy(), forward.mask)
 
 
 def losses(forward: TrainingForward) -> Losses:

@@ -8,15 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.cache import KeyValueCache
-from undertone.engine.network.diffusion import Diffusion
+from undertone.engine.network.decoder.diffusion import Diffusion
 from undertone.engine.network.flow import Flow
 from undertone.engine.network.gaussian import Gaussian
-from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.network.layers.basic import apply_mask, length_mask
+from undertone.engine.network.layers.cache import KeyValueCache
+from undertone.engine.network.layers.transformer import Transformer
 from undertone.engine.network.posterior import PosteriorEncoder
 from undertone.engine.network.prior import Prior, PriorHead, standard_prior
 from undertone.engine.network.training_pass import Part, TrainingDraws, TrainingForward, initial_state
-from undertone.engine.network.transformer import Transformer
 from undertone.engine.network.utterance import UtteranceEncoder
 from undertone.engine.noise import Noise
 
@@ -38,7 +38,7 @@ class VAEGSLM(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Published initialisation: biases zero, embeddings U(-1, 1), attention in its own module, else torch's."""
+        """Initialise as published: biases zero, embeddings U(-1, 1), attention in its own module, else torch's."""
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
@@ -46,7 +46,7 @@ class VAEGSLM(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Dtype of the weights."""
+        """Return the dtype of the weights."""
         return self.token_embedding.weight.dtype
 
     @property
@@ -55,23 +55,23 @@ class VAEGSLM(nn.Module):
         return self.token_embedding.weight.device
 
     def posterior(self, mel: Tensor, mask: Tensor | None = None) -> Gaussian:
-        """Posterior of every frame from the normalised mel [B, T, M] and a bool mask [B, T]."""
+        """Return the posterior of every frame from the normalised mel [B, T, M] and a bool mask [B, T]."""
         return self.posterior_encoder(mel, mask)
 
     def utterance_embedding(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Utterance embedding float32 [B, S] from the normalised mel [B, T, M] and its int64 lengths [B]."""
+        """Return the utterance embedding float32 [B, S] from the normalised mel [B, T, M] and its int64 lengths [B]."""
         return self.utterance_encoder(mel, lengths)
 
     def fuse(self, tokens: Tensor, latents: Tensor) -> Tensor:
-        """Token embedding plus projected latents, [B, T, token_dim], from int64 [B, T] and [B, T, Z]."""
+        """Add token embedding and projected latents, [B, T, token_dim], from int64 [B, T] and [B, T, Z]."""
         return self.token_embedding(tokens) + F.relu(self.latent_input(latents.to(self.dtype)))
 
     def initial_state(self, noise: Noise, batch: int) -> Tensor:
-        """First transformer input, [B, 1, token_dim]."""
+        """Return the first transformer input, [B, 1, token_dim]."""
         return initial_state(self.config, noise, batch, self.token_embedding.weight).to(self.dtype)
 
     def transform(self, inputs: Tensor, mask: Tensor | None = None, cache: KeyValueCache | None = None) -> Tensor:
-        """Hidden states [B, T, D]; with a cache the frames go behind its position, which advances.
+        """Return the hidden states [B, T, D]; with a cache the frames go behind its position, which advances.
 
         Raises:
             ValueError: more positions than the model or the cache holds.
@@ -90,20 +90,20 @@ class VAEGSLM(nn.Module):
         return KeyValueCache(self.config.transformer, batch, max_positions, dtype or self.dtype, place)
 
     def prior(self, hidden: Tensor) -> Prior:
-        """Token logits and latent base distribution of every frame from [B, T, D]."""
+        """Return token logits and latent base distribution of every frame from [B, T, D]."""
         return self.prior_head(hidden)
 
     def decoder_condition(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> Tensor:
-        """Condition of the decoder [B, T, token_dim + S] from [B, T], [B, T, Z] and [B, S]."""
+        """Return the decoder's condition [B, T, token_dim + S] from [B, T], [B, T, Z] and [B, S]."""
         return self._condition(self.fuse(tokens, latents), utterance)
 
     def _teacher_forced_prior(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Prior:
-        """Prior of every frame from those before it, as a training pass shows them to the transformer."""
+        """Return the prior of every frame from those before it, as a training pass shows them to the transformer."""
         if draws.latent_dropout_mask is not None:
             latents = latents.masked_fill(draws.latent_dropout_mask.unsqueeze(-1), 0.0)
         fused = self.fuse(tokens, latents)
         inputs = torch.cat([draws.initial.to(fused.dtype), fused[:, :-1]], dim=1)
-        return self.prior(self.transform(masked(inputs, mask), mask))
+        return self.prior(self.transform(apply_mask(inputs, mask), mask))
 
     @torch.no_grad()
     def _scheduled_sampling(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class VAEGSLM(nn.Module):
         seen = latents
         for noise in draws.scheduled_sampling_noise:
             prior = self._teacher_forced_prior(tokens, seen, draws, mask)
-            drawn = masked(self.flow.inverse(prior.base.sample(noise), prior.condition), mask)
+            drawn = apply_mask(self.flow.inverse(prior.base.sample(noise), prior.condition), mask)
             seen = torch.where(draws.scheduled_sampling_mask.unsqueeze(-1), drawn.to(latents.dtype), latents)
         return seen
 
@@ -175,7 +175,7 @@ class VAEGSLM(nn.Module):
         mask = length_mask(lengths, tokens.shape[1])
         if posterior is None:
             posterior = self.posterior(mel, mask)
-        latents = masked(posterior.sample(draws.posterior), mask)
+        latents = apply_mask(posterior.sample(draws.posterior), mask)
         fused = self.fuse(tokens, latents)
         if part in ("decoder", "sound"):
             prior = standard_prior(latents, self.config.num_token_ids)

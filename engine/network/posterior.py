@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.conv_stack import ConvStack
 from undertone.engine.network.gaussian import Gaussian, GaussianHead
+from undertone.engine.network.layers.conv_stack import ConvStack
 
 
 class PosteriorEncoder(nn.Module):
@@ -29,5 +29,5 @@ class PosteriorEncoder(nn.Module):
         self.head = GaussianHead(config.latent_dim, config.latent_dim)
 
     def forward(self, mel: Tensor, mask: Tensor | None = None) -> Gaussian:
-        """Normalised mel [B, T, M] to the posterior of every frame."""
+        """Return the posterior of every frame of a normalised mel [B, T, M]."""
         return self.head(self.stack(mel.to(self.stack.input.weight.dtype), mask))

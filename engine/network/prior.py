@@ -25,7 +25,7 @@ class Prior:
 
     @property
     def logstd(self) -> Tensor:
-        """Log standard deviation of the base distribution, [B, T, Z]."""
+        """Return the log standard deviation of the base distribution, [B, T, Z]."""
         return self.base.logstd
 
 

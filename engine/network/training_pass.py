@@ -70,7 +70,7 @@ class TrainingDraws:
 
 
 def initial_state(config: ModelConfig, noise: Noise, batch: int, like: Tensor | None = None) -> Tensor:
-    """First transformer input [B, 1, token_dim]: U(-1, 1), or zeros (and no draw) without the published quirk."""
+    """Return the first transformer input [B, 1, token_dim]: U(-1, 1), or zeros without the quirk."""
     if config.quirk_random_initial_state:
         return 2 * noise.uniform(batch, 1, config.token_dim) - 1
     return torch.zeros(batch, 1, config.token_dim, device=None if like is None else like.device)

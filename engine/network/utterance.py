@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.layers import ChannelNorm, length_mask, masked
+from undertone.engine.network.layers.basic import ChannelNorm, apply_mask, length_mask
 
 
 class DownsamplingLayer(nn.Module):
@@ -21,7 +21,7 @@ class DownsamplingLayer(nn.Module):
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def num_frames(self, lengths: Tensor) -> Tensor:
-        """Output frames of an input of that many frames alone, int64 [B]."""
+        """Return the output frames int64 [B] of inputs of that many frames."""
         kernel_size, stride, padding = self.conv.kernel_size[0], self.conv.stride[0], int(self.conv.padding[0])
         return (lengths + 2 * padding - kernel_size) // stride + 1
 
@@ -49,11 +49,11 @@ class UtteranceEncoder(nn.Module):
         self.output = nn.Linear(utterance.channels[-1], utterance.dim)
 
     def forward(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Normalised mel [B, T, M] and valid lengths int64 [B] to float32 [B, S]."""
+        """Embed a normalised mel [B, T, M] of valid lengths int64 [B] as float32 [B, S]."""
         x = mel.to(self.input.weight.dtype)
         if lengths is None:
             lengths = torch.full((x.shape[0],), x.shape[1], device=x.device)
-        x = masked(self.input(x), length_mask(lengths, x.shape[1]))
+        x = apply_mask(self.input(x), length_mask(lengths, x.shape[1]))
         for layer in self.layers:
             assert isinstance(layer, DownsamplingLayer)
             x = layer(x)
@@ -61,6 +61,6 @@ class UtteranceEncoder(nn.Module):
                 lengths = (lengths * self.config.stride).clamp_max(x.shape[1])
             else:
                 lengths = layer.num_frames(lengths)
-                x = masked(x, length_mask(lengths, x.shape[1]))
-        x = masked(self.output(x), length_mask(lengths, x.shape[1]))
+                x = apply_mask(x, length_mask(lengths, x.shape[1]))
+        x = apply_mask(self.output(x), length_mask(lengths, x.shape[1]))
         return x.float().sum(dim=1) / lengths.unsqueeze(1)

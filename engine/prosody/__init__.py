@@ -9,7 +9,6 @@ from undertone.engine.probe import (
     ProbeReport,
     load_probe,
 )
-from undertone.engine.progress import CallProgress, Cancelled
 from undertone.engine.prosody.alignment import FrameAlignment, align, transfer_latents, unit_distances
 from undertone.engine.prosody.edit import DimensionEdit, DirectionEdit, LatentEdit, apply_edit
 from undertone.engine.prosody.morph import DecoderFrames, morph_frames
@@ -30,8 +29,6 @@ from undertone.engine.prosody.settings import (
 
 __all__ = [
     "DRAFT_STEPS",
-    "CallProgress",
-    "Cancelled",
     "DecoderFrames",
     "DimensionEdit",
     "DimensionProbe",

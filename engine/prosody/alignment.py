@@ -12,7 +12,7 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
-from undertone.engine.speech import Speech
+from undertone.engine.generation.speech import Speech
 
 # A step off the diagonal costs this besides its distance: among equal matches the even tempo wins, and a held unit
 # is spread over the frames of its partner instead of being skipped.
@@ -41,7 +41,7 @@ def unit_distances(engine: Engine) -> Tensor:
 
 
 def align(first: Tensor, second: Tensor, distances: Tensor | None = None) -> FrameAlignment:
-    """Dynamic time warping of two token sequences.
+    """Align two token sequences by dynamic time warping.
 
     Args:
         first: int64 [A].
@@ -74,7 +74,7 @@ def transfer_latents(source: Speech, target: Speech, distances: Tensor | None = 
 
 
 def _path(costs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cheapest monotone path through [A, B]; the sums are made one anti-diagonal at a time."""
+    """Return the monotone path of least cost through [A, B]; the sums are made one anti-diagonal at a time."""
     num_rows, num_columns = costs.shape
     total = np.full((num_rows + 1, num_columns + 1), np.inf)
     total[0, 0] = 0.0

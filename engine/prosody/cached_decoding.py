@@ -1,4 +1,4 @@
-"""Decoding that makes anew only what has changed since the last time, to the same bits.
+"""Decoding of what has changed since the last time, to the same bits.
 
 A block is a function of the tokens and latents in its window, of the voice, the settings and the seed: where all of
 them are what they were, its mel is taken over, and so are the samples of a stretch of mel. T frames, M mel bins.
@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from undertone.engine.bundle import Bundle
-from undertone.engine.decode import TakeDecoder
+from undertone.engine.generation.decode import TakeDecoder
+from undertone.engine.generation.sampling import Sampling
 from undertone.engine.progress import CallProgress
-from undertone.engine.sampling import Sampling
 
 Span = tuple[int, int]  # first frame and number of frames
 
 
 @dataclass(frozen=True)
 class DecodedWindows:
-    """What one decoding made, by window."""
+    """Mel and samples of one decoding, by window."""
 
     bundle: Bundle
     utterance: Tensor  # [1, S]
@@ -39,7 +39,7 @@ class DecodedWindows:
 
 
 class BlockDecoder(TakeDecoder):
-    """A take's decoder that remembers its windows.
+    """Decoder of a take that keeps its windows for the next.
 
     Args:
         before: what an earlier decoding kept; used as far as it fits.
@@ -65,15 +65,15 @@ class BlockDecoder(TakeDecoder):
         """Return the samples float32 [T * hop] of all frames.
 
         Raises:
-            Cancelled: `progress` said so.
+            Cancelled: the caller asked to stop.
         """
         self._num_frames = tokens.shape[0]
         audio = self.feed(tokens, latents, complete=True)
-        self.progress.at(self._num_frames, self._num_frames)
+        self.progress.update(self._num_frames, self._num_frames)
         return audio
 
     def _window_mel(self, tokens: Tensor, latents: Tensor, first_frame: int) -> Tensor:
-        self.progress.at(self._mel_frames, self._num_frames)
+        self.progress.update(self._mel_frames, self._num_frames)
         span = (first_frame, tokens.shape[0])
         old = self._before.mels.get(span) if self._before is not None else None
         if old is not None and torch.equal(old[0], tokens) and torch.equal(old[1], latents):

@@ -18,19 +18,18 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertone.engine.config import Config
+from undertone.engine.config import FRAME_RATE_HZ, Config
 from undertone.engine.errors import SettingsError
+from undertone.engine.files.validation import validate_values
 from undertone.engine.probe import DirectionProbe, Finite, LatentStatistics
-from undertone.engine.validation import checked
 
-FRAME_RATE_HZ = 50.0
 MAX_SIGMA = 10.0  # far outside of all speech: beyond it a slip is likelier than a wish
 
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class TrackEdit(Config):
-    """What both kinds of edits do to their track."""
+    """Change of one track, common to both kinds of edits."""
 
     shift: Annotated[float, Field(ge=-MAX_SIGMA, le=MAX_SIGMA)] = 0.0  # sigmas of the reference speech
     scale: Annotated[float, Field(ge=-MAX_SIGMA, le=MAX_SIGMA)] = 1.0  # around the utterance's mean; below 0 mirrors
@@ -71,13 +70,13 @@ class DirectionEdit(TrackEdit):
 
     @classmethod
     def along(cls, measured: DirectionProbe, **values: Any) -> "DirectionEdit":
-        """Along a direction of the bundle's probe, with the settings of any edit.
+        """Return the edit along a direction of the bundle's probe, with the settings of any edit.
 
         Raises:
             SettingsError: naming the setting, its value and its range.
         """
         vectors = {"name": measured.name, "vector": measured.vector, "readout": measured.readout}
-        return checked(cls, vectors | values, "direction edit", SettingsError)
+        return validate_values(cls, vectors | values, "direction edit", SettingsError)
 
     @model_validator(mode="after")
     def _vectors_fit(self) -> "DirectionEdit":
@@ -104,7 +103,7 @@ class LatentEdit(Config):
         Raises:
             SettingsError: naming the setting, its value and its range.
         """
-        return checked(cls, values, "latent edit", SettingsError)
+        return validate_values(cls, values, "latent edit", SettingsError)
 
     @classmethod
     def flattened(cls, num_dimensions: int) -> "LatentEdit":
@@ -123,7 +122,7 @@ class LatentEdit(Config):
 def apply_edit(
     latents: Tensor, edit: LatentEdit, statistics: LatentStatistics, frame_rate_hz: float = FRAME_RATE_HZ
 ) -> Tensor:
-    """Edited latents [T, Z]; the very tensor that came in where the edit changes nothing.
+    """Return the edited latents [T, Z]; the very tensor that came in where the edit changes nothing.
 
     Raises:
         SettingsError: a dimension or a time that the latents do not have, or values that are not finite.
@@ -132,26 +131,26 @@ def apply_edit(
     for item in edit.edits:
         if item.is_identity:
             continue
-        weight = _weight(item, latents.shape[0], frame_rate_hz).to(latents)
+        weight = _fade_weights(item, latents.shape[0], frame_rate_hz).to(latents)
         if isinstance(item, DimensionEdit):
             track = latents[:, item.dimension]
-            changed = _changed(track, item, statistics.std[item.dimension], frame_rate_hz)
+            changed = _change_track(track, item, statistics.std[item.dimension], frame_rate_hz)
             latents = latents.clone()
-            latents[:, item.dimension] = _faded(track, changed, weight)
+            latents[:, item.dimension] = _crossfade(track, changed, weight)
         else:
             track = latents @ latents.new_tensor(item.readout)
-            step = (_changed(track, item, 1.0, frame_rate_hz) - track)[:, None] * latents.new_tensor(item.vector)
-            latents = _faded(latents, latents + step, weight[:, None])
+            step = (_change_track(track, item, 1.0, frame_rate_hz) - track)[:, None] * latents.new_tensor(item.vector)
+            latents = _crossfade(latents, latents + step, weight[:, None])
     return latents
 
 
-def _changed(track: Tensor, edit: TrackEdit, sigma: float, frame_rate_hz: float) -> Tensor:
-    """Steps 1 to 3 on a track [T]."""
+def _change_track(track: Tensor, edit: TrackEdit, sigma: float, frame_rate_hz: float) -> Tensor:
+    """Apply steps 1 to 3 to a track [T]."""
     mean = track.mean()
     if edit.flatten:
         changed = mean.expand_as(track)
     elif edit.smoothing_seconds > 0:
-        changed = _smoothed(track, edit.smoothing_seconds * frame_rate_hz)
+        changed = _smooth(track, edit.smoothing_seconds * frame_rate_hz)
     else:
         changed = track
     if edit.scale != 1.0:
@@ -159,8 +158,8 @@ def _changed(track: Tensor, edit: TrackEdit, sigma: float, frame_rate_hz: float)
     return changed + edit.shift * sigma
 
 
-def _smoothed(track: Tensor, frames: float) -> Tensor:
-    """Average under a Hann window of a full width of about `frames`; the ends are held."""
+def _smooth(track: Tensor, frames: float) -> Tensor:
+    """Average a track [T] under a Hann window of a full width of about `frames`; the ends are held."""
     half = max(1, round(frames / 2))
     window = torch.hann_window(2 * half + 1, periodic=False).to(track)[1:-1] if half > 1 else track.new_ones(3)
     reach = len(window) // 2
@@ -168,9 +167,9 @@ def _smoothed(track: Tensor, frames: float) -> Tensor:
     return F.conv1d(padded, (window / window.sum())[None, None])[0, 0]
 
 
-def _weight(edit: TrackEdit, num_frames: int, frame_rate_hz: float) -> Tensor:
+def _fade_weights(edit: TrackEdit, num_frames: int, frame_rate_hz: float) -> Tensor:
     """Return the edit's weight [T]: 0 outside of the range, 1 inside, raised cosines between, none at clip ends."""
-    start, end = _frames(edit, num_frames, frame_rate_hz)
+    start, end = _frame_range(edit, num_frames, frame_rate_hz)
     fade = min(round(edit.fade_seconds * frame_rate_hz), (end - start) // 2)
     ramp = 0.5 - 0.5 * torch.cos(torch.pi * torch.arange(1, fade + 1) / (fade + 1))
     weight = torch.zeros(num_frames)
@@ -182,16 +181,16 @@ def _weight(edit: TrackEdit, num_frames: int, frame_rate_hz: float) -> Tensor:
     return weight
 
 
-def _frames(edit: TrackEdit, num_frames: int, frame_rate_hz: float) -> tuple[int, int]:
-    """First frame of the range and the one behind its last; at least one frame."""
+def _frame_range(edit: TrackEdit, num_frames: int, frame_rate_hz: float) -> tuple[int, int]:
+    """Return the first frame of the range and the one behind its last; at least one frame."""
     start = round((edit.start_seconds or 0.0) * frame_rate_hz)
     end = num_frames if edit.end_seconds is None else min(num_frames, round(edit.end_seconds * frame_rate_hz))
     start = min(start, num_frames - 1)
     return start, max(end, start + 1)
 
 
-def _faded(before: Tensor, after: Tensor, weight: Tensor) -> Tensor:
-    """Between two values; exactly one of them where the weight is 0 or 1."""
+def _crossfade(before: Tensor, after: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean of two values by weight; exactly one of them where the weight is 0 or 1."""
     between = before + weight * (after - before)
     return torch.where(weight == 1, after, torch.where(weight == 0, before, between))
 

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.speech import Speech
 from undertone.engine.prosody.alignment import align, transfer_latents
-from undertone.engine.speech import Speech
 
 
 @dataclass(frozen=True, eq=False)
 class DecoderFrames:
-    """What the decoder reads."""
+    """Frames that the decoder reads."""
 
     tokens: Tensor  # int64 [T]
     latents: Tensor  # float32 [T, Z]

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.speech import Speech, cpu_copy
+from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES
 from undertone.engine.noise import SeededNoise
 from undertone.engine.progress import CallProgress
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech, owned
-from undertone.engine.take_settings import MAX_SEED, MAX_TAKES
 
 
 def redraw_latents(
@@ -46,7 +46,7 @@ def draw_latents(
         for each draw float32 [T, Z] on the CPU.
     Raises:
         SettingsError: more draws, frames or a larger seed than there can be.
-        Cancelled: `progress` said so.
+        Cancelled: the caller asked to stop.
     """
     model = engine.bundle.model
     num_frames = tokens.numel()
@@ -65,11 +65,11 @@ def draw_latents(
     inputs = model.initial_state(noise, num_draws)
     drawn = []
     for frame, token in enumerate(tokens.to(engine.device)):
-        progress.at(frame, num_frames)
+        progress.update(frame, num_frames)
         prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype))
         base = prior.base.sample(noise.normal(num_draws, 1, model.config.latent_dim), latent_temperature)
         latents = model.flow.inverse(base, prior.condition)
         drawn.append(latents[:, 0])
         inputs = model.fuse(token.expand(num_draws, 1), latents)
-    progress.at(num_frames, num_frames)
-    return [owned(draw) for draw in torch.stack(drawn, dim=1)]
+    progress.update(num_frames, num_frames)
+    return [cpu_copy(draw) for draw in torch.stack(drawn, dim=1)]

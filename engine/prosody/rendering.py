@@ -1,20 +1,20 @@
-"""What comes out: a rendering, and a take that goes on from an edited prompt."""
+"""Results: a rendering, and a take that goes on from an edited prompt."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
 
+from undertone.engine.generation.saved_sound import save_sound
+from undertone.engine.generation.speech import Speech
+from undertone.engine.generation.take import Take
 from undertone.engine.prosody.cached_decoding import DecodedWindows
 from undertone.engine.prosody.settings import ProsodySettings
-from undertone.engine.saved import save_sound
-from undertone.engine.speech import Speech
-from undertone.engine.take import Take
 
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """A recording or a take, said again with other latents."""
+    """Resynthesis of a recording or a take with other latents."""
 
     speech: Speech  # tokens, edited latents, mel and audio
     settings: ProsodySettings

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.saved_sound import check_environment, check_same
 from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.rendering import EditedTake, Rendering
 from undertone.engine.prosody.request import ProsodyRequest, Source
 from undertone.engine.prosody.resynthesis import continue_request, render
 from undertone.engine.prosody.settings import ProsodySettings, RecordingSettings
-from undertone.engine.saved import check_environment, check_same
 
 
 @dataclass(frozen=True, eq=False)

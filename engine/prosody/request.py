@@ -1,12 +1,16 @@
-"""What is asked for, checked and written down, and the frames that follow from it."""
+"""Request for a rendering: its checks, its settings, and the frames that follow from it."""
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.saved_sound import environment
+from undertone.engine.generation.speech import Speech
+from undertone.engine.generation.take import Take
+from undertone.engine.generation.take_settings import MAX_SEED
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.alignment import transfer_latents, unit_distances
@@ -22,17 +26,13 @@ from undertone.engine.prosody.settings import (
     RedrawnLatents,
     TransferredLatents,
 )
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech
-from undertone.engine.take import Take
-from undertone.engine.take_settings import MAX_SEED
 
 Source = Speech | Take
 
 
 @dataclass(frozen=True, eq=False)
 class ProsodyRequest:
-    """One rendering before it is made."""
+    """Request for one rendering."""
 
     engine: Engine
     source: Source
@@ -61,14 +61,9 @@ class ProsodyRequest:
             raise SettingsError(f"{self.latents.kind} latents need another recording; give it as `other`.")
         engine = self.engine
         return ProsodySettings(
-            torch_version=torch.__version__,
-            device=torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else engine.device.type,
-            dtype=str(engine.dtype),
-            threads=torch.get_num_threads(),
-            bundle_name=engine.bundle.name,
-            bundle_sha256=engine.bundle.fingerprint,
-            source=_described(self.source),
-            other=_described(self.other) if needs_other and self.other is not None else None,
+            **environment(engine.bundle, engine.device, engine.dtype),
+            source=_recording_settings(self.source),
+            other=_recording_settings(self.other) if needs_other and self.other is not None else None,
             latents=self.latents,
             edit=self.edit,
             statistics=self.statistics or reference_statistics(engine, speech),
@@ -121,7 +116,7 @@ def reference_statistics(engine: Engine, speech: Speech) -> LatentStatistics:
     return LatentStatistics.of(speech.latents) if probe is None else probe.statistics
 
 
-def _described(source: Source) -> RecordingSettings:
+def _recording_settings(source: Source) -> RecordingSettings:
     speech = speech_of(source)
     return RecordingSettings(
         audio_sha256=speech.audio_sha256,

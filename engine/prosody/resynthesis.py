@@ -1,4 +1,4 @@
-"""Say a recording or a take again: other latents, the same words; and go on from there."""
+"""Resynthesis of a recording or a take with other latents and the same words, and its continuation."""
 
 from typing import Literal
 
@@ -7,15 +7,15 @@ from torch import Tensor
 
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.speech import Speech, cpu_copy
 from undertone.engine.probe import LatentStatistics
-from undertone.engine.progress import CallProgress, Cancelled
+from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.cached_decoding import BlockDecoder
 from undertone.engine.prosody.edit import LatentEdit
 from undertone.engine.prosody.rendering import EditedTake, Rendering
 from undertone.engine.prosody.request import ProsodyRequest, Source
 from undertone.engine.prosody.settings import LatentSource, MorphedLatents, OwnLatents
-from undertone.engine.sampling import Sampling
-from undertone.engine.speech import Speech, owned
 
 DRAFT_STEPS = 4  # of the fast solver: a third of the time, for listening while a slider moves
 
@@ -54,7 +54,7 @@ def resynthesise(
         progress: progress, and a way to stop.
     Raises:
         SettingsError: something out of its range; the text says what.
-        Cancelled: `progress` said so.
+        Cancelled: the caller asked to stop.
     """
     request = ProsodyRequest(
         engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
@@ -76,11 +76,11 @@ def morph(
     reuse: Rendering | None = None,
     progress: CallProgress = CallProgress(),
 ) -> Rendering:
-    """Between two recordings; see `morph_frames`. Amount 0 and 1 are the two recordings' own reconstructions.
+    """Synthesise speech between two recordings; see `morph_frames`. Amount 0 and 1 reconstruct the two.
 
     Raises:
         SettingsError: an amount outside 0 to 1, or another setting out of its range.
-        Cancelled: `progress` said so.
+        Cancelled: the caller asked to stop.
     """
     if not 0.0 <= amount <= 1.0:
         raise SettingsError(f"amount is {amount:g}; expected 0 (the first recording) to 1 (the second).")
@@ -93,7 +93,7 @@ def morph(
 def render(
     request: ProsodyRequest, reuse: Rendering | None = None, progress: CallProgress = CallProgress()
 ) -> Rendering:
-    """Make what was asked for."""
+    """Synthesise the rendering that a request describes."""
     engine = request.engine
     settings = request.settings()
     frames = request.frames(settings, progress)
@@ -107,12 +107,12 @@ def render(
     )
     audio = decoder.decode(frames.tokens.to(engine.device), frames.latents.to(engine.device))
     speech = Speech(
-        tokens=owned(frames.tokens),
-        latents=owned(frames.latents),
-        latents_logstd=None if frames.latents_logstd is None else owned(frames.latents_logstd),
-        utterance=owned(frames.utterance),
-        mel=owned(decoder.mel),
-        audio=owned(audio),
+        tokens=cpu_copy(frames.tokens),
+        latents=cpu_copy(frames.latents),
+        latents_logstd=None if frames.latents_logstd is None else cpu_copy(frames.latents_logstd),
+        utterance=cpu_copy(frames.utterance),
+        mel=cpu_copy(decoder.mel),
+        audio=cpu_copy(audio),
         seconds=frames.tokens.shape[0] / engine.frame_rate_hz,
     )
     return Rendering(speech, settings, decoder.decoded_frames, decoder.kept)
@@ -139,7 +139,7 @@ def continue_from_edited(
         seed: of everything that is drawn.
     Raises:
         SettingsError: something out of its range; the text says what.
-        Cancelled: `progress` said so.
+        Cancelled: the caller asked to stop.
     """
     request = ProsodyRequest(
         engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
@@ -150,13 +150,6 @@ def continue_from_edited(
 def continue_request(request: ProsodyRequest, seconds: float, progress: CallProgress = CallProgress()) -> EditedTake:
     """Render the prompt and go on from it."""
     prompt = render(request, progress=progress)
-    stream = request.engine.stream(
-        prompt.speech, seconds, request.sampling, request.seed, should_stop=progress.should_stop
-    )
-    for chunk in stream:
-        if progress.progress is not None:
-            progress.progress(chunk.frames_done, chunk.frames_total)
-        for take in chunk.takes:
-            settings = prompt.settings.model_copy(update={"continuation": take.settings})
-            return EditedTake(take.speech, take.prompt_frames, take.ended, take.settings, settings)
-    raise Cancelled
+    take = request.engine.continue_(prompt.speech, seconds, request.sampling, request.seed, progress)
+    settings = prompt.settings.model_copy(update={"continuation": take.settings})
+    return EditedTake(take.speech, take.prompt_frames, take.ended, take.settings, settings)

@@ -1,18 +1,14 @@
-"""What made a rendering: the JSON beside its wav."""
+"""Settings of a rendering: the JSON beside its wav."""
 
-import json
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from undertone.engine.config import Config
-from undertone.engine.errors import SettingsError
+from undertone.engine.generation.sampling import Sampling, Temperature
+from undertone.engine.generation.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, SavedSettings, TakeSettings
 from undertone.engine.probe import Finite, LatentStatistics
 from undertone.engine.prosody.edit import LatentEdit
-from undertone.engine.sampling import Sampling, Temperature
-from undertone.engine.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, TakeSettings
-from undertone.engine.validation import checked
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
@@ -24,7 +20,7 @@ class OwnLatents(Config):
 
 
 class RedrawnLatents(Config):
-    """Drawn from the prior while the tokens stay: how else the model would say it."""
+    """Latents drawn from the prior while the tokens stay: how else the model would say it."""
 
     kind: Literal["redrawn"] = "redrawn"
     seed: Seed = 0  # draw i has seed + i
@@ -40,13 +36,13 @@ class RedrawnLatents(Config):
 
 
 class TransferredLatents(Config):
-    """Those of the other recording, laid on this one's tokens."""
+    """Latents of the other recording, aligned to this one's tokens."""
 
     kind: Literal["transferred"] = "transferred"
 
 
 class MorphedLatents(Config):
-    """Between this recording and the other."""
+    """Latents between this recording and the other."""
 
     kind: Literal["morphed"] = "morphed"
     amount: Annotated[float, Field(ge=0.0, le=1.0)]  # 0: this recording, 1: the other
@@ -59,7 +55,7 @@ LatentSource = Annotated[OwnLatents | RedrawnLatents | TransferredLatents | Morp
 
 
 class RecordingSettings(Config):
-    """Which recording, or which take: hashes and where it was cut, never the sound."""
+    """Identity of a recording or a take: hashes and where it was cut, never the sound."""
 
     audio_sha256: str  # of the 16 kHz samples
     frames_sha256: str  # of tokens, latents and the utterance embedding
@@ -69,9 +65,10 @@ class RecordingSettings(Config):
     take: TakeSettings | None  # of a take: what makes it again
 
 
-class ProsodySettings(Config):
-    """What made a rendering."""
+class ProsodySettings(SavedSettings):
+    """What made a rendering: the JSON beside the wav."""
 
+    what = "a rendering"
     kind: Literal["prosody"] = "prosody"
     format_version: Literal[1] = 1
     engine_version: int = ENGINE_VERSION
@@ -90,32 +87,3 @@ class ProsodySettings(Config):
     sampling: Sampling
     seed: Seed
     continuation: TakeSettings | None  # what the model went on with behind the edited speech
-
-    @classmethod
-    def read(cls, source: str | Path) -> "ProsodySettings":
-        """Settings from a JSON file.
-
-        Raises:
-            SettingsError: naming the file and the key.
-        """
-        path = Path(source)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path} cannot be read as settings of a rendering: {error}.") from error
-        return cls.parse(text, str(path))
-
-    @classmethod
-    def parse(cls, text: str | bytes, source: str = "the settings") -> "ProsodySettings":
-        """Return the settings that a file's text holds.
-
-        Raises:
-            SettingsError: naming the source and the key.
-        """
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise SettingsError(f"{source} is not JSON: {error}.") from error
-        if not isinstance(values, dict):
-            raise SettingsError(f"{source} holds a {type(values).__name__}; expected the settings of a rendering.")
-        return checked(cls, values, source, SettingsError, complete=True)

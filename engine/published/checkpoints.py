@@ -33,8 +33,8 @@ def find_checkpoint(path: Path) -> Path:
     raise BundleError(f"{path}: expected {' or '.join(CHECKPOINT_NAMES)}; checkpoints found: {listed}. Name one.")
 
 
-def below(tensors: Mapping[str, Tensor], prefix: str, path: Path) -> dict[str, Tensor]:
-    """Return the part of a full checkpoint below a prefix, or all of a compact one."""
+def tensors_under(tensors: Mapping[str, Tensor], prefix: str, path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a full checkpoint whose names begin with a prefix, or all of a compact one."""
     if not any(name.startswith(("model.", "vocoder.model.")) for name in tensors):
         return dict(tensors)
     if foreign := [name for name in tensors if not name.startswith(("model.", "vocoder.model."))]:
@@ -45,39 +45,41 @@ def below(tensors: Mapping[str, Tensor], prefix: str, path: Path) -> dict[str, T
     return part
 
 
-def checked_tensors(
+def check_tensors(
     tensors: Mapping[str, Tensor],
     expected: Mapping[str, tuple[int, ...]],
     path: Path,
     hp_path: Path,
     optional: Iterable[str] = (),
 ) -> dict[str, Tensor]:
-    """Exactly the expected tensors, float32.
+    """Return exactly the expected tensors, float32.
 
     Raises:
         BundleError: a tensor is missing, unknown, of another shape or not finite; names file, key and both shapes.
     """
     if missing := [name for name in expected if name not in tensors]:
         raise BundleError(
-            f"{path}: missing tensor {missing[0]!r} of shape {list(expected[missing[0]])}{_more(missing)}. "
+            f"{path}: missing tensor {missing[0]!r} of shape {list(expected[missing[0]])}{_count_rest(missing)}. "
             f"{hp_path} asks for it: use the hp.yaml that was saved with this checkpoint."
         )
     if unknown := [name for name in tensors if name not in expected and name not in set(optional)]:
         shape = list(tensors[unknown[0]].shape)
         raise BundleError(
-            f"{path}: unexpected tensor {unknown[0]!r} of shape {shape}{_more(unknown)}. "
+            f"{path}: unexpected tensor {unknown[0]!r} of shape {shape}{_count_rest(unknown)}. "
             f"{hp_path} does not ask for it: use the hp.yaml that was saved with this checkpoint."
         )
     wrong = [name for name, shape in expected.items() if tuple(tensors[name].shape) != tuple(shape)]
     if wrong:
         raise BundleError(
             f"{path}: {wrong[0]} has shape {list(tensors[wrong[0]].shape)}, {hp_path} asks for "
-            f"{list(expected[wrong[0]])}{_more(wrong)}. Use the hp.yaml that was saved with this checkpoint."
+            f"{list(expected[wrong[0]])}{_count_rest(wrong)}. Use the hp.yaml that was saved with this checkpoint."
         )
     if broken := [name for name in expected if not torch.isfinite(tensors[name]).all()]:
-        raise BundleError(f"{path}: {broken[0]} holds values that are not finite{_more(broken)}. Fetch the file again.")
+        raise BundleError(
+            f"{path}: {broken[0]} holds values that are not finite{_count_rest(broken)}. Fetch the file again."
+        )
     return {name: tensors[name].float() for name in expected}
 
 
-def _more(names: list[str]) -> str:
+def _count_rest(names: list[str]) -> str:
     return f" (and {len(names) - 1} more)" if len(names) > 1 else ""

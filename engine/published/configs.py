@@ -26,7 +26,7 @@ _LEFTOVERS = ("in_channels", "hidden_channels", "aux_in_channels", "in_dim", "ti
 
 
 def model_config(hp: Mapping[str, Any], mel: MelConfig, source: str) -> ModelConfig:
-    """Configuration of the model, from its hp.yaml and the mel of the vocoder.
+    """Return the configuration of the model, from its hp.yaml and the mel of the vocoder.
 
     Raises:
         BundleError: naming the file and the key.
@@ -52,7 +52,7 @@ def model_config(hp: Mapping[str, Any], mel: MelConfig, source: str) -> ModelCon
 
 
 def vocoder_config(hp: Mapping[str, Any], source: str) -> HiFiGANConfig:
-    """Configuration of the vocoder and of the mel it reads, from the vocoder's hp.yaml.
+    """Return the configuration of the vocoder and of the mel it reads, from the vocoder's hp.yaml.
 
     Raises:
         BundleError: naming the file and the key.
@@ -119,7 +119,7 @@ def _plain_stack(settings: PublishedSettings, section: str) -> None:
 
 
 def _layer(settings: PublishedSettings, section: str, activation: str) -> tuple[int, float]:
-    """Kernel size and norm eps of a residual block."""
+    """Return kernel size and norm eps of a residual block."""
     settings.demand(f"{section}.norm.identifier", "InstanceNorm")
     settings.demand(f"{section}.activation.identifier", activation)
     settings.demand(f"{section}.dropout", 0.0, 0.0)

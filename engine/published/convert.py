@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
-from undertone.engine.checkpoints import fold_weight_norm, read_tensors
 from undertone.engine.config import HiFiGANConfig, HubertConfig, ModelConfig
 from undertone.engine.errors import BundleError
+from undertone.engine.files.checkpoints import fold_weight_norm, read_tensors
 from undertone.engine.network import VAEGSLM
-from undertone.engine.network.schedule import cosine_alphas_cumprod
-from undertone.engine.published.checkpoints import below, checked_tensors, find_checkpoint
+from undertone.engine.network.decoder.schedule import cosine_alphas_cumprod
+from undertone.engine.published.checkpoints import check_tensors, find_checkpoint, tensors_under
 from undertone.engine.published.configs import model_config, vocoder_config
 from undertone.engine.published.names import DIFFUSION_TABLES, published_name, published_shape
 from undertone.engine.published.settings import read_hp
@@ -29,7 +29,7 @@ HUBERT = "facebook/hubert-large-ll60k"
 
 @dataclass(frozen=True)
 class Published:
-    """Everything the authors publish, in our terms."""
+    """Configurations and weights that the authors publish, in our terms."""
 
     model_config: ModelConfig
     model_state: dict[str, Tensor]  # of VAEGSLM
@@ -76,7 +76,7 @@ def import_published(model: str | Path, vocoder: str | Path, kmeans: str | Path)
 
 
 def read_model(path: Path, config: ModelConfig, hp_path: Path) -> dict[str, Tensor]:
-    """State dict of VAEGSLM from a checkpoint of the authors."""
+    """Return the state dict of VAEGSLM from a checkpoint of the authors."""
     try:
         with torch.device("meta"):
             model = VAEGSLM(config)
@@ -85,22 +85,22 @@ def read_model(path: Path, config: ModelConfig, hp_path: Path) -> dict[str, Tens
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     names = {name: published_name(name) for name in shapes}
     expected = {names[name]: published_shape(names[name], shape) for name, shape in shapes.items()}
-    tensors = below(read_tensors(path), "model.", path)
+    tensors = tensors_under(read_tensors(path), "model.", path)
     tables = {f"decoder.{name}" for name in DIFFUSION_TABLES}
-    found = checked_tensors(tensors, expected, path, hp_path, optional=tables)
+    found = check_tensors(tensors, expected, path, hp_path, optional=tables)
     _check_schedule(tensors, config, path, hp_path)
     return {name: found[names[name]].reshape(shape).contiguous() for name, shape in shapes.items()}
 
 
 def read_generator(path: Path, config: HiFiGANConfig, hp_path: Path) -> dict[str, Tensor]:
-    """State dict of HiFiGAN from a checkpoint of the authors."""
+    """Return the state dict of HiFiGAN from a checkpoint of the authors."""
     try:
         with torch.device("meta"):
             expected = {name: tuple(tensor.shape) for name, tensor in HiFiGAN(config).state_dict().items()}
     except ValueError as error:
         raise BundleError(f"{hp_path}: the sizes do not make a vocoder: {error}") from error
-    tensors = below(read_tensors(path), "vocoder.model.", path)
-    return checked_tensors(fold_weight_norm(tensors), expected, path, hp_path)
+    tensors = tensors_under(read_tensors(path), "vocoder.model.", path)
+    return check_tensors(fold_weight_norm(tensors), expected, path, hp_path)
 
 
 def read_centroids(path: Path, num_units: int) -> Tensor:

@@ -60,18 +60,18 @@ DIFFUSION_TABLES = (
 
 
 def published_name(name: str) -> str:
-    """Published key of one of our parameters."""
+    """Return the published key of one of our parameters."""
     for pattern, replacement in _RENAMES:
         name = re.sub(pattern, replacement, name)
     return name
 
 
 def published_shape(key: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of a parameter under its published key: what is a linear map here is a convolution of width 1 there."""
+    """Return a parameter's shape under its published key: a linear map here is a convolution of width 1 there."""
     return (*shape, 1) if _POINTWISE.search(key) else shape
 
 
 def to_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict under published keys and shapes, without the diffusion tables."""
+    """Return our state dict under published keys and shapes, without the diffusion tables."""
     renamed = {published_name(name): tensor for name, tensor in state.items()}
     return {key: tensor.reshape(published_shape(key, tuple(tensor.shape))) for key, tensor in renamed.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from undertone.engine.errors import BundleError
-from undertone.engine.yaml_text import YamlError, read_yaml
+from undertone.engine.files.yaml_text import YamlError, read_yaml
 
 _REQUIRED = object()
 
@@ -18,7 +18,7 @@ class PublishedSettings:
         self.leaves = dict(_leaves(values, ""))
 
     def take(self, key: str, default: Any = _REQUIRED) -> Any:
-        """Value of a dotted key."""
+        """Return the value of a dotted key, which counts as read."""
         if key in self.leaves:
             return self.leaves.pop(key)
         if default is _REQUIRED:

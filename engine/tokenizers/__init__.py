@@ -3,9 +3,9 @@
 from torch import nn
 
 from undertone.engine.config import HubertConfig, PhoneticConfig, TokenizerConfig, WhisperConfig
-from undertone.engine.tokenizers.units import cheapest_units, nearest_centroid
+from undertone.engine.tokenizers.units import nearest_centroid, viterbi_units
 
-__all__ = ["PARTS_OF_PHONE", "build_tokenizer", "cheapest_units", "nearest_centroid", "unit_names"]
+__all__ = ["PARTS_OF_PHONE", "build_tokenizer", "nearest_centroid", "unit_names", "viterbi_units"]
 
 PARTS_OF_PHONE = 3  # its beginning, middle and end sound different
 

@@ -7,12 +7,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torchaudio.models import Wav2Vec2Model, wav2vec2_model
 
-from undertone.engine.config import HubertConfig
+from undertone.engine.config import SAMPLE_RATE_HZ, HubertConfig
 from undertone.engine.errors import AudioError, BundleError
 from undertone.engine.tokenizers.hubert_weights import from_huggingface, read_huggingface
 from undertone.engine.tokenizers.units import nearest_centroid
 
-SAMPLE_RATE_HZ = 16_000
 RECEPTIVE_SAMPLES = 400  # of the convolutions: shorter audio has no frame
 VARIANCE_EPS = 1e-7
 
@@ -40,7 +39,7 @@ class HubertTokenizer(nn.Module):
 
     @torch.no_grad()
     def features(self, waveform: Tensor) -> Tensor:
-        """Last hidden state of one waveform.
+        """Return the last hidden state of one waveform.
 
         Args:
             waveform: float32 [samples] at 16 kHz; normalised to zero mean and unit variance over the clip.
@@ -60,12 +59,12 @@ class HubertTokenizer(nn.Module):
         return features
 
     def tokens(self, waveform: Tensor) -> Tensor:
-        """Units of one waveform: float32 [samples] at 16 kHz to int64 [T]."""
+        """Return the units of one waveform: float32 [samples] at 16 kHz to int64 [T]."""
         return nearest_centroid(self.features(waveform), self.centroids)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Dtype of the weights; the published units were made in float16 on a GPU."""
+        """Return the dtype of the weights; the published units were made in float16 on a GPU."""
         return next(self._needed_encoder().parameters()).dtype
 
     def _needed_encoder(self) -> Wav2Vec2Model:

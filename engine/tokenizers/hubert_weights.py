@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from undertone.engine.checkpoints import fold_weight_norm, read_tensors
 from undertone.engine.errors import BundleError
+from undertone.engine.files.checkpoints import fold_weight_norm, read_tensors
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 _UNUSED = re.compile(r"^(masked_spec_embed|lm_head\..*|num_batches_tracked)$")  # of pre-training and fine-tuning
 
 
 def read_huggingface(source: str | Path, model: str = "HuBERT") -> tuple[Path, dict[str, Tensor]]:
-    """Tensors of a folder, a file or a Hub id, and the file they came from.
+    """Return the tensors of a folder, a file or a Hub id, and the file they came from.
 
     Args:
         model: what is looked for, for messages.
@@ -51,7 +51,7 @@ def _fetch(repository: str, model: str) -> Path:
 
 
 def from_huggingface(tensors: Mapping[str, Tensor], target: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """State dict of torchaudio's model from Hugging Face names.
+    """Return the state dict of torchaudio's model from Hugging Face names.
 
     Args:
         tensors: with or without the prefix `hubert.`; weight norm of the position convolution under old or new names.
@@ -59,7 +59,7 @@ def from_huggingface(tensors: Mapping[str, Tensor], target: Mapping[str, Tensor]
         path: of the file, for messages.
     """
     renamed: dict[str, Tensor] = {}
-    for name, tensor in _folded(tensors).items():
+    for name, tensor in _rename_and_fold(tensors).items():
         name = re.sub(r"^feature_projection\.", "encoder.feature_projection.", name)
         name = re.sub(r"^encoder\.(pos_conv_embed|layers|layer_norm)\b", r"encoder.transformer.\1", name)
         renamed[name] = tensor
@@ -77,7 +77,7 @@ def from_huggingface(tensors: Mapping[str, Tensor], target: Mapping[str, Tensor]
     return {name: renamed[name].float() for name in target}
 
 
-def _folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Without prefix, without what makes no features, with the position convolution's weight norm folded."""
+def _rename_and_fold(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the prefix and what makes no features, and fold the position convolution's weight norm."""
     plain = {name.removeprefix("hubert."): tensor for name, tensor in tensors.items()}
     return fold_weight_norm({name: tensor for name, tensor in plain.items() if not _UNUSED.match(name)})

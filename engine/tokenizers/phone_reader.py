@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from undertone.engine.config import PhoneticConfig, WhisperConfig
-from undertone.engine.tokenizers.units import cheapest_units, nearest_centroid
+from undertone.engine.tokenizers.units import nearest_centroid, viterbi_units
 
 
 class PhoneReader(nn.Module, ABC):
@@ -63,7 +63,7 @@ class PhoneReader(nn.Module, ABC):
         return self.phone_logits(inputs, lengths)
 
     def features_batch(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Features [B, T, F] that units are made of."""
+        """Return the features [B, T, F] that units are made of."""
         hidden = self.hidden_batch(inputs, lengths)
         return hidden if self.projection is None else self.projection(self.stacked(hidden, lengths))
 
@@ -78,17 +78,17 @@ class PhoneReader(nn.Module, ABC):
         return torch.cat([hidden.gather(1, at[..., None].expand_as(hidden)) for at in seen], dim=-1)
 
     def features(self, waveform: Tensor) -> Tensor:
-        """Features of one waveform: float32 [samples] at 16 kHz to [T, F] at 50 Hz."""
+        """Return the features of one waveform: float32 [samples] at 16 kHz to [T, F] at 50 Hz."""
         inputs = self.inputs(waveform)
         lengths = torch.tensor([self.num_frames(len(inputs))], device=inputs.device)
         return self.features_batch(inputs[None], lengths)[0]
 
     def tokens(self, waveform: Tensor) -> Tensor:
-        """Units of one waveform: float32 [samples] at 16 kHz to int64 [T]."""
+        """Return the units of one waveform: float32 [samples] at 16 kHz to int64 [T]."""
         return self.units(self.features(waveform))
 
     def units(self, features: Tensor) -> Tensor:
-        """Units of one clip's features: [T, F] to int64 [T]."""
+        """Return the units of one clip's features: [T, F] to int64 [T]."""
         if self.transition_costs is None:
             return nearest_centroid(features, self.centroids)
-        return cheapest_units(features, self.centroids, self.transition_costs)
+        return viterbi_units(features, self.centroids, self.transition_costs)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torchaudio.models import Conformer
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import PhoneticConfig
-from undertone.engine.mel import LogMel
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 
 
 class PhoneticTokenizer(PhoneReader):
-    """Hears the model's own mel, so that a prepared corpus need not be read again."""
+    """Tokenizer of the model's own mel, so that a prepared corpus need not be read again."""
 
     config: PhoneticConfig
 
@@ -50,7 +50,7 @@ class PhoneticTokenizer(PhoneReader):
         return (log_mel - mean) / self.config.mel.std * valid
 
     def layers(self, mel: Tensor, lengths: Tensor) -> list[Tensor]:
-        """Output of every encoder layer.
+        """Return the output of every encoder layer.
 
         Args:
             mel: normalised as `normalised` does, [B, T, M].

@@ -8,7 +8,7 @@ FRAMES_PER_BLOCK = 16_384
 
 
 def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:
-    """Index of the closest centroid by Euclidean distance, computed in float32.
+    """Return the index of the closest centroid by Euclidean distance, computed in float32.
 
     Args:
         features: [..., T, F] of any float type (the published features are float16).
@@ -23,8 +23,8 @@ def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:
     return torch.cat(blocks).reshape(features.shape[:-1])
 
 
-def cheapest_units(features: Tensor, centroids: Tensor, transition_costs: Tensor) -> Tensor:
-    """Units that are near their frames and follow each other as units do (a Viterbi search).
+def viterbi_units(features: Tensor, centroids: Tensor, transition_costs: Tensor) -> Tensor:
+    """Return the units that are near their frames and follow each other as units do (a Viterbi search).
 
     Minimises the sum of squared distances plus the cost of every step from one unit to the next. With distances that
     are twice a negative log likelihood and costs that are twice a negative log probability this is the most likely

@@ -12,7 +12,7 @@ from undertone.engine.tokenizers.whisper_encoder import WhisperEncoder, WhisperL
 
 
 class WhisperTokenizer(PhoneReader):
-    """Hears with Whisper's encoder; a frame costs the same in a clip of 3 s as in one of 30 s."""
+    """Tokenizer on Whisper's encoder; a frame costs the same in a clip of 3 s as in one of 30 s."""
 
     config: WhisperConfig
 
@@ -29,7 +29,7 @@ class WhisperTokenizer(PhoneReader):
         return log_mel
 
     def num_frames(self, num_inputs: int) -> int:
-        """Half as many as the log-mel has."""
+        """Return half as many frames as the log-mel has."""
         return num_inputs // 2
 
     def hidden_batch(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:

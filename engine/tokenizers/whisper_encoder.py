@@ -10,9 +10,8 @@ import torchaudio
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from undertone.engine.config import WhisperConfig
+from undertone.engine.config import SAMPLE_RATE_HZ, WhisperConfig
 
-SAMPLE_RATE_HZ = 16_000
 N_FFT = 400
 HOP_SAMPLES = 160
 FLOOR = 1e-10  # of a mel's power
@@ -108,7 +107,7 @@ class WhisperEncoder(nn.Module):
         self.register_buffer("positions", sinusoids(config.max_frames, config.dim), persistent=False)
 
     def forward(self, log_mel: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:
-        """Hidden frames after the last layer and its norm.
+        """Return the hidden frames after the last layer and its norm.
 
         Args:
             log_mel: [B, N, M], N at most twice the positions; what is beyond a clip's length is not heard.

@@ -19,7 +19,7 @@ POSITION_TOLERANCE = 2e-3  # float16 and more
 
 
 def read_whisper(source: str | Path) -> dict[str, Tensor]:
-    """Tensors of the encoder alone, float32, without a prefix.
+    """Return the tensors of the encoder alone, float32, without a prefix.
 
     Args:
         source: a folder, a file or a Hub id; a whole Whisper or its encoder.
@@ -38,7 +38,7 @@ def read_whisper(source: str | Path) -> dict[str, Tensor]:
 
 
 def whisper_sizes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    """Fields of a `WhisperConfig` that an encoder's tensors decide."""
+    """Return the fields of a `WhisperConfig` that an encoder's tensors decide."""
     dim, num_mels, _ = tensors["conv1.weight"].shape
     layers = {int(found[1]) for name in tensors if (found := re.match(r"layers\.(\d+)\.", name))}
     max_frames = tensors[POSITIONS].shape[0] if POSITIONS in tensors else WhisperConfig().max_frames

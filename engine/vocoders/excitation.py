@@ -17,13 +17,13 @@ def noise_table() -> Tensor:
 
 
 def noise(table: Tensor, first_sample: int, num_samples: int) -> Tensor:
-    """Noise [num_samples] from some sample on: a block and the whole hear the same at the same place."""
+    """Return the noise [num_samples] from some sample on, the same at the same place in a block and in the whole."""
     position = torch.arange(first_sample, first_sample + num_samples, device=table.device)
     return table[position % len(table)]
 
 
 def anchors(level: Tensor, reach: int) -> Tensor:
-    """Index of the last frame at or before each frame from which the pulses are counted.
+    """Return the index of the last frame at or before each frame from which the pulses are counted.
 
     A frame is an anchor where the level is lowest within `reach` frames on each side, and so is the first one. Counted
     from the beginning of the take, the pulses of every frame would move with a change of any frame before it.
@@ -39,7 +39,7 @@ def anchors(level: Tensor, reach: int) -> Tensor:
 
 
 def cycles(hz: Tensor, start: Tensor, hop_samples: int, sample_rate_hz: int) -> Tensor:
-    """Periods of the voice since the last anchor, at every sample; the pitch is linear between two frames.
+    """Return the periods of the voice since the last anchor, at every sample; the pitch is linear between two frames.
 
     Args:
         hz: [B, T].

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import GriffinLimConfig
-from undertone.engine.mel import LogMel
 
 
 class GriffinLim(nn.Module):
@@ -22,7 +22,7 @@ class GriffinLim(nn.Module):
         self.register_buffer("inverse_filterbank", torch.linalg.pinv(LogMel(config.mel).filterbank), persistent=False)
 
     def forward(self, log_mel: Tensor) -> Tensor:
-        """Waveform of a natural-log mel.
+        """Return the waveform of a natural-log mel.
 
         Args:
             log_mel: [B, T, M], un-normalised.

@@ -66,7 +66,7 @@ class HiFiGAN(nn.Module):
                 nn.init.normal_(module.weight, 0.0, 0.01)  # published
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Waveform of a mel.
+        """Return the waveform of a mel.
 
         Args:
             mel: natural-log mel [B, T, M].

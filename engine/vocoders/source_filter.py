@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.config import MelConfig, SourceFilterConfig
-from undertone.engine.mel import LogMel
 from undertone.engine.vocoders.excitation import anchors, cycles, noise, noise_table, pulses
 from undertone.engine.vocoders.vocos import ConvNeXtBlock
 
@@ -41,7 +41,7 @@ class PitchReader(nn.Module):
         self.register_buffer("log_hz", log_hz, persistent=False)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Normalised mel [B, T, M] to the logarithm of the pitch in Hz [B, T], float32; meaningless where unvoiced."""
+        """Return log(Hz) [B, T] of a normalised mel [B, T, M], float32; meaningless where unvoiced."""
         x = self.embed(mel.transpose(1, 2)).transpose(1, 2)
         for block in self.blocks:
             x = block(x)
@@ -83,31 +83,31 @@ class SourceFilter(nn.Module):
 
     @property
     def context_frames(self) -> int:
-        """Mel frames after a block, and before it but for the pitch, that can change its samples."""
+        """Return the mel frames after a block, and before it but for the pitch, that can change its samples."""
         config = self.config
         reach = config.kernel_size // 2 * (max(config.num_layers, config.pitch_layers) + 1)
         return max(reach, config.anchor_frames) + math.ceil(config.n_fft / config.mel.hop_samples) + 1
 
     @property
     def history_frames(self) -> int:
-        """Mel frames before a block that tell where its pulses lie: cut a block out with so many before it."""
+        """Return the mel frames before a block that decide where its pulses lie."""
         return self.context_frames + self.config.history_frames
 
     def log_hz(self, log_mel: Tensor) -> Tensor:
-        """Logarithm of the pitch in Hz [B, T] that is read from a natural-log mel [B, T, M]."""
+        """Return the logarithm of the pitch in Hz [B, T], read from a natural-log mel [B, T, M]."""
         with torch.autocast(log_mel.device.type, enabled=False):  # 8 bits of mantissa would put it out of tune
-            pitch: Tensor = self.pitch(self._normalised(log_mel).to(self.head.weight.dtype))
+            pitch: Tensor = self.pitch(normalise(log_mel, self.config.mel).to(self.head.weight.dtype))
         return pitch
 
     def features(self, log_mel: Tensor) -> Tensor:
         """Map natural-log mel [B, T, M] to the last hidden layer [B, T, C]."""
-        x = self.embed_norm(self.embed(self._normalised(log_mel).transpose(1, 2)).transpose(1, 2))
+        x = self.embed_norm(self.embed(normalise(log_mel, self.config.mel).transpose(1, 2)).transpose(1, 2))
         for block in self.blocks:
             x = block(x)
         return self.final_norm(x)
 
     def waveform(self, features: Tensor, log_mel: Tensor, hz: Tensor, first_frame: int = 0) -> Tensor:
-        """Hidden layer [B, T, C], mel [B, T, M] and pitch [B, T] to samples [B, T * hop], float32, not yet clipped."""
+        """Map hidden layer [B, T, C], mel [B, T, M] and pitch [B, T] to samples float32 [B, T * hop], not clipped."""
         batch, frames, _ = features.shape
         per_mel, bins = self.config.frames_per_mel, self.config.n_fft // 2 + 1
         with torch.autocast(features.device.type, enabled=False):
@@ -127,7 +127,7 @@ class SourceFilter(nn.Module):
             )
 
     def forward(self, log_mel: Tensor, first_frame: int = 0) -> Tensor:
-        """Waveform of a natural-log mel.
+        """Return the waveform of a natural-log mel.
 
         Args:
             log_mel: [B, T, M], un-normalised, as LogMel returns it.
@@ -141,9 +141,6 @@ class SourceFilter(nn.Module):
             first_frame = int(torch.randint(1 << 16, ()))
         return self.waveform(self.features(log_mel), log_mel, hz, first_frame).clamp(-1.0, 1.0)
 
-    def _normalised(self, log_mel: Tensor) -> Tensor:
-        return (log_mel - self.config.mel.mean) / self.config.mel.std
-
     def _upsampled(self, frames: Tensor) -> Tensor:
         """Interpolate [B, T, ...] at mel frames to [B, T * R, ...] at spectral frames, linearly."""
         per_mel = self.config.frames_per_mel
@@ -152,7 +149,7 @@ class SourceFilter(nn.Module):
         return torch.lerp(frames[:, :, None], following[:, :, None], share.to(frames.dtype)).flatten(1, 2)
 
     def _sources(self, log_mel: Tensor, hz: Tensor, first_frame: int) -> tuple[Tensor, Tensor]:
-        """Spectra [B or 1, T * R, K] of pulses and noise."""
+        """Return the spectra [B or 1, T * R, K] of pulses and noise."""
         mel = self.config.mel
         samples = hz.shape[1] * mel.hop_samples
         voice_bins = max(1, round(float(_mel_of(VOICE_HZ) / _mel_of(mel.max_hz)) * mel.num_mels))
@@ -175,7 +172,7 @@ def _mel_of(hz: float) -> float:
 
 
 def _envelope(config: MelConfig, n_fft: int) -> tuple[Tensor, Tensor]:
-    """Matrix [M, K] and bias [K] that turn a natural-log mel into the log gain of a flat source of root mean square 1.
+    """Return matrix [M, K] and bias [K] from natural-log mel to the log gain of a flat source of root mean square 1.
 
     Between the centres of two mel filters the level is linear. A filter adds up `area` bins of the mel's STFT, whose
     magnitude is `scale` for a flat source.

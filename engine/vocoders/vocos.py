@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import normalise
 from undertone.engine.config import VocosConfig
 
 
@@ -61,20 +62,20 @@ class Vocos(nn.Module):
 
     @property
     def context_frames(self) -> int:
-        """Mel frames on each side of a block that can change its samples: cut a block out with this much context."""
+        """Return the mel frames on each side of a block that can change its samples."""
         reach = self.config.kernel_size // 2 * (self.config.num_layers + 1)
         return reach + math.ceil(self.config.n_fft / 2 / self.config.mel.hop_samples)
 
     def features(self, log_mel: Tensor) -> Tensor:
         """Map natural-log mel [B, T, M] to the last hidden layer [B, T, C]."""
-        mel = (log_mel - self.config.mel.mean) / self.config.mel.std
+        mel = normalise(log_mel, self.config.mel)
         x = self.embed_norm(self.embed(mel.transpose(1, 2)).transpose(1, 2))
         for block in self.blocks:
             x = block(x)
         return self.final_norm(x)
 
     def waveform(self, features: Tensor) -> Tensor:
-        """Hidden layer [B, T, C] to samples [B, T * hop], always in float32 and not yet clipped."""
+        """Map the hidden layer [B, T, C] to samples [B, T * hop], always in float32 and not yet clipped."""
         batch, frames, _ = features.shape
         per_mel, bins = self.config.frames_per_mel, self.config.n_fft // 2 + 1
         with torch.autocast(features.device.type, enabled=False):
@@ -92,7 +93,7 @@ class Vocos(nn.Module):
             )
 
     def forward(self, log_mel: Tensor) -> Tensor:
-        """Waveform of a natural-log mel.
+        """Return the waveform of a natural-log mel.
 
         Args:
             log_mel: [B, T, M], un-normalised, as LogMel returns it.

@@ -1,6 +1,6 @@
 """What keeps a study's ratings from being analysed."""
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 
 class AnalysisError(UndertoneError):

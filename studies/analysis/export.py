@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from undertone.engine.atomic_files import whole_folder
+from undertone.engine.files.atomic_files import whole_folder
 from undertone.studies.analysis.anonymise import anonymous_names, anonymous_sessions
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.load import load_study
@@ -80,7 +80,8 @@ def export_study(db: Database, study_name: str, out: Path, largest_mixed: int = 
         out: folder; made where missing, files of an earlier export are replaced.
         largest_mixed: ratings on a scale above which the mixed model is left out.
     Raises:
-        AnalysisError: there is no study of this name, or `out` is a file.
+        AnalysisError: `out` is a file.
+        StoreError: there is no study of this name.
     """
     if out.exists() and not out.is_dir():
         raise AnalysisError(f"{out} is a file; give a folder for the export.")

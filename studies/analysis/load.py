@@ -6,29 +6,20 @@ import pandas as pd
 from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
 from undertone.studies.store import Database
-from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
-
-
-def load_ratings(db: Database, study_name: str) -> pd.DataFrame:
-    """Return a row for each rating of a study.
-
-    Raises:
-        AnalysisError: there is no study of this name.
-    """
-    return load_study(db, study_name).ratings
+from undertone.studies.store.studies import find_study
+from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, System, Trial
 
 
 def load_study(db: Database, study_name: str) -> StudyData:
     """Return everything that an analysis reads, in one consistent view.
 
     Raises:
-        AnalysisError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     with db.reading() as transaction:
-        study = _study(transaction, study_name)
+        study = find_study(transaction, study_name)
         systems = transaction.scalars(select(System).where(System.study_id == study.id).order_by(System.position)).all()
         return StudyData(
             name=study.name,
@@ -47,20 +38,6 @@ def load_study(db: Database, study_name: str) -> StudyData:
                 if {"first", "second"} <= set(system.definition)
             },
         )
-
-
-def study_names(db: Database) -> list[str]:
-    """Return the names of all studies, the newest first."""
-    with db.reading() as transaction:
-        return list(transaction.scalars(select(Study.name).order_by(Study.created_at.desc(), Study.name)))
-
-
-def _study(transaction: Transaction, name: str) -> Study:
-    study = transaction.scalar(select(Study).where(Study.name == name))
-    if study is None:
-        known = ", ".join(transaction.scalars(select(Study.name).order_by(Study.name))) or "none yet"
-        raise AnalysisError(f"there is no study {name!r}; known studies: {known}.")
-    return study
 
 
 def _ratings(study_id: str) -> Executable:

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import select
 
 from undertone.studies.analysis.errors import AnalysisError
-from undertone.studies.build.lifecycle import find_study
 from undertone.studies.store import Database
+from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Participant, Session
 
 _ENDINGS = {"screened_out": "screened out", "timed_out": "ran out of time"}
@@ -71,7 +71,7 @@ def people_of(db: Database, study_name: str) -> tuple[PersonSession, ...]:
     """Return the sessions of a study in the order in which they began.
 
     Raises:
-        DesignError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     with db.reading() as transaction:
         study = find_study(transaction, study_name)
@@ -90,7 +90,7 @@ def check_code(db: Database, study_name: str, code: str) -> tuple[PersonSession,
 
     Raises:
         AnalysisError: it belongs to no session of the study.
-        DesignError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     wanted = code.strip().casefold()
     found = [

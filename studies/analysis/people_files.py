@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from undertone.engine.atomic_files import whole_folder
+from undertone.engine.files.atomic_files import whole_folder
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.export import safe_csv
 from undertone.studies.analysis.people import PersonSession, people_of
@@ -38,7 +38,7 @@ def write_people(db: Database, study_name: str, out: Path) -> Path:
 
     Raises:
         AnalysisError: `out` is a file.
-        DesignError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     if out.exists() and not out.is_dir():
         raise AnalysisError(f"{out} is a file; give a folder for the list of people.")

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.build.lifecycle import StudySummary, find_study, status_of
+from undertone.studies.build.lifecycle import StudySummary, status_of
 from undertone.studies.sessions.screening_alarms import RuleRate, rule_rates
 from undertone.studies.store import Database
 from undertone.studies.store.columns import utc_now
+from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Event, Prompt, Session, Stimulus, System, Trial
 
 UNNAMED = "saved"  # kind of the event of a transaction that logged nothing by itself
@@ -64,7 +65,7 @@ def study_progress(db: Database, study_name: str, now: datetime | None = None) -
     """Return how a study is doing now.
 
     Raises:
-        DesignError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     status = status_of(db, study_name, now)
     with db.reading() as transaction:
@@ -85,7 +86,7 @@ def audit_log(db: Database, study_name: str | None = None, most: int = 200) -> t
     What raters did is left out, as `study_progress` counts their events. So is what only says that rows were written.
 
     Raises:
-        DesignError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     with db.reading() as transaction:
         query = select(Event).where(Event.actor != "rater", Event.session_id.is_(None), Event.kind != UNNAMED)

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from undertone.engine.atomic_files import whole_file
+from undertone.engine.files.atomic_files import whole_file
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.clustered import Mean
 from undertone.studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
@@ -38,7 +38,7 @@ def study_report(db: Database, study_name: str, out: Path, largest_mixed: int = 
     Returns:
         The file.
     Raises:
-        AnalysisError: there is no study of this name.
+        StoreError: there is no study of this name.
     """
     results = analyse_study(load_study(db, study_name), largest_mixed=largest_mixed)
     path = out / f"{study_name}-report.html" if out.is_dir() else out

@@ -1,4 +1,5 @@
-"""A listening study built: its sounds made or read, levelled and trimmed alike, stored with the study, and its status.
+"""Building of a listening study: its sounds rendered or read, levelled, trimmed to one length, and stored.
 
-`pipeline.build_study` builds, `takes.study_from_takes` makes a draft of takes, `lifecycle` opens and closes studies.
+`lifecycle` makes, opens, pauses and closes studies, `pipeline.build_study` builds their sounds, and
+`takes.study_from_takes` makes a draft of takes.
 """

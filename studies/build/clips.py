@@ -5,11 +5,12 @@ from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
-from undertone.engine.errors import UndertoneError
-from undertone.studies.design.errors import DesignError
-from undertone.studies.build.prepare import LevelledClip, joined, spliced, trim_alike
-from undertone.studies.build.recordings import Recording, read_sound, spare_recording
+from undertone.engine import UndertoneError
+from undertone.engine.config import SAMPLE_RATE_HZ
+from undertone.studies.build.prepare import RawClip, join_pair, splice_instruction, trim_to_shortest
+from undertone.studies.build.recordings import Recording, read_sound, unused_recording
 from undertone.studies.build.render import ClipRenderer, RenderedClip
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import KnownItem, Trap
 from undertone.studies.design.study_file import StudyFile
 from undertone.studies.store.tables import StimulusKind
@@ -30,7 +31,7 @@ def presented_systems(study: StudyFile) -> list[dict[str, Any]]:
 
 def make_clips(
     study: StudyFile, renderer: ClipRenderer, recordings: list[Recording], progress: Progress | None = None
-) -> list[LevelledClip]:
+) -> list[RawClip]:
     """Render what has to be rendered and read what is supplied.
 
     Raises:
@@ -45,23 +46,23 @@ def make_clips(
             progress(
                 done, total, f"{done} of {total}" if rendering is None else f"{rendering.system}, {rendering.prompt}"
             )
-    main = [LevelledClip("main", r.waveform, r.provenance, r.system, r.prompt) for r in raw.values()]
-    main = trim_alike(main, study.preparation)
+    main = [RawClip("main", r.waveform, r.provenance, r.system, r.prompt) for r in raw.values()]
+    main = trim_to_shortest(main, study.preparation)
     if study.comparison == "ab":
         main = _pairs(study, main)
-    known = [_known(study, item, "training", raw) for item in study.training]
-    known += [_known(study, item, "gold", raw) for item in study.golds]
-    traps = [_trap(study, trap, number, main) for number, trap in enumerate(study.traps)]
-    return trim_alike([*main, *known, *traps, *_volume(study)], study.preparation)
+    known = [_known_clip(study, item, "training", raw) for item in study.training]
+    known += [_known_clip(study, item, "gold", raw) for item in study.golds]
+    traps = [_trap_clip(study, trap, number, main) for number, trap in enumerate(study.traps)]
+    return trim_to_shortest([*main, *known, *traps, *_volume_clips(study)], study.preparation)
 
 
-def _pairs(study: StudyFile, clips: list[LevelledClip]) -> list[LevelledClip]:
+def _pairs(study: StudyFile, clips: list[RawClip]) -> list[RawClip]:
     by_key = {(clip.system, clip.prompt): clip for clip in clips}
     pause = study.preparation.pause_seconds
     return [
-        LevelledClip(
+        RawClip(
             "main",
-            joined(by_key[a.name, prompt].waveform, by_key[b.name, prompt].waveform, pause),
+            join_pair(by_key[a.name, prompt].waveform, by_key[b.name, prompt].waveform, pause),
             {"first": by_key[a.name, prompt].provenance, "second": by_key[b.name, prompt].provenance},
             _pair_name(a.name, b.name),
             prompt,
@@ -71,40 +72,42 @@ def _pairs(study: StudyFile, clips: list[LevelledClip]) -> list[LevelledClip]:
     ]
 
 
-def _known(study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], RenderedClip]) -> LevelledClip:
+def _known_clip(
+    study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], RenderedClip]
+) -> RawClip:
     answers = {scale: answer.model_dump() for scale, answer in item.expected.items()}
     expected = {"answers": answers, "feedback": item.feedback}
     if item.audio is not None:
         path = study.resolved(item.audio)
-        return LevelledClip(kind, read_sound(path), {"file": path.name}, expected=expected)
+        return RawClip(kind, read_sound(path), {"file": path.name}, expected=expected)
     rendering = raw.get((item.system or "", item.prompt or ""))
     if rendering is None:
         raise DesignError(f"a {kind} item names {item.system!r} and {item.prompt!r}, which this study has not.")
-    return LevelledClip(kind, rendering.waveform, rendering.provenance, expected=expected)
+    return RawClip(kind, rendering.waveform, rendering.provenance, expected=expected)
 
 
-def _trap(study: StudyFile, trap: Trap, number: int, main: list[LevelledClip]) -> LevelledClip:
+def _trap_clip(study: StudyFile, trap: Trap, number: int, main: list[RawClip]) -> RawClip:
     expected = {"answers": {scale: answer.model_dump() for scale, answer in trap.expected.items()}, "feedback": ""}
     if trap.audio is not None:
         path = study.resolved(trap.audio)
-        return LevelledClip("trap", read_sound(path), {"file": path.name}, expected=expected)
+        return RawClip("trap", read_sound(path), {"file": path.name}, expected=expected)
     assert trap.instruction is not None
     path = study.resolved(trap.instruction)
     carrier = random.Random(f"{study.seed} trap {number}").choice(main)
     try:
-        sound = spliced(carrier.waveform, read_sound(path), trap.after_seconds)
+        sound = splice_instruction(carrier.waveform, read_sound(path), trap.after_seconds)
     except UndertoneError as error:
         raise DesignError(f"trap {path.name}: {error}") from error
-    return LevelledClip("trap", sound, {"file": path.name, "carrier": carrier.provenance}, expected=expected)
+    return RawClip("trap", sound, {"file": path.name, "carrier": carrier.provenance}, expected=expected)
 
 
-def _volume(study: StudyFile) -> list[LevelledClip]:
+def _volume_clips(study: StudyFile) -> list[RawClip]:
     """Return a recording that nobody rates; where there is none, the volume page makes a noise of its own."""
-    path = spare_recording(study)
+    path = unused_recording(study)
     if path is None or not any(section.kind == "volume" for section in study.sections):
         return []
-    sound = read_sound(path)[: round(VOLUME_SECONDS * 16_000)]
-    return [LevelledClip("volume", sound, {"file": path.name})]
+    sound = read_sound(path)[: round(VOLUME_SECONDS * SAMPLE_RATE_HZ)]
+    return [RawClip("volume", sound, {"file": path.name})]
 
 
 def _pair_name(first: str, second: str) -> str:

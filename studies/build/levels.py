@@ -17,15 +17,15 @@ BLOCK_SECONDS = 0.4  # BS.1770 measures in blocks of this length
 
 @dataclass(frozen=True)
 class ClipLevel:
-    """How loud a clip is."""
+    """Integrated loudness and true peak of a clip."""
 
     loudness_lufs: float
     true_peak_dbtp: float
 
 
 @dataclass(frozen=True)
-class Target:
-    """What every clip of a study is brought to."""
+class LoudnessTarget:
+    """Loudness that every clip of a study is brought to."""
 
     loudness_lufs: float
     lowered_db: float  # below what the study file asks for, so that no clip passes the ceiling
@@ -33,7 +33,7 @@ class Target:
 
 
 def measure_level(samples: Samples, sample_rate_hz: int) -> ClipLevel:
-    """Integrated loudness and true peak; -inf for silence.
+    """Measure integrated loudness and true peak; -inf for silence.
 
     Raises:
         DesignError: shorter than one measuring block.
@@ -52,7 +52,7 @@ def measure_level(samples: Samples, sample_rate_hz: int) -> ClipLevel:
 
 def common_target(
     levels: Mapping[str, ClipLevel], loudness_lufs: float, ceiling_dbtp: float, on_peak: Literal["refuse", "lower_all"]
-) -> Target:
+) -> LoudnessTarget:
     """Return the loudness at which no clip passes the ceiling: all are equally loud, none is limited or compressed.
 
     Args:
@@ -64,13 +64,13 @@ def common_target(
     worst = max(peaks, key=lambda name: peaks[name])
     excess = peaks[worst] - ceiling_dbtp
     if excess <= 0:
-        return Target(loudness_lufs, 0.0, None)
+        return LoudnessTarget(loudness_lufs, 0.0, None)
     if on_peak == "refuse":
         raise DesignError(
             f"{worst} would reach {peaks[worst]:.1f} dBTP at {loudness_lufs:g} LUFS, beyond {ceiling_dbtp:g} dBTP. "
             f"Set preparation.loudness_lufs to {loudness_lufs - excess:.1f} or lower, or on_peak to lower_all."
         )
-    return Target(loudness_lufs - excess, excess, worst)
+    return LoudnessTarget(loudness_lufs - excess, excess, worst)
 
 
 def to_level(samples: Samples, measured: ClipLevel, loudness_lufs: float) -> Samples:

@@ -7,14 +7,15 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.media import metadata_blocks
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.study_file import StudyFile
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 from undertone.studies.store.columns import utc_now
+from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Session, Stimulus, Study, StudyStatus, Trial
 
-ALLOWED: dict[StudyStatus, tuple[StudyStatus, ...]] = {  # the new status: from which ones
+STATUS_TRANSITIONS: dict[StudyStatus, tuple[StudyStatus, ...]] = {  # the new status: from which ones
     "open": ("built", "paused", "closed"),
     "paused": ("open",),
     "closed": ("open", "paused", "built"),
@@ -26,7 +27,7 @@ NOT_JUDGED = ("withdrawn", "declined", "timed_out")  # who left was neither acce
 
 @dataclass(frozen=True)
 class StudySummary:
-    """How far a study is."""
+    """Status of a study and counts of what it has collected."""
 
     name: str
     title: str
@@ -71,29 +72,8 @@ def discard_draft(db: Database, name: str) -> None:
             db.log(session, "study.discarded", {"hash": row.definition_hash}, study_id=row.id, actor="admin")
 
 
-def find_study(session: Transaction, name: str) -> Study:
-    """Find the study of a name.
-
-    Raises:
-        DesignError: there is none; it names those that there are.
-    """
-    row = session.scalar(select(Study).where(Study.name == name))
-    if row is None:
-        names = list(session.scalars(select(Study.name).order_by(Study.name)))
-        raise DesignError(
-            f"there is no study {name!r}; {'known: ' + ', '.join(names) if names else 'none was made yet'}."
-        )
-    return row
-
-
-def study_names(db: Database) -> list[str]:
-    """Return the names of all studies, the oldest first."""
-    with db.reading() as session:
-        return list(session.scalars(select(Study.name).order_by(Study.created_at, Study.name)))
-
-
 def set_status(
-    db: Database, name: str, status: StudyStatus, places: Places, actor: str = "", now: datetime | None = None
+    db: Database, name: str, status: StudyStatus, places: StorageLocations, actor: str = "", now: datetime | None = None
 ) -> None:
     """Open, pause or close a study; opening checks every sound first.
 
@@ -101,11 +81,12 @@ def set_status(
         actor: name of who does it, for the log.
     Raises:
         DesignError: not possible from where the study is, or a sound is missing or changed.
+        StoreError: there is no such study.
     """
     now = now or utc_now()
     with db.session() as session:
         row = find_study(session, name)
-        if row.status not in ALLOWED.get(status, ()):
+        if row.status not in STATUS_TRANSITIONS.get(status, ()):
             hint = " Build it first." if row.status == "draft" else ""
             raise DesignError(f"study {name!r} is {row.status} and cannot become {status}.{hint}")
         if status == "open":
@@ -117,7 +98,7 @@ def set_status(
         db.log(session, f"study.{status}", {"by": actor}, study_id=row.id, actor="admin", at=now)
 
 
-def check_media(session: Transaction, study: Study, places: Places) -> int:
+def check_media(session: Transaction, study: Study, places: StorageLocations) -> int:
     """Read every sound of a study; returns how many there are.
 
     Raises:
@@ -138,10 +119,10 @@ def check_media(session: Transaction, study: Study, places: Places) -> int:
 
 
 def status_of(db: Database, name: str, now: datetime | None = None) -> StudySummary:
-    """Return where a study stands.
+    """Return the status of a study and what it has collected.
 
     Raises:
-        DesignError: there is no such study.
+        StoreError: there is no such study.
     """
     with db.reading() as session:
         row = find_study(session, name)

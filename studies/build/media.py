@@ -1,4 +1,4 @@
-"""Sound files that say nothing but the sound: FLAC or WAV, 16 bit, without any tag."""
+"""Encode sound files without any tag: FLAC or WAV, 16 bit, FLAC files padded to one size."""
 
 import io
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import soundfile
 
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.levels import Samples
+from undertone.studies.design.errors import DesignError
 
 FULL_SCALE = 32_768
 STREAM_INFO = 0  # the one block of a FLAC file that decoding needs
@@ -28,10 +28,10 @@ def encode_sound(samples: Samples, sample_rate_hz: int, kind: Literal["flac", "w
         raise DesignError("samples beyond full scale, or not finite; the file would be clipped.")
     buffer = io.BytesIO()
     soundfile.write(buffer, whole.astype(np.int16), sample_rate_hz, format=kind.upper(), subtype="PCM_16")
-    return _bare_flac(buffer.getvalue()) if kind == "flac" else buffer.getvalue()
+    return _strip_flac(buffer.getvalue()) if kind == "flac" else buffer.getvalue()
 
 
-def padded_alike(files: Sequence[bytes]) -> list[bytes]:
+def pad_to_equal_size(files: Sequence[bytes]) -> list[bytes]:
     """Bring FLAC files to one size with empty blocks, as the size of a compressed file tells what it sounds like.
 
     Files of other kinds are returned as they are: the size of a WAV file tells its length only.
@@ -39,10 +39,10 @@ def padded_alike(files: Sequence[bytes]) -> list[bytes]:
     if not all(data.startswith(b"fLaC") for data in files):
         return list(files)
     size = max((len(data) for data in files), default=0) + BLOCK_HEAD_BYTES
-    return [_padded(data, size - len(data)) for data in files]
+    return [_pad(data, size - len(data)) for data in files]
 
 
-def _padded(data: bytes, more: int) -> bytes:
+def _pad(data: bytes, more: int) -> bytes:
     """Return the bare file with `more` bytes of padding, heads of the blocks included."""
     info_end = BLOCK_HEAD_BYTES + BLOCK_HEAD_BYTES + len(_flac_blocks(data)[0][0][1])
     head = data[:4] + bytes([STREAM_INFO]) + data[5:info_end]
@@ -66,7 +66,7 @@ def decode(data: bytes) -> tuple[Samples, int]:
 
 
 def metadata_blocks(data: bytes) -> list[str]:
-    """Blocks of a FLAC or WAV file beside those that the sound needs; none in a file of a study."""
+    """Return the blocks of a FLAC or WAV file that decoding does not need; none in a file of a study."""
     if data.startswith(b"fLaC"):
         blocks = _flac_blocks(data)[0]
         empty = [kind == PADDING and not any(content) for kind, content in blocks]
@@ -81,7 +81,7 @@ def metadata_blocks(data: bytes) -> list[str]:
     return found
 
 
-def _bare_flac(data: bytes) -> bytes:
+def _strip_flac(data: bytes) -> bytes:
     """Return the file with its stream information only: the encoder's name and padding go."""
     blocks, sound = _flac_blocks(data)
     (info,) = (content for kind, content in blocks if kind == STREAM_INFO)

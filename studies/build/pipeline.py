@@ -11,22 +11,22 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.build.clips import Progress, make_clips, presented_systems
-from undertone.studies.design.errors import DesignError
-from undertone.studies.build.prepare import Prepared, prepare_clips
+from undertone.studies.build.prepare import PreparedClip, prepare_clips
 from undertone.studies.build.recordings import Recording, read_recordings
-from undertone.studies.build.lifecycle import find_study
 from undertone.studies.build.render import ClipRenderer
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.study_file import StudyFile, study_from_json
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 from undertone.studies.store.columns import new_id
+from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Prompt, Session, Stimulus, Study, System
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Built:
-    """What a build made."""
+class BuildResult:
+    """Counts and loudness of a build."""
 
     study: str  # name
     rendered: int  # clips that were not kept from an earlier build
@@ -38,8 +38,8 @@ class Built:
 
 
 def build_study(
-    db: Database, name: str, places: Places, progress: Progress | None = None, device: str = "auto"
-) -> Built:
+    db: Database, name: str, places: StorageLocations, progress: Progress | None = None, device: str = "auto"
+) -> BuildResult:
     """Make and store every sound of a study that nobody has heard yet.
 
     Args:
@@ -48,7 +48,7 @@ def build_study(
     Raises:
         DesignError: the study has begun, or a sound cannot be made or fails its check; it names the sound.
     """
-    study_id, study = _buildable(db, name)
+    study_id, study = _load_buildable(db, name)
     recordings = read_recordings(study)
     renderer = ClipRenderer(study, recordings, places.data / "renderings", device)
     clips = make_clips(study, renderer, recordings, progress)
@@ -57,7 +57,7 @@ def build_study(
     folder.mkdir(parents=True, exist_ok=True)
     for one in prepared:
         (folder / _file_name(one, study)).write_bytes(one.data)
-    built = Built(
+    built = BuildResult(
         study=name,
         rendered=renderer.rendered,
         stimuli={kind: sum(one.clip.kind == kind for one in prepared) for kind in {one.clip.kind for one in prepared}},
@@ -74,7 +74,7 @@ def build_study(
     return built
 
 
-def _buildable(db: Database, name: str) -> tuple[str, StudyFile]:
+def _load_buildable(db: Database, name: str) -> tuple[str, StudyFile]:
     with db.reading() as session:
         found = find_study(session, name)
         begun = session.scalar(select(func.count()).select_from(Session).where(Session.study_id == found.id))
@@ -87,7 +87,7 @@ def _buildable(db: Database, name: str) -> tuple[str, StudyFile]:
 
 
 def _store(
-    session: Transaction, row: Study, study: StudyFile, recordings: list[Recording], prepared: list[Prepared]
+    session: Transaction, row: Study, study: StudyFile, recordings: list[Recording], prepared: list[PreparedClip]
 ) -> None:
     for table in (Stimulus, System, Prompt):
         session.execute(delete(table).where(table.study_id == row.id))
@@ -127,12 +127,12 @@ def _store(
     row.status = "built"
 
 
-def _file_name(one: Prepared, study: StudyFile) -> str:
+def _file_name(one: PreparedClip, study: StudyFile) -> str:
     return f"{one.id}.{study.preparation.format}"
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Sounds of an earlier build."""
+    """Remove the sounds of an earlier build."""
     for path in folder.iterdir():
         if path.name not in kept:
             path.unlink()

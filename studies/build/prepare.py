@@ -1,4 +1,4 @@
-"""Raw clips to what raters hear: cut alike, faded, one loudness, encoded without a tag, and every file checked."""
+"""Prepare clips for raters: cut to one length, faded, levelled to one loudness, encoded without tags, and checked."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from undertone.engine.audio.reading import SAMPLE_RATE_HZ
+from undertone.studies.build.levels import ClipLevel, LoudnessTarget, Samples, common_target, measure_level, to_level
+from undertone.studies.build.media import decode, encode_sound, metadata_blocks, pad_to_equal_size
 from undertone.studies.design.errors import DesignError
-from undertone.studies.build.levels import ClipLevel, Samples, Target, common_target, measure_level, to_level
-from undertone.studies.build.media import decode, encode_sound, metadata_blocks, padded_alike
 from undertone.studies.design.sources import Preparation
 from undertone.studies.store.columns import new_id
 from undertone.studies.store.tables import StimulusKind
@@ -21,8 +21,8 @@ PEAK_TOLERANCE_DB = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class LevelledClip:
-    """One sound of the study on its way.
+class RawClip:
+    """A sound of the study before it is levelled.
 
     Attributes:
         system: what is judged; None for a sound from outside.
@@ -45,10 +45,10 @@ class LevelledClip:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """One checked file."""
+class PreparedClip:
+    """An encoded and checked sound file."""
 
-    clip: LevelledClip
+    clip: RawClip
     data: bytes
     seconds: float
     level: ClipLevel
@@ -59,13 +59,13 @@ class Prepared:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def trim_alike(clips: list[LevelledClip], preparation: Preparation) -> list[LevelledClip]:
+def trim_to_shortest(clips: list[RawClip], preparation: Preparation) -> list[RawClip]:
     """Cut all systems of a prompt to the shortest of them, so that length says nothing about the system.
 
     Raises:
         DesignError: what is left is shorter than the study allows; it names the clip.
     """
-    shortest: dict[str, LevelledClip] = {}
+    shortest: dict[str, RawClip] = {}
     for clip in clips:
         if clip.kind == "main" and clip.prompt is not None:
             shortest[clip.prompt] = min(shortest.get(clip.prompt, clip), clip, key=lambda one: len(one.waveform))
@@ -79,35 +79,35 @@ def trim_alike(clips: list[LevelledClip], preparation: Preparation) -> list[Leve
     if not preparation.equal_length:
         return clips
     return [
-        _shortened(clip, len(shortest[clip.prompt].waveform)) if clip.kind == "main" and clip.prompt else clip
+        _shorten(clip, len(shortest[clip.prompt].waveform)) if clip.kind == "main" and clip.prompt else clip
         for clip in clips
     ]
 
 
-def prepare_clips(clips: list[LevelledClip], preparation: Preparation) -> tuple[list[Prepared], Target]:
+def prepare_clips(clips: list[RawClip], preparation: Preparation) -> tuple[list[PreparedClip], LoudnessTarget]:
     """Fade, level, encode and check every clip.
 
     Raises:
         DesignError: a clip is silent, too short, or beyond the ceiling; it names the clip.
     """
-    faded = [faded_ends(clip.waveform, preparation.fade_seconds) for clip in clips]
-    levels = [_measured(clip, samples) for clip, samples in zip(clips, faded, strict=True)]
+    faded = [fade_ends(clip.waveform, preparation.fade_seconds) for clip in clips]
+    levels = [_measure_clip(clip, samples) for clip, samples in zip(clips, faded, strict=True)]
     by_label = {clip.label: level for clip, level in zip(clips, levels, strict=True)}
     target = common_target(by_label, preparation.loudness_lufs, preparation.true_peak_dbtp, preparation.on_peak)
-    files = padded_alike(
+    files = pad_to_equal_size(
         [
             encode_sound(to_level(samples, level, target.loudness_lufs), SAMPLE_RATE_HZ, preparation.format)
             for samples, level in zip(faded, levels, strict=True)
         ]
     )
     made = [
-        _checked(clip, data, len(samples), target, preparation)
+        _check_file(clip, data, len(samples), target, preparation)
         for clip, data, samples in zip(clips, files, faded, strict=True)
     ]
     return made, target
 
 
-def faded_ends(waveform: Tensor, seconds: float) -> Samples:
+def fade_ends(waveform: Tensor, seconds: float) -> Samples:
     """Apply raised-cosine ramps at both ends, so that a cut does not click."""
     samples = waveform.double().numpy().copy()
     length = min(round(seconds * SAMPLE_RATE_HZ), len(samples) // 2)
@@ -117,14 +117,14 @@ def faded_ends(waveform: Tensor, seconds: float) -> Samples:
     return samples
 
 
-def joined(first: Tensor, second: Tensor, pause_seconds: float) -> Tensor:
-    """Two clips, one after the other, equally loud, with a pause between them: one item of an A/B study."""
+def join_pair(first: Tensor, second: Tensor, pause_seconds: float) -> Tensor:
+    """Concatenate two equally loud clips with a pause between them: one item of an A/B study."""
     pause = torch.zeros(round(pause_seconds * SAMPLE_RATE_HZ))
-    parts = [torch.from_numpy(_levelled(faded_ends(part, 0.01))).float() for part in (first, second)]
+    parts = [torch.from_numpy(_to_study_loudness(fade_ends(part, 0.01))).float() for part in (first, second)]
     return torch.cat([parts[0], pause, parts[1]])
 
 
-def spliced(clip: Tensor, instruction: Tensor, after_seconds: float) -> Tensor:
+def splice_instruction(clip: Tensor, instruction: Tensor, after_seconds: float) -> Tensor:
     """Build a trap: the beginning of a clip, the instruction equally loud, and what is left of the clip's length.
 
     Raises:
@@ -139,8 +139,8 @@ def spliced(clip: Tensor, instruction: Tensor, after_seconds: float) -> Tensor:
         )
     parts = [clip[:start], instruction, clip[len(clip) - left :] if left else clip[:0]]
     level = measure_level(clip.double().numpy(), SAMPLE_RATE_HZ).loudness_lufs
-    spoken = to_level(faded_ends(parts[1], 0.02), _measure(parts[1]), level)
-    ends = [torch.from_numpy(faded_ends(part, 0.02)).float() for part in (parts[0], parts[2])]
+    spoken = to_level(fade_ends(parts[1], 0.02), _measure(parts[1]), level)
+    ends = [torch.from_numpy(fade_ends(part, 0.02)).float() for part in (parts[0], parts[2])]
     return torch.cat([ends[0], torch.from_numpy(spoken).float(), ends[1]])
 
 
@@ -148,15 +148,15 @@ def _measure(waveform: Tensor) -> ClipLevel:
     return measure_level(waveform.double().numpy(), SAMPLE_RATE_HZ)
 
 
-def _levelled(samples: Samples) -> Samples:
+def _to_study_loudness(samples: Samples) -> Samples:
     return to_level(samples, measure_level(samples, SAMPLE_RATE_HZ), -23.0)
 
 
-def _shortened(clip: LevelledClip, length: int) -> LevelledClip:
-    return LevelledClip(clip.kind, clip.waveform[:length], clip.provenance, clip.system, clip.prompt, clip.expected)
+def _shorten(clip: RawClip, length: int) -> RawClip:
+    return RawClip(clip.kind, clip.waveform[:length], clip.provenance, clip.system, clip.prompt, clip.expected)
 
 
-def _measured(clip: LevelledClip, samples: Samples) -> ClipLevel:
+def _measure_clip(clip: RawClip, samples: Samples) -> ClipLevel:
     if not np.isfinite(samples).all():
         raise DesignError(f"{clip.label} has samples that are not numbers.")
     try:
@@ -168,7 +168,9 @@ def _measured(clip: LevelledClip, samples: Samples) -> ClipLevel:
     return level
 
 
-def _checked(clip: LevelledClip, data: bytes, length: int, target: Target, preparation: Preparation) -> Prepared:
+def _check_file(
+    clip: RawClip, data: bytes, length: int, target: LoudnessTarget, preparation: Preparation
+) -> PreparedClip:
     """Read back what will be served, and measure that."""
     samples, sample_rate_hz = decode(data)
     level = measure_level(samples, sample_rate_hz)
@@ -181,4 +183,4 @@ def _checked(clip: LevelledClip, data: bytes, length: int, target: Target, prepa
     found = [what for is_wrong, what in wrong if is_wrong]
     if found:
         raise DesignError(f"{clip.label}: the file that was written has {', '.join(found)}.")
-    return Prepared(clip, data, length / SAMPLE_RATE_HZ, level)
+    return PreparedClip(clip, data, length / SAMPLE_RATE_HZ, level)

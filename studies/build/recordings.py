@@ -11,8 +11,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ, SUFFIXES, read_audio, resample
-from undertone.engine.errors import AudioError
+from undertone.engine import AudioError, read_audio
+from undertone.engine.audio.reading import SUFFIXES, resample
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import Prompts
 from undertone.studies.design.study_file import StudyFile
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One prompt and what its speaker went on to say."""
+    """A prompt and what its speaker said after it."""
 
     name: str
     path: Path
@@ -47,7 +48,7 @@ def read_recordings(study: StudyFile) -> list[Recording]:
     if prompts.folder is None:
         chosen = [(item.name, study.resolved(item.audio), item.start_seconds) for item in prompts.items]
     else:
-        chosen = [(slug(path.stem), path, 0.0) for path in _drawn(study)]
+        chosen = [(slug(path.stem), path, 0.0) for path in _draw_prompts(study)]
     names = [name for name, _, _ in chosen]
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -55,16 +56,16 @@ def read_recordings(study: StudyFile) -> list[Recording]:
     return [_read(name, path, start, prompts) for name, path, start in chosen]
 
 
-def spare_recording(study: StudyFile) -> Path | None:
+def unused_recording(study: StudyFile) -> Path | None:
     """Return a recording of the folder that is no prompt: for the volume page."""
     if study.prompts.folder is None:
         return None
-    drawn = set(_drawn(study))
+    drawn = set(_draw_prompts(study))
     return next((path for path in sound_files(study.resolved(study.prompts.folder)) if path not in drawn), None)
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """Sound files of a folder, by name.
+    """Return the sound files of a folder, sorted by name.
 
     Raises:
         DesignError: there is no such folder, or no sound in it.
@@ -73,12 +74,12 @@ def sound_files(folder: Path) -> list[Path]:
     found = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not found:
         raise DesignError(f"{folder} has no sound files ({', '.join(SUFFIXES)}), or is no folder.")
-    _tell_of_others(folder, tuple(path.name for path in files if path not in found))
+    _warn_of_other_files(folder, tuple(path.name for path in files if path not in found))
     return found
 
 
 @lru_cache(maxsize=256)  # once for a folder as it is
-def _tell_of_others(folder: Path, names: tuple[str, ...]) -> None:
+def _warn_of_other_files(folder: Path, names: tuple[str, ...]) -> None:
     unknown = [name for name in names if not name.startswith(".") and Path(name).suffix.lower() not in _TEXTS]
     if unknown:
         logger.warning(
@@ -104,7 +105,7 @@ def slug(text: str) -> str:
     return name
 
 
-def _drawn(study: StudyFile) -> list[Path]:
+def _draw_prompts(study: StudyFile) -> list[Path]:
     assert study.prompts.folder is not None
     paths = sound_files(study.resolved(study.prompts.folder))
     count = study.prompts.count

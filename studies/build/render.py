@@ -1,4 +1,4 @@
-"""Every prompt as every system says it, rendered once and kept: a build that was interrupted goes on where it was."""
+"""Render every prompt by every system, once: a build that was interrupted goes on from the cached clips."""
 
 import hashlib
 import json
@@ -13,21 +13,19 @@ import torch
 from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
-from undertone.engine import Engine, Sampling
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ
+from undertone.engine import PRESETS, PUBLISHED, Engine, Sampling, UndertoneError, wav_bytes
 from undertone.engine.bundle import fingerprint
-from undertone.engine.errors import UndertoneError
-from undertone.engine.sampling import PRESETS, PUBLISHED
-from undertone.engine.saved import wav_bytes
-from undertone.studies.design.errors import DesignError
+from undertone.engine.config import SAMPLE_RATE_HZ
+from undertone.engine.files.atomic_files import write_whole
 from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, SystemDesign
 from undertone.studies.design.study_file import StudyFile
 
 
 @dataclass(frozen=True, eq=False)
 class RenderedClip:
-    """One clip before it is prepared."""
+    """A clip of one system and prompt before it is prepared."""
 
     system: str
     prompt: str
@@ -36,7 +34,7 @@ class RenderedClip:
 
 
 class ClipRenderer:
-    """Makes renderings, or takes them from the folder where they were kept.
+    """Renderer of clips, with a cache on disk.
 
     Args:
         kept: folder; a file's name is the hash of everything that decides its sound.
@@ -50,7 +48,7 @@ class ClipRenderer:
         self.rendered = 0  # not found in the folder
 
     def all(self) -> Iterator[RenderedClip | None]:
-        """System by system; None where a partial folder has no file."""
+        """Yield every clip, system by system; None where a partial folder has no file."""
         for system in self._study.systems:
             for index, recording in enumerate(self._recordings):
                 yield None if self._is_left_out(system, recording) else self.one(system, index)
@@ -86,7 +84,7 @@ class ClipRenderer:
             origin = self.one(self._systems[source.of], index)
             seed = self._study.seed + index
             provenance = {"of": origin.provenance, **source.model_dump(mode="json"), "seed": seed}
-            return degraded(origin.waveform, source, seed), provenance
+            return degrade(origin.waveform, source, seed), provenance
         start = 0.0 if self._study.preparation.heard == "whole" else recording.prompt_seconds
         return recording.cut(start, self._seconds), {
             "file": recording.path.name,
@@ -95,7 +93,7 @@ class ClipRenderer:
         }
 
     def _continued(self, source: BundleSource, index: int) -> tuple[Tensor, dict[str, Any]]:
-        """Return a continuation by a bundle, made now or kept from before."""
+        """Return a continuation by a bundle, generated now or read from the cache."""
         recording, prompts = self._recordings[index], self._study.prompts
         sampling = sampling_of(source.sampling)
         seed = (self._study.seed if source.seed is None else source.seed) + index
@@ -117,9 +115,7 @@ class ClipRenderer:
             heard = take.audio if self._study.preparation.heard == "whole" else take.continuation_audio
             self._kept.mkdir(parents=True, exist_ok=True)
             sound.write_bytes(wav_bytes(heard))
-            part = notes.with_suffix(".part")
-            part.write_text(take.settings.model_dump_json(), encoding="utf-8")
-            part.replace(notes)
+            write_whole(notes, take.settings.model_dump_json())
             self.rendered += 1
         return read_sound(sound), {"take": json.loads(notes.read_text(encoding="utf-8"))}
 
@@ -146,14 +142,14 @@ class ClipRenderer:
 
 
 def sampling_of(given: Sampling | str) -> Sampling:
-    """Settings by name or as they are."""
+    """Return the sampling settings of a preset's name; settings are returned as they are."""
     if isinstance(given, Sampling):
         return given
     return PUBLISHED if given == "published" else PRESETS[given]
 
 
-def degraded(waveform: Tensor, source: DegradedSource, seed: int) -> Tensor:
-    """Without what lies above a frequency, and with white noise: clearly worse, and the same every time."""
+def degrade(waveform: Tensor, source: DegradedSource, seed: int) -> Tensor:
+    """Return the waveform low-passed and with white noise: clearly worse, and the same every time."""
     samples = waveform.double().numpy()
     if source.lowpass_hz < SAMPLE_RATE_HZ / 2:
         samples = sosfiltfilt(butter(8, source.lowpass_hz, fs=SAMPLE_RATE_HZ, output="sos"), samples)

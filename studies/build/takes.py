@@ -1,19 +1,19 @@
-"""Takes of the Continue page as a blind study: one click, and what made each take stays with the study."""
+"""Make a blind study of takes; the settings of each take stay with the study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings
 from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ, float_wav
-from undertone.studies.design.errors import DesignError
 from undertone.studies.build.lifecycle import make_study
+from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation
 from undertone.studies.design.sections import Consent, Debrief, RatingSection, Section, Volume
 from undertone.studies.design.sources import FolderSource, PromptItem, Prompts, SystemDesign
 from undertone.studies.design.study_file import StudyFile
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 
 if TYPE_CHECKING:
     from undertone.engine import Take
@@ -27,7 +27,7 @@ CONSENT = (
 
 @dataclass(frozen=True)
 class TakeSound:
-    """A take as a study keeps it: what a process without a model can receive and write down.
+    """Sound and settings of a take, for a process without a model.
 
     Attributes:
         samples: prompt and continuation, little-endian float32 at 16 kHz.
@@ -41,7 +41,7 @@ class TakeSound:
     @classmethod
     def of(cls, take: "Take") -> "TakeSound":
         """Return the sound and the settings of a take."""
-        from undertone.engine.saved import sample_bytes
+        from undertone.engine.generation.saved_sound import sample_bytes
 
         return cls(take.settings, sample_bytes(take.audio), take.prompt_samples)
 
@@ -55,7 +55,9 @@ class TakeSound:
         return self.samples[: self.prompt_samples * SAMPLE_BYTES]
 
 
-def study_from_takes(db: Database, takes: Sequence["Take"], places: Places, name: str, **more: Any) -> StudyFile:
+def study_from_takes(
+    db: Database, takes: Sequence["Take"], places: StorageLocations, name: str, **more: Any
+) -> StudyFile:
     """Write takes of the engine down as a draft study; arguments and errors are those of `study_from_sounds`."""
     return study_from_sounds(db, [TakeSound.of(take) for take in takes], places, name, **more)
 
@@ -63,7 +65,7 @@ def study_from_takes(db: Database, takes: Sequence["Take"], places: Places, name
 def study_from_sounds(
     db: Database,
     takes: Sequence[TakeSound],
-    places: Places,
+    places: StorageLocations,
     name: str,
     title: str = "How does this speech sound?",
     scales: Sequence[str] = ("naturalness", "meaningfulness"),

@@ -1,6 +1,6 @@
 """What keeps a study from being made."""
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 
 class DesignError(UndertoneError):

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from undertone.engine import Sampling
 from undertone.engine.config import Config
-from undertone.engine.sampling import Sampling
 from undertone.studies.design.scales import Slug, Value
 
 Preset = Literal["faithful", "balanced", "lively", "published"]

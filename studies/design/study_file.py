@@ -8,15 +8,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from undertone.engine.config import Config
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import YamlError, read_yaml
-from undertone.studies.design.consistency import check_known_answers, check_names, check_sections, check_systems
+from undertone.engine.files.validation import validate_values
+from undertone.engine.files.yaml_text import YamlError, read_yaml
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits
 from undertone.studies.design.scales import SCALES, Scale, Slug
-from undertone.studies.design.sections import Section
-from undertone.studies.design.sources import KnownItem, Preparation, Prompts, SystemDesign, Trap
-from undertone.studies.store.storable import unstorable
+from undertone.studies.design.sections import Break, RatingSection, Section, Training
+from undertone.studies.design.sources import DegradedSource, KnownItem, Preparation, Prompts, SystemDesign, Trap
+from undertone.studies.store.storable import find_unstorable
 
 
 class StudyFile(Config):
@@ -54,10 +53,10 @@ class StudyFile(Config):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        found = unstorable(self.model_dump(mode="json")) or unstorable(self.provenance)
+        found = find_unstorable(self.model_dump(mode="json")) or find_unstorable(self.provenance)
         if found is not None:
             raise ValueError(f"the study has {found}, which no database keeps")
-        for check in (check_names, check_systems, check_sections, check_known_answers):
+        for check in (_check_names, _check_systems, _check_sections, _check_known_answers):
             check(self)
         return self
 
@@ -99,12 +98,79 @@ def load_study_file(path: Path) -> StudyFile:
         raise DesignError(f"{path} cannot be read as a study file: {error}") from error
     if not isinstance(values, dict):
         raise DesignError(f"{path} holds a {type(values).__name__}; expected the keys of a study.")
-    return checked(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)
+    return validate_values(StudyFile, {"folder": str(path.resolve().parent), **values}, str(path), DesignError)
 
 
 def study_from_json(definition: dict[str, Any]) -> StudyFile:
     """Read the definition as it is stored with a study."""
-    return checked(StudyFile, definition, "the stored study", DesignError)
+    return validate_values(StudyFile, definition, "the stored study", DesignError)
+
+
+def _check_names(study: StudyFile) -> None:
+    """Check that nothing is named twice."""
+    for what, names in (
+        ("system", [system.name for system in study.systems]),
+        ("scale", [scale.name for scale in study.scales]),
+        ("prompt", [prompt.name for prompt in study.prompts.items]),
+    ):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{what} names are used twice: {twice}")
+
+
+def _check_systems(study: StudyFile) -> None:
+    """Check that every system can be made from what is there."""
+    by_name = {system.name: system for system in study.systems}
+    for system in study.systems:
+        if isinstance(system.source, DegradedSource):
+            origin = by_name.get(system.source.of)
+            if origin is None or isinstance(origin.source, DegradedSource):
+                raise ValueError(f"system {system.name!r} degrades {system.source.of!r}; expected an undegraded system")
+    if (study.prompts.folder is None) == (not study.prompts.items):
+        raise ValueError("prompts need either `folder` or `items`")
+    if study.comparison == "ab" and len(study.systems) < 2:
+        raise ValueError("an A/B study needs two systems at least")
+
+
+def _check_sections(study: StudyFile) -> None:
+    """Check that the flow can be walked from consent to debrief."""
+    kinds = [section.kind for section in study.sections]
+    for kind in ("consent", "eligibility", "volume", "headphones", "training", "rating", "debrief"):
+        if kinds.count(kind) > 1:
+            raise ValueError(f"section {kind!r} is listed {kinds.count(kind)} times; once at most")
+    if not study.has(RatingSection):
+        raise ValueError("no section of kind 'rating'")
+    if "consent" in kinds[1:]:
+        raise ValueError("consent comes first: nothing may be asked before it")
+    if study.has(Training) != bool(study.training):
+        raise ValueError("a section of kind 'training' and the list `training` need each other")
+    for section in study.sections:
+        if isinstance(section, Break) and section.after_trials >= study.allocation.trials_per_session:
+            raise ValueError(f"a break after {section.after_trials} trials never comes")
+
+
+def _check_known_answers(study: StudyFile) -> None:
+    """Check that there are enough traps, golds and training items, and that their answers are answers of the scales."""
+    for what, items, wanted in (
+        ("traps", study.traps, study.allocation.traps),
+        ("golds", study.golds, study.allocation.golds),
+    ):
+        if len(items) < wanted:
+            raise ValueError(f"allocation asks for {wanted} {what} in a session, but {len(items)} are listed")
+    for trap in study.traps:
+        if (trap.audio is None) == (trap.instruction is None):
+            raise ValueError("a trap needs either `audio` or `instruction`")
+    for item in [*study.training, *study.golds]:
+        if (item.audio is None) == (item.system is None or item.prompt is None):
+            raise ValueError("a gold or training item needs either `audio` or `system` and `prompt`")
+    if any(not gold.expected for gold in study.golds):
+        raise ValueError("a gold needs `expected`")
+    scales = {scale.name: scale for scale in study.scales}
+    known_items: list[KnownItem | Trap] = [*study.training, *study.golds, *study.traps]
+    for known in known_items:
+        for name, answer in known.expected.items():
+            if name not in scales or not scales[name].allows(answer.value):
+                raise ValueError(f"expected answer {name}: {answer.value:g} is not an answer of this study's scales")
 
 
 def _scale_of(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from undertone.studies.design.errors import DesignError
-from undertone.studies.design.study_file import StudyFile, load_study_file
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -20,11 +19,6 @@ def template_text(name: str) -> str:
         DesignError: there is none of this name.
     """
     return _path(name).read_text(encoding="utf-8")
-
-
-def load_template(name: str) -> StudyFile:
-    """Load a template, checked."""
-    return load_study_file(_path(name))
 
 
 def _path(name: str) -> Path:

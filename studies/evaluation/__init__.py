@@ -1,4 +1,5 @@
 """Objective evaluation of a bundle on held-out speech: reconstruction, continuation, and the model card.
 
-`evaluate.evaluate_bundle` measures and writes; `results.Evaluation` is what was measured.
+`evaluate.evaluate` measures and returns a `results.Evaluation`; `evaluate.evaluate_bundle` also writes the card.
+Nothing is imported here, as torch takes seconds to load.
 """

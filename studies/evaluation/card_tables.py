@@ -10,14 +10,14 @@ from undertone.studies.measures.intervals import Estimate
 
 @dataclass(frozen=True)
 class Measure:
-    """How a measure is shown."""
+    """Label and number format of one measure."""
 
     label: str
     digits: int = 2
     percent: bool = False
 
     def show(self, estimate: Estimate | None) -> str:
-        """Value and interval, or a dash where there is none."""
+        """Format the value and its interval; a dash where there is none."""
         if estimate is None:
             return "–"
         scale = 100 if self.percent else 1
@@ -82,18 +82,18 @@ KNOWN_CHANCES = frozenset({"50"})  # not measured, but so by construction
 
 
 def measured_tables(evaluation: Evaluation) -> list[str]:
-    """Markdown blocks: how it was measured, then the tables."""
-    blocks = [_how(evaluation)]
+    """Return Markdown blocks: how it was measured, then the tables."""
+    blocks = [_method_text(evaluation)]
     for heading, measures in (("### Likeness to the recording", LIKENESS), ("### Words and voice", UNDERSTOOD)):
         if table := _systems_table(evaluation, measures):
             blocks += [heading, table]
-    blocks += [_meaning(evaluation), "### Prediction", _predicted_table(evaluation)]
+    blocks += [_measures_text(evaluation), "### Prediction", _predicted_table(evaluation)]
     if evaluation.continuations:
         blocks += [f"### Continuations of {evaluation.prompt_seconds:g} s prompts", _continued_table(evaluation)]
     if any(evaluation.others.values()):
         blocks += ["### Other systems, by the same judges", _others_table(evaluation)]
     if evaluation.lexical:
-        blocks += ["### Words told from their twins", _lexical_table(evaluation)]
+        blocks += ["### Words against nonwords", _lexical_table(evaluation)]
     speed = evaluation.speed
     blocks.append(
         f"Real-time factor {speed.real_time_factor:.2f}, first sound after {speed.first_audio_seconds:.2f} s "
@@ -143,7 +143,7 @@ def limitations(evaluation: Evaluation | None, of_its_makers: Sequence[str] = ()
     return "\n".join([*lines, *(f"* {sentence}" for sentence in of_its_makers)])
 
 
-def _how(evaluation: Evaluation) -> str:
+def _method_text(evaluation: Evaluation) -> str:
     sampling = evaluation.sampling
     packages = ", ".join(f"{name} {version}" for name, version in evaluation.packages.items())
     guidance = "" if sampling.guidance in (None, 1.0) else f", guidance {sampling.guidance:g}"
@@ -159,7 +159,7 @@ def _how(evaluation: Evaluation) -> str:
 
 
 def _systems_table(evaluation: Evaluation, measures: dict[str, Measure]) -> str:
-    """Systems down, measures across; only what was measured."""
+    """Format a table of systems (rows) and measures (columns), of those that were measured."""
     shown = {
         key: measure for key, measure in measures.items() if any(key in row for row in evaluation.systems.values())
     }
@@ -197,7 +197,7 @@ def _continued_table(evaluation: Evaluation) -> str:
 
 
 def _others_table(evaluation: Evaluation) -> str:
-    """Systems down, measures across; only what was measured."""
+    """Format a table of systems (rows) and measures (columns), of those that were measured."""
     shown = {
         key: measure for key, measure in UNDERSTOOD.items() if any(key in row for row in evaluation.others.values())
     }
@@ -210,7 +210,7 @@ def _others_table(evaluation: Evaluation) -> str:
     )
 
 
-def _meaning(evaluation: Evaluation) -> str:
+def _measures_text(evaluation: Evaluation) -> str:
     """Return what the measures of the clips are, of those that were taken."""
     sentences = [_MEANING]
     if evaluation.whisper is not None:
@@ -243,7 +243,7 @@ def _lexical_table(evaluation: Evaluation) -> str:
         else ""
     )
     return _table(["", *(measure.label for measure in measures.values())], rows) + (
-        "\n\nShare of words that the model finds likelier than a twin with the same phones in another order, both "
+        "\n\nShare of words that the model finds likelier than a nonword with the same phones in another order, both "
         f"spoken with the same frames of a speaker it was not trained on; guessing gives 50 %.{misheard}"
     )
 

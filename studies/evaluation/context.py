@@ -8,7 +8,7 @@ from undertone.studies.evaluation.jobs import InstalledMeasures
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """One evaluation while it runs."""
+    """Engine, settings and notes of one evaluation."""
 
     engine: Engine
     sampling: Sampling

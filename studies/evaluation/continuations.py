@@ -1,4 +1,4 @@
-"""What the model says after three seconds of a stranger: the voice, the words, the melody, the end."""
+"""Measure continuations of 3 s prompts of speakers the model has not heard: voice, words, pitch and ending."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertone.engine import AudioError, Take
+from undertone.engine.worker_pool import map_in_processes
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import (
     ContinuationJob,
@@ -18,7 +19,6 @@ from undertone.studies.evaluation.jobs import (
 from undertone.studies.evaluation.results import Row
 from undertone.studies.measures.heldout import HeldOut, read_trimmed
 from undertone.studies.measures.intervals import ShareEstimate
-from undertone.studies.measures.workers import in_background
 
 PROMPT_SECONDS = 3.0
 MIN_REAL_SECONDS = 1.0  # of the recording behind the prompt, to compare with
@@ -27,7 +27,7 @@ NOTHING = ShareEstimate(0.0, 0)
 
 @dataclass(frozen=True)
 class MeasuredContinuation:
-    """A take of one clip's beginning, and what was measured of it."""
+    """A take that continues the first seconds of a clip, and its measures."""
 
     clip: HeldOut
     take: Take
@@ -53,12 +53,12 @@ def continuations(measuring: EvaluationContext, clips: list[HeldOut], seconds: f
             made.append((clip, take))
             yield job
 
-    for index, report in enumerate(in_background(report_continuation, jobs(), measuring.workers)):
+    for index, report in enumerate(map_in_processes(report_continuation, jobs(), measuring.workers)):
         yield MeasuredContinuation(*made[index], report)
 
 
 def continuation_rows(found: list[MeasuredContinuation]) -> list[Row]:
-    """Return a row for each take, once all prompts are known: nearness to the own prompt is relative to the others."""
+    """Return a row for each take; needs all: similarity to the own prompt is compared with the others."""
     prompts = [(each.clip.speaker, each.report.heard["prompt"].embedding) for each in found]
     return [
         Row(
@@ -100,11 +100,11 @@ def _measures(each: MeasuredContinuation, prompts: list[tuple[str, Samples | Non
         "real_words": heard["continuation"].real_words or NOTHING,
         "real_words_natural": heard["real"].real_words or NOTHING,
         "real_words_backwards": heard["backwards"].real_words or NOTHING,
-        **_judged(heard),
+        **_certainty_and_quality(heard),
         **_similarities(heard["continuation"].embedding, heard["prompt"].embedding, others),
         "speaker_similarity_natural": _similarity(heard["real"].embedding, heard["prompt"].embedding),
-        "f0_range_semitones": _once(voices["continuation"].range_semitones),
-        "f0_range_semitones_natural": _once(voices["real"].range_semitones),
+        "f0_range_semitones": _single_share(voices["continuation"].range_semitones),
+        "f0_range_semitones_natural": _single_share(voices["real"].range_semitones),
         "f0_shift_semitones": _shift(voices["continuation"], voices["prompt"]),
         "f0_shift_semitones_natural": _shift(voices["real"], voices["prompt"]),
         "voiced": voices["continuation"].voiced,
@@ -112,9 +112,9 @@ def _measures(each: MeasuredContinuation, prompts: list[tuple[str, Samples | Non
     }
 
 
-def _judged(heard: dict[str, RecognisedSpeech]) -> dict[str, ShareEstimate]:
+def _certainty_and_quality(heard: dict[str, RecognisedSpeech]) -> dict[str, ShareEstimate]:
     """Return Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
-    found = {name: stretch.measures() for name, stretch in heard.items()}
+    found = {name: speech.measures() for name, speech in heard.items()}
     suffixes = {"": "continuation", "_natural": "real", "_backwards": "backwards"}
     return {
         key + suffix: found[name][key]
@@ -147,5 +147,5 @@ def _shift(voice: VoicePitch, prompt: VoicePitch) -> ShareEstimate:
     return ShareEstimate(abs(voice.median_semitones - prompt.median_semitones), 1)
 
 
-def _once(value: float | None) -> ShareEstimate:
+def _single_share(value: float | None) -> ShareEstimate:
     return NOTHING if value is None else ShareEstimate(value, 1)

@@ -24,17 +24,25 @@ from undertone.studies.evaluation.continuations import (
 from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.model_card import card_summary, write_measured
 from undertone.studies.evaluation.other_systems import OtherSystem, other_rows
-from undertone.studies.evaluation.reconstruction import clip_rows, embedded_voices
-from undertone.studies.evaluation.results import Evaluation, Row, Speed, cluster_of, pooled, write_rows
+from undertone.studies.evaluation.reconstruction import clip_rows, embed_speakers
+from undertone.studies.evaluation.results import Evaluation, Row, Speed, pool_rows, write_rows
 from undertone.studies.evaluation.systems import SYSTEMS
 from undertone.studies.lexical.frames import RecordedFrames
 from undertone.studies.lexical.scoring import LexicalAccuracy, lexical_accuracy, read_pairs
-from undertone.studies.measures.heldout import Corpus, HeldOut, Seconds, folder_of, held_out_clips, other_recordings
-from undertone.studies.measures.likelihood import ClipLikelihood, likelihood
+from undertone.studies.measures.clusters import cluster_of
+from undertone.studies.measures.heldout import (
+    Corpus,
+    DurationRange,
+    HeldOut,
+    corpus_folder,
+    held_out_clips,
+    other_recordings,
+)
+from undertone.studies.measures.likelihood import ClipLikelihood, pool_likelihoods
 
 NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
 QUICK_CLIPS, QUICK_CONTINUATIONS = 10, 10
-CLIP_SECONDS = Seconds(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
+CLIP_SECONDS = DurationRange(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
 CONTINUATION_SECONDS = 10.0
 PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
 
@@ -79,20 +87,20 @@ def evaluate(
         sampling = sampling.model_copy(update={"guidance": engine.own_guidance})
     workers = (os.cpu_count() or 1) if workers is None else workers
     measuring = EvaluationContext(engine, sampling, seed, InstalledMeasures.installed(whisper), workers)
-    lengths = Seconds(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
+    lengths = DurationRange(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
     clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
     speed = _speed(engine)
     scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
     takes = continuation_rows(_continuations(measuring, clips[:num_continuations]))
     also_rows = list(other_rows(measuring, also))
-    cluster = cluster_of(rows)
+    cluster = cluster_of(row.speaker for row in rows)
     systems = {system: [row for row in rows if row.system == system] for system in SYSTEMS}
     measured = systems["ground_truth"]
     evaluation = Evaluation(
         bundle=engine.bundle.name,
         bundle_sha256=engine.bundle.fingerprint,
         created=datetime.now(UTC).date().isoformat(),
-        corpus=folder_of(corpus).resolve().name,
+        corpus=corpus_folder(corpus).resolve().name,
         split=split,
         seed=seed,
         num_clips=len(measured),
@@ -100,15 +108,17 @@ def evaluate(
         clip_seconds=sum(row.seconds for row in measured),
         cluster=cluster,
         sampling=sampling,
-        systems={system: pooled(chosen, cluster) for system, chosen in systems.items()},
-        likelihood=likelihood(scores, [row.cluster(cluster) for row in measured]),
+        systems={system: pool_rows(chosen, cluster) for system, chosen in systems.items()},
+        likelihood=pool_likelihoods(scores, [row.cluster(cluster) for row in measured]),
         prompt_seconds=PROMPT_SECONDS,
         continuation_seconds=_continuation_seconds(engine),
         num_continuations=len(takes),
-        continuations=pooled(takes, cluster),
-        others={other.name: pooled([row for row in also_rows if row.system == other.name], "clip") for other in also},
+        continuations=pool_rows(takes, cluster),
+        others={
+            other.name: pool_rows([row for row in also_rows if row.system == other.name], "clip") for other in also
+        },
         whisper=measuring.installed.whisper.name if measuring.installed.whisper else None,
-        lexical=_lexical(engine, folder_of(corpus), pairs) if pairs else {},
+        lexical=_lexical(engine, corpus_folder(corpus), pairs) if pairs else {},
         speed=speed,
         not_measured=measuring.installed.missing,
         skipped=measuring.skipped,
@@ -124,7 +134,7 @@ def evaluate(
 
 
 def check_corpus(corpus: Corpus, split: str) -> None:
-    """Look whether there is something to measure on, before anything is trained for it.
+    """Check that there are clips to measure on, before anything is trained for it.
 
     Raises:
         MeasureError: no recording of the split has a transcript and a fitting length.
@@ -156,7 +166,7 @@ def evaluate_bundle(
 def _clips(
     measuring: EvaluationContext, clips: list[HeldOut], others: dict[str, HeldOut]
 ) -> tuple[list[ClipLikelihood], list[Row]]:
-    voices = embedded_voices(measuring, others)
+    voices = embed_speakers(measuring, others)
     scores: list[ClipLikelihood] = []
     rows: list[Row] = []
     for score, of_clip in tqdm(clip_rows(measuring, clips, voices), total=len(clips), desc="clips"):
@@ -185,7 +195,7 @@ def _continuation_seconds(engine: Engine) -> float:
 
 
 def _speed(engine: Engine) -> Speed:
-    """Measured first, while no other process of the evaluation runs."""
+    """Benchmark one continuation; called first, while no other process of the evaluation runs."""
     found = benchmark(engine, seconds=_continuation_seconds(engine))
     return Speed(
         real_time_factor=found.real_time_factor,

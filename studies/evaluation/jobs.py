@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undertone.engine.acoustics import pitch
+from undertone.engine.audio.acoustics import pitch
 from undertone.engine.config import MelConfig
 from undertone.studies.errors import NotInstalledError
 from undertone.studies.evaluation.systems import GROUND_TRUTH
@@ -27,7 +27,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class InstalledMeasures:
-    """Which of the optional measures can be taken here."""
+    """The optional measures that this environment allows."""
 
     words: bool
     voices: bool
@@ -66,7 +66,7 @@ class InstalledMeasures:
 
 @dataclass(frozen=True)
 class RecognisedSpeech:
-    """What the installed optional measures make of one waveform."""
+    """Results of the installed optional measures on one waveform."""
 
     text: str | None
     real_words: ShareEstimate | None
@@ -95,7 +95,7 @@ class RecognisedSpeech:
             found["real_words"] = self.real_words
         if self.reading is not None:
             if transcript is not None:
-                said = whisper.spelt_out(transcript)
+                said = whisper.spell_out_titles(transcript)
                 found["whisper_cer"] = intelligibility.character_errors(said, self.reading.text)
                 found["whisper_wer"] = intelligibility.word_errors(said, self.reading.text)
             if self.reading.log_prob is not None:
@@ -118,14 +118,14 @@ class ClipJob:
 
 @dataclass(frozen=True)
 class ClipReport:
-    """By system, the ground truth among them."""
+    """Measures and recognised speech by system, ground truth included."""
 
     measures: dict[str, dict[str, ShareEstimate]]
     heard: dict[str, RecognisedSpeech]
 
 
 def report_clip(job: ClipJob) -> ClipReport:
-    """Compare every rendering with the recording, and read all of them."""
+    """Compare every rendering with the recording, and transcribe all of them."""
     ground_truth = torch.from_numpy(job.ground_truth)
     reference = Reference(ground_truth, job.mel)
     waveforms = {GROUND_TRUTH: ground_truth} | {key: torch.from_numpy(value) for key, value in job.renderings.items()}
@@ -140,7 +140,7 @@ def report_clip(job: ClipJob) -> ClipReport:
 
 @dataclass(frozen=True)
 class ContinuationJob:
-    """A prompt, what the model said after it, and what the speaker really said."""
+    """A prompt, its continuation by the model, and the speaker's own continuation."""
 
     prompt: Samples
     continuation: Samples
@@ -150,7 +150,7 @@ class ContinuationJob:
 
 @dataclass(frozen=True)
 class VoicePitch:
-    """Pitch of a stretch of speech; semitones are above 1 Hz, so that differences are intervals."""
+    """Pitch statistics of a waveform; semitones are above 1 Hz, so that differences are intervals."""
 
     voiced: ShareEstimate  # frames with a pitch, out of all
     median_semitones: float | None
@@ -159,30 +159,30 @@ class VoicePitch:
 
 @dataclass(frozen=True)
 class ContinuationReport:
-    """Of each stretch; `backwards` is the real one played backwards: speech without words."""
+    """Measures of each waveform; `backwards` is the real one played backwards: speech without words."""
 
     heard: dict[str, RecognisedSpeech]  # prompt, continuation, real, backwards
     voices: dict[str, VoicePitch]  # prompt, continuation, real
 
 
 def report_continuation(job: ContinuationJob) -> ContinuationReport:
-    """Read and measure each stretch."""
-    stretches = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
+    """Transcribe and measure prompt, continuation and real speech."""
+    waveforms = {key: torch.from_numpy(getattr(job, key)) for key in ("prompt", "continuation", "real")}
     heard = {
         "prompt": RecognisedSpeech.of(
-            stretches["prompt"], replace(job.installed, words=False, quality=False, whisper=None)
+            waveforms["prompt"], replace(job.installed, words=False, quality=False, whisper=None)
         ),
-        "continuation": RecognisedSpeech.of(stretches["continuation"], job.installed),
-        "real": RecognisedSpeech.of(stretches["real"], job.installed),
+        "continuation": RecognisedSpeech.of(waveforms["continuation"], job.installed),
+        "real": RecognisedSpeech.of(waveforms["real"], job.installed),
         "backwards": RecognisedSpeech.of(
-            stretches["real"].flip(0), replace(job.installed, voices=False, quality=False)
+            waveforms["real"].flip(0), replace(job.installed, voices=False, quality=False)
         ),
     }
-    return ContinuationReport(heard, {key: voice_pitch(waveform) for key, waveform in stretches.items()})
+    return ContinuationReport(heard, {key: voice_pitch(waveform) for key, waveform in waveforms.items()})
 
 
 def voice_pitch(waveform: Tensor, min_frames: int = 10) -> VoicePitch:
-    """Pitch statistics of [samples] at 16 kHz; None where fewer than `min_frames` are voiced."""
+    """Return the pitch statistics of [samples] at 16 kHz; None where fewer than `min_frames` are voiced."""
     found = pitch(waveform)
     voiced = ShareEstimate(float(found.voiced.sum()), len(found.hz))
     semitones = 12 * torch.log2(found.hz[found.voiced])

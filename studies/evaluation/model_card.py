@@ -7,10 +7,11 @@ from typing import cast
 import yaml
 from torch import nn
 
-from undertone.engine.atomic_files import write_whole
-from undertone.engine.bundle import CONFIG_FILE, Bundle, BundleConfig, load_bundle, read_config
+from undertone.engine import Bundle, BundleConfig, load_bundle
+from undertone.engine.bundle import CONFIG_FILE, read_config
+from undertone.engine.files.atomic_files import write_whole
 from undertone.studies.evaluation.card_tables import limitations, measured_tables, summary_rows
-from undertone.studies.evaluation.notices import notices
+from undertone.studies.evaluation.notices import licence_notices
 from undertone.studies.evaluation.results import Evaluation
 
 CARD_FILE = "README.md"
@@ -19,7 +20,7 @@ HUB_LICENCES = frozenset({"apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", 
 
 
 def model_card(bundle: Bundle) -> str:
-    """Markdown with the Hub's front matter; the numbers are those in the bundle's `measured`."""
+    """Return the card as Markdown with the Hub's front matter; its numbers are those in the bundle's `measured`."""
     config = bundle.config
     evaluation = evaluation_of(config)
     sections = [
@@ -46,7 +47,7 @@ def model_card(bundle: Bundle) -> str:
         limitations(evaluation, config.limits),
         "## Licence",
         f"{config.licence}.",
-        *notices(config),
+        *licence_notices(config),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -1,6 +1,6 @@
 """Licence notices that go with a bundle whose weights come from somebody else's."""
 
-from undertone.engine.bundle import BundleConfig
+from undertone.engine import BundleConfig
 
 WHISPER = """The tokenizer's encoder is derived from the weights of Whisper (https://github.com/openai/whisper), which are under this licence:
 
@@ -15,6 +15,6 @@ WHISPER = """The tokenizer's encoder is derived from the weights of Whisper (htt
 > THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE."""  # noqa: E501
 
 
-def notices(config: BundleConfig) -> list[str]:
-    """Paragraphs that a bundle's card has to carry."""
+def licence_notices(config: BundleConfig) -> list[str]:
+    """Return the licence notices that a bundle's card has to carry."""
     return [WHISPER] if config.tokenizer.kind == "whisper" else []

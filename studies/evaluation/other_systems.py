@@ -1,4 +1,4 @@
-"""Other systems' sounds beside a bundle's: a folder of recordings for each, heard by the same judges."""
+"""Measure other systems' sounds as a bundle's: a folder of recordings for each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ import torch
 from undertone.engine import AudioError, read_audio
 from undertone.engine.audio.loudness import LOUDNESS_LUFS, to_loudness
 from undertone.engine.audio.reading import SUFFIXES, resample
+from undertone.engine.worker_pool import map_in_processes
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import InstalledMeasures, RecognisedSpeech, Samples
 from undertone.studies.evaluation.results import Row
 from undertone.studies.measures.intervals import ShareEstimate
-from undertone.studies.measures.workers import in_background
 
 
 @dataclass(frozen=True)
 class OtherSystem:
-    """A folder of sounds under the name that its row gets; `NAME.txt` beside `NAME.wav` is what is said in it."""
+    """A folder of sounds and the name of its row; `NAME.txt` beside `NAME.wav` is its transcript."""
 
     name: str
     folder: Path
@@ -40,7 +40,7 @@ class OtherSystem:
         return other
 
     def files(self) -> list[Path]:
-        """Its sounds, by name."""
+        """Return its sound files, sorted by name."""
         return sorted(path for path in self.folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
@@ -70,11 +70,11 @@ def other_rows(measuring: EvaluationContext, others: Sequence[OtherSystem]) -> I
                 read.append((other, path, len(waveform) / rate))
                 yield _Job(waveform.numpy(), transcript or None, measuring.installed)
 
-    for index, (measures, text) in enumerate(in_background(_hear, jobs(), measuring.workers)):
+    for index, (measures, text) in enumerate(map_in_processes(_measure_sound, jobs(), measuring.workers)):
         other, path, seconds = read[index]
         yield Row(path.stem, path.stem, seconds, other.name, measures, text)
 
 
-def _hear(job: _Job) -> tuple[dict[str, ShareEstimate], str | None]:
+def _measure_sound(job: _Job) -> tuple[dict[str, ShareEstimate], str | None]:
     heard = RecognisedSpeech.of(torch.from_numpy(job.audio), job.installed)
     return heard.measures(job.transcript), heard.text

@@ -1,17 +1,17 @@
-"""Held-out clips in every rendering, and how well the model predicts them."""
+"""Measure held-out clips in every rendering, and how well the model predicts them."""
 
 from collections.abc import Iterator
 
 from undertone.engine import AudioError
+from undertone.engine.worker_pool import map_in_processes
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import ClipJob, ClipReport, Samples, report_clip
 from undertone.studies.evaluation.results import Row
-from undertone.studies.evaluation.systems import renderings
+from undertone.studies.evaluation.systems import render_systems
 from undertone.studies.measures.heldout import HeldOut, analyse_clip
 from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.likelihood import ClipLikelihood, clip_likelihood
 from undertone.studies.measures.speaker_similarity import speaker_encoder
-from undertone.studies.measures.workers import in_background
 
 
 def clip_rows(
@@ -34,7 +34,7 @@ def clip_rows(
                 measuring.skipped[clip.clip_id] = str(error)
                 continue
             analysed.append((clip, speech.seconds, clip_likelihood(engine, speech, seed)))
-            made = renderings(engine, speech, measuring.sampling, seed)
+            made = render_systems(engine, speech, measuring.sampling, seed)
             yield ClipJob(
                 ground_truth=speech.audio.numpy(),
                 transcript=clip.transcript,
@@ -43,13 +43,13 @@ def clip_rows(
                 installed=measuring.installed,
             )
 
-    for index, report in enumerate(in_background(report_clip, jobs(), measuring.workers)):
+    for index, report in enumerate(map_in_processes(report_clip, jobs(), measuring.workers)):
         clip, seconds, score = analysed[index]
         yield score, list(_rows(clip, seconds, report, voices))
 
 
-def embedded_voices(measuring: EvaluationContext, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
-    """Embedding of one recording of every speaker; none where no encoder is installed."""
+def embed_speakers(measuring: EvaluationContext, recordings: dict[str, HeldOut]) -> dict[str, Samples]:
+    """Return the embedding of one recording of every speaker; empty where no encoder is installed."""
     found: dict[str, Samples] = {}
     for speaker, clip in recordings.items() if measuring.installed.voices else ():
         try:

@@ -12,7 +12,7 @@ from pydantic import Field
 from undertone.engine import Sampling
 from undertone.engine.config import Config
 from undertone.studies.lexical.scoring import LexicalAccuracy
-from undertone.studies.measures.clusters import MIN_SPEAKERS, Cluster
+from undertone.studies.measures.clusters import Cluster
 from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate
 from undertone.studies.measures.likelihood import Likelihood
 
@@ -21,7 +21,7 @@ ROOTS = frozenset({"f0_rmse_hz", "f0_rmse_semitones"})  # the root of a mean, no
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one clip in one system."""
+    """Measures of one clip in one system."""
 
     clip_id: str
     speaker: str
@@ -36,7 +36,7 @@ class Row:
 
 
 class Speed(Config):
-    """Of one continuation, as `undertone bench` measures it, on the machine of the evaluation."""
+    """Speed of one continuation, as `undertone bench` measures it, on the machine of the evaluation."""
 
     real_time_factor: float
     first_audio_seconds: float
@@ -76,13 +76,8 @@ class Evaluation(Config):
     packages: dict[str, str]  # versions of what measured
 
 
-def cluster_of(rows: Iterable[Row]) -> Cluster:
-    """Speakers where there are enough of them."""
-    return "speaker" if len({row.speaker for row in rows}) >= MIN_SPEAKERS else "clip"
-
-
-def pooled(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
-    """Estimates of every measure that the rows of one system have."""
+def pool_rows(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
+    """Return an estimate of every measure that the rows of one system have."""
     clusters = [row.cluster(cluster) for row in rows]
     found: dict[str, Estimate] = {}
     for measure in dict.fromkeys(name for row in rows for name in row.measures):

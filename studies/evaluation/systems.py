@@ -22,7 +22,7 @@ SYSTEMS = {
 }
 
 
-def renderings(engine: Engine, speech: Speech, sampling: Sampling, seed: int) -> Iterator[tuple[str, Tensor]]:
+def render_systems(engine: Engine, speech: Speech, sampling: Sampling, seed: int) -> Iterator[tuple[str, Tensor]]:
     """Yield (system, waveform float32 [samples]) for every system but the recording, all aligned with it."""
     yield "copy_synthesis", copy_synthesis(engine, speech)
     mean = speech.latents.mean(0, keepdim=True).expand_as(speech.latents)

@@ -1,6 +1,5 @@
-"""The recordings of lexical pairs as a model sees them: from a prepared folder, or from a corpus by an engine."""
+"""Tokens and posteriors of the recordings of lexical pairs: from a prepared folder, or from a corpus by an engine."""
 
-import csv
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -10,11 +9,11 @@ import torch
 
 from undertone.engine import Engine
 from undertone.engine.audio.loudness import to_loudness
-from undertone.engine.mel import LogMel, normalise
+from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.network import VAEGSLM
 from undertone.studies.errors import MeasureError
 from undertone.studies.lexical.scoring import ClipFrames
-from undertone.studies.measures.heldout import HeldOut, read_trimmed
+from undertone.studies.measures.heldout import HeldOut, manifest_rows, read_trimmed
 
 CLIPS_IN_MEMORY = 4096
 
@@ -58,8 +57,7 @@ class RecordedFrames:
     def __init__(self, engine: Engine, corpus: Path) -> None:
         self.engine, self.corpus = engine, corpus
         self._mel = LogMel(engine.bundle.config.model.mel)
-        with (corpus / "manifest.tsv").open(newline="", encoding="utf-8") as lines:
-            self._files = {row["utt_id"]: row for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)}
+        self._files = {row["utt_id"]: row for row in manifest_rows(corpus)}
         self.clip = lru_cache(CLIPS_IN_MEMORY)(self._clip)
 
     @torch.inference_mode()

@@ -1,13 +1,13 @@
-"""Does the model know words? Which of a word and its phone-swapped twin it finds likelier, in a voice it never heard.
+"""Score lexical pairs: is a word likelier to the model than a nonword of the same phones, in a voice it never heard?
 
 Both sides of a pair are the same frames of one speaker's recordings in another order, so that only the order of the
-phones says which is the word. T frames at 50 Hz, Z latent dims.
+phones says which is the word (spot-the-word, as in sWUGGY, arXiv 2011.11588). T frames at 50 Hz, Z latent dims.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,40 +15,23 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from undertone.engine.config import Config
+from undertone.engine.lexical_pair import FrameSpan, LexicalPair, PairKind
 from undertone.engine.network import VAEGSLM, Gaussian
 from undertone.engine.noise import SeededNoise
 from undertone.studies.errors import MeasureError
 from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate
 
-Kind = Literal["alone", "carried"]
-Stretch = tuple[str, int, int]  # clip, first frame, end
-
-
-class LexicalPair(Config):
-    """One line of a file of pairs: a word and its twin, after the same pause or the same piece of speech."""
-
-    kind: Kind
-    word: str
-    speaker: str
-    phones: tuple[str, ...]
-    twin_phones: tuple[str, ...]
-    bigram_nats: float  # log P(word) - log P(twin) by phone bigrams
-    before: tuple[Stretch, ...]  # heard first, not scored
-    word_runs: tuple[Stretch, ...]
-    twin_runs: tuple[Stretch, ...]
-    matched: int  # neighbours of the runs that are as asked, the same number on both sides
-
 
 @dataclass(frozen=True)
 class ClipFrames:
-    """A recording as the model sees it."""
+    """Tokens and posteriors of a recording."""
 
     tokens: Tensor  # int64 [T]
     posterior: Gaussian  # [1, T, Z]
 
 
 class FrameSource(Protocol):
-    """Analysed recordings by their id."""
+    """Source of analysed recordings by their id."""
 
     def clip(self, clip_id: str) -> ClipFrames:
         """Return all frames of a recording.
@@ -61,19 +44,19 @@ class FrameSource(Protocol):
 
 @dataclass(frozen=True)
 class PairScore:
-    """Nats a frame of both sides; the smaller, the likelier."""
+    """Negative log-likelihoods of both sides of a pair, nats per frame; the smaller, the likelier."""
 
     pair: LexicalPair
     word_token_nats: float
-    twin_token_nats: float
+    nonword_token_nats: float
     word_nats: float  # of tokens and latents
-    twin_nats: float
+    nonword_nats: float
     word_spoken_nats: float | None = None  # of the tokens that the phones stand for, where units are named by phones
-    twin_spoken_nats: float | None = None
+    nonword_spoken_nats: float | None = None
 
 
 class LexicalAccuracy(Config):
-    """Share of words likelier than their twins, 0.5 for a tie, with intervals over words.
+    """Share of words likelier than their nonwords, 0.5 for a tie, with intervals over words.
 
     A word that is spoken several times counts once, by the mean of its pairs.
     """
@@ -88,12 +71,18 @@ class LexicalAccuracy(Config):
 class LexicalResult:
     """Accuracies by kind of pair, and what they were computed from."""
 
-    accuracies: dict[Kind, LexicalAccuracy]
+    accuracies: dict[PairKind, LexicalAccuracy]
     scores: list[PairScore]
 
 
+def score_row(score: PairScore) -> dict[str, Any]:
+    """Return a score as a row of a scores file; like the files of pairs it calls the nonword "twin"."""
+    row = {key.replace("nonword", "twin"): value for key, value in asdict(score).items()}
+    return row | {"pair": score.pair.model_dump(mode="json", by_alias=True)}
+
+
 def read_pairs(path: Path) -> list[LexicalPair]:
-    """Pairs from a JSON-lines file.
+    """Read the pairs of a JSON-lines file.
 
     Raises:
         MeasureError: no such file, or a line that is no pair.
@@ -132,7 +121,7 @@ def lexical_accuracy(
         MeasureError: a recording of a pair is missing or shorter than the pair says.
     """
     scores = [score(model, pair, frames, seed + number * draws, draws, unit_names) for number, pair in enumerate(pairs)]
-    kinds: list[Kind] = ["alone", "carried"]
+    kinds: list[PairKind] = ["alone", "carried"]
     accuracies = {
         kind: _accuracy(of_kind) for kind in kinds if (of_kind := [one for one in scores if one.pair.kind == kind])
     }
@@ -142,25 +131,25 @@ def lexical_accuracy(
 def score(
     model: VAEGSLM, pair: LexicalPair, frames: FrameSource, seed: int, draws: int, unit_names: Sequence[str] = ()
 ) -> PairScore:
-    """Both sides of one pair."""
-    before = gathered(frames, pair.before)
-    sides = [gathered(frames, runs) for runs in (pair.word_runs, pair.twin_runs)]
-    found = [nats(model, before, side, seed, draws) for side in sides]
-    (word_tokens, word_latents), (twin_tokens, twin_latents) = found
-    scored = PairScore(pair, word_tokens, twin_tokens, word_tokens + word_latents, twin_tokens + twin_latents)
+    """Score both sides of one pair."""
+    before = concatenate_frames(frames, pair.before)
+    sides = [concatenate_frames(frames, runs) for runs in (pair.word_units, pair.nonword_units)]
+    found = [nats_per_frame(model, before, side, seed, draws) for side in sides]
+    (word_tokens, word_latents), (nonword_tokens, nonword_latents) = found
+    scored = PairScore(pair, word_tokens, nonword_tokens, word_tokens + word_latents, nonword_tokens + nonword_latents)
     if not set(pair.phones) <= set(unit_names):
         return scored
     spoken = [
         replace(side, tokens=spoken_tokens(phones, runs, unit_names))
         for side, phones, runs in zip(
-            sides, (pair.phones, pair.twin_phones), (pair.word_runs, pair.twin_runs), strict=True
+            sides, (pair.phones, pair.nonword_phones), (pair.word_units, pair.nonword_units), strict=True
         )
     ]
-    word, twin = (nats(model, before, side, seed, draws)[0] for side in spoken)
-    return replace(scored, word_spoken_nats=word, twin_spoken_nats=twin)
+    word, nonword = (nats_per_frame(model, before, side, seed, draws)[0] for side in spoken)
+    return replace(scored, word_spoken_nats=word, nonword_spoken_nats=nonword)
 
 
-def spoken_tokens(phones: Sequence[str], runs: Sequence[Stretch], unit_names: Sequence[str]) -> Tensor:
+def spoken_tokens(phones: Sequence[str], runs: Sequence[FrameSpan], unit_names: Sequence[str]) -> Tensor:
     """Return the tokens that phones stand for, as long as their segments: equal parts of each, int64 [T]."""
     found = []
     for phone, (_, start, end) in zip(phones, runs, strict=True):
@@ -169,10 +158,10 @@ def spoken_tokens(phones: Sequence[str], runs: Sequence[Stretch], unit_names: Se
     return torch.cat(found)
 
 
-def gathered(frames: FrameSource, stretches: Sequence[Stretch]) -> ClipFrames:
-    """Stretches of recordings one after the other; nothing is blended."""
+def concatenate_frames(frames: FrameSource, spans: Sequence[FrameSpan]) -> ClipFrames:
+    """Concatenate spans of recordings; nothing is blended where they meet."""
     tokens, means, logstds = [], [], []
-    for clip_id, start, end in stretches:
+    for clip_id, start, end in spans:
         clip = frames.clip(clip_id)
         if not 0 <= start < end <= len(clip.tokens):
             raise MeasureError(
@@ -186,8 +175,13 @@ def gathered(frames: FrameSource, stretches: Sequence[Stretch]) -> ClipFrames:
 
 
 @torch.inference_mode()
-def nats(model: VAEGSLM, before: ClipFrames, side: ClipFrames, seed: int, draws: int = 1) -> tuple[float, float]:
-    """Nats a frame of a side after what is heard first: of its tokens, and of its latents as in the training loss."""
+def nats_per_frame(
+    model: VAEGSLM, before: ClipFrames, side: ClipFrames, seed: int, draws: int = 1
+) -> tuple[float, float]:
+    """Return a side's negative log-likelihood after its context, nats per frame: of the tokens and of the latents.
+
+    The term of the latents is that of the training loss.
+    """
     tokens = torch.cat([before.tokens, side.tokens])[None].to(model.device)
     mean = torch.cat([before.posterior.mean, side.posterior.mean], dim=1).to(model.device)
     logstd = torch.cat([before.posterior.logstd, side.posterior.logstd], dim=1).to(model.device)
@@ -217,13 +211,13 @@ def _accuracy(scores: list[PairScore]) -> LexicalAccuracy:
         return found
 
     spoken = [
-        one.twin_spoken_nats - one.word_spoken_nats
+        one.nonword_spoken_nats - one.word_spoken_nats
         for one in scores
-        if one.twin_spoken_nats is not None and one.word_spoken_nats is not None
+        if one.nonword_spoken_nats is not None and one.word_spoken_nats is not None
     ]
     return LexicalAccuracy(
         spoken_tokens=share(spoken) if len(spoken) == len(scores) else None,
-        tokens=share([one.twin_token_nats - one.word_token_nats for one in scores]),
-        tokens_and_latents=share([one.twin_nats - one.word_nats for one in scores]),
+        tokens=share([one.nonword_token_nats - one.word_token_nats for one in scores]),
+        tokens_and_latents=share([one.nonword_nats - one.word_nats for one in scores]),
         by_phones=share([one.pair.bigram_nats for one in scores]),
     )

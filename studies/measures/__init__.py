@@ -1,4 +1,5 @@
 """Measures of sounds: recognition, speaker similarity, DNSMOS, distances, likelihoods, and their intervals.
 
-Each measure takes waveforms or mels and knows nothing of bundles and corpora, save `heldout`, which lists the clips.
+Each module measures waveforms or mels by itself; only `heldout`, which chooses the clips, knows of corpora. Results are
+`intervals.ShareEstimate`s of clips, which `intervals.estimate` pools.
 """

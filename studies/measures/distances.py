@@ -1,4 +1,4 @@
-"""How far one recording is from another of the same words and length: spectrum, pitch, energy.
+"""Distances between two recordings of the same words and length: spectrum, pitch, energy.
 
 No time warping: what the model makes has the frames of what it was made from. T frames at 50 Hz, K frequency bins.
 """
@@ -6,9 +6,9 @@ No time warping: what the model makes has the frames of what it was made from. T
 import torch
 from torch import Tensor
 
-from undertone.engine.acoustics import Pitch, energy_db, pitch
+from undertone.engine.audio.acoustics import Pitch, energy_db, pitch
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
 from undertone.studies.measures.intervals import ShareEstimate
 
 MIN_VOICED_FRAMES = 10  # fewer say nothing about a correlation
@@ -16,7 +16,7 @@ SPECTRUM_RANGE_DB = 60.0  # below the clip's loudest bin, differences are not he
 
 
 class Reference:
-    """What every rendering of a clip is compared with; analysed once.
+    """The recording that every rendering of a clip is compared with, analysed once.
 
     Args:
         waveform: float32 [samples] at 16 kHz.
@@ -33,7 +33,7 @@ class Reference:
         self._config = mel
 
     def compare(self, waveform: Tensor) -> dict[str, ShareEstimate]:
-        """Measures of a rendering, at least as long as the reference; what lies behind its end is ignored."""
+        """Return the distances of a rendering at least as long as the reference; what is longer is ignored."""
         waveform = waveform[: len(self.waveform)]
         mel_difference = (self._log_mel(waveform) - self.mel).abs().mean(1)
         spectral = _decibels(waveform, self._config).clamp_min(self.floor_db) - self.decibels.clamp_min(self.floor_db)
@@ -63,7 +63,7 @@ def _mean(values: Tensor) -> ShareEstimate:
 
 
 def _correlation(first: Tensor, second: Tensor) -> ShareEstimate:
-    """Pearson correlation within the clip, counted once; nothing where there is too little to correlate."""
+    """Return the Pearson correlation within the clip, counted once; a count of 0 where there are too few values."""
     if first.numel() < MIN_VOICED_FRAMES or first.std() < 1e-6 or second.std() < 1e-6:
         return ShareEstimate(0.0, 0)
     return ShareEstimate(float(torch.corrcoef(torch.stack([first, second]).double())[0, 1]), 1)

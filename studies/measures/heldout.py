@@ -16,8 +16,9 @@ from undertone.engine.audio.loudness import trim_silence
 from undertone.engine.audio.reading import resample
 from undertone.studies.errors import MeasureError
 
-ALL = "all"  # of the splits
-NEEDED = {"utt_id", "file", "speaker", "split", "transcript"}
+ALL_SPLITS = "all"  # a name that chooses every split
+MANIFEST = "manifest.tsv"
+MANIFEST_COLUMNS = {"utt_id", "file", "speaker", "split", "transcript"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class HeldOut:
     seconds: float | None = None  # None: to the end of the file
 
 
-class Listed(Protocol):
+class ListedRecording(Protocol):
     """A recording, or a piece of one, as the reader of a layout lists it."""
 
     @property
@@ -52,14 +53,14 @@ class Listed(Protocol):
 
 
 @dataclass(frozen=True)
-class Recordings:
-    """A corpus of any layout, already listed."""
+class ListedCorpus:
+    """Recordings of a corpus of any layout, by split."""
 
     folder: Path
     splits: dict[str, tuple[HeldOut, ...]]
 
     @classmethod
-    def listed(cls, folder: Path, recordings: Iterable[Listed]) -> "Recordings":
+    def from_list(cls, folder: Path, recordings: Iterable[ListedRecording]) -> "ListedCorpus":
         """Sort the recordings of a folder by their splits."""
         found: dict[str, list[HeldOut]] = {}
         for one in recordings:
@@ -73,23 +74,23 @@ class Recordings:
 
     def of(self, split: str) -> list[HeldOut]:
         """Return the recordings of a split; of all splits for "all"."""
-        chosen = self.splits.values() if split == ALL else [self.splits.get(split, ())]
+        chosen = self.splits.values() if split == ALL_SPLITS else [self.splits.get(split, ())]
         return list(chain.from_iterable(chosen))
 
 
-Corpus: TypeAlias = Path | Recordings
+Corpus: TypeAlias = Path | ListedCorpus
 
 
 @dataclass(frozen=True)
-class Seconds:
-    """Lengths of clips to take."""
+class DurationRange:
+    """Shortest and longest clip to take, seconds."""
 
     shortest: float
     longest: float
 
 
-def held_out_clips(corpus: Corpus, split: str, num_clips: int, seconds: Seconds, seed: int = 0) -> list[HeldOut]:
-    """Clips of a split in an order that goes round the speakers, so that every speaker weighs about the same.
+def held_out_clips(corpus: Corpus, split: str, num_clips: int, seconds: DurationRange, seed: int = 0) -> list[HeldOut]:
+    """Choose clips of a split, alternating between speakers, so that every speaker weighs about the same.
 
     Args:
         corpus: folder with manifest.tsv (utt_id, file, speaker, split, transcript), or recordings that are listed.
@@ -100,22 +101,22 @@ def held_out_clips(corpus: Corpus, split: str, num_clips: int, seconds: Seconds,
     Raises:
         MeasureError: the manifest cannot be used, or no clip of the split fits.
     """
-    fitting = [clip for clip in _read(corpus, split) if fits(clip, seconds)]
-    chosen = list(islice(in_turn(fitting, seed), num_clips))
+    fitting = [clip for clip in _read(corpus, split) if has_length(clip, seconds)]
+    chosen = list(islice(alternate_speakers(fitting, seed), num_clips))
     if not chosen:
         raise MeasureError(
-            f"no clip of the split {split!r} in {folder_of(corpus)} is {seconds.shortest:g} to {seconds.longest:g} s "
-            "long and has a transcript; choose another split with --split, or a corpus with more of them."
+            f"no clip of the split {split!r} in {corpus_folder(corpus)} is {seconds.shortest:g} to {seconds.longest:g} "
+            "s long and has a transcript; choose another split with --split, or a corpus with more of them."
         )
     return chosen
 
 
-def other_recordings(corpus: Corpus, split: str, clips: list[HeldOut], seconds: Seconds) -> dict[str, HeldOut]:
+def other_recordings(corpus: Corpus, split: str, clips: list[HeldOut], seconds: DurationRange) -> dict[str, HeldOut]:
     """Return, for every speaker of the clips, one more recording that is none of them, where there is one."""
     taken, speakers = {clip.clip_id for clip in clips}, {clip.speaker for clip in clips}
     found: dict[str, HeldOut] = {}
     for clip in _read(corpus, split):
-        if clip.speaker in speakers - found.keys() and clip.clip_id not in taken and fits(clip, seconds):
+        if clip.speaker in speakers - found.keys() and clip.clip_id not in taken and has_length(clip, seconds):
             found[clip.speaker] = clip
     return found
 
@@ -137,9 +138,9 @@ def read_trimmed(engine: Engine, clip: HeldOut) -> Tensor:
     return trim_silence(resample(waveform[first:last], sample_rate_hz, engine.sample_rate_hz), engine.sample_rate_hz)
 
 
-def folder_of(corpus: Corpus) -> Path:
+def corpus_folder(corpus: Corpus) -> Path:
     """Return where a corpus lies."""
-    return corpus.folder if isinstance(corpus, Recordings) else corpus
+    return corpus.folder if isinstance(corpus, ListedCorpus) else corpus
 
 
 def _read(corpus: Corpus, split: str) -> list[HeldOut]:
@@ -156,26 +157,38 @@ def _read(corpus: Corpus, split: str) -> list[HeldOut]:
     return spoken
 
 
-def _read_manifest(corpus: Path, split: str) -> list[HeldOut]:
-    manifest = corpus / "manifest.tsv"
+def manifest_rows(corpus: Path) -> list[dict[str, str]]:
+    """Read the rows of a corpus's manifest.tsv.
+
+    Raises:
+        MeasureError: there is no manifest, or it lacks columns.
+    """
+    manifest = corpus / MANIFEST
     if not manifest.is_file():
         raise MeasureError(f"{manifest} does not exist; a corpus to measure on lists its clips there ({_columns()}).")
     with manifest.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    if missing := NEEDED - set(rows[0] if rows else ()):
+    if missing := MANIFEST_COLUMNS - set(rows[0] if rows else ()):
         raise MeasureError(f"{manifest} lacks the columns {', '.join(sorted(missing))}; it needs {_columns()}.")
+    return rows
+
+
+def _read_manifest(corpus: Path, split: str) -> list[HeldOut]:
+    rows = manifest_rows(corpus)
     clips = [
         HeldOut(row["utt_id"], corpus / row["file"], row["speaker"], row["transcript"].strip())
         for row in rows
-        if split in (ALL, row["split"]) and _is_spoken(row["transcript"])
+        if split in (ALL_SPLITS, row["split"]) and _is_spoken(row["transcript"])
     ]
     if not clips:
         splits = ", ".join(sorted({row["split"] for row in rows}))
-        raise MeasureError(f"{manifest} has no clips with transcripts in the split {split!r}; its splits: {splits}.")
+        raise MeasureError(
+            f"{corpus / MANIFEST} has no clips with transcripts in the split {split!r}; its splits: {splits}."
+        )
     return clips
 
 
-def in_turn(clips: list[HeldOut], seed: int) -> Iterator[HeldOut]:
+def alternate_speakers(clips: list[HeldOut], seed: int) -> Iterator[HeldOut]:
     """Return one clip of every speaker, then a second of every speaker, and so on."""
     generator = random.Random(seed)
     by_speaker: dict[str, list[HeldOut]] = {}
@@ -194,8 +207,8 @@ def _is_spoken(transcript: str) -> bool:
     return bool(transcript.strip()) and "[" not in transcript
 
 
-def fits(clip: HeldOut, seconds: Seconds) -> bool:
-    """Return whether a recording can be read and has the length."""
+def has_length(clip: HeldOut, seconds: DurationRange) -> bool:
+    """Return whether a recording can be read and its length is in the range."""
     try:
         length = _seconds_of(clip.path)
     except (AudioError, OSError):
@@ -205,7 +218,7 @@ def fits(clip: HeldOut, seconds: Seconds) -> bool:
 
 
 def _seconds_of(path: Path) -> float:
-    """Length of a recording: from its header where libsndfile reads it, else by decoding it."""
+    """Return the length of a recording: from its header where libsndfile reads it, else by decoding it."""
     try:
         return float(soundfile.info(path).duration)
     except soundfile.LibsndfileError:
@@ -214,4 +227,4 @@ def _seconds_of(path: Path) -> float:
 
 
 def _columns() -> str:
-    return ", ".join(sorted(NEEDED))
+    return ", ".join(sorted(MANIFEST_COLUMNS))

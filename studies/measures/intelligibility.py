@@ -1,4 +1,4 @@
-"""What an offline speech recogniser understands: PocketSphinx 5 with its own US English models.
+"""Offline speech recognition by PocketSphinx 5 with its own US English models.
 
 Its error on ground truth is high (about one character in five of LibriSpeech), so a number only means something
 beside that of ground truth read by the same recogniser.
@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.errors import NotInstalledError
 from undertone.studies.measures.intervals import ShareEstimate
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
-SAMPLE_RATE_HZ = 16_000
 INSTALL = "pip install 'undertone[evaluate]'"
 DITHER = 1.0  # standard deviation in steps of 16 bit
 MIN_FIT_NATS = -4.0  # log likelihood per 10 ms, above the best speech sound of each frame
@@ -45,13 +45,13 @@ class Word:
 
     @property
     def is_real(self) -> bool:
-        """Return whether the sound bears the word out."""
+        """Return whether the sound supports the word."""
         return self.fit_nats >= MIN_FIT_NATS and self.probability >= MIN_PROBABILITY
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was understood."""
+    """Recognised words of a waveform."""
 
     words: tuple[Word, ...]
 
@@ -62,7 +62,7 @@ class Transcript:
 
     @property
     def real_words(self) -> ShareEstimate:
-        """Words that the sound bears out, out of all."""
+        """Return the words that the sound supports, out of all."""
         return ShareEstimate(sum(word.is_real for word in self.words), len(self.words))
 
 
@@ -74,7 +74,7 @@ def check_recogniser_installed() -> None:
 
 
 def transcribe(waveform: Tensor) -> Transcript:
-    """Words in a waveform, float32 [samples] at 16 kHz; the same waveform always gives the same words."""
+    """Recognise the words of a waveform, float32 [samples] at 16 kHz; the same waveform always gives the same words."""
     decoder = _decoder()
     decoder.reinit_feat()  # forget the level and the noise of the waveform before
     decoder.start_utt()
@@ -91,25 +91,25 @@ def transcribe(waveform: Tensor) -> Transcript:
 
 
 def character_errors(reference: str, heard: str) -> ShareEstimate:
-    """Edits from one text to the other, out of the reference's characters."""
+    """Count the character edits from one text to the other, out of the reference's characters."""
     import jiwer
 
-    counts = jiwer.process_characters(normalised(reference), heard)
-    return ShareEstimate(counts.substitutions + counts.deletions + counts.insertions, len(normalised(reference)))
+    counts = jiwer.process_characters(normalise_text(reference), heard)
+    return ShareEstimate(counts.substitutions + counts.deletions + counts.insertions, len(normalise_text(reference)))
 
 
 def word_errors(reference: str, heard: str) -> ShareEstimate:
-    """Edits from one text to the other in words, out of the reference's words."""
+    """Count the word edits from one text to the other, out of the reference's words."""
     import jiwer
 
-    counts = jiwer.process_words(normalised(reference), heard)
+    counts = jiwer.process_words(normalise_text(reference), heard)
     return ShareEstimate(
-        counts.substitutions + counts.deletions + counts.insertions, len(normalised(reference).split())
+        counts.substitutions + counts.deletions + counts.insertions, len(normalise_text(reference).split())
     )
 
 
-def normalised(text: str) -> str:
-    """Lower case, letters and apostrophes only, single spaces."""
+def normalise_text(text: str) -> str:
+    """Reduce a text to lower case letters, apostrophes and single spaces."""
     return " ".join(re.sub(r"[^a-z']+", " ", text.lower().replace("’", "'")).split())
 
 
@@ -136,5 +136,5 @@ def _fit_nats(segment: "Decoder") -> float:
 
 
 def _spelling(word: str) -> str:
-    """Without the number of the pronunciation: "the(2)" is "the"."""
+    """Return a word without the number of its pronunciation: "the" for "the(2)"."""
     return re.sub(r"\(\d+\)$", "", word)

@@ -32,7 +32,7 @@ class Estimate(Config):
 
 @dataclass(frozen=True)
 class ShareEstimate:
-    """What one clip gives to a measure."""
+    """What one clip adds to the ratio that a measure is."""
 
     total: float
     count: float
@@ -41,7 +41,7 @@ class ShareEstimate:
 def estimate(
     shares: Sequence[ShareEstimate], clusters: Sequence[Hashable], curve: Curve | None = None
 ) -> Estimate | None:
-    """Ratio of sums with its interval.
+    """Return the ratio of sums with its interval.
 
     Args:
         shares: one for each clip.

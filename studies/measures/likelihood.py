@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from undertone.engine import Engine, Speech
+from undertone.engine.audio.mel import normalise
 from undertone.engine.config import Config
-from undertone.engine.mel import normalise
 from undertone.engine.noise import SeededNoise
 from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate, interval
 
@@ -31,12 +31,12 @@ class ClipLikelihood:
 
     @property
     def kl(self) -> ShareEstimate:
-        """Over all dimensions."""
+        """Return the KL over all dimensions, nats."""
         return ShareEstimate(sum(self.kl_per_dim), self.cross_entropy.count)
 
 
 class Likelihood(Config):
-    """How well tokens and latents are predicted from the frames before them."""
+    """Likelihood of tokens and latents given the frames before them, pooled over clips."""
 
     cross_entropy_nats: Estimate  # per token
     perplexity: Estimate  # its exponential
@@ -69,8 +69,8 @@ def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikeli
     return ClipLikelihood(ShareEstimate(float(nats), len(speech.tokens)), tuple(kl.tolist()), tuple(counts.tolist()))
 
 
-def likelihood(clips: Sequence[ClipLikelihood], clusters: Sequence[Hashable]) -> Likelihood:
-    """Pooled over clips, with intervals over clusters of clips."""
+def pool_likelihoods(clips: Sequence[ClipLikelihood], clusters: Sequence[Hashable]) -> Likelihood:
+    """Pool the likelihoods of clips, with intervals over clusters of clips."""
     cross_entropies = [clip.cross_entropy for clip in clips]
     cross_entropy = estimate(cross_entropies, clusters)
     perplexity = estimate(cross_entropies, clusters, np.exp)

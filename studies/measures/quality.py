@@ -1,4 +1,4 @@
-"""How clean a voice sounds: DNSMOS (arXiv 2010.15258), whose networks the package speechmos carries.
+"""Predicted sound quality: DNSMOS (arXiv 2010.15258), whose networks the package speechmos carries.
 
 It was made for noise suppressors and hears buzz, hiss and mumbling; it knows nothing of words or of the speaker.
 """
@@ -23,7 +23,7 @@ def check_dnsmos_installed() -> None:
 
 
 def dnsmos(waveform: Tensor) -> float:
-    """Overall quality, 1 to 5, of a waveform, float32 [samples] at 16 kHz; shorter ones than 9 s are repeated."""
+    """Return the overall quality, 1 to 5, of float32 [samples] at 16 kHz; what is shorter than 9 s is repeated."""
     samples = waveform.clamp(-1.0, 1.0).numpy().astype(np.float32)
     return float(_networks()(samples, SAMPLE_RATE_HZ, False)["ovrl_mos"])
 

@@ -12,9 +12,9 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
+from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.errors import NotInstalledError
 
-SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES, HOP_SAMPLES, NUM_MELS = 400, 160, 40
 WINDOW_FRAMES = 160  # one embedding is made from 1.6 s ...
 STEP_FRAMES = 77  # ... 1.3 times a second
@@ -25,7 +25,7 @@ INSTALL = "pip install --no-deps resemblyzer"
 
 
 class SpeakerEncoder(nn.Module):
-    """Waveform to a unit vector that is close for the same voice."""
+    """Network that maps a waveform to a unit vector, close to others of the same voice."""
 
     filterbank: Tensor
 
@@ -56,25 +56,25 @@ class SpeakerEncoder(nn.Module):
         return encoder.eval().requires_grad_(False)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Mel power [P, 160, 40] to unit vectors [P, E]."""
+        """Map mel power [P, 160, 40] to unit vectors [P, E]."""
         _, (hidden, _) = self.lstm(mel)
         return nn.functional.normalize(self.linear(hidden[-1]).relu(), dim=1)
 
     @torch.inference_mode()
     def embed(self, waveform: Tensor) -> Tensor:
-        """Embedding of one voice.
+        """Return the embedding of one voice.
 
         Args:
             waveform: float32 [samples] at 16 kHz.
         Returns:
             [E], of length one.
         """
-        mel = self.mel(spoken(waveform))
+        mel = self.mel(remove_pauses(waveform))
         windows = torch.stack([_window(mel, start) for start in _starts(len(mel))])
         return nn.functional.normalize(self(windows).mean(0), dim=0)
 
     def mel(self, waveform: Tensor) -> Tensor:
-        """Mel power [T, 40]."""
+        """Return mel power [T, 40]."""
         spectrum = torch.stft(
             waveform,
             WINDOW_SAMPLES,
@@ -92,7 +92,7 @@ def speaker_encoder() -> SpeakerEncoder:
     return SpeakerEncoder.load()
 
 
-def spoken(waveform: Tensor) -> Tensor:
+def remove_pauses(waveform: Tensor) -> Tensor:
     """Return the waveform at the encoder's level, without its pauses."""
     frame = 30 * SAMPLE_RATE_HZ // 1000
     if len(waveform) < frame:
@@ -107,7 +107,7 @@ def spoken(waveform: Tensor) -> Tensor:
 
 
 def _starts(num_frames: int) -> list[int]:
-    """First frames of the windows; a last one that is mostly empty is left out."""
+    """Return the first frame of each window; a last window that is mostly empty is left out."""
     starts = list(range(0, max(1, num_frames - WINDOW_FRAMES + STEP_FRAMES + 1), STEP_FRAMES))
     if len(starts) > 1 and (num_frames - starts[-1]) / WINDOW_FRAMES < MIN_COVERAGE:
         starts.pop()

@@ -1,4 +1,4 @@
-"""What a second recogniser understands: Whisper by faster-whisper, offline, from a folder with a model.
+"""Speech recognition by a second recogniser: Whisper by faster-whisper, offline, from a folder with a model.
 
 PocketSphinx errs on one character in seven of clear speech, which hides what a voice does to it; Whisper errs on one in
 seventy. Its own certainty, the mean log-probability of what it wrote, also tells fluent speech from babble that no
@@ -29,7 +29,7 @@ SPELT_OUT = {"mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint"}  # 
 
 @dataclass(frozen=True)
 class WhisperTranscript:
-    """What Whisper made of a waveform."""
+    """Whisper's transcript of a waveform and its certainty."""
 
     text: str  # lower case words, "" where it heard none
     log_prob: float | None  # mean over the tokens, nats; None where it heard none
@@ -58,7 +58,7 @@ def whisper_folder(given: Path | None) -> Path:
 
 
 def whisper_transcript(waveform: Tensor, folder: Path) -> WhisperTranscript:
-    """Words in a waveform, float32 [samples] at 16 kHz; the same waveform always gives the same words."""
+    """Recognise the words of a waveform, float32 [samples] at 16 kHz; the same waveform always gives the same words."""
     segments, _ = _model(folder).transcribe(
         waveform.numpy(),
         language="en",
@@ -66,18 +66,18 @@ def whisper_transcript(waveform: Tensor, folder: Path) -> WhisperTranscript:
         temperature=0.0,  # no second try by sampling
         condition_on_previous_text=False,
         without_timestamps=True,
-        suppress_tokens=_suppressed(folder),
+        suppress_tokens=_suppressed_tokens(folder),
     )
     found = [
         (segment.text, segment.avg_logprob, len(segment.tokens) + 1) for segment in segments
     ]  # and the end's token
     tokens = sum(count for _, _, count in found)
-    text = spelt_out(" ".join(text for text, _, _ in found))
+    text = spell_out_titles(" ".join(text for text, _, _ in found))
     return WhisperTranscript(text, sum(mean * count for _, mean, count in found) / tokens if text else None)
 
 
-def spelt_out(text: str) -> str:
-    """Lower case words with the abbreviations of titles written as they are said."""
+def spell_out_titles(text: str) -> str:
+    """Return the text in lower case words, abbreviations of titles spelt out."""
     words = re.sub(r"[^a-z']+", " ", text.lower().replace("’", "'")).split()
     return " ".join(SPELT_OUT.get(word, word) for word in words)
 
@@ -91,7 +91,7 @@ def _model(folder: Path) -> "WhisperModel":
 
 
 @lru_cache(maxsize=1)
-def _suppressed(folder: Path) -> list[int]:
+def _suppressed_tokens(folder: Path) -> list[int]:
     """Return the tokens that are never written: Whisper's own choice (-1), and digits, so that numbers become words."""
     vocabulary = _model(folder).hf_tokenizer.get_vocab()
     return [-1, *sorted(token for text, token in vocabulary.items() if re.search(r"[0-9]", text) and text[0] != "<")]

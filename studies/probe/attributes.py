@@ -1,4 +1,4 @@
-"""What a latent dimension may move: attributes of every frame, and how a whole clip changes from one sound to another.
+"""Attributes of speech that latents may change: of every frame, and of a clip against its reconstruction.
 
 T frames at 50 Hz, M mel bins.
 """
@@ -11,12 +11,11 @@ from scipy.signal import find_peaks
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertone.engine.acoustics import SILENT_BELOW_LOUDEST_DB, SILENT_FRAME_DB, energy_db, pitch
-from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
+from undertone.engine.audio.acoustics import SILENT_BELOW_LOUDEST_DB, SILENT_FRAME_DB, energy_db, pitch
+from undertone.engine.audio.mel import LogMel
+from undertone.engine.config import FRAME_RATE_HZ, MelConfig
 from undertone.engine.probe import Attribute
 
-FRAMES_PER_SECOND = 50
 MIN_FRAMES = 10  # fewer say nothing about a clip
 TILT_HZ = (200.0, 5000.0)  # where speech has energy
 DIP_DB = 2.0  # between syllables (de Jong and Wempe 2009)
@@ -63,16 +62,16 @@ class Tracks:
 
     @property
     def syllable_rate(self) -> float:
-        """Peaks of the energy's contour a second, in the frames that are heard."""
+        """Return the peaks of the energy contour per second, in the frames that are loud enough to be speech."""
         window = torch.hann_window(7, periodic=False)[1:-1]
         smooth = F.conv1d(F.pad(self.energy[None, None], (2, 2), mode="replicate"), (window / window.sum())[None, None])
         contour = smooth[0, 0].numpy()
         least = float(contour.max()) - SILENT_BELOW_LOUDEST_DB
         peaks, _ = find_peaks(contour, height=least, prominence=DIP_DB, distance=SHORTEST_SYLLABLE_FRAMES)
-        return len(peaks) * FRAMES_PER_SECOND / max(int(self.heard.sum()), 1)
+        return len(peaks) * FRAME_RATE_HZ / max(int(self.heard.sum()), 1)
 
 
-def tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
+def analyse_tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
     """Return the tracks of [samples] at 16 kHz."""
     energy = energy_db(waveform)
     decibels = LogMel(mel)(waveform) * DB_PER_NAT
@@ -87,11 +86,11 @@ def tracks(waveform: Tensor, mel: MelConfig = MelConfig()) -> Tracks:
 
 def frame_attributes(waveform: Tensor, tokens: Tensor, mel: MelConfig = MelConfig()) -> dict[str, Tensor]:
     """Return each of FRAME_ATTRIBUTES, float32 [T], NaN where it does not apply; tokens int64 [T]."""
-    found = tracks(waveform, mel)
+    found = analyse_tracks(waveform, mel)
     nothing = torch.full_like(found.energy, torch.nan)
     change = F.pad((tokens.diff() != 0).float(), (1, 0))
     kernel = torch.ones(1, 1, RATE_WINDOW_FRAMES) / RATE_WINDOW_FRAMES
-    rate = F.conv1d(change[None, None], kernel, padding=RATE_WINDOW_FRAMES // 2)[0, 0] * FRAMES_PER_SECOND
+    rate = F.conv1d(change[None, None], kernel, padding=RATE_WINDOW_FRAMES // 2)[0, 0] * FRAME_RATE_HZ
     return {
         "f0": torch.where(found.heard, found.f0, nothing),
         "energy": torch.where(found.heard, found.energy, nothing),
@@ -129,7 +128,7 @@ def attribute_changes(before: Tracks, after: Tracks) -> dict[str, float]:
 
 
 def _range(f0: Tensor) -> float:
-    """Between the 5th and the 95th percentile."""
+    """Return the distance between the 5th and the 95th percentile."""
     low, high = f0.quantile(torch.tensor([0.05, 0.95])).tolist()
     return high - low
 

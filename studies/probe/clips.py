@@ -16,17 +16,23 @@ from tqdm import tqdm
 from undertone.engine import AudioError, Engine, Speech
 from undertone.engine.audio.reading import SUFFIXES
 from undertone.studies.errors import MeasureError
-from undertone.studies.measures.clusters import MIN_SPEAKERS, Cluster
-from undertone.studies.measures.heldout import HeldOut, Seconds, fits, held_out_clips, in_turn, read_trimmed
+from undertone.studies.measures.clusters import Cluster, cluster_of
+from undertone.studies.measures.heldout import (
+    MANIFEST,
+    DurationRange,
+    HeldOut,
+    alternate_speakers,
+    has_length,
+    held_out_clips,
+    read_trimmed,
+)
 from undertone.studies.probe.attributes import frame_attributes
-from undertone.studies.probe.linear_probes import ProbeFrames, numbered
-
-MANIFEST = "manifest.tsv"
+from undertone.studies.probe.linear_probes import ProbeFrames, number_labels
 
 
 @dataclass(frozen=True, eq=False)
 class ProbeClips:
-    """Clips that could be used, and what is said of their frames."""
+    """Clips that could be used, and the attributes of their frames."""
 
     speech: list[Speech]
     speakers: list[str]
@@ -35,8 +41,8 @@ class ProbeClips:
 
     @property
     def cluster(self) -> Cluster:
-        """Speakers where there are enough of them."""
-        return "speaker" if len(set(self.speakers)) >= MIN_SPEAKERS else "clip"
+        """Return the unit of resampling: speakers where there are enough of them, else clips."""
+        return cluster_of(self.speakers)
 
     @property
     def clusters(self) -> list[str]:
@@ -52,11 +58,13 @@ class ProbeClips:
         """Return the latents beside one attribute of all frames."""
         clips = np.repeat(np.arange(len(self.speech)), [speech.num_frames for speech in self.speech])
         values = torch.cat([tracks[attribute] for tracks in self.tracks]).double().numpy()
-        return ProbeFrames.where_valid(self.latents.double().numpy(), values, clips, numbered(self.clusters)[clips])
+        return ProbeFrames.where_valid(
+            self.latents.double().numpy(), values, clips, number_labels(self.clusters)[clips]
+        )
 
 
-def probe_clips(data: Path, split: str, num_clips: int, seconds: Seconds, seed: int) -> list[HeldOut]:
-    """Clips in an order that goes round the speakers.
+def probe_clips(data: Path, split: str, num_clips: int, seconds: DurationRange, seed: int) -> list[HeldOut]:
+    """Return clips in an order that alternates between the speakers.
 
     Args:
         data: folder with manifest.tsv, of which `split` is taken, or with recordings; a speaker is then a folder of
@@ -69,7 +77,7 @@ def probe_clips(data: Path, split: str, num_clips: int, seconds: Seconds, seed: 
         return held_out_clips(data, split, num_clips, seconds, seed)
     files = sorted(path for path in data.rglob("*") if path.suffix.lower() in SUFFIXES) if data.is_dir() else []
     clips = [HeldOut(path.relative_to(data).as_posix(), path, _speaker(path, data), "") for path in files]
-    chosen = list(islice(in_turn([clip for clip in clips if fits(clip, seconds)], seed), num_clips))
+    chosen = list(islice(alternate_speakers([clip for clip in clips if has_length(clip, seconds)], seed), num_clips))
     if not chosen:
         raise MeasureError(
             f"{data} has neither {MANIFEST} nor recordings of {seconds.shortest:g} to {seconds.longest:g} s "

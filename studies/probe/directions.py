@@ -1,4 +1,4 @@
-"""Directions in latent space that move one attribute and leave the others: found in two ways, kept where they do it.
+"""Find directions in latent space that change one attribute and leave the others, by regression and by response.
 
 Z latent dims.
 """
@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from undertone.engine.probe import DirectionProbe, Effects, LatentStatistics, monotone, reach
+from undertone.engine.probe import DirectionProbe, Effects, LatentStatistics, effect_range, is_monotone
 from undertone.engine.prosody import DirectionEdit, LatentEdit
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 from undertone.studies.probe.clips import ProbeClips
@@ -30,7 +30,7 @@ SLIDER_PERCENTILES = (2.5, 97.5)
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A direction before it is known what it does."""
+    """A direction whose effects are not measured yet."""
 
     attribute: str  # of frames
     method: Literal["regression", "response"]
@@ -44,14 +44,16 @@ class Candidate:
         )
 
 
-def by_regression(frames: dict[str, ProbeFrames], material: ProbeClips) -> list[Candidate]:
+def regression_candidates(frames: dict[str, ProbeFrames], material: ProbeClips) -> list[Candidate]:
     """Return the directions of attributes found by regression, as far as speakers that were left out confirm them."""
     scores = {attribute: linear_probe(frames[attribute].within_clips()) for attribute in TARGETS}
     known = [attribute for attribute, r2 in scores.items() if r2 is not None and r2.value >= MIN_R2]
     return _candidates({attribute: readout(frames[attribute]) for attribute in known}, "regression", material)
 
 
-def by_response(effects: Sequence[Effects], statistics: LatentStatistics, material: ProbeClips) -> list[Candidate]:
+def response_candidates(
+    effects: Sequence[Effects], statistics: LatentStatistics, material: ProbeClips
+) -> list[Candidate]:
     """Return the directions along which the decoder changes the attributes that some dimension moves.
 
     Args:
@@ -67,7 +69,7 @@ def by_response(effects: Sequence[Effects], statistics: LatentStatistics, materi
     return _candidates(weights, "response", material)
 
 
-def kept(
+def select_directions(
     candidates: Sequence[Candidate], effects: Sequence[Effects], frames: dict[str, ProbeFrames], material: ProbeClips
 ) -> tuple[tuple[DirectionProbe, ...], dict[str, str]]:
     """Return the most selective candidate for each attribute, and why there is none for the rest."""
@@ -140,7 +142,7 @@ def _slope(effects: Effects, attribute: str) -> float:
 def _moves(effects: Effects, attribute: str) -> bool:
     """Return whether an attribute moves monotonically, surely, and by at least one noticeable change."""
     found = effects.get(attribute, ())
-    return monotone(found) and abs(reach(found)) >= CLIP_ATTRIBUTES[attribute].noticeable
+    return is_monotone(found) and abs(effect_range(found)) >= CLIP_ATTRIBUTES[attribute].noticeable
 
 
 def _swing(effects: Effects, attribute: str) -> float:

@@ -1,4 +1,4 @@
-"""What latents tell about frames, without moving anything: correlations, linear probes, attribute directions.
+"""What latents predict about frames, without editing them: correlations, linear probes, attribute directions.
 
 N frames of all clips, Z latent dims. Everything "within clips" is centred in every clip first: who speaks and how the
 recording sounds, which the utterance embedding carries, is then out of the way.
@@ -37,21 +37,24 @@ class ProbeFrames:
     def where_valid(
         cls, latents: Array, values: Array, clips: NDArray[np.int64], groups: NDArray[np.int64]
     ) -> "ProbeFrames":
-        """Without the frames whose value is NaN, and without clips where too few are left."""
+        """Drop the frames whose value is NaN, and clips in which too few are left."""
         valid = np.isfinite(values)
         counts = np.bincount(clips[valid], minlength=int(clips.max()) + 1)
         valid &= counts[clips] >= MIN_FRAMES
         return cls(latents[valid], values[valid], clips[valid], groups[valid])
 
     @property
-    def tell(self) -> bool:
+    def varies(self) -> bool:
         """Return whether there is anything to explain: frames whose values differ within clips."""
-        return len(self.values) > 0 and float(_centred(self.values, self.clips).std()) > LEAST_SPREAD
+        return len(self.values) > 0 and float(_centre_within_clips(self.values, self.clips).std()) > LEAST_SPREAD
 
     def within_clips(self) -> "ProbeFrames":
         """Return latents and values less their clip's mean."""
         return ProbeFrames(
-            _centred(self.latents, self.clips), _centred(self.values, self.clips), self.clips, self.groups
+            _centre_within_clips(self.latents, self.clips),
+            _centre_within_clips(self.values, self.clips),
+            self.clips,
+            self.groups,
         )
 
     def only(self, dimension: int) -> "ProbeFrames":
@@ -61,17 +64,17 @@ class ProbeFrames:
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """Where an attribute lies in latent space."""
+    """Direction of an attribute in latent space."""
 
     vector: tuple[float, ...]  # [Z] latents for one sigma
     readout: tuple[float, ...]  # [Z] latents to sigmas
 
 
 def correlations(frames: ProbeFrames) -> list[Measured]:
-    """Pearson correlation of every dimension with the attribute, pooled over clips and centred within them."""
+    """Return the Pearson correlation of every dimension with the attribute, centred within clips."""
     centred = frames.within_clips()
     y = centred.values
-    return [_pooled(_sums(np.stack([x * y, x * x, y * y], 1), frames.groups), _pearson) for x in centred.latents.T]
+    return [_bootstrap(_sums(np.stack([x * y, x * x, y * y], 1), frames.groups), _pearson) for x in centred.latents.T]
 
 
 def linear_probe(frames: ProbeFrames) -> Measured | None:
@@ -80,28 +83,28 @@ def linear_probe(frames: ProbeFrames) -> Measured | None:
     None where there is one speaker or clip alone, or nothing to explain. Below 0 the prediction is worse than the mean.
     """
     num_folds = min(FOLDS, len(np.unique(frames.groups)))
-    if num_folds < 2 or not frames.tell:
+    if num_folds < 2 or not frames.varies:
         return None
     from sklearn.model_selection import GroupKFold
 
     predicted, mean = np.zeros_like(frames.values), np.zeros_like(frames.values)
     for train, test in GroupKFold(num_folds).split(frames.latents, groups=frames.groups):
-        model, centre, scale = _fitted(frames.latents[train], frames.values[train])
+        model, centre, scale = _fit_ridge(frames.latents[train], frames.values[train])
         predicted[test] = model.predict((frames.latents[test] - centre) / scale)
         mean[test] = frames.values[train].mean()
     errors = np.stack([(frames.values - predicted) ** 2, (frames.values - mean) ** 2], 1)
-    return _pooled(_sums(errors, frames.groups), lambda sums: 1 - sums[:, 0] / np.maximum(sums[:, 1], 1e-12))
+    return _bootstrap(_sums(errors, frames.groups), lambda sums: 1 - sums[:, 0] / np.maximum(sums[:, 1], 1e-12))
 
 
 def readout(frames: ProbeFrames) -> Array:
     """Return the ridge weights [Z] that read the attribute off the latents, within clips."""
     centred = frames.within_clips()
-    model, _, scale = _fitted(centred.latents, centred.values)
+    model, _, scale = _fit_ridge(centred.latents, centred.values)
     return np.asarray(model.coef_ / scale)
 
 
 def directions(weights: Array, covariance: Array) -> list[Direction]:
-    """Directions to move along, one for each attribute; none changes the reading of another.
+    """Return a direction for each attribute that leaves the predictions of the others as they are.
 
     Of all such changes of the latents the most likely one is taken: covariance W (W' covariance W)^-1, for one
     attribute the pattern of Haufe et al. (2014). One sigma is the standard deviation of what an attribute's reading
@@ -122,14 +125,14 @@ def directions(weights: Array, covariance: Array) -> list[Direction]:
     return found
 
 
-def _fitted(latents: Array, values: Array) -> "tuple[RidgeCV, Array, Array]":
+def _fit_ridge(latents: Array, values: Array) -> "tuple[RidgeCV, Array, Array]":
     from sklearn.linear_model import RidgeCV
 
     centre, scale = latents.mean(0), np.maximum(latents.std(0), 1e-9)
     return RidgeCV(alphas=PENALTIES).fit((latents - centre) / scale, values), centre, scale
 
 
-def _centred(values: Array, clips: NDArray[np.int64]) -> Array:
+def _centre_within_clips(values: Array, clips: NDArray[np.int64]) -> Array:
     columns = values.reshape(len(values), -1)
     sums, counts = np.zeros((int(clips.max()) + 1, columns.shape[1])), np.bincount(clips)
     np.add.at(sums, clips, columns)
@@ -149,12 +152,12 @@ def _pearson(sums: Array) -> Array:
     return np.asarray(sums[:, 0] / np.sqrt(np.maximum(sums[:, 1] * sums[:, 2], 1e-24)))
 
 
-def _pooled(sums: Array, statistic: Curve) -> Measured:
+def _bootstrap(sums: Array, statistic: Curve) -> Measured:
     low, value, high = interval(sums, statistic)
     return Measured(value=value, low=low, high=high)
 
 
-def numbered(labels: Sequence[Hashable]) -> NDArray[np.int64]:
-    """Labels as numbers in order of appearance."""
+def number_labels(labels: Sequence[Hashable]) -> NDArray[np.int64]:
+    """Return the labels as numbers in order of appearance."""
     number = {label: index for index, label in enumerate(dict.fromkeys(labels))}
     return np.array([number[label] for label in labels], dtype=np.int64)

@@ -1,9 +1,9 @@
-"""A name for what moves, from what was measured, with the numbers that gave it."""
+"""Name dimensions and directions by their measured effects, with the numbers as evidence."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from undertone.engine.probe import Effect, Effects, Measured, monotone, reach
+from undertone.engine.probe import Effect, Effects, Measured, effect_range, is_monotone
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 
 NAMES = {
@@ -24,16 +24,16 @@ def importance(effects: Effects) -> float:
     return max(sizes, default=0.0)
 
 
-def named(effects: Effects, correlations: Mapping[str, Measured]) -> tuple[str, str]:
+def name_effects(effects: Effects, correlations: Mapping[str, Measured]) -> tuple[str, str]:
     """Return (name, evidence) of one dimension or direction.
 
     The name is that of the attribute with the largest swing in noticeable changes, out of those that rise or fall all
     the way; "reversed" where more of the dimension is less of it.
     """
     swings = {
-        key: reach(found) / CLIP_ATTRIBUTES[key].noticeable
+        key: effect_range(found) / CLIP_ATTRIBUTES[key].noticeable
         for key, found in effects.items()
-        if key in NAMES and monotone(found)
+        if key in NAMES and is_monotone(found)
     }
     best = max(swings, key=lambda key: abs(swings[key]), default=None)
     if best is not None and abs(swings[best]) >= 1:
@@ -53,7 +53,7 @@ def effect_text(key: str, effects: Sequence[Effect]) -> str:
     return f"{attribute.label} " + ", ".join(f"{e.text(attribute.unit)} at {e.sigma:+g} σ" for e in ends)
 
 
-def distinct(names: Sequence[str], order: Sequence[int]) -> list[str]:
+def number_duplicates(names: Sequence[str], order: Sequence[int]) -> list[str]:
     """Number the names that occur again, counted in the given order of their indices."""
     seen: Counter[str] = Counter()
     found = list(names)

@@ -1,4 +1,4 @@
-"""A picture of a probe: what the dimension that moves F0 and the one that moves energy do, from -2 to +2 sigma."""
+"""Plot a probe: effects of the dimensions that change F0 and energy most, from -2 to +2 sigma."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,16 +54,16 @@ def _panel(axes: "Axes", report: ProbeReport, attribute: str) -> None:
     for probe in report.dimensions:
         if probe.index != chosen.index and attribute in probe.effects:
             axes.plot(*_line(probe.effects[attribute]), color=OTHER_COLOUR, linewidth=0.9, zorder=1)
-    _drawn(axes, chosen, attribute, f"dimension {chosen.index}: {chosen.name}", DIMENSION_COLOUR, "o-")
+    _plot_effects(axes, chosen, attribute, f"dimension {chosen.index}: {chosen.name}", DIMENSION_COLOUR, "o-")
     for direction in report.directions:
         if direction.attribute == FRAME_ATTRIBUTE[attribute] and attribute in direction.effects:
-            _drawn(axes, direction, attribute, f"measured direction: {direction.name}", DIRECTION_COLOUR, "s--")
+            _plot_effects(axes, direction, attribute, f"measured direction: {direction.name}", DIRECTION_COLOUR, "s--")
     axes.plot([], [], color=OTHER_COLOUR, linewidth=0.9, label="other dimensions")
     axes.set_xticks(_line(chosen.effects[attribute])[0])
     axes.legend(frameon=False, fontsize=8)
 
 
-def _drawn(
+def _plot_effects(
     axes: "Axes", probe: DimensionProbe | DirectionProbe, attribute: str, label: str, colour: str, style: str
 ) -> None:
     effects = probe.effects[attribute]
@@ -77,6 +77,6 @@ def _drawn(
 
 
 def _line(effects: Sequence[Effect]) -> tuple[list[float], list[float]]:
-    """Sigmas and values, with no shift and no change between them."""
+    """Return sigmas and values, with the point of no shift and no change among them."""
     points = sorted([(0.0, 0.0), *((e.sigma, e.value) for e in effects)])
     return [sigma for sigma, _ in points], [value for _, value in points]

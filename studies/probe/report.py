@@ -1,4 +1,4 @@
-"""What was measured of clips and frames, put together for every dimension."""
+"""Combine the measures of clips and frames to a report on every dimension."""
 
 from collections.abc import Hashable, Sequence
 
@@ -13,7 +13,7 @@ from undertone.studies.probe.attributes import CLIP_ATTRIBUTES
 from undertone.studies.probe.clips import ProbeClips
 from undertone.studies.probe.directions import SLIDER_PERCENTILES
 from undertone.studies.probe.linear_probes import ProbeFrames, correlations, linear_probe
-from undertone.studies.probe.names import distinct, importance, named
+from undertone.studies.probe.names import importance, name_effects, number_duplicates
 from undertone.studies.probe.sweep import Changes
 
 SIGMAS = (-2.0, -1.0, 1.0, 2.0)
@@ -21,7 +21,7 @@ MIN_CLIP_SHARE = 1 / 3  # of the clips must give an attribute at every sigma, or
 
 
 def dimension_edits(num_dimensions: int) -> list[LatentEdit]:
-    """Return the edits of every dimension at every sigma, in the order of `grouped`."""
+    """Return the edits of every dimension at every sigma, in the order of `group_effects`."""
     return [
         LatentEdit(edits=(DimensionEdit(dimension=index, shift=sigma),))
         for index in range(num_dimensions)
@@ -29,8 +29,8 @@ def dimension_edits(num_dimensions: int) -> list[LatentEdit]:
     ]
 
 
-def grouped(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable]) -> list[Effects]:
-    """Effects with intervals, for every run of len(SIGMAS) edits.
+def group_effects(changes: Sequence[Sequence[Changes]], clusters: Sequence[Hashable]) -> list[Effects]:
+    """Return effects with intervals, for every group of len(SIGMAS) edits in a row.
 
     Args:
         changes: by clip and edit.
@@ -52,11 +52,11 @@ def dimension_probes(
 ) -> tuple[DimensionProbe, ...]:
     """Return every dimension, named."""
     kl = _kl_nats(engine, material, seed)
-    related = {key: correlations(of) for key, of in frames.items() if of.tell}
+    related = {key: correlations(of) for key, of in frames.items() if of.varies}
     seen = [{key: found[index] for key, found in related.items()} for index in range(len(effects))]
-    names = [named(effects[index], seen[index]) for index in range(len(effects))]
+    names = [name_effects(effects[index], seen[index]) for index in range(len(effects))]
     order = sorted(range(len(effects)), key=lambda index: -importance(effects[index]))
-    labels = distinct([name for name, _ in names], order)
+    labels = number_duplicates([name for name, _ in names], order)
     probes = []
     for index, found in enumerate(effects):
         low, high = statistics.slider_range(index, *SLIDER_PERCENTILES)

@@ -12,16 +12,16 @@ from undertone.engine.bundle import fingerprint
 from undertone.engine.probe import Effects, LatentStatistics, Measured, ProbeReport, load_probe
 from undertone.engine.prosody import LatentEdit
 from undertone.studies.errors import MeasureError
-from undertone.studies.measures.heldout import Seconds
+from undertone.studies.measures.heldout import DurationRange
 from undertone.studies.probe.attributes import CLIP_ATTRIBUTES, FRAME_ATTRIBUTES
 from undertone.studies.probe.clips import load_probe_clips, probe_clips
-from undertone.studies.probe.directions import by_regression, by_response, kept
+from undertone.studies.probe.directions import regression_candidates, response_candidates, select_directions
 from undertone.studies.probe.linear_probes import ProbeFrames, linear_probe
-from undertone.studies.probe.report import SIGMAS, dimension_edits, dimension_probes, grouped
+from undertone.studies.probe.report import SIGMAS, dimension_edits, dimension_probes, group_effects
 from undertone.studies.probe.sweep import sweep
 
 NUM_CLIPS = 40
-FILE_SECONDS = Seconds(2.0, 40.0)
+FILE_SECONDS = DurationRange(2.0, 40.0)
 CLIP_SECONDS = 5.0  # the beginning of a longer clip
 
 
@@ -65,12 +65,14 @@ def probe(
 
     def measured(edits: list[LatentEdit], what: str) -> list[Effects]:
         made = sweep(engine, material.speech, edits, statistics, sampling, seed, workers)
-        return grouped(list(tqdm(made, total=len(material.speech), desc=what)), material.clusters)
+        return group_effects(list(tqdm(made, total=len(material.speech), desc=what)), material.clusters)
 
     effects = measured(dimension_edits(statistics.num_dimensions), "dimensions")
-    candidates = by_regression(frames, material) + by_response(effects, statistics, material)
+    candidates = regression_candidates(frames, material) + response_candidates(effects, statistics, material)
     shifts = [candidate.edit(sigma) for candidate in candidates for sigma in SIGMAS]
-    directions, missing = kept(candidates, measured(shifts, "directions") if shifts else [], frames, material)
+    directions, missing = select_directions(
+        candidates, measured(shifts, "directions") if shifts else [], frames, material
+    )
     return ProbeReport(
         bundle=engine.bundle.name,
         bundle_sha256=engine.bundle.fingerprint,
@@ -90,8 +92,8 @@ def probe(
         dimensions=dimension_probes(engine, material, frames, statistics, effects, seed),
         directions=directions,
         missing_directions=missing,
-        r2=_probed(frames),
-        r2_within_clips=_probed({key: found.within_clips() for key, found in frames.items()}),
+        r2=_probe_attributes(frames),
+        r2_within_clips=_probe_attributes({key: found.within_clips() for key, found in frames.items()}),
         skipped=material.skipped,
     )
 
@@ -142,6 +144,6 @@ def probe_summary(report: ProbeReport) -> Iterator[str]:
         yield f"R2 of {label} from all latents, within clips: {r2.value:.2f} [{r2.low:.2f}, {r2.high:.2f}]"
 
 
-def _probed(frames: dict[str, ProbeFrames]) -> dict[str, Measured]:
+def _probe_attributes(frames: dict[str, ProbeFrames]) -> dict[str, Measured]:
     found = {key: linear_probe(of) for key, of in frames.items()}
     return {key: r2 for key, r2 in found.items() if r2 is not None}

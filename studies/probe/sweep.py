@@ -1,4 +1,4 @@
-"""Held-out clips said again with moved latents, and what became of the sound.
+"""Resynthesise held-out clips with shifted latents and measure how the sound changes.
 
 K variants of a clip as one batch, T frames at 50 Hz, Z latent dims, M mel bins, S utterance dims.
 """
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undertone.engine import Engine, Sampling, Speech
+from undertone.engine.audio.mel import denormalise
 from undertone.engine.config import MelConfig
-from undertone.engine.decode import FrameNoise, decode_mel
-from undertone.engine.mel import denormalise
+from undertone.engine.generation.decode import FrameNoise, decode_mel
 from undertone.engine.noise import NormalNoise
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.prosody import LatentEdit, apply_edit
-from undertone.studies.measures.workers import in_background
-from undertone.studies.probe.attributes import attribute_changes, tracks
+from undertone.engine.worker_pool import map_in_processes
+from undertone.studies.probe.attributes import analyse_tracks, attribute_changes
 
 BATCH = 8  # variants decoded together: a quarter faster than one by one on a CPU
 Changes = dict[str, float]  # by attribute, without those that could not be told
@@ -68,13 +68,13 @@ def sweep(
             sounds = render_sweep(engine, speech, variants, sampling, seed + index).numpy()
             yield SweepJob(sounds[0], sounds[1:], engine.bundle.config.model.mel)
 
-    yield from in_background(measure_sweep, jobs(), workers)
+    yield from map_in_processes(measure_sweep, jobs(), workers)
 
 
 def measure_sweep(job: SweepJob) -> list[Changes]:
     """Return what each variant of a clip changes."""
-    before = tracks(torch.from_numpy(job.before), job.mel)
-    return [attribute_changes(before, tracks(torch.from_numpy(sound), job.mel)) for sound in job.after]
+    before = analyse_tracks(torch.from_numpy(job.before), job.mel)
+    return [attribute_changes(before, analyse_tracks(torch.from_numpy(sound), job.mel)) for sound in job.after]
 
 
 @torch.inference_mode()

@@ -1,4 +1,7 @@
-"""A rater's session on the server: what they hear, the order of its sections, proof of listening, and its end."""
+"""A rater's session on the server: its plan of clips, its sections, proof of listening, screening and end.
+
+`Sessions` answers what a browser asks; the other names are what its requests and answers are made of.
+"""
 
 from undertone.studies.sessions.endings import close_expired
 from undertone.studies.sessions.entry import Arrival, arrival_of

@@ -1,4 +1,4 @@
-"""The database side of the plan: who holds which places now, and a new session's trials in one transaction."""
+"""Allocation of clips in the database: places that are held now, and a new session's trials in one transaction."""
 
 import hashlib
 from collections import Counter
@@ -20,8 +20,8 @@ RETRY_SECONDS = 15.0  # after which a page asks again for a place
 
 
 @dataclass(frozen=True)
-class Holdings:
-    """What a study has, and how much of it is taken.
+class PlaceCounts:
+    """Cells of a study, and how many places of each are taken.
 
     Attributes:
         kept: completed responses of accepted raters only.
@@ -39,15 +39,15 @@ def session_seed(study: Study, participant_id: str, earlier_sessions: int) -> in
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
 
 
-def rules_of(design: StudyFile) -> PlanRules:
+def plan_rules(design: StudyFile) -> PlanRules:
     """Return the allocation as the plan reads it."""
     rules = design.allocation
     return PlanRules(rules.trials_per_session, rules.raters_per_stimulus, rules.traps, rules.golds)
 
 
-def holdings(
+def count_places(
     transaction: Transaction, study: Study, design: StudyFile, now: datetime, without: Collection[str] = ()
-) -> Holdings:
+) -> PlaceCounts:
     """Count the study's cells and places.
 
     Args:
@@ -70,7 +70,7 @@ def holdings(
     )
     rows = [(session, stimulus, bool(accepted)) for session, stimulus, accepted in transaction.execute(query)]
     by_stimulus = {cell.stimulus: cell for cell in cells}
-    return Holdings(
+    return PlaceCounts(
         cells=tuple(cells),
         kept=_counts([(session, stimulus) for session, stimulus, accepted in rows if accepted], by_stimulus),
         held=_counts([(session, stimulus) for session, stimulus, _ in rows], by_stimulus),
@@ -80,16 +80,16 @@ def holdings(
 def check_places(
     transaction: Transaction, study: Study, design: StudyFile, now: datetime, applicant: Applicant
 ) -> None:
-    """Raises SessionError when this newcomer cannot begin: for good, or until somebody drops out."""
-    rules = rules_of(design)
-    taken = holdings(transaction, study, design, now)
+    """Check that a newcomer can begin; raises SessionError: for good, or until somebody drops out."""
+    rules = plan_rules(design)
+    taken = count_places(transaction, study, design, now)
     if not open_cells(taken.cells, taken.kept, rules):
         raise SessionError("full")
     gone: list[str] = []
     for other in (None, *sessions_to_release(transaction, study, applicant, now)):
         gone += [other] if other else []
-        taken = holdings(transaction, study, design, now, gone)
-        if open_cells(taken.cells, taken.held, rules) and not _crowded(transaction, study, design, now, gone):
+        taken = count_places(transaction, study, design, now, gone)
+        if open_cells(taken.cells, taken.held, rules) and not _is_full(transaction, study, design, now, gone):
             return
     raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS)
 
@@ -102,8 +102,8 @@ def reserve_plan(context: SessionContext) -> None:
     """
     transaction, study, now = context.transaction, context.study, context.now
     transaction.get(Study, study.id, with_for_update=True, populate_existing=True)  # SQLite has one writer anyway
-    rules = rules_of(context.design)
-    taken = _make_room(context, rules)
+    rules = plan_rules(context.design)
+    taken = _free_places(context, rules)
     if not open_cells(taken.cells, taken.held, rules):
         kept = open_cells(taken.cells, taken.kept, rules)
         raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS) if kept else SessionError("full")
@@ -151,16 +151,16 @@ def extend_reservation(context: SessionContext) -> None:
             trial.reservation_expires_at = context.now + length
 
 
-def _make_room(context: SessionContext, rules: PlanRules) -> Holdings:
-    """Count the places; where none is open, let those go who give way to this person."""
+def _free_places(context: SessionContext, rules: PlanRules) -> PlaceCounts:
+    """Count the places; where none is open, release those of sessions that give way to this person."""
     transaction, study, design, now = context.transaction, context.study, context.design, context.now
     applicant = Applicant(context.addresses.of(context.session.id), context.addresses)
-    taken = holdings(transaction, study, design, now)
+    taken = count_places(transaction, study, design, now)
     if open_cells(taken.cells, taken.held, rules) or not open_cells(taken.cells, taken.kept, rules):
         return taken
     for other in sessions_to_release(transaction, study, applicant, now):
         release_places(transaction, other, now)
-        taken = holdings(transaction, study, design, now)
+        taken = count_places(transaction, study, design, now)
         if open_cells(taken.cells, taken.held, rules):
             break
     return taken
@@ -196,7 +196,7 @@ def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> St
 
 
 def _heard_prompts(context: SessionContext) -> set[str]:
-    """Prompts that were sent to this person in an earlier session."""
+    """Return the prompts that were sent to this person in an earlier session."""
     query = (
         select(Stimulus.prompt_id)
         .join(Trial, Trial.stimulus_id == Stimulus.id)
@@ -216,7 +216,7 @@ def _stimuli(context: SessionContext, kind: str) -> list[str]:
     return list(context.transaction.scalars(query.order_by(Stimulus.path)))
 
 
-def _crowded(
+def _is_full(
     transaction: Transaction, study: Study, design: StudyFile, now: datetime, without: Collection[str]
 ) -> bool:
     """Return whether as many people as wanted take part or have taken part."""

@@ -1,10 +1,10 @@
-"""Quick ratings of a take on the Continue page: kept beside the studies, never part of one's numbers."""
+"""Quick ratings of a take on the Continue page, stored beside the studies and never part of their numbers."""
 
 import hashlib
 import secrets
 from datetime import datetime
 
-from undertone.engine.take_settings import TakeSettings
+from undertone.engine import TakeSettings
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.scales import SCALES
 from undertone.studies.store import Database

@@ -1,4 +1,4 @@
-"""Somebody who does not agree: nothing was given, so nothing is kept and nothing counts."""
+"""Refused consent: nothing of the session is stored or counted."""
 
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ def decline(db: Database, session_id: str, now: datetime, backups: Path | None =
         session = context.session
         if context.ended or not isinstance(context.section, Consent) or session.answers:
             raise SessionError("wrong_section")
-        shown = _shown(context, transaction.get_one(Participant, session.participant_id).source != "link")
+        shown = _declined_view(context, transaction.get_one(Participant, session.participant_id).source != "link")
         mine = select(func.count()).where(Session.participant_id == session.participant_id)
         only = transaction.scalar(mine) == 1
     if only:
@@ -48,7 +48,7 @@ def _forget_session(db: Database, session_id: str, now: datetime) -> None:
         db.log(transaction, "declined", study_id=session.study_id, session_id=session_id, actor="rater", at=now)
 
 
-def _shown(context: SessionContext, of_a_panel: bool) -> dict[str, Any]:
+def _declined_view(context: SessionContext, of_a_panel: bool) -> dict[str, Any]:
     ending = context.design.completion.declined
     text = ending.text if ending and ending.text else _TEXT + (_OF_A_PANEL if of_a_panel else "")
     code, url = (ending.code, ending.url) if ending else (None, None)

@@ -1,4 +1,4 @@
-"""How a session ends: its state, whether it is believed, the places it gives back, and the code that is shown."""
+"""End a session: its state, its screening, the places that are released, and the code that is shown."""
 
 import logging
 import secrets
@@ -14,7 +14,7 @@ from undertone.studies.design import StudyFile
 from undertone.studies.design.rules import Ending
 from undertone.studies.sessions.screening import is_accepted, judge
 from undertone.studies.sessions.screening_alarms import rule_rates
-from undertone.studies.sessions.session_context import End, SessionContext, design_of
+from undertone.studies.sessions.session_context import End, SessionContext, study_design
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Session, Study
 
@@ -23,8 +23,8 @@ _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _FIRST: dict[End, str] = {"finished": "C", "screened_out": "S", "timed_out": "T"}
 
 
-def end(context: SessionContext, how: End) -> None:
-    """End the session. What was rated stays; only a finished session that is believed counts in the allocation."""
+def end_session(context: SessionContext, how: End) -> None:
+    """End the session. What was rated stays; only a finished session that passed screening counts in the allocation."""
     session = context.session
     if how == "finished":
         session.screening = {**session.screening, **judge(context)}
@@ -45,11 +45,11 @@ def close_expired(db: Database, transaction: Transaction, study_id: str, now: da
     study = transaction.get_one(Study, study_id)
     expired = list(transaction.scalars(query.with_for_update(skip_locked=True)))
     for session in expired:
-        end(SessionContext(db, transaction, session, study, design_of(study), now), "timed_out")
+        end_session(SessionContext(db, transaction, session, study, study_design(study), now), "timed_out")
     return len(expired)
 
 
-def shown_ending(context: SessionContext) -> dict[str, Any]:
+def ending_view(context: SessionContext) -> dict[str, Any]:
     """Return what the page shows at the end."""
     session = context.session
     if session.state not in _FIRST:
@@ -70,7 +70,7 @@ def _ending(design: StudyFile, how: str) -> Ending:
 
 
 def _new_code(how: End) -> str:
-    """Ten letters; the first tells the three ends apart."""
+    """Return a code of ten letters; the first tells the three ends apart."""
     return _FIRST[how] + "".join(secrets.choice(_LETTERS) for _ in range(9))
 
 

@@ -1,4 +1,4 @@
-"""Coming in: who somebody is by the link they followed, whether they may take part, and their new session."""
+"""Entry to a study: who follows the link, whether they may take part, and their new session."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from undertone.studies.sessions.endings import close_expired
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import enter
 from undertone.studies.sessions.presence import Addresses, Applicant
-from undertone.studies.sessions.session_context import SessionContext, design_of
+from undertone.studies.sessions.session_context import SessionContext, study_design
 from undertone.studies.sessions.session_tokens import new_resume_code
 from undertone.studies.store import Database
 from undertone.studies.store.columns import new_id
@@ -30,7 +30,7 @@ _PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # what MTurk sends before somebody has
 
 @dataclass(frozen=True)
 class Arrival:
-    """Somebody at the door.
+    """A person who follows a link to a study.
 
     Attributes:
         source: where they come from.
@@ -73,7 +73,7 @@ def arrival_of(query: Mapping[str, str], user_agent: str, nonce: str = "", addre
 
 
 def device_of(user_agent: str) -> dict[str, str]:
-    """Coarse on purpose."""
+    """Return phone or desktop and the browser's family; nothing finer, on purpose."""
     phone = re.search(r"Mobi|Android|iPhone|iPad", user_agent) is not None
     families = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("CriOS", "Chrome"), ("Safari", "Safari"))
     family = next((name for sign, name in families if sign in user_agent), "other")
@@ -101,20 +101,23 @@ def begin(
     if study is None:
         raise SessionError("unknown_study")
     ids = _ids(study_id, visitor, secret)
-    begun, session_id = _found(transaction, ids, now)
+    begun, session_id = _find_session(transaction, ids, now)
     addresses.note(session_id, visitor.address)
     if begun is not None:
         return begun
     if study.status != "open":
         raise SessionError("not_open")
-    design = design_of(study)
+    design = study_design(study)
     close_expired(db, transaction, study_id, now)
     participant, earlier = _participant(transaction, study, visitor, now)
     if any(session.ended_at is None for session in earlier):
         raise SessionError("already_started")
-    if sum(_took_part(transaction, session) for session in earlier) >= design.limits.max_sessions_per_participant:
+    if (
+        sum(_counts_as_participation(transaction, session) for session in earlier)
+        >= design.limits.max_sessions_per_participant
+    ):
         raise SessionError("already_completed")
-    check_places(transaction, study, design, now, Applicant(addresses.hashed(visitor.address), addresses))
+    check_places(transaction, study, design, now, Applicant(addresses.digest(visitor.address), addresses))
     session = Session(
         id=session_id,
         study_id=study.id,
@@ -144,7 +147,7 @@ def _ids(study_id: str, visitor: Arrival, secret: str) -> Iterator[str]:
         yield hmac.new(secret.encode(), f"beginning:{text}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def _found(transaction: Transaction, ids: Iterator[str], now: datetime) -> tuple[Session | None, str]:
+def _find_session(transaction: Transaction, ids: Iterator[str], now: datetime) -> tuple[Session | None, str]:
     """Return the session of the beginning that goes on, if there is one, and the first id that is free."""
     for session_id in ids:
         session = transaction.get(Session, session_id)
@@ -155,7 +158,7 @@ def _found(transaction: Transaction, ids: Iterator[str], now: datetime) -> tuple
     raise AssertionError("ids never end")
 
 
-def _took_part(transaction: Transaction, session: Session) -> bool:
+def _counts_as_participation(transaction: Transaction, session: Session) -> bool:
     """Return whether a session counts: one that ran out of time before anything was given in it does not."""
     if session.state != "timed_out" or session.section_index or session.answers:
         return True

@@ -1,6 +1,6 @@
-"""What a rater's request can meet: each has a word for the page, an HTTP status, and a sentence for the person."""
+"""Errors of a rater's request: each has a word for the page, an HTTP status, and a sentence for the person."""
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 _MEANINGS: dict[str, tuple[int, str]] = {
     "unknown_session": (401, "We do not know this session. Open the link of the study again, or enter your code."),

@@ -1,4 +1,4 @@
-"""How long a session takes: what a person wants to know before they agree."""
+"""Estimate how long a session takes, which the consent page says."""
 
 import math
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ ROUNDED_TO_MINUTES = 5
 
 
 @dataclass(frozen=True)
-class Length:
-    """What lies before somebody who takes part."""
+class SessionLength:
+    """Clips and minutes of a session."""
 
     clips: int
     minutes: int  # rounded up
 
 
-def expected_length(context: SessionContext) -> Length:
+def expected_length(context: SessionContext) -> SessionLength:
     """Return the number of clips of a session and about how long it takes, from the lengths of the study's sounds."""
     rules = context.design.allocation
     of_study = Stimulus.study_id == context.study.id
@@ -34,7 +34,7 @@ def expected_length(context: SessionContext) -> Length:
     heard = select(func.avg(Stimulus.seconds)).where(of_study, Stimulus.kind.in_(("main", "training")))
     each = (context.transaction.scalar(heard) or 0.0) + ANSWER_SECONDS * len(context.design.scales)
     seconds = clips * each + sum(_seconds_of(section) for section in context.design.sections)
-    return Length(clips, ROUNDED_TO_MINUTES * math.ceil(max(seconds, 1.0) / 60 / ROUNDED_TO_MINUTES))
+    return SessionLength(clips, ROUNDED_TO_MINUTES * math.ceil(max(seconds, 1.0) / 60 / ROUNDED_TO_MINUTES))
 
 
 def _seconds_of(section: object) -> float:

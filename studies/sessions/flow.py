@@ -1,4 +1,4 @@
-"""The way through a study's sections: what each takes as its answer, and when the next one comes."""
+"""Sections of a session: what each takes as its answer, and when the next one comes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,9 +7,9 @@ from typing import Any
 from undertone.studies.design.sections import Break, Consent, Eligibility, Headphones, Questionnaire
 from undertone.studies.sessions import headphones
 from undertone.studies.sessions.allocation import extend_reservation, reserve_plan
-from undertone.studies.sessions.endings import end
+from undertone.studies.sessions.endings import end_session
 from undertone.studies.sessions.errors import SessionError
-from undertone.studies.sessions.forms import checked_answers, lets_in
+from undertone.studies.sessions.forms import check_answers, eligibility_decisions
 from undertone.studies.sessions.listening import seconds_to_wait
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Trial
@@ -36,11 +36,11 @@ def answer_section(context: SessionContext, given: dict[str, Any]) -> None:
 
 def advance(context: SessionContext) -> None:
     """Go on to the next section, or to the end. A debrief that comes last is shown with the code, not before it."""
-    make_sure_of_places(context)
+    ensure_reservation(context)
     context.session.section_index += 1
     index, sections = context.session.section_index, context.sections
     if index >= len(sections) or (sections[index].kind == "debrief" and index == len(sections) - 1):
-        end(context, "finished")
+        end_session(context, "finished")
         return
     enter(context)
 
@@ -49,13 +49,13 @@ def enter(context: SessionContext) -> None:
     """Note which section the person is in; a study may begin with the rating itself."""
     section = context.section
     if section.kind in ("training", "rating"):
-        make_sure_of_places(context)
+        ensure_reservation(context)
     context.session.state = section.kind  # type: ignore[assignment]  # breaks are not walked through
     context.log("section", {"kind": section.kind, "index": context.session.section_index}, actor="server")
 
 
-def make_sure_of_places(context: SessionContext) -> None:
-    """Plan the session before its first answer is taken: who has begun has a place, whoever comes later."""
+def ensure_reservation(context: SessionContext) -> None:
+    """Plan the session and reserve its places before its first answer is stored."""
     if not context.trials():
         reserve_plan(context)
 
@@ -81,46 +81,46 @@ def _consent(context: SessionContext, given: dict[str, Any]) -> None:
     section = context.section
     if not isinstance(section, Consent) or given.get("agree") is not True:
         raise SessionError("bad_answer", "Please agree to take part, or close this page if you do not want to.")
-    make_sure_of_places(context)
-    _keep(context, "consent", {"version": section.version, "at": context.now.isoformat(), "agreed": True})
+    ensure_reservation(context)
+    _store_answers(context, "consent", {"version": section.version, "at": context.now.isoformat(), "agreed": True})
     advance(context)
 
 
 def _eligibility(context: SessionContext, given: dict[str, Any]) -> None:
     section = context.section
     assert isinstance(section, Eligibility)
-    answers = checked_answers(section.questions, _answers_in(given))
-    decided = lets_in(section.questions, answers)
+    answers = check_answers(section.questions, _answers_in(given))
+    decided = eligibility_decisions(section.questions, answers)
     verdict = {"passed": all(decided.values()), "effect": "exclude", "evidence": decided}
     if verdict["passed"]:
-        make_sure_of_places(context)
-    _keep(context, "eligibility", answers)
+        ensure_reservation(context)
+    _store_answers(context, "eligibility", answers)
     context.session.screening = {**context.session.screening, "eligibility": verdict}
     if verdict["passed"]:
         advance(context)
     else:
-        end(context, "screened_out")
+        end_session(context, "screened_out")
 
 
 def _questionnaire(context: SessionContext, given: dict[str, Any]) -> None:
     section = context.section
     assert isinstance(section, Questionnaire)
-    answers = checked_answers(section.questions, _answers_in(given))
-    make_sure_of_places(context)
-    _keep(context, section.name, answers)
+    answers = check_answers(section.questions, _answers_in(given))
+    ensure_reservation(context)
+    _store_answers(context, section.name, answers)
     advance(context)
 
 
-def _on(context: SessionContext, given: dict[str, Any]) -> None:
+def _continue(context: SessionContext, given: dict[str, Any]) -> None:
     advance(context)
 
 
 def _tones(context: SessionContext, given: dict[str, Any]) -> None:
-    """Return one trial of the headphone test; nothing says whether the answer was right."""
+    """Take the answer to one trial of the headphone test; nothing says whether it was right."""
     section = context.section
     assert isinstance(section, Headphones)
     choice = given.get("choice")
-    progress = tones_progress(context)
+    progress = headphone_progress(context)
     if given.get("trial") != len(progress["answers"]):
         raise SessionError("wrong_section")
     if choice not in (1, 2, 3):
@@ -146,10 +146,10 @@ def _tones(context: SessionContext, given: dict[str, Any]) -> None:
     if passed or not section.required:
         advance(context)
     else:
-        end(context, "screened_out")
+        end_session(context, "screened_out")
 
 
-def _rest(context: SessionContext, given: dict[str, Any]) -> None:
+def _break(context: SessionContext, given: dict[str, Any]) -> None:
     """Go on after a break; the person decides when."""
     rest = due_break(context)
     if rest is None:
@@ -159,13 +159,13 @@ def _rest(context: SessionContext, given: dict[str, Any]) -> None:
     context.log("break.taken", {"after_trials": rest.after_trials})
 
 
-def tones_progress(context: SessionContext) -> dict[str, Any]:
-    """Answers of the headphone test so far, and when the tones of its next trial were first sent."""
+def headphone_progress(context: SessionContext) -> dict[str, Any]:
+    """Return the answers of the headphone test so far, and when the tones of its next trial were first sent."""
     progress: dict[str, Any] = context.session.answers.get(TONES) or {"answers": [], "served_at": None}
     return progress
 
 
-def _keep(context: SessionContext, name: str, answers: dict[str, Any]) -> None:
+def _store_answers(context: SessionContext, name: str, answers: dict[str, Any]) -> None:
     context.session.answers = {**context.session.answers, name: answers}
     context.log("answered", {"section": name, "answers": answers})
 
@@ -181,8 +181,8 @@ _STEPS: dict[str, Callable[[SessionContext, dict[str, Any]], None]] = {
     "consent": _consent,
     "eligibility": _eligibility,
     "questionnaire": _questionnaire,
-    "volume": _on,
+    "volume": _continue,
     "headphones": _tones,
-    "rating": _rest,
-    "debrief": _on,
+    "rating": _break,
+    "debrief": _continue,
 }

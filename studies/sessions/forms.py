@@ -9,7 +9,7 @@ from undertone.studies.sessions.errors import SessionError
 MAX_TEXT = 2000  # characters of a free answer
 
 
-def shown_questions(questions: Sequence[Question]) -> list[dict[str, Any]]:
+def question_views(questions: Sequence[Question]) -> list[dict[str, Any]]:
     """Return the questions without the answers that let a person in."""
     shown = []
     for question in questions:
@@ -19,7 +19,7 @@ def shown_questions(questions: Sequence[Question]) -> list[dict[str, Any]]:
     return shown
 
 
-def checked_answers(questions: Sequence[Question], given: Mapping[str, Any]) -> dict[str, Any]:
+def check_answers(questions: Sequence[Question], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answers, checked, in the questions' order.
 
     Raises:
@@ -28,11 +28,11 @@ def checked_answers(questions: Sequence[Question], given: Mapping[str, Any]) -> 
     unknown = given.keys() - {question.name for question in questions}
     if unknown:
         raise SessionError("bad_answer", f"There is no question {sorted(unknown)[0]!r} here. Reload the page.")
-    answers = {question.name: _checked(question, given.get(question.name)) for question in questions}
+    answers = {question.name: _check_answer(question, given.get(question.name)) for question in questions}
     return {name: answer for name, answer in answers.items() if answer is not None}
 
 
-def lets_in(questions: Sequence[Question], answers: Mapping[str, Any]) -> dict[str, bool]:
+def eligibility_decisions(questions: Sequence[Question], answers: Mapping[str, Any]) -> dict[str, bool]:
     """Return, for each question that decides, whether its answer lets the person in."""
     decided = {}
     for question in questions:
@@ -43,7 +43,7 @@ def lets_in(questions: Sequence[Question], answers: Mapping[str, Any]) -> dict[s
     return decided
 
 
-def _checked(question: Question, answer: Any) -> Any:
+def _check_answer(question: Question, answer: Any) -> Any:
     if answer in (None, "", []):
         if question.required:
             raise SessionError("bad_answer", f"Please answer: {question.text}")

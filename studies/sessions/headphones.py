@@ -6,7 +6,8 @@ import random
 import numpy as np
 import soundfile
 
-SAMPLE_RATE_HZ = 16_000
+from undertone.engine.config import SAMPLE_RATE_HZ
+
 TONE_HZ = 200.0  # low enough that antiphase cancels in the air, wherever the listener sits
 TONE_SECONDS = 1.0
 RAMP_SECONDS = 0.1
@@ -44,7 +45,7 @@ def tone_audio(order: tuple[str, ...]) -> bytes:
 
 
 def volume_audio(seed: int, loudness_dbfs: float, seconds: float = 5.0) -> bytes:
-    """Noise with the spectrum and the rhythm of speech, to set the volume where the study has no clip for it.
+    """Return noise with the spectrum and rhythm of speech, to set the volume where the study has no clip for it.
 
     Args:
         loudness_dbfs: its level, root mean square over both channels, in dB of full scale.

@@ -8,7 +8,7 @@ from undertone.studies.design.scales import Scale
 from undertone.studies.store.tables import Stimulus
 
 
-def judged_answers(stimulus: Stimulus, given: Mapping[str, float]) -> dict[str, bool]:
+def judge_answers(stimulus: Stimulus, given: Mapping[str, float]) -> dict[str, bool]:
     """Return, for each scale with a known answer, whether the given one is right within its tolerance."""
     return {
         scale: scale in given and abs(given[scale] - answer["value"]) <= answer["tolerance"] + 1e-9
@@ -18,21 +18,21 @@ def judged_answers(stimulus: Stimulus, given: Mapping[str, float]) -> dict[str, 
 
 def feedback(stimulus: Stimulus, scales: Mapping[str, Scale], given: Mapping[str, float]) -> dict[str, Any]:
     """Return what training shows after an answer: for each scale right or not, and what would have been right."""
-    answers, right = _answers(stimulus), judged_answers(stimulus, given)
+    answers, right = _answers(stimulus), judge_answers(stimulus, given)
     return {
         "text": (stimulus.expected or {}).get("feedback", ""),
         "scales": [
             {
                 "title": scales[name].title,
                 "right": right[name],
-                "expected": described_answers(scales[name], answer["value"], answer["tolerance"]),
+                "expected": describe_answers(scales[name], answer["value"], answer["tolerance"]),
             }
             for name, answer in answers.items()
         ],
     }
 
 
-def described_answers(scale: Scale, value: float, tolerance: float) -> str:
+def describe_answers(scale: Scale, value: float, tolerance: float) -> str:
     """Return the right answers in words: "2 to 4" or "2 (Poor)"."""
     low, high = max(scale.minimum, value - tolerance), min(scale.maximum, value + tolerance)
     if high - low >= scale.increment:

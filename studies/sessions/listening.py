@@ -1,4 +1,4 @@
-"""Proof that a clip was heard: the stretches that the page reports, held against the server's own clock."""
+"""Proof of listening: the played intervals that the page reports, checked against the server's clock."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,28 +7,28 @@ from datetime import datetime, timedelta
 from undertone.studies.sessions.errors import SessionError
 
 COVERAGE = 0.98  # of the clip; what a browser reports ends some milliseconds before the end
-_BRIDGED_SECONDS = 0.05  # a gap this short between two stretches is the browser's clock, not a jump
-_MOST_STRETCHES = 200  # that one request may report
+_BRIDGED_SECONDS = 0.05  # a gap this short between two intervals is the browser's clock, not a jump
+_MOST_INTERVALS = 200  # that one request may report
 
-Stretch = tuple[float, float]
+Interval = tuple[float, float]
 
 
-def merge_intervals(stretches: Iterable[Sequence[float]], seconds: float) -> list[Stretch]:
-    """Stretches in order, without overlaps, inside the clip.
+def merge_intervals(intervals: Iterable[Sequence[float]], seconds: float) -> list[Interval]:
+    """Return the intervals in order, without overlaps, inside the clip.
 
     Args:
-        stretches: (start, end) in seconds, in any order.
+        intervals: (start, end) in seconds, in any order.
         seconds: length of the clip.
     Raises:
         SessionError: not numbers, backwards, or too many.
     """
-    listed = [tuple(stretch) for stretch in stretches]
-    if len(listed) > _MOST_STRETCHES or any(len(stretch) != 2 for stretch in listed):
+    listed = [tuple(interval) for interval in intervals]
+    if len(listed) > _MOST_INTERVALS or any(len(interval) != 2 for interval in listed):
         raise SessionError("bad_answer", "The page reported what was played in a form that we do not know. Reload it.")
-    result: list[Stretch] = []
-    for start, end in sorted((float(stretch[0]), float(stretch[1])) for stretch in listed):
+    result: list[Interval] = []
+    for start, end in sorted((float(interval[0]), float(interval[1])) for interval in listed):
         if not (math.isfinite(start) and math.isfinite(end) and start <= end):
-            raise SessionError("bad_answer", f"A stretch from {start} to {end} s cannot have been played. Reload.")
+            raise SessionError("bad_answer", f"An interval from {start} to {end} s cannot have been played. Reload.")
         start, end = max(0.0, start), min(seconds, end)
         if end <= start:
             continue
@@ -39,9 +39,9 @@ def merge_intervals(stretches: Iterable[Sequence[float]], seconds: float) -> lis
     return result
 
 
-def covers(stretches: Sequence[Sequence[float]], seconds: float) -> bool:
+def covers(intervals: Sequence[Sequence[float]], seconds: float) -> bool:
     """Return whether merged intervals cover the whole clip."""
-    return sum(end - start for start, end in stretches) >= COVERAGE * seconds
+    return sum(end - start for start, end in intervals) >= COVERAGE * seconds
 
 
 def seconds_to_wait(since: datetime | None, seconds: float, now: datetime) -> float:

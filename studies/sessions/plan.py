@@ -1,4 +1,4 @@
-"""Which clips a rater hears, and in what order: a pure, seeded choice that evens out counts and positions."""
+"""Plan which clips a rater hears and in what order: a pure, seeded choice that balances counts and positions."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 from undertone.studies.sessions.williams import williams_orders
 
 Kind = Literal["main", "trap", "gold"]
@@ -17,12 +17,12 @@ _MISSING_COST = 1e9  # of a prompt that a system does not have: never taken
 
 
 class PlanError(UndertoneError):
-    """The study has not the clips that its allocation asks for."""
+    """Lack of clips that the study's allocation asks for."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One prompt as one system says it."""
+    """One prompt continued by one system."""
 
     stimulus: str
     system: str
@@ -31,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class StimulusCounts:
-    """What is already collected or promised: completed responses of accepted raters, and live reservations.
+    """Counts of completed responses of accepted raters and of live reservations.
 
     Attributes:
         stimuli: by stimulus.
@@ -44,7 +44,7 @@ class StimulusCounts:
 
 @dataclass(frozen=True)
 class PlanRules:
-    """How long a session is and when a clip has been heard by enough raters."""
+    """Trials of a session and raters that a clip needs."""
 
     trials_per_session: int
     raters_per_stimulus: int
@@ -158,7 +158,7 @@ def _costs(
 
 
 def _draw(names: Sequence[str], number: int, what: str, rng: np.random.Generator) -> list[str]:
-    """Some of the names, in random order."""
+    """Draw some of the names, in random order."""
     if number > len(names):
         raise PlanError(f"a session is to have {number} {what}, but the study has {len(names)}. Add some or ask fewer.")
     return [sorted(names)[index] for index in rng.permutation(len(names))[:number]]

@@ -1,4 +1,4 @@
-"""Who holds a place, and for how long: people who do something, briefly at first, longer the more they have done.
+"""Reservations of places: short at first, longer the more trials a person has done.
 
 Whoever stops being counted may still go on: their plan stays theirs, and the study gets one answer more than planned.
 """
@@ -25,21 +25,21 @@ MOST_ADDRESSES = 100_000
 
 
 class Addresses:
-    """Where the sessions of this process began: salted hashes, in memory only, the oldest forgotten first."""
+    """Addresses at which the sessions of this process began: salted hashes, in memory only, the oldest dropped."""
 
     def __init__(self) -> None:
         self._salt = secrets.token_bytes(16)
         self._known: OrderedDict[str, str] = OrderedDict()
         self._turn = threading.Lock()
 
-    def hashed(self, address: str) -> str:
+    def digest(self, address: str) -> str:
         """Return what stands for an address; empty for none."""
         return hashlib.sha256(self._salt + address.encode()).hexdigest()[:16] if address else ""
 
     def note(self, session_id: str, address: str) -> None:
         """Keep where a session began."""
         with self._turn:
-            self._known[session_id] = self.hashed(address)
+            self._known[session_id] = self.digest(address)
             while len(self._known) > MOST_ADDRESSES:
                 self._known.popitem(last=False)
 
@@ -50,7 +50,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Applicant:
-    """Somebody who wants a place.
+    """A person who asks for a place.
 
     Attributes:
         address: what stands for where they come from.
@@ -77,7 +77,7 @@ def sessions_to_release(transaction: Transaction, study: Study, applicant: Appli
     Only sessions without a clip done, of addresses that hold two places more than the newcomer's: one client cannot
     fill a study, and a laboratory behind one address keeps its places unless others find none.
     """
-    holders = _unproven(transaction, study, now)
+    holders = _sessions_without_clips(transaction, study, now)
     addresses = {session: applicant.addresses.of(session) for session in holders}
     held = Counter(addresses.values())
     others = [
@@ -95,7 +95,7 @@ def release_places(transaction: Transaction, session_id: str, now: datetime) -> 
     transaction.flush()
 
 
-def _unproven(transaction: Transaction, study: Study, now: datetime) -> Mapping[str, datetime]:
+def _sessions_without_clips(transaction: Transaction, study: Study, now: datetime) -> Mapping[str, datetime]:
     """Return the sessions that hold places and have no clip done, with the time at which each last did something."""
     done = aliased(Trial)
     query = (

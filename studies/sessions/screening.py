@@ -1,4 +1,4 @@
-"""Whether a finished session is believed: each rule of the study judged on the server, its evidence kept."""
+"""Screen a finished session: each rule of the study is judged on the server and its evidence stored."""
 
 from collections.abc import Callable, Sequence
 from statistics import median, pvariance
@@ -6,14 +6,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from undertone.studies.design.rules import GoldRule, HiddenRule, PaceRule, TrapRule, VarianceRule
-from undertone.studies.sessions.known_answers import judged_answers
+from undertone.studies.design.rules import HiddenRule, PaceRule, VarianceRule
+from undertone.studies.sessions.known_answers import judge_answers
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Event, Rating, Trial
 
 LISTENED = "listened"  # the event of a clip that was played to its end
 Verdict = dict[str, Any]  # {"passed": bool, "effect": "exclude" | "flag", "evidence": {...}}
-Rule = TrapRule | GoldRule | VarianceRule | HiddenRule | PaceRule
 Ratings = dict[str, dict[str, Rating]]
 
 
@@ -33,13 +32,13 @@ def is_accepted(screening: dict[str, Verdict]) -> bool:
     return all(verdict["passed"] or verdict.get("effect") != "exclude" for verdict in screening.values())
 
 
-def _known(kind: str) -> Callable[[SessionContext, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]:
+def _judge_known_answers(kind: str) -> Callable[[SessionContext, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]:
     def judged(context: SessionContext, rule: Any, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
         items = {}
         for trial in trials:
             if trial.kind == kind:
                 given = {scale: rating.value for scale, rating in ratings[trial.id].items()}
-                items[trial.id] = judged_answers(context.stimulus(trial), given)
+                items[trial.id] = judge_answers(context.stimulus(trial), given)
         right = sum(all(scales.values()) for scales in items.values())
         wanted = min(rule.pass_at_least, len(items))
         return right >= wanted, {"right": right, "of": len(items), "needed": rule.pass_at_least, "items": items}
@@ -78,8 +77,8 @@ def _pace(context: SessionContext, rule: PaceRule, trials: Sequence[Trial], rati
 
 
 _JUDGES: dict[str, Callable[[SessionContext, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]] = {
-    "traps": _known("trap"),
-    "golds": _known("gold"),
+    "traps": _judge_known_answers("trap"),
+    "golds": _judge_known_answers("gold"),
     "variance": _variance,
     "hidden": _hidden,
     "pace": _pace,

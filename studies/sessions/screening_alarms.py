@@ -1,4 +1,4 @@
-"""How often each screening rule is passed, and an alarm when that is low or changes: the rule may be what is broken."""
+"""Pass rates of screening rules, with an alarm when one is low or changes, as the rule itself may be broken."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CHANCE = 0.01  # of a false alarm in one comparison
 
 @dataclass(frozen=True)
 class RuleRate:
-    """One rule over a study.
+    """Pass rate of one rule over a study.
 
     Attributes:
         passed: sessions that passed it, `judged` those in which it was judged.

@@ -1,4 +1,4 @@
-"""What a rater's browser may ask for: every call takes a token and the time, and is checked against the database."""
+"""Requests of a rater's browser: every call takes a token and the time, and is checked against the database."""
 
 import logging
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from undertone.studies.design.sections import Headphones
 from undertone.studies.sessions import headphones
 from undertone.studies.sessions.declining import decline
-from undertone.studies.sessions.endings import end
+from undertone.studies.sessions.endings import end_session
 from undertone.studies.sessions.entry import Arrival, begin
 from undertone.studies.sessions.errors import SessionError
-from undertone.studies.sessions.flow import TONES, answer_section, tones_progress
+from undertone.studies.sessions.flow import TONES, answer_section, headphone_progress
 from undertone.studies.sessions.presence import Addresses
 from undertone.studies.sessions.session_context import SessionContext
-from undertone.studies.sessions.session_tokens import SessionTokens, tidy_resume_code
-from undertone.studies.sessions.trials import Playback, TrialAnswer, finish_trial, note_playback, own_trial, rate
+from undertone.studies.sessions.session_tokens import SessionTokens, normalise_resume_code
+from undertone.studies.sessions.trials import Playback, TrialAnswer, finish_trial, note_playback, rate, session_trial
 from undertone.studies.sessions.views import View, sound_id, view_of
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Session, Stimulus
@@ -42,7 +42,7 @@ class Sound:
 
 
 class Sessions:
-    """The raters' side of all studies of one database.
+    """Sessions of raters in all studies of one database.
 
     Args:
         db: where everything is kept.
@@ -73,7 +73,9 @@ class Sessions:
     def resume(self, code: str, now: datetime) -> tuple[str, View]:
         """Go on with a session by its code, on any device; returns token and view. Raises SessionError."""
         with self.db.reading() as transaction:
-            session_id = transaction.scalar(select(Session.id).where(Session.resume_code == tidy_resume_code(code)))
+            session_id = transaction.scalar(
+                select(Session.id).where(Session.resume_code == normalise_resume_code(code))
+            )
         if session_id is None:
             raise SessionError("unknown_code")
         token = self.tokens.make(session_id)
@@ -111,7 +113,7 @@ class Sessions:
 
     def heard(self, token: str, trial_id: str, playback: Playback, now: datetime) -> None:
         """Note that a clip was played."""
-        self._step(token, now, lambda context: note_playback(context, own_trial(context, trial_id), playback))
+        self._step(token, now, lambda context: note_playback(context, session_trial(context, trial_id), playback))
 
     def finish_trial(self, token: str, trial_id: str, now: datetime) -> dict[str, Any]:
         """Go on from a clip: the next view, and in training what is said about the answers."""
@@ -153,7 +155,7 @@ class Sessions:
         with self.db.session() as transaction:
             context = SessionContext.load(self.db, transaction, session_id, now, lock=True, addresses=self._addresses)
             if not context.ended and now >= context.session.expires_at:
-                end(context, "timed_out")
+                end_session(context, "timed_out")
             if not context.ended:
                 context.touch()
             try:
@@ -169,7 +171,7 @@ class Sessions:
         if section.kind == "volume" and opaque == sound_id(self._secret, session.id, "volume"):
             return self._volume(context)
         if isinstance(section, Headphones):
-            progress = tones_progress(context)
+            progress = headphone_progress(context)
             index = len(progress["answers"])
             if opaque == sound_id(self._secret, session.id, "tones", index):
                 served = progress["served_at"] or context.now.isoformat()

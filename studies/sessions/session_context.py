@@ -21,7 +21,7 @@ End = Literal["finished", "screened_out", "timed_out"]
 
 @dataclass(frozen=True)
 class SessionContext:
-    """One person at one step.
+    """A session with its study, inside one transaction at one time.
 
     Attributes:
         db: for the log.
@@ -57,7 +57,7 @@ class SessionContext:
         if session is None or session.state == "withdrawn":
             raise SessionError("unknown_session")
         study = transaction.get_one(Study, session.study_id)
-        return cls(db, transaction, session, study, design_of(study), now, addresses or Addresses())
+        return cls(db, transaction, session, study, study_design(study), now, addresses or Addresses())
 
     @property
     def ended(self) -> bool:
@@ -117,7 +117,7 @@ class SessionContext:
         self.session.expires_at = min(longest, self.now + timedelta(minutes=limits.idle_minutes))
 
 
-def design_of(study: Study) -> StudyFile:
+def study_design(study: Study) -> StudyFile:
     """Return the study's definition, read once for each version of it."""
     if study.definition_hash not in _designs:
         _designs[study.definition_hash] = study_from_json(dict(study.definition))

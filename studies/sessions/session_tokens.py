@@ -1,4 +1,4 @@
-"""Signed, opaque tokens: the only thing that a browser holds of a session."""
+"""Signed, opaque session tokens, which browsers hold, and resume codes."""
 
 import secrets
 
@@ -11,7 +11,7 @@ _CODE_LETTERS = 12  # 58 bits: nobody finds one within the rate limit
 
 
 class SessionTokens:
-    """Makes and reads session tokens with one key."""
+    """Signer and reader of session tokens with one key."""
 
     def __init__(self, secret: str) -> None:
         self._serializer = URLSafeSerializer(secret, salt="undertone.rater-session")
@@ -34,7 +34,7 @@ def new_resume_code() -> str:
     return "-".join(letters[start : start + 4] for start in range(0, _CODE_LETTERS, 4))
 
 
-def tidy_resume_code(typed: str) -> str:
+def normalise_resume_code(typed: str) -> str:
     """Return what was typed as the code is stored: capitals, spaces and missing hyphens are forgiven."""
     letters = "".join(letter for letter in typed.lower() if letter.isalnum())
     return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))

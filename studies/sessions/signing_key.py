@@ -5,8 +5,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from undertone.engine.atomic_files import sync_folder
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
+from undertone.engine.files.atomic_files import sync_folder
 
 SECRET_VARIABLE = "UNDERTONE_SECRET"  # on a machine whose disk is wiped, such as a Space without storage
 MIN_CHARACTERS = 32  # 128 bits where every character is a hexadecimal digit
@@ -28,7 +28,7 @@ def load_secret(data: Path) -> str:
     given = os.environ.get(SECRET_VARIABLE, "").strip()
     if given:
         hint = f"Use a random one; {_MAKE_ONE}."
-        return _long_enough(given, f"the signing key in {SECRET_VARIABLE}", hint)
+        return _check_length(given, f"the signing key in {SECRET_VARIABLE}", hint)
     path = data / "secret"
     try:
         data.mkdir(parents=True, exist_ok=True)
@@ -41,10 +41,10 @@ def load_secret(data: Path) -> str:
             f"to write there, or set {SECRET_VARIABLE}."
         ) from error
     hint = "Remove the file: a new key is made at the next start, and everybody signs in again."
-    return _long_enough(key, f"the signing key in {path}", hint)
+    return _check_length(key, f"the signing key in {path}", hint)
 
 
-def _long_enough(key: str, what: str, hint: str) -> str:
+def _check_length(key: str, what: str, hint: str) -> str:
     """Return the key. Raises SigningKeyError where it is too short; the key itself is not told."""
     if len(key) < MIN_CHARACTERS:
         raise SigningKeyError(
@@ -63,13 +63,13 @@ def _write_new(path: Path) -> None:
             file.write(secrets.token_urlsafe(32))
             file.flush()
             os.fsync(file.fileno())
-        _give_name(unfinished, path)
+        _link_under_name(unfinished, path)
         sync_folder(path.parent)  # a name that is lost in a power cut would make a second key
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _give_name(unfinished: Path, path: Path) -> None:
+def _link_under_name(unfinished: Path, path: Path) -> None:
     """Let the whole file appear under its name, unless there is one."""
     try:
         os.link(unfinished, path)  # unlike a rename it never replaces another process's key

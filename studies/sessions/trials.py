@@ -1,4 +1,4 @@
-"""Rating a clip: whose it is, whether it was heard, and an answer that is written once however often it is sent."""
+"""Rating of a clip: checks of owner and listening, and answers that are stored once however often they are sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ MOST_HIDDEN_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Playback:
-    """What the page says about the playing of a clip.
+    """The page's report of the playing of a clip.
 
     Attributes:
         stretches: (start, end) in seconds, as far as they were played.
@@ -47,7 +47,7 @@ class TrialAnswer:
     playback: Playback = field(default_factory=Playback)
 
 
-def own_trial(context: SessionContext, trial_id: str) -> Trial:
+def session_trial(context: SessionContext, trial_id: str) -> Trial:
     """Return a trial of this session. Raises SessionError for anybody else's."""
     trial = context.transaction.get(Trial, trial_id)
     if trial is None or trial.session_id != context.session.id:
@@ -78,7 +78,7 @@ def rate(context: SessionContext, answer: TrialAnswer) -> Rating:
     Raises:
         SessionError: not this person's clip, not the current one, not heard yet, or no answer of the scale.
     """
-    trial = own_trial(context, answer.trial)
+    trial = session_trial(context, answer.trial)
     scale = next((scale for scale in context.design.scales if scale.name == answer.scale), None)
     value = None if scale is None else scale.snapped(answer.value)
     if scale is None or value is None:
@@ -109,7 +109,7 @@ def finish_trial(context: SessionContext, trial_id: str) -> dict[str, Any] | Non
     Raises:
         SessionError: not this person's clip, or a question is open.
     """
-    trial = own_trial(context, trial_id)
+    trial = session_trial(context, trial_id)
     if trial.state == "done":
         return None
     _check_current(context, trial)
@@ -135,7 +135,7 @@ def _check_current(context: SessionContext, trial: Trial) -> None:
 
 
 def _check_heard(context: SessionContext, trial: Trial) -> None:
-    """Both the server's clock and the page's stretches must allow it."""
+    """Check that the clip was heard, by the server's clock and by the intervals that the page reports."""
     seconds = context.stimulus(trial).seconds
     if trial.first_served_at is None:
         raise SessionError("not_listened")
@@ -147,6 +147,6 @@ def _check_heard(context: SessionContext, trial: Trial) -> None:
 
 
 def _earliest(context: SessionContext, trial: Trial) -> datetime | None:
-    """When the clip can have begun to play: one that was sent ahead not before the one before it was done."""
+    """Return when the clip can have begun to play: one that was sent ahead not before its predecessor was done."""
     done = [other.completed_at for other in context.trials() if other.position < trial.position and other.completed_at]
     return max([*done, *([trial.first_served_at] if trial.first_served_at else [])], default=None)

@@ -1,4 +1,4 @@
-"""What a rater's page is told: the section they are in and nothing that names or orders what they judge."""
+"""Views for a rater's page: the section, and nothing that names or orders the systems."""
 
 import hashlib
 import hmac
@@ -15,10 +15,10 @@ from undertone.studies.design.sections import (
     Training,
     Volume,
 )
-from undertone.studies.sessions.endings import shown_ending
+from undertone.studies.sessions.endings import ending_view
 from undertone.studies.sessions.estimate import expected_length
-from undertone.studies.sessions.flow import current_trial, due_break, tones_progress
-from undertone.studies.sessions.forms import shown_questions
+from undertone.studies.sessions.flow import current_trial, due_break, headphone_progress
+from undertone.studies.sessions.forms import question_views
 from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
 from undertone.studies.sessions.listening import covers
 from undertone.studies.sessions.session_context import SessionContext
@@ -35,7 +35,7 @@ def view_of(context: SessionContext, secret: str) -> View:
     """
     view: View = {"title": context.study.title, "state": context.session.state, "ended": context.ended}
     if context.ended:
-        return {**view, "ending": shown_ending(context)}
+        return {**view, "ending": ending_view(context)}
     view["resume_code"] = context.session.resume_code
     view["progress"] = {"step": context.session.section_index + 1, "of": len(context.sections)}
     return {**view, **_section(context, secret)}
@@ -47,7 +47,7 @@ def sound_id(secret: str, session_id: str, what: str, index: int = 0) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def shown_scale(scale: Scale) -> View:
+def scale_question(scale: Scale) -> View:
     """Return a question in full, its answers from the first to the last."""
     labels = {f"{value:g}": text for value, text in scale.labels.items()}
     return {
@@ -65,13 +65,13 @@ def _section(context: SessionContext, secret: str) -> View:
             length = expected_length(context)
             return {"text": section.text, "length": {"clips": length.clips, "minutes": length.minutes}}
         case Eligibility():
-            return {"heading": "First, a few questions", "questions": shown_questions(section.questions)}
+            return {"heading": "First, a few questions", "questions": question_views(section.questions)}
         case Questionnaire():
-            return {"heading": section.title, "questions": shown_questions(section.questions)}
+            return {"heading": section.title, "questions": question_views(section.questions)}
         case Volume():
             return {"text": section.text, "sound": sound_id(secret, session.id, "volume")}
         case Headphones():
-            index = len(tones_progress(context)["answers"])
+            index = len(headphone_progress(context)["answers"])
             tones = {"trial": index, "of": section.trials, "seconds": TONES_SECONDS}
             return {"tones": {**tones, "sound": sound_id(secret, session.id, "tones", index)}}
         case Debrief():
@@ -93,7 +93,7 @@ def _trials(context: SessionContext, text: str) -> View:
     if trial is None:
         return view
     later = [other.id for other in trials if other.position > trial.position and other.state != "done"]
-    view["scales"] = [shown_scale(scale) for scale in context.design.scales]
+    view["scales"] = [scale_question(scale) for scale in context.design.scales]
     view["trial"] = _trial(context, trial)
     view["max_replays"] = context.design.limits.max_replays
     view["preload"] = later[0] if later else None

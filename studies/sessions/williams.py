@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 def williams_orders(items: Sequence[T]) -> list[tuple[T, ...]]:
-    """Orders of the items, balanced for position and for the item before (Williams 1949).
+    """Return orders of the items, balanced for position and for the item before (Williams 1949).
 
     Args:
         items: the treatments, all different.

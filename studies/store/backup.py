@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select
 
+from undertone.engine.files.atomic_files import whole_file
 from undertone.studies.store.change_record import TABLES
 from undertone.studies.store.columns import utc_now
 from undertone.studies.store.database import Database
-from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.driver_errors import translate_driver_errors
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.migrate import migrate
 from undertone.studies.store.tables import Event
@@ -37,14 +38,9 @@ def snapshot(db: Database, folder: Path, kept: int = KEPT) -> Path:
     # The number, not the time, says which is newer: a clock may be set back.
     number = max((_number(old) for old in snapshots(folder)), default=0) + 1
     path = folder / f"snapshot-{number:06d}-{utc_now():%Y%m%dT%H%M%SZ}.sqlite"
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    try:
-        (_copy_sqlite if db.is_sqlite else _copy_postgresql)(db, part)
-        check_file(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as unfinished:
+        (_copy_sqlite if db.is_sqlite else _copy_postgresql)(db, unfinished)
+        check_file(unfinished)
     for old in snapshots(folder)[:-kept]:
         old.unlink()
     _replace_latest(path)
@@ -89,7 +85,7 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 
 class SnapshotSchedule:
-    """Takes a snapshot now and then, if something has happened since, and a last one when it is stopped.
+    """Thread that takes a snapshot at intervals where something was written since, and a last one when it is stopped.
 
     Args:
         after: called after every snapshot.
@@ -156,7 +152,7 @@ def _copy_postgresql(db: Database, path: Path) -> None:
     try:
         migrate(copy)
         frozen = db.engine.execution_options(isolation_level="REPEATABLE READ")  # one moment for every table
-        with translated(db.url), frozen.connect() as source, copy.engine.begin() as target:
+        with translate_driver_errors(db.url), frozen.connect() as source, copy.engine.begin() as target:
             copy_rows(source, target)
     finally:
         copy.close()
@@ -165,10 +161,8 @@ def _copy_postgresql(db: Database, path: Path) -> None:
 
 
 def _replace_latest(path: Path) -> None:
-    fresh = path.with_name(LATEST + ".part")
-    fresh.unlink(missing_ok=True)
-    try:
-        os.link(path, fresh)
-    except OSError:  # a file system without hard links
-        fresh.write_bytes(path.read_bytes())
-    fresh.replace(path.with_name(LATEST))
+    with whole_file(path.with_name(LATEST)) as unfinished:
+        try:
+            os.link(path, unfinished)
+        except OSError:  # a file system without hard links
+            unfinished.write_bytes(path.read_bytes())

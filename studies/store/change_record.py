@@ -22,7 +22,7 @@ IN_ONE_QUERY = 500
 
 @dataclass
 class ChangeRecord:
-    """What one transaction did, as far as it has got."""
+    """Rows and events of a transaction so far."""
 
     touched: dict[Key, None] = field(default_factory=dict)  # in order, each once
     events: list[Event] = field(default_factory=list)
@@ -78,12 +78,12 @@ def key_of(table: Any) -> Any:
 
 
 def to_json(row: Row) -> Row:
-    """Times as text."""
+    """Return the row with its times as text."""
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
 
 
 def from_json(table: Table, row: Row) -> Row:
-    """Text as times; a column that the table lacks is an error."""
+    """Return the row with its times parsed; a column that the table lacks is an error."""
     unknown = row.keys() - set(table.columns.keys())
     if unknown:
         raise StoreError(

@@ -18,7 +18,7 @@ def new_id() -> str:
 
 
 def utc_now() -> datetime:
-    """Now, with its time zone."""
+    """Return the time now in UTC, with its zone."""
     return datetime.now(UTC)
 
 

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.store.change_record import ChangeRecord, changed_rows, record_changes, to_json
 from undertone.studies.store.columns import utc_now
-from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.driver_errors import translate_driver_errors
 from undertone.studies.store.engines import BUSY_SECONDS, READING, READING_POSTGRESQL, make_engine, to_text
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.journal import Journal, Line
-from undertone.studies.store.locations import Places
+from undertone.studies.store.locations import StorageLocations
 from undertone.studies.store.tables import Actor, Event
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ COMMIT_LOCK = 0x756E646572  # any number, the same in every process
 
 
 class Database:
-    """Where studies are kept. Safe to use from several threads and processes at once.
+    """Database of studies. Safe to use from several threads and processes at once.
 
     Args:
         url: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`; None is the default place.
@@ -37,7 +37,7 @@ class Database:
     def __init__(
         self, url: str | None = None, events_folder: Path | None = None, busy_seconds: float = BUSY_SECONDS
     ) -> None:
-        self.url = url or Places.default().url
+        self.url = url or StorageLocations.default().url
         self.engine: Engine = make_engine(self.url, busy_seconds)
         self._busy_seconds = busy_seconds
         self.journal = Journal(events_folder) if events_folder is not None else None
@@ -56,11 +56,6 @@ class Database:
     def read_only(self) -> bool:
         """Return whether writes are refused, to this thread."""
         return self._paused is not None and not getattr(self._repairing, "now", False)
-
-    @property
-    def paused_because(self) -> str | None:
-        """Why writes are refused."""
-        return self._paused
 
     def pause(self, reason: str, unreadable: bool = False) -> None:
         """Refuse every write from now on, and upload nothing: what is stored may not be the whole.
@@ -99,7 +94,11 @@ class Database:
             IntegrityError: a constraint was broken, for example the same row written by another request.
         """
         self._refuse_reading()
-        with self._my_turn(), Transaction(self.engine, expire_on_commit=False) as transaction, translated(self.url):
+        with (
+            self._write_lock(),
+            Transaction(self.engine, expire_on_commit=False) as transaction,
+            translate_driver_errors(self.url),
+        ):
             if self.read_only and self._paused is not None:
                 _refuse_writes(transaction, self._paused)
             record_changes(transaction)
@@ -119,7 +118,7 @@ class Database:
         """
         self._refuse_reading()
         engine = self.engine.execution_options(**(READING if self.is_sqlite else READING_POSTGRESQL))
-        with Transaction(engine, expire_on_commit=False) as transaction, translated(self.url):
+        with Transaction(engine, expire_on_commit=False) as transaction, translate_driver_errors(self.url):
             _refuse_writes(transaction, "this is a view for reading; use Database.session() to write")
             yield transaction
             transaction.expunge_all()  # what was read stays usable behind the block
@@ -157,7 +156,7 @@ class Database:
             raise StoreError(f"study paused, nothing can be read: {self._paused}")
 
     @contextmanager
-    def _my_turn(self) -> Iterator[None]:
+    def _write_lock(self) -> Iterator[None]:
         if getattr(self._writing, "now", False):
             raise StoreError("a session was opened inside another one of the same thread. Use one for both.")
         if self._turn is not None and not self._turn.acquire(timeout=self._busy_seconds):
@@ -184,10 +183,10 @@ class Database:
         for one in events:  # one by one: their ids follow the order in which they were logged
             transaction.add(one)
             transaction.flush()
-        return line_of(transaction, events, previous)
+        return journal_line(transaction, events, previous)
 
 
-def line_of(transaction: Transaction, events: list[Event], previous: int | None) -> Line:
+def journal_line(transaction: Transaction, events: list[Event], previous: int | None) -> Line:
     """Return a line of the log's copy: the events and the last state of the rows that they touched."""
     keys = [(table, key) for one in events for table, key in one.touched]
     return {

@@ -1,4 +1,4 @@
-"""What a database says when it cannot go on, in words that say what to do."""
+"""Translate the failures of database drivers into errors that say what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ SENTENCES = (
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
+def translate_driver_errors(url: str) -> Iterator[None]:
     """Turn a driver's failure into a StoreError; a broken constraint stays what it is."""
     try:
         yield
@@ -44,10 +44,12 @@ def translated(url: str) -> Iterator[None]:
         said = f"{type(error.orig).__name__} {error.orig}"
         for signs, sentence in SENTENCES:
             if any(sign in said for sign in signs):
-                raise StoreError(f"{_shown(url)} {sentence}. Nothing was saved; try again when it is.") from error
+                raise StoreError(
+                    f"{_url_without_password(url)} {sentence}. Nothing was saved; try again when it is."
+                ) from error
         raise
 
 
-def _shown(url: str) -> str:
+def _url_without_password(url: str) -> str:
     """Return the database's URL without its password."""
     return f"database {make_url(url).render_as_string(hide_password=True)}"

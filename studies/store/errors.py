@@ -1,6 +1,6 @@
 """What keeps a study's data from being read or written."""
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 
 class StoreError(UndertoneError):

@@ -15,15 +15,16 @@ from undertone.studies.store.columns import new_id, utc_now
 from undertone.studies.store.database import Database
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.journal_replay import BLANKING, FORGOTTEN, TOMBSTONE
-from undertone.studies.store.tables import Event, Participant, Session, Study
+from undertone.studies.store.studies import find_study
+from undertone.studies.store.tables import Event, Participant, Session
 from undertone.studies.store.withdrawal import blank_copies, forget_pages, renew_snapshots
 
 ANSWERED = "answered"  # kind of the event that repeats a questionnaire
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """What was deleted."""
+class ForgettingResult:
+    """Counts of what was deleted."""
 
     people: int
     sessions: int
@@ -31,7 +32,9 @@ class Forgotten:
     lines: int  # changed in the log's copy
 
 
-def forget_people(db: Database, study_name: str, backups: Path | None = None, now: datetime | None = None) -> Forgotten:
+def forget_people(
+    db: Database, study_name: str, backups: Path | None = None, now: datetime | None = None
+) -> ForgettingResult:
     """Delete panel ids, codes and questionnaires of everybody who took part; their ratings stay.
 
     Safe to repeat: what was interrupted is completed.
@@ -43,14 +46,12 @@ def forget_people(db: Database, study_name: str, backups: Path | None = None, no
         StoreError: there is no such study, or it is not closed.
     """
     with db.session() as session:
-        study = session.scalar(select(Study).where(Study.name == study_name))
-        if study is None:
-            raise StoreError(f"there is no study {study_name!r}; `undertone study status` lists them.")
+        study = find_study(session, study_name)
         if study.status != "closed":
             raise StoreError(f"study {study_name!r} is {study.status}; close it first, or people could rate twice.")
         people = list(session.scalars(select(Participant).where(Participant.study_id == study.id)))
         sessions = list(session.scalars(select(Session).where(Session.study_id == study.id)))
-        events = _blank_events(session, study.id, _words(people, sessions))
+        events = _blank_events(session, study.id, _identifying_words(people, sessions))
         for person in people:
             person.external_id = None
         for own in sessions:
@@ -61,11 +62,11 @@ def forget_people(db: Database, study_name: str, backups: Path | None = None, no
     if backups is not None:
         renew_snapshots(db, backups)
     forget_pages(db)
-    return Forgotten(len(people), len(sessions), len(events), lines)
+    return ForgettingResult(len(people), len(sessions), len(events), lines)
 
 
-def _words(people: list[Participant], sessions: list[Session]) -> list[str]:
-    """Return what would tell a person in a note."""
+def _identifying_words(people: list[Participant], sessions: list[Session]) -> list[str]:
+    """Return the codes and ids by which a person could be recognised in the log."""
     codes = [code for own in sessions for code in (own.resume_code, own.completion_code) if code]
     return [*(person.external_id for person in people if person.external_id), *codes]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from undertone.studies.store.backup import LATEST
 from undertone.studies.store.errors import StoreError
-from undertone.studies.store.locations import Places
+from undertone.studies.store.locations import StorageLocations
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitScheduler, HfApi
@@ -21,7 +21,7 @@ FILES = ["events/*.jsonl", f"backups/{LATEST}", "media/*/*"]
 
 
 class HubCopy:
-    """Brings the copy back at the start, and uploads from then on.
+    """Copy of the data folder on the Hub: downloaded at the start, uploaded from then on.
 
     Args:
         repository: `owner/name` of a dataset; it is made, private, where there is none.
@@ -29,7 +29,11 @@ class HubCopy:
     """
 
     def __init__(
-        self, repository: str, places: Places, every_minutes: float = EVERY_MINUTES, api: "HfApi | None" = None
+        self,
+        repository: str,
+        places: StorageLocations,
+        every_minutes: float = EVERY_MINUTES,
+        api: "HfApi | None" = None,
     ) -> None:
         self._repository, self._places, self._every = repository, places, every_minutes
         from huggingface_hub import HfApi  # only loaded where a copy is kept

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from undertone.engine.atomic_files import sync_folder
+from undertone.engine.files.atomic_files import sync_folder, whole_file
 from undertone.studies.store.engines import to_text
 from undertone.studies.store.errors import StoreError
 
@@ -26,7 +26,7 @@ PATTERN = "events-*.jsonl"
 
 
 class Journal:
-    """Appends lines, and keeps those that could not be written until they can."""
+    """Append-only copy of the log; lines that cannot be written are held until they can."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,12 +37,12 @@ class Journal:
 
     @property
     def behind(self) -> int:
-        """Lines that are in the database but not yet in the copy."""
+        """Return how many lines are in the database but not yet in the copy."""
         return len(self._waiting)
 
     @property
     def path(self) -> Path:
-        """This process's file; a forked process gets its own."""
+        """Return the file of this process; a forked process gets its own."""
         if self._path is None or self._process != os.getpid():
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
             self._path = self.folder / f"events-{stamp}-{uuid.uuid4().hex}.jsonl"
@@ -83,16 +83,14 @@ class Journal:
                 if after == before:
                     continue
                 changed += sum(one != other for one, other in zip(before, after, strict=True))
-                fresh = path.with_suffix(".rewriting")
-                with fresh.open("w", encoding="utf-8") as file:
+                with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
                     file.writelines(to_text(line) + "\n" for line in after)
                     file.flush()
                     os.fsync(file.fileno())
-                fresh.replace(path)
         return changed
 
     def lock(self) -> FileLock:
-        """Keeps other processes from appending to a file that is being rewritten."""
+        """Return the lock that keeps other processes from appending to a file that is being rewritten."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return FileLock(self.folder / ".lock")
 

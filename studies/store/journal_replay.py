@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from undertone.studies.store.change_record import TABLES, Key, Row, from_json, key_of
-from undertone.studies.store.database import Database, line_of
+from undertone.studies.store.database import Database, journal_line
 from undertone.studies.store.engines import to_text
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.journal import Line
@@ -20,8 +20,8 @@ EVENTS = TABLES[Event.__tablename__]
 
 
 @dataclass
-class Replayed:
-    """What a replay did, and which rows must exist after it."""
+class ReplayResult:
+    """Counts of replayed lines, and the rows that must exist after them."""
 
     lines: int = 0
     skipped: int = 0  # already in the snapshot
@@ -29,13 +29,13 @@ class Replayed:
     absent: set[Key] = field(default_factory=set)
 
 
-def replay_journal(connection: Connection, lines: Iterable[Line]) -> Replayed:
+def replay_journal(connection: Connection, lines: Iterable[Line]) -> ReplayResult:
     """Apply lines in the order of their commits; those that the database has already are skipped.
 
     Raises:
         StoreError: a line follows an event that is nowhere: a file of the log's copy is missing.
     """
-    done = Replayed()
+    done = ReplayResult()
     known = {row.id: row.uid for row in connection.execute(select(EVENTS.c.id, EVENTS.c.uid))}
     for line in lines:
         events = line["events"]
@@ -58,7 +58,7 @@ def replay_journal(connection: Connection, lines: Iterable[Line]) -> Replayed:
     return done
 
 
-def check_counts(connection: Connection, before: dict[str, set[str]], done: Replayed) -> dict[str, int]:
+def check_counts(connection: Connection, before: dict[str, set[str]], done: ReplayResult) -> dict[str, int]:
     """Compare every table with what the snapshot and the lines together must give.
 
     Returns:
@@ -86,7 +86,7 @@ def keys_by_table(connection: Connection) -> dict[str, set[str]]:
     return {name: {str(key) for key in connection.scalars(select(key_of(t)))} for name, t in TABLES.items()}
 
 
-def ship_missing(db: Database) -> int:
+def append_missing_lines(db: Database) -> int:
     """Write to the log's copy what a process could not write before it died; returns the number of lines.
 
     The rows of such a line are as they stand now, which later lines of the same rows repeat.
@@ -99,14 +99,14 @@ def ship_missing(db: Database) -> int:
         previous: int | None = None
         for event in session.scalars(select(Event).order_by(Event.id)):
             if event.uid not in shipped:
-                lines.append(line_of(session, [event], previous))
+                lines.append(journal_line(session, [event], previous))
             previous = event.id
     for line in lines:
         db.journal.write(to_text(line))
     return len(lines)
 
 
-def _apply(connection: Connection, line: Line, done: Replayed) -> None:
+def _apply(connection: Connection, line: Line, done: ReplayResult) -> None:
     gone = [row for row in line["rows"] if row["row"] is None]
     for row in reversed(gone):  # children before parents
         table = TABLES[row["table"]]

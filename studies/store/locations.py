@@ -13,31 +13,27 @@ URL_VARIABLE = "UNDERTONE_DATABASE"
 
 
 @dataclass(frozen=True)
-class Places:
-    """The folders and the database of one installation."""
+class StorageLocations:
+    """Folders and database URL of one installation."""
 
     data: Path
     url: str
 
     @classmethod
-    def default(cls) -> "Places":
-        """Return the places named by `UNDERTONE_DATA` (a folder) and `UNDERTONE_DATABASE` (a URL), both optional.
-
-        Raises:
-            StoreError: no folder is named, and this user has no home for one.
-        """
+    def default(cls) -> "StorageLocations":
+        """Return the places named by `UNDERTONE_DATA` (a folder) and `UNDERTONE_DATABASE` (a URL), both optional."""
         given = os.environ.get(DATA_VARIABLE)
         return cls.at(Path(given) if given else _home() / ".local" / "share" / "undertone" / "studies")
 
     @classmethod
-    def at(cls, data: Path) -> "Places":
+    def at(cls, data: Path) -> "StorageLocations":
         """Return everything under one folder; the database too, unless `UNDERTONE_DATABASE` names another."""
         data = data.expanduser().resolve()
         return cls(data, os.environ.get(URL_VARIABLE) or f"sqlite:///{data / 'studies.sqlite'}")
 
     @property
     def media(self) -> Path:
-        """Sounds, `<study id>/<stimulus id>.flac`."""
+        """Return the folder of sounds, `<study id>/<stimulus id>.flac`."""
         return self.data / "media"
 
     @property
@@ -47,7 +43,7 @@ class Places:
 
     @property
     def backups(self) -> Path:
-        """Snapshots of the database."""
+        """Return the folder of the database's snapshots."""
         return self.data / "backups"
 
     @property

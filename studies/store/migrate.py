@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from undertone.studies.store.database import Database
-from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.driver_errors import translate_driver_errors
 from undertone.studies.store.errors import StoreError
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -24,7 +24,7 @@ def migrate(db: Database, revision: str = "head") -> None:
     Raises:
         StoreError: the database was written by a newer version of the program, or cannot be opened.
     """
-    with translated(db.url), db.engine.begin() as connection:
+    with translate_driver_errors(db.url), db.engine.begin() as connection:
         if not db.is_sqlite:  # SQLite's transaction is exclusive from its beginning
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         current = MigrationContext.configure(connection).get_current_revision()

@@ -9,7 +9,7 @@ LONGEST_WAIT_SECONDS = 30.0
 
 
 class Recovery:
-    """Repeats an attempt until it succeeds, with waits that double.
+    """Thread that repeats an attempt until it succeeds, with waits that double.
 
     Args:
         attempt: returns whether it has succeeded.

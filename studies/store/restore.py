@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 from undertone.studies.store.backup import check_file, copy_rows
 from undertone.studies.store.change_record import TABLES
 from undertone.studies.store.database import Database
-from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.driver_errors import translate_driver_errors
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.journal import Journal
 from undertone.studies.store.journal_replay import check_counts, keys_by_table, replay_journal
@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Restored:
-    """What came back."""
+class RestoreResult:
+    """Counts of what was restored."""
 
     snapshot: Path | None
     lines: int  # replayed from the log's copy
@@ -32,7 +32,7 @@ class Restored:
     rows: dict[str, int]  # by table
 
 
-def restore(db: Database, snapshot: Path | None, events_folder: Path | None) -> Restored:
+def restore(db: Database, snapshot: Path | None, events_folder: Path | None) -> RestoreResult:
     """Fill an empty database from a snapshot and the log's copy; all of it or nothing.
 
     Args:
@@ -53,16 +53,16 @@ def restore(db: Database, snapshot: Path | None, events_folder: Path | None) -> 
         restored = _rebuild(path, snapshot, events_folder)
         check_file(path)
         _put_in_place(path, db)
-    _check_arrived(db, restored)
+    _check_row_counts(db, restored)
     return restored
 
 
-def _rebuild(path: Path, snapshot: Path | None, events_folder: Path | None) -> Restored:
+def _rebuild(path: Path, snapshot: Path | None, events_folder: Path | None) -> RestoreResult:
     """Replay onto a file that nobody else uses."""
     copy = Database(f"sqlite:///{path}")
     try:
         migrate(copy)
-        with translated(copy.url), copy.engine.begin() as connection:
+        with translate_driver_errors(copy.url), copy.engine.begin() as connection:
             before = keys_by_table(connection)
             lines = Journal(events_folder).lines() if events_folder is not None else iter(())
             done = replay_journal(connection, lines)
@@ -71,7 +71,7 @@ def _rebuild(path: Path, snapshot: Path | None, events_folder: Path | None) -> R
         copy.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
-    return Restored(snapshot, done.lines, done.skipped, rows)
+    return RestoreResult(snapshot, done.lines, done.skipped, rows)
 
 
 def _put_in_place(path: Path, db: Database) -> None:
@@ -86,7 +86,7 @@ def _put_in_place(path: Path, db: Database) -> None:
         return
     copy = Database(f"sqlite:///{path}")
     try:
-        with translated(db.url), copy.engine.connect() as source, db.engine.begin() as target:
+        with translate_driver_errors(db.url), copy.engine.connect() as source, db.engine.begin() as target:
             copy_rows(source, target)
             last = "SELECT setval(pg_get_serial_sequence('event', 'id'), max(id)) FROM event HAVING max(id) IS NOT NULL"
             target.execute(text(last))
@@ -104,7 +104,7 @@ def _check_empty(db: Database) -> None:
         )
 
 
-def _check_arrived(db: Database, restored: Restored) -> None:
+def _check_row_counts(db: Database, restored: RestoreResult) -> None:
     with db.reading() as session:
         rows = {name: session.scalar(select(func.count()).select_from(table)) for name, table in TABLES.items()}
     if rows != restored.rows:

@@ -14,25 +14,25 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from undertone.studies.store.backup import SnapshotSchedule, newest_snapshot
 from undertone.studies.store.database import Database
-from undertone.studies.store.driver_errors import translated
+from undertone.studies.store.driver_errors import translate_driver_errors
 from undertone.studies.store.errors import StoreError
 from undertone.studies.store.hub import REPOSITORY_VARIABLE, HubCopy
+from undertone.studies.store.integrity import check_file_in_use, check_log, check_sounds
 from undertone.studies.store.journal import Journal
-from undertone.studies.store.journal_replay import ship_missing
-from undertone.studies.store.locations import Places
+from undertone.studies.store.journal_replay import append_missing_lines
+from undertone.studies.store.locations import StorageLocations
 from undertone.studies.store.migrate import migrate
 from undertone.studies.store.recovery import Recovery
 from undertone.studies.store.restore import restore
 from undertone.studies.store.tables import Event
-from undertone.studies.store.wholeness import check_file_in_use, check_log, check_sounds
 
 logger = logging.getLogger(__name__)
 SNAPSHOT_MINUTES = 15.0
 
 
 @contextmanager
-def opened(
-    places: Places | None = None,
+def open_database(
+    places: StorageLocations | None = None,
     hub: HubCopy | None = None,
     snapshot_minutes: float = SNAPSHOT_MINUTES,
     retry_seconds: float = 2.0,
@@ -44,14 +44,14 @@ def opened(
         hub: where a copy is kept; None takes the dataset that `UNDERTONE_BACKUP_REPO` names, if it names one.
         retry_seconds: after which a paused start is tried again; the wait doubles up to half a minute.
     """
-    places = places or Places.default()
+    places = places or StorageLocations.default()
     if hub is None and (repository := os.environ.get(REPOSITORY_VARIABLE)):
         hub = HubCopy(repository, places)
     db = Database(places.url, places.events)
     schedule = SnapshotSchedule(db, places.backups, snapshot_minutes, after=hub.start if hub else None).start()
-    recovery = Recovery(lambda: make_ready(db, places, hub), retry_seconds)
+    recovery = Recovery(lambda: prepare_database(db, places, hub), retry_seconds)
     try:
-        if not make_ready(db, places, hub):
+        if not prepare_database(db, places, hub):
             recovery.start()
         yield db
     finally:
@@ -62,8 +62,8 @@ def opened(
         db.close()
 
 
-def make_ready(db: Database, places: Places, hub: HubCopy | None = None) -> bool:
-    """Check a database, bring back what is missing, and let it take answers; safe to repeat.
+def prepare_database(db: Database, places: StorageLocations, hub: HubCopy | None = None) -> bool:
+    """Check a database, restore what is missing, and let it take answers; safe to repeat.
 
     Returns:
         False where it is paused, which says why: without reading where what is stored is not there or is damaged, and
@@ -73,7 +73,7 @@ def make_ready(db: Database, places: Places, hub: HubCopy | None = None) -> bool
         try:
             check_file_in_use(db)
             if _is_new(db):
-                _bring_back(db, places, hub)
+                _restore_from_copies(db, places, hub)
             migrate(db)
         except (StoreError, OSError, SQLAlchemyError) as error:
             db.pause(str(error), unreadable=True)
@@ -81,7 +81,7 @@ def make_ready(db: Database, places: Places, hub: HubCopy | None = None) -> bool
         try:
             check_log(db)
             check_sounds(db, places)
-            ship_missing(db)
+            append_missing_lines(db)
         except (StoreError, OSError, SQLAlchemyError) as error:
             db.pause(str(error))
             return False
@@ -93,13 +93,13 @@ def make_ready(db: Database, places: Places, hub: HubCopy | None = None) -> bool
 
 def _is_new(db: Database) -> bool:
     """Return whether nothing was ever stored: every transaction leaves an event."""
-    with translated(db.url), db.engine.connect() as connection:
+    with translate_driver_errors(db.url), db.engine.connect() as connection:
         if not inspect(connection).has_table(Event.__tablename__):
             return True
         return not connection.scalar(select(func.count()).select_from(Event))
 
 
-def _bring_back(db: Database, places: Places, hub: HubCopy | None) -> None:
+def _restore_from_copies(db: Database, places: StorageLocations, hub: HubCopy | None) -> None:
     if hub is not None:
         logger.info("%d files fetched from the copy", hub.fetch())
     snapshot = newest_snapshot(places.backups)

@@ -7,7 +7,7 @@ LARGEST_NUMBER = 1e15  # whole numbers up to here are exact in every reader
 DEEPEST = 30
 
 
-def unstorable(value: Any, depth: int = 0) -> str | None:
+def find_unstorable(value: Any, depth: int = 0) -> str | None:
     """Return in words what of a JSON value cannot be kept, None where all of it can.
 
     PostgreSQL keeps no NUL, UTF-8 has no lone surrogates, JSON has no infinity, and a number of hundreds of digits is
@@ -16,7 +16,7 @@ def unstorable(value: Any, depth: int = 0) -> str | None:
     if depth > DEEPEST:
         return "lists or objects that are nested too deeply"
     if isinstance(value, str):
-        return _of_text(value)
+        return _find_in_text(value)
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
@@ -24,11 +24,11 @@ def unstorable(value: Any, depth: int = 0) -> str | None:
     if isinstance(value, dict):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list | tuple):
-        return next((found for item in value if (found := unstorable(item, depth + 1))), None)
+        return next((found for item in value if (found := find_unstorable(item, depth + 1))), None)
     return f"a {type(value).__name__}"
 
 
-def _of_text(text: str) -> str | None:
+def _find_in_text(text: str) -> str | None:
     if "\0" in text:
         return "a text with a NUL character"
     return "a text with half of a character" if any("\ud800" <= letter <= "\udfff" for letter in text) else None

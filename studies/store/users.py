@@ -8,13 +8,13 @@ from undertone.studies.store.tables import AdminRole, AdminUser
 
 
 def list_users(db: Database) -> list[tuple[str, AdminRole]]:
-    """Return the name and role of everybody."""
+    """Return the name and the role of every user."""
     with db.reading() as session:
         return [(user.name, user.role) for user in session.scalars(select(AdminUser).order_by(AdminUser.name))]
 
 
 def remove_user(db: Database, name: str) -> None:
-    """Let somebody in no more.
+    """Remove a user, who can then no longer sign in.
 
     Raises:
         StoreError: nobody has this name.

@@ -22,8 +22,8 @@ from undertone.studies.store.tables import Actor, Event, Participant, Rating, Se
 
 
 @dataclass(frozen=True)
-class Withdrawn:
-    """What was taken back."""
+class WithdrawalResult:
+    """Counts of what a withdrawal deleted."""
 
     participant_id: str
     sessions: int
@@ -63,7 +63,7 @@ def withdraw(
     backups: Path | None = None,
     actor: Actor = "admin",
     now: datetime | None = None,
-) -> Withdrawn:
+) -> WithdrawalResult:
     """Delete a person's ratings, answers, device and external id; the places in the plan become free.
 
     Safe to repeat: a withdrawal that was interrupted is completed.
@@ -83,7 +83,7 @@ def withdraw(
         if person.external_id:
             private.append(person.external_id)
         ratings = session.execute(delete(Rating).where(Rating.session_id.in_(ids))).rowcount  # type: ignore[attr-defined]
-        _clear(session, person, ids, now)
+        _clear_rows(session, person, ids, now)
         events = _blank_events(session, person.study_id, ids, private)
         payload = {"participant": participant_id, "sessions": ids, "events": events}
         db.log(session, WITHDRAWN, payload, study_id=person.study_id, actor=actor, at=now)
@@ -91,7 +91,7 @@ def withdraw(
     if backups is not None:
         renew_snapshots(db, backups)
     forget_pages(db)
-    return Withdrawn(participant_id, len(ids), ratings, len(events), lines)
+    return WithdrawalResult(participant_id, len(ids), ratings, len(events), lines)
 
 
 def blank_copies(db: Database) -> int:
@@ -127,7 +127,7 @@ def _codes(session: Transaction, ids: list[str]) -> list[str]:
     return [code for row in session.execute(query) for code in row if code]
 
 
-def _clear(session: Transaction, person: Participant, ids: list[str], now: datetime) -> None:
+def _clear_rows(session: Transaction, person: Participant, ids: list[str], now: datetime) -> None:
     person.external_id = None
     person.withdrawn_at = person.withdrawn_at or now
     for own in session.scalars(select(Session).where(Session.id.in_(ids))):
@@ -152,7 +152,7 @@ def _blank_events(session: Transaction, study_id: str, ids: list[str], private: 
 
 
 def forget_pages(db: Database) -> None:
-    """Old pages go too: SQLite's write-ahead log, PostgreSQL's dead rows."""
+    """Overwrite deleted data on disk: in SQLite's write-ahead log and PostgreSQL's dead rows."""
     if db.is_sqlite:
         connection = db.engine.raw_connection()
         try:

@@ -7,7 +7,8 @@ import pytest
 from tests.clips import speechlike, write_wav16
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.shared.context import Context
-from undertone.app.shared.visitor import PromptClip, Visit
+from undertone.app.shared.prompt_clip import PromptClip
+from undertone.app.shared.visitor import Visit
 from undertone.engine import Engine
 
 

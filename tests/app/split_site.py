@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +71,15 @@ def alive(process: int) -> bool:
 
 @contextmanager
 def split_site(
-    bundle: Path | None, data: Path, temporary: Path | None = None, folder: Path = ROOT, **environment: str
+    bundle: Path | None,
+    data: Path,
+    temporary: Path | None = None,
+    folder: Path = ROOT,
+    command: Sequence[str] = (sys.executable, "-m", "undertone"),
+    **environment: str,
 ) -> Iterator[SplitSite]:
     """Start `undertone serve` in a folder, by default on the embedded voice; it may still be loading its model."""
-    command = [sys.executable, "-m", "undertone", "serve", "--port", "0", "--data", str(data)]
+    command = [*command, "serve", "--port", "0", "--data", str(data)]
     command += [] if bundle is None else ["--bundle", str(bundle)]
     variables = {**os.environ, **environment}
     if temporary is not None:

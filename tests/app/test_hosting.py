@@ -21,7 +21,7 @@ from tests.app.split_site import PATIENCE, ROOT, SplitSite, alive, split_site
 from tests.clips import speechlike, write_wav16
 from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Places, str]:
-    places = Places.at(tmp_path_factory.mktemp("data"))
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[StorageLocations, str]:
+    places = StorageLocations.at(tmp_path_factory.mktemp("data"))
     db = Database(places.url, places.events)
     migrate(db)
     number = add_study(db, places.media, design())
@@ -45,7 +45,7 @@ def metrics_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def site(bundle: Path, study: tuple[Places, str], metrics_port: int) -> Iterator[SplitSite]:
+def site(bundle: Path, study: tuple[StorageLocations, str], metrics_port: int) -> Iterator[SplitSite]:
     variables = {"UNDERTONE_METRICS_PORT": str(metrics_port), "UNDERTONE_LOG_FORMAT": "json"}
     with split_site(bundle, study[0].data, **variables) as running:
         yield running
@@ -78,7 +78,7 @@ def test_what_the_two_processes_ask_each_other_is_nothing_for_visitors(site: Spl
 
 
 def test_requests_ratings_queue_and_steps_are_counted(
-    site: SplitSite, metrics: Any, study: tuple[Places, str], tmp_path: Path
+    site: SplitSite, metrics: Any, study: tuple[StorageLocations, str], tmp_path: Path
 ) -> None:
     site.until("/")
     before = metrics()
@@ -184,7 +184,7 @@ def test_port_and_address_come_from_the_environment_unless_they_are_given(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user without a name")
 def test_a_user_without_a_home_is_told_to_name_a_folder(tmp_path: Path) -> None:
-    code = "import os; from undertone.studies.store import Places; os.setuid(54321); Places.default()"
+    code = "import os; from undertone.studies.store import StorageLocations as Own; os.setuid(54321); Own.default()"
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "UNDERTONE_DATA")}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

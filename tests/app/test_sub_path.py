@@ -16,7 +16,7 @@ from tests.clips import speechlike, write_wav16
 from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.auth.passphrases import add_admin
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 pytestmark = needs_nginx
 ROOT = "/voice"
@@ -24,8 +24,8 @@ PASSPHRASE = "four words will do"
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Places, str]:
-    places = Places.at(tmp_path_factory.mktemp("data"))
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[StorageLocations, str]:
+    places = StorageLocations.at(tmp_path_factory.mktemp("data"))
     db = Database(places.url, places.events)
     migrate(db)
     add_admin(db, "ada", "admin", PASSPHRASE)
@@ -35,7 +35,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Places, str]:
 
 
 @pytest.fixture(scope="module")
-def site(study: tuple[Places, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SplitSite]:
+def site(study: tuple[StorageLocations, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SplitSite]:
     bundle = make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
     variables = {"UNDERTONE_ROOT_PATH": ROOT, "UNDERTONE_TRUSTED_PROXIES": "127.0.0.1"}
     with split_site(bundle, study[0].data, **variables) as running:
@@ -130,7 +130,7 @@ def test_who_signs_in_sees_the_results_and_signs_out(client: httpx.Client) -> No
     assert client.get(f"{ROOT}/results/", headers={**BROWSER, **kept}).status_code == 303
 
 
-def test_a_rater_begins_and_hears(client: httpx.Client, study: tuple[Places, str]) -> None:
+def test_a_rater_begins_and_hears(client: httpx.Client, study: tuple[StorageLocations, str]) -> None:
     begun = client.post(f"{ROOT}/rate/api/begin", json={"study": study[1], "query": {}}).json()
     headers = {"authorization": f"Bearer {begun['token']}"}
     section = {"section": begun["view"]["progress"]["step"], "agree": True}

@@ -1,9 +1,11 @@
-"""A built wheel: every file that the code opens is in it, and it serves, continues and makes studies by itself."""
+"""A built wheel: one package with every file that the code opens; installed, it serves, continues and makes studies."""
 
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from tests.app.split_site import split_site
 
 ROOT = Path(__file__).parents[2]
-CODE = ("app", "engine", "studies", "train")
+FOLDERS = ("app", "engine", "studies", "train")
 ASSETS = ("assets/demo/", "assets/examples/")
 OFFLINE = ("Temporary failure in name resolution", "No matching distribution found for setuptools", "Connection")
 
@@ -22,62 +24,109 @@ def tracked_files() -> list[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
+def run(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command; the test is skipped where it needs a package that cannot be fetched."""
+    variables = {**os.environ, "HF_HUB_OFFLINE": "1", **environment}
+    done = subprocess.run(list(map(str, words)), cwd=folder, env=variables, capture_output=True, text=True, timeout=250)
+    if done.returncode and any(word in done.stdout + done.stderr for word in OFFLINE):
+        pytest.skip("the build backend, setuptools 77 or later, cannot be fetched here")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a copy of the checkout, built as `make setup` builds it; nothing else is installed with it."""
-    folder = tmp_path_factory.mktemp("wheel")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout without its tests, links as links."""
+    folder = tmp_path_factory.mktemp("wheel") / "source"
     for name in tracked_files():
-        if (ROOT / name).is_file() and not name.startswith("tests/"):
-            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / "source" / name)
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(folder / "source")]
-    built = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250)
-    if built.returncode and any(word in built.stdout + built.stderr for word in OFFLINE):
-        pytest.skip("the wheel's build backend, setuptools 77 or later, cannot be fetched here")
-    assert built.returncode == 0, built.stderr
+        if (ROOT / name).exists() and not name.startswith("tests/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path) -> Path:
+    folder = source.parent
+    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source, folder=folder)
     return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path) -> Path:
-    """A folder with the wheel alone; its dependencies are those of these tests."""
-    target = wheel.parent / "installed"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
-    subprocess.run(command, check=True, capture_output=True, timeout=250)
-    return target
+    """A virtual environment with the wheel and, by their paths, the packages of these tests; not the checkout."""
+    folder = wheel.parent / "environment"
+    run(sys.executable, "-m", "venv", "--without-pip", folder, folder=wheel.parent)
+    python = folder / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", wheel, folder=wheel.parent)
+    packages = next(folder.glob("lib/python3*/site-packages"))
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A current folder with files that have the names of Undertone's own folders, and of a package that it needs."""
+    for name in (*FOLDERS, "gradio"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the current folder was imported')")
+    return tmp_path
+
+
+def package_of(installed: Path) -> Path:
+    return next(installed.glob("lib/python3*/site-packages/undertone"))
 
 
 def undertone(installed: Path, folder: Path, *words: object) -> str:
-    """Standard output of a verb of the installed wheel, started in an empty folder."""
-    environment = {**os.environ, "PYTHONPATH": str(installed), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-P", "-m", "undertone", *map(str, words)]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """Standard output of the installed console script."""
+    return run(installed / "bin" / "undertone", *words, folder=folder, PYTHONPATH="").stdout
 
 
-def test_every_file_of_the_code_and_the_assets_is_in_the_wheel(wheel: Path) -> None:
+def test_the_wheel_holds_one_package_with_every_file_of_the_code_and_the_assets(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    wanted = {name for name in tracked_files() if name.startswith(tuple(f"{part}/" for part in CODE))}
-    wanted = {name for name in wanted if not name.endswith(".md")}
-    wanted |= {f"app/{name}" for name in tracked_files() if name.startswith(ASSETS)}
+    code = {name for name in tracked_files() if name.startswith(tuple(f"{part}/" for part in FOLDERS))}
+    wanted = {f"undertone/{name}" for name in code if not name.endswith(".md")}
+    wanted |= {f"undertone/app/{name}" for name in tracked_files() if name.startswith(ASSETS)}
+    assert len(wanted) > 300
     assert not wanted - inside
-    assert {name.partition("/")[0] for name in inside if ".dist-info" not in name} == set(CODE)
+    assert {name.partition("/")[0] for name in inside if ".dist-info/" not in name} == {"undertone"}
 
 
-def test_an_installed_wheel_continues_with_its_own_voice(installed: Path, tmp_path: Path) -> None:
-    prompt = installed / "app" / "assets" / "examples" / "a-storyteller.wav"
-    undertone(installed, tmp_path, "continue", prompt, "--seconds", 0.5, "--seed", 1, "--steps", 2, "--out", "out")
-    assert (tmp_path / "out" / "take-1.wav").is_file()
+def test_a_source_distribution_needs_no_links_and_makes_the_same_wheel(source: Path, wheel: Path) -> None:
+    folder = source.parent / "distribution"
+    backend = folder / "backend"
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--target", backend, "setuptools>=77,<82", folder=source)
+    build = "import sys, setuptools.build_meta as backend; backend.build_sdist(sys.argv[1])"
+    run(sys.executable, "-c", build, folder, folder=source, PYTHONPATH=str(backend))
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as members:
+        assert not [member.name for member in members if member.issym() or member.islnk()]
+    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, archive, folder=folder)
+    (again,) = folder.glob("*.whl")
+    assert set(zipfile.ZipFile(again).namelist()) == set(zipfile.ZipFile(wheel).namelist())
 
 
-def test_an_installed_wheel_makes_a_study_of_its_own_voice(installed: Path, tmp_path: Path) -> None:
-    undertone(installed, tmp_path, "study", "new", "study.yaml")
-    assert str(installed / "app" / "assets" / "demo") in (tmp_path / "study.yaml").read_text()
-    assert "no study" in undertone(installed, tmp_path, "study", "status", "--data", tmp_path / "data")
+def test_an_installed_wheel_continues_with_its_own_voice(installed: Path, elsewhere: Path) -> None:
+    prompt = package_of(installed) / "app" / "assets" / "examples" / "a-storyteller.wav"
+    undertone(installed, elsewhere, "continue", prompt, "--seconds", 0.5, "--seed", 1, "--steps", 2, "--out", "out")
+    assert (elsewhere / "out" / "take-1.wav").is_file()
 
 
-def test_an_installed_wheel_serves_its_own_voice_and_examples(installed: Path, tmp_path: Path) -> None:
-    with split_site(None, tmp_path / "data", folder=tmp_path, PYTHONPATH=str(installed)) as site:
-        assert "A storyteller" in site.until("/").text
+def test_an_installed_wheel_makes_a_study_of_its_own_voice(installed: Path, elsewhere: Path) -> None:
+    undertone(installed, elsewhere, "study", "new", "study.yaml")
+    assert str(package_of(installed) / "app" / "assets" / "demo") in (elsewhere / "study.yaml").read_text()
+    assert "no study" in undertone(installed, elsewhere, "study", "status", "--data", elsewhere / "data")
+
+
+def test_an_installed_wheel_has_its_recipes(installed: Path, elsewhere: Path) -> None:
+    code = "from undertone.train.recipes import load_recipe, recipe_names; print(*map(load_recipe, recipe_names()))"
+    shown = run(installed / "bin" / "python", "-P", "-c", code, folder=elsewhere, PYTHONPATH="").stdout
+    assert len(shown) > 1000
+
+
+def test_an_installed_wheel_serves_its_own_voice_and_examples(installed: Path, elsewhere: Path) -> None:
+    script = installed / "bin" / "undertone"
+    with split_site(None, elsewhere / "data", folder=elsewhere, command=[str(script)], PYTHONPATH="") as site:
+        page = site.until("/")
+        assert "A storyteller" in page.text
+        assert "pagehide" in page.text, "the scripts of the guard are there"
         assert site.until("/rate").status_code == 200

@@ -1,6 +1,5 @@
-"""What axe-core finds that keeps somebody out; what is wrong in Gradio's own markup is listed here by rule."""
+"""What axe-core finds that keeps somebody out; findings in Gradio's own markup are listed by rule and selector."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,39 +8,45 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 SERIOUS = ("serious", "critical")
+_MATCHES = """([html, selector]) =>
+    !!new DOMParser().parseFromString(html, "text/html").body.firstElementChild?.matches(selector)"""
 
 
 @dataclass(frozen=True)
-class OfGradio:
+class GradioFinding:
     """A finding in markup that Gradio writes and no page of ours can change.
 
     Attributes:
         rule: axe's id; on anything else the same rule still fails.
-        markup: what the element begins with, a regular expression.
+        selector: of the element, whose opening tag alone is looked at.
         version: of Gradio in which it was seen last; look again after an upgrade, and remove what has gone.
     """
 
     rule: str
-    markup: str
+    selector: str
     version: str
 
 
-# The box in place of a figure or a sound that is still empty: shown for a moment on a busy machine.
-_EMPTY_BOX = r'<div (?=[^>]*\baria-label="Empty value")(?=[^>]*\bclass="[^"]*\bempty\b)'
-KNOWN = (OfGradio("aria-prohibited-attr", _EMPTY_BOX, "6.31.0"),)
+# The box in place of a figure or a sound that is still empty, as on the Results page: shown for long on a busy machine.
+EMPTY_VALUE = 'div.empty[aria-label="Empty value"]'
+KNOWN = (GradioFinding("aria-prohibited-attr", EMPTY_VALUE, "6.31.0"),)
 
 
 def serious_findings(page: Page) -> list[str]:
-    """Return rule and markup of every serious or critical finding on what is shown now, Gradio's own left out."""
-    return serious_of(Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"])
-
-
-def serious_of(violations: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return `rule: markup` of the serious ones of axe's violations, without those of `KNOWN`."""
+    """Return `rule: markup` of every serious or critical finding on what is shown now, without those of `KNOWN`."""
+    violations: Sequence[Mapping[str, Any]] = (
+        Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    )
     return [
         f"{found['id']}: {node['html'][:160]}"
         for found in violations
         if found["impact"] in SERIOUS
         for node in found["nodes"]
-        if not any(known.rule == found["id"] and re.match(known.markup, node["html"]) for known in KNOWN)
+        if not is_known(page, found["id"], node["html"])
     ]
+
+
+def is_known(page: Page, rule: str, markup: str) -> bool:
+    """Return whether a finding is one of `KNOWN`; its markup is parsed anew, as the element may have gone meanwhile."""
+    selectors = [known.selector for known in KNOWN if known.rule == rule]
+    return any(page.evaluate(_MATCHES, [markup, selector]) for selector in selectors)

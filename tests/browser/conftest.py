@@ -45,7 +45,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two voices to upload, and what the microphone hears."""
+    """Write two voices to upload, and one for the microphone."""
     folder = tmp_path_factory.mktemp("clips")
     return {
         "low": write_wav16(folder / "low.wav", speechlike(4.0, hz=110, seed=1)),
@@ -56,7 +56,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address that `undertone serve` prints, on a free port, once the model and the results are there."""
+    """Return the address that `undertone serve` prints, on a free port, once the model and the results are there."""
     data = tmp_path_factory.mktemp("studies")
     command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(bundle), "--port", "0"]
     command += ["--data", str(data)]
@@ -80,7 +80,7 @@ def _address(server: subprocess.Popen[str]) -> str:
 
 
 def _wait_for_pages(address: str) -> None:
-    """Raters are answered at once, the other pages when they have loaded."""
+    """Wait until the pages have loaded; raters are answered at once."""
     end = time.monotonic() + START_SECONDS
     for path in ("/", "/results/"):
         while httpx.get(address + path, timeout=30).status_code == 503:
@@ -105,7 +105,7 @@ def browser(clips: dict[str, Path]) -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """An empty page of a new visitor. Whatever the test is about: nothing is asked of any other machine."""
+    """Open an empty page of a new visitor; no page asks another machine, and no script fails, whatever the test is."""
     contexts: list[BrowserContext] = []
     requests: list[str] = []
     errors: list[str] = []
@@ -128,11 +128,11 @@ def new_page(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def visit_site(new_page: Callable[..., Page], url: str) -> Callable[..., Site]:
-    """Opens the Continue page as a new visitor."""
+    """Open the Continue page as a new visitor."""
     return lambda **size: Site.open(new_page(**size), url)
 
 
 @pytest.fixture
 def visit_prosody(new_page: Callable[..., Page], url: str) -> Callable[..., ProsodySite]:
-    """Opens the Prosody page as a new visitor."""
+    """Open the Prosody page as a new visitor."""
     return lambda **size: ProsodySite.open(new_page(**size), url)

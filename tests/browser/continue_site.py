@@ -1,9 +1,17 @@
 """The Continue page as a person sees it: what can be pressed, filled in, read and saved."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.states import fill_number, open_drawer
+
+
+def at_least(seconds: int) -> re.Pattern[str]:
+    """Return what the clock of a recording shows from a number of seconds below ten on."""
+    return re.compile(rf"^([{seconds}-9]|\d\d+) s$")
 
 
 @dataclass(frozen=True)
@@ -37,11 +45,11 @@ class Site:
 
     @property
     def live(self) -> Locator:
-        """What the live player says about itself."""
+        """Return the element in which the live player says where it is."""
         return self.page.locator("#live-player [data-run]")
 
     def number(self, name: str) -> Locator:
-        """The number field of a control."""
+        """Return the number field of a control."""
         return self.page.locator(f"#{name} input[type=number]")
 
     def take(self, number: int) -> Locator:
@@ -56,21 +64,15 @@ class Site:
 
     def fill(self, name: str, value: float) -> None:
         """Type into the number field of a control, and see that it stays."""
-        field = self.number(name)
-        field.fill(f"{value:g}")
-        field.press("Tab")
-        self.page.wait_for_timeout(100)
-        expect(field).to_have_value(f"{value:g}")
+        fill_number(self.number(name), value)
 
     def settings(self, seconds: float, takes: int = 1, seed: int | None = None, steps: int = 2) -> None:
-        """Fill the form; takes run to their full length, as random weights know no end."""
+        """Fill the form in; takes run to their full length, as random weights know no end."""
         self.fill("seconds", seconds)
         self.page.locator("#takes").get_by_label(str(takes), exact=True).check()
         if seed is not None:
             self.fill("seed", seed)
-        if not self.page.locator("#steps").is_visible():
-            self.page.locator("#advanced > button").click()
-            self.page.wait_for_timeout(1000)  # a drawer is filled when it opens for the first time; nobody types sooner
+        open_drawer(self.page, "#advanced", "#steps input[type=number]")
         self.fill("steps", steps)
         self.page.locator("#end input").click()
         self.page.get_by_role("option", name="Only at the full length").click()
@@ -80,16 +82,28 @@ class Site:
         expect(self.run_note).to_contain_text("made with seed", timeout=120_000)
         self.page.locator("#figure .js-plotly-plot").wait_for()
 
+    def seconds_to_go(self) -> int:
+        """Wait until the run makes sound, and read how long it will take by its own estimate."""
+        label = self.page.locator("#run-note label")
+        expect(label).to_have_text(re.compile(r"about \d+ s to go"), timeout=120_000)
+        return int(re.findall(r"about (\d+) s", label.inner_text())[0])
+
+    def record(self, seconds: int) -> None:
+        """Record from the microphone until the page says that it has been so long."""
+        self.page.locator("#clip .record-button").click()
+        expect(self.page.locator(".clip-clock")).to_have_text(at_least(seconds))
+        self.page.locator("#clip .stop-button").first.click()
+
     def save(self, number: int, what: str) -> bytes:
-        """The bytes that "Save the sound" (wav) or "Save the settings" (json) gives."""
+        """Return the bytes that "Save the sound" (wav) or "Save the settings" (json) gives."""
         with self.page.expect_download() as download:
             self.page.locator(f"#take-{number}-{what}").click()
         return download.value.path().read_bytes()
 
-    def saved(self, number: int) -> tuple[str, bytes]:
-        """Settings and sound of a take; the settings first, so that a comparison that fails says why."""
+    def save_both(self, number: int) -> tuple[str, bytes]:
+        """Return settings and sound of a take; the settings first, so that a comparison that fails says why."""
         return self.save(number, "json").decode(), self.save(number, "wav")
 
     def width(self) -> int:
-        """Of the whole document, so that anything that sticks out is counted."""
+        """Return the width of the whole document in pixels, so that anything that sticks out is counted."""
         return int(self.page.evaluate("document.documentElement.scrollWidth"))

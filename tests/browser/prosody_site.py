@@ -5,7 +5,10 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.states import fill_number, open_drawer
+
 PATIENCE_MS = 120_000  # a tenth of it on an idle machine
+STEPS_SENT = "Number(document.querySelector('#prosody-cards [data-sent]')?.dataset.sent ?? 0)"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class ProsodySite:
 
     @property
     def note(self) -> Locator:
-        """What the status bar says."""
+        """Return the note of the status bar."""
         return self.page.locator("#prosody-note .note")
 
     @property
@@ -31,14 +34,14 @@ class ProsodySite:
 
     @property
     def player(self) -> Locator:
-        """What the player says about itself."""
+        """Return the element in which the player says what it plays."""
         return self.page.locator("#prosody-listen [data-version]:not(button)")
 
     def card(self, name: str) -> Locator:
-        return self.page.locator(f'.desk-card[data-card="{name}"]')
+        return self.page.locator(f'.prosody-card[data-card="{name}"]')
 
     def shift(self, name: str) -> Locator:
-        """The slider of a card."""
+        """Return the slider of a card's shift."""
         return self.card(name).locator("[data-part='0'] input[type=range]")
 
     def upload(self, path: Path, prefix: str = "") -> None:
@@ -49,55 +52,54 @@ class ProsodySite:
         expect(self.page.locator(f"#{prefix}prompt-note .note")).to_contain_text("Good level", timeout=PATIENCE_MS)
 
     def analyse(self, path: Path, length: float = 1.5, steps: int = 2) -> None:
-        """Put a short part of a file on the bench, at a quality that takes no time."""
+        """Analyse a short part of a file, at a quality that takes no time."""
         self.upload(path)
         self.fill("#cut-length input[type=number]", length)
-        self.page.locator("#advanced > button").click()
-        self.page.wait_for_timeout(1000)  # a drawer is filled when it opens for the first time; nobody types sooner
+        open_drawer(self.page, "#advanced", "#steps input[type=number]")
         self.fill("#steps input[type=number]", steps)
         self.page.locator("#analyse").click()
-        self.settled("a recording of")
+        self.wait_until_idle("a recording of")
 
     def fill(self, selector: str, value: float) -> None:
         """Type a number, and see that it stays."""
-        field = self.page.locator(selector)
-        field.fill(f"{value:g}")
-        field.press("Tab")
-        self.page.wait_for_timeout(100)
-        expect(field).to_have_value(f"{value:g}")
+        fill_number(self.page.locator(selector), value)
 
-    def settled(self, words: str | None = None) -> None:
+    def wait_until_idle(self, words: str | None = None) -> None:
         """Wait until nothing runs."""
         if words is not None:
             expect(self.note).to_contain_text(words, timeout=PATIENCE_MS)
         expect(self.busy).to_have_count(0, timeout=PATIENCE_MS)
 
-    def sounds(self) -> int:
-        """How many sounds have been sent since the page was opened."""
-        return int(self.page.evaluate("(window.undertoneSaid?.edited?.serial) || 0"))
+    def steps_sent(self) -> int:
+        """Return the number of the newest step of the cards that the browser has sent."""
+        return int(self.page.evaluate(STEPS_SENT))
 
-    def made(self, before: int) -> None:
+    def sounds(self) -> int:
+        """Return the number of the newest sound that was sent."""
+        return int(self.page.evaluate("(window.undertoneSent?.edited?.serial) || 0"))
+
+    def wait_for_sound(self, before: int) -> None:
         """Wait for a newer sound, its picture and its files."""
-        newer = f"((window.undertoneSaid?.edited?.serial) || 0) > {before}"
+        newer = f"((window.undertoneSent?.edited?.serial) || 0) > {before}"
         self.page.wait_for_function(newer, timeout=PATIENCE_MS)
-        self.settled()
+        self.wait_until_idle()
 
     def move(self, name: str, value: float) -> None:
         """Type where a card's slider shall stand, and wait for the sound."""
         before = self.sounds()
-        field = self.card(name).locator("[data-part='0'] .desk-number")
+        field = self.card(name).locator("[data-part='0'] .card-number")
         field.fill(f"{value:g}")
         field.press("Enter")
-        self.made(before)
+        self.wait_for_sound(before)
 
     def press(self, selector: str) -> None:
-        """A button that changes the sound."""
+        """Press a button that changes the sound, and wait for it."""
         before = self.sounds()
         self.page.locator(selector).click()
-        self.made(before)
+        self.wait_for_sound(before)
 
-    def saved(self, what: str = "wav") -> bytes:
-        """The bytes that "Save the sound" (wav) or "Save the settings" (json) gives."""
+    def save(self, what: str = "wav") -> bytes:
+        """Return the bytes that "Save the sound" (wav) or "Save the settings" (json) gives."""
         with self.page.expect_download() as download:
             self.page.locator(f"#save-{what}").click()
         return download.value.path().read_bytes()
@@ -115,5 +117,5 @@ class ProsodySite:
         self.page.mouse.up()
 
     def width(self) -> int:
-        """Of the whole document, so that anything that sticks out is counted."""
+        """Return the width of the whole document in pixels, so that anything that sticks out is counted."""
         return int(self.page.evaluate("document.documentElement.scrollWidth"))

@@ -10,10 +10,10 @@ from undertone.app.auth.sign_in import SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
 from undertone.app.rate import rate_router
 from undertone.studies.sessions import Sessions, load_secret
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 
 if __name__ == "__main__":
-    places = Places.at(Path(sys.argv[1]))
+    places = StorageLocations.at(Path(sys.argv[1]))
     db, secret = Database(places.url), load_secret(places.data)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(rate_router(Sessions(db, places.media, secret, places.backups)))

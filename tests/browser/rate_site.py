@@ -43,7 +43,7 @@ class RateServer:
         raise AssertionError("the server did not start within two minutes")
 
     def kill(self) -> None:
-        """As a crash does."""
+        """Kill the server, as a crash does."""
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
@@ -70,14 +70,14 @@ class RaterPage:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def session(self) -> Session:
-        """The row of the study's only session."""
+        """Return the row of the study's only session."""
         with self.db.reading() as transaction:
             session = transaction.scalars(select(Session).where(Session.study_id == self.study)).one()
             transaction.expunge(session)
         return session
 
     def ratings(self) -> list[float]:
-        """Everything that was rated, in the order of the trials."""
+        """Return everything that was rated, in the order of the trials."""
         with self.db.reading() as transaction:
             query = select(Rating.value).join(Trial, Trial.id == Rating.trial_id).where(Trial.study_id == self.study)
             return list(transaction.scalars(query.order_by(Trial.position, Rating.scale)))
@@ -118,7 +118,7 @@ class RaterPage:
         expect(self.page.locator("fieldset.scale:disabled")).to_have_count(0)
 
     def choose(self, scale: str, place: int) -> None:
-        """The answer at a place, from 1, on the scale of this title."""
+        """Choose the answer at a place, from 1, on the scale of this title."""
         self.scale(scale).locator("label").nth(place - 1).click()
 
     def scale(self, title: str) -> Locator:

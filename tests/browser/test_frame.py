@@ -17,7 +17,7 @@ from tests.app.nginx import free_port, needs_nginx, nginx_servers
 from tests.app.split_site import SplitSite, split_site
 from tests.browser.conftest import FLAGS, NAMES
 from tests.rating_study import add_study, design
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 from undertone.studies.store.tables import Session
 
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -37,8 +37,8 @@ server {{ listen 127.0.0.1:{port} ssl; server_name {space}; ssl_certificate {fol
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
-    places = Places.at(tmp_path_factory.mktemp("data"))
+def places(tmp_path_factory: pytest.TempPathFactory) -> StorageLocations:
+    places = StorageLocations.at(tmp_path_factory.mktemp("data"))
     db = Database(places.url, places.events)
     migrate(db)
     db.close()
@@ -46,7 +46,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
 
 
 @pytest.fixture(scope="module")
-def study(places: Places) -> str:
+def study(places: StorageLocations) -> str:
     db = Database(places.url, places.events)
     number = add_study(db, places.media, design())
     db.close()
@@ -54,7 +54,7 @@ def study(places: Places) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(bundle: Path, places: Places, study: str) -> Iterator[SplitSite]:
+def site(bundle: Path, places: StorageLocations, study: str) -> Iterator[SplitSite]:
     variables = {
         "SPACE_ID": "ada/voices",
         "UNDERTONE_TRUSTED_PROXIES": "127.0.0.1",
@@ -128,7 +128,7 @@ def test_a_sign_in_of_one_frame_is_no_sign_in_elsewhere(context: BrowserContext)
 
 
 def test_a_rater_whose_browser_refuses_storage_goes_on_after_a_reload(
-    context: BrowserContext, places: Places, study: str
+    context: BrowserContext, places: StorageLocations, study: str
 ) -> None:
     page = context.new_page()
     frame = framed(page, f"/rate/{study}")

@@ -24,7 +24,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(bundle: Path, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server whose temporary files can be looked at."""
+    """Start a server whose temporary files can be looked at."""
     data = tmp_path_factory.mktemp("studies")
     command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(bundle), "--port", "0"]
     command += ["--data", str(data)]
@@ -37,13 +37,13 @@ def url(bundle: Path, temporary: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def sounds(temporary: Path) -> list[Path]:
-    """Recordings and takes on disk; copies of the examples are nobody's own."""
+    """Return recordings and takes on disk; copies of the examples are nobody's own."""
     folders = ("uploads", "visits")
     return [path for folder in folders for path in temporary.glob(f"undertone-*/**/{folder}/**/*") if path.is_file()]
 
 
-def watched(page: Page) -> list[str]:
-    """What the browser says when a page does what its policy forbids."""
+def watch_policy(page: Page) -> list[str]:
+    """Return a list that grows when a page does what its policy forbids."""
     broken: list[str] = []
     page.on("console", lambda message: broken.append(message.text) if "Content Security" in message.text else None)
     return broken
@@ -53,17 +53,17 @@ def test_a_closed_page_leaves_no_recording_and_no_take(
     new_page: Callable[..., Page], url: str, clips: dict[str, Path], temporary: Path
 ) -> None:
     page, other = new_page(), new_page()
-    broken = watched(page) + watched(other)
+    broken = watch_policy(page) + watch_policy(other)
     site, prosody = Site.open(page, url), ProsodySite.open(other, url)
     site.upload(clips["low"])
     site.settings(seconds=1, takes=2)
     site.go.click()
     site.finish()
     prosody.analyse(clips["high"])
-    prosody.saved()
+    prosody.save()
     made = {path.name for path in sounds(temporary)}
     assert {"low.wav", "high.wav"} <= made
-    assert any(name.endswith("-heard.wav") for name in made)
+    assert any(name.endswith("-playback.wav") for name in made)
     page.close()
     other.goto("about:blank")
     until = time.monotonic() + PATIENCE_SECONDS

@@ -25,7 +25,7 @@ def test_every_link_leads_to_a_page(new_page: Callable[..., Page], url: str, pat
 
 
 def links(page: Page, address: str) -> list[str]:
-    """Links of this site that can be seen on a page, but those within it."""
+    """Return links of this site that can be seen on a page, but those within it."""
     page.goto(address)
     expect(page.locator("h1").first).to_be_visible(timeout=60_000)
     found = page.locator("a[href]:visible").evaluate_all("all => all.map(one => one.getAttribute('href'))")

@@ -15,7 +15,7 @@ ELSEWHERE = "undertone.test"  # a name that is not this computer's: over http it
 
 @pytest.fixture
 def strict_page(browser: Browser) -> Iterator[Callable[[str], Page]]:
-    """Opens an address in a Chromium that has a microphone and does not give it to pages."""
+    """Open an address in a Chromium that has a microphone and does not give it to pages."""
     path = next(found for name in NAMES if (found := shutil.which(name)))
     flags = [flag for flag in FLAGS if flag != ASKS]
     strict = browser.browser_type.launch(

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.axe_findings import serious_findings
 from tests.browser.continue_site import Site
-from tests.browser.prosody_site import PATIENCE_MS, ProsodySite
+from tests.browser.prosody_site import PATIENCE_MS, STEPS_SENT, ProsodySite
 
 Visit = Callable[..., ProsodySite]
 
@@ -18,28 +18,28 @@ Visit = Callable[..., ProsodySite]
 def test_a_card_moves_the_sound_and_every_way_back_is_exact(visit_prosody: Visit, clips: dict[str, Path]) -> None:
     site = visit_prosody()
     site.analyse(clips["low"])
-    rest = site.saved()
+    rest = site.save()
     expect(site.page.locator("#undo")).to_be_disabled()
     site.move("z2", 1.5)
-    moved = site.saved()
+    moved = site.save()
     assert moved != rest
     site.move("z1", -1)
-    both = site.saved()
+    both = site.save()
     assert both not in (moved, rest)
     site.press("#undo")
-    assert site.saved() == moved
+    assert site.save() == moved
     site.press("#redo")
-    assert site.saved() == both
-    site.press('.desk-card[data-card="z1"] .desk-reset')
-    assert site.saved() == moved
+    assert site.save() == both
+    site.press('.prosody-card[data-card="z1"] .card-reset')
+    assert site.save() == moved
     site.card("z2").get_by_role("button", name="Lock").click()
     expect(site.shift("z2")).to_be_disabled()
-    site.press(".desk-surprise")
+    site.press(".card-surprise")
     expect(site.shift("z2")).to_have_value("1.5")
-    assert site.saved() not in (rest, moved, both)
+    assert site.save() not in (rest, moved, both)
     site.card("z2").get_by_role("button", name="Lock").click()
-    site.press(".desk-reset-all")
-    assert site.saved() == rest
+    site.press(".card-reset-all")
+    assert site.save() == rest
 
 
 def test_a_draft_is_heard_while_the_slider_moves_and_full_quality_follows(
@@ -62,7 +62,7 @@ def test_a_draft_is_heard_while_the_slider_moves_and_full_quality_follows(
     expect(site.player).to_have_attribute("data-playing", "true")
     before = site.sounds()
     site.page.mouse.up()
-    site.made(before)
+    site.wait_for_sound(before)
     expect(site.player).to_have_attribute("data-quality", "full")
     assert site.page.evaluate("window.heard.at(-1)") == "edited"
     for version in ("Before", "Recording", "After"):
@@ -76,15 +76,15 @@ def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
 ) -> None:
     site = visit_prosody()
     site.analyse(clips["high"])
-    rest = site.saved()
+    rest = site.save()
     site.move("z4", 0.7)
     site.drag_over_figure(panel=6, start=0.3, end=0.6)  # the uppermost latent, below three mels, F0, energy and tokens
     expect(site.page.locator(".range-caption")).to_contain_text(" to ")
     target = site.page.locator("#range-target input").input_value()
-    assert target == site.page.locator(".desk-card h3").first.inner_text() or "(" in target
+    assert target == site.page.locator(".prosody-card h3").first.inner_text() or "(" in target
     site.press("#range-apply")
-    expect(site.page.locator(".desk-chip")).to_have_count(1)
-    sound, settings = site.saved("wav"), site.saved("json")
+    expect(site.page.locator(".card-chip")).to_have_count(1)
+    sound, settings = site.save("wav"), site.save("json")
     edits = json.loads(settings)["edit"]["edits"]
     assert [edit["start_seconds"] is None for edit in edits] == [True, False]
     assert 0.4 < edits[1]["start_seconds"] < edits[1]["end_seconds"] < 1
@@ -97,13 +97,13 @@ def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
     expect(again.note).to_contain_text("press Analyse", timeout=PATIENCE_MS)
     again.upload(clips["high"])
     again.page.locator("#analyse").click()
-    again.settled("saved settings again")
+    again.wait_until_idle("saved settings again")
     expect(again.shift("z4")).to_have_value("0.7")
-    assert again.saved("wav") == sound
-    assert again.saved("json") == settings
-    again.press(".desk-chip")
-    again.press(".desk-reset-all")
-    assert again.saved() == rest
+    assert again.save("wav") == sound
+    assert again.save("json") == settings
+    again.press(".card-chip")
+    again.press(".card-reset-all")
+    assert again.save() == rest
 
 
 def test_two_visitors_edit_side_by_side(visit_prosody: Visit, clips: dict[str, Path]) -> None:
@@ -112,33 +112,33 @@ def test_two_visitors_edit_side_by_side(visit_prosody: Visit, clips: dict[str, P
     high.analyse(clips["high"])
     before = low.sounds(), high.sounds()
     for site, value in ((low, "2"), (high, "-2")):
-        field = site.card("z1").locator("[data-part='0'] .desk-number")
+        field = site.card("z1").locator("[data-part='0'] .card-number")
         field.fill(value)
         field.press("Enter")
-    low.made(before[0])
-    high.made(before[1])
-    ours, theirs = json.loads(low.saved("json")), json.loads(high.saved("json"))
+    low.wait_for_sound(before[0])
+    high.wait_for_sound(before[1])
+    ours, theirs = json.loads(low.save("json")), json.loads(high.save("json"))
     assert [edit["shift"] for edit in ours["edit"]["edits"]] == [2.0]
     assert [edit["shift"] for edit in theirs["edit"]["edits"]] == [-2.0]
     assert ours["source"]["audio_sha256"] != theirs["source"]["audio_sha256"]
-    sound = low.saved()
+    sound = low.save()
     high.press("#undo")
-    assert low.saved() == sound
+    assert low.save() == sound
     expect(low.shift("z1")).to_have_value("2")
 
 
 def test_cancel_keeps_what_is_heard(visit_prosody: Visit, clips: dict[str, Path]) -> None:
     site = visit_prosody()
     site.analyse(clips["microphone"], length=10, steps=50)
-    sound = site.saved()
+    sound = site.save()
     site.page.locator("#draw").click()
     expect(site.busy).to_have_count(1)
     site.page.locator("#cancel").click()
     expect(site.note).to_contain_text("Cancelled")
     expect(site.page.locator("#cancel")).not_to_be_visible()
-    assert site.saved() == sound
+    assert site.save() == sound
     site.move("z1", 1)  # the model is free again
-    assert site.saved() != sound
+    assert site.save() != sound
 
 
 def test_a_take_of_the_continue_page_arrives_as_it_sounded(
@@ -153,8 +153,8 @@ def test_a_take_of_the_continue_page_arrives_as_it_sounded(
     with site.page.context.expect_page() as opened:
         site.page.locator("#open-prosody").click()
     prosody = ProsodySite(opened.value)
-    prosody.settled("Take 1 of the Continue page")
-    assert prosody.saved() == sound
+    prosody.wait_until_idle("Take 1 of the Continue page")
+    assert prosody.save() == sound
     expect(prosody.page.get_by_role("button", name="Recording", exact=True)).not_to_be_visible()
     gone = site.page.context.new_page()
     gone.goto(re.sub(r"take=.*", "take=guessed", prosody.page.url))
@@ -164,34 +164,34 @@ def test_a_take_of_the_continue_page_arrives_as_it_sounded(
 def test_prosody_and_voice_of_a_second_recording_and_of_the_model(visit_prosody: Visit, clips: dict[str, Path]) -> None:
     site = visit_prosody()
     site.analyse(clips["low"])
-    sounds = {site.saved()}
+    sounds = {site.save()}
     site.upload(clips["high"], "second-")
     site.fill("#second-cut-length input[type=number]", 1.2)
     site.page.locator("#use-second").click()
-    site.settled("The second recording is there")
+    site.wait_until_idle("The second recording is there")
     for choice in ("The second recording's, on these words", "Between the two"):
         before = site.sounds()
         site.page.locator("#whose").get_by_label(choice).check()
-        site.made(before)
-        sounds.add(site.saved())
+        site.wait_for_sound(before)
+        sounds.add(site.save())
     before = site.sounds()
-    site.page.locator(".desk-morph input").focus()
+    site.page.locator(".card-morph input").focus()
     site.page.keyboard.press("Home")
-    site.made(before)
-    assert site.saved() in sounds  # the morph begins at this recording
+    site.wait_for_sound(before)
+    assert site.save() in sounds  # the morph begins at this recording
     site.page.locator("#draw").click()
-    site.settled("draws with seed")
+    site.wait_until_idle("draws with seed")
     site.press("#use-draw-3")
     expect(site.page.locator("#whose").get_by_label("Draw 3 of the model")).to_be_checked()
-    sounds.add(site.saved())
+    sounds.add(site.save())
     before = site.sounds()
     site.page.locator("#voice").get_by_label("The second recording's").check()
-    site.made(before)
-    sounds.add(site.saved())
+    site.wait_for_sound(before)
+    sounds.add(site.save())
     assert len(sounds) == 5
     site.fill("#go-on-seconds input[type=number]", 1)
     site.page.locator("#go-on").click()
-    site.settled("follow the edited speech")
+    site.wait_until_idle("follow the edited speech")
     expect(site.page.locator("#continued-player")).to_be_visible()
 
 
@@ -203,56 +203,57 @@ def test_by_keyboard_on_a_phone_and_for_assistive_technology(visit_prosody: Visi
     site.shift("z2").focus()
     for _ in range(3):
         site.page.keyboard.press("ArrowRight")
-    site.made(before)
+    site.wait_for_sound(before)
     expect(site.shift("z2")).to_have_value("0.3")
     site.card("z2").get_by_role("button", name="▶ +2 σ").focus()
     site.page.keyboard.press("Enter")
     expect(site.player).to_have_attribute("data-version", "once", timeout=PATIENCE_MS)
-    site.settled()
+    site.wait_until_idle()
     before = site.sounds()
     site.shift("z1").focus()
     site.page.keyboard.press("Control+z")
-    site.made(before)
+    site.wait_for_sound(before)
     expect(site.shift("z2")).to_have_value("0")
     assert site.width() <= 390
     assert serious_findings(site.page) == []
 
 
 def saved_shifts(site: ProsodySite) -> list[float]:
-    return [edit["shift"] for edit in json.loads(site.saved("json"))["edit"]["edits"]]
+    return [edit["shift"] for edit in json.loads(site.save("json"))["edit"]["edits"]]
 
 
 def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
     visit_prosody: Visit, clips: dict[str, Path]
 ) -> None:
-    """Three Shift values 150 ms apart said "Speaking" for ever; a refused range wiped figure, numbers and buttons."""
+    """Three quick Shift values said "Speaking" for ever; a refused range wiped figure, numbers and buttons."""
     site = visit_prosody()
     site.analyse(clips["low"], steps=12)
-    field = site.card("z1").locator("[data-part='0'] .desk-number")
+    field = site.card("z1").locator("[data-part='0'] .card-number")
     for value in ("0.5", "1", "1.5"):
         field.fill(value)
+        before = site.steps_sent()
         field.press("Enter")
-        site.page.wait_for_timeout(150)
+        site.page.wait_for_function(f"{STEPS_SENT} > {before}", timeout=PATIENCE_MS)
     expect(site.shift("z1")).to_have_value("1.5", timeout=PATIENCE_MS)
     for expected, press in ((1.5, ()), (1.0, ("undo",)), (1.5, ("redo",)), (0.5, ("undo", "undo"))):
         for button in press:
             site.page.locator(f"#{button}").click()
         expect(site.shift("z1")).to_have_value(f"{expected:g}", timeout=PATIENCE_MS)
         expect(site.page.locator("#cancel")).not_to_be_visible(timeout=PATIENCE_MS)
-        site.settled()
+        site.wait_until_idle()
         ends = time.monotonic() + PATIENCE_MS / 1000  # the page may be between two of these steps
         while (shifts := saved_shifts(site)) != [expected] and time.monotonic() < ends:
-            site.page.wait_for_timeout(200)
+            site.wait_until_idle()
         assert shifts == [expected]
-    sound = site.saved()
+    sound = site.save()
     site.page.locator("#range-apply").click()
     expect(site.note).to_contain_text("time range first", timeout=PATIENCE_MS)
-    site.settled()
+    site.wait_until_idle()
     expect(site.page.locator("#undo")).to_have_text("Undo")
     expect(site.page.locator("#prosody-numbers")).to_contain_text("Duration")
     expect(site.page.locator("#prosody-figure .js-plotly-plot")).to_be_visible()
     expect(site.page.get_by_role("button", name="Recording", exact=True)).to_be_visible()
-    assert site.saved() == sound
+    assert site.save() == sound
     expect(site.shift("z1")).to_have_value("0.5")
 
 

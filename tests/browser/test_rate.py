@@ -9,9 +9,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.axe_findings import serious_findings
 from tests.browser.rate_site import CLIP_SECONDS, RaterPage, RateServer
+from tests.browser.states import wait_until_still
 from tests.rating_study import CONSENT, FULL_FLOW, HEADPHONES, add_study, design
 from undertone.studies.sessions.headphones import right_answer, tone_orders
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {
@@ -28,15 +29,15 @@ Arrive = Callable[..., RaterPage]
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageLocations]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("UNDERTONE_DATABASE", raising=False)
         patch.delenv("UNDERTONE_SECRET", raising=False)
-        yield Places.at(tmp_path_factory.mktemp("studies"))
+        yield StorageLocations.at(tmp_path_factory.mktemp("studies"))
 
 
 @pytest.fixture(scope="module")
-def db(places: Places) -> Iterator[Database]:
+def db(places: StorageLocations) -> Iterator[Database]:
     db = Database(places.url)
     migrate(db)
     yield db
@@ -44,7 +45,7 @@ def db(places: Places) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def server(places: Places, db: Database) -> Iterator[RateServer]:
+def server(places: StorageLocations, db: Database) -> Iterator[RateServer]:
     server = RateServer(places.data)
     server.start()
     yield server
@@ -52,8 +53,8 @@ def server(places: Places, db: Database) -> Iterator[RateServer]:
 
 
 @pytest.fixture
-def arrive(browser: Browser, server: RateServer, db: Database, places: Places) -> Iterator[Arrive]:
-    """Opens a study's link as a new visitor; nothing is asked of other machines and no script fails."""
+def arrive(browser: Browser, server: RateServer, db: Database, places: StorageLocations) -> Iterator[Arrive]:
+    """Open a study's link as a new visitor; nothing is asked of other machines and no script fails."""
     contexts: list[BrowserContext] = []
     requests: list[str] = []
     errors: list[str] = []
@@ -80,7 +81,7 @@ def arrive(browser: Browser, server: RateServer, db: Database, places: Places) -
 
 
 def check_access(page: Page) -> None:
-    """No serious finding of axe-core on what is shown now."""
+    """Check that axe-core finds nothing serious on what is shown now."""
     assert serious_findings(page) == []
 
 
@@ -186,7 +187,8 @@ def test_nothing_is_chosen_beforehand_and_the_first_play_cannot_be_skipped(arriv
     expect(page.locator("input:checked")).to_have_count(0)
     expect(page.locator("fieldset.scale:disabled")).to_have_count(2)
     expect(page.locator(".player input[type=range]")).to_be_hidden()
-    page.wait_for_timeout(1500)
+    expect(page.locator("#play")).to_have_text("▶ Play")
+    wait_until_still(page)
     assert page.locator(".player progress").get_attribute("value") == "0"  # it does not start by itself
     rater.hear("Clip 1 of 2")
     expect(page.locator(".player input[type=range]")).to_be_visible()
@@ -203,7 +205,7 @@ def test_the_next_clip_is_loaded_ahead_but_waits_to_be_played(arrive: Arrive) ->
     rater.rate("Clip 1 of 2")
     expect(rater.heading).to_have_text("Clip 2 of 2")
     assert len(sounds) == 2
-    rater.page.wait_for_timeout(1500)
+    wait_until_still(rater.page)
     assert len(sounds) == 2
     expect(rater.page.locator("#play")).to_have_text("▶ Play")
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe_findings import serious_findings
 from tests.browser.conftest import ROOT, START_SECONDS
+from tests.browser.states import wait_until_still
 from tests.judged_study import PANEL_ID
 from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places
 
@@ -67,7 +68,7 @@ def enter(browser: Browser, url: str, name: str = ADMIN, width: int = 1280) -> P
 
 
 def to_tab(page: Page, name: str) -> None:
-    """Also where a narrow page keeps the tab behind its menu."""
+    """Go to a tab, also where a narrow page keeps it behind its menu."""
     tab = page.get_by_role("tab", name=name, exact=True)
     if tab.count() and tab.first.is_visible():
         tab.first.click()
@@ -88,7 +89,7 @@ def test_every_tab_fits_and_has_no_serious_defect(width: int, browser: Browser, 
         if tab == "People":
             page.locator("#results-show-people").click()
             page.locator("#results-people table").first.wait_for()
-        page.wait_for_timeout(1500)
+        wait_until_still(page)
         if width < 600:
             assert page.evaluate(CLIPPED) == [], "a phone shows wide tables whole"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab

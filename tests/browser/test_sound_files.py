@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.continue_site import Site
 from tests.clips import speechlike
 from undertone.engine.audio.formats import SUFFIXES
-from undertone.engine.audio.reading import SAMPLE_RATE_HZ
+from undertone.engine.config import SAMPLE_RATE_HZ
 
 Visit = Callable[..., Site]
 SECONDS = 4.0
@@ -31,7 +31,7 @@ FORMATS = {
 }
 
 
-def recorded(path: Path) -> Path:
+def record_as(path: Path) -> Path:
     """Write a voice in the format of the path's ending."""
     container, codec, rate = FORMATS[path.suffix]
     samples = (speechlike(SECONDS, hz=120, seed=4) * 32_767).short().numpy()[None]
@@ -54,7 +54,7 @@ def test_a_recording_of_any_format_that_the_engine_reads_is_taken(
     visit_site: Visit, tmp_path: Path, suffix: str
 ) -> None:
     site = visit_site()
-    site.upload(recorded(tmp_path / f"Recording 1{suffix}"))
+    site.upload(record_as(tmp_path / f"Recording 1{suffix}"))
     expect(site.prompt_note).to_contain_text("level")
     expect(site.page.locator(".cut-caption")).to_contain_text("of 4.")
 
@@ -64,7 +64,7 @@ def test_the_prompt_is_played_or_the_page_says_that_it_cannot_be(
     visit_site: Visit, tmp_path: Path, suffix: str, answer: str
 ) -> None:
     site = visit_site()
-    site.upload(recorded(tmp_path / f"clip{suffix}"))
+    site.upload(record_as(tmp_path / f"clip{suffix}"))
     expect(site.prompt_note).to_contain_text("level")
     site.page.locator(".cut-play").click()
     expect(site.page.locator(".cut-bar")).to_contain_text(answer)
@@ -72,7 +72,7 @@ def test_the_prompt_is_played_or_the_page_says_that_it_cannot_be(
 
 @pytest.mark.parametrize("suffix", [".webm", ".mov", ".caf"])
 def test_a_recording_may_be_dropped_too(visit_site: Visit, tmp_path: Path, suffix: str) -> None:
-    path = recorded(tmp_path / f"clip{suffix}")
+    path = record_as(tmp_path / f"clip{suffix}")
     site = visit_site()
     site.page.locator("#clip").get_by_label("Upload file").click()
     site.page.locator("#clip input[type=file]").wait_for(state="attached")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from undertone.engine import AudioError, Chunk, Engine, Sampling, SettingsError, Speech, Take
+from undertone.engine import AudioError, CallProgress, Cancelled, Chunk, Engine, Sampling, SettingsError, Speech, Take
 from undertone.engine.audio.voice_activity import VoiceEnd
 
 RATE = 16_000
@@ -99,7 +99,7 @@ def test_sound_comes_before_the_first_frame_is_drawn(engine: Engine, speech: Spe
 
 def test_progress_moves_often_and_ends_at_the_total(engine: Engine, speech: Speech) -> None:
     seen: list[tuple[int, int]] = []
-    engine.continue_(speech, 2.0, seed=1, progress=lambda done, total: seen.append((done, total)))
+    engine.continue_(speech, 2.0, seed=1, progress=CallProgress(report=lambda done, total: seen.append((done, total))))
     assert seen[-1] == (225, 225)
     assert len(seen) >= 10
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
@@ -107,8 +107,9 @@ def test_progress_moves_often_and_ends_at_the_total(engine: Engine, speech: Spee
 
 def test_a_stop_ends_the_stream_without_takes(engine: Engine, speech: Speech) -> None:
     seen: list[Chunk] = []
-    for chunk in engine.stream(speech, 10.0, seed=1, should_stop=lambda: len(seen) > 2):
-        seen.append(chunk)
+    stream = engine.stream(speech, 10.0, seed=1, progress=CallProgress(lambda: len(seen) > 2))
+    with pytest.raises(Cancelled):
+        seen.extend(stream)
     assert not seen[-1].takes
     assert seen[-1].frames_done < 300
 
@@ -124,7 +125,8 @@ def test_a_stop_is_heard_within_a_block(engine: Engine, speech: Speech, monkeypa
 
     monkeypatch.setattr(unet, "denoise", counted)
     sampling = Sampling(solver="ddim", steps=50)
-    assert not list(engine.stream(speech, 4.0, sampling, seed=1, num_takes=2, should_stop=lambda: len(steps) >= 5))
+    with pytest.raises(Cancelled):
+        engine.takes(speech, 4.0, sampling, seed=1, num_takes=2, progress=CallProgress(lambda: len(steps) >= 5))
     assert len(steps) == 5
 
 
@@ -230,7 +232,9 @@ def test_a_silent_continuation_keeps_its_shortest_length(engine: Engine, speech:
 
 def test_voices_are_heard_per_take(engine: Engine, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[VoiceEnd] = []
-    monkeypatch.setattr("undertone.engine.stream.VoiceEnd", lambda *a, **k: made.append(VoiceEnd(*a, **k)) or made[-1])
+    monkeypatch.setattr(
+        "undertone.engine.generation.stream.VoiceEnd", lambda *a, **k: made.append(VoiceEnd(*a, **k)) or made[-1]
+    )
     engine.takes(speech, 0.5, Sampling(end="voice"), seed=1, num_takes=3)
     assert len({id(end) for end in made}) == 3
 

@@ -10,7 +10,7 @@ from undertone import engine
 
 ROOT = Path(__file__).parent.parent.parent
 WITHOUT_A_MODEL = (
-    "undertone.engine.take_settings",
+    "undertone.engine.generation.take_settings",
     "undertone.engine.audio.wav",
     "undertone.studies.sessions",
     "undertone.studies.store.startup",

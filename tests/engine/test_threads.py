@@ -10,8 +10,8 @@ from tests.tiny_bundle import make_tiny_bundle
 
 ASK = (
     "import sys, torch; torch.set_num_threads(2); "
-    "from undertone.engine import Engine, settle_threads; engine = Engine.from_pretrained(sys.argv[1]); "
-    "print(settle_threads(engine), torch.get_num_threads())"
+    "from undertone.engine import Engine, limit_threads; engine = Engine.from_pretrained(sys.argv[1]); "
+    "print(limit_threads(engine), torch.get_num_threads())"
 )
 
 

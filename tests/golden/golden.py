@@ -16,7 +16,7 @@ from torch import Tensor
 
 from undertone.engine.config import HiFiGANConfig, ModelConfig
 from undertone.engine.network import VAEGSLM
-from undertone.engine.network.layers import length_mask
+from undertone.engine.network.layers.basic import length_mask
 from undertone.engine.published.configs import model_config, vocoder_config
 from undertone.engine.published.names import published_name
 

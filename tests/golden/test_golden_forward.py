@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tests.golden.golden import RecordedNoise, close, golden
 from undertone.engine.network import VAEGSLM, TrainingForward, losses, total
-from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.network.layers.basic import apply_mask, length_mask
 from undertone.engine.network.losses import log_densities
 from undertone.engine.published.names import published_name
 
@@ -69,7 +69,7 @@ def test_an_intermediate_is_the_published_one(case: str, recorded: str, module: 
     if recorded.endswith("_split"):
         got = got.relu()
     if recorded.startswith("transformer_layer") or recorded == "token_embedding":
-        got = masked(got, g.mask(case))  # padding holds values that no real frame can see
+        got = apply_mask(got, g.mask(case))  # padding holds values that no real frame can see
     close(got, reference, recorded)
 
 
@@ -107,15 +107,15 @@ def test_the_parts_of_the_pass_are_the_published_ones(case: str) -> None:
     with torch.no_grad():
         fused = model.fuse(tokens, latents)
         initial = model.initial_state(RecordedNoise([g[f"{case}/rng/001_rand"]]), len(tokens))
-        inputs = masked(torch.cat([initial, fused[:, :-1]], dim=1), mask)
+        inputs = apply_mask(torch.cat([initial, fused[:, :-1]], dim=1), mask)
         close(inputs, g[f"{case}/transformer_input"], "transformer_input")
         condition = model.decoder_condition(tokens, latents, g[f"{case}/utt/embedding"])
-        close(model.decoder.unet.project(condition, mask), masked(g[f"{case}/unet/cond_net"], mask), "cond_net")
+        close(model.decoder.unet.project(condition, mask), apply_mask(g[f"{case}/unet/cond_net"], mask), "cond_net")
         mel, t, eps = (g[f"{case}/{name}"] for name in ("in/mel", "rng/003_randint", "rng/004_randn_like"))
         noised = model.decoder.q_sample(model.decoder.scale(mel), t, eps, mask)
         if f"{case}/unet/x_t" in g.vectors:
             close(noised, g[f"{case}/unet/x_t"], "x_t")
-            close(masked(condition, mask), masked(g[f"{case}/unet/cond"], mask), "cond")
+            close(apply_mask(condition, mask), apply_mask(g[f"{case}/unet/cond"], mask), "cond")
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from tests.golden.golden import close, golden
-from undertone.engine.checkpoints import fold_weight_norm
+from undertone.engine.audio.mel import LogMel, denormalise, normalise
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel, denormalise, normalise
-from undertone.engine.network.alibi import AlibiBias, alibi_slopes
-from undertone.engine.network.layers import length_mask, masked
+from undertone.engine.files.checkpoints import fold_weight_norm
+from undertone.engine.network.layers.alibi import AlibiBias, alibi_slopes
+from undertone.engine.network.layers.basic import apply_mask, length_mask
 from undertone.engine.tokenizers.units import nearest_centroid
 from undertone.engine.vocoders.hifigan import HiFiGAN
 
@@ -96,7 +96,7 @@ def test_vocoder() -> None:
     close(vocoder(mel), g["vocoder/gen_raw_nown"], "generator")
     mask = length_mask(lengths, mel.shape[1])
     hop = g.vocoder.mel.hop_samples
-    audio = vocoder(masked(denormalise(mel, g.config.mel), mask))
+    audio = vocoder(apply_mask(denormalise(mel, g.config.mel), mask))
     reference = g["vocoder/decode"]
     close(audio * mask.repeat_interleave(hop, dim=1), reference, "decode")
     close(vocoder(mel), g["vocoder/gen_raw"], "generator with weight norm")

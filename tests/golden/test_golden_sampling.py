@@ -1,14 +1,16 @@
 """Diffusion samplers and whole continuations against the recorded ones."""
 
+import copy
+
 import pytest
 import torch
 
 from tests.golden.golden import Golden, RecordedNoise, close, golden
-from undertone.engine.checkpoints import fold_weight_norm
-from undertone.engine.generate import generate
-from undertone.engine.network import solvers
-from undertone.engine.network.layers import length_mask, masked
-from undertone.engine.sampling import Sampling
+from undertone.engine.files.checkpoints import fold_weight_norm
+from undertone.engine.generation.generate import generate
+from undertone.engine.generation.sampling import Sampling
+from undertone.engine.network.decoder import solvers
+from undertone.engine.network.layers.basic import apply_mask, length_mask
 from undertone.engine.vocoders.hifigan import HiFiGAN
 
 DDIM = ("ddim_eta0_10", "ddim_eta0_100", "ddim_eta05_10_pad", "ddim_eta05_100", "ddim_eta1_7")
@@ -104,8 +106,10 @@ def test_a_continuation_is_the_published_one() -> None:
     vocoder = HiFiGAN(g.vocoder)
     vocoder.load_state_dict(fold_weight_norm(g.generator))
     scale, offset = g.config.mel.std, g.config.mel.mean
-    close(vocoder(g["sampler/mel"] * scale + offset), g["sampler/audio"], "audio")
-    # this vocoder's random weights magnify the mel's rounding: float64 differs from the record by 1e-4 too
+    # This vocoder's random weights magnify rounding: the float32 record is 9e-5 away from float64, and float32 by other
+    # kernels (AVX2, AVX-512) 1e-4 to 1.5e-4. In float64 no machine's kernels matter, and what is left is the record's.
+    exact = copy.deepcopy(vocoder).double()
+    close(exact((g["sampler/mel"] * scale + offset).double()), g["sampler/audio"], "audio", tolerance=1e-4)
     close(vocoder(mel * scale + offset), g["sampler/audio"], "audio of our mel", tolerance=5e-4)
 
 
@@ -131,12 +135,12 @@ def test_reconstruction() -> None:
     case, model, mask = g.cases["reconstruct"], g.model(), g.mask("pad")
     tokens, mel = g["pad/in/tokens"], g["pad/in/mel"]
     reference = g["reconstruct/encoded"]
-    latents = masked(model.posterior(mel, mask).mean, mask)
+    latents = apply_mask(model.posterior(mel, mask).mean, mask)
     close(torch.cat([tokens.unsqueeze(-1), latents], dim=-1), reference, "encoded")
     utterance = model.utterance_embedding(mel, g["pad/in/lengths"])
     close(utterance, g["reconstruct/u_c"], "utterance")
     noise = RecordedNoise(draws(g, "reconstruct", start=1))  # the first belongs to a sample at temperature 0
-    condition = masked(model.decoder_condition(tokens, latents, utterance), mask)
+    condition = apply_mask(model.decoder_condition(tokens, latents, utterance), mask)
     close(
         model.decoder.sample(condition, mask, noise, "ddim", case["ddim_steps"], case["eta"]),
         g["reconstruct/mel"],
@@ -151,7 +155,7 @@ def test_likelihood_of_tokens() -> None:
     model, mask, tokens = g.model(), g.mask("pad"), g["pad/in/tokens"]
     initial = model.initial_state(RecordedNoise([g["likelihood/rng/001_rand"]]), len(tokens))
     fused = model.fuse(tokens, model.posterior(g["pad/in/mel"], mask).mean)
-    inputs = masked(torch.cat([initial, fused[:, :-1]], dim=1), mask)
+    inputs = apply_mask(torch.cat([initial, fused[:, :-1]], dim=1), mask)
     prior = model.prior(model.transform(inputs, mask))
     log_probability = prior.logits.log_softmax(-1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
     score = (log_probability * mask).sum(1) / mask.sum(1)

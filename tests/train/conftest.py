@@ -10,9 +10,9 @@ from tests.speechlike import voice
 from tests.train.tiny_recipes import TOKENIZER
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import prepare
-from undertone.train.export import load_tokenizer
 from undertone.train.runs.stages import run_tokenizer
 from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.load import load_tokenizer
 
 WORDS = ("the cat sat", "a dog ran", "we saw the sea", "one red hat", "the old man ran")
 LEXICON = """\

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from tests.train.test_demo import VOCODER
+from tests.train.runs.test_demo_bundle import VOCODER
 from tests.train.tiny_recipes import MODEL, TOKENIZER, untrained_weights
 from undertone.engine.config import PhonePartsConfig
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.loop.run import Budget, run_stage
+from undertone.train.loop.budget import Budget
+from undertone.train.loop.run import run_stage
 from undertone.train.model.stage import ModelStage
 from undertone.train.text.phone_pretraining import PhoneStage
 from undertone.train.text.prose import read_prose

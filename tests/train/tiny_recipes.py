@@ -17,7 +17,8 @@ from undertone.engine.config import (
     UtteranceConfig,
 )
 from undertone.engine.network import VAEGSLM
-from undertone.train.loop.run import Budget, run_stage
+from undertone.train.loop.budget import Budget
+from undertone.train.loop.run import run_stage
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
 from undertone.train.text.phone_pretraining import PhoneStage
@@ -66,7 +67,7 @@ def weights_after(
         accelerator = Accelerator(cpu=True)
         stage = make(accelerator)
         run_stage(stage, out, Budget(steps=total), accelerator, seed=1)
-    (network,) = stage.averaged().values()
+    (network,) = stage.export_networks().values()
     return {key: value.clone() for key, value in network.state_dict().items()}
 
 

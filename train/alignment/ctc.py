@@ -10,7 +10,7 @@ from torch import Tensor
 from torchaudio.functional import forced_align
 
 from undertone.engine.tokenizers.phone_reader import PhoneReader
-from undertone.train.alignment.segments import Peak, quiet_frames, segments
+from undertone.train.alignment.segments import Peak, quiet_frames, segment_peaks
 from undertone.train.corpora.source import CorpusError
 
 BLANK = 0
@@ -56,10 +56,10 @@ class CorpusAlignment:
 def align_clip(
     tokenizer: PhoneReader, clip_id: str, inputs: Tensor, mel: Tensor, symbols: list[tuple[int, bool]]
 ) -> AlignedClip | None:
-    """Align one clip.
+    """Return the alignment of one clip.
 
     Args:
-        inputs: what the tokenizer's encoder hears of it, as `encoder_inputs` gives it.
+        inputs: what the tokenizer's encoder reads of it, as `encoder_inputs` gives it.
         mel: natural-log mel [T, M].
         symbols: of the transcript, with whether each begins a word.
     Returns:
@@ -73,7 +73,7 @@ def align_clip(
         return None
     with_unknown = torch.nn.functional.pad(log_probs, (0, 1), value=UNKNOWN_LOG_PROB)
     path, path_log_probs = forced_align(with_unknown[None], targets[None], blank=BLANK)
-    found = segments(_peaks(path[0].numpy(), symbols), log_probs.numpy(), quiet_frames(mel.numpy()))
+    found = segment_peaks(_peaks(path[0].numpy(), symbols), log_probs.numpy(), quiet_frames(mel.numpy()))
     posteriors = (log_probs[:, 1:].softmax(-1)).numpy()
     scores = [
         round(float(posteriors[start:end, symbol - 1].mean()), 3) if 0 < symbol <= posteriors.shape[1] else 0.0
@@ -85,7 +85,7 @@ def align_clip(
 
 def _peaks(path: np.ndarray, symbols: list[tuple[int, bool]]) -> list[Peak]:
     """Return the spans of one symbol in a path [T]; a blank lies between two of the same symbol."""
-    edges = np.flatnonzero(np.diff(path)) + 1
-    stretches = zip([0, *edges.tolist()], [*edges.tolist(), len(path)], strict=True)
-    spoken = [(start, end) for start, end in stretches if path[start] != BLANK]
-    return [Peak(symbol, *ends, first) for (symbol, first), ends in zip(symbols, spoken, strict=True)]
+    boundaries = np.flatnonzero(np.diff(path)) + 1
+    intervals = zip([0, *boundaries.tolist()], [*boundaries.tolist(), len(path)], strict=True)
+    nonblank = [(start, end) for start, end in intervals if path[start] != BLANK]
+    return [Peak(symbol, *ends, first) for (symbol, first), ends in zip(symbols, nonblank, strict=True)]

@@ -12,7 +12,7 @@ from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, Phon
 
 SMOOTHING_FRAMES = 50.0  # added to a symbol's counts, spread as the units are over all speech
 IMPOSSIBLE = -1e30
-JUMP = MIN_SILENCE_FRAMES + 1  # states from before a pause to behind it
+PAUSE_SKIP = MIN_SILENCE_FRAMES + 1  # states from the one before a pause to the one after it
 
 
 class Emissions:
@@ -35,13 +35,13 @@ class Emissions:
     @classmethod
     def count(cls, clips: Iterable[tuple[PhoneSegments, np.ndarray]], num_symbols: int, num_units: int) -> "Emissions":
         """Count transitions and units of segments."""
-        counts, spoken = np.zeros((num_symbols, num_units)), np.zeros(num_symbols)
+        counts, num_segments = np.zeros((num_symbols, num_units)), np.zeros(num_symbols)
         for found, units in clips:
             lengths = np.diff([0, *found.ends])
             symbols = np.repeat(found.symbols, lengths)[: len(units)]
             np.add.at(counts, (symbols, units[: len(symbols)]), 1)
-            np.add.at(spoken, found.symbols, 1)
-        return cls(counts, spoken)
+            np.add.at(num_segments, found.symbols, 1)
+        return cls(counts, num_segments)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def best_path(states: States, units: np.ndarray, emissions: Emissions) -> np.nda
     inside = quiet & (np.append(states.owner[1:], -1) == states.owner)  # of a pause: its minimum is not yet over
     end, stay = np.where(inside, 0.0, end), np.where(inside, IMPOSSIBLE, stay)
     barrier = np.full(len(quiet), IMPOSSIBLE)
-    barrier[JUMP:][~quiet[JUMP:] & quiet[JUMP - 1 : -1]] = 0.0
+    barrier[PAUSE_SKIP:][~quiet[PAUSE_SKIP:] & quiet[PAUSE_SKIP - 1 : -1]] = 0.0
     emitted = emissions.log_unit[states.symbols][:, units].T.copy()  # [T, S]
     score = np.full(len(quiet), IMPOSSIBLE)
     score[[0, MIN_SILENCE_FRAMES]] = emitted[0, [0, MIN_SILENCE_FRAMES]]
@@ -83,13 +83,13 @@ def best_path(states: States, units: np.ndarray, emissions: Emissions) -> np.nda
     for frame in range(1, len(units)):
         left, kept = score + end, score + stay
         moved[1:] = left[:-1]
-        jumped[JUMP:] = left[:-JUMP] + barrier[JUMP:]
+        jumped[PAUSE_SKIP:] = left[:-PAUSE_SKIP] + barrier[PAUSE_SKIP:]
         score = np.maximum(kept, np.maximum(moved, jumped))
-        back[frame] = np.where(score == kept, 0, np.where(score == moved, 1, JUMP))
+        back[frame] = np.where(score == kept, 0, np.where(score == moved, 1, PAUSE_SKIP))
         score += emitted[frame]
     last = len(quiet) - 1
-    spoken = last - MIN_SILENCE_FRAMES
-    state = last if score[last] >= score[spoken] else spoken
+    before_pause = last - MIN_SILENCE_FRAMES
+    state = last if score[last] >= score[before_pause] else before_pause
     path = np.empty(len(units), dtype=np.int64)
     for frame in range(len(units) - 1, -1, -1):
         path[frame] = state
@@ -105,8 +105,8 @@ def segments_of(states: States, path: np.ndarray) -> PhoneSegments:
     return PhoneSegments(states.symbols[owner[starts]].tolist(), ends, states.firsts[owner[starts]].tolist())
 
 
-def support(found: PhoneSegments, units: np.ndarray, emissions: Emissions) -> list[float]:
-    """Return by how many nats a frame the units of each segment speak for its symbol rather than for any."""
+def segment_scores(found: PhoneSegments, units: np.ndarray, emissions: Emissions) -> list[float]:
+    """Return for each segment the nats per frame by which its units favour its symbol over any."""
     symbols = np.repeat(found.symbols, np.diff([0, *found.ends]))
     nats = emissions.log_unit[symbols, units] - emissions.log_any[units]
     sums = np.add.reduceat(nats, found.starts)

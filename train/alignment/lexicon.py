@@ -88,7 +88,7 @@ class Lexicon:
 
 @dataclass(frozen=True)
 class LexiconCoverage:
-    """How much of some transcripts a dictionary knows."""
+    """Coverage of transcripts by a dictionary."""
 
     clips: int
     with_text: int

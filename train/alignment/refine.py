@@ -1,8 +1,8 @@
-"""All clips aligned by their units, from the CTC alignment of some of them.
+"""Alignment of all clips by their units, from the CTC alignment of some of them.
 
-CTC says in which order and roughly when, but its peaks leave a vowel a frame where it had five. The units at 50 Hz
-know better: the first segments say how often each symbol emits each unit, the best path of every clip follows from
-that (train/alignment/hmm.py), and again. Nine hours of speech take a core 23 s, where running the tokenizer takes 340.
+CTC gives the order and rough times, but a peak of one frame for a vowel of five. The units at 50 Hz are more exact: the
+first segments give the emission counts of each symbol, the best path of every clip follows from them
+(train/alignment/hmm.py), and so on in turn. Nine hours of speech take a core 23 s; running the tokenizer takes 340.
 """
 
 import logging
@@ -12,25 +12,29 @@ import numpy as np
 from tqdm import tqdm
 
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment
-from undertone.train.alignment.hmm import Emissions, States, best_path, segments_of, support
+from undertone.train.alignment.hmm import Emissions, States, best_path, segment_scores, segments_of
 from undertone.train.alignment.segments import PhoneSegments
 
 log = logging.getLogger(__name__)
 
 ROUNDS = 3
-TEACHING_CLIPS = 600  # all rounds but the last see this many
+ESTIMATION_CLIPS = 600  # used in all rounds but the last
 
-Spoken = Mapping[str, list[tuple[int, bool]]]  # clip to symbols, and whether each begins a word
+Transcripts = Mapping[str, list[tuple[int, bool]]]  # clip to symbols, and whether each begins a word
 
 
 def refine(
-    alignment: CorpusAlignment, spoken: Spoken, units: Mapping[str, np.ndarray], num_units: int, rounds: int = ROUNDS
+    alignment: CorpusAlignment,
+    transcripts: Transcripts,
+    units: Mapping[str, np.ndarray],
+    num_units: int,
+    rounds: int = ROUNDS,
 ) -> CorpusAlignment:
-    """Estimate and align in turn; the last round aligns every clip.
+    """Return the alignment of all clips: emissions are estimated and clips aligned in turn.
 
     Args:
         alignment: of some clips, by CTC.
-        spoken: transcripts of all clips to align.
+        transcripts: transcripts of all clips to align.
         units: int64 [T] of all clips.
         num_units: V.
     """
@@ -44,17 +48,17 @@ def refine(
             ((segments, units[name]) for name, segments in current.items()), num_symbols, num_units
         )
         last = number == rounds - 1
-        names = list(spoken) if last else [name for name in current if name in spoken][:TEACHING_CLIPS]
+        names = list(transcripts) if last else [name for name in current if name in transcripts][:ESTIMATION_CLIPS]
         for name in tqdm(names, desc=f"refine {number + 1}/{rounds}", mininterval=5.0):
-            if aligned := _aligned(name, spoken[name], units[name], emissions):
+            if aligned := _align(name, transcripts[name], units[name], emissions):
                 found[name] = aligned
         current = {name: PhoneSegments(found[name].symbols, found[name].ends, []) for name in names if name in found}
-    left_out = len(spoken) - len(current)
+    left_out = len(transcripts) - len(current)
     log.info("%d clips aligned by their units, %d too short for their words", len(current), left_out)
     return CorpusAlignment(alignment.phones, {name: found[name] for name in current})
 
 
-def _aligned(
+def _align(
     name: str, transcript: list[tuple[int, bool]], units: np.ndarray, emissions: Emissions
 ) -> AlignedClip | None:
     if len(units) < len(transcript):
@@ -65,5 +69,5 @@ def _aligned(
     firsts = [index for index, first in enumerate(found.firsts) if first]
     nats = emissions.log_unit[states.symbols[path], units]
     return AlignedClip(
-        name, round(float(nats.mean()), 4), found.symbols, found.ends, firsts, support(found, units, emissions)
+        name, round(float(nats.mean()), 4), found.symbols, found.ends, firsts, segment_scores(found, units, emissions)
     )

@@ -29,7 +29,7 @@ class PhoneSegments:
 
     @property
     def starts(self) -> list[int]:
-        """First frame of every segment."""
+        """Return the first frame of every segment."""
         return [0, *self.ends[:-1]]
 
 
@@ -40,19 +40,19 @@ def quiet_frames(log_mel: np.ndarray) -> np.ndarray:
     return np.asarray(level < floor + QUIET_SHARE * (loud - floor))
 
 
-def segments(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> PhoneSegments:
-    """Peaks spread to segments that tile the clip.
+def segment_peaks(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> PhoneSegments:
+    """Return segments that tile a clip, made from the peaks of CTC.
 
     Frames between two peaks go to the phone that the posteriors without the blank favour, cut once where the sum is
-    greatest. At a word's edge a quiet stretch of MIN_SILENCE_FRAMES becomes silence, and the frames on either side of
-    it belong to the phone there; inside a word a quiet stretch is a closure and stays with its phones.
+    greatest. Between words a quiet interval of MIN_SILENCE_FRAMES becomes silence, and the frames on either side of it
+    belong to the phone there; inside a word a quiet interval is a closure and stays with its phones.
 
     Args:
         peaks: in order, none of them empty.
         log_probs: of blank and phones [T, P + 1].
         quiet: bool [T].
     """
-    evidence = phone_evidence(log_probs)
+    log_posteriors = phone_log_posteriors(log_probs)
     found = PhoneSegments([], [], [])
 
     def close(symbol: int, end: int, first: bool) -> None:
@@ -61,44 +61,44 @@ def segments(peaks: list[Peak], log_probs: np.ndarray, quiet: np.ndarray) -> Pho
             found.ends.append(end)
             found.firsts.append(first)
 
-    silence = quiet_stretch(quiet, 0, peaks[0].start)
+    silence = longest_pause(quiet, 0, peaks[0].start)
     if silence:
         close(SILENCE, silence[1], False)
     for peak, following in zip(peaks, [*peaks[1:], None], strict=True):
         gap_end = following.start if following else len(quiet)
-        silence = quiet_stretch(quiet, peak.end, gap_end) if following is None or following.first else None
+        silence = longest_pause(quiet, peak.end, gap_end) if following is None or following.first else None
         if silence:
             close(peak.symbol, silence[0], peak.first)
             close(SILENCE, silence[1] if following else len(quiet), False)
         elif following:
-            close(peak.symbol, best_cut(evidence, peak, following), peak.first)
+            close(peak.symbol, best_cut(log_posteriors, peak, following), peak.first)
         else:
             close(peak.symbol, len(quiet), peak.first)
     return found
 
 
-def phone_evidence(log_probs: np.ndarray) -> np.ndarray:
-    """Log posteriors without the blank, renormalised [T, P + 1]; a last column knows nothing about unknown words."""
+def phone_log_posteriors(log_probs: np.ndarray) -> np.ndarray:
+    """Return log posteriors without the blank, renormalised [T, P + 1]; the last column, unknown words, is uniform."""
     phones = log_probs[:, 1:].astype(np.float64)
     phones = phones - np.logaddexp.reduce(phones, axis=1, keepdims=True)
     unknown = np.full((len(phones), 1), -np.log(phones.shape[1]))
     return np.concatenate([phones, unknown], axis=1)
 
 
-def best_cut(evidence: np.ndarray, before: Peak, after: Peak) -> int:
+def best_cut(log_posteriors: np.ndarray, before: Peak, after: Peak) -> int:
     """Return the frame between two peaks at which the second begins."""
-    gap = evidence[before.end : after.start]
+    gap = log_posteriors[before.end : after.start]
     gain = np.concatenate([[0.0], np.cumsum(gap[:, before.symbol - 1] - gap[:, after.symbol - 1])])
     best = np.flatnonzero(gain == gain.max())
     return before.end + int(best[len(best) // 2])  # the middle where all cuts are alike
 
 
-def quiet_stretch(quiet: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
-    """Return the longest quiet stretch within [start, end), None where it is too short to be a pause."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet[start:end].astype(np.int8), [0]])))
-    if not len(edges):
+def longest_pause(quiet: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
+    """Return the longest quiet interval within [start, end), None where it is too short to be a pause."""
+    boundaries = np.flatnonzero(np.diff(np.concatenate([[0], quiet[start:end].astype(np.int8), [0]])))
+    if not len(boundaries):
         return None
-    begins, stops = edges[::2], edges[1::2]
+    begins, stops = boundaries[::2], boundaries[1::2]
     longest = int((stops - begins).argmax())
     if stops[longest] - begins[longest] < MIN_SILENCE_FRAMES:
         return None

@@ -53,7 +53,7 @@ def _append(manifest: Manifest, added: Manifest) -> None:
     for split in added.clips:
         np.save(folder / f"{split}.npy", np.load(added.folder / f"{split}.npy") + np.uint64(begin))
         shutil.copyfile(added.folder / f"{split}.firsts.npy", folder / f"{split}.firsts.npy")
-    write_facts(folder, _merged(manifest.facts, added.facts))
+    write_facts(folder, _merge_facts(manifest.facts, added.facts))
 
 
 def _append_lines(path: Path, kept: int, more: Path) -> int:
@@ -67,7 +67,7 @@ def _append_lines(path: Path, kept: int, more: Path) -> int:
     return end
 
 
-def _merged(before: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
+def _merge_facts(before: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
     """Return the facts of both, as if everything had been listed at once."""
     asked = before.get("asked") or {"splits": list(before["splits"]), "layout": added["asked"]["layout"]}
     splits = [*asked["splits"], *added["asked"]["splits"]]

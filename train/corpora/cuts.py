@@ -11,9 +11,9 @@ from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.cut import Cut
 from lhotse.utils import compute_num_samples
 
-from undertone.train.corpora.channels import one_voice
+from undertone.train.corpora.channels import mix_to_mono
 from undertone.train.corpora.headers import has_libsndfile_header, read_header, read_range
-from undertone.train.corpora.source import Source, held_out
+from undertone.train.corpora.source import Source, is_held_out
 from undertone.train.corpora.unsupported import check_cuts_file
 
 HELD_OUT_CUTS = 100  # one in so many of a cut manifest that names no splits
@@ -51,11 +51,11 @@ def cut_of(source: Source) -> Cut:
 
 
 def read_cuts(path: Path) -> Iterator[Cut]:
-    """Cuts of a manifest that Lhotse wrote, one at a time; `custom.split` names the split, else 1 in 100 is dev."""
+    """Yield the cuts of a manifest that Lhotse wrote; `custom.split` names the split, else 1 in 100 is dev."""
     check_cuts_file(path)
     for cut in CutSet.from_jsonl_lazy(path):
         facts = cut.custom or {}
-        cut.custom = facts | {"split": facts.get("split", "dev" if held_out(cut.id, HELD_OUT_CUTS) else "train")}
+        cut.custom = facts | {"split": facts.get("split", "dev" if is_held_out(cut.id, HELD_OUT_CUTS) else "train")}
         yield cut
 
 
@@ -91,7 +91,7 @@ def samples_of(cut: Cut) -> np.ndarray:
         return read_range(path, cut.start, cut.duration)
     set_current_audio_backend(ExactBackend())  # libsndfile, which our other stages read with
     audio: np.ndarray = cut.load_audio()
-    return one_voice(audio, cut.sampling_rate)
+    return mix_to_mono(audio, cut.sampling_rate)
 
 
 def speaker_of(cut: Cut) -> str:

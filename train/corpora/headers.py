@@ -13,7 +13,7 @@ LIMITS = AudioLimits(max_file_seconds=24 * 3600.0)  # a corpus is its owner's: l
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its sound."""
+    """Sample rate, length and channels of a file."""
 
     sample_rate_hz: int
     num_samples: int
@@ -21,7 +21,7 @@ class Header:
 
 
 def read_header(path: str) -> Header:
-    """Return what a file says of its sound.
+    """Return the header of a sound file.
 
     Raises:
         soundfile.LibsndfileError, OSError: no audio that can be read.

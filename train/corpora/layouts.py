@@ -40,7 +40,7 @@ LAYOUTS: dict[str, Callable[[Path, Notes], Iterator[Source]]] = {
 }
 
 # What lies in a folder of each layout; the first that fits is taken.
-_FITS: dict[str, Callable[[Path], object]] = {
+_RECOGNISERS: dict[str, Callable[[Path], object]] = {
     "manifest": lambda path: (path / "manifest.tsv").is_file(),
     "kaldi": kaldi_folders,
     "audiofolder": audio_folder_tables,
@@ -68,7 +68,7 @@ def layout_of(corpus: Path) -> str:
         raise CorpusError(f"{corpus} holds cuts of Lhotse, which have no layout; leave --layout out")
     if not corpus.is_dir():
         raise CorpusError(f"{corpus} is no folder; give a corpus folder, or Lhotse cuts as .jsonl or .jsonl.gz")
-    found = next((layout for layout, fits in _FITS.items() if fits(corpus)), None)
+    found = next((layout for layout, fits in _RECOGNISERS.items() if fits(corpus)), None)
     if found is None:
         raise CorpusError(f"{corpus} has no manifest.tsv and no audio files ({', '.join(SUFFIXES)})")
     return found
@@ -89,7 +89,7 @@ def read_layout(corpus: Path, layout: str = "auto", notes: Notes | None = None) 
         raise CorpusError(f"there is no layout {layout!r}; choose auto or one of {', '.join(LAYOUTS)}")
     notes.guessed = layout == "auto"
     notes.layout = layout_of(corpus) if layout == "auto" else layout
-    if not notes.guessed and corpus.is_dir() and not _FITS[layout](corpus):
+    if not notes.guessed and corpus.is_dir() and not _RECOGNISERS[layout](corpus):
         raise CorpusError(f"{corpus} does not look like the layout {layout!r}; leave --layout out to have it guessed")
     return LAYOUTS[notes.layout](corpus, notes)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from undertone.train.corpora.source import Notes, Source, held_out, split_name
+from undertone.train.corpora.source import Notes, Source, is_held_out, split_name
 from undertone.train.corpora.text_files import read_text
 
 SIZES = ("small", "medium", "large")
@@ -34,16 +34,16 @@ def librispeech_parts(folder: Path) -> list[Path]:
 def librilight(folder: Path, notes: Notes) -> Iterator[Source]:
     """Read Libri-light: SIZE/SPEAKER/BOOK/*.flac, each with a .json of its speaker and its voiced intervals.
 
-    Intervals are joined into pieces under a minute, as the corpus' own `cut_by_vad.py` does.
+    Intervals are merged into pieces under a minute, as the corpus' own `cut_by_vad.py` does.
     """
     for size in SIZES:
         for path in sorted((folder / size).rglob("*.flac")):
             clip_id = str(path.relative_to(folder).with_suffix(""))
             facts = path.with_suffix(".json")
-            told = json.loads(read_text(facts, notes)) if facts.is_file() else {}
-            speaker = str(told.get("speaker", path.parent.parent.name))
-            split = "dev" if held_out(speaker, HELD_OUT_SPEAKERS) else "train"
-            pieces = joined_stretches(told.get("voice_activity", []), MAX_PIECE_SECONDS)
+            facts_of_file = json.loads(read_text(facts, notes)) if facts.is_file() else {}
+            speaker = str(facts_of_file.get("speaker", path.parent.parent.name))
+            split = "dev" if is_held_out(speaker, HELD_OUT_SPEAKERS) else "train"
+            pieces = join_speech(facts_of_file.get("voice_activity", []), MAX_PIECE_SECONDS)
             if not pieces:
                 yield Source(clip_id, str(path), speaker, split, "")
             for number, (start, end) in enumerate(pieces):
@@ -55,10 +55,10 @@ def is_librilight(folder: Path) -> bool:
     return any(next((folder / size).glob("*/*/*.flac"), None) is not None for size in SIZES)
 
 
-def joined_stretches(stretches: list[list[float]], max_seconds: float) -> list[tuple[float, float]]:
+def join_speech(intervals: list[list[float]], max_seconds: float) -> list[tuple[float, float]]:
     """Join intervals of speech (start, end) to pieces of at most `max_seconds`; a longer one stays a piece."""
     pieces: list[tuple[float, float]] = []
-    for start, end in stretches:
+    for start, end in intervals:
         if pieces and end - pieces[-1][0] <= max_seconds:
             pieces[-1] = (pieces[-1][0], end)
         else:

@@ -7,16 +7,16 @@ from undertone.train.corpora.layouts import is_cut_manifest, read_layout
 from undertone.train.corpora.source import Source
 
 
-def listed_sources(corpus: Path, layout: str = "auto") -> Iterator[Source]:
+def list_sources(corpus: Path, layout: str = "auto") -> Iterator[Source]:
     """List the recordings of a corpus, one at a time.
 
     Raises:
         CorpusError: nothing that any layout knows.
     """
-    return _sources_of_cuts(corpus) if is_cut_manifest(corpus) else read_layout(corpus, layout)
+    return _list_cuts(corpus) if is_cut_manifest(corpus) else read_layout(corpus, layout)
 
 
-def _sources_of_cuts(path: Path) -> Iterator[Source]:
+def _list_cuts(path: Path) -> Iterator[Source]:
     from undertone.train.corpora.cuts import read_cuts, speaker_of, split_of, text_of
 
     for cut in read_cuts(path):

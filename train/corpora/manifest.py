@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,10 +23,10 @@ from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import whole_file, write_whole
 from undertone.train.corpora.cuts import cut_of, read_cuts, split_of, text_of
 from undertone.train.corpora.layouts import is_cut_manifest, read_layout
-from undertone.train.corpora.source import CorpusError, Notes, Source
+from undertone.train.corpora.source import CorpusError, Notes, Source, name_hash
 
 FOLDER, DONE, CUTS, REJECTED = "manifest", "manifest.json", "cuts.jsonl", "rejected.jsonl"
 HEADERS_AT_ONCE = 256
@@ -42,10 +41,10 @@ def cuts_of_corpus(corpus: Path, layout: str, notes: Notes | None = None, thread
     sources = read_layout(corpus, layout, notes)
     with ThreadPoolExecutor(threads) as pool:
         while block := list(islice(sources, HEADERS_AT_ONCE)):
-            yield from pool.map(_listed, block)
+            yield from pool.map(_list_cut, block)
 
 
-def _listed(source: Source) -> Listed:
+def _list_cut(source: Source) -> Listed:
     try:
         return cut_of(source)
     except (soundfile.LibsndfileError, OSError, ValueError) as error:
@@ -54,7 +53,7 @@ def _listed(source: Source) -> Listed:
 
 @dataclass
 class _Columns:
-    """What is kept in memory of every clip that is written."""
+    """Columns in memory of the clips that are written."""
 
     splits: tuple[str, ...]
     split: array = field(default_factory=lambda: array("B"))
@@ -124,7 +123,7 @@ def write_manifest(
         raise CorpusError(f"no usable recording in {corpus} for the splits {splits}{elsewhere}{first_reason}")
     repeated = columns.repeated(taken)
     if repeated.any():
-        num_with_text -= _leave_out(folder, repeated)
+        num_with_text -= _reject_repeated(folder, repeated)
     facts = {
         "corpus": corpus,
         "asked": {"splits": list(splits), "layout": notes.layout if notes else ""},
@@ -147,7 +146,7 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 def id_hash(clip_id: str) -> int:
     """Return 64 bits that stand for an id."""
-    return int.from_bytes(blake2b(clip_id.encode(), digest_size=8).digest())
+    return name_hash(clip_id, num_bytes=8)
 
 
 def _write_orders(
@@ -175,11 +174,16 @@ def _write_orders(
     return found
 
 
-def _leave_out(folder: Path, repeated: np.ndarray) -> int:
+def _reject_repeated(folder: Path, repeated: np.ndarray) -> int:
     """Move cuts whose id was there before from the list to the rejected ones; return how many of them had a text."""
-    path, fresh = folder / CUTS, folder / (CUTS + ".partial")
+    path = folder / CUTS
     with_text = 0
-    with path.open("rb") as old, fresh.open("wb") as new, (folder / REJECTED).open("a") as rejected:
+    with (
+        whole_file(path) as unfinished,
+        path.open("rb") as old,
+        unfinished.open("wb") as new,
+        (folder / REJECTED).open("a") as rejected,
+    ):
         for line, again in zip(old, repeated.tolist(), strict=True):
             if not again:
                 new.write(line)
@@ -188,7 +192,6 @@ def _leave_out(folder: Path, repeated: np.ndarray) -> int:
             with_text += bool(text_of(cut).strip())
             reason = f"has the id {cut.id}, which another recording had before; give each an id of its own"
             rejected.write(_rejection(cut.id, str(cut.recording.sources[0].source), reason))
-    fresh.replace(path)
     return with_text
 
 
@@ -239,11 +242,11 @@ class Manifest:
 
     @property
     def num_cuts(self) -> int:
-        """Number of cuts; the list may hold more lines, of splits that were being added when a process was killed."""
+        """Return the number of cuts; the file may hold more lines, of splits being added when a process was killed."""
         return sum(self.clips.values())
 
     def cuts(self) -> Iterator[Cut]:
-        """All cuts in the order of the corpus, those of splits that were added later behind them."""
+        """Yield all cuts in the order of the corpus, those of splits that were added later at the end."""
         with (self.folder / CUTS).open("rb") as lines:
             for line in islice(lines, self.num_cuts):
                 yield deserialize_item(json.loads(line))
@@ -258,6 +261,6 @@ class Manifest:
                 yield deserialize_item(json.loads(lines.readline()))
 
     def rejected(self) -> list[dict[str, str]]:
-        """Recordings whose header could not be read."""
+        """Return the recordings that were left out while listing, with the reasons."""
         lines = (self.folder / REJECTED).read_text().splitlines()
         return [json.loads(line) for line in lines[: self.num_rejected]]

@@ -1,11 +1,11 @@
-"""One recording as a corpus lists it, and what was noticed while listing."""
+"""A recording as a corpus lists it, and notes of the listing."""
 
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 HELD_OUT_CLIPS = 20  # one in so many clips of a corpus that names no splits is dev
 SPLIT_NAMES = {
@@ -35,7 +35,7 @@ class Source:
 
 @dataclass
 class Notes:
-    """What was noticed while a corpus was listed, for the report of `prepare`.
+    """Notes of the listing of a corpus, for the report of `prepare`.
 
     Attributes:
         layout: the layout that was read.
@@ -66,12 +66,17 @@ class Notes:
         if named:
             return split_name(named) or named
         self.without_split += 1
-        return "dev" if held_out(clip_id, HELD_OUT_CLIPS) else "train"
+        return "dev" if is_held_out(clip_id, HELD_OUT_CLIPS) else "train"
 
 
-def held_out(name: str, one_in: int) -> bool:
+def name_hash(name: str, num_bytes: int = 6) -> int:
+    """Return a number that a name has on every machine."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=num_bytes).digest())
+
+
+def is_held_out(name: str, one_in: int) -> bool:
     """Return whether this name is among the held-out ones: one in so many, the same ones at every call."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) % one_in == 0
+    return name_hash(name) % one_in == 0
 
 
 def split_name(name: str) -> str | None:

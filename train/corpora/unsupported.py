@@ -1,4 +1,4 @@
-"""Files that are given as a corpus and are none: what they are, in words, and what to do with them."""
+"""Errors for files that are given as a corpus and are none: what they are and what to do with them."""
 
 import gzip
 import json
@@ -14,13 +14,14 @@ TABLE = "manifest.tsv (utt_id, file, speaker, split, transcript) beside the reco
 
 
 def check_cuts_file(path: Path) -> None:
-    """Look whether a file is a list of Lhotse's cuts, by its name and its first line.
+    """Check that a file is a list of Lhotse's cuts, by its name and its first line.
 
     Raises:
         CorpusError: something else, with its kind and what to do.
     """
     if not path.name.endswith((".jsonl", ".jsonl.gz")):
-        raise CorpusError(f"{path} is {_kind(path)}, not a corpus. {_advice(path)}")
+        kind, advice = _kind_and_advice(path)
+        raise CorpusError(f"{path} is {kind}, not a corpus. {advice}")
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
             first = json.loads(next(iter(lines), "null"))
@@ -34,27 +35,17 @@ def check_cuts_file(path: Path) -> None:
         )
 
 
-def _kind(path: Path) -> str:
+def _kind_and_advice(path: Path) -> tuple[str, str]:
+    """Return what a file is, and what to give instead."""
     suffix = path.suffix.lower()
+    of_tables = f"{GIVE}; of a table make a {TABLE}."
     if path.name == "wav.scp":
-        return "a Kaldi list of recordings"
+        advice = "Give its folder: wav.scp, text, utt2spk and segments are read there."
+        return "a Kaldi list of recordings", advice
     if suffix in AUDIO:
-        return "a single recording"
+        return "a single recording", "Give the folder that it lies in; a model needs hours of them."
     if suffix in ARCHIVES:
-        return f"an archive ({suffix})"
+        return f"an archive ({suffix})", "Unpack it and give the folder."
     if suffix in TABLES:
-        return f"a table ({suffix})"
-    if suffix == ".json":
-        return "a JSON file"
-    return "a file of an unknown kind"
-
-
-def _advice(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if path.name == "wav.scp":
-        return "Give its folder: wav.scp, text, utt2spk and segments are read there."
-    if suffix in AUDIO:
-        return "Give the folder that it lies in; a model needs hours of them."
-    if suffix in ARCHIVES:
-        return "Unpack it and give the folder."
-    return f"{GIVE}; of a table make a {TABLE}."
+        return f"a table ({suffix})", of_tables
+    return "a JSON file" if suffix == ".json" else "a file of an unknown kind", of_tables

@@ -1,21 +1,23 @@
-"""What rooms, microphones and lines do to speech, done to training clips: a recogniser must not mind it.
+"""Augmentation of training clips: rooms, microphones and lines on waveforms, SpecAugment on mels.
 
 All randomness comes from torch's global generator, which the loop seeds for every step.
 """
 
 import math
+from typing import Protocol
 
 import torch
+import torchaudio
 from torch import Tensor
 
-from undertone.engine.config import Config
+from undertone.engine.config import SAMPLE_RATE_HZ, Config
 
 HUM_HARMONICS = 6
 RIR_SECONDS = 0.5
 
 
 class AugmentationConfig(Config):
-    """How often each disturbance is met, and how strong it is; ranges are drawn from uniformly."""
+    """Probability and strength of each disturbance; strengths are drawn uniformly from their ranges."""
 
     clean_share: float = 0.35  # of the clips, which nothing is done to
     noise_probability: float = 0.5
@@ -35,14 +37,14 @@ class AugmentationConfig(Config):
     dc: tuple[float, float] = (-0.05, 0.05)
 
 
-def disturbed(waveform: Tensor, config: AugmentationConfig, sample_rate_hz: int = 16_000) -> Tensor:
-    """Return a clip as a bad recording of it would be: [samples] to float32 [samples] within [-1, 1]."""
+def augment_waveform(waveform: Tensor, config: AugmentationConfig, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Tensor:
+    """Return a clip as a bad recording of it would sound: [samples] to float32 [samples] within [-1, 1]."""
     if _uniform(0, 1) < config.clean_share:
         return waveform
     sound = waveform
     if _uniform(0, 1) < config.reverberation_probability:
         level = 10 ** (_uniform(*config.reverberation_db) / 20)
-        sound = reverberant(sound, _uniform(*config.reverberation_seconds), level, sample_rate_hz)
+        sound = add_reverberation(sound, _uniform(*config.reverberation_seconds), level, sample_rate_hz)
     if _uniform(0, 1) < config.noise_probability:
         noise = coloured_noise(len(sound), _uniform(*config.noise_slope_db), sample_rate_hz)
         sound = sound + noise * _level(sound, _uniform(*config.noise_snr_db))
@@ -50,14 +52,14 @@ def disturbed(waveform: Tensor, config: AugmentationConfig, sample_rate_hz: int 
         sound = sound + hum(len(sound), sample_rate_hz) * _level(sound, _uniform(*config.hum_snr_db))
     low_hz = _uniform(*config.high_pass_hz) if _uniform(0, 1) < config.high_pass_probability else 0.0
     high_hz = _uniform(*config.low_pass_hz) if _uniform(0, 1) < config.low_pass_probability else math.inf
-    sound = band_limited(sound, low_hz, high_hz, sample_rate_hz) * 10 ** (_uniform(*config.gain_db) / 20)
+    sound = limit_band(sound, low_hz, high_hz, sample_rate_hz) * 10 ** (_uniform(*config.gain_db) / 20)
     if _uniform(0, 1) < config.dc_probability:
         sound = sound + _uniform(*config.dc)
     return sound.clamp(-1.0, 1.0)
 
 
 def coloured_noise(num_samples: int, slope_db: float, sample_rate_hz: int) -> Tensor:
-    """Noise [samples] of root mean square 1 whose level falls by so many dB an octave above 50 Hz."""
+    """Return noise [samples] of root mean square 1 whose level falls by so many dB an octave above 50 Hz."""
     spectrum = torch.fft.rfft(torch.randn(num_samples))
     hz = torch.linspace(0, sample_rate_hz / 2, len(spectrum)).clamp_min(50.0)
     shaped = torch.fft.irfft(spectrum * (hz / 50.0) ** (slope_db / (20 * math.log10(2))), num_samples)
@@ -65,7 +67,7 @@ def coloured_noise(num_samples: int, slope_db: float, sample_rate_hz: int) -> Te
 
 
 def hum(num_samples: int, sample_rate_hz: int) -> Tensor:
-    """Mains hum [samples] of root mean square 1: 50 or 60 Hz and some harmonics."""
+    """Return mains hum [samples] of root mean square 1: 50 or 60 Hz and some harmonics."""
     mains_hz = 50.0 if _uniform(0, 1) < 0.5 else 60.0
     time = torch.arange(num_samples) / sample_rate_hz
     order = torch.arange(1, HUM_HARMONICS + 1)[:, None]
@@ -74,7 +76,7 @@ def hum(num_samples: int, sample_rate_hz: int) -> Tensor:
     return sound / _root_mean_square(sound)
 
 
-def reverberant(waveform: Tensor, seconds: float, level: float, sample_rate_hz: int) -> Tensor:
+def add_reverberation(waveform: Tensor, seconds: float, level: float, sample_rate_hz: int) -> Tensor:
     """Add noise that decays by 60 dB in `seconds`, `level` times as strong as the direct sound in root mean square."""
     taps = max(2, round(sample_rate_hz * min(seconds, RIR_SECONDS)))
     decay = torch.exp(-math.log(1000.0) * torch.arange(taps) / (seconds * sample_rate_hz))
@@ -86,7 +88,7 @@ def reverberant(waveform: Tensor, seconds: float, level: float, sample_rate_hz: 
     return torch.fft.irfft(product, size)[: len(waveform)]
 
 
-def band_limited(waveform: Tensor, low_hz: float, high_hz: float, sample_rate_hz: int) -> Tensor:
+def limit_band(waveform: Tensor, low_hz: float, high_hz: float, sample_rate_hz: int) -> Tensor:
     """Return the waveform between two frequencies, with edges a third of an octave wide."""
     if low_hz <= 0 and math.isinf(high_hz):
         return waveform
@@ -100,8 +102,32 @@ def band_limited(waveform: Tensor, low_hz: float, high_hz: float, sample_rate_hz
     return torch.fft.irfft(spectrum * gain, len(waveform))
 
 
+class MaskSettings(Protocol):
+    """SpecAugment's settings (arXiv 1904.08779), as a recipe has them."""
+
+    @property
+    def frequency_masks(self) -> int: ...
+    @property
+    def frequency_mask_bins(self) -> int: ...
+    @property
+    def time_masks_per_second(self) -> float: ...
+    @property
+    def time_mask_frames(self) -> int: ...
+
+
+def mask_mel(log_mel: Tensor, settings: MaskSettings, frames_per_second: int) -> Tensor:
+    """Return a log-mel [N, M] with bands of bins and of frames replaced by the clip's mean."""
+    fill = float(log_mel.mean())
+    spectrogram = log_mel.T[None]  # torchaudio masks [..., frequency, time]
+    for _ in range(settings.frequency_masks):
+        spectrogram = torchaudio.functional.mask_along_axis(spectrogram, settings.frequency_mask_bins, fill, axis=1)
+    for _ in range(round(settings.time_masks_per_second * len(log_mel) / frames_per_second)):
+        spectrogram = torchaudio.functional.mask_along_axis(spectrogram, settings.time_mask_frames, fill, axis=2)
+    return spectrogram[0].T
+
+
 def _level(sound: Tensor, snr_db: float) -> float:
-    """Root mean square of what is so many dB below a sound."""
+    """Return the root mean square of a signal that is so many dB below a sound."""
     return float(_root_mean_square(sound)) * 10 ** (-snr_db / 20)
 
 

@@ -19,7 +19,7 @@ class FrameBatches:
         self._first_batch: list[int] = []
 
     def batch(self, number: int) -> np.ndarray:
-        """Clip indices of the batch with this number, counted from 0 over all epochs."""
+        """Return the clip indices of the batch with this number, counted from 0 over all epochs."""
         while not self._epochs or number >= self._first_batch[-1] + len(self._epochs[-1]):
             self._add_epoch()
         epoch = int(np.searchsorted(self._first_batch, number, side="right")) - 1

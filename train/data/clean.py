@@ -1,4 +1,4 @@
-"""A recording made ready for training: 16 kHz, mono, trimmed, at one loudness, in bearable pieces, with its mel."""
+"""Cleaning of a recording for training: 16 kHz, mono, trimmed, at one loudness, in pieces, with its mel."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +11,21 @@ from lhotse.audio import AudioLoadingError
 from lhotse.cut import Cut
 from torch import Tensor
 
+from undertone.engine import AudioError
 from undertone.engine.audio.loudness import LOUDNESS_LUFS, to_loudness, trim_silence
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import Config, MelConfig
-from undertone.engine.errors import AudioError
-from undertone.engine.mel import LogMel
 from undertone.train.corpora.cuts import samples_of, speaker_of, split_of, text_of
 from undertone.train.corpora.source import CorpusError
 
 SETTINGS = "settings.json"
 MIN_SECONDS = 1.0
-QUIET_FRAME_SECONDS = 0.1  # pieces are cut in the middle of the quietest stretch of this length
+QUIET_FRAME_SECONDS = 0.1  # pieces are cut in the middle of the quietest interval of this length
 UNREADABLE = (soundfile.LibsndfileError, AudioLoadingError, AudioError, OSError, RuntimeError, ValueError)
 
 
 class CleanSettings(Config):
-    """What is done to every recording; the paper's own runs change neither level nor ends."""
+    """Settings of cleaning; the paper's own runs change neither level nor ends."""
 
     mel: MelConfig = MelConfig()
     trim: bool = True
@@ -33,8 +33,8 @@ class CleanSettings(Config):
     max_seconds: float = 59.0  # longer recordings are cut at pauses; HuBERT units are made of clips under 60 s
 
 
-def keep_clean_settings(out: Path, settings: CleanSettings) -> None:
-    """Write the settings into a prepared folder, or hold them against those that it was begun with."""
+def save_clean_settings(out: Path, settings: CleanSettings) -> None:
+    """Write the settings into a prepared folder, or compare them with those that it was started with."""
     path = out / SETTINGS
     if path.is_file() and CleanSettings.model_validate_json(path.read_text()) != settings:
         raise CorpusError(f"{out} was begun with other settings, see {path}; prepare into another folder")
@@ -60,7 +60,7 @@ def clean(
     trim: bool = True,
     loudness_lufs: float | None = LOUDNESS_LUFS,
 ) -> Tensor:
-    """Mono waveform to 16 kHz, trimmed at its ends, at one loudness.
+    """Return a mono waveform at 16 kHz, trimmed at its ends, at one loudness.
 
     Args:
         waveform: float32 [samples].
@@ -84,7 +84,7 @@ def clean(
     return waveform.clamp(-1.0, 1.0)
 
 
-def pieces(waveform: Tensor, sample_rate_hz: int, max_seconds: float) -> list[Tensor]:
+def cut_at_pauses(waveform: Tensor, sample_rate_hz: int, max_seconds: float) -> list[Tensor]:
     """Cut a waveform into pieces of at most `max_seconds`, each at the quietest place of the last third allowed."""
     longest = int(max_seconds * sample_rate_hz)
     frame = int(QUIET_FRAME_SECONDS * sample_rate_hz)
@@ -104,7 +104,7 @@ def clean_clips(cut: Cut, settings: CleanSettings) -> tuple[list[CleanClip], lis
         waveform = torch.from_numpy(samples_of(cut))
     except UNREADABLE as error:
         return [], [_reason(error)]
-    parts = pieces(waveform, cut.sampling_rate, settings.max_seconds)
+    parts = cut_at_pauses(waveform, cut.sampling_rate, settings.max_seconds)
     clips, reasons = [], []
     for number, part in enumerate(parts):
         name, text = (cut.id, text_of(cut)) if len(parts) == 1 else (f"{cut.id}-{number:04d}", "")

@@ -1,4 +1,4 @@
-"""What became of a corpus: `report.json` with hours and speakers a split, `rejected.jsonl` with every file left out."""
+"""The report of a prepared corpus: `report.json` with hours and speakers, `rejected.jsonl` with files left out."""
 
 import json
 import logging

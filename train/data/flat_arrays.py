@@ -11,12 +11,12 @@ from undertone.train.data.flat_files import Clip
 from undertone.train.data.processes import share, wait_for
 
 
-def stored_frames(clips: Sequence[Clip]) -> int:
+def count_frames(clips: Sequence[Clip]) -> int:
     """Return how many frames the flat files hold."""
     return clips[-1].frame_offset + clips[-1].num_frames
 
 
-def stored_rows(
+def rows_of_clip(
     array: np.ndarray, path: Path | None, clip: Clip, start: int = 0, count: int | None = None
 ) -> np.ndarray:
     """Return the rows of a clip, or `count` rows from its frame `start`.
@@ -34,7 +34,7 @@ def stored_rows(
     return array[begin:end]
 
 
-def keep_rows(
+def update_rows(
     path: Path,
     clips: Sequence[Clip],
     dtype: DTypeLike,
@@ -42,7 +42,7 @@ def keep_rows(
     rows: Callable[[Sequence[Clip]], Iterator[tuple[Clip, np.ndarray]]],
     row_shape: tuple[int, ...] = (),
 ) -> Path:
-    """Write one row for every frame, once; where clips were added since, only theirs are made.
+    """Write one row for every frame; where clips were added since the last call, only theirs are made.
 
     Of several processes the first writes, the others wait.
 
@@ -53,7 +53,7 @@ def keep_rows(
         rows: makes the rows of the clips that it is given, of all or some of them.
         row_shape: of one row; a number by default.
     """
-    shape = (stored_frames(clips), *row_shape)
+    shape = (count_frames(clips), *row_shape)
     num_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if share().is_first and not (path.is_file() and path.stat().st_size == num_bytes):
         _write(path, clips, shape, dtype, empty, rows)

@@ -11,9 +11,11 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from undertone.engine.files.atomic_files import whole_file
 from undertone.train.data.clean import CleanClip
 
 AUDIO, MEL, JOURNAL = "audio.i16", "mel.f16", "journal.jsonl"
+INDEX = "index.jsonl"  # one clip a line; written last
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,9 @@ class FlatWriter:
             rejected: what was left out of these recordings.
         """
         block = {"recordings": recordings, "clips": [list(astuple(clip)) for clip in clips], "rejected": rejected}
-        fresh = folder / f"{JOURNAL}.partial"
-        with fresh.open("wb") as file:
+        with whole_file(folder / JOURNAL) as unfinished, unfinished.open("wb") as file:
             file.write(json.dumps(block).encode() + b"\n")
             _to_disk(file)
-        fresh.replace(folder / JOURNAL)
 
     def add(self, recordings: int, cleaned: Sequence[CleanClip], rejected: list[dict[str, str]]) -> None:
         """Append the clips of so many recordings; they count once all of them are on the disk."""

@@ -15,7 +15,8 @@ from lhotse.cut import Cut
 from undertone.engine.config import MelConfig
 from undertone.train.corpora.cuts import speaker_of, text_of
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import Clip, FlatCorpus, PreparedCorpus
+from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.shards import INDEX, shard_file
 from undertone.train.data.unit_ids import MISSING, UnitIds
 
@@ -34,7 +35,7 @@ def is_sharded(prepared: Path) -> bool:
 
 
 def read_shard(prepared: Path, split: str, number: int, fields: Sequence[str]) -> list[Cut]:
-    """Yield the cuts of one shard with their data in memory; fields beside `cuts` are tars: recording, mel, tokens."""
+    """Return the cuts of one shard with their data in memory; fields beside `cuts` are tars: recording, mel, tokens."""
     paths = {"cuts": [str(shard_file(prepared, split, "cuts", number, ".jsonl.gz"))]}
     paths |= {field: [str(shard_file(prepared, split, field, number, ".tar"))] for field in fields}
     for path in (path for files in paths.values() for path in files):
@@ -44,7 +45,7 @@ def read_shard(prepared: Path, split: str, number: int, fields: Sequence[str]) -
 
 
 def shard_names(prepared: Path, split: str, number: int) -> list[str]:
-    """Ids of the clips of a shard, in its order, from its manifest alone."""
+    """Return the ids of the clips of a shard, in its order, from its manifest alone."""
     with gzip.open(shard_file(prepared, split, "cuts", number, ".jsonl.gz"), "rt", encoding="utf-8") as lines:
         return [json.loads(line)["id"] for line in lines]
 

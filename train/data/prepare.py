@@ -7,41 +7,30 @@ A prepared folder holds `index.jsonl` (one clip a line), `audio.i16` (all clips 
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-import torch
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
-from undertone.engine.config import MelConfig
-from undertone.train.corpora import CorpusError, Source, layout_of, read_layout
+from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.worker_pool import worker_pool
+from undertone.train.corpora import CorpusError, layout_of
 from undertone.train.corpora.added_splits import add_splits
 from undertone.train.corpora.layouts import is_cut_manifest
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
 from undertone.train.corpora.source import Notes
-from undertone.train.data.clean import CleanClip, CleanSettings, clean, clean_clips, keep_clean_settings
+from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, save_clean_settings
 from undertone.train.data.corpus_report import REJECTED, write_report
-from undertone.train.data.flat_files import JOURNAL, Clip, FlatWriter
-from undertone.train.data.workers import worker_pool
-
-__all__ = ["Clip", "CorpusError", "FlatCorpus", "PreparedCorpus", "Source", "clean", "prepare", "read_index"]
+from undertone.train.data.flat_corpus import read_index
+from undertone.train.data.flat_files import INDEX, JOURNAL, Clip, FlatWriter
 
 log = logging.getLogger(__name__)
 
 SHARD_HOURS = 1.0  # 29 MB of mels, about 60 MB of FLAC
 CUTS_AT_ONCE = 64
-INDEX = "index.jsonl"  # written last
-
-
-def read_corpus(folder: Path) -> list[Source]:
-    """Return the recordings of a corpus folder, all at once."""
-    return list(read_layout(folder))
 
 
 def list_corpus(
@@ -95,7 +84,7 @@ def prepare(
         if (out / INDEX).is_file():
             (out / JOURNAL).unlink(missing_ok=True)  # nothing could be added, so it is finished as it was
         raise
-    keep_clean_settings(out, settings)
+    save_clean_settings(out, settings)
     (out / INDEX).unlink(missing_ok=True)
     with closing(FlatWriter.open(out, settings.mel.num_mels)) as files:
         _clean_all(manifest, files, workers, settings)
@@ -115,7 +104,7 @@ def _lacks_splits(corpus: Path, out: Path, splits: tuple[str, ...], layout: str,
     """Return whether a folder lacks some of the splits, once it is known to be of the same corpus and settings."""
     manifest = Manifest(out)
     manifest.check_asked(str(corpus), splits, layout)
-    keep_clean_settings(out, settings)
+    save_clean_settings(out, settings)
     return bool(manifest.missing_splits(splits))
 
 
@@ -148,51 +137,3 @@ def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: Cl
                 cleaned += clips
                 bar.update()
             files.add(len(block), cleaned, rejected)
-
-
-def read_index(folder: Path) -> list[Clip]:
-    """The clips of a prepared folder."""
-    path = folder / INDEX
-    if not path.is_file():
-        raise CorpusError(f"{folder} is not a prepared corpus: it has no {INDEX}. Run `undertone prepare` first.")
-    return [Clip(**json.loads(line)) for line in path.read_text().splitlines()]
-
-
-def clips_of(clips: list[Clip], split: str) -> Iterator[Clip]:
-    """Return the clips of one split."""
-    return (clip for clip in clips if clip.split == split)
-
-
-class FlatCorpus:
-    """Audio and mels of clips that lie end to end, on disk or in memory."""
-
-    def __init__(self, clips: Sequence[Clip], audio: np.ndarray, mel: np.ndarray) -> None:
-        self.clips = list(clips)
-        self._audio = audio  # int16 [samples]
-        self._mel = mel  # float16 [frames, M], natural log
-
-    def audio(self, clip: Clip, start: int = 0, count: int | None = None) -> torch.Tensor:
-        """Return float32 [samples] of a clip, or of `count` samples from `start`."""
-        count = clip.num_samples - start if count is None else count
-        begin = clip.sample_offset + start
-        return torch.from_numpy(self._audio[begin : begin + count].astype(np.float32) / 32767)
-
-    def mel(self, clip: Clip, start: int = 0, count: int | None = None) -> torch.Tensor:
-        """Return the natural-log mel float32 [frames, M] of a clip, or of `count` frames from `start`."""
-        count = clip.num_frames - start if count is None else count
-        begin = clip.frame_offset + start
-        return torch.from_numpy(self._mel[begin : begin + count].astype(np.float32))
-
-
-class PreparedCorpus(FlatCorpus):
-    """Memory-mapped audio and mels of a prepared folder, per split."""
-
-    def __init__(self, folder: Path, split: str, mel: MelConfig = MelConfig()) -> None:
-        clips = list(clips_of(read_index(folder), split))
-        if not clips:
-            raise CorpusError(f"{folder} has no clips of the split {split!r}")
-        super().__init__(
-            clips,
-            np.memmap(folder / "audio.i16", dtype=np.int16, mode="r"),
-            np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(-1, mel.num_mels),
-        )

@@ -1,4 +1,4 @@
-"""Which of how many processes this is, and how processes wait for each other through files.
+"""Work of several processes: their shares, and how they wait for each other through files.
 
 `accelerate launch` and `torchrun` set RANK and WORLD_SIZE, on one node or many. Preparation needs no messages between
 processes, only a shared folder, so that one may die, come back or run alone without the others noticing.

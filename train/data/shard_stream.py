@@ -21,7 +21,7 @@ Plan = Callable[[np.ndarray, np.random.Generator], list[np.ndarray]]
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """What decides a stream of pools."""
+    """Settings of a stream of pools."""
 
     prepared: Path
     split: str
@@ -50,7 +50,7 @@ class ShardStream:
         self._restart()
 
     def batch(self, number: int) -> tuple[Pool, np.ndarray]:
-        """Batch of this number, counted from 0 over all epochs: a pool and the clips of it."""
+        """Return the batch of this number, counted from 0 over all epochs: a pool and the places of its clips in it."""
         chosen = self.locate(number)
         return self._pool(self.position), chosen
 
@@ -64,14 +64,6 @@ class ShardStream:
             self._batches = self._planned(self.position)
         return self._batches[number - self._first]
 
-    @property
-    def pools_per_epoch(self) -> int:
-        """Pools after which this stream begins to repeat its shards."""
-        own = len(self._shards)
-        if own >= self.num_streams:
-            own = len(range(self.stream, own, self.num_streams))
-        return -(-own // self.settings.pool_shards)
-
     def _restart(self) -> None:
         self._numbers: list[list[int]] = []
         self._epochs = self._pools_of_epochs()
@@ -79,7 +71,7 @@ class ShardStream:
         self._batches = self._planned(0)
 
     def shards(self, position: int) -> list[int]:
-        """Shards of the pool at this position of the stream."""
+        """Return the shards of the pool at this position of the stream."""
         while position >= len(self._numbers):
             self._numbers += next(self._epochs)
         return self._numbers[position]

@@ -26,14 +26,14 @@ from lhotse.audio.backend import LibsndfileBackend, set_current_audio_backend
 from lhotse.shar import ArrayTarWriter, AudioTarWriter, JsonlShardWriter
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.worker_pool import map_in_workers
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, keep_clean_settings
+from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, save_clean_settings
 from undertone.train.data.corpus_report import REPORT, write_report
 from undertone.train.data.prepare import SHARD_HOURS, list_corpus
 from undertone.train.data.processes import WorkShare, share, wait_for
-from undertone.train.data.workers import worker_pool
 
 INDEX = "shards.json"
 POLL_SECONDS = 0.5
@@ -68,17 +68,17 @@ def prepare_shards(
     if (out / INDEX).is_file():
         manifest = Manifest(out)
         manifest.check_asked(str(corpus), splits, layout)
-        keep_clean_settings(out, settings)
+        save_clean_settings(out, settings)
         if not manifest.missing_splits(splits) and _covers(out / INDEX, manifest):
             return dict(json.loads((out / REPORT).read_text()))
     if ours.is_first:
         list_corpus(corpus, out, splits, layout, shard_hours)
-        keep_clean_settings(out, settings)
+        save_clean_settings(out, settings)
     manifest = _listed_manifest(out, splits)
     for split in manifest.shards:
         (out / split).mkdir(exist_ok=True)
     work = [(split, number) for split, count in manifest.shards.items() for number in range(count)]
-    run_shards(partial(write_shard, out, settings=settings), unfinished(out, work, ours), workers, "prepare")
+    run_shards(partial, (write_shard, out, settings), unfinished(out, work, ours), workers, "prepare")
     return _finish(out, manifest, work)
 
 
@@ -96,42 +96,37 @@ def _covers(index: Path, manifest: Manifest) -> bool:
 
 
 def unfinished(out: Path, work: list[tuple[str, int]], ours: WorkShare, field: str = "shard") -> list[tuple[str, int]]:
-    """This process' shards that have no finished file of this field yet."""
+    """Return this process' shards that have no finished file of this field yet."""
     own = [work[i] for i in ours.own(list(range(len(work))))]
     suffix = ".json" if field == "shard" else ".tar"
     return [(split, number) for split, number in own if not shard_file(out, split, field, number, suffix).is_file()]
 
 
 def run_shards(
-    task: Callable[[tuple[str, int]], None],
+    build: Callable[..., Callable[[tuple[str, int]], None]],
+    arguments: tuple[Any, ...],
     work: list[tuple[str, int]],
     workers: int,
     name: str,
-    start: Callable[..., None] | None = None,
-    arguments: tuple[Any, ...] = (),
 ) -> None:
     """Run a task on every (split, number), with progress over the shards of this process.
 
     Args:
-        task: of one shard; a function that other processes can import.
+        build, arguments: what makes the task, as `map_in_workers` takes them.
         workers: processes; with one the work is done here.
-        start: called once in every worker process, with `arguments`.
+        name: shown before the progress bar.
     """
+    if not work:
+        return
     ours = share()
     described = name if ours.count == 1 else f"{name} {ours.index + 1}/{ours.count}"
     with tqdm(total=len(work), desc=described, unit=" shards", mininterval=5.0, position=ours.index) as bar:
-        if workers <= 1:
-            for item in work:
-                task(item)
-                bar.update()
-            return
-        with worker_pool(workers, start, arguments) as pool:
-            for _ in pool.map(task, work):
-                bar.update()
+        for _ in map_in_workers(build, arguments, work, workers):
+            bar.update()
 
 
-def write_shard(out: Path, item: tuple[str, int], settings: CleanSettings) -> None:
-    """Make one shard; a half-made one of a killed run is thrown away first."""
+def write_shard(out: Path, settings: CleanSettings, item: tuple[str, int]) -> None:
+    """Write one shard; what a killed run left of it is removed first."""
     split, number = item
     partial_folder = out / split / f".partial-{number:06d}"
     shutil.rmtree(partial_folder, ignore_errors=True)
@@ -180,7 +175,7 @@ def shar_cut(clip: CleanClip, rate_hz: int) -> MonoCut:
 
 
 def array_manifest(values: np.ndarray) -> Array:
-    """Shape of an array whose data Shar's reader fills in."""
+    """Return the manifest of an array whose data Shar's reader fills in."""
     return Array(storage_type="shar", storage_path="", storage_key="", shape=list(values.shape))
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.flat_arrays import stored_rows
+from undertone.train.data.flat_arrays import rows_of_clip
 from undertone.train.data.flat_files import Clip
 
 MISSING = 0xFFFF  # where a tokenizer gives fewer frames than the mel has: the mel is cut to the tokens (spec 1.4)
@@ -22,11 +22,11 @@ class UnitIds:
 
     def tokens(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
         """Return the tokens int64 [frames] of a clip, or of `count` frames from `start`."""
-        return torch.from_numpy(stored_rows(self._ids, self._path, clip, start, count).astype(np.int64))
+        return torch.from_numpy(rows_of_clip(self._ids, self._path, clip, start, count).astype(np.int64))
 
     def count(self, clip: Clip) -> int:
         """Return how many frames of a clip have a token; what is missing is missing at its end."""
-        ids = stored_rows(self._ids, self._path, clip)
+        ids = rows_of_clip(self._ids, self._path, clip)
         end = len(ids)
         while end and ids[end - 1] == MISSING:
             end -= 1

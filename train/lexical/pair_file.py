@@ -3,32 +3,39 @@
 import json
 import logging
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from undertone.engine.config import MelConfig
+from undertone.engine.lexical_pair import LexicalPair
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.data.prepare import read_index
+from undertone.train.data.flat_corpus import read_index, stored_mel
 from undertone.train.lexical.pairs import PairMaker
-from undertone.train.lexical.pseudowords import Bigrams, KnownPhones, Nonword, all_pronunciations, nonwords, word_counts
+from undertone.train.lexical.pseudowords import (
+    Bigrams,
+    KnownWords,
+    NonwordPair,
+    count_words,
+    find_nonwords,
+    read_pronunciations,
+)
 
 log = logging.getLogger(__name__)
 
 MIN_COUNT = 100  # of a word in the prose, about 7 million words
 
 
-def choose_words(text: Path, lexicon_folder: Path, min_count: int = MIN_COUNT) -> list[list[Nonword]]:
-    """Twins of every word that is common in the prose, best matched first."""
+def choose_words(text: Path, lexicon_folder: Path, min_count: int = MIN_COUNT) -> list[list[NonwordPair]]:
+    """Return the nonwords of every word that is common in the prose, the best match first."""
     lexicon = Lexicon(lexicon_folder)
-    counts = word_counts(text, lexicon)
+    counts = count_words(text, lexicon)
     phones = {word: lexicon.phones(word) or () for word in counts}
     bigrams = Bigrams((phones[word], count) for word, count in counts.items())
-    known = KnownPhones(all_pronunciations(lexicon_folder))
+    known = KnownWords(read_pronunciations(lexicon_folder))
     common = sorted(word for word, count in counts.items() if count >= min_count)
-    return [found for word in common if (found := nonwords(word, phones[word], known, bigrams))]
+    return [found for word in common if (found := find_nonwords(word, phones[word], known, bigrams))]
 
 
 def make_pairs(
@@ -51,11 +58,16 @@ def make_pairs(
     choices = choose_words(text, lexicon_folder)
     random = np.random.default_rng(seed)
     clips = read_index(prepared)
-    mel = np.memmap(prepared / "mel.f16", dtype=np.float16, mode="r").reshape(-1, MelConfig().num_mels)
-    maker = PairMaker(CorpusAlignment.read(segments), clips, split, Lexicon(lexicon_folder), mel)
+    maker = PairMaker(CorpusAlignment.read(segments), clips, split, Lexicon(lexicon_folder), stored_mel(prepared))
     pairs = list(maker.pairs(choices, num_words, random))
     kinds = Counter(pair.kind for pair in pairs)
     log.info("%d pairs of %d words: %s", len(pairs), len({pair.word for pair in pairs}), dict(kinds))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("".join(json.dumps(asdict(pair)) + "\n" for pair in pairs), encoding="utf-8")
+    write_pairs(pairs, out)
     return out
+
+
+def write_pairs(pairs: Sequence[LexicalPair], out: Path) -> None:
+    """Write the pairs as JSON lines."""
+    rows = [pair.model_dump(mode="json", by_alias=True) for pair in pairs]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

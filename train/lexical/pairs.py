@@ -1,10 +1,11 @@
-"""Lexical pairs to measure on: words and their twins, spoken with runs of held-out speakers, as a JSON-lines file.
+"""Lexical pairs to measure on: a word and a nonword of the same phones, spoken with units of held-out speakers.
 
-The twin is spoken with the very runs of the word in another order, so that both sides have the same frames and only
-their order tells. No run is out of an occurrence of the word and no two in a row are from one recording; the runs have
-as many of their own neighbours on both sides, the joins cost about the same, and phone bigrams favour the word as often
-as the twin. A word is spoken several times, in different voices where there are some. `studies/lexical/scoring.py`
-reads the file; runs are [clip, first frame, end], so that it fits any tokenizer and any posterior.
+The nonword is spoken with the units of the word in another order, so that both sides have the same frames and only
+their order differs. No unit is taken from an occurrence of the word, and no two in a row are from one recording. On
+both sides equally many units have the neighbours that they had in their recordings, join costs are about the same, and
+phone bigrams favour the word as often as the nonword. A word is spoken several times, in different voices where there
+are some. The studies read the file (`studies/lexical`); units are [clip, first frame, end], so that it fits any
+tokenizer and any posterior.
 """
 
 from collections import Counter
@@ -15,210 +16,218 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
+from undertone.engine.config import FRAME_RATE_HZ
+from undertone.engine.lexical_pair import FrameSpan, LexicalPair, PairKind
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
-from undertone.train.data.prepare import Clip
-from undertone.train.lexical.pseudowords import Nonword
+from undertone.train.data.flat_files import Clip
+from undertone.train.lexical.pseudowords import NonwordPair
 from undertone.train.text.join_costs import JoinCosts
-from undertone.train.text.phone_runs import UnitIndex, UnitInventory
+from undertone.train.text.unit_inventory import UnitIndex, UnitInventory
 
-TWINS, TRIES = 6, 24  # twins of a word and choices of runs that are tried for a match
-SPOKEN = 4  # times that a word is spoken alone, and after the speaker's own speech
-WORSE = 0.25  # how often a run has one neighbour fewer than the best has: else an odd number never splits in two
+MAX_NONWORDS, NUM_TRIES = 6, 24  # nonwords of a word, and draws of units for each, that are tried
+RENDITIONS = 4  # times that a word is spoken alone, and after the speaker's own speech
+# Probability of a unit with one matching neighbour fewer than the best: an odd number of matches never splits in two.
+FEWER_MATCHES_PROBABILITY = 0.25
 PAUSE_FRAMES = (5, 30)
-KNOWN_SECONDS = 30.0  # of a speaker in the train split, beyond which the voice is not held out
-OCCURRENCES = 12  # of a word that are tried
+MAX_TRAINED_SECONDS = 30.0  # of a speaker in the train split, beyond which the voice is not held out
+MAX_OCCURRENCES = 12  # of a word that are tried
 CARRIER_FRAMES = (50, 150)  # 1 to 3 s of the speaker's own speech before the word
-
-Stretch = tuple[str, int, int]  # clip, first frame, end
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One word and its twin, in one voice, after one pause or one piece of speech."""
-
-    kind: str  # "alone" or "carried"
-    word: str
-    speaker: str
-    phones: Sequence[str]
-    twin_phones: Sequence[str]
-    bigram_nats: float  # log P(word) - log P(twin) by phone bigrams
-    before: list[Stretch]  # what is heard first and not scored
-    word_runs: list[Stretch]
-    twin_runs: list[Stretch]
-    matched: int  # of two neighbours for each run, the same number on both sides
 
 
 class PairMaker:
-    """Speaks words and twins with the runs of speakers that no model was trained on."""
+    """Maker of pairs from the units of speakers that no model was trained on."""
 
     def __init__(
         self, alignment: CorpusAlignment, clips: Sequence[Clip], split: str, lexicon: Lexicon, mel: np.ndarray
     ) -> None:
-        self.inventory = UnitInventory.build(alignment, clips, split, well_known(clips))
+        self.inventory = UnitInventory.build(alignment, clips, split, trained_speakers(clips))
         self._index = UnitIndex(self.inventory, per_speaker=True)
         self._joins = JoinCosts(self.inventory, mel)
         by_id = {clip.clip_id: clip for clip in clips}
         self.clips = [by_id[name] for name in self.inventory.clip_ids]
         self._symbol_of = {phone: number + 1 for number, phone in enumerate(self.inventory.phones)}
-        self.word_of_run = self._words(lexicon)
+        self.word_of_unit = self._words(lexicon)
 
     def _words(self, lexicon: Lexicon) -> np.ndarray:
-        """Return the word that every run belongs to, str [N]; of a pause the one before it."""
-        runs = self.inventory.runs
+        """Return the word that every unit belongs to, str [N]; for a pause the word before it."""
+        units = self.inventory.units
         spoken: list[str] = []
         for clip in self.clips:
             spoken += ["", *lexicon.words(clip.transcript)]
-        return np.array(spoken)[runs.word]
+        return np.array(spoken)[units.word]
 
-    def pairs(self, choices: Sequence[list[Nonword]], num_words: int, random: np.random.Generator) -> Iterator[Pair]:
-        """Yield at most so many words alone, then as many in place of a word that the speakers said."""
+    def pairs(
+        self, choices: Sequence[list[NonwordPair]], num_words: int, random: np.random.Generator
+    ) -> Iterator[LexicalPair]:
+        """Yield pairs of at most `num_words` words after a pause, then of as many in place of a spoken word."""
         order = [choices[index] for index in random.permutation(len(choices))]
-        said = set(np.unique(self.word_of_run).tolist())
-        places: dict[str, Callable[[str], list[_Place]]] = {
-            "alone": lambda word: self._pauses(random),
-            "carried": lambda word: self._occurrences(word, random) if word in said else [],
+        said = set(np.unique(self.word_of_unit).tolist())
+        places: dict[PairKind, Callable[[str], list[_Placement]]] = {
+            "alone": lambda word: self._find_pauses(random),
+            "carried": lambda word: self._find_occurrences(word, random) if word in said else [],
         }
         for kind, places_of in places.items():
             balance = words = 0
             for found in tqdm(order, desc=f"words {kind}", mininterval=5.0):
                 where = places_of(found[0].word)
-                for twin in balanced(found, balance)[:TWINS]:
-                    spoken = [pair for place in where if (pair := self._spoken(kind, twin, place, random))][:SPOKEN]
+                for pair in sort_by_balance(found, balance)[:MAX_NONWORDS]:
+                    made = (self._select(kind, pair, place, random) for place in where)
+                    spoken = [each for each in made if each][:RENDITIONS]
                     if spoken:
                         yield from spoken
-                        balance, words = balance + (1 if twin.nats > 0 else -1), words + 1
+                        balance, words = balance + (1 if pair.log_ratio > 0 else -1), words + 1
                         break
                 if words >= num_words:
                     break
 
-    def _pauses(self, random: np.random.Generator) -> list["_Place"]:
-        """Yield a pause of every voice, and again until there are enough."""
-        runs = self.inventory.runs
-        length = runs.end - runs.start
-        quiet = (runs.symbol == SILENCE) & runs.usable & (length >= PAUSE_FRAMES[0]) & (length <= PAUSE_FRAMES[1])
+    def _find_pauses(self, random: np.random.Generator) -> list["_Placement"]:
+        """Return pauses to speak after, of every voice in turn."""
+        units = self.inventory.units
+        length = units.end - units.start
+        quiet = (units.symbol == SILENCE) & units.usable & (length >= PAUSE_FRAMES[0]) & (length <= PAUSE_FRAMES[1])
         places = []
-        for speaker in random.permutation(len(self.inventory.speakers)).tolist() * SPOKEN:
-            pauses = np.flatnonzero(quiet & (runs.speaker == speaker))
+        for speaker in random.permutation(len(self.inventory.speakers)).tolist() * RENDITIONS:
+            pauses = np.flatnonzero(quiet & (units.speaker == speaker))
             if len(pauses):
-                places.append(_Place(speaker, [self._stretch(int(random.choice(pauses)))], (SILENCE, SILENCE)))
-        return places[: 2 * SPOKEN]
+                places.append(_Placement(speaker, [self._span(int(random.choice(pauses)))], (SILENCE, SILENCE)))
+        return places[: 2 * RENDITIONS]
 
-    def _occurrences(self, word: str, random: np.random.Generator) -> list["_Place"]:
-        """Return where the word is said with enough speech before it in its clip."""
-        runs = self.inventory.runs
-        begins = np.flatnonzero((self.word_of_run == word) & (np.diff(runs.word, prepend=-1) != 0))
+    def _find_occurrences(self, word: str, random: np.random.Generator) -> list["_Placement"]:
+        """Return the occurrences of a word with enough speech before them in their clips."""
+        units = self.inventory.units
+        begins = np.flatnonzero((self.word_of_unit == word) & (np.diff(units.word, prepend=-1) != 0))
         places = []
-        for first in random.permutation(begins)[:OCCURRENCES].tolist():
-            clip = self.clips[runs.clip[first]]
-            end = int(runs.start[first]) - clip.frame_offset
+        for first in random.permutation(begins)[:MAX_OCCURRENCES].tolist():
+            clip = self.clips[units.clip[first]]
+            end = int(units.start[first]) - clip.frame_offset
             if end < CARRIER_FRAMES[0]:
                 continue
-            last = first + int(np.argmax(np.append(runs.word[first:] != runs.word[first], True))) - 1
-            before: list[Stretch] = [(clip.clip_id, max(0, end - CARRIER_FRAMES[1]), end)]
-            edges = int(runs.before[first]), int(runs.after[last])
-            places.append(_Place(int(runs.speaker[first]), before, edges))
+            last = first + int(np.argmax(np.append(units.word[first:] != units.word[first], True))) - 1
+            before: list[FrameSpan] = [(clip.clip_id, max(0, end - CARRIER_FRAMES[1]), end)]
+            neighbours = int(units.before[first]), int(units.after[last])
+            places.append(_Placement(int(units.speaker[first]), before, neighbours))
         return places
 
-    def _spoken(self, kind: str, twin: Nonword, place: "_Place", random: np.random.Generator) -> Pair | None:
-        """Return the best of TRIES choices of runs whose neighbours fit both orders equally well, or None."""
-        order = order_of(twin)
-        allowed = self.word_of_run != twin.word
-        runs = self.inventory.runs
+    def _select(
+        self, kind: PairKind, pair: NonwordPair, place: "_Placement", random: np.random.Generator
+    ) -> LexicalPair | None:
+        """Return the cheapest of NUM_TRIES draws whose neighbours match equally often in both orders, or None."""
+        order = unit_order(pair)
+        allowed = self.word_of_unit != pair.word
+        units = self.inventory.units
         best: tuple[float, np.ndarray, int] | None = None
-        for _ in range(TRIES):
-            chosen = self._choose(twin, order, place, allowed, random)
+        for _ in range(NUM_TRIES):
+            chosen = self._draw_units(pair, order, place, allowed, random)
             if chosen is None:
                 return None
             sides = chosen, chosen[order]
-            fits = [self._fit(side, phones, place.edges) for side, phones in zip(sides, twin.both, strict=True)]
-            if fits[0] != fits[1] or any((np.diff(side) == 1).any() for side in sides):
+            matches = [
+                self._count_matches(side, phones, place.neighbours)
+                for side, phones in zip(sides, pair.sequences, strict=True)
+            ]
+            if matches[0] != matches[1] or any((np.diff(side) == 1).any() for side in sides):
                 continue
             costs = [
                 sum(
-                    float(self._joins.cost(int(runs.end[one]), runs.start[[other]])[0])
+                    float(self._joins.cost(int(units.end[one]), units.start[[other]])[0])
                     for one, other in pairwise(side.tolist())
                 )
                 for side in sides
             ]
-            worth = abs(costs[0] - costs[1]) + 0.1 * sum(costs)
-            if best is None or worth < best[0]:
-                best = worth, chosen, fits[0]
+            cost = abs(costs[0] - costs[1]) + 0.1 * sum(costs)
+            if best is None or cost < best[0]:
+                best = cost, chosen, matches[0]
         if best is None:
             return None
-        _, chosen, matched = best
-        word_runs = [self._stretch(int(run)) for run in chosen]
-        return Pair(
-            kind, twin.word, self.inventory.speakers[place.speaker], twin.phones, twin.twin, round(twin.nats, 3),
-            place.before, word_runs, [word_runs[index] for index in order], matched,
-        )  # fmt: skip
+        _, chosen, num_matches = best
+        word_units = [self._span(int(unit)) for unit in chosen]
+        return LexicalPair(
+            kind=kind,
+            word=pair.word,
+            speaker=self.inventory.speakers[place.speaker],
+            phones=tuple(pair.phones),
+            nonword_phones=tuple(pair.nonword),
+            bigram_nats=round(pair.log_ratio, 3),
+            before=tuple(place.before),
+            word_units=tuple(word_units),
+            nonword_units=tuple(word_units[index] for index in order),
+            num_matches=num_matches,
+        )
 
-    def _choose(
-        self, twin: Nonword, order: np.ndarray, place: "_Place", allowed: np.ndarray, random: np.random.Generator
+    def _draw_units(
+        self,
+        pair: NonwordPair,
+        order: np.ndarray,
+        place: "_Placement",
+        allowed: np.ndarray,
+        random: np.random.Generator,
     ) -> np.ndarray | None:
-        """Choose a run for every phone of the word, likely one whose neighbours fit in both orders."""
-        runs = self.inventory.runs
-        contexts = [self._contexts(phones, place.edges) for phones in twin.both]
-        of_twin = np.argsort(order)  # where each phone of the word stands in the twin
+        """Draw a unit for every phone of the word, likely one whose neighbours match in both orders."""
+        units = self.inventory.units
+        contexts = [self._contexts(phones, place.neighbours) for phones in pair.sequences]
+        of_nonword = np.argsort(order)  # where each phone of the word stands in the nonword
         chosen = []
-        for index, phone in enumerate(twin.phones):
+        for index, phone in enumerate(pair.phones):
             candidates = self._index.all_of(self._symbol_of[phone], place.speaker)
             candidates = candidates[allowed[candidates]]
             if not len(candidates):
                 return None
-            fit = np.zeros(len(candidates))
-            for (before, after), at in zip(contexts, (index, int(of_twin[index])), strict=True):
-                fit += (runs.before[candidates] == before[at]).astype(float) + (runs.after[candidates] == after[at])
-            worse = np.flatnonzero(fit == fit.max() - 1) if random.random() < WORSE else fit[:0]
-            chosen.append(int(random.choice(candidates[worse if len(worse) else fit == fit.max()])))
+            matching = np.zeros(len(candidates))
+            for (before, after), at in zip(contexts, (index, int(of_nonword[index])), strict=True):
+                matching += (units.before[candidates] == before[at]).astype(float)
+                matching += units.after[candidates] == after[at]
+            fewer = random.random() < FEWER_MATCHES_PROBABILITY
+            worse = np.flatnonzero(matching == matching.max() - 1) if fewer else matching[:0]
+            chosen.append(int(random.choice(candidates[worse if len(worse) else matching == matching.max()])))
         return np.array(chosen)
 
-    def _contexts(self, phones: Sequence[str], edges: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Symbols before and after every phone."""
+    def _contexts(self, phones: Sequence[str], neighbours: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the symbols before and after every phone."""
         symbols = [self._symbol_of[phone] for phone in phones]
-        return np.array([edges[0], *symbols[:-1]]), np.array([*symbols[1:], edges[1]])
+        return np.array([neighbours[0], *symbols[:-1]]), np.array([*symbols[1:], neighbours[1]])
 
-    def _fit(self, chosen: np.ndarray, phones: Sequence[str], edges: tuple[int, int]) -> int:
-        """Neighbours of the runs that are as their places ask."""
-        before, after = self._contexts(phones, edges)
-        runs = self.inventory.runs
-        return int((runs.before[chosen] == before).sum() + (runs.after[chosen] == after).sum())
+    def _count_matches(self, chosen: np.ndarray, phones: Sequence[str], neighbours: tuple[int, int]) -> int:
+        """Return how many neighbours of the units are those of their places in the sequence."""
+        before, after = self._contexts(phones, neighbours)
+        units = self.inventory.units
+        return int((units.before[chosen] == before).sum() + (units.after[chosen] == after).sum())
 
-    def _stretch(self, run: int) -> Stretch:
-        runs = self.inventory.runs
-        clip = self.clips[runs.clip[run]]
-        return clip.clip_id, int(runs.start[run] - clip.frame_offset), int(runs.end[run] - clip.frame_offset)
+    def _span(self, unit: int) -> FrameSpan:
+        units = self.inventory.units
+        clip = self.clips[units.clip[unit]]
+        return clip.clip_id, int(units.start[unit] - clip.frame_offset), int(units.end[unit] - clip.frame_offset)
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a word is spoken."""
+class _Placement:
+    """A place to speak a word at: voice, context before it, neighbouring symbols."""
 
     speaker: int
-    before: list[Stretch]
-    edges: tuple[int, int]  # symbols on both sides
+    before: list[FrameSpan]
+    neighbours: tuple[int, int]  # symbols before and after the word
 
 
-def order_of(twin: Nonword) -> np.ndarray:
-    """Return which phone of the word stands at each place of the nonword; a phone that both have at one place stays."""
-    left = [index for index, (one, other) in enumerate(zip(*twin.both, strict=True)) if one != other]
-    order = np.arange(len(twin.phones))
-    for index in [index for index, (one, other) in enumerate(zip(*twin.both, strict=True)) if one != other]:
-        order[index] = next(place for place in left if twin.phones[place] == twin.twin[index])
+def unit_order(pair: NonwordPair) -> np.ndarray:
+    """Return the place in the word of each phone of the nonword; a phone that both have at one place stays."""
+    left = [index for index, (one, other) in enumerate(zip(*pair.sequences, strict=True)) if one != other]
+    order = np.arange(len(pair.phones))
+    for index in [index for index, (one, other) in enumerate(zip(*pair.sequences, strict=True)) if one != other]:
+        order[index] = next(place for place in left if pair.phones[place] == pair.nonword[index])
         left.remove(int(order[index]))
     return order
 
 
-def balanced(found: list[Nonword], balance: int) -> list[Nonword]:
-    """Twins that pull the balance of words and twins that phone bigrams favour back to zero, the others after them."""
-    return sorted(found, key=lambda twin: (twin.nats > 0) == (balance > 0))
+def sort_by_balance(found: list[NonwordPair], balance: int) -> list[NonwordPair]:
+    """Return the pairs sorted so that those come first which bring the balance of favoured words and nonwords to 0."""
+    return sorted(found, key=lambda pair: (pair.log_ratio > 0) == (balance > 0))
 
 
-def well_known(clips: Sequence[Clip], frame_rate_hz: float = 50.0) -> frozenset[str]:
-    """Speakers of whom more than a sentence or two is trained on."""
+def trained_speakers(clips: Sequence[Clip], frame_rate_hz: float = FRAME_RATE_HZ) -> frozenset[str]:
+    """Return the speakers with more than MAX_TRAINED_SECONDS of speech in the train split."""
     frames: Counter[str] = Counter()
     for clip in clips:
         if clip.split == "train":
             frames[clip.speaker] += clip.num_frames
-    return frozenset(speaker for speaker, count in frames.items() if count > KNOWN_SECONDS * frame_rate_hz)
+    return frozenset(speaker for speaker, count in frames.items() if count > MAX_TRAINED_SECONDS * frame_rate_hz)

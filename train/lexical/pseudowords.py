@@ -1,8 +1,8 @@
-"""Words and their phone-swapped twins that are none: the same phones in another order, as likely letter by letter.
+"""Words and nonwords of the same phones in another order, about as likely by phone bigrams.
 
-A twin is made by exchanging two consonants or two vowels of the word, once or twice, so that both have the same phones
-the same number of times. Any three phones of it in a row, its edges counted, stand so in some word of the dictionary,
-and of all twins the one counts whose phone bigrams are as likely as the word's.
+A nonword is made by exchanging two consonants or two vowels of the word, once or twice, so that both have the same
+phones the same number of times. Any three phones of it in a row, the boundaries counted, occur in some word of the
+dictionary.
 """
 
 import csv
@@ -16,51 +16,51 @@ from pathlib import Path
 import numpy as np
 
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.text.prose import LEFT_OUT
+from undertone.train.text.prose import EXCLUDED_BOOKS
 
 VOWEL_LETTERS = frozenset("AEIOU")
-EDGE = ""  # before the first and after the last phone
+BOUNDARY = ""  # before the first and after the last phone
 MIN_PHONES, MAX_PHONES = 4, 8
-MAX_UNLIKELIER_NATS = 1.5  # of a word or its twin, over all its bigrams
+MAX_LOG_PROB_DIFFERENCE = 1.5  # nats between a word and its nonword, over all bigrams
 
 Phones = tuple[str, ...]
 
 
-def word_counts(text: Path, lexicon: Lexicon) -> Counter[str]:
+def count_words(text: Path, lexicon: Lexicon) -> Counter[str]:
     """Count how often each word of the dictionary occurs in `books.tsv.xz`."""
     counts: Counter[str] = Counter()
     with lzma.open(text / "books.tsv.xz", "rt", encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            if row["book"] not in LEFT_OUT:
+            if row["book"] not in EXCLUDED_BOOKS:
                 counts.update(lexicon.words(row["sentence"]))
     return Counter({word: count for word, count in counts.items() if lexicon.phones(word)})
 
 
-def all_pronunciations(folder: Path) -> set[Phones]:
+def read_pronunciations(folder: Path) -> set[Phones]:
     """Return every pronunciation in the dictionary, second ones too, without stress."""
     lines = (folder / "cmudict.dict").read_text(encoding="utf-8").splitlines()
     return {tuple(phone.rstrip("012") for phone in line.split("#")[0].split()[1:]) for line in lines}
 
 
-class KnownPhones:
-    """What the dictionary holds: whole words, and every three phones in a row."""
+class KnownWords:
+    """Words of the dictionary, and every three phones in a row that occur in one."""
 
     def __init__(self, words: Iterable[Phones]) -> None:
         self.words = set(words)
         self._triples = {triple for word in self.words for triple in self._of(word)}
 
-    def could_be(self, phones: Phones) -> bool:
+    def is_nonword(self, phones: Phones) -> bool:
         """Return whether phones that are no word look nowhere unlike one."""
         return phones not in self.words and all(triple in self._triples for triple in self._of(phones))
 
     @staticmethod
     def _of(phones: Phones) -> list[tuple[str, ...]]:
-        padded = (EDGE, *phones, EDGE)
+        padded = (BOUNDARY, *phones, BOUNDARY)
         return list(zip(padded, padded[1:], padded[2:], strict=False))
 
 
 class Bigrams:
-    """How likely a sequence of phones is as a word, from running text."""
+    """Bigram model of the phones of words, from running text."""
 
     def __init__(self, words: Iterable[tuple[Phones, int]]) -> None:
         self._pairs: Counter[tuple[str, str]] = Counter()
@@ -82,25 +82,25 @@ class Bigrams:
 
     @staticmethod
     def _of(phones: Phones) -> list[tuple[str, str]]:
-        return list(zip((EDGE, *phones), (*phones, EDGE), strict=True))
+        return list(zip((BOUNDARY, *phones), (*phones, BOUNDARY), strict=True))
 
 
 @dataclass(frozen=True)
-class Nonword:
-    """A word and what could be one."""
+class NonwordPair:
+    """A word and a nonword of the same phones."""
 
     word: str
     phones: Phones
-    twin: Phones
-    nats: float  # log P(word) - log P(twin) by phone bigrams
+    nonword: Phones
+    log_ratio: float  # log P(word) - log P(nonword) by phone bigrams, nats
 
     @property
-    def both(self) -> tuple[Phones, Phones]:
-        """Phones of the word and of its twin."""
-        return self.phones, self.twin
+    def sequences(self) -> tuple[Phones, Phones]:
+        """Return the phones of the word and of its nonword."""
+        return self.phones, self.nonword
 
 
-def phone_swaps(phones: Phones) -> set[Phones]:
+def swap_phones(phones: Phones) -> set[Phones]:
     """Return all orders that one exchange of two vowels or of two consonants makes."""
     found: set[Phones] = set()
     for left, right in combinations(range(len(phones)), 2):
@@ -111,16 +111,16 @@ def phone_swaps(phones: Phones) -> set[Phones]:
     return found - {phones}
 
 
-def nonwords(word: str, phones: Phones, known: KnownPhones, bigrams: Bigrams) -> list[Nonword]:
-    """Twins of a word, the best matched first."""
+def find_nonwords(word: str, phones: Phones, known: KnownWords, bigrams: Bigrams) -> list[NonwordPair]:
+    """Return the nonwords of a word, those of the most similar likelihood first."""
     likelihood = bigrams.log_prob(phones)
     if likelihood is None or not MIN_PHONES <= len(phones) <= MAX_PHONES:
         return []
-    once = phone_swaps(phones)
-    candidates = once | {twice for other in once for twice in phone_swaps(other)}
+    once = swap_phones(phones)
+    candidates = once | {twice for other in once for twice in swap_phones(other)}
     found = []
-    for candidate in sorted(filter(known.could_be, candidates)):
+    for candidate in sorted(filter(known.is_nonword, candidates)):
         other = bigrams.log_prob(candidate)
-        if other is not None and abs(likelihood - other) <= MAX_UNLIKELIER_NATS:
-            found.append(Nonword(word, phones, candidate, likelihood - other))
-    return sorted(found, key=lambda twin: abs(twin.nats))
+        if other is not None and abs(likelihood - other) <= MAX_LOG_PROB_DIFFERENCE:
+            found.append(NonwordPair(word, phones, candidate, likelihood - other))
+    return sorted(found, key=lambda pair: abs(pair.log_ratio))

@@ -7,7 +7,7 @@ from undertone.train.loop.divergence import TrainingError
 
 @dataclass(frozen=True)
 class Budget:
-    """When to stop: after so many optimiser steps, minutes of training (resumed time counts), or frames seen."""
+    """The end of a run: after so many optimiser steps, minutes of training (resumed time counts), or frames seen."""
 
     steps: int | None = None
     minutes: float | None = None
@@ -21,7 +21,7 @@ class Budget:
             )
 
     def progress(self, step: int, seconds: float, frames: float = 0.0) -> float:
-        """Share of the budget used, at least 1 when it is spent."""
+        """Return the share of the budget used, at least 1 when it is spent."""
         if self.steps is not None:
             return step / self.steps
         if self.frames is not None:
@@ -38,8 +38,10 @@ class Clock:
     frames: float = 0.0
 
     def state_dict(self) -> dict[str, float]:
+        """Return the state to checkpoint."""
         return {"step": self.step, "seconds": self.seconds, "frames": self.frames}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
+        """Load the state of a checkpoint."""
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.frames = float(state.get("frames", 0.0))  # checkpoints of earlier versions did not count them

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def checkpoints(out: Path) -> list[Path]:
-    """Complete checkpoints of a run, oldest first."""
+    """Return the complete checkpoints of a run, oldest first."""
     found = (folder for folder in (out / "checkpoints").glob("step-*") if folder.name[5:].isdecimal())
     return sorted(found, key=lambda folder: int(folder.name[5:]))
 
@@ -36,7 +36,7 @@ def save_checkpoint(accelerator: Accelerator, out: Path, clock: Clock, kept: int
     folder = out / "checkpoints" / f"step-{clock.step}"
     partial = out / "checkpoints" / f".partial-{clock.step}"
     if accelerator.is_main_process:
-        _sweep(out)
+        _remove_partial(out)
     accelerator.wait_for_everyone()
     try:
         accelerator.save_state(str(partial), safe_serialization=True)
@@ -45,11 +45,11 @@ def save_checkpoint(accelerator: Accelerator, out: Path, clock: Clock, kept: int
             (partial / CHECKSUMS).write_text(json.dumps(_checksums(partial)))
     except (OSError, RuntimeError) as error:  # torch says of a full disk that its writer failed, a RuntimeError
         shutil.rmtree(partial, ignore_errors=True)
-        raise TrainingError(_unwritten(out, clock, error)) from error
+        raise TrainingError(_write_error_text(out, clock, error)) from error
     except Exception as error:  # safetensors' own error class is bare
         shutil.rmtree(partial, ignore_errors=True)
         if type(error).__module__.startswith("safetensors"):
-            raise TrainingError(_unwritten(out, clock, error)) from error
+            raise TrainingError(_write_error_text(out, clock, error)) from error
         raise
     if accelerator.is_main_process:
         if folder.exists():
@@ -81,15 +81,15 @@ def load_newest(accelerator: Accelerator, out: Path) -> Path | None:
         reasons[folder] = reason or "another process could not read it"
     if not reasons:
         return None
-    told = "; ".join(f"{folder.name}: {reason}" for folder, reason in reasons.items())
+    listed = "; ".join(f"{folder.name}: {reason}" for folder, reason in reasons.items())
     raise TrainingError(
-        f"no checkpoint of {out} can be used. {told}. Give the recipe that the run was begun with, or begin anew with "
-        "another --out."
+        f"no checkpoint of {out} can be used. {listed}. Give the recipe that the run was begun with, or begin anew "
+        "with another --out."
     )
 
 
 def _load(accelerator: Accelerator, folder: Path) -> str | None:
-    """Load a checkpoint; returns why that cannot be done, None where it was."""
+    """Load a checkpoint; return why that failed, None where it did not."""
     try:
         sums = folder / CHECKSUMS
         if sums.is_file():  # checkpoints of earlier versions have none
@@ -109,7 +109,7 @@ def _any_process(accelerator: Accelerator, failed: bool) -> bool:
 
 
 def _checksums(folder: Path) -> dict[str, list[int]]:
-    """Size and CRC-32 of every file of a checkpoint."""
+    """Return the size and CRC-32 of every file of a checkpoint."""
     found = {}
     for path in sorted(folder.iterdir()):
         if path.name == CHECKSUMS or not path.is_file():
@@ -122,13 +122,13 @@ def _checksums(folder: Path) -> dict[str, list[int]]:
     return found
 
 
-def _sweep(out: Path) -> None:
-    """Remove what killed processes left half written."""
+def _remove_partial(out: Path) -> None:
+    """Remove unfinished checkpoints of killed processes."""
     for partial in (out / "checkpoints").glob(".partial-*"):
         shutil.rmtree(partial)
 
 
-def _unwritten(out: Path, clock: Clock, error: Exception) -> str:
+def _write_error_text(out: Path, clock: Clock, error: Exception) -> str:
     last = checkpoints(out)
     free = shutil.disk_usage(out).free / 2**30
     return (

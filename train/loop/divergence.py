@@ -1,9 +1,9 @@
-"""Stops a run that diverges, while its last checkpoint is still good."""
+"""Detection of divergence, while the last checkpoint is still good."""
 
 import math
 from pathlib import Path
 
-from undertone.engine.errors import UndertoneError
+from undertone.engine import UndertoneError
 
 
 class TrainingError(UndertoneError):
@@ -11,7 +11,7 @@ class TrainingError(UndertoneError):
 
 
 class DivergenceGuard:
-    """Stops a run whose loss is not finite, or far above its own running mean for many steps.
+    """Guard against a loss that is not finite, or far above its own running mean for many steps.
 
     A gradient that is not finite is another matter: its step was not taken (gradients.py) and the weights are
     good, as happens now and then in the first steps of an untrained flow; only many of them in a row end the run.
@@ -23,7 +23,7 @@ class DivergenceGuard:
         self._bad = self._skipped = 0
 
     def check(self, step: int, metrics: dict[str, float], last_good: Path | None) -> dict[str, float]:
-        """Look at a step's metrics.
+        """Check the metrics of a step.
 
         Returns:
             the metrics to write down, all finite; `skipped` is 1 where the step was not taken.
@@ -46,7 +46,7 @@ class DivergenceGuard:
         return written
 
     def _compare(self, step: int, loss: float, where: str) -> None:
-        """Hold a loss against the running mean of those before it."""
+        """Compare a loss with the running mean of those before it."""
         self._bad = self._bad + 1 if self._mean is not None and loss > self.factor * self._mean + 1.0 else 0
         self._mean = (
             loss if self._mean is None else 0.98 * self._mean + 0.02 * min(loss, self.factor * self._mean + 1.0)

@@ -1,11 +1,31 @@
-"""One optimiser step from the gradients that the micro-batches of all processes have added up."""
+"""Gradients of one optimiser step, summed over the micro-batches of all processes."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 
 from accelerate import Accelerator
 from torch import nn
 from torch.optim import Optimizer
+
+
+def micro_batches(accelerator: Accelerator, module: nn.Module, count: int) -> Iterator[int]:
+    """Yield the number of each micro-batch of a step; processes exchange the gradients of `module` at the last one.
+
+    Gradients are averaged over processes, so a loss is multiplied by their number to be summed.
+    """
+    for number in range(count):
+        with nullcontext() if number == count - 1 else accelerator.no_sync(module):
+            yield number
+
+
+def part_of_step(accelerator: Accelerator, micro_batch: int) -> int:
+    """Return which of a step's parts a micro-batch of this process is, counted over all processes.
+
+    Micro-batch m of process r of R is part m R + r, so that two processes with one micro-batch each train on the same
+    parts as one process with two.
+    """
+    return micro_batch * accelerator.num_processes + accelerator.process_index
 
 
 def apply_gradients(

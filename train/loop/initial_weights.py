@@ -1,4 +1,4 @@
-"""A network that begins with the weights of another one."""
+"""Initial weights from another run."""
 
 import logging
 from pathlib import Path
@@ -11,8 +11,8 @@ from undertone.train.loop.divergence import TrainingError
 log = logging.getLogger(__name__)
 
 
-def start_from(module: nn.Module, weights: Path) -> list[str]:
-    """Take every weight of the same name and shape from a safetensors file.
+def load_matching_weights(module: nn.Module, weights: Path) -> list[str]:
+    """Load every weight of the same name and shape from a safetensors file.
 
     Returns:
         the names that were taken.

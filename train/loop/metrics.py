@@ -1,4 +1,4 @@
-"""What a run writes down: metrics.jsonl, and TensorBoard with curves, mels and sounds."""
+"""Metrics of a run: metrics.jsonl, and TensorBoard with curves, mels and sounds."""
 
 import json
 import zlib
@@ -14,12 +14,12 @@ from torch.utils.tensorboard import SummaryWriter
 from undertone.train.loop.budget import Clock
 from undertone.train.loop.divergence import TrainingError
 
-SUMMED = "frames"  # over processes; everything else is their mean
+SUMMED_METRIC = "frames"  # over processes; everything else is their mean
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Something to look at and to listen to on the dev split."""
+    """A mel and its sound on the dev split."""
 
     name: str
     log_mel: Tensor  # natural log, [T, M]
@@ -28,7 +28,7 @@ class Sample:
 
 
 class Metrics:
-    """Averages between two log lines, written to metrics.jsonl and TensorBoard."""
+    """Writer of averages between two log lines to metrics.jsonl and TensorBoard."""
 
     def __init__(self, out: Path, stack: ExitStack) -> None:
         self._lines = stack.enter_context((out / "metrics.jsonl").open("a", buffering=1))
@@ -37,23 +37,26 @@ class Metrics:
         self._count = 0
 
     def add(self, values: dict[str, float]) -> None:
+        """Add the metrics of a step to the averages."""
         for key, value in values.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
         self._count += 1
 
     def flush(self, clock: Clock) -> dict[str, float]:
+        """Write the averages since the last call, and return them."""
         means = {key: value / max(self._count, 1) for key, value in self._sums.items()}
         self._sums, self._count = {}, 0
         self.write(clock, means)
         return means
 
     def write(self, clock: Clock, values: dict[str, float]) -> None:
+        """Write values to both files."""
         self._lines.write(json.dumps({"step": clock.step, "seconds": round(clock.seconds, 1), **values}) + "\n")
         for key, value in values.items():
             self._board.add_scalar(key, value, clock.step)
 
     def show(self, clock: Clock, samples: list[Sample]) -> None:
-        """Mels as pictures, low frequencies at the bottom, and sounds."""
+        """Write mels as pictures, low frequencies at the bottom, and sounds to TensorBoard."""
         for sample in samples:
             mel = sample.log_mel.float().cpu().T.flip(0)
             grey = (mel - mel.min()) / (mel.max() - mel.min()).clamp_min(1e-6)
@@ -63,15 +66,17 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Agreed:
-    """What all processes know after a step."""
+class StepReduction:
+    """The result of a step, the same in all processes."""
 
     values: dict[str, float]
     seconds: float  # the main process' clock, so that all stop, save and measure at the same step
     stop: int  # number of a signal that any of them got, 0 for none
 
 
-def over_processes(accelerator: Accelerator, values: dict[str, float], seconds: float = 0.0, stop: int = 0) -> Agreed:
+def reduce_metrics(
+    accelerator: Accelerator, values: dict[str, float], seconds: float = 0.0, stop: int = 0
+) -> StepReduction:
     """Return the mean of every value over all processes, the sum of the frames: one wait for all of them.
 
     Values are reduced by position, so their order is that of their names.
@@ -80,7 +85,7 @@ def over_processes(accelerator: Accelerator, values: dict[str, float], seconds: 
         TrainingError: processes that measured different things.
     """
     if accelerator.num_processes == 1:
-        return Agreed(values, seconds, stop)
+        return StepReduction(values, seconds, stop)
     keys = sorted(values)
     names = float(zlib.crc32(" ".join(keys).encode()) % 2**20)
     own = [names, seconds * accelerator.is_main_process, float(stop), *(values[key] for key in keys)]
@@ -88,6 +93,6 @@ def over_processes(accelerator: Accelerator, values: dict[str, float], seconds: 
     if (found[:, 0] != names).any():
         raise TrainingError(f"the processes of this run measure different things; this one {', '.join(keys)}")
     reduced = dict(zip(keys, found[:, 3:].mean(0).tolist(), strict=True))
-    if SUMMED in reduced:
-        reduced[SUMMED] *= accelerator.num_processes
-    return Agreed(reduced, float(found[:, 1].sum()), int(found[:, 2].max()))
+    if SUMMED_METRIC in reduced:
+        reduced[SUMMED_METRIC] *= accelerator.num_processes
+    return StepReduction(reduced, float(found[:, 1].sum()), int(found[:, 2].max()))

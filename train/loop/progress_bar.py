@@ -14,14 +14,14 @@ class RunProgress(AbstractContextManager["RunProgress"]):
     """A bar over the share of a budget, which begins where a resumed run stands.
 
     Args:
-        shown: False for all processes but the main one.
+        visible: False for all processes but the main one.
     """
 
-    def __init__(self, name: str, budget: Budget, clock: Clock, shown: bool = True) -> None:
+    def __init__(self, name: str, budget: Budget, clock: Clock, visible: bool = True) -> None:
         self._budget, self._at = budget, (clock.seconds, clock.frames)
         done = min(1.0, budget.progress(clock.step, clock.seconds, clock.frames))
         self._bar = tqdm(
-            total=1.0, initial=done, desc=name, bar_format=FORMAT, disable=not shown, mininterval=5.0, smoothing=0.05
+            total=1.0, initial=done, desc=name, bar_format=FORMAT, disable=not visible, mininterval=5.0, smoothing=0.05
         )
 
     def __exit__(
@@ -35,15 +35,15 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         if used > self._bar.n:
             self._bar.update(used - self._bar.n)
 
-    def tell(self, clock: Clock, means: dict[str, float]) -> None:
-        """Say the step, the speed since the last time and the loss."""
+    def show(self, clock: Clock, means: dict[str, float]) -> None:
+        """Show the step, the speed since the last call and the loss."""
         seconds, frames = clock.seconds - self._at[0], clock.frames - self._at[1]
         self._at = clock.seconds, clock.frames
-        self._bar.set_postfix_str(told(clock, self._budget, frames / max(seconds, 1e-9), means), refresh=False)
+        self._bar.set_postfix_str(progress_text(clock, self._budget, frames / max(seconds, 1e-9), means), refresh=False)
 
 
-def told(clock: Clock, budget: Budget, frames_per_second: float, means: dict[str, float]) -> str:
-    """Return the words behind the bar: `step 1,240 of 20,000, 9,310 frames/s, loss 0.513`."""
+def progress_text(clock: Clock, budget: Budget, frames_per_second: float, means: dict[str, float]) -> str:
+    """Return the text behind the bar: `step 1,240 of 20,000, 9,310 frames/s, loss 0.513`."""
     of = f" of {budget.steps:,}" if budget.steps is not None else ""
     words = [f"step {clock.step:,}{of}", f"{frames_per_second:,.0f} frames/s"]
     return ", ".join([*words, f"loss {means['loss']:.4g}"] if "loss" in means else words)

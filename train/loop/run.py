@@ -18,22 +18,18 @@ from accelerate import Accelerator
 from torch import nn
 
 from undertone.train.loop.budget import Budget, Clock
-from undertone.train.loop.checkpoints import checkpoints, load_newest, save_checkpoint
-from undertone.train.loop.divergence import DivergenceGuard, TrainingError
-from undertone.train.loop.metrics import Metrics, Sample, over_processes
+from undertone.train.loop.checkpoints import load_newest, save_checkpoint
+from undertone.train.loop.divergence import DivergenceGuard
+from undertone.train.loop.metrics import Metrics, Sample, reduce_metrics
 from undertone.train.loop.progress_bar import RunProgress
 from undertone.train.loop.settings import RunSettings
 from undertone.train.loop.stopping import Stopped, StopSignals
-
-__all__ = [
-    "Budget", "Clock", "DivergenceGuard", "Stage", "TrainingError", "checkpoints", "run_stage", "save_checkpoint",
-]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
 
 class Stage(Protocol):
-    """What the loop trains. Networks and optimisers were passed through `accelerator.prepare` by the stage."""
+    """A trained stage. Its networks and optimisers were passed through `accelerator.prepare`."""
 
     name: str
 
@@ -46,15 +42,15 @@ class Stage(Protocol):
         ...
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Measures on held-out data; may be empty."""
+        """Return what is measured on held-out data; may be empty."""
         ...
 
     def samples(self, step: int) -> list[Sample]:
-        """Mels and sounds of held-out data for TensorBoard; may be empty."""
+        """Return mels and sounds of held-out data for TensorBoard; may be empty."""
         ...
 
-    def averaged(self) -> dict[str, nn.Module]:
-        """Networks whose weights are exported, by name."""
+    def export_networks(self) -> dict[str, nn.Module]:
+        """Return the networks whose weights are exported, by name."""
         ...
 
 
@@ -102,7 +98,7 @@ def run_stage(
             torch.manual_seed(step_seed(seed, clock.step, accelerator.process_index))
             values = stage.step(clock.step, progress)
             seconds = clock.seconds + time.perf_counter() - started
-            agreed = over_processes(accelerator, values, seconds, stop.received)
+            agreed = reduce_metrics(accelerator, values, seconds, stop.received)
             values = guard.check(clock.step, agreed.values, last_good)
             clock.step += 1
             clock.frames += values.get("frames", 0.0)
@@ -111,7 +107,7 @@ def run_stage(
             if metrics:
                 metrics.add(values)
                 if clock.step % settings.log_steps == 0:
-                    bar.tell(clock, metrics.flush(clock))
+                    bar.show(clock, metrics.flush(clock))
             if agreed.stop:
                 _stop(accelerator, out, clock, settings, stage.name, agreed.stop)
             if clock.seconds - saved_at > 60 * settings.checkpoint_minutes:
@@ -131,7 +127,7 @@ def _progress(budget: Budget, clock: Clock) -> Iterator[float]:
 
 
 def _stop(accelerator: Accelerator, out: Path, clock: Clock, settings: RunSettings, name: str, number: int) -> NoReturn:
-    """Keep what was done, and end as a process does that got this signal."""
+    """Write a checkpoint and end as a process does that got this signal."""
     folder = save_checkpoint(accelerator, out, clock, settings.checkpoints_kept)
     what = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
     log.warning("%s stops at step %d (%s); the same command goes on from %s", name, clock.step, what, folder)

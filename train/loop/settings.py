@@ -11,7 +11,7 @@ Minutes = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Frames = Annotated[int, Field(ge=1, le=10**15)]
-Kept = Annotated[int, Field(ge=1, le=1000)]
+CheckpointCount = Annotated[int, Field(ge=1, le=1000)]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ShareBelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -37,17 +37,27 @@ GainRange = Annotated[tuple[Decibels, Decibels], AfterValidator(_in_order)]
 
 
 class RunSettings(Config):
-    """What every recipe of a trained stage begins with."""
+    """Settings that every recipe of a trained stage has."""
 
     steps: Count | None = None  # a budget in optimiser steps, or
     minutes: Minutes | None = None  # in minutes of training, or
     frames: Frames | None = None  # in frames seen, over all processes
     checkpoint_minutes: Minutes = 3.0  # of training between two checkpoints; a run that is stopped writes one too
-    checkpoints_kept: Kept = 2
+    checkpoints_kept: CheckpointCount = 2
     evaluate_minutes: Minutes = 10.0  # of training between two measurements of the dev split
     log_steps: Count = 20
 
     @property
     def budget(self) -> Budget:
-        """When the run ends."""
+        """Return when the run ends."""
         return Budget(self.steps, self.minutes, self.frames)
+
+
+class TimedSettings(RunSettings):
+    """Settings of a stage whose recipe has minutes by default: steps or frames replace them where they are given."""
+
+    @property
+    def budget(self) -> Budget:
+        """Return when the run ends."""
+        minutes = self.minutes if self.steps is None and self.frames is None else None
+        return Budget(self.steps, minutes, self.frames)

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, or the SIGTERM of a job scheduler. A run then ends after its step, with a checkpoint."""
+"""Stop signals: Ctrl-C, or the SIGTERM of a job scheduler. A run then ends after its step, with a checkpoint."""
 
 import signal
 import threading
@@ -17,7 +17,7 @@ class Stopped(SystemExit):
 
 
 class StopSignals:
-    """Notes the first signal instead of ending at once; one more, some seconds later, ends the process as ever."""
+    """Handler that records the first signal; a second one, some seconds later, ends the process as usual."""
 
     def __init__(self) -> None:
         self.received = 0  # the signal's number

@@ -1,4 +1,4 @@
-"""A linear reading of pitch from latents: a training aid that makes the latents carry intonation.
+"""A linear readout of pitch from latents: an auxiliary loss that makes the latents carry intonation.
 
 On little data the diffusion loss alone spends the latents on energy and timbre for many thousands of steps before it
 finds the harmonics, because they are a small part of a mel spectrogram. Asking that log F0 and voicing can be read
@@ -18,7 +18,7 @@ LOG_HZ_MEAN, LOG_HZ_STD = 4.95, 0.4  # of voiced frames of read speech, men and 
 
 @dataclass(frozen=True)
 class PitchLosses:
-    """How well pitch is read: means over the frames that were measured."""
+    """Losses of the readout: means over the measured frames."""
 
     log_f0: Tensor  # squared error in standard deviations of log F0, over voiced frames
     voicing: Tensor  # binary cross-entropy, nats
@@ -30,7 +30,7 @@ class PitchLosses:
 
 
 class PitchReadout(nn.Linear):
-    """From latents [B, T, Z] to standardised log F0 and the logit of being voiced."""
+    """Linear layer from latents [B, T, Z] to standardised log F0 and the logit of voicing."""
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__(latent_dim, 2)

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from undertone.engine.pitch import pitch
+from undertone.engine.audio.pitch import pitch
+from undertone.engine.worker_pool import map_in_workers
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.flat_arrays import keep_rows, stored_rows
+from undertone.train.data.flat_arrays import rows_of_clip, update_rows
+from undertone.train.data.flat_corpus import PreparedCorpus, read_index
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import is_sharded
-from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
-from undertone.train.data.workers import worker_pool
 
 FILE = "pitch.f16"
 UNVOICED_HZ = 0.0  # NaN: the clip was not measured
@@ -29,7 +30,7 @@ class PitchFile:
 
     def hz(self, clip: Clip, start: int = 0, count: int | None = None) -> Tensor:
         """Return F0 float32 [frames] in Hz, 0 where unvoiced and NaN where the clip was not measured."""
-        return torch.from_numpy(stored_rows(self._hz, self._path, clip, start, count).astype(np.float32))
+        return torch.from_numpy(rows_of_clip(self._hz, self._path, clip, start, count).astype(np.float32))
 
 
 def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, workers: int = 2) -> Path:
@@ -49,34 +50,19 @@ def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, wor
 
     def rows(some: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
         measured = [clip for clip in some if clip.clip_id in chosen]
-        found = _pitches(prepared, measured, workers)
+        found = map_in_workers(_PitchTask, (prepared,), measured, workers, chunk_size=4)
         yield from zip(measured, tqdm(found, total=len(measured), desc="pitch"), strict=True)
 
-    return keep_rows(prepared / FILE, clips, np.float16, np.nan, rows)
+    return update_rows(prepared / FILE, clips, np.float16, np.nan, rows)
 
 
-class _Worker:
-    """One process of `assign_pitch`: the memory-mapped clips."""
+class _PitchTask:
+    """Task of a worker: F0 of the clips of a prepared folder."""
 
-    corpora: dict[str, PreparedCorpus]
+    def __init__(self, prepared: Path) -> None:
+        self._corpus = PreparedCorpus(prepared)
 
-    @classmethod
-    def start(cls, prepared: Path) -> None:
-        cls.corpora = {
-            split: PreparedCorpus(prepared, split) for split in {clip.split for clip in read_index(prepared)}
-        }
-
-    @classmethod
-    def measure(cls, clip: Clip) -> np.ndarray:
-        """Measure F0 of one clip, as long as its mel."""
-        hz = pitch(cls.corpora[clip.split].audio(clip)).hz.nan_to_num(UNVOICED_HZ)[: clip.num_frames]
+    def __call__(self, clip: Clip) -> np.ndarray:
+        """Return F0 float16 [T] of a clip in Hz, one value for every frame of its mel."""
+        hz = pitch(self._corpus.audio(clip)).hz.nan_to_num(UNVOICED_HZ)[: clip.num_frames]
         return np.pad(hz.numpy(), (0, clip.num_frames - len(hz))).astype(np.float16)
-
-
-def _pitches(prepared: Path, clips: list[Clip], workers: int) -> Iterator[np.ndarray]:
-    if workers <= 1:
-        _Worker.start(prepared)
-        yield from map(_Worker.measure, clips)
-        return
-    with worker_pool(workers, _Worker.start, (prepared,)) as pool:
-        yield from pool.map(_Worker.measure, clips, chunksize=4)

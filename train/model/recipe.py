@@ -27,7 +27,7 @@ SOUND = ("decoder", "utterance_encoder")  # of that, what reads tokens and laten
 
 
 class ModelRecipe(RunSettings):
-    """How VAE-GSLM is trained; the defaults are the published run's."""
+    """Recipe of VAE-GSLM; the defaults are the published run's."""
 
     stage: Literal["model"] = "model"
     name: str = "vae-gslm"
@@ -43,7 +43,7 @@ class ModelRecipe(RunSettings):
     latent_dropout: Share = 0.0  # share of frames whose latents the transformer does not see; not published
     scheduled_sampling: Share = 0.0  # share of windows that end in latents of the model's own; not published
     condition_dropout: Share = 0.0  # share of windows whose decoder sees no tokens and latents; not published
-    spoken_tokens: bool = False  # foretell what the transcripts say instead of what the tokenizer hears; not published
+    spoken_tokens: bool = False  # predict tokens of the aligned transcripts instead of the tokenizer's; not published
     window_frames: WindowFrames = 640  # 12.8 s
     batch_size: Count = 8  # windows per process and micro-batch
     frames_per_batch: Count | None = None  # instead of batch_size: windows of similar length within so many frames
@@ -80,8 +80,8 @@ class ModelRecipe(RunSettings):
         return self
 
     @property
-    def reads_pitch(self) -> bool:
-        """Return whether the latents are asked for the pitch."""
+    def trains_pitch_readout(self) -> bool:
+        """Return whether log F0 and voicing are read from the latents in training."""
         return self.pitch_weight > 0 and self.part in ("all", "decoder")
 
     def trains(self, name: str) -> bool:
@@ -97,7 +97,7 @@ class ModelRecipe(RunSettings):
                 return name in SOUND
 
     def rate(self, progress: float) -> float:
-        """Learning rate at a share of the budget."""
+        """Return the learning rate at a share of the budget."""
         flat = self.learning_rate_flat
         if progress < self.learning_rate_warmup:
             return self.learning_rate * max(progress / self.learning_rate_warmup, 0.01)
@@ -106,5 +106,5 @@ class ModelRecipe(RunSettings):
         return self.learning_rate * warmup_cosine((progress - flat) / (1 - flat), 0.0, self.learning_rate_floor)
 
     def kl_weight(self, progress: float) -> float:
-        """Weight of the KL (and of gamma CE) at a share of the budget: linear from 0 to beta."""
+        """Return the weight of the KL (and of gamma CE) at a share of the budget: linear from 0 to beta."""
         return self.beta * min(1.0, progress / self.kl_warmup) if self.kl_warmup else self.beta

@@ -1,13 +1,13 @@
-"""What a model run lets one see and hear: a held-out window and its reconstruction. T frames, M mel bins."""
+"""Samples of a model run: a held-out window and its reconstruction. T frames, M mel bins."""
 
 import torch
 
+from undertone.engine import Sampling
+from undertone.engine.audio.mel import denormalise
 from undertone.engine.config import GriffinLimConfig
-from undertone.engine.decode import decode_mel
-from undertone.engine.mel import denormalise
+from undertone.engine.generation.decode import decode_mel
 from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import BatchNoise
-from undertone.engine.sampling import Sampling
 from undertone.engine.vocoders import GriffinLim
 from undertone.train.loop.metrics import Sample
 from undertone.train.model.windows import Windows
@@ -31,8 +31,8 @@ def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
     for name, given in (("reconstruction", latents), ("latents zeroed", torch.zeros_like(latents))):
         mels[name] = decode_mel(network, tokens, given, utterance, Sampling(), BatchNoise(device, generator))
     vocoder = GriffinLim(GriffinLimConfig(mel=config))
-    shown = []
+    samples = []
     for name, normalised in mels.items():
         log_mel = denormalise(normalised, config).float().cpu()
-        shown.append(Sample(name, log_mel[0], vocoder(log_mel)[0], config.sample_rate_hz))
-    return shown
+        samples.append(Sample(name, log_mel[0], vocoder(log_mel)[0], config.sample_rate_hz))
+    return samples

@@ -1,6 +1,5 @@
 """The VAE-GSLM stage: posterior, language model, flow and diffusion decoder trained together (spec section 4)."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,15 +13,15 @@ from torch.optim.swa_utils import AveragedModel
 from undertone.engine.network import VAEGSLM, Gaussian, Losses, TrainingForward, losses, total
 from undertone.engine.noise import BatchNoise
 from undertone.train.loop.averaging import averaged_model
-from undertone.train.loop.compiling import CompiledOrPlain
-from undertone.train.loop.gradients import apply_gradients
+from undertone.train.loop.compilation import CompiledOrPlain
+from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
 from undertone.train.loop.metrics import Sample
 from undertone.train.loop.run import step_seed
 from undertone.train.model.pitch_readout import PitchLosses, PitchReadout
 from undertone.train.model.pitch_targets import assign_pitch
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.samples import reconstruction_samples
-from undertone.train.model.window_loader import loaded
+from undertone.train.model.window_loader import prefetch_windows
 from undertone.train.model.window_sources import WindowSource, held_out_windows, window_source
 from undertone.train.model.windows import Windows
 
@@ -36,17 +35,17 @@ def build_network(recipe: ModelRecipe, start: Path | None = None) -> VAEGSLM:
     if start is not None:
         network.load_state_dict(load_file(str(start)))
     if not recipe.latents:
-        close_latents(network)
+        zero_latent_input(network)
     for name, module in network.named_children():
         module.requires_grad_(recipe.trains(name))
     return network
 
 
 @torch.no_grad()
-def close_latents(network: nn.Module) -> None:
-    """Keep the latents out of the network: their only way in is a projection, which is held at zero.
+def zero_latent_input(network: nn.Module) -> None:
+    """Set the projection through which latents enter the network to zero.
 
-    Transformer and decoder then see tokens alone, and a bundle of it is an ordinary one whose latents do nothing.
+    Transformer and decoder then depend on tokens alone; a bundle of such a network is an ordinary one.
     """
     assert isinstance(network, VAEGSLM)
     network.latent_input.weight.zero_()
@@ -75,7 +74,7 @@ class ModelStage:
     Args:
         token_file: what `assign_tokens` returned; not read by a recipe without tokens.
         start: exported weights to begin with instead of random ones.
-        spoken: what `assign_spoken` returned, to foretell instead of what the tokenizer heard.
+        aligned: what `assign_aligned_tokens` returned, to predict instead of the tokenizer's tokens.
         loader_workers: processes that build windows ahead of time; the windows are the same.
     """
 
@@ -88,13 +87,13 @@ class ModelStage:
         token_file: Path | None,
         accelerator: Accelerator,
         start: Path | None = None,
-        spoken: Path | None = None,
+        aligned: Path | None = None,
         loader_workers: int = 0,
     ) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
         network = build_network(recipe, start)
-        readout = PitchReadout(recipe.model.latent_dim) if recipe.reads_pitch else nn.Identity()
+        readout = PitchReadout(recipe.model.latent_dim) if recipe.trains_pitch_readout else nn.Identity()
         optimizer = torch.optim.AdamW(
             parameter_groups(nn.ModuleList([network, readout]), recipe.weight_decay),
             recipe.learning_rate,
@@ -102,7 +101,7 @@ class ModelStage:
             eps=1e-8,
         )
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
-        self.readout = accelerator.prepare(readout) if recipe.reads_pitch else None
+        self.readout = accelerator.prepare(readout) if recipe.trains_pitch_readout else None
         self.average: AveragedModel | None = None
         if recipe.average_decay is not None:
             self.average = averaged_model(network, recipe.average_decay)
@@ -111,18 +110,18 @@ class ModelStage:
             network.__dict__["training_pass"] = CompiledOrPlain(network.training_pass)
         tokens = token_file if recipe.tokens else None
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
-        pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.reads_pitch else None
+        pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.trains_pitch_readout else None
         self.loader_workers = loader_workers
-        self.train_set = self.loaded(window_source(recipe, prepared, tokens, self.parts, pitch, spoken))
-        self.dev_set = held_out_windows(recipe, prepared, tokens, pitch, spoken)
+        self.train_set = self.prefetch(window_source(recipe, prepared, tokens, self.parts, pitch, aligned))
+        self.dev_set = held_out_windows(recipe, prepared, tokens, pitch, aligned)
 
-    def loaded(self, source: WindowSource) -> WindowSource:
-        """Return the source with this stage's workers in front of it."""
+    def prefetch(self, source: WindowSource) -> WindowSource:
+        """Return the source read ahead by this stage's workers."""
         accelerator, accumulation = self.accelerator, self.recipe.gradient_accumulation
         processes, process = accelerator.num_processes, accelerator.process_index
-        return loaded(source, accumulation, processes, process, self.loader_workers, accelerator.device)
+        return prefetch_windows(source, accumulation, processes, process, self.loader_workers, accelerator.device)
 
-    def averaged(self) -> dict[str, nn.Module]:
+    def export_networks(self) -> dict[str, nn.Module]:
         model = self.average.module if self.average else self.accelerator.unwrap_model(self.network)
         return {"model": model}
 
@@ -137,43 +136,40 @@ class ModelStage:
             group["lr"] = recipe.rate(progress)
         kl_weight = recipe.kl_weight(progress)
         metrics: dict[str, float] = {"frames": 0.0}
-        for micro_batch in range(recipe.gradient_accumulation):
-            part = micro_batch * accelerator.num_processes + accelerator.process_index
+        for micro_batch in micro_batches(accelerator, self.network, recipe.gradient_accumulation):
+            part = part_of_step(accelerator, micro_batch)
             torch.manual_seed(step_seed(recipe.seed, step, part))
-            last = micro_batch == recipe.gradient_accumulation - 1
-            with nullcontext() if last else accelerator.no_sync(self.network):
-                terms, reading = self._losses(self.network, self.train_set.windows(step, part))
-                loss = objective(terms, kl_weight, recipe)
-                if reading:
-                    loss = loss + recipe.pitch_weight * reading.loss * terms.num_frames
-                # Processes' gradients are averaged; times their number they are added, as those of micro-batches are.
-                loss = loss * accelerator.num_processes
-                accelerator.backward(loss / terms.num_frames if recipe.loss_per_frame else loss)
-            for key, value in (per_frame(terms, kl_weight, recipe.gamma) | pitch_metrics(reading)).items():
+            terms, reading = self._losses(self.network, self.train_set.windows(step, part))
+            loss = objective(terms, kl_weight, recipe)
+            if reading:
+                loss = loss + recipe.pitch_weight * reading.loss * terms.num_frames
+            loss = loss * accelerator.num_processes
+            accelerator.backward(loss / terms.num_frames if recipe.loss_per_frame else loss)
+            for key, value in (metrics_per_frame(terms, kl_weight, recipe.gamma) | pitch_metrics(reading)).items():
                 metrics[key] = metrics.get(key, 0.0) + value / recipe.gradient_accumulation
             metrics["frames"] += float(terms.num_frames)
         norm = apply_gradients(accelerator, self.network.parameters(), self.optimizer, recipe.max_gradient_norm)
         if not recipe.latents:
-            close_latents(accelerator.unwrap_model(self.network))
+            zero_latent_input(accelerator.unwrap_model(self.network))
         if self.average:
             self.average.update_parameters(accelerator.unwrap_model(self.network))
         return metrics | {"gradient_norm": norm, "learning_rate": recipe.rate(progress), "kl_weight": kl_weight}
 
     def _losses(self, network: nn.Module, windows: Windows) -> tuple[Losses, PitchLosses | None]:
-        on = windows.to(self.accelerator.device)
-        forward = self._forward(network, on)
-        if self.readout is None or on.pitch_hz is None:
+        batch = windows.to(self.accelerator.device)
+        forward = self._forward(network, batch)
+        if self.readout is None or batch.pitch_hz is None:
             return losses(forward), None
-        return losses(forward), self.readout(forward.latents, on.pitch_hz, forward.mask)
+        return losses(forward), self.readout(forward.latents, batch.pitch_hz, forward.mask)
 
-    def _forward(self, network: nn.Module, on: Windows, posterior: Gaussian | None = None) -> TrainingForward:
+    def _forward(self, network: nn.Module, batch: Windows, posterior: Gaussian | None = None) -> TrainingForward:
         """Run a training pass of windows on the device; its tokens are those to predict."""
-        return forward_pass(network, self.recipe, on, self.accelerator.device, posterior)
+        return forward_pass(network, self.recipe, batch, self.accelerator.device, posterior)
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """Return the losses on the same windows and noise of dev at every call, nothing hidden; KL per dimension."""
-        network = self.averaged()["model"]
+        """Return the losses on fixed dev windows and noise, without masks, and the KL of each dimension."""
+        network = self.export_networks()["model"]
         sums: dict[str, float] = {}
         kl_per_dim = torch.zeros(self.recipe.model.latent_dim)
         network.eval()
@@ -184,7 +180,7 @@ class ModelStage:
                 terms, reading = self._losses(network, self.dev_set.batch(self.recipe.batch_size, random))
                 kl_per_dim += (terms.kl_per_dim / terms.num_frames).cpu() / self.recipe.dev_batches
                 for key, value in (
-                    per_frame(terms, self.recipe.beta, self.recipe.gamma) | pitch_metrics(reading)
+                    metrics_per_frame(terms, self.recipe.beta, self.recipe.gamma) | pitch_metrics(reading)
                 ).items():
                     sums[key] = sums.get(key, 0.0) + value / self.recipe.dev_batches
         network.train()
@@ -193,22 +189,22 @@ class ModelStage:
 
     def samples(self, step: int) -> list[Sample]:
         """Return a window of the dev split and its reconstruction."""
-        network = self.averaged()["model"]
+        network = self.export_networks()["model"]
         assert isinstance(network, VAEGSLM)
         return reconstruction_samples(network, self.dev_set.batch(1, np.random.default_rng(DEV_SEED)))
 
 
 def forward_pass(
-    network: nn.Module, recipe: ModelRecipe, on: Windows, device: torch.device, posterior: Gaussian | None = None
+    network: nn.Module, recipe: ModelRecipe, batch: Windows, device: torch.device, posterior: Gaussian | None = None
 ) -> TrainingForward:
-    """Run the training pass of windows on the device; its tokens are those to foretell."""
+    """Run the training pass of windows on the device; its tokens are those to predict."""
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
         forward: TrainingForward = network(
-            on.tokens,
-            on.mel,
-            on.lengths,
-            on.utterance_mel,
-            on.utterance_lengths,
+            batch.tokens,
+            batch.mel,
+            batch.lengths,
+            batch.utterance_mel,
+            batch.utterance_lengths,
             BatchNoise(device),
             part=recipe.part,
             posterior=posterior,
@@ -216,10 +212,10 @@ def forward_pass(
             scheduled_sampling=recipe.scheduled_sampling,
             condition_dropout=recipe.condition_dropout,
         )
-    return forward if on.targets is None else replace(forward, tokens=on.targets)
+    return forward if batch.targets is None else replace(forward, tokens=batch.targets)
 
 
-def per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]:
+def metrics_per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]:
     """Return the terms as logged: each sum divided by the frames; cross-entropy and KL in nats."""
     frames = terms.num_frames
     values: dict[str, Tensor] = {
@@ -232,7 +228,7 @@ def per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]
 
 
 def pitch_metrics(reading: PitchLosses | None) -> dict[str, float]:
-    """Return how well pitch was read, as logged."""
+    """Return the losses of the pitch readout, as logged."""
     if reading is None:
         return {}
     return {"read_log_f0": float(reading.log_f0.detach()), "read_voicing": float(reading.voicing.detach())}

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from undertone.train.model.window_sources import StreamedWindows, WindowSource
 from undertone.train.model.windows import Windows
 
-AHEAD = 4  # micro-batches that each worker may be ahead
+PREFETCH_FACTOR = 4  # micro-batches that each worker may be ahead
 
 Part = tuple[int, int]  # a step and the number of a micro-batch in it
 
 
-class LoadedWindows:
+class PrefetchedWindows:
     """A window source read in the order of the steps by workers, which are started at the first window asked for.
 
     Args:
@@ -37,17 +37,17 @@ class LoadedWindows:
     def windows(self, step: int, part: int) -> Windows:
         """Return the micro-batch `part` of a step; asked for out of order, workers begin anew there."""
         if self._next != (step, part):
-            order = _Order(self.own_parts, step, self.own_parts.index(part))
+            order = _StepOrder(self.own_parts, step, self.own_parts.index(part))
             self._ahead = iter(
                 DataLoader(
-                    _Numbered(self.source),
+                    _WindowDataset(self.source),
                     batch_size=None,
                     sampler=order,
                     num_workers=self.workers,
-                    prefetch_factor=AHEAD,
+                    prefetch_factor=PREFETCH_FACTOR,
                     pin_memory=self.pinned,
                     multiprocessing_context="fork",  # memory-mapped files are shared, and nothing is pickled
-                    worker_init_fn=_for_its_parent_alone,
+                    worker_init_fn=_ignore_interrupt,
                     generator=torch.Generator(),  # its seed would else be drawn from the run's own random numbers
                 )
             )
@@ -56,7 +56,7 @@ class LoadedWindows:
         return next(self._ahead)
 
 
-def loaded(
+def prefetch_windows(
     source: WindowSource, accumulation: int, processes: int, process: int, workers: int, device: torch.device
 ) -> WindowSource:
     """Return the source with workers in front of it, or as it is without any, and where processes cannot be forked.
@@ -67,7 +67,7 @@ def loaded(
     if workers < 1 or sys.platform != "linux":
         return source
     own = [micro_batch * processes + process for micro_batch in range(accumulation)]
-    return LoadedWindows(source, own, workers, pinned=device.type == "cuda")
+    return PrefetchedWindows(source, own, workers, pinned=device.type == "cuda")
 
 
 def largest_divisor(number: int, limit: int) -> int:
@@ -75,7 +75,7 @@ def largest_divisor(number: int, limit: int) -> int:
     return max(divisor for divisor in range(1, min(number, limit) + 1) if math.gcd(number, divisor) == divisor)
 
 
-class _Numbered(Dataset[Windows]):
+class _WindowDataset(Dataset[Windows]):
     """A window source by (step, part)."""
 
     def __init__(self, source: WindowSource) -> None:
@@ -85,7 +85,7 @@ class _Numbered(Dataset[Windows]):
         return self.source.windows(*number)
 
 
-class _Order(Sampler[Part]):
+class _StepOrder(Sampler[Part]):
     """The parts of a process from one of a step on, without end."""
 
     def __init__(self, own_parts: list[int], step: int, first: int) -> None:
@@ -98,6 +98,6 @@ class _Order(Sampler[Part]):
             step, parts = step + 1, self.own_parts
 
 
-def _for_its_parent_alone(worker: int) -> None:
+def _ignore_interrupt(worker: int) -> None:
     """Ignore Ctrl-C, which reaches every process of a terminal; the run itself decides when its workers end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,12 +15,12 @@ from undertone.train.data.pool import Pool, is_sharded, load_pool, shard_numbers
 from undertone.train.data.shard_stream import Plan, ShardStream, StreamSettings
 from undertone.train.model.windows import ClipWindows, NoTokens, Windows, WindowSampler
 
-ROUNDED_TO = 64  # a budget's batches have few different lengths, so that a compiled network is compiled few times
+FRAME_MULTIPLE = 64  # a budget's batches have few different lengths, so that a compiled network is compiled few times
 HELD_OUT_SHARDS = 2
 
 
 class WindowRecipe(Protocol):
-    """What a recipe says about its batches."""
+    """Settings of the batches, as a recipe has them."""
 
     model: ModelConfig
     window_frames: int
@@ -45,7 +45,7 @@ def window_source(
     tokens: Path | None,
     parts: int,
     pitch: Path | None = None,
-    spoken: Path | None = None,
+    aligned: Path | None = None,
 ) -> WindowSource:
     """Return the source that fits the prepared folder and the recipe.
 
@@ -53,11 +53,11 @@ def window_source(
         tokens: what `assign_tokens` returned, None to train without tokens.
         parts: micro-batches in a step, over all processes.
         pitch: what `assign_pitch` returned for a flat folder, None where no pitch is needed.
-        spoken: what `assign_spoken` returned for a flat folder, None to predict what the tokenizer heard.
+        aligned: what `assign_aligned_tokens` returned for a flat folder, None to predict the tokenizer's tokens.
     """
     if is_sharded(prepared):
         return StreamedWindows(recipe, prepared, tokens.name if tokens else None, parts)
-    sampler = _flat_windows(recipe, prepared, "train", tokens, pitch, spoken)
+    sampler = _flat_windows(recipe, prepared, "train", tokens, pitch, aligned)
     return BudgetWindows(recipe, sampler, parts) if recipe.frames_per_batch else RandomWindows(recipe, sampler)
 
 
@@ -66,21 +66,21 @@ def held_out_windows(
     prepared: Path,
     tokens: Path | None,
     pitch: Path | None = None,
-    spoken: Path | None = None,
+    aligned: Path | None = None,
 ) -> ClipWindows:
-    """Windows of the dev split, of its first shards where it has many."""
+    """Return windows of the dev split, of its first shards where it has many."""
     if is_sharded(prepared):
         numbers = shard_numbers(prepared, "dev")[:HELD_OUT_SHARDS]
         field = tokens.name if tokens else None
         return _windows_of(recipe, load_pool(prepared, "dev", numbers, recipe.model.mel, tokens=field))
-    return _flat_windows(recipe, prepared, "dev", tokens, pitch, spoken)
+    return _flat_windows(recipe, prepared, "dev", tokens, pitch, aligned)
 
 
 def _flat_windows(
-    recipe: WindowRecipe, prepared: Path, split: str, tokens: Path | None, pitch: Path | None, spoken: Path | None
+    recipe: WindowRecipe, prepared: Path, split: str, tokens: Path | None, pitch: Path | None, aligned: Path | None
 ) -> WindowSampler:
     return WindowSampler(
-        prepared, split, tokens, recipe.model, recipe.window_frames, recipe.utterance_seconds, pitch, spoken
+        prepared, split, tokens, recipe.model, recipe.window_frames, recipe.utterance_seconds, pitch, aligned
     )
 
 
@@ -108,13 +108,13 @@ class BudgetWindows:
 
     def __init__(self, recipe: WindowRecipe, sampler: ClipWindows, parts: int) -> None:
         self.recipe, self.sampler, self.parts = recipe, sampler, parts
-        self._clips = windows_in([clip.num_frames for clip in sampler.clips], recipe.window_frames)
+        self._clips = clip_per_window([clip.num_frames for clip in sampler.clips], recipe.window_frames)
         self._lengths = window_lengths(np.array([clip.num_frames for clip in sampler.clips]), recipe)[self._clips]
         self._batches = FrameBatches(self._lengths, recipe.frames_per_batch or 0, recipe.seed)
 
     def windows(self, step: int, part: int) -> Windows:
         chosen = self._batches.batch(step * self.parts + part)
-        frames = rounded(int(self._lengths[chosen].max()), self.recipe.window_frames)
+        frames = round_up_frames(int(self._lengths[chosen].max()), self.recipe.window_frames)
         return self.sampler.windows_of(self._clips[chosen], _random(self.recipe, step, part), frames)
 
 
@@ -138,12 +138,12 @@ class StreamedWindows:
         sampler, frames = self._samplers[part][1], None
         if self.recipe.frames_per_batch:
             lengths = window_lengths(np.array([sampler.clips[index].num_frames for index in chosen]), self.recipe)
-            frames = rounded(int(lengths.max()), self.recipe.window_frames)
+            frames = round_up_frames(int(lengths.max()), self.recipe.window_frames)
         return sampler.windows_of(chosen, _random(self.recipe, step, part), frames)
 
 
-def windows_in(lengths: list[int] | np.ndarray, window_frames: int) -> np.ndarray:
-    """Clip indices, each as often as the clip holds windows, but once at least."""
+def clip_per_window(lengths: list[int] | np.ndarray, window_frames: int) -> np.ndarray:
+    """Return clip indices, each as often as the clip holds windows, but once at least."""
     counts = np.maximum(1, np.rint(np.asarray(lengths) / window_frames)).astype(np.int64)
     return np.repeat(np.arange(len(counts)), counts)
 
@@ -153,21 +153,21 @@ def window_lengths(lengths: np.ndarray, recipe: WindowRecipe) -> np.ndarray:
     return np.minimum(lengths + int(recipe.model.learned_end), recipe.window_frames)
 
 
-def rounded(frames: int, window_frames: int) -> int:
-    """Up to a multiple of ROUNDED_TO, but no more than a window."""
-    return min(window_frames, -(-frames // ROUNDED_TO) * ROUNDED_TO)
+def round_up_frames(frames: int, window_frames: int) -> int:
+    """Return frames rounded up to a multiple of FRAME_MULTIPLE, but no more than a window."""
+    return min(window_frames, -(-frames // FRAME_MULTIPLE) * FRAME_MULTIPLE)
 
 
 def window_plan(recipe: WindowRecipe) -> Plan:
     """Return how a pool is cut into batches: within a budget of frames, or `batch_size` windows each."""
 
     def by_frames(lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
-        clips = windows_in(lengths, recipe.window_frames)
+        clips = clip_per_window(lengths, recipe.window_frames)
         budget = recipe.frames_per_batch or 0
         return [clips[batch] for batch in frame_batches(window_lengths(lengths, recipe)[clips], budget, random)]
 
     def by_number(lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
-        clips = random.permutation(windows_in(lengths, recipe.window_frames))
+        clips = random.permutation(clip_per_window(lengths, recipe.window_frames))
         whole = len(clips) // recipe.batch_size * recipe.batch_size
         return list(clips[:whole].reshape(-1, recipe.batch_size)) if whole else [clips]
 

@@ -8,15 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from undertone.engine.audio.mel import normalise
 from undertone.engine.config import ModelConfig
-from undertone.train.data.prepare import Clip, FlatCorpus, PreparedCorpus
+from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile
 from undertone.train.model.pitch_targets import PitchFile
 
 
 @dataclass
 class Windows:
-    """One batch; mels are in the network's units, zero padded."""
+    """A batch of windows; mels are normalised and zero padded."""
 
     tokens: Tensor  # int64 [B, T]
     mel: Tensor  # [B, T, M]
@@ -75,8 +77,8 @@ class Window:
 class ClipWindows:
     """Windows of clips that lie end to end, on disk or in memory; mels are cut to their tokens (spec section 1.4).
 
-    With `spoken_file`, what the transcripts say (tokenizer/spoken_tokens.py), those are the tokens to predict, and what
-    is read is `heard_then_spoken`.
+    With `aligned_file` (tokenizer/aligned_tokens.py) the tokens to predict are those of the aligned transcripts,
+    and the input tokens are those of `switch_to_aligned`.
     """
 
     def __init__(
@@ -87,10 +89,10 @@ class ClipWindows:
         window_frames: int,
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
         pitch_file: PitchFile | None = None,
-        spoken_file: ClipTokens | None = None,
+        aligned_file: ClipTokens | None = None,
     ) -> None:
         self.corpus, self.token_file, self.pitch_file = corpus, token_file, pitch_file
-        self.spoken_file = spoken_file
+        self.aligned_file = aligned_file
         self.config, self.window_frames = config, window_frames
         self.utterance_frames = tuple(int(seconds * config.mel.frame_rate_hz) for seconds in utterance_seconds)
         self.clips = [replace(clip, num_frames=token_file.count(clip)) for clip in corpus.clips]
@@ -112,9 +114,9 @@ class ClipWindows:
         count = min(self.window_frames, clip.num_frames - start)
         tokens, mel = self.token_file.tokens(clip, start, count), self._mel(clip, start, count)
         pitch_hz = self.pitch_file.hz(clip, start, count) if self.pitch_file else None
-        targets = self.spoken_file.tokens(clip, start, count) if self.spoken_file else None
+        targets = self.aligned_file.tokens(clip, start, count) if self.aligned_file else None
         if targets is not None:
-            tokens = heard_then_spoken(tokens, targets, random)
+            tokens = switch_to_aligned(tokens, targets, random)
         if end and count < self.window_frames:
             is_end = torch.tensor([self.config.num_tokens])
             tokens = torch.cat([tokens, is_end])
@@ -126,7 +128,7 @@ class ClipWindows:
         return Window(tokens, mel, self._mel(clip, utterance_start, utterance_count), pitch_hz, targets)
 
     def _mel(self, clip: Clip, start: int, count: int) -> Tensor:
-        return (self.corpus.mel(clip, start, count) - self.config.mel.mean) / self.config.mel.std
+        return normalise(self.corpus.mel(clip, start, count), self.config.mel)
 
     def _collate(self, items: list[Window], num_frames: int | None) -> Windows:
         frames, bins = num_frames or self.window_frames, self.config.mel.num_mels
@@ -138,7 +140,7 @@ class ClipWindows:
             utterance_mel=torch.zeros(len(items), longest, bins),
             utterance_lengths=torch.tensor([len(item.utterance_mel) for item in items]),
             pitch_hz=torch.full((len(items), frames), torch.nan) if self.pitch_file else None,
-            targets=torch.zeros(len(items), frames, dtype=torch.int64) if self.spoken_file else None,
+            targets=torch.zeros(len(items), frames, dtype=torch.int64) if self.aligned_file else None,
         )
         for row, item in enumerate(items):
             windows.tokens[row, : len(item.tokens)] = item.tokens
@@ -151,13 +153,13 @@ class ClipWindows:
         return windows
 
 
-def heard_then_spoken(heard: Tensor, spoken: Tensor, random: np.random.Generator) -> Tensor:
-    """Return what a window reads, int64 [T]: a prompt as the tokenizer read it, mistakes too, then the words.
+def switch_to_aligned(recognised: Tensor, aligned: Tensor, random: np.random.Generator) -> Tensor:
+    """Return the input tokens of a window, int64 [T]: a prompt of recognised tokens, then aligned ones.
 
-    Half of the windows have no prompt, in the others it ends at any frame.
+    Half of the windows have no prompt; in the others it ends at a random frame.
     """
-    end = max(0, int(random.integers(-len(heard), len(heard))))
-    return torch.cat([heard[:end], spoken[end:]])
+    end = max(0, int(random.integers(-len(recognised), len(recognised))))
+    return torch.cat([recognised[:end], aligned[end:]])
 
 
 class WindowSampler(ClipWindows):
@@ -172,10 +174,10 @@ class WindowSampler(ClipWindows):
         window_frames: int,
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
         pitch_file: Path | None = None,
-        spoken_file: Path | None = None,
+        aligned_file: Path | None = None,
     ) -> None:
         tokens = TokenFile(token_file) if token_file else NoTokens()
         corpus = PreparedCorpus(prepared, split, config.mel)
         pitch = PitchFile(pitch_file) if pitch_file else None
-        spoken = TokenFile(spoken_file) if spoken_file else None
-        super().__init__(corpus, tokens, config, window_frames, utterance_seconds, pitch, spoken)
+        aligned = TokenFile(aligned_file) if aligned_file else None
+        super().__init__(corpus, tokens, config, window_frames, utterance_seconds, pitch, aligned)

@@ -10,16 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from undertone.engine.errors import SettingsError
-from undertone.engine.validation import checked
-from undertone.engine.yaml_text import parse_yaml, read_yaml
+from undertone.engine import SettingsError
+from undertone.engine.files.validation import validate_values
+from undertone.engine.files.yaml_text import parse_yaml, read_yaml
 from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.settings import RunSettings
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.tokenizer.hubert_units import HubertRecipe
-from undertone.train.tokenizer.recipe import TokenizerRecipe
-from undertone.train.tokenizer.whisper_stage import WhisperRecipe
-from undertone.train.vocoder.stage import VocoderRecipe
+from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
+from undertone.train.vocoder.recipe import VocoderRecipe
 
 AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
 StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)
@@ -48,7 +47,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
 
 
 def _checked(values: dict[str, Any], path: Path) -> AnyRecipe:
-    """Values as the recipe of their stage; errors name the file, the key, the value and the keys there are."""
+    """Return values as the recipe of their stage; errors name the file, the key, the value and the keys there are."""
     stage = values.get("stage")
     kind = next((kind for kind in get_args(AnyRecipe) if kind.model_fields["stage"].default == stage), None)
     if kind is None:
@@ -56,7 +55,7 @@ def _checked(values: dict[str, Any], path: Path) -> AnyRecipe:
         raise SettingsError(
             f"{path} is of the stage {stage!r}; a recipe has `stage:` with one of {stages}, or extends one"
         )
-    recipe: AnyRecipe = checked(kind, values, str(path), SettingsError)
+    recipe: AnyRecipe = validate_values(kind, values, str(path), SettingsError)
     if isinstance(recipe, RunSettings):
         try:
             recipe.budget.progress(0, 0.0)

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from undertone.engine.errors import SettingsError
+from undertone.engine import SettingsError
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import prepare
-from undertone.train.export import Stages, is_exported, write_bundle
-from undertone.train.loop.kept_recipe import hold_against
+from undertone.train.loop.saved_recipe import compare_recipe
+from undertone.train.loop.stage_export import is_exported
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.recipes import load_recipe_of
+from undertone.train.runs.bundle import StageFolders, write_bundle
 from undertone.train.runs.stages import run_model, run_tokenizer, run_vocoder
 from undertone.train.runs.text_stages import train_on_prose
 from undertone.train.text.prose import Prose, read_prose
@@ -62,7 +63,7 @@ class DemoRecipes:
         return self.models + (self.prose or ())
 
     def within(self, minutes: float) -> "DemoRecipes":
-        """Return the same with their minutes scaled so that they add up to `minutes`."""
+        """Return the same recipes with their minutes scaled so that they add up to `minutes`."""
         budgets = [self.tokenizer.minutes, self.vocoder.minutes, *(model.minutes for model in self.all_models)]
         total = sum(budget or 0.0 for budget in budgets)
 
@@ -107,9 +108,9 @@ def train_demo(
     if (text is None) != (recipes.prose is None):
         raise ValueError("text needs recipes that are trained on it, and those recipes need text")
     *earlier, model = (work / recipe.name for recipe in recipes.all_models)
-    stages = Stages(work / "tokenizer", work / "vocoder", model, tuple(earlier))
-    data = corpora(corpus)
-    licence = licence or licence_of(data)
+    stages = StageFolders(work / "tokenizer", work / "vocoder", model, tuple(earlier))
+    data = describe_corpora(corpus)
+    licence = licence or find_licence(data)
     words = Lexicon(lexicon)
     check_chain(recipes, stages, words)
     if text is not None:
@@ -128,12 +129,12 @@ def train_demo(
         start = folder
     if text is not None and recipes.prose is not None and start is not None:
         train_on_prose(*recipes.prose, start, stages.tokenizer, prepared, text, lexicon, work, cpu)
-        data += (written(read_prose(text, Lexicon(lexicon), work)),)
+        data += (describe_prose(read_prose(text, Lexicon(lexicon), work)),)
     return write_bundle(stages, out, "undertone-demo", recipes.all_models[-1].name, data, licence, languages)
 
 
-def check_chain(recipes: DemoRecipes, stages: Stages, lexicon: Lexicon) -> None:
-    """Look for what would stop the chain after hours of training.
+def check_chain(recipes: DemoRecipes, stages: StageFolders, lexicon: Lexicon) -> None:
+    """Check for what would stop the chain after hours of training.
 
     Raises:
         SettingsError: recipes that do not fit together, or not the runs that are there already.
@@ -149,22 +150,22 @@ def check_chain(recipes: DemoRecipes, stages: Stages, lexicon: Lexicon) -> None:
             )
     folders = (stages.tokenizer, stages.vocoder, *stages.earlier, stages.model)
     for folder, begun in zip(folders, (recipes.tokenizer, recipes.vocoder, *recipes.all_models), strict=True):
-        hold_against(folder, begun)
+        compare_recipe(folder, begun)
 
 
-def written(prose: Prose) -> str:
-    """Return the prose that a transformer has read, for the model card."""
+def describe_prose(prose: Prose) -> str:
+    """Return a description of the prose that the transformer was trained on, for the model card."""
     return f"prose of {len(prose.books)} books, {len(prose):,} sentences, read by the transformer alone"
 
 
-def licence_of(data: tuple[str, ...]) -> str:
-    """Return the licence of a bundle trained on these corpora, as `corpora` names them: CC BY 4.0, or not stated."""
+def find_licence(data: tuple[str, ...]) -> str:
+    """Return the licence of a bundle trained on corpora named by `describe_corpora`: CC BY 4.0, or not stated."""
     stated = [(*entry.lower().split(", ", 2), "", "")[2] for entry in data]
     allowed = bool(stated) and all(any(name in entry for name in OPEN_LICENCES) for entry in stated)
     return CC_BY if allowed else NOT_STATED
 
 
-def corpora(corpus: Path) -> tuple[str, ...]:
+def describe_corpora(corpus: Path) -> tuple[str, ...]:
     """Return the corpora of the train split with their hours and licences, for the model card."""
     manifest = corpus / "manifest.tsv"
     if not manifest.is_file():

@@ -1,4 +1,4 @@
-"""What a recipe would cost: parameters, memory, frames per step and hours. No data needed.
+"""Estimates of a recipe's cost: parameters, memory, frames per step and hours. No data needed.
 
 Parameters and memory are counted on tensors without contents, so that any size is estimated in seconds; a step is timed
 on made-up windows only where it fits into the memory at hand, and never waits for a compiler.
@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from undertone.engine.network import losses
-from undertone.train.data.prepare import Clip
-from undertone.train.export import machine
+from undertone.train.data.flat_files import Clip
 from undertone.train.loop.budget import Budget
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage, build_network, forward_pass
 from undertone.train.model.windows import Windows
+from undertone.train.runs.bundle import describe_machine
 
 TIMED_STEPS = 2
 WINDOWS_ON_CPU = 1  # timed and scaled: a whole micro-batch of the published size takes a CPU minutes
@@ -37,7 +37,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What a run would take; bytes are of one process."""
+    """Estimated cost of a run; bytes are of one process."""
 
     recipe: ModelRecipe
     device: str
@@ -51,7 +51,7 @@ class CostEstimate:
 
     @property
     def total_bytes(self) -> int:
-        """Memory at the height of a step."""
+        """Return the peak memory of a step."""
         return sum(self.memory_bytes.values())
 
     @property
@@ -78,7 +78,7 @@ class CostEstimate:
         ]
 
     def _speed(self) -> list[str]:
-        """Lines on seconds and hours, as far as they are known."""
+        """Return lines on seconds and hours, as far as they are known."""
         frames, hz = self.frames_per_step, self.recipe.model.mel.frame_rate_hz
         known = (
             []
@@ -106,7 +106,7 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> CostEstimate:
     windows = recipe.batch_size if recipe.frames_per_batch is None else recipe.frames_per_batch // recipe.window_frames
     windows = max(1, windows)
     timed_windows = windows if device.type != "cpu" else min(windows, WINDOWS_ON_CPU)
-    parameters, trained, one, two = counted(recipe, device)
+    parameters, trained, one, two = count_memory(recipe, device)
     memory = memory_bytes(recipe, sum(parameters.values()), trained, device)
     available = available_bytes(device)
     activations = {count: one + (two - one) * (count - 1) for count in (timed_windows, windows)}
@@ -118,22 +118,22 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> CostEstimate:
         with tempfile.TemporaryDirectory() as folder:
             tokens = write_made_up_corpus(recipe, Path(folder))
             stage = ModelStage(recipe.model_copy(update=change), Path(folder), tokens, accelerator)
-            seconds = timed(stage, device) * windows / timed_windows * recipe.gradient_accumulation
+            seconds = time_step(stage, device) * windows / timed_windows * recipe.gradient_accumulation
     frames = windows * recipe.window_frames * recipe.gradient_accumulation * accelerator.num_processes
     return CostEstimate(
         recipe=recipe,
-        device=machine() if device.type != "cpu" else f"CPU, {torch.get_num_threads()} thread(s)",
+        device=describe_machine() if device.type != "cpu" else f"CPU, {torch.get_num_threads()} thread(s)",
         num_processes=accelerator.num_processes,
         parameters=parameters,
         memory_bytes=memory | {"activations": activations[windows]},
         frames_per_step=frames,
         seconds_per_step=seconds,
-        steps=steps_of(recipe.budget, frames, seconds),
+        steps=count_steps(recipe.budget, frames, seconds),
         available_bytes=available,
     )
 
 
-def counted(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], int, int, int]:
+def count_memory(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], int, int, int]:
     """Count on tensors that have sizes and no contents, whatever the network's size.
 
     Returns:
@@ -143,12 +143,12 @@ def counted(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], 
     with FakeTensorMode(), device:
         network = build_network(recipe)
         trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-        one, two = (kept_for_backward(network, recipe, count, device) for count in (1, 2))
+        one, two = (count_saved_bytes(network, recipe, count, device) for count in (1, 2))
         return parameters_by_part(network), trained, one, two
 
 
 def memory_bytes(recipe: ModelRecipe, weights: int, trained: int, device: torch.device) -> dict[str, int]:
-    """Bytes by use of all that does not depend on the windows, from the numbers of parameters."""
+    """Return the bytes, by use, of all that does not depend on the windows, from the numbers of parameters."""
     return {
         "weights": 4 * weights,
         "gradients": 4 * trained,
@@ -160,7 +160,7 @@ def memory_bytes(recipe: ModelRecipe, weights: int, trained: int, device: torch.
 
 
 def available_bytes(device: torch.device) -> int:
-    """Memory that this process may still take: of the GPU, or of the machine within its container's limit."""
+    """Return the memory that this process may still take, of the GPU or of the machine within its container's limit."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     available = int(psutil.virtual_memory().available)
@@ -171,7 +171,7 @@ def available_bytes(device: torch.device) -> int:
 
 
 def write_made_up_corpus(recipe: ModelRecipe, folder: Path) -> Path:
-    """Flat files of noise, each clip longer than a window; returns the file of its tokens."""
+    """Write flat files of noise, each clip longer than a window; return the file of its tokens."""
     model, frames = recipe.model, recipe.window_frames + 1
     random = np.random.default_rng(0)
     clips = [
@@ -188,12 +188,12 @@ def write_made_up_corpus(recipe: ModelRecipe, folder: Path) -> Path:
 
 
 def parameters_by_part(network: nn.Module) -> dict[str, int]:
-    """Parameters of each child of the network."""
+    """Return the number of parameters of each child of the network."""
     return {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
 
 
-def kept_for_backward(network: nn.Module, recipe: ModelRecipe, num_windows: int, device: torch.device) -> int:
-    """Bytes of the tensors that autograd keeps in a forward pass, each storage once and without the weights."""
+def count_saved_bytes(network: nn.Module, recipe: ModelRecipe, num_windows: int, device: torch.device) -> int:
+    """Return the bytes of the tensors that autograd saves in a forward pass, each storage once, without the weights."""
     own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
     kept: dict[int, Tensor] = {}  # held, so that no storage's number is given to another one
 
@@ -204,13 +204,13 @@ def kept_for_backward(network: nn.Module, recipe: ModelRecipe, num_windows: int,
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        kept_alive = losses(forward_pass(network, recipe, empty_windows(recipe, num_windows, device), device))
-    del kept_alive
+        outputs = losses(forward_pass(network, recipe, empty_windows(recipe, num_windows, device), device))
+    del outputs
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
 def empty_windows(recipe: ModelRecipe, count: int, device: torch.device) -> Windows:
-    """Whole windows without contents."""
+    """Return whole windows without contents."""
     mel, frames = recipe.model.mel, recipe.window_frames
     utterance = int(recipe.utterance_seconds[1] * mel.frame_rate_hz)
     return Windows(
@@ -222,7 +222,7 @@ def empty_windows(recipe: ModelRecipe, count: int, device: torch.device) -> Wind
     )
 
 
-def timed(stage: ModelStage, device: torch.device) -> float:
+def time_step(stage: ModelStage, device: torch.device) -> float:
     """Return the seconds of one step, the mean of some after a first one that warms up."""
     stage.step(0, 0.5)
     started = time.perf_counter()
@@ -233,8 +233,8 @@ def timed(stage: ModelStage, device: torch.device) -> float:
     return (time.perf_counter() - started) / TIMED_STEPS
 
 
-def steps_of(budget: Budget, frames_per_step: int, seconds_per_step: float | None) -> int | None:
-    """Optimiser steps that a budget is enough for; None for minutes without a speed."""
+def count_steps(budget: Budget, frames_per_step: int, seconds_per_step: float | None) -> int | None:
+    """Return the optimiser steps that a budget is enough for; None for minutes without a speed."""
     if budget.steps is not None:
         return budget.steps
     if budget.frames is not None:

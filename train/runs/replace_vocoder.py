@@ -1,18 +1,19 @@
-"""A finished vocoder into a bundle that stays what it is otherwise."""
+"""`undertone replace-vocoder`: a bundle with the vocoder of another run, and everything else as it was."""
 
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file
 
-from undertone.engine.bundle import BundleConfig, load_bundle, save_bundle
+from undertone.engine import BundleConfig, load_bundle, save_bundle
 from undertone.engine.config import VocoderConfig
+from undertone.engine.errors import BundleError
 from undertone.engine.vocoders import build_vocoder
-from undertone.train.export import CONFIG, WEIGHTS, trained_numbers
+from undertone.train.loop.stage_export import CONFIG, WEIGHTS, trained_numbers
 
 
-def swap_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
+def replace_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
     """Write a bundle with another vocoder; what was measured of the old one's sound is left out, to be measured again.
 
     Args:
@@ -22,11 +23,15 @@ def swap_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
         recipe: of the vocoder, for the provenance.
     Raises:
         CorpusError: the run is not finished.
-        ValueError: the vocoder reads another mel than the model makes.
+        BundleError: the run is not one of a vocoder, or its vocoder reads another mel than the model makes.
     """
     loaded = load_bundle(bundle)
     numbers = trained_numbers(vocoder)
-    config = TypeAdapter[VocoderConfig](VocoderConfig).validate_json((vocoder / CONFIG).read_text())
+    config = _vocoder_config(vocoder)
+    if config.mel != loaded.config.model.mel:
+        raise BundleError(
+            f"the vocoder of {vocoder} reads another mel than the model of {bundle} makes; train it again."
+        )
     network = build_vocoder(config)
     network.load_state_dict(load_file(str(vocoder / WEIGHTS)))
     old = loaded.config
@@ -44,3 +49,11 @@ def swap_vocoder(bundle: Path, vocoder: Path, out: Path, recipe: str) -> Path:
     tokenizer = loaded.tokenizer
     assert isinstance(tokenizer, torch.nn.Module)
     return save_bundle(out, new, loaded.model, network.eval(), tokenizer, dtype=torch.float16, eight_bit=("tokenizer",))
+
+
+def _vocoder_config(run: Path) -> VocoderConfig:
+    """Return the configuration of the vocoder that a run exported. Raises BundleError where it is of another stage."""
+    try:
+        return TypeAdapter[VocoderConfig](VocoderConfig).validate_json((run / CONFIG).read_text())
+    except ValidationError as error:
+        raise BundleError(f"{run} holds no vocoder; give the folder that `undertone vocoder` wrote.") from error

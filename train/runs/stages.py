@@ -5,31 +5,36 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
+from undertone.engine import SettingsError
 from undertone.engine.config import GriffinLimConfig
-from undertone.engine.errors import SettingsError
 from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.corpora.source import CorpusError
 from undertone.train.data.pool import is_sharded
-from undertone.train.data.prepare import CorpusError
 from undertone.train.data.processes import share
-from undertone.train.export import WEIGHTS, export_stage, keep_settings, load_tokenizer
-from undertone.train.loop.kept_recipe import keep_recipe
-from undertone.train.loop.run import Clock, TrainingError, run_stage
+from undertone.train.loop.budget import Clock
+from undertone.train.loop.divergence import TrainingError
+from undertone.train.loop.run import run_stage
+from undertone.train.loop.saved_recipe import save_recipe
+from undertone.train.loop.stage_export import WEIGHTS, export_stage
 from undertone.train.model.pitch_targets import assign_pitch
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
 from undertone.train.recipes import AnyRecipe
-from undertone.train.text.align_corpus import align_all
+from undertone.train.runs.bundle import copy_clean_settings
+from undertone.train.text.align_corpus import align_and_refine
 from undertone.train.text.phone_pretraining import PhoneStage
+from undertone.train.tokenizer.aligned_tokens import assign_aligned_tokens, wait_for_aligned_tokens
 from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.hubert_units import HubertRecipe, fit_hubert_units
+from undertone.train.tokenizer.load import load_tokenizer
 from undertone.train.tokenizer.phonetic_units import fit_units
-from undertone.train.tokenizer.recipe import TokenizerRecipe
-from undertone.train.tokenizer.spoken_tokens import assign_spoken, wait_for_spoken
+from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
 from undertone.train.tokenizer.stage import TokenizerStage
-from undertone.train.tokenizer.whisper_stage import WhisperRecipe, WhisperStage
-from undertone.train.vocoder.stage import VocoderRecipe, VocoderStage
+from undertone.train.tokenizer.whisper_stage import WhisperStage
+from undertone.train.vocoder.recipe import VocoderRecipe
+from undertone.train.vocoder.stage import VocoderStage
 
-NOTHING_LEARNT = 0.95  # phone error rate from which on a tokenizer reads next to no phone
+UNTRAINED_PHONE_ERROR_RATE = 0.95  # phone error rate from which on a tokenizer reads next to no phone
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +62,7 @@ def run_tokenizer(
         stage = WhisperStage(recipe, prepared, words, accelerator)
     else:
         stage = TokenizerStage(recipe, prepared, words, accelerator)
-    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)  # nothing is written for a recipe that fails
+    save_recipe(out, recipe, accept_changes, accelerator.is_main_process)  # nothing is written for a recipe that fails
     clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     numbers: dict[str, float] = {}
     if accelerator.is_main_process:
@@ -65,16 +70,16 @@ def run_tokenizer(
         numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, words, recipe.unit_frames, recipe.seed)
         log.info("tokenizer: %s", numbers)
         export_stage(tokenizer, tokenizer.config, clock, out, numbers)
-        if told := learnt_nothing(numbers):
-            log.warning("%s: %s", out, told)
+        if warning := phone_error_warning(numbers):
+            log.warning("%s: %s", out, warning)
     accelerator.wait_for_everyone()
     return numbers
 
 
-def learnt_nothing(numbers: dict[str, float]) -> str | None:
-    """Say in words that a phonetic tokenizer reads no phones, None where it does."""
+def phone_error_warning(numbers: dict[str, float]) -> str | None:
+    """Return a warning that a phonetic tokenizer reads next to no phones, None where it does."""
     rate = numbers.get("phone_error_rate", 0.0)
-    if rate < NOTHING_LEARNT:
+    if rate < UNTRAINED_PHONE_ERROR_RATE:
         return None
     return (
         f"this tokenizer has learnt nothing: its phone error rate on the dev split is {rate:.2f}, and 1 is that of "
@@ -113,8 +118,8 @@ def run_any_tokenizer(
         if isinstance(recipe, WhisperRecipe) and whisper:
             recipe = recipe.model_copy(update={"whisper": whisper})
         numbers = run_tokenizer(recipe, prepared, lexicon, out, cpu, accept_changes=accept_changes)
-        if told := learnt_nothing(numbers):
-            raise TrainingError(f"{out}: {told}")
+        if warning := phone_error_warning(numbers):
+            raise TrainingError(f"{out}: {warning}")
     else:
         raise SettingsError(
             f"{recipe.name} is a recipe of the stage {recipe.stage!r}; expected 'tokenizer', 'whisper' or 'hubert'"
@@ -125,7 +130,7 @@ def run_hubert(
     recipe: HubertRecipe, prepared: Path, out: Path, cpu: bool = False, accept_changes: bool = False
 ) -> None:
     """Cluster the units of HuBERT; one process, on a GPU where there is one."""
-    keep_recipe(out, recipe, accept_changes)
+    save_recipe(out, recipe, accept_changes)
     tokenizer, numbers = fit_hubert_units(recipe, prepared, Accelerator(cpu=cpu).device, out)
     log.info("units of HuBERT: %s", numbers)
     export_stage(tokenizer, tokenizer.config, Clock(), out, numbers)
@@ -133,8 +138,8 @@ def run_hubert(
 
 def run_tokens(tokenizer: Path, prepared: Path, workers: int = 2, cpu: bool = False) -> Path:
     """Assign the units of a finished tokenizer, this process' share of them, on a GPU where there is one."""
-    loaded = load_tokenizer(tokenizer).to(Accelerator(cpu=cpu).device)
-    return assign_tokens(loaded, prepared, workers)
+    on_device = load_tokenizer(tokenizer).to(Accelerator(cpu=cpu).device)
+    return assign_tokens(on_device, prepared, workers)
 
 
 def run_vocoder(
@@ -142,12 +147,12 @@ def run_vocoder(
 ) -> None:
     """Train the vocoder."""
     accelerator = Accelerator(cpu=cpu)
-    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)
+    save_recipe(out, recipe, accept_changes, accelerator.is_main_process)
     stage = VocoderStage(recipe, prepared, accelerator)
     clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     assert not isinstance(recipe.generator, GriffinLimConfig)
     if accelerator.is_main_process:
-        export_stage(stage.averaged()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
+        export_stage(stage.export_networks()["vocoder"].cpu(), recipe.generator, clock, out, stage.evaluate(clock.step))
     accelerator.wait_for_everyone()
 
 
@@ -184,21 +189,21 @@ def run_model(
             "dictionary (cmudict.dict); pass it, or --set spoken_tokens=false"
         )
     tokens = run_tokens(tokenizer, prepared, workers, cpu) if recipe.tokens else None
-    if recipe.reads_pitch:
+    if recipe.trains_pitch_readout:
         assign_pitch(prepared, recipe.pitch_clips, recipe.seed, workers)
     accelerator = Accelerator(cpu=cpu)
-    spoken: Path | None = None
+    aligned: Path | None = None
     if recipe.spoken_tokens and tokens is not None and lexicon is not None:
-        spoken = run_spoken(tokenizer, tokens, prepared, lexicon, out.parent, recipe.model.num_tokens, workers)
+        aligned = run_aligned_tokens(tokenizer, tokens, prepared, lexicon, out.parent, recipe.model.num_tokens, workers)
     inputs = {"tokens": tokens.name.removesuffix(".u16")} if tokens else {}
-    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
+    save_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
     weights = start / WEIGHTS if start else None
     loader_workers = 0 if accelerator.device.type == "cpu" else workers  # beside a GPU cores have nothing else to do
-    stage = ModelStage(recipe, prepared, tokens, accelerator, weights, spoken, loader_workers)
+    stage = ModelStage(recipe, prepared, tokens, accelerator, weights, aligned, loader_workers)
     train_and_export(stage, prepared, out)
 
 
-def run_spoken(
+def run_aligned_tokens(
     tokenizer: Path, tokens: Path, prepared: Path, lexicon: Path, work: Path, num_units: int, workers: int = 2
 ) -> Path:
     """Align the transcripts and write what they say as tokens; the first of several processes does it.
@@ -209,9 +214,9 @@ def run_spoken(
     if is_sharded(prepared):
         raise CorpusError(f"{prepared} is in shards, which hold no spoken tokens; prepare flat files or leave them out")
     if not share().is_first:
-        return wait_for_spoken(tokens)
-    segments = align_all(tokenizer, tokens, prepared, lexicon, work, workers)
-    return assign_spoken(prepared, tokens, segments, num_units)
+        return wait_for_aligned_tokens(tokens)
+    segments = align_and_refine(tokenizer, tokens, prepared, lexicon, work, workers)
+    return assign_aligned_tokens(prepared, tokens, segments, num_units)
 
 
 def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) -> None:
@@ -220,6 +225,6 @@ def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) 
     clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     if accelerator.is_main_process:
         numbers = stage.evaluate(clock.step)
-        keep_settings(prepared, out)
-        export_stage(stage.averaged()["model"].cpu(), recipe, clock, out, numbers)
+        copy_clean_settings(prepared, out)
+        export_stage(stage.export_networks()["model"].cpu(), recipe, clock, out, numbers)
     accelerator.wait_for_everyone()

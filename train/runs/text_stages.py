@@ -5,18 +5,18 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.export import WEIGHTS, is_exported
-from undertone.train.loop.kept_recipe import keep_recipe
+from undertone.train.loop.saved_recipe import save_recipe
+from undertone.train.loop.stage_export import WEIGHTS, is_exported
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.runs.stages import run_tokens, train_and_export
-from undertone.train.text.align_corpus import align_all
+from undertone.train.text.align_corpus import align_and_refine
 from undertone.train.text.phone_pretraining import PhoneStage
 from undertone.train.text.posterior_file import store_latents
 from undertone.train.text.prose import read_prose
 from undertone.train.text.stage import TextFolders, TextSettings, TextStage
 
 
-def train_phones_first(
+def pretrain_on_phones(
     recipe: ModelRecipe,
     start: Path,
     prepared: Path,
@@ -37,8 +37,8 @@ def train_phones_first(
         accept_changes: resume with other settings than the run was begun with.
     """
     accelerator, words = Accelerator(cpu=cpu), Lexicon(lexicon)
-    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process)
-    prose, held_out = (read_prose(text, words, work, kept_aside) for kept_aside in (False, True))
+    save_recipe(out, recipe, accept_changes, accelerator.is_main_process)
+    prose, held_out = (read_prose(text, words, work, is_held_out) for is_held_out in (False, True))
     stage = PhoneStage(recipe, prose, held_out, len(words.inventory), accelerator, start)
     train_and_export(stage, prepared, out)
 
@@ -59,12 +59,12 @@ def train_with_text(
         accept_changes: resume with other settings than the run was begun with.
     """
     accelerator = Accelerator(cpu=cpu)
-    inputs = {"tokens": folders.tokens.stem, "text": settings.model_dump_json()}
-    keep_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
+    inputs = {"tokens": folders.tokens.stem, "text": settings.model_dump_json(by_alias=True)}
+    save_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
     stage = TextStage(recipe, settings, folders, accelerator, start)
     if accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "text.json").write_text(settings.model_dump_json(indent=2) + "\n")
+        (out / "text.json").write_text(settings.model_dump_json(indent=2, by_alias=True) + "\n")
     train_and_export(stage, folders.prepared, out)
 
 
@@ -91,13 +91,13 @@ def train_on_prose(
     """
     as_phones, as_frames = work / phones.name, work / frames.name
     if not is_exported(as_phones):
-        train_phones_first(phones, start / WEIGHTS, prepared, text, lexicon, work, as_phones, cpu)
+        pretrain_on_phones(phones, start / WEIGHTS, prepared, text, lexicon, work, as_phones, cpu)
     if not is_exported(as_frames):
         tokens = run_tokens(tokenizer, prepared, cpu=cpu)
         folders = TextFolders(
             prepared=prepared,
             tokens=tokens,
-            segments=align_all(tokenizer, tokens, prepared, lexicon, work),
+            segments=align_and_refine(tokenizer, tokens, prepared, lexicon, work),
             latents=store_latents(start / WEIGHTS, frames.model, prepared, work),
             text=text,
             lexicon=lexicon,

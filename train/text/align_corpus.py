@@ -7,48 +7,45 @@ be used. The file is appended to clip by clip, so that an interrupted run goes o
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from undertone.engine.atomic_files import write_whole
+from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.tokenizers.phone_reader import PhoneReader
+from undertone.engine.worker_pool import map_in_workers
 from undertone.train.alignment.ctc import AlignedClip, CorpusAlignment, align_clip
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.alignment.refine import Spoken, refine
+from undertone.train.alignment.refine import Transcripts, refine
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import Clip, PreparedCorpus, clips_of, read_index
+from undertone.train.data.flat_corpus import PreparedCorpus, clips_of, read_index
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile
-from undertone.train.data.workers import worker_pool
-from undertone.train.export import load_tokenizer
 from undertone.train.tokenizer.clip_features import encoder_inputs, tokenizer_fingerprint
+from undertone.train.tokenizer.load import load_tokenizer
 
 log = logging.getLogger(__name__)
 
+CTC_CLIPS = 300  # of each split, aligned by CTC; the rest follow from them
 
-class _Worker:
-    """One process of `align_corpus`."""
+Transcript = list[tuple[int, bool]]  # symbols, and whether each begins a word
 
-    tokenizer: PhoneReader
-    corpora: dict[str, PreparedCorpus]
 
-    @classmethod
-    def start(cls, tokenizer: Path, prepared: Path) -> None:
-        torch.set_num_threads(1)
-        cls.tokenizer = phone_reader(tokenizer)
-        splits = {clip.split for clip in read_index(prepared)}
-        cls.corpora = {split: PreparedCorpus(prepared, split, cls.tokenizer.config.mel) for split in splits}
+class _AlignmentTask:
+    """Task of a worker: alignment of clips of a prepared folder with a phonetic tokenizer."""
 
-    @classmethod
-    def align(cls, job: tuple[Clip, list[tuple[int, bool]]]) -> AlignedClip | None:
+    def __init__(self, tokenizer: Path, prepared: Path) -> None:
+        self._tokenizer = phone_reader(tokenizer)
+        self._corpus = PreparedCorpus(prepared, mel=self._tokenizer.config.mel)
+
+    def __call__(self, job: tuple[Clip, Transcript]) -> AlignedClip | None:
+        """Return the alignment of a clip with its symbols, None where the clip is too short for them."""
         clip, symbols = job
-        corpus = cls.corpora[clip.split]
-        inputs = encoder_inputs(cls.tokenizer, corpus, clip)
-        return align_clip(cls.tokenizer, clip.clip_id, inputs, corpus.mel(clip), symbols)
+        inputs = encoder_inputs(self._tokenizer, self._corpus, clip)
+        return align_clip(self._tokenizer, clip.clip_id, inputs, self._corpus.mel(clip), symbols)
 
 
 def phone_reader(run: Path) -> PhoneReader:
@@ -88,12 +85,12 @@ def align_corpus(
             return path
         path.replace(partial)  # goes on with the splits that were added
     out.mkdir(parents=True, exist_ok=True)
-    done = _begun(partial, lexicon.inventory)
-    clips = [clip for clip in chosen_clips(index, max_clips) if clip.clip_id not in done]
+    done = _aligned_before(partial, lexicon.inventory)
+    clips = [clip for clip in choose_clips(index, max_clips) if clip.clip_id not in done]
     jobs = [(clip, symbols) for clip in clips if (symbols := lexicon.symbols(clip.transcript))]
     log.info("%d clips to align, %d are done", len(jobs), len(done))
     with partial.open("a", encoding="utf-8") as file:
-        found = _aligned(tokenizer, prepared, jobs, workers)
+        found = map_in_workers(_AlignmentTask, (tokenizer, prepared), jobs, workers, chunk_size=16)
         for (clip, _), aligned in zip(jobs, tqdm(found, total=len(jobs), desc="align", mininterval=5.0), strict=True):
             if aligned is None:
                 log.warning("%s is too short for its words, left out", clip.clip_id)
@@ -104,8 +101,8 @@ def align_corpus(
     return path
 
 
-def chosen_clips(clips: list[Clip], max_clips: int | None) -> list[Clip]:
-    """Clips with a transcript in a random order that is always the same, at most so many of each split.
+def choose_clips(clips: list[Clip], max_clips: int | None) -> list[Clip]:
+    """Return clips with a transcript in a fixed random order, at most so many of each split.
 
     The choice in one split does not depend on the others, so that a split that is added leaves it alone.
     """
@@ -124,28 +121,14 @@ def unaligned_splits(path: Path, clips: list[Clip], lexicon: Lexicon) -> set[str
     return {clip.split for clip in clips if clip.split in missing and lexicon.symbols(clip.transcript)}
 
 
-def _begun(partial: Path, phones: tuple[str, ...]) -> set[str]:
-    """Clips of an interrupted run; the line that was being written when it ended is taken away."""
+def _aligned_before(partial: Path, phones: tuple[str, ...]) -> set[str]:
+    """Return the clips of an interrupted run, after cutting off a line that was not finished."""
     if not partial.is_file():
         partial.write_text(json.dumps({"phones": phones}) + "\n", encoding="utf-8")
     text = partial.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     partial.write_text(whole, encoding="utf-8")
     return {json.loads(line)["clip_id"] for line in whole.splitlines()[1:]}
-
-
-def _aligned(
-    tokenizer: Path, prepared: Path, jobs: list[tuple[Clip, list[tuple[int, bool]]]], workers: int
-) -> Iterator[AlignedClip | None]:
-    if workers <= 1:
-        _Worker.start(tokenizer, prepared)
-        yield from map(_Worker.align, jobs)
-        return
-    with worker_pool(workers, _Worker.start, (tokenizer, prepared)) as pool:
-        yield from pool.map(_Worker.align, jobs, chunksize=16)
-
-
-CTC_CLIPS = 300  # of each split, aligned by CTC to begin with
 
 
 def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> Path:
@@ -155,15 +138,15 @@ def refine_file(path: Path, prepared: Path, tokens: Path, lexicon: Lexicon) -> P
     if out.is_file() and not unaligned_splits(out, clips, lexicon):
         return out
     ids = TokenFile(tokens)
-    spoken = {clip.clip_id: found for clip in clips if (found := lexicon.symbols(clip.transcript))}
-    units = units_of(clips, ids, spoken)
+    transcripts = {clip.clip_id: found for clip in clips if (found := lexicon.symbols(clip.transcript))}
+    units = read_tokens(clips, ids, transcripts)
     num_units = 1 + max(int(found.max()) for found in units.values())
-    return write_alignment(refine(CorpusAlignment.read(path), spoken, units, num_units), out)
+    return write_alignment(refine(CorpusAlignment.read(path), transcripts, units, num_units), out)
 
 
-def units_of(clips: Sequence[Clip], ids: TokenFile, spoken: Spoken) -> dict[str, np.ndarray]:
-    """Units of the clips that have a transcript."""
-    return {clip.clip_id: ids.tokens(clip, 0, ids.count(clip)).numpy() for clip in clips if clip.clip_id in spoken}
+def read_tokens(clips: Sequence[Clip], ids: TokenFile, transcripts: Transcripts) -> dict[str, np.ndarray]:
+    """Return the tokens of the clips that have a transcript, int64 [T] by clip id."""
+    return {clip.clip_id: ids.tokens(clip, 0, ids.count(clip)).numpy() for clip in clips if clip.clip_id in transcripts}
 
 
 def write_alignment(alignment: CorpusAlignment, path: Path) -> Path:
@@ -172,7 +155,7 @@ def write_alignment(alignment: CorpusAlignment, path: Path) -> Path:
     return write_whole(path, "\n".join(lines) + "\n")
 
 
-def align_all(
+def align_and_refine(
     tokenizer: Path,
     tokens: Path,
     prepared: Path,

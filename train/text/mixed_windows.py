@@ -1,4 +1,4 @@
-"""Training windows of stored units and latents: real speech, and prose spoken by the renderer. B batch, T frames.
+"""Training windows of stored tokens and latents: recorded speech, and rendered prose. B batch, T frames.
 
 Everything about a window follows from (seed, step, part), so that a run resumes exactly.
 """
@@ -15,12 +15,13 @@ from undertone.engine.config import ModelConfig
 from undertone.engine.network import Gaussian
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.prepare import Clip, clips_of, read_index
+from undertone.train.data.flat_corpus import clips_of, read_index
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile
-from undertone.train.model.windows import Windows, heard_then_spoken
-from undertone.train.text.concatenation import UnitSelector
+from undertone.train.model.windows import Windows, switch_to_aligned
 from undertone.train.text.posterior_file import LatentFile
 from undertone.train.text.prose import Prose
+from undertone.train.text.unit_selection import UnitSelector
 
 MAX_SENTENCES = 12  # of an utterance
 UTTERANCE_FRAMES = 16  # empty ones: the language part reads no utterance embedding
@@ -52,22 +53,22 @@ class LatentWindows(Windows):
 
 @dataclass(frozen=True)
 class StoredFrames:
-    """Stored units and posteriors of the flat files."""
+    """Stored tokens and posteriors of the flat files."""
 
-    tokens: np.ndarray  # uint16 [frames], as the tokenizer heard them
+    tokens: np.ndarray  # uint16 [frames], of the tokenizer
     latents: LatentFile
-    spoken: np.ndarray | None = None  # uint16 [frames], as the transcripts say, where those are to be predicted
+    aligned: np.ndarray | None = None  # uint16 [frames], of the aligned transcripts, where those are to be predicted
 
     @classmethod
-    def read(cls, tokens: Path, latents: Path, latent_dim: int, spoken: Path | None = None) -> "StoredFrames":
+    def read(cls, tokens: Path, latents: Path, latent_dim: int, aligned: Path | None = None) -> "StoredFrames":
         """Open the files, memory-mapped.
 
         Raises:
             CorpusError: they are not of the same frames.
         """
-        said = np.memmap(spoken, dtype=np.uint16, mode="r") if spoken else None
+        said = np.memmap(aligned, dtype=np.uint16, mode="r") if aligned else None
         found = cls(np.memmap(tokens, dtype=np.uint16, mode="r"), LatentFile.read(latents, latent_dim), said)
-        for path, rows in ((latents, len(found.latents.mean)), (spoken, len(found.tokens if said is None else said))):
+        for path, rows in ((latents, len(found.latents.mean)), (aligned, len(found.tokens if said is None else said))):
             if rows != len(found.tokens):
                 raise CorpusError(
                     f"{path} has {rows} frames, {tokens} has {len(found.tokens)}: clips were added to the prepared "
@@ -77,7 +78,7 @@ class StoredFrames:
 
 
 class SpeechFrames:
-    """Frame numbers of whole clips of a split, drawn by length."""
+    """Source of whole clips of a split as frame numbers, drawn by length."""
 
     def __init__(self, clips: Sequence[Clip], tokens: TokenFile, window_frames: int) -> None:
         self.clips = list(clips)
@@ -86,18 +87,18 @@ class SpeechFrames:
         self._share = weights / weights.sum()
 
     def utterance(self, random: np.random.Generator) -> np.ndarray:
-        """Return the tokens int64 [T] of a clip."""
+        """Return the frame numbers int64 [T] of a clip."""
         number = int(random.choice(len(self.clips), p=self._share))
         offset = self.clips[number].frame_offset
         return np.arange(offset, offset + self.counts[number])
 
 
 class TextFrames:
-    """Frame numbers of sentences of one book in a row, as long as clips of speech are.
+    """Source of rendered sentences of one book as frame numbers, as long as clips of speech are.
 
     Args:
         prose: the sentences.
-        renderer: speaks them.
+        renderer: selects their units.
         lengths: of clips of speech, in frames.
     """
 
@@ -105,38 +106,38 @@ class TextFrames:
         self.prose, self.renderer, self.lengths = prose, renderer, lengths
 
     def symbols(self, random: np.random.Generator, frames: int) -> list[np.ndarray]:
-        """Sentences, each with the pause before it, until they should last for so many frames."""
+        """Return sentences, each with the pause before it, until they should last for so many frames."""
         first = int(random.integers(len(self.prose)))
         pause = np.array([self.renderer.inventory.long_pause])
         found: list[np.ndarray] = []
-        spoken = 0.0
+        expected = 0.0
         for number in range(first, min(first + MAX_SENTENCES, len(self.prose))):
-            if spoken >= frames or self.prose.book[number] != self.prose.book[first]:
+            if expected >= frames or self.prose.book[number] != self.prose.book[first]:
                 break
             sentence = self.prose.sentence(number)
             found.append(np.concatenate([pause if found else [SILENCE], sentence]))
-            spoken += len(sentence) * self._frames_per_symbol
+            expected += len(sentence) * self._frames_per_symbol
         return found
 
     @property
     def _frames_per_symbol(self) -> float:
-        runs = self.renderer.inventory.runs
-        return float((runs.end - runs.start).mean())
+        units = self.renderer.inventory.units
+        return float((units.end - units.start).mean())
 
     def utterance(self, random: np.random.Generator) -> np.ndarray:
-        """Return the tokens int64 [T] of the runs that speak some sentences."""
+        """Return the frame numbers int64 [T] of rendered sentences."""
         frames = int(random.choice(self.lengths))
         speaker = self.renderer.draw_speaker(random)
         asked = np.concatenate([*self.symbols(random, frames), [SILENCE]])
-        return self.renderer.inventory.runs.frames(self.renderer.render(asked, speaker, random).runs)
+        return self.renderer.inventory.units.frames(self.renderer.render(asked, speaker, random).units)
 
 
 class MixedWindows:
-    """Windows of which a share is rendered text.
+    """Source of training windows of which a share is rendered text.
 
     Args:
         speech, text: where utterances come from.
-        frames: their units and posteriors.
+        frames: their tokens and posteriors.
         config: of the model.
         window_frames: T.
         batch_size: B.
@@ -178,14 +179,14 @@ class MixedWindows:
         window = frames[start : start + self.window_frames]
         return window, bool(end) and len(window) < self.window_frames
 
-    def _units(self, numbers: np.ndarray, is_text: bool, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return what is read of some frames and what is to be predicted, int64 [T] each; prose is read as spoken."""
-        heard, spoken = self.frames.tokens, self.frames.spoken
-        read = torch.from_numpy(heard[numbers].astype(np.int64))
-        if spoken is None:
+    def _tokens(self, numbers: np.ndarray, is_text: bool, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return input tokens and tokens to predict of some frames, int64 [T] each; of prose both are aligned."""
+        recognised, aligned = self.frames.tokens, self.frames.aligned
+        read = torch.from_numpy(recognised[numbers].astype(np.int64))
+        if aligned is None:
             return read, read
-        target = torch.from_numpy(spoken[numbers].astype(np.int64))
-        return (target if is_text else heard_then_spoken(read, target, random)), target
+        target = torch.from_numpy(aligned[numbers].astype(np.int64))
+        return (target if is_text else switch_to_aligned(read, target, random)), target
 
     def _collate(
         self, cuts: list[tuple[np.ndarray, bool]], is_text: list[bool], random: np.random.Generator
@@ -196,12 +197,12 @@ class MixedWindows:
         mean, logstd = torch.zeros(batch, longest, dims), torch.zeros(batch, longest, dims)
         for row, (numbers, ends) in enumerate(cuts):
             count = len(numbers)
-            tokens[row, :count], targets[row, :count] = self._units(numbers, is_text[row], random)
-            shown = np.append(numbers, numbers[-1:]) if ends else numbers
+            tokens[row, :count], targets[row, :count] = self._tokens(numbers, is_text[row], random)
+            filled = np.append(numbers, numbers[-1:]) if ends else numbers
             if ends:
                 tokens[row, count] = targets[row, count] = self.config.num_tokens
-            mean[row, : len(shown)] = torch.from_numpy(self.frames.latents.mean[shown].astype(np.float32))
-            logstd[row, : len(shown)] = torch.from_numpy(self.frames.latents.logstd[shown].astype(np.float32))
+            mean[row, : len(filled)] = torch.from_numpy(self.frames.latents.mean[filled].astype(np.float32))
+            logstd[row, : len(filled)] = torch.from_numpy(self.frames.latents.logstd[filled].astype(np.float32))
         return LatentWindows(
             tokens=tokens,
             mel=torch.zeros(batch, longest, 1),
@@ -214,6 +215,6 @@ class MixedWindows:
         )
 
 
-def stored_speech(prepared: Path, tokens: Path, split: str, window_frames: int) -> SpeechFrames:
+def open_speech(prepared: Path, tokens: Path, split: str, window_frames: int) -> SpeechFrames:
     """Return the clips of a split, with and without transcript."""
     return SpeechFrames(list(clips_of(read_index(prepared), split)), TokenFile(tokens), window_frames)

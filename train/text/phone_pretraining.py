@@ -1,4 +1,4 @@
-"""The transformer on prose before it hears a frame: one position a phone.
+"""Pretraining of the transformer on prose as phones, one position each.
 
 Rendered as frames a phone takes 4.2 positions, nearly all of which only say "still here"; an hour of training then sees
 a fraction of the prose. Here each phone is one position, as one of its three parts at random, without latents, and
@@ -20,7 +20,7 @@ from undertone.engine.tokenizers import PARTS_OF_PHONE
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
 from undertone.train.loop.averaging import averaged_model
-from undertone.train.loop.gradients import apply_gradients
+from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
 from undertone.train.loop.metrics import Sample
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import build_network, parameter_groups
@@ -55,7 +55,7 @@ class PhoneStage:
             )
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
-        self._prose, self._held_out = running_text(prose), running_text(held_out)
+        self._prose, self._held_out = join_sentences(prose), join_sentences(held_out)
         network = build_network(recipe, start)
         network.transformer.alibi.stretch(FRAMES_PER_PHONE)  # no weight: what is exported has its own distances
         optimizer = torch.optim.AdamW(
@@ -75,7 +75,7 @@ class PhoneStage:
         assert isinstance(model, _NextPhone)
         return model
 
-    def averaged(self) -> dict[str, nn.Module]:
+    def export_networks(self) -> dict[str, nn.Module]:
         """Return the whole network with the averaged transformer and heads; all else is as it was."""
         model = self.average.module if self.average else self._own
         assert isinstance(model, _NextPhone)
@@ -87,8 +87,8 @@ class PhoneStage:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(progress)
         nats = 0.0
-        for micro_batch in range(recipe.gradient_accumulation):
-            part = micro_batch * accelerator.num_processes + accelerator.process_index
+        for micro_batch in micro_batches(accelerator, self.network, recipe.gradient_accumulation):
+            part = part_of_step(accelerator, micro_batch)
             loss = self._nats(self.network, self._prose, np.random.default_rng((recipe.seed, step, part)))
             accelerator.backward(loss * accelerator.num_processes)
             nats += float(loss.detach()) / recipe.gradient_accumulation
@@ -100,7 +100,7 @@ class PhoneStage:
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """Nats a phone of held-out books, where the prose has some."""
+        """Return nats per phone of held-out books, where the prose has some."""
         if len(self._held_out) < self.recipe.window_frames:
             return {}
         model = self.average.module if self.average else self._own
@@ -130,7 +130,12 @@ class _NextPhone(nn.Module):
         self.network = network
 
     def forward(self, phones: Tensor, parts: Tensor) -> Tensor:
-        """Phones, 0 is silence, and which part stands for each: int64 [B, N]."""
+        """Return the mean nats of each phone given those before it.
+
+        Args:
+            phones: int64 [B, N], 0 is silence.
+            parts: int64 [B, N], which part stands for each phone.
+        """
         network = self.network
         latents = torch.zeros(*phones.shape, network.config.latent_dim, device=phones.device)
         fused = network.fuse(PARTS_OF_PHONE * phones + parts, latents)
@@ -140,7 +145,7 @@ class _NextPhone(nn.Module):
         return F.nll_loss(of_phones.flatten(0, 1), phones.flatten())
 
 
-def running_text(prose: Prose) -> np.ndarray:
+def join_sentences(prose: Prose) -> np.ndarray:
     """Return all sentences one after the other with a pause behind each, uint8."""
     counts = np.diff(prose.offsets)
     text = np.full(len(prose.symbols) + len(counts), SILENCE, dtype=np.uint8)

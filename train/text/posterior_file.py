@@ -16,8 +16,9 @@ from tqdm import tqdm
 from undertone.engine.config import ModelConfig
 from undertone.engine.network import VAEGSLM
 from undertone.train.corpora.source import CorpusError
-from undertone.train.data.flat_arrays import keep_rows
-from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
+from undertone.train.data.flat_arrays import update_rows
+from undertone.train.data.flat_corpus import PreparedCorpus
+from undertone.train.data.flat_files import Clip
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ class LatentFile:
         return cls(stored[:, 0], stored[:, 1])
 
     def normalised(self, clip_frames: int = 200_000) -> np.ndarray:
-        """Means in units of each dimension's standard deviation over `clip_frames` frames, float32 [frames, Z]."""
+        """Return means over each dimension's standard deviation in `clip_frames` frames, float32 [frames, Z]."""
         step = max(1, len(self.mean) // clip_frames)
         some = np.nan_to_num(self.mean[::step].astype(np.float32))
         return np.asarray((self.mean.astype(np.float32) - some.mean(0)) / (some.std(0) + 1e-6))
 
 
 def latents_path(weights: Path, out: Path) -> Path:
-    """Named by what the posterior is made of; a transformer trained further has the same posteriors."""
+    """Return the path of stored latents, named by the weights of the posterior alone."""
     posterior = {key: value for key, value in load_file(str(weights)).items() if key.startswith("posterior_encoder.")}
     digest = hashlib.sha256()
     for key, value in sorted(posterior.items()):
@@ -68,15 +69,14 @@ def store_latents(weights: Path, config: ModelConfig, prepared: Path, out: Path)
     network = VAEGSLM(config)
     network.load_state_dict(load_file(str(weights)))
     network.eval()
-    clips = read_index(prepared)
-    corpora = {split: PreparedCorpus(prepared, split, config.mel) for split in {clip.split for clip in clips}}
+    corpus = PreparedCorpus(prepared, mel=config.mel)
 
     def rows(some: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
         for clip in tqdm(some, desc="latents", mininterval=5.0):
-            mel = (corpora[clip.split].mel(clip) - config.mel.mean) / config.mel.std
+            mel = (corpus.mel(clip) - config.mel.mean) / config.mel.std
             posterior = network.posterior(mel[None])
             both = torch.stack([posterior.mean[0], posterior.logstd[0]], dim=1)
             yield clip, both.numpy().astype(np.float16)
 
     path = latents_path(weights, out)
-    return keep_rows(path, clips, np.float16, 0.0, rows, row_shape=(2, config.latent_dim))
+    return update_rows(path, corpus.clips, np.float16, 0.0, rows, row_shape=(2, config.latent_dim))

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from undertone.engine.files.atomic_files import whole_file
 from undertone.train.alignment.ctc import AlignedClip
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
 
 # Northanger Abbey and The Rosary are read in the speech splits.
-LEFT_OUT = ("northanger-abbey", "the-rosary")
-HELD_OUT = ("cranford", "kidnapped")  # to measure on, never rendered for training
+EXCLUDED_BOOKS = ("northanger-abbey", "the-rosary")
+HELD_OUT_BOOKS = ("cranford", "kidnapped")  # to measure on, never rendered for training
 TITLES = re.compile(r"\b(mrs?|ms|dr|st|messrs|capt|col|rev|hon|no)\.(?=\s)", re.IGNORECASE)  # whose full stop is none
 PAUSES = re.compile(r"(?:--+|[,;:.!?()\[\]])[\s\"'_*]*")
 MIN_WORDS, MAX_WORDS = 3, 60
@@ -25,7 +26,7 @@ MIN_WORDS, MAX_WORDS = 3, 60
 
 @dataclass(frozen=True)
 class Prose:
-    """Encoded sentences in the order of the books; symbols as in `Inventory`, SILENCE for a pause within a sentence."""
+    """Encoded sentences in the order of the books; symbols as in `UnitInventory`, SILENCE for a pause."""
 
     symbols: np.ndarray  # uint8, all sentences end to end
     offsets: np.ndarray  # int64 [sentences + 1]
@@ -37,12 +38,12 @@ class Prose:
         return len(self.book)
 
     def sentence(self, number: int) -> np.ndarray:
-        """Symbols of a sentence."""
+        """Return the symbols of a sentence."""
         return self.symbols[self.offsets[number] : self.offsets[number + 1]]
 
 
 def phones_of_sentence(sentence: str, lexicon: Lexicon) -> list[int] | None:
-    """Symbols of a sentence, None where a word is not in the dictionary or there are too few or too many of them."""
+    """Return the symbols of a sentence, None where a word is unknown or there are too few or too many words."""
     plain = TITLES.sub(r"\1", sentence)
     if not MIN_WORDS <= len(lexicon.words(plain)) <= MAX_WORDS:
         return None
@@ -69,7 +70,7 @@ def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) 
     source = text / "books.tsv.xz"
     if not source.is_file():
         raise CorpusError(f"{source} does not exist; pass the folder of the prose with --text")
-    facts = (source.stat().st_size, lexicon.inventory, LEFT_OUT, HELD_OUT, held_out, 2)
+    facts = (source.stat().st_size, lexicon.inventory, EXCLUDED_BOOKS, HELD_OUT_BOOKS, held_out, 2)
     path = out / f"prose-{hashlib.sha256(repr(facts).encode()).hexdigest()[:12]}.npz"
     if not path.is_file():
         out.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) 
 
 
 def transcribed_prose(clips: Sequence[AlignedClip], num_phones: int) -> Prose:
-    """Return the sentences of aligned clips as they were spoken: text without words that the speech does not hold."""
+    """Return the transcripts of aligned clips as prose: text without words that the speech does not hold."""
     known = [np.array(clip.symbols, dtype=np.uint8) for clip in clips if max(clip.symbols) <= num_phones]
     if not known:
         raise CorpusError("every aligned clip has a word that is not in the dictionary; there is no text to render")
@@ -95,7 +96,7 @@ def _encode_all(source: Path, lexicon: Lexicon, held_out: bool, path: Path) -> N
     skipped = 0
     with lzma.open(source, "rt", encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            if row["book"] in LEFT_OUT or (row["book"] in HELD_OUT) != held_out:
+            if row["book"] in EXCLUDED_BOOKS or (row["book"] in HELD_OUT_BOOKS) != held_out:
                 continue
             symbols = phones_of_sentence(row["sentence"], lexicon)
             if symbols is None:
@@ -103,13 +104,12 @@ def _encode_all(source: Path, lexicon: Lexicon, held_out: bool, path: Path) -> N
                 continue
             book.append(books.setdefault(row["book"], len(books)))
             sentences.append(np.array(symbols, dtype=np.uint8))
-    partial = path.with_suffix(".partial.npz")
-    np.savez(
-        partial,
-        symbols=np.concatenate([np.zeros(0, dtype=np.uint8), *sentences]),
-        offsets=np.cumsum([0, *map(len, sentences)]),
-        book=np.array(book, dtype=np.int32),
-        books=np.array(list(books)),
-        skipped=skipped,
-    )
-    partial.rename(path)
+    with whole_file(path) as unfinished:
+        np.savez(
+            unfinished,
+            symbols=np.concatenate([np.zeros(0, dtype=np.uint8), *sentences]),
+            offsets=np.cumsum([0, *map(len, sentences)]),
+            book=np.array(book, dtype=np.int32),
+            books=np.array(list(books)),
+            skipped=skipped,
+        )

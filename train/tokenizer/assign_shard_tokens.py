@@ -8,7 +8,14 @@ from lhotse.shar import ArrayTarWriter
 from undertone.train.data.pool import load_pool, shard_numbers
 from undertone.train.data.processes import share, wait_for
 from undertone.train.data.shards import array_manifest, run_shards, shard_file, unfinished
-from undertone.train.tokenizer.clip_features import ClipFeatures, PackedTokenizer, Tokenizer, clip_features, units
+from undertone.train.tokenizer.clip_features import (
+    PackedTokenizer,
+    Tokenizer,
+    assign_units,
+    clip_features,
+    pack_for_workers,
+    unpack,
+)
 
 
 def splits_of(prepared: Path) -> list[str]:
@@ -16,29 +23,22 @@ def splits_of(prepared: Path) -> list[str]:
     return sorted(path.name for path in prepared.iterdir() if next(path.glob("shard.*.json"), None))
 
 
-class _Worker:
-    """One process of `assign_shard_tokens`: the tokenizer, which would be too large to send along with every shard."""
+class _ShardTokenTask:
+    """Task of a worker: unit ids of whole shards."""
 
-    features: ClipFeatures
-    prepared: Path
-    field: str
+    def __init__(self, tokenizer: PackedTokenizer | Tokenizer, prepared: Path, field: str) -> None:
+        self._features, self._prepared, self._field = clip_features(unpack(tokenizer)), prepared, field
 
-    @classmethod
-    def start(cls, tokenizer: PackedTokenizer | Tokenizer, prepared: Path, field: str) -> None:
-        loaded = tokenizer.unpacked() if isinstance(tokenizer, PackedTokenizer) else tokenizer
-        cls.features, cls.prepared, cls.field = clip_features(loaded), prepared, field
-
-    @classmethod
-    def write(cls, item: tuple[str, int]) -> None:
-        """Write the ids of one shard, renamed into place when whole."""
-        split, number = item
-        features = cls.features
-        corpus = load_pool(cls.prepared, split, [number], features.mel, features.needs_audio).corpus
-        target = shard_file(cls.prepared, split, cls.field, number, ".tar")
+    def __call__(self, shard: tuple[str, int]) -> None:
+        """Write the ids of one shard (split, number), renamed into place when whole."""
+        split, number = shard
+        features = self._features
+        corpus = load_pool(self._prepared, split, [number], features.mel, features.needs_audio).corpus
+        target = shard_file(self._prepared, split, self._field, number, ".tar")
         partial_file = target.with_name(f".partial-{target.name}")
         with ArrayTarWriter(str(partial_file), shard_size=None) as writer:
             for clip in corpus.clips:
-                ids = units(features, corpus, clip).numpy().astype(np.uint16)
+                ids = assign_units(features, corpus, clip).numpy().astype(np.uint16)
                 writer.write(clip.clip_id, ids, array_manifest(ids))
         partial_file.rename(target)
 
@@ -51,12 +51,8 @@ def assign_shard_tokens(tokenizer: Tokenizer, prepared: Path, field: str, worker
     """
     work = [(split, number) for split in splits_of(prepared) for number in shard_numbers(prepared, split)]
     own = unfinished(prepared, work, share(), field)
-    if next(tokenizer.buffers()).device.type != "cpu":
-        workers = 1
-    if own and workers <= 1:
-        _Worker.start(tokenizer, prepared, field)
-    packed = (PackedTokenizer.of(tokenizer), prepared, field) if own and workers > 1 else ()
-    run_shards(_Worker.write, own, workers, "tokens", _Worker.start, packed)
+    packed, processes = pack_for_workers(tokenizer, workers if own else 1)
+    run_shards(_ShardTokenTask, (packed, prepared, field), own, processes, "tokens")
     for split, number in work:
         wait_for(shard_file(prepared, split, field, number, ".tar"))
     return prepared / field

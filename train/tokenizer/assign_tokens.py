@@ -6,41 +6,35 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from undertone.train.data.flat_arrays import keep_rows
+from undertone.engine.worker_pool import map_in_workers
+from undertone.train.data.flat_arrays import update_rows
+from undertone.train.data.flat_corpus import PreparedCorpus, read_index
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import is_sharded
-from undertone.train.data.prepare import Clip, PreparedCorpus, read_index
-from undertone.train.data.unit_ids import MISSING, TokenFile
-from undertone.train.data.workers import worker_pool
+from undertone.train.data.unit_ids import MISSING
 from undertone.train.tokenizer.assign_shard_tokens import assign_shard_tokens
 from undertone.train.tokenizer.clip_features import (
-    ClipFeatures,
     PackedTokenizer,
     Tokenizer,
+    assign_units,
     clip_features,
+    pack_for_workers,
     tokenizer_fingerprint,
-    units,
     units_only,
+    unpack,
 )
 
-__all__ = ["TokenFile", "assign_tokens"]
 
+class _TokenTask:
+    """Task of a worker: unit ids of clips of flat files."""
 
-class _Worker:
-    """One process of `assign_tokens`: the tokenizer and the memory-mapped clips."""
+    def __init__(self, tokenizer: PackedTokenizer | Tokenizer, prepared: Path) -> None:
+        self._features = clip_features(unpack(tokenizer))
+        self._corpus = PreparedCorpus(prepared)
 
-    corpora: dict[str, PreparedCorpus]
-    features: ClipFeatures
-
-    @classmethod
-    def start(cls, tokenizer: PackedTokenizer | Tokenizer, prepared: Path) -> None:
-        cls.features = clip_features(tokenizer.unpacked() if isinstance(tokenizer, PackedTokenizer) else tokenizer)
-        splits = {clip.split for clip in read_index(prepared)}
-        cls.corpora = {split: PreparedCorpus(prepared, split) for split in splits}
-
-    @classmethod
-    def assign(cls, clip: Clip) -> np.ndarray:
-        """Ids of one clip."""
-        return units(cls.features, cls.corpora[clip.split], clip).numpy().astype(np.uint16)
+    def __call__(self, clip: Clip) -> np.ndarray:
+        """Return the ids uint16 [T] of a clip, at most one for each frame of its mel."""
+        return assign_units(self._features, self._corpus, clip).numpy().astype(np.uint16)
 
 
 def assign_tokens(tokenizer: Tokenizer, prepared: Path, workers: int = 2) -> Path:
@@ -56,17 +50,8 @@ def assign_tokens(tokenizer: Tokenizer, prepared: Path, workers: int = 2) -> Pat
         return assign_shard_tokens(units_only(tokenizer), prepared, name, workers)
 
     def rows(clips: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
-        found = _ids_of(units_only(tokenizer), prepared, clips, workers)
+        packed, processes = pack_for_workers(units_only(tokenizer), workers)
+        found = map_in_workers(_TokenTask, (packed, prepared), clips, processes, chunk_size=16)
         yield from zip(clips, tqdm(found, total=len(clips), desc="tokens", mininterval=5.0), strict=True)
 
-    return keep_rows(prepared / f"{name}.u16", read_index(prepared), np.uint16, MISSING, rows)
-
-
-def _ids_of(tokenizer: Tokenizer, prepared: Path, clips: Sequence[Clip], workers: int) -> Iterator[np.ndarray]:
-    """Ids clip by clip: by several processes on the CPU, by this one on a GPU."""
-    if workers <= 1 or next(tokenizer.buffers()).device.type != "cpu":
-        _Worker.start(tokenizer, prepared)
-        yield from map(_Worker.assign, clips)
-        return
-    with worker_pool(workers, _Worker.start, (PackedTokenizer.of(tokenizer), prepared)) as pool:
-        yield from pool.map(_Worker.assign, clips, chunksize=16)
+    return update_rows(prepared / f"{name}.u16", read_index(prepared), np.uint16, MISSING, rows)

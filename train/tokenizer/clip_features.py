@@ -1,4 +1,4 @@
-"""What a tokenizer clusters, behind one interface: clip to features, features to the nearest centroid.
+"""Features that a tokenizer clusters, behind one interface: clip to features, features to units.
 
 T frames at 50 Hz, F feature dims, V units.
 """
@@ -17,7 +17,8 @@ from undertone.engine.tokenizers.hubert import HubertTokenizer
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.engine.tokenizers.phonetic import PhoneticTokenizer
 from undertone.engine.tokenizers.units import nearest_centroid
-from undertone.train.data.prepare import Clip, FlatCorpus
+from undertone.train.data.flat_corpus import FlatCorpus
+from undertone.train.data.flat_files import Clip
 
 Tokenizer: TypeAlias = PhoneReader | HubertTokenizer
 
@@ -46,7 +47,7 @@ def encoder_inputs(tokenizer: PhoneReader, corpus: FlatCorpus, clip: Clip) -> Te
 
 
 class PhoneFeatures:
-    """One layer of a tokenizer that was taught phones."""
+    """Features of one layer of a tokenizer trained on phones."""
 
     def __init__(self, tokenizer: PhoneReader) -> None:
         self.tokenizer = tokenizer.eval()
@@ -81,7 +82,7 @@ class HubertFeatures:
 
     @torch.inference_mode()
     def of_waveform(self, waveform: Tensor) -> Tensor:
-        """Features of float32 [samples] at 16 kHz, [T, F]."""
+        """Return the features [T, F] of float32 [samples] at 16 kHz."""
         return self.tokenizer.features(waveform.to(self.centroids.device))
 
     def units(self, features: Tensor) -> Tensor:
@@ -93,8 +94,8 @@ def clip_features(tokenizer: Tokenizer) -> ClipFeatures:
     return PhoneFeatures(tokenizer) if isinstance(tokenizer, PhoneReader) else HubertFeatures(tokenizer)
 
 
-def units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
-    """Unit ids int64 [T] of a clip, at most one for each frame of its mel."""
+def assign_units(features: ClipFeatures, corpus: FlatCorpus, clip: Clip) -> Tensor:
+    """Return the unit ids int64 [T] of a clip, at most one for each frame of its mel."""
     return features.units(features.features(corpus, clip))[: clip.num_frames].cpu()
 
 
@@ -105,14 +106,14 @@ def units_only(tokenizer: Tokenizer) -> Tokenizer:
 
 @dataclass(frozen=True)
 class PackedTokenizer:
-    """A tokenizer on its way to another process: a module may hold hooks that cannot be pickled."""
+    """A tokenizer that can be pickled for another process, as a module with hooks cannot."""
 
     config: TokenizerConfig
     weights: bytes  # safetensors
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "PackedTokenizer":
-        """Pack the weights, wherever they are."""
+        """Return the packed configuration and weights, on whatever device they are."""
         return cls(tokenizer.config, save(_weights(tokenizer)))
 
     def unpacked(self) -> Tokenizer:
@@ -120,6 +121,18 @@ class PackedTokenizer:
         tokenizer = build_tokenizer(self.config)
         tokenizer.load_state_dict(load(self.weights))
         return cast(Tokenizer, tokenizer.eval())
+
+
+def pack_for_workers(tokenizer: Tokenizer, workers: int) -> tuple[PackedTokenizer | Tokenizer, int]:
+    """Return what worker processes are given of a tokenizer, and how many there are: one for a tokenizer on a GPU."""
+    if workers <= 1 or next(tokenizer.buffers()).device.type != "cpu":
+        return tokenizer, 1
+    return PackedTokenizer.of(tokenizer), workers
+
+
+def unpack(tokenizer: PackedTokenizer | Tokenizer) -> Tokenizer:
+    """Return the tokenizer that `pack_for_workers` gave to this process."""
+    return tokenizer.unpacked() if isinstance(tokenizer, PackedTokenizer) else tokenizer
 
 
 def _weights(tokenizer: Tokenizer) -> dict[str, Tensor]:

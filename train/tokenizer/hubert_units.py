@@ -15,9 +15,10 @@ import torch
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-from undertone.engine.config import Config, HubertConfig, MelConfig
-from undertone.engine.tokenizers.hubert import RECEPTIVE_SAMPLES, SAMPLE_RATE_HZ, HubertTokenizer
-from undertone.train.corpora.source import CorpusError
+from undertone.engine.config import HOP_SAMPLES, SAMPLE_RATE_HZ, Config, HubertConfig, MelConfig
+from undertone.engine.tokenizers.hubert import RECEPTIVE_SAMPLES, HubertTokenizer
+from undertone.train.corpora.source import CorpusError, name_hash
+from undertone.train.data.flat_corpus import PreparedCorpus
 from undertone.train.data.pool import (
     is_sharded,
     read_shard,
@@ -26,15 +27,12 @@ from undertone.train.data.pool import (
     shard_names,
     shard_numbers,
 )
-from undertone.train.data.prepare import PreparedCorpus
 from undertone.train.loop.settings import Count, PartOfFiles, Seed
 from undertone.train.tokenizer.clip_features import HubertFeatures
 
-HOP_SAMPLES = 320  # of HuBERT's convolutions
-
 
 class HubertRecipe(Config):
-    """How HuBERT's units are clustered; the defaults are the published ones."""
+    """Recipe of HuBERT's units; the defaults are the published ones."""
 
     stage: Literal["hubert"] = "hubert"
     name: str = "hubert"
@@ -89,7 +87,7 @@ def draw_frames(prepared: Path, recipe: HubertRecipe) -> FrameSample:
         kept = np.sort(np.argsort(all_keys, kind="stable")[:size])
         return all_keys[kept], all_clips[kept], all_frames[kept]
 
-    for shard, name, num_samples in chosen_files(prepared, recipe):
+    for shard, name, num_samples in choose_files(prepared, recipe):
         waiting.append((_keys(recipe, name, num_samples), len(names)))
         shards.append(shard)
         names.append(name)
@@ -134,7 +132,7 @@ def fit_hubert_units(
     tokenizer.load_huggingface(recipe.hubert)
     features = HubertFeatures(tokenizer.to(device))
     work.mkdir(parents=True, exist_ok=True)
-    stacked = sampled_features(features, prepared, sample, work / f"features-{_digest(recipe, sample)}.f32")
+    stacked = compute_sampled_features(features, prepared, sample, work / f"features-{_digest(recipe, sample)}.f32")
     centroids, labels = lloyd(stacked, recipe.model.num_units, recipe.iterations, recipe.seed)
     tokenizer = tokenizer.float().cpu()
     tokenizer.centroids.copy_(torch.from_numpy(centroids))
@@ -143,8 +141,8 @@ def fit_hubert_units(
     return tokenizer, {"files": float(sample.num_files)} | unit_statistics(labels, recipe.model.num_units)
 
 
-def sampled_features(features: HubertFeatures, prepared: Path, sample: FrameSample, path: Path) -> np.ndarray:
-    """Features of the sampled frames, float32 [frames, F] in the order of their keys.
+def compute_sampled_features(features: HubertFeatures, prepared: Path, sample: FrameSample, path: Path) -> np.ndarray:
+    """Return the features of the sampled frames, float32 [frames, F] in the order of their keys.
 
     They are appended to `path` clip by clip; what is there already is not made again, but for a clip that was being
     written.
@@ -156,7 +154,7 @@ def sampled_features(features: HubertFeatures, prepared: Path, sample: FrameSamp
         done = int(np.searchsorted(lasts, rows, side="right"))
         file.truncate(4 * dim * int(lasts[done - 1] if done else 0))
         file.seek(0, 2)
-        audio = sampled_audio(prepared, sample.clips[done:])
+        audio = read_sampled_audio(prepared, sample.clips[done:])
         with tqdm(audio, total=len(sample.clips), initial=done, desc="features", unit=" files", mininterval=5.0) as bar:
             for clip, waveform in bar:
                 found = features.of_waveform(waveform).cpu().numpy()[clip.frames]
@@ -167,7 +165,7 @@ def sampled_features(features: HubertFeatures, prepared: Path, sample: FrameSamp
     return stored[order]
 
 
-def sampled_audio(prepared: Path, clips: list[SampledClip]) -> Iterator[tuple[SampledClip, torch.Tensor]]:
+def read_sampled_audio(prepared: Path, clips: list[SampledClip]) -> Iterator[tuple[SampledClip, torch.Tensor]]:
     """Yield the clips with their samples, float32 [samples]; of a shard only these files are decoded."""
     if not is_sharded(prepared):
         corpus = PreparedCorpus(prepared, "train", MelConfig())
@@ -198,17 +196,17 @@ def lloyd(frames: np.ndarray, num_units: int, iterations: int, seed: int) -> tup
     return kmeans.cluster_centers_.astype(np.float32), kmeans.labels_
 
 
-def chosen_files(prepared: Path, recipe: HubertRecipe) -> Iterator[tuple[int | None, str, int]]:
+def choose_files(prepared: Path, recipe: HubertRecipe) -> Iterator[tuple[int | None, str, int]]:
     """Return a random share of the train split's files: shard, name and samples; the same for flat files and shards.
 
     Of shards only the manifests are read.
     """
-    for shard, name, num_samples in _listed(prepared):
+    for shard, name, num_samples in _list_files(prepared):
         if np.random.default_rng((recipe.seed, name_hash(name), 1)).random() < recipe.file_share:
             yield shard, name, num_samples
 
 
-def _listed(prepared: Path) -> Iterator[tuple[int | None, str, int]]:
+def _list_files(prepared: Path) -> Iterator[tuple[int | None, str, int]]:
     if not is_sharded(prepared):
         corpus = PreparedCorpus(prepared, "train", MelConfig())
         yield from ((None, clip.clip_id, clip.num_samples) for clip in corpus.clips)
@@ -219,13 +217,8 @@ def _listed(prepared: Path) -> Iterator[tuple[int | None, str, int]]:
         yield from ((number, name, samples) for name, samples in zip(names, lengths, strict=True))
 
 
-def name_hash(name: str) -> int:
-    """Return a number that a name has on every machine."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest())
-
-
 def unit_statistics(labels: np.ndarray, num_units: int) -> dict[str, float]:
-    """Entropy of the units in bits, and the share of them that is in use."""
+    """Return the entropy of the units in bits, and the share of them that is in use."""
     counts = np.bincount(labels, minlength=num_units)
     share = counts[counts > 0] / counts.sum()
     return {"entropy_bits": float(-(share * np.log2(share)).sum()), "units_in_use": float((counts > 0).mean())}

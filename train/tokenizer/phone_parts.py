@@ -19,12 +19,12 @@ UNLABELLED = -1
 STEPS = 1500
 FRAMES_PER_STEP = 4096
 LEARNING_RATE = 2e-3
-TRANSITION_WEIGHT = 0.5  # of what follows what, against what is heard; frames in a row are not independent witnesses
+TRANSITION_WEIGHT = 0.5  # of transitions, against features; frames in a row are not independent observations
 BACK_OFF = 0.01  # share of a part's steps that go to the beginning of any part
 
 
 def num_parts_of(num_phones: int) -> int:
-    """Units of so many phones and silence."""
+    """Return the number of parts of so many phones and silence."""
     return PARTS_OF_PHONE * (num_phones + 1)
 
 
@@ -62,7 +62,7 @@ def parts_of(symbols: np.ndarray, ends: np.ndarray, num_phones: int) -> np.ndarr
 def fit_points(
     features: np.ndarray, labels: np.ndarray, projection: nn.Linear, num_parts: int, seed: int = 0
 ) -> Tensor:
-    """Fit the map in place, and the parts' points, by cross-entropy.
+    """Fit the map in place by cross-entropy; return the parts' points.
 
     Args:
         features: [T, F].
@@ -72,18 +72,18 @@ def fit_points(
         [V, D].
     """
     known = labels != UNLABELLED
-    heard, parts = torch.from_numpy(features[known]).float(), torch.from_numpy(labels[known])
-    mean, deviation = heard.mean(0), heard.std(0) + 1e-6
+    inputs, parts = torch.from_numpy(features[known]).float(), torch.from_numpy(labels[known])
+    mean, deviation = inputs.mean(0), inputs.std(0) + 1e-6
     generator = torch.Generator().manual_seed(seed)
     with torch.enable_grad():
-        weight = nn.Parameter(torch.randn(projection.weight.shape, generator=generator) * heard.shape[1] ** -0.5)
+        weight = nn.Parameter(torch.randn(projection.weight.shape, generator=generator) * inputs.shape[1] ** -0.5)
         bias = nn.Parameter(torch.zeros(projection.out_features))
         points = nn.Parameter(torch.randn(num_parts, projection.out_features, generator=generator) * 0.5)
         optimizer = torch.optim.AdamW([weight, bias, points], LEARNING_RATE, weight_decay=1e-3)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS)
         for _ in range(STEPS):
-            chosen = torch.randint(len(heard), (FRAMES_PER_STEP,), generator=generator)
-            mapped = ((heard[chosen] - mean) / deviation) @ weight.T + bias
+            chosen = torch.randint(len(inputs), (FRAMES_PER_STEP,), generator=generator)
+            mapped = ((inputs[chosen] - mean) / deviation) @ weight.T + bias
             loss = nn.functional.cross_entropy(-0.5 * torch.cdist(mapped, points).square(), parts[chosen])
             optimizer.zero_grad()
             loss.backward()
@@ -107,7 +107,7 @@ def transition_costs(labels: list[np.ndarray], num_parts: int) -> np.ndarray:
         known = (before != UNLABELLED) & (after != UNLABELLED)
         np.add.at(steps, (before[known], after[known]), 1)
     phone = np.arange(num_parts) // PARTS_OF_PHONE
-    begun = (steps * (phone[:, None] != phone)).sum(0) + 1e-3
-    steps += (BACK_OFF * steps.sum(1, keepdims=True) + 1e-3) * begun / begun.sum()
+    starts = (steps * (phone[:, None] != phone)).sum(0) + 1e-3
+    steps += (BACK_OFF * steps.sum(1, keepdims=True) + 1e-3) * starts / starts.sum()
     costs: np.ndarray = -2 * TRANSITION_WEIGHT * np.log(steps / steps.sum(1, keepdims=True))
     return costs.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Units of a tokenizer that was taught phones: clusters of one layer's features, or parts of phones.
+"""Units of a tokenizer trained on phones: clusters of one layer's features, or parts of phones.
 
 T frames, F dims, V units.
 
@@ -18,8 +18,9 @@ from tqdm import tqdm
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.alignment.ctc import align_clip
 from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.corpora.source import CorpusError
+from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import open_corpus
-from undertone.train.data.prepare import Clip, CorpusError
 from undertone.train.tokenizer.clip_features import clip_features, encoder_inputs
 from undertone.train.tokenizer.hubert_units import unit_statistics
 from undertone.train.tokenizer.phone_parts import fit_points, parts_of, transition_costs
@@ -27,7 +28,7 @@ from undertone.train.tokenizer.phone_parts import fit_points, parts_of, transiti
 
 @dataclass(frozen=True)
 class _Frames:
-    """Some training clips."""
+    """Frames of some training clips."""
 
     features: list[np.ndarray]  # [T, F] of each, before the projection
     labels: list[np.ndarray]  # int64 [T] of each: the part of a phone, UNLABELLED in unknown words
@@ -54,7 +55,7 @@ def fit_units(
         CorpusError: nothing is transcribed, and phones are asked for.
     """
     num_units = tokenizer.config.num_units
-    frames = _frames(tokenizer, prepared, lexicon, num_frames, seed, max_hours)
+    frames = _collect_frames(tokenizer, prepared, lexicon, num_frames, seed, max_hours)
     if tokenizer.projection is None or tokenizer.transition_costs is None:
         features = frames.features
         kmeans = MiniBatchKMeans(
@@ -74,10 +75,10 @@ def fit_units(
     return statistics | {"mean_run_frames": frames.count / runs}
 
 
-def _frames(
+def _collect_frames(
     tokenizer: PhoneReader, prepared: Path, lexicon: Lexicon, num_frames: int, seed: int, max_hours: float
 ) -> _Frames:
-    """Random clips until there are `num_frames`; parts of phones need those with a transcript."""
+    """Return random clips until there are `num_frames`; parts of phones need those with a transcript."""
     audio = clip_features(tokenizer).needs_audio
     corpus = open_corpus(prepared, "train", tokenizer.config.mel, max_hours, audio=audio)
     found = _Frames([], [])

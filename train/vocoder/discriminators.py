@@ -39,7 +39,7 @@ class _Layers(nn.Module):
 
 
 class PeriodDiscriminator(_Layers):
-    """Sees the waveform folded into columns of `period` samples."""
+    """Discriminator of the waveform folded into columns of `period` samples."""
 
     def __init__(self, period: int, width: int) -> None:
         channels = (1, width, 2 * width, 4 * width, 4 * width)
@@ -54,7 +54,7 @@ class PeriodDiscriminator(_Layers):
 
 
 class ResolutionDiscriminator(_Layers):
-    """Sees a magnitude spectrogram, compressed, time x frequency."""
+    """Discriminator of a compressed magnitude spectrogram, time x frequency."""
 
     window: Tensor
 
@@ -78,7 +78,7 @@ class ResolutionDiscriminator(_Layers):
 
 
 class Discriminators(nn.Module):
-    """All of them, side by side."""
+    """All discriminators, side by side."""
 
     def __init__(self, periods: Sequence[int], period_width: int, n_ffts: Sequence[int], resolution_width: int) -> None:
         super().__init__()
@@ -87,6 +87,6 @@ class Discriminators(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, waveform: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
-        """Scores and hidden layers, one entry per discriminator, of waveforms [B, samples]."""
+        """Return scores and hidden layers, one entry per discriminator, of waveforms [B, samples]."""
         outputs = [member(INPUT_GAIN * waveform) for member in self.members]
         return [score for score, _ in outputs], [hidden for _, hidden in outputs]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
 
 
 def magnitude(waveform: Tensor, n_fft: int, hop_samples: int, window: Tensor) -> Tensor:
-    """Magnitude spectrogram [B, K, frames]; the small offset keeps the gradient finite in silence."""
+    """Return the magnitude spectrogram [B, K, frames]; the small offset keeps the gradient finite in silence."""
     spectrum = torch.stft(waveform, n_fft, hop_samples, window=window, center=True, return_complex=True)
     return torch.view_as_real(spectrum).square().sum(-1).add(1e-9).sqrt()
 
@@ -25,7 +25,7 @@ class SpectralLoss(nn.Module):
             self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, generated: Tensor, target: Tensor) -> Tensor:
-        """Scalar distance of two batches of waveforms [B, samples]."""
+        """Return the distance of two batches of waveforms [B, samples], a scalar."""
         total = generated.new_zeros(())
         for n_fft in self.n_ffts:
             window = self.get_buffer(f"window_{n_fft}")
@@ -45,7 +45,7 @@ class MelLoss(nn.Module):
         self.log_mel = LogMel(config)
 
     def forward(self, generated: Tensor, target: Tensor) -> Tensor:
-        """Scalar distance of two batches of waveforms [B, samples]."""
+        """Return the distance of two batches of waveforms [B, samples], a scalar."""
         return (self.log_mel(generated) - self.log_mel(target)).abs().mean()
 
 
@@ -74,7 +74,7 @@ def feature_matching_loss(real: Sequence[Sequence[Tensor]], generated: Sequence[
 
 
 def log_spectral_distance(generated: Tensor, real: Tensor, n_fft: int = 1024) -> Tensor:
-    """Level difference in dB, root mean square over bins, mean over frames; the floor is 60 dB below the peak."""
+    """Return the level difference in dB: root mean square over bins, mean over frames; floor 60 dB under the peak."""
     window = torch.hann_window(n_fft, device=real.device)
     made, true = (magnitude(waveform, n_fft, n_fft // 4, window) for waveform in (generated, real))
     floor = true.max() * 1e-3

@@ -1,7 +1,7 @@
 """Losses of a waveform's phase that do not mind where it wraps (APNet2, arXiv 2311.11545; FreeV, arXiv 2406.08196).
 
 Phase itself follows the position of every sample; its change over frequency (group delay) and over time (instantaneous
-frequency) are what is heard of it. [B, samples] at 16 kHz, K frequency bins.
+frequency) are what is audible of it. [B, samples] at 16 kHz, K frequency bins.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 
-def anti_wrapped(difference: Tensor) -> Tensor:
+def anti_wrap(difference: Tensor) -> Tensor:
     """Return how far apart two phases are, whatever the number of turns between them: in [0, pi]."""
     return (difference - 2 * math.pi * (difference / (2 * math.pi)).round()).abs()
 
@@ -19,7 +19,7 @@ def anti_wrapped(difference: Tensor) -> Tensor:
 class PhaseLoss(nn.Module):
     """Anti-wrapped differences of phase, group delay and instantaneous frequency, in radians.
 
-    Bins count by the amplitude of the real waveform: the phase of what cannot be heard is chance.
+    Bins count by the amplitude of the real waveform: the phase of an inaudible bin is random.
 
     Args:
         n_ffts: window lengths; the hop is a quarter of each.
@@ -34,7 +34,7 @@ class PhaseLoss(nn.Module):
             self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, generated: Tensor, target: Tensor) -> Tensor:
-        """Scalar distance of two batches of waveforms [B, samples]."""
+        """Return the distance of two batches of waveforms [B, samples], a scalar."""
         losses = [self._at(n_fft, generated, target) for n_fft in self.n_ffts]
         return torch.stack(losses).mean()
 
@@ -42,13 +42,13 @@ class PhaseLoss(nn.Module):
         made, real = (self._spectrum(waveform, n_fft) for waveform in (generated, target))
         amplitude = real.abs().detach()
         # The angle's gradient is without limit at zero amplitude; a bin there counts nothing.
-        heard = amplitude > 1e-4 * amplitude.max().clamp_min(1e-9)
+        audible = amplitude > 1e-4 * amplitude.max().clamp_min(1e-9)
         offset = torch.where(made.abs() > 1e-7, made, torch.ones_like(made)).angle() - real.angle()
-        weight = amplitude * heard
+        weight = amplitude * audible
         losses = (
-            _mean(anti_wrapped(offset), weight),
-            _mean(anti_wrapped(offset.diff(dim=1)), torch.minimum(weight[:, 1:], weight[:, :-1])),
-            _mean(anti_wrapped(offset.diff(dim=2)), torch.minimum(weight[..., 1:], weight[..., :-1])),
+            _mean(anti_wrap(offset), weight),
+            _mean(anti_wrap(offset.diff(dim=1)), torch.minimum(weight[:, 1:], weight[:, :-1])),
+            _mean(anti_wrap(offset.diff(dim=2)), torch.minimum(weight[..., 1:], weight[..., :-1])),
         )
         return sum((share * loss for share, loss in zip(self.weights, losses, strict=True)), generated.new_zeros(()))
 

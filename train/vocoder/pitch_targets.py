@@ -1,4 +1,4 @@
-"""What a source-filter vocoder learns its pitch from: YIN on the very segment that it makes."""
+"""Pitch loss of a source-filter vocoder: YIN on the target segment."""
 
 from torch import Tensor
 

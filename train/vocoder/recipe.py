@@ -1,4 +1,4 @@
-"""What decides a vocoder run, but for its data and its output folder."""
+"""The recipe of a vocoder run."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,24 +6,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from undertone.engine.config import Config, HiFiGANConfig, SourceFilterConfig, VocosConfig
-from undertone.engine.yaml_text import read_yaml
-from undertone.train.loop.budget import Budget
 from undertone.train.loop.settings import (
     Count,
     CountOrNone,
     GainRange,
     Minutes,
     Rate,
-    RunSettings,
     Seed,
     Share,
     ShareBelowOne,
+    TimedSettings,
     Weight,
 )
 
 
 class DiscriminatorConfig(Config):
-    """Which discriminators judge the vocoder, and how wide they are."""
+    """Sizes of the vocoder's discriminators."""
 
     periods: tuple[Count, ...] = (2, 3, 5, 7, 11)  # arXiv 2010.05646
     period_width: Count = 16
@@ -31,7 +29,7 @@ class DiscriminatorConfig(Config):
     resolution_width: Count = 8
 
 
-class VocoderRecipe(RunSettings):
+class VocoderRecipe(TimedSettings):
     """The vocoder stage's settings; the defaults are the small recipe for one CPU thread."""
 
     stage: Literal["vocoder"] = "vocoder"
@@ -62,14 +60,3 @@ class VocoderRecipe(RunSettings):
     precision: Literal["bf16", "float32"] = "bf16"
     evaluation_clips: Count = 24
     seed: Seed = 0
-
-    @property
-    def budget(self) -> Budget:
-        """When the run ends: steps rule where they are given, as the default is in minutes."""
-        minutes = self.minutes if self.steps is None and self.frames is None else None
-        return Budget(self.steps, minutes, self.frames)
-
-
-def load_vocoder_recipe(path: Path) -> VocoderRecipe:
-    """Read and check a recipe file."""
-    return VocoderRecipe.model_validate(read_yaml(path))

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
-from undertone.engine.mel import LogMel
+from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
 from undertone.train.data.pool import Pool, is_sharded
-from undertone.train.data.prepare import FlatCorpus, PreparedCorpus
 from undertone.train.data.shard_stream import ShardStream, StreamSettings
 from undertone.train.vocoder.recipe import VocoderRecipe
 
@@ -35,7 +35,7 @@ class SegmentSource(Protocol):
 
 
 class RandomSegments:
-    """Draws segments uniformly over the corpus' samples, each with its own gain."""
+    """Random segments, uniform over the corpus' samples, each with its own gain."""
 
     def __init__(
         self, corpus: FlatCorpus, mel: MelConfig, num_frames: int, gain_db: tuple[float, float], seed: int

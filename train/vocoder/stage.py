@@ -1,22 +1,18 @@
 """The vocoder stage: a long cheap phase on spectral losses, then adversarial steps with narrow discriminators."""
 
 import math
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from undertone.engine.vocoders import SourceFilter, build_vocoder
 from undertone.train.data.pool import open_corpus
-from undertone.train.loop.gradients import apply_gradients
-from undertone.train.loop.initial_weights import start_from
-from undertone.train.loop.kept_recipe import RECIPE, keep_recipe
+from undertone.train.loop.averaging import averaged_model
+from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
+from undertone.train.loop.initial_weights import load_matching_weights
 from undertone.train.loop.metrics import Sample
-from undertone.train.loop.run import Clock, checkpoints, run_stage
 from undertone.train.vocoder.discriminators import Discriminators
 from undertone.train.vocoder.losses import (
     MelLoss,
@@ -28,15 +24,15 @@ from undertone.train.vocoder.losses import (
 )
 from undertone.train.vocoder.phase_losses import PhaseLoss
 from undertone.train.vocoder.pitch_targets import pitch_loss
-from undertone.train.vocoder.recipe import VocoderRecipe, load_vocoder_recipe
+from undertone.train.vocoder.recipe import VocoderRecipe
 from undertone.train.vocoder.segments import SegmentBatch, segment_source
 
 HELD_OUT_HOURS = 0.5  # of a corpus in shards
 SAMPLE_SECONDS = 8
 
 
-def balanced_gradient(losses: dict[str, tuple[float, Tensor]], generated: Tensor) -> Tensor:
-    """Gradient at the waveform in which each (weight, loss) has its share, whatever its scale (arXiv 2210.13438)."""
+def balance_gradients(losses: dict[str, tuple[float, Tensor]], generated: Tensor) -> Tensor:
+    """Return the gradient at the waveform in which each (weight, loss) has its share of the norm (arXiv 2210.13438)."""
     total = torch.zeros_like(generated)
     for weight, loss in losses.values():
         (gradient,) = torch.autograd.grad(loss, generated, retain_graph=True)
@@ -46,7 +42,7 @@ def balanced_gradient(losses: dict[str, tuple[float, Tensor]], generated: Tensor
 
 
 class VocoderStage:
-    """Generator, discriminators, their optimisers and data, for `undertone.train.loop.run_stage.run_stage`."""
+    """Generator, discriminators, their optimisers and data, for `undertone.train.loop.run.run_stage`."""
 
     name = "vocoder"
 
@@ -55,9 +51,9 @@ class VocoderStage:
         torch.manual_seed(recipe.seed)
         generator = build_vocoder(recipe.generator)
         if recipe.start is not None:
-            start_from(generator, recipe.start)
-        judges = recipe.discriminators
-        discriminators = Discriminators(judges.periods, judges.period_width, judges.n_ffts, judges.resolution_width)
+            load_matching_weights(generator, recipe.start)
+        sizes = recipe.discriminators
+        discriminators = Discriminators(sizes.periods, sizes.period_width, sizes.n_ffts, sizes.resolution_width)
         self.generator, self.discriminators, self.generator_optimizer, self.discriminator_optimizer = (
             accelerator.prepare(
                 generator,
@@ -66,7 +62,7 @@ class VocoderStage:
                 torch.optim.AdamW(discriminators.parameters(), recipe.learning_rate, recipe.betas, weight_decay=1e-3),
             )
         )
-        self.average = AveragedModel(generator, avg_fn=self._average)
+        self.average = averaged_model(generator, recipe.average_decay)
         accelerator.register_for_checkpointing(self.average)
         mel = recipe.generator.mel
         self.spectral = SpectralLoss().to(accelerator.device)
@@ -91,16 +87,15 @@ class VocoderStage:
         metrics: dict[str, float] = {}
         if adversarial_phase:
             metrics["discriminator"] = self._train_discriminators(batches, made, rate)
-        for number, batch in enumerate(batches):
+        for number in micro_batches(self.accelerator, self.generator, len(batches)):
+            batch = batches[number]
             generated = made[number] if made else self._generate(batch)
             losses = self._generator_losses(batch, generated, progress, adversarial_phase)
-            last = number == len(batches) - 1
-            with nullcontext() if last else self.accelerator.no_sync(self.generator):
-                gradient = balanced_gradient(losses, generated) * self.accelerator.num_processes
-                self.accelerator.backward(generated, gradient=gradient)
-                pitch = self._pitch_loss(batch)
-                if pitch is not None:
-                    self.accelerator.backward(self.accelerator.num_processes * recipe.pitch_weight * pitch)
+            gradient = balance_gradients(losses, generated) * self.accelerator.num_processes
+            self.accelerator.backward(generated, gradient=gradient)
+            pitch = self._pitch_loss(batch)
+            if pitch is not None:
+                self.accelerator.backward(self.accelerator.num_processes * recipe.pitch_weight * pitch)
             values = {key: loss for key, (_, loss) in losses.items()} | ({} if pitch is None else {"pitch": pitch})
             for key, value in values.items():
                 metrics[key] = metrics.get(key, 0.0) + value.item() / len(batches)
@@ -111,9 +106,8 @@ class VocoderStage:
         return metrics | facts
 
     def _batch(self, step: int, size: int, micro_batch: int) -> SegmentBatch:
-        part = micro_batch * self.accelerator.num_processes + self.accelerator.process_index
-        loaded, device = self.segments.batch(step, size, part), self.accelerator.device
-        return SegmentBatch(loaded.log_mel.to(device), loaded.waveform.to(device))
+        batch = self.segments.batch(step, size, part_of_step(self.accelerator, micro_batch))
+        return SegmentBatch(batch.log_mel.to(self.accelerator.device), batch.waveform.to(self.accelerator.device))
 
     def _generate(self, batch: SegmentBatch) -> Tensor:
         with self._autocast():
@@ -123,14 +117,14 @@ class VocoderStage:
     def _generator_losses(
         self, batch: SegmentBatch, generated: Tensor, progress: float, adversarial_phase: bool
     ) -> dict[str, tuple[float, Tensor]]:
-        """Weight and value of every loss of the generator."""
+        """Return the weight and value of every loss of the generator."""
         recipe = self.recipe
         losses = {"spectral": (recipe.spectral_weight, self._spectral(generated, batch.waveform))}
         if recipe.phase_weight > 0:
             losses["phase"] = (recipe.phase_weight, self.phase(generated, batch.waveform))
         if adversarial_phase:
             ramp = min(1.0, (progress - recipe.adversarial_from) / max(recipe.adversarial_ramp, 1e-9))
-            adversarial, features = self._judge(batch.waveform, generated)
+            adversarial, features = self._adversarial_losses(batch.waveform, generated)
             losses["adversarial"] = (ramp * recipe.adversarial_weight, adversarial)
             losses["features"] = (ramp * recipe.feature_weight, features)
         return losses
@@ -168,14 +162,9 @@ class VocoderStage:
         named = (("real", real), ("copy-synthesis", made))
         return [Sample(name, mel(audio)[0], audio[0], rate_hz) for name, audio in named]
 
-    def averaged(self) -> dict[str, nn.Module]:
+    def export_networks(self) -> dict[str, nn.Module]:
         """Return the averaged generator."""
         return {"vocoder": self.average.module}
-
-    def _average(self, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        """Exponential average whose horizon grows with the run, so that the random start is soon forgotten."""
-        decay = min(self.recipe.average_decay, (1 + int(count)) / (10 + int(count)))
-        return average.lerp(current, 1 - decay)
 
     def _learning_rate(self, step: int, progress: float) -> float:
         decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
@@ -193,27 +182,26 @@ class VocoderStage:
         self.discriminators.requires_grad_(True)
         self.discriminator_optimizer.zero_grad()
         total = 0.0
-        for number, batch in enumerate(batches):
+        for number in micro_batches(self.accelerator, self.discriminators, len(batches)):
+            batch = batches[number]
             with torch.no_grad():
                 generated = (made[number] if made else self._generate(batch)).detach()
-            last = number == len(batches) - 1
-            with nullcontext() if last else self.accelerator.no_sync(self.discriminators):
-                with self._autocast():
-                    scores, _ = self.discriminators(torch.cat([batch.waveform, generated]))
-                halves = [score.chunk(2) for score in scores]
-                loss = discriminator_loss([real for real, _ in halves], [generated for _, generated in halves])
-                self.accelerator.backward(loss * self.accelerator.num_processes)
+            with self._autocast():
+                scores, _ = self.discriminators(torch.cat([batch.waveform, generated]))
+            halves = [score.chunk(2) for score in scores]
+            loss = discriminator_loss([real for real, _ in halves], [generated for _, generated in halves])
+            self.accelerator.backward(loss * self.accelerator.num_processes)
             total += loss.item() / len(batches)
         self._apply(self.discriminators, self.discriminator_optimizer, rate * self.recipe.discriminator_rate_factor)
         return total
 
-    def _judge(self, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
-        """Adversarial and feature-matching losses of the generator; the discriminators need no gradients."""
-        judges = self.accelerator.unwrap_model(self.discriminators).requires_grad_(False)
+    def _adversarial_losses(self, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the adversarial and feature-matching losses of the generator; the discriminators get no gradients."""
+        discriminators = self.accelerator.unwrap_model(self.discriminators).requires_grad_(False)
         with self._autocast():
-            scores, generated_layers = judges(generated)
+            scores, generated_layers = discriminators(generated)
             with torch.no_grad():
-                _, real_layers = judges(real)
+                _, real_layers = discriminators(real)
         return adversarial_loss(scores), feature_matching_loss(real_layers, generated_layers)
 
     def _apply(
@@ -222,32 +210,3 @@ class VocoderStage:
         for group in optimizer.param_groups:
             group["lr"] = rate
         return apply_gradients(self.accelerator, module.parameters(), optimizer, max_norm)
-
-
-def train_vocoder(recipe: VocoderRecipe, prepared: Path, out: Path, *, cpu: bool = False) -> Clock:
-    """Train or resume a vocoder run and write `out/vocoder.safetensors` (averaged weights, float32) at its end.
-
-    Args:
-        prepared: folder that `undertone.train.data.prepare.prepare` wrote.
-        out: folder of the run; its `recipe.yaml` is what was run.
-        cpu: train on the CPU even where there is an accelerator.
-    """
-    accelerator = Accelerator(cpu=cpu)
-    keep_recipe(out, recipe, main=accelerator.is_main_process)
-    stage = VocoderStage(recipe, prepared, accelerator)
-    clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
-    if accelerator.is_main_process:
-        save_file(stage.averaged()["vocoder"].state_dict(), str(out / "vocoder.safetensors"))
-    return clock
-
-
-def newest_vocoder(out: Path) -> tuple[nn.Module, int]:
-    """Return the averaged generator in the newest checkpoint of a run, finished or not, and its step."""
-    newest = checkpoints(out)[-1]
-    recipe = load_vocoder_recipe(out / RECIPE)
-    # The average is the first object that the stage registers with the accelerator.
-    state = torch.load(newest / "custom_checkpoint_0.pkl", map_location="cpu", weights_only=True)
-    vocoder = build_vocoder(recipe.generator)
-    prefix = "module."
-    vocoder.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
-    return vocoder.eval(), int(newest.name.split("-")[1])

@@ -1,7 +1,7 @@
 """Pitch of training segments by YIN (de Cheveigné and Kawahara, 2002): cheap enough for every step.
 
-CREPE (`engine/pitch.py`) hears better and costs a twentieth of the sound's length; a network that learns the median of
-many segments does not repeat YIN's occasional octave errors.
+CREPE (`engine/audio/pitch.py`) makes fewer errors and costs a twentieth of the sound's length; a network that learns
+the median of many segments does not repeat YIN's occasional octave errors.
 """
 
 import torch
@@ -15,7 +15,7 @@ VOICED = 0.3  # at most, at the period, for a frame to count as voiced
 
 
 def yin(waveform: Tensor, hop_samples: int, sample_rate_hz: int) -> tuple[Tensor, Tensor]:
-    """Pitch of waveforms.
+    """Return the pitch of waveforms, and which frames are voiced.
 
     Args:
         waveform: float32 [B, samples].
@@ -40,7 +40,7 @@ def yin(waveform: Tensor, hop_samples: int, sample_rate_hz: int) -> tuple[Tensor
 
 
 def _normalised_difference(waveform: Tensor, hop_samples: int, sample_rate_hz: int) -> Tensor:
-    """Cumulative mean normalised difference [B, T, L + 1] of lags 0 to L samples, around every frame's centre."""
+    """Return the cumulative mean normalised difference [B, T, L + 1] of lags 0 to L around each frame's centre."""
     longest = int(sample_rate_hz / MIN_HZ) + 1
     size = WINDOW_SAMPLES - longest  # samples compared with those a lag later
     frames = -(-waveform.shape[-1] // hop_samples)

@@ -1,4 +1,4 @@
-"""Do the reported intervals hold what they promise? Thousands of simulated studies with known truth say.
+"""How often the reported intervals hold the truth, counted on simulated studies: `undertone study simulate`.
 
 B studies, N ratings, S systems, C contrasts. The formulas here are those of `clustered` and `pairs` for many studies
 of one layout at once; a test holds them to the statsmodels fits of the reported numbers within 1e-8.
@@ -122,6 +122,24 @@ def measure_coverage(
         rates["mean"], rates["naive"], rates["gap"], rates["called"], rates["naive_called"],
         size["mean"], size["naive"], size["gap"],
     )  # fmt: skip
+
+
+def coverage_lines(found: IntervalCoverage) -> list[str]:
+    """Return what was counted, a line for each number with its Monte-Carlo error."""
+    rates = (
+        ("95 % intervals of means that hold the true score", found.means),
+        ("the same of mean ± 1.96 sd/√n", found.naive_means),
+        ("95 % intervals of differences that hold zero", found.differences),
+        ("studies that call equal systems different", found.called_different),
+        ("the same by Welch's test on the ratings", found.naive_called_different),
+    )
+    widths = (
+        ("half-width of a mean's interval", found.half_width),
+        ("the same of 1.96 sd/√n", found.naive_half_width),
+        ("half-width of a difference's interval", found.difference_half_width),
+    )
+    lines = [f"{name + ':':52} {rate.value:.1%} ± {rate.error:.1%}" for name, rate in rates]
+    return [f"{found.studies} studies drawn", *lines, *(f"{name + ':':52} {width:.3f}" for name, width in widths)]
 
 
 def mean_fits(y: Array, layout: Layout) -> Estimates:

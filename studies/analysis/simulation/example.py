@@ -1,11 +1,9 @@
-"""The example report, written to assets/example-report.html from simulated ratings.
+"""The example report, made from simulated ratings: `undertone study example --out assets/example-report.html`.
 
-Command: `python -m undertone.studies.analysis.simulation.example`.
 Five systems on two scales as in the paper's listening test, 40 prompts, 32 raters of whom some press keys at random.
 The data are drawn from a fixed seed, so that the file changes only with the code and the packages that make it.
 """
 
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from undertone.studies.analysis.results import analyse_study
 from undertone.studies.analysis.simulation.simulate import Design, Layout, allocate, draw, to_frame
 from undertone.studies.design.scales import MEANINGFULNESS, NATURALNESS
 
-OUT = Path("assets/example-report.html")
 AT = datetime(2026, 1, 9, 12, tzinfo=UTC)
 BANNER = "An example: the ratings are simulated. No person was asked, and no system was judged."
 SYSTEMS = {
@@ -70,8 +67,9 @@ def example_study(seed: int = 7) -> StudyData:
     )
 
 
-def write_example(out: Path = OUT) -> Path:
-    """Write the report of the example study."""
+def write_example(out: Path) -> Path:
+    """Write the report of the example study, one HTML file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render_report(analyse_study(example_study()), AT, BANNER), encoding="utf-8")
     return out
 
@@ -134,7 +132,3 @@ def _stimuli(layout: Layout, random: np.random.Generator) -> pd.DataFrame:
         for s, p in clips
     ]
     return pd.DataFrame(rows, columns=list(STIMULUS_COLUMNS))
-
-
-if __name__ == "__main__":
-    print(write_example(Path(sys.argv[1]) if len(sys.argv) > 1 else OUT))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from undertone.app.auth.first_admin import ADMIN_VARIABLE, admit_first_admin
-from undertone.app.auth.passphrases import NO_PASSPHRASE, PassphraseError, matches
+from undertone.app.auth.passphrases import NO_PASSPHRASE, PassphraseError, verify_passphrase
 from undertone.studies.store import Database, migrate
 from undertone.studies.store.tables import AdminUser, Event
 
@@ -49,8 +49,8 @@ def test_a_restart_writes_nothing_and_a_changed_secret_counts(db: Database) -> N
     admit_first_admin(db, {ADMIN_VARIABLE: "ada:quite another one"})
     role, hashed = admins(db)["ada"]
     assert role == "admin"
-    assert matches("quite another one", hashed)
-    assert not matches("four words: will do", hashed)
+    assert verify_passphrase("quite another one", hashed)
+    assert not verify_passphrase("four words: will do", hashed)
 
 
 @pytest.mark.parametrize("given", ["ada", "ada:", ":four words will do", "hf:", "hf:a b", "ada:short"])

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from undertone.app.server.health import ModelState, health_router
-from undertone.studies.store import Database, Places, migrate
+from undertone.studies.store import Database, StorageLocations, migrate
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Model:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    places = Places.at(tmp_path / "data")
+    places = StorageLocations.at(tmp_path / "data")
     db = Database(places.url)
     migrate(db)
     yield db

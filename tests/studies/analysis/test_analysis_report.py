@@ -14,27 +14,25 @@ import pytest
 
 from tests.judged_study import DESIGN, PANEL_ID, PEOPLE, SECRET_ANSWER, SYSTEMS, add_judged_study
 from undertone.studies.analysis.anonymise import anonymous_names
-from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.export import export_study, rating_rows, safe_csv, write_export
-from undertone.studies.analysis.load import load_ratings, load_study, study_names
+from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.mos import mos
 from undertone.studies.analysis.preferences import preferences
 from undertone.studies.analysis.ratings_frame import COLUMNS, StudyData
 from undertone.studies.analysis.report import number, p_text, render_report, study_report
 from undertone.studies.analysis.results import StudyResults, analyse_study
-from undertone.studies.analysis.simulation.example import AT, BANNER, OUT, example_study
+from undertone.studies.analysis.simulation.example import AT, BANNER, example_study
 from undertone.studies.analysis.simulation.simulate import Design, simulate
-from undertone.studies.store import Database, migrate
+from undertone.studies.store import Database, StoreError, migrate
 from undertone.studies.store.tables import Trial
 from undertone.studies.store.withdrawal import find_participant, withdraw
 
-EXAMPLE = Path(__file__).parent.parent.parent.parent / OUT
+EXAMPLE = Path(__file__).parents[3] / "assets" / "example-report.html"
 
 
 def test_ratings_come_out_of_the_database_as_they_went_in(db: Database, data: StudyData) -> None:
-    assert study_names(db) == ["judged"]
-    ratings = load_ratings(db, "judged")
+    ratings = load_study(db, "judged").ratings
     assert tuple(ratings.columns) == COLUMNS
     main = ratings[ratings["kind"] == "main"]
     assert len(main) == 2 * DESIGN.num_raters * DESIGN.trials_per_rater
@@ -64,7 +62,7 @@ def test_a_withdrawn_person_is_gone(tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_is_named_with_the_known_ones(db: Database, tmp_path: Path) -> None:
-    with pytest.raises(AnalysisError, match=r"no study 'jugded'; known studies: judged\."):
+    with pytest.raises(StoreError, match=r"no study 'jugded'; known studies: judged\."):
         study_report(db, "jugded", tmp_path / "x.html")
 
 
@@ -265,7 +263,7 @@ def test_the_example_report_is_the_one_that_the_code_makes() -> None:
     made = render_report(analyse_study(example_study()), AT, BANNER)
     kept = EXAMPLE.read_text(encoding="utf-8")
     assert EXAMPLE.stat().st_size < 1_500_000
-    assert _words(made) == _words(kept), "run `python -m undertone.studies.analysis.simulation.example`"
+    assert _words(made) == _words(kept), "run `undertone study example --out assets/example-report.html`"
 
 
 def _words(html: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from undertone.engine.atomic_files import whole_file, whole_folder
+from undertone.engine.files.atomic_files import whole_file, whole_folder
 from undertone.studies.analysis import export as exporting
 from undertone.studies.analysis.components import VarianceComponents
 from undertone.studies.analysis.export import result_facts, write_export

@@ -13,7 +13,6 @@ from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.export import export_study
 from undertone.studies.analysis.people import check_code, people_of
 from undertone.studies.analysis.people_files import write_people
-from undertone.studies.design import DesignError
 from undertone.studies.store import Database, StoreError, migrate
 from undertone.studies.store.backup import snapshot
 from undertone.studies.store.forgetting import forget_people
@@ -64,7 +63,7 @@ def test_everybody_is_listed_with_code_panel_id_ending_and_answers(db: Database)
     assert people[3].ending == "finished, not accepted (failed: traps)"
     assert people[4].ending == "under way"
     assert people[-1].ending == "screened out"
-    with pytest.raises(DesignError, match="there is no study 'x'"):
+    with pytest.raises(StoreError, match="there is no study 'x'"):
         people_of(db, "x")
 
 

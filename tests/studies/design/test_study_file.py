@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tests.studies.design.sounds import definition
 from undertone.studies.design import SCALES, DesignError, Scale, StudyFile, load_study_file, study_from_json
-from undertone.studies.design.templates import load_template, template_names, template_text
+from undertone.studies.design.templates import FOLDER, template_names, template_text
 
 
 def paper() -> dict[str, Any]:
@@ -31,14 +31,14 @@ def refused(folder: Path, change: Callable[[dict[str, Any]], object]) -> str:
 
 @pytest.mark.parametrize("name", template_names())
 def test_every_template_is_a_study_and_survives_its_stored_form(name: str) -> None:
-    study = load_template(name)
+    study = load_study_file(FOLDER / f"{name}.yaml")
     stored = json.loads(json.dumps(study.model_dump(mode="json")))
     assert study_from_json(stored) == study
     assert study_from_json(stored).hash == study.hash
 
 
 def test_the_paper_template_has_the_papers_numbers() -> None:
-    study = load_template("paper")
+    study = load_study_file(FOLDER / "paper.yaml")
     assert (study.prompts.count, study.prompts.prompt_seconds, study.prompts.continuation_seconds) == (100, 3, 10)
     assert study.allocation.raters_per_stimulus == 7
     assert [scale.name for scale in study.scales] == ["naturalness", "meaningfulness"]

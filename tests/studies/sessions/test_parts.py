@@ -17,11 +17,11 @@ from undertone.studies.design.scales import NATURALNESS, PREFERENCE
 from undertone.studies.design.sections import Question
 from undertone.studies.sessions import SessionError, rule_rates
 from undertone.studies.sessions.entry import device_of
-from undertone.studies.sessions.forms import checked_answers, lets_in, shown_questions
+from undertone.studies.sessions.forms import check_answers, eligibility_decisions, question_views
 from undertone.studies.sessions.headphones import SECONDS, right_answer, tone_audio, tone_orders, volume_audio
-from undertone.studies.sessions.known_answers import described_answers
+from undertone.studies.sessions.known_answers import describe_answers
 from undertone.studies.sessions.listening import covers, merge_intervals, seconds_to_wait
-from undertone.studies.sessions.session_tokens import SessionTokens, new_resume_code, tidy_resume_code
+from undertone.studies.sessions.session_tokens import SessionTokens, new_resume_code, normalise_resume_code
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Participant, Session
 
@@ -84,7 +84,7 @@ CHOICE = Question(name="q", text="?", options=("A", "B"), accept=("A",), prefer_
 
 
 def test_the_answers_that_let_in_are_not_shown() -> None:
-    (shown,) = shown_questions([CHOICE])
+    (shown,) = question_views([CHOICE])
     assert "accept" not in shown
     assert shown["options"] == ["A", "B", "Prefer not to say"]
 
@@ -101,22 +101,22 @@ def test_the_answers_that_let_in_are_not_shown() -> None:
 )
 def test_forms_take_only_what_was_asked(question: Question, good: list[Any], bad: list[Any]) -> None:
     for answer in good:
-        assert "q" in checked_answers([question], {"q": answer})
+        assert "q" in check_answers([question], {"q": answer})
     for answer in bad:
         with pytest.raises(SessionError):
-            checked_answers([question], {"q": answer})
+            check_answers([question], {"q": answer})
 
 
 def test_only_an_accepted_answer_lets_in() -> None:
-    assert lets_in([CHOICE], {"q": "A"}) == {"q": True}
-    assert lets_in([CHOICE], {"q": "B"}) == {"q": False}
-    assert lets_in([CHOICE], {}) == {"q": False}
+    assert eligibility_decisions([CHOICE], {"q": "A"}) == {"q": True}
+    assert eligibility_decisions([CHOICE], {"q": "B"}) == {"q": False}
+    assert eligibility_decisions([CHOICE], {}) == {"q": False}
 
 
 def test_known_answers_are_told_in_the_words_of_the_scale() -> None:
-    assert described_answers(NATURALNESS, 5, 1) == "4 to 5"
-    assert described_answers(NATURALNESS, 2, 0) == "2 (Poor: mostly unnatural speech)"
-    assert described_answers(PREFERENCE, -2, 0) == "-2 (The first is much better)"
+    assert describe_answers(NATURALNESS, 5, 1) == "4 to 5"
+    assert describe_answers(NATURALNESS, 2, 0) == "2 (Poor: mostly unnatural speech)"
+    assert describe_answers(PREFERENCE, -2, 0) == "-2 (The first is much better)"
 
 
 def test_tokens_are_read_back_only_with_the_key() -> None:
@@ -129,7 +129,7 @@ def test_tokens_are_read_back_only_with_the_key() -> None:
 def test_codes_are_long_and_forgive_how_they_are_typed() -> None:
     code = new_resume_code()
     assert re.fullmatch(r"[2-9a-z]{4}-[2-9a-z]{4}-[2-9a-z]{4}", code)
-    assert tidy_resume_code(f" {code.upper().replace('-', ' ')} ") == code
+    assert normalise_resume_code(f" {code.upper().replace('-', ' ')} ") == code
     assert len({new_resume_code() for _ in range(500)}) == 500
 
 

@@ -23,7 +23,7 @@ from tests.studies.store.samples import NOW, Sample, make_rater, make_study, rat
 from undertone.studies.store import Database, StoreError, migrate
 from undertone.studies.store import backup as backup_module
 from undertone.studies.store.backup import newest_snapshot, snapshot
-from undertone.studies.store.journal_replay import ship_missing
+from undertone.studies.store.journal_replay import append_missing_lines
 from undertone.studies.store.restore import restore
 from undertone.studies.store.tables import Event, Rating
 
@@ -118,7 +118,7 @@ def test_killing_the_writer_loses_no_acknowledged_rating_and_doubles_none(
     assert ended == 0
     assert sorted(rated(database)) == sorted(done | set(more)) == sorted(sample.trials)
 
-    ship_missing(database)  # what a server does when it starts
+    append_missing_lines(database)  # what a server does when it starts
     target = Database(f"sqlite:///{tmp_path / 'fresh.sqlite'}")
     restore(target, None, events)
     assert sorted(rated(target)) == sorted(sample.trials)
@@ -235,7 +235,7 @@ def test_a_full_disk_refuses_in_words_and_loses_nothing(database: Database, tmp_
     assert sorted(rated(database)) == sorted([sample.trials[0], *saved])
     rate(database, sample, sample.trials[len(saved) + 1], 3)  # there is room again
     assert len(rated(database)) == len(saved) + 2
-    ship_missing(database)
+    append_missing_lines(database)
     target = Database(f"sqlite:///{tmp_path / 'fresh.sqlite'}")
     assert restore(target, None, tmp_path / "events").rows["rating"] == len(saved) + 2
     target.close()

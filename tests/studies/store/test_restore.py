@@ -14,7 +14,7 @@ from undertone.studies.store import Database, StoreError, migrate
 from undertone.studies.store.backup import SnapshotSchedule, check_file, newest_snapshot, snapshot, snapshots
 from undertone.studies.store.change_record import key_of
 from undertone.studies.store.columns import Base
-from undertone.studies.store.journal_replay import ship_missing
+from undertone.studies.store.journal_replay import append_missing_lines
 from undertone.studies.store.restore import restore
 from undertone.studies.store.tables import Rating
 
@@ -197,8 +197,8 @@ def test_what_a_dying_process_could_not_copy_is_copied_at_the_next_start(databas
     rate(without, sample, sample.trials[3], 4)
     without.close()
     rate(database, sample, sample.trials[4], 4)
-    assert ship_missing(database) == 2
-    assert ship_missing(database) == 0
+    assert append_missing_lines(database) == 2
+    assert append_missing_lines(database) == 0
     target = fresh(tmp_path)
     restore(target, None, tmp_path / "events")
     assert everything(target) == everything(database)

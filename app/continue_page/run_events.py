@@ -1,0 +1,148 @@
+"""The bindings of a run of the Continue page: its beginning, its reports, its end and Cancel."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from undertone.app.continue_page.controls import Controls, draw_seed, read_settings
+from undertone.app.continue_page.figure import FigurePanel, show_figure
+from undertone.app.continue_page.generation import continue_prompt
+from undertone.app.continue_page.run_widgets import RunPanel, show_busy, show_idle, show_report
+from undertone.app.continue_page.takes import TakeCards, show_takes
+from undertone.app.shared.context import MODEL_QUEUE, Context
+from undertone.app.shared.live_player import ARM_JS, PAUSE_JS, Broadcast
+from undertone.app.shared.prompt_panel import PromptPanel, judge_cut
+from undertone.app.shared.runs import RESTARTING, RUNS
+from undertone.app.shared.saved_settings import describe_outcome
+from undertone.app.shared.visitor import Visit
+from undertone.app.shared.widgets import QUIET, Note
+from undertone.engine import UndertoneError
+
+FAULT = Note(
+    "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
+)
+SEED = 3  # its place among `Controls.inputs`
+NO_CLIP = Note("warning", "There is no clip yet. Record, upload or choose an example first.")
+CANCELLED = Note("quiet", "Cancelled. Your clip and your settings are still here.")
+log = logging.getLogger(__name__)
+
+
+def bind_run(
+    context: Context,
+    visit: gr.State,
+    prompt: PromptPanel,
+    controls: Controls,
+    panel: RunPanel,
+    take_cards: TakeCards,
+    figure: FigurePanel,
+) -> None:
+    """Bind Continue, the reports of its run, and Cancel."""
+
+    def begin(
+        visit: Visit, new_seed: bool, path: str | None, start: float, length: float, request: gr.Request, *values: Any
+    ) -> list[Any]:
+        context.remember(request.session_hash, visit)
+        settings = list(values)
+        if new_seed:
+            settings[SEED] = draw_seed()
+        # Kept with the run: where another one is asked for while this waits, the page has moved on.
+        visit.begin().inputs = (path, start, length, tuple(settings))
+        return [settings[SEED], *show_busy("Waiting for the model")]
+
+    def work(visit: Visit) -> Iterator[Any]:
+        run = visit.run
+        if run is None or not run.inputs:
+            return
+        path, start, length, values = run.inputs
+        visit.ensure_loaded(path)
+        yield from run_updates(context, visit, start, length, values, panel, take_cards, figure)
+
+    def stop(visit: Visit) -> list[Any]:
+        is_busy = visit.run is not None
+        visit.cancel()
+        go, cancel, note, _ = show_idle(CANCELLED)
+        return [go, cancel, note if is_busy else gr.skip(), gr.skip()]
+
+    started = panel.go.click(
+        begin,
+        [visit, controls.new_seed, prompt.clip, prompt.start, prompt.length, *controls.inputs],
+        [controls.seed, *panel.outputs],
+        js=ARM_JS,
+        **QUIET,
+    )
+    # Not `cancels=`: reports on their way when it cuts a run off arrive after the answer to the press, and stay. A run
+    # that is told to stop ends by saying so, after its last report. The press is answered with the very same words, as
+    # its answer may be shown after them.
+    started.then(
+        work,
+        visit,
+        [*panel.outputs, *take_cards.outputs, *figure.outputs],
+        concurrency_id=MODEL_QUEUE,
+        concurrency_limit=context.concurrency,
+        show_progress="hidden",
+        trigger_mode="multiple",  # a run that was cancelled while it waited is still in the queue when the next begins
+    )
+    panel.cancel.click(stop, visit, panel.outputs, js=PAUSE_JS, **QUIET)
+
+
+def run_updates(
+    context: Context,
+    visit: Visit,
+    start: float,
+    length: float,
+    values: tuple[Any, ...],
+    panel: RunPanel,
+    take_cards: TakeCards,
+    figure: FigurePanel,
+) -> Iterator[dict[Any, Any]]:
+    """Yield what the page shows while the model works, and at the end; an error changes only the note."""
+    run = visit.run
+    if run is None or not run.start():
+        if run is not None and RUNS.are_ending:  # it waited for its turn when the server was told to end
+            yield _by_widget(panel.outputs, show_idle(RESTARTING))
+        return
+    broadcast = Broadcast()
+    try:
+        if visit.clip is None and visit.clip_error is None:
+            yield _by_widget(panel.outputs, show_idle(NO_CLIP))
+            return
+        note = judge_cut(start, length, visit, context.limits)
+        if note.tone == "problem":
+            yield _by_widget(panel.outputs, show_idle(note))
+            return
+        prompt = visit.prompt(start, start + length, context.limits)
+        settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
+        for progress in continue_prompt(context.engine, prompt, settings, run, broadcast):
+            if not progress.takes:
+                yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
+            else:
+                visit.keep(list(progress.takes))
+                yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
+                    take_cards.outputs, show_takes(take_cards, visit)
+                )
+                yield _by_widget(figure.outputs, show_figure(context, visit)) | _by_widget(
+                    panel.outputs, show_idle(_done_note(visit), broadcast)
+                )
+                return
+        if visit.run is run:  # else a newer one is on its way and says so itself
+            yield _by_widget(panel.outputs, show_idle(RUNS.word(CANCELLED), broadcast))
+    except UndertoneError as error:
+        yield _by_widget(panel.outputs, show_idle(Note("problem", str(error)), broadcast))
+    except Exception:
+        log.exception("a run of the Continue page failed")
+        yield _by_widget(panel.outputs, show_idle(FAULT, broadcast))
+    finally:
+        visit.finish(run)
+
+
+def _done_note(visit: Visit) -> Note:
+    count = len(visit.takes)
+    text = f"{count} take{'s' if count > 1 else ''} made with seed {visit.takes[0].settings.seed}."
+    again = describe_outcome(visit.saved, visit.takes) if visit.saved is not None else None
+    return Note("good", f"{text} {again}" if again else text, link=("Listen below", "#take-cards"))
+
+
+def _by_widget(outputs: list[Any], updates: list[Any]) -> dict[Any, Any]:
+    return dict(zip(outputs, updates, strict=True))

@@ -1,0 +1,44 @@
+"""A visitor's recording, decoded once."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from torch import Tensor
+
+from undertone.engine import AudioError, AudioLimits, read_audio
+
+DECODERS = threading.BoundedSemaphore(2)  # files being decoded at once: each takes up to 100 MB while it is
+DECODER_SECONDS = 30.0
+UPLOAD_LIMITS = AudioLimits(max_file_seconds=180.0)  # a visitor's clip stays in memory while the page is open
+
+
+@dataclass(frozen=True)
+class PromptClip:
+    """The visitor's recording as it was read, before any cut."""
+
+    waveform: Tensor  # [samples] mono
+    sample_rate_hz: int
+
+    @classmethod
+    def read(cls, path: str) -> "PromptClip":
+        """Read a file that the visitor recorded or uploaded. Raises AudioError, which never names the path."""
+        if not DECODERS.acquire(timeout=DECODER_SECONDS):
+            raise AudioError("too many clips are being read just now. Choose it again in a minute.")
+        try:
+            with _open(path) as file:
+                return cls(*read_audio(file, UPLOAD_LIMITS))
+        finally:
+            DECODERS.release()
+
+    @property
+    def seconds(self) -> float:
+        return len(self.waveform) / self.sample_rate_hz
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        raise AudioError("the clip is not here any more. Choose it again.") from None

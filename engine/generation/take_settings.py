@@ -1,0 +1,65 @@
+"""What made a take, without its sound: the JSON beside the wav. Needs no torch, so that studies can read it."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from undertone.engine.config import Config
+from undertone.engine.errors import SettingsError
+from undertone.engine.files.validation import parse_json, read_json, validate_values
+from undertone.engine.generation.sampling import Sampling
+
+ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
+MAX_SEED = 2**31 - 1
+MAX_TAKES = 16
+
+
+class SavedSettings(Config):
+    """Base of what lies as JSON beside a sound that was made."""
+
+    what: ClassVar[str]  # the settings are of, for messages
+
+    @classmethod
+    def read(cls, source: str | Path) -> Self:
+        """Return the settings in a JSON file.
+
+        Raises:
+            SettingsError: naming the file and the key.
+        """
+        values = read_json(Path(source), f"the settings of {cls.what}", SettingsError)
+        return validate_values(cls, values, str(source), SettingsError, complete=True)
+
+    @classmethod
+    def parse(cls, text: str | bytes, source: str = "the settings") -> Self:
+        """Return the settings in a JSON text.
+
+        Raises:
+            SettingsError: naming the source and the key.
+        """
+        values = parse_json(text, source, f"the settings of {cls.what}", SettingsError)
+        return validate_values(cls, values, source, SettingsError, complete=True)
+
+
+class TakeSettings(SavedSettings):
+    """What made a take: the JSON beside the wav."""
+
+    what = "a take"
+    format_version: Literal[1] = 1
+    engine_version: int = ENGINE_VERSION
+    torch_version: str
+    device: str  # "cpu" or the GPU's name
+    dtype: str  # of the transformer
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    bundle_name: str
+    bundle_sha256: str
+    prompt_sha256: str  # of the 16 kHz prompt samples
+    frames_sha256: str  # of the prompt's tokens, latents and utterance embedding
+    prompt_start_seconds: float
+    prompt_end_seconds: float | None
+    prompt_frames: int
+    seconds: float  # of continuation at most
+    sampling: Sampling
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]  # of the first take of the batch; take i has seed + i
+    num_takes: Annotated[int, Field(ge=1, le=MAX_TAKES)]  # drawn together: sums are rounded differently in other sizes
+    index: Annotated[int, Field(ge=0)]  # of this take in the batch

@@ -1,0 +1,115 @@
+"""Worker processes: they start fresh, use one thread each, and never outlive the process that started them.
+
+A pool of `concurrent.futures` waits on a queue whose two ends its workers hold themselves, so workers of a killed
+process would wait for ever, half a gigabyte each. Here every worker watches its parent and ends with it.
+"""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, connection, get_context, parent_process
+from threading import Thread
+from typing import Any, TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_in_workers(
+    build: Callable[..., Callable[[Item], Result]],
+    arguments: tuple[Any, ...],
+    items: Iterable[Item],
+    workers: int,
+    chunk_size: int = 1,
+) -> Iterator[Result]:
+    """Yield the result of every item, in order; the items are listed at once.
+
+    Args:
+        build: returns the task from `arguments`; called once in every process, so that what a task holds (a network,
+            memory-mapped files) is neither sent nor read for every item.
+        arguments: pickled, with several workers.
+        workers: how many processes; with one or none the work is done in this one.
+        chunk_size: items that are sent to a worker at once.
+    """
+    if workers <= 1:
+        yield from map(build(*arguments), items)
+        return
+    with worker_pool(workers, _build_task, (build, arguments)) as pool:
+        yield from pool.map(_run_task, items, chunksize=chunk_size)
+
+
+def map_in_processes(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Yield the result of every item, in order; large items are made only a little ahead of the workers.
+
+    Args:
+        work: a function of a module, which is pickled by its name.
+        items: pickled one by one.
+        workers: how many processes; 0 works in this one.
+    """
+    if workers == 0:
+        yield from map(work, items)
+        return
+    with worker_pool(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+_task: Callable[[Any], Any]  # of this worker process
+
+
+def _build_task(build: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
+    global _task
+    _task = build(*arguments)
+
+
+def _run_task(item: Any) -> Any:
+    return _task(item)
+
+
+@contextmanager
+def worker_pool(
+    workers: int, start: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool of processes; when its block ends with an error, items that were not started are dropped.
+
+    Args:
+        workers: how many processes.
+        start: called once in every worker, with `arguments`, which are pickled.
+    """
+    others = set(active_children())
+    context = get_context("spawn")  # a forked process would inherit threads that torch has already started
+    pool = ProcessPoolExecutor(workers, context, _begin, (start, arguments))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in set(active_children()) - others:  # their items are done again; nobody waits for them to end
+            worker.terminate()
+        raise
+    pool.shutdown()
+
+
+def _begin(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    """Set a worker up: only its parent handles Ctrl-C, and ends the worker then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    if start is not None:
+        start(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,90 @@
+"""Without the optional packages: every verb that needs one ends with one line that names the extra to install."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.clips import speechlike, write_wav16
+from undertone.app.cli.extras import EXTRAS, EXTRAS_OF_VERBS, missing_extra
+
+ROOT = Path(__file__).parents[3]
+IMPORTED_AS = {"scikit-learn": "sklearn", "faster-whisper": "faster_whisper"}
+# A package that is blocked is not found, as where it was never installed; the packages of torch are as they are.
+WITHOUT = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {packages}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+        return None
+
+sys.meta_path.insert(0, Missing())
+from undertone.app.cli.main import main
+main()
+"""
+TRAINING = [
+    ("prepare", "--corpus", "{tmp}", "--out", "{tmp}/prepared"),
+    ("tokenizer", "--prepared", "{tmp}", "--out", "{tmp}/tokenizer"),
+    ("tokenizer", "hubert-kmeans-200", "--prepared", "{tmp}", "--out", "{tmp}/tokenizer"),
+    ("tokens", "--prepared", "{tmp}", "--tokenizer", "{tmp}"),
+    ("train", "small-cpu", "--dry-run"),
+    ("train", "small-cpu", "--prepared", "{tmp}", "--tokenizer", "{tmp}", "--out", "{tmp}/model"),
+    ("text", "prepare-split", "{tmp}", "{tmp}/prepared"),
+    ("vocoder", "vocoder-cpu", "--prepared", "{tmp}", "--out", "{tmp}/vocoder"),
+]
+OPTIONAL = tuple(package for packages in EXTRAS.values() for package in packages)
+MEASURING = [
+    ("demo-bundle", "--corpus", "{tmp}", "--lexicon", "{tmp}", "--out", "{tmp}/bundle"),
+    ("probe", str(ROOT / "assets" / "demo"), "--data", "{tmp}"),
+]
+
+
+def undertone_without(packages: tuple[str, ...], *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT.format(packages=set(packages)), *map(str, words)]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250)
+
+
+def extras_of_the_project() -> dict[str, set[str]]:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = {extra: {Requirement(line).name for line in lines} for extra, lines in extras.items() if extra != "test"}
+    return {extra: {IMPORTED_AS.get(name, name) for name in of_extra} for extra, of_extra in names.items()}
+
+
+def test_the_table_of_extras_is_that_of_the_project() -> None:
+    assert {extra: set(packages) for extra, packages in EXTRAS.items()} == extras_of_the_project()
+
+
+@pytest.mark.parametrize("words", [*TRAINING, *MEASURING], ids=lambda words: words[0])
+def test_a_verb_without_its_extra_names_it_in_one_line(words: tuple[str, ...], tmp_path: Path) -> None:
+    write_wav16(tmp_path / "clip.wav", speechlike(2.0, seed=1))
+    failed = undertone_without(OPTIONAL, *(word.format(tmp=tmp_path) for word in words))
+    assert failed.returncode == 2
+    lines = failed.stderr.strip().splitlines()
+    assert len(lines) == 1, failed.stderr
+    assert lines[0].endswith(f"pip install 'undertone[{EXTRAS_OF_VERBS.get(words[0], 'train')}]'")
+
+
+def test_a_stored_probe_is_shown_without_any_extra() -> None:
+    shown = undertone_without(OPTIONAL, "probe", ROOT / "assets" / "demo")
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_a_study_on_postgresql_without_its_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDERTONE_DATABASE", "postgresql://nobody@127.0.0.1:1/nothing")
+    failed = undertone_without(EXTRAS["postgresql"], "study", "status")
+    assert failed.returncode == 2
+    assert "Traceback" not in failed.stderr
+    assert "pip install 'undertone[postgresql]'" in failed.stderr
+
+
+def test_a_missing_module_of_no_extra_is_no_persons_to_mend() -> None:
+    assert missing_extra(ModuleNotFoundError("No module named 'engine.nothing'", name="engine.nothing")) is None

@@ -1,0 +1,103 @@
+"""The console script as a person uses it: in a process of its own, on a bundle of random weights."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.speechlike import voice
+from tests.tiny_bundle import make_tiny_bundle
+
+ROOT = Path(__file__).parents[3]
+VERBS = (
+    "bench", "bundle", "continue", "demo-bundle", "evaluate", "import", "lexical", "prepare", "probe",
+    "replace-vocoder", "serve", "study", "text", "tokenizer", "tokens", "train", "vocoder",
+)  # fmt: skip
+
+
+def undertone(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "undertone", *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def prompt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("prompt") / "prompt.flac"
+    soundfile.write(path, voice(4.0, 140, 0, rate=44_100), 44_100)
+    return path
+
+
+def test_help_lists_every_verb() -> None:
+    shown = undertone("--help")
+    assert shown.returncode == 0
+    for verb in VERBS:
+        assert re.search(rf"\b{verb}\b", shown.stdout), verb
+
+
+def test_takes_are_written_and_replayed_to_the_same_bytes(bundle: Path, prompt: Path, tmp_path: Path) -> None:
+    made = undertone(
+        "continue", prompt, "--seconds", 1, "--takes", 2, "--seed", 7, "--out", tmp_path / "a", "--bundle", bundle
+    )
+    assert made.returncode == 0, made.stderr
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert names == ["take-7.json", "take-7.wav", "take-8.json", "take-8.wav"]
+    assert json.loads((tmp_path / "a" / "take-8.json").read_text())["index"] == 1
+    settings = tmp_path / "a" / "take-8.json"
+    again = undertone("continue", prompt, "--replay", settings, "--out", tmp_path / "b", "--bundle", bundle)
+    assert again.returncode == 0, again.stderr
+    for suffix in ("wav", "json"):
+        name = f"take-8.{suffix}"
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_another_take_of_the_same_name_is_never_overwritten(bundle: Path, prompt: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    soundfile.write(other, voice(4.0, 180, 1), 16_000)
+    settings = ("--seconds", 1, "--seed", 7, "--out", tmp_path / "out", "--bundle", bundle)
+    undertone("continue", prompt, *settings)
+    first = (tmp_path / "out" / "take-7.wav").read_bytes()
+    made = undertone("continue", other, *settings)
+    assert "take-7-2.wav" in made.stdout
+    undertone("continue", prompt, *settings)
+    assert (tmp_path / "out" / "take-7.wav").read_bytes() == first
+    assert len(list((tmp_path / "out").glob("*.wav"))) == 2
+
+
+def test_replay_of_another_recording_is_refused(bundle: Path, prompt: Path, tmp_path: Path) -> None:
+    undertone("continue", prompt, "--seconds", 1, "--seed", 1, "--out", tmp_path, "--bundle", bundle)
+    other = tmp_path / "other.wav"
+    soundfile.write(other, voice(4.0, 180, 1), 16_000)
+    refused = undertone("continue", other, "--replay", tmp_path / "take-1.json", "--out", tmp_path, "--bundle", bundle)
+    assert refused.returncode == 2
+    assert "prompt" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["continue", "nothing.wav"], "nothing.wav"),
+        (["continue", "README.md"], "README.md"),
+        (["serve", "--bundle", "no-such-folder"], "no-such-folder"),
+        (["train", "no-such-recipe", "--prepared", "x", "--tokenizer", "y", "--out", "z"], "no-such-recipe"),
+        (["train", "vocoder-cpu", "--prepared", "x", "--tokenizer", "y", "--out", "z"], "stage 'vocoder'"),
+        (["text", "prepare-split", "no-such-corpus", "build/never"], "no-such-corpus"),
+        (["lexical", "run", "tests", "README.md", "tests", "README.md"], "no exported model"),
+        (["replace-vocoder", "no-such-folder", "--vocoder", "x", "--out", "y"], "no-such-folder"),
+        (["study", "simulate", "--prompts", "5", "--trials", "6"], "trials_per_rater is 6"),
+        (["prepare", "--corpus", "no-such-corpus", "--out", "build/never"], "no-such-corpus"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(words: list[str], told: str) -> None:
+    failed = undertone(*words)
+    assert failed.returncode == 2
+    assert told in failed.stderr
+    assert "Traceback" not in failed.stderr

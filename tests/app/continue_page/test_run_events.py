@@ -1,0 +1,74 @@
+"""A run of the Continue page: how it ends, and what it says last."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from undertone.app.continue_page.figure import FigurePanel, build_figure_panel
+from undertone.app.continue_page.run_events import run_updates
+from undertone.app.continue_page.run_widgets import RunPanel, build_run_panel
+from undertone.app.continue_page.takes import TakeCards, build_take_cards
+from undertone.app.shared.context import Context
+from undertone.app.shared.visitor import Visit
+
+
+def test_a_fault_of_the_server_ends_the_run_and_keeps_its_words_to_itself(
+    context: Context, visit: Visit, parts: tuple[Any, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise OSError("/a/path/of/the/server")
+
+    monkeypatch.setattr(type(context.engine), "analyse_prompt", fail)
+    visit.begin()
+    *_, last = run_updates(context, visit, 0.5, 1.5, VALUES, *parts)
+    assert "went wrong" in last[parts[0].note]
+    assert "/a/path" not in str(last)
+    assert visit.run is None
+
+
+VALUES = ("custom", 15.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
+
+
+@pytest.fixture
+def parts(context: Context) -> Iterator[tuple[RunPanel, TakeCards, FigurePanel]]:
+    """What a run reports to, as keys of its updates."""
+    with gr.Blocks():
+        yield build_run_panel(), build_take_cards(context), build_figure_panel()
+
+
+def test_a_cancelled_run_says_so_last(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> None:
+    run = visit.begin()
+    said = []
+    for updates in run_updates(context, visit, 0.5, 1.5, VALUES, *parts):
+        said.append(updates[parts[0].note])
+        visit.cancel()
+    assert "Cancelled" in said[-1]
+    assert run.started
+    assert visit.run is None
+
+
+def test_a_run_that_was_cancelled_while_it_waited_says_nothing(
+    context: Context, visit: Visit, parts: tuple[Any, Any, Any]
+) -> None:
+    visit.begin()
+    visit.cancel()
+    assert not list(run_updates(context, visit, 0.5, 1.5, VALUES, *parts))
+
+
+def test_a_run_that_was_replaced_says_nothing_more(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> None:
+    visit.begin()
+    reports = run_updates(context, visit, 0.5, 1.5, VALUES, *parts)
+    next(reports)
+    newer = visit.begin()
+    assert not any("Cancelled" in updates[parts[0].note] for updates in reports)
+    assert visit.run is newer
+
+
+def test_without_a_clip_the_visitor_is_told_what_to_do(context: Context, parts: tuple[Any, Any, Any]) -> None:
+    visit = context.new_visit()
+    visit.begin()
+    (updates,) = run_updates(context, visit, 0.0, 3.0, VALUES, *parts)
+    assert "Record, upload or choose" in updates[parts[0].note]
+    assert visit.run is None

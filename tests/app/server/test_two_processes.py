@@ -1,0 +1,196 @@
+"""The server's two processes: what one may do, and what is left when the other hangs, dies or is told to end."""
+
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app.split_site import BROWSER, PATIENCE, ROOT, SplitSite, alive, split_site
+from tests.rating_study import add_study, design
+from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.auth.passphrases import add_admin
+from undertone.app.server import landlock
+from undertone.studies.store import Database, StorageLocations, migrate
+
+PASSPHRASE = "four words will do"
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def site(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SplitSite]:
+    places = StorageLocations.at(tmp_path_factory.mktemp("data"))
+    db = Database(places.url, places.events)
+    migrate(db)
+    add_admin(db, "ada", "admin", PASSPHRASE)
+    db.close()
+    secret = "a key that is long enough for everybody"
+    with split_site(bundle, places.data, UNDERTONE_SECRET=secret) as running:
+        running.until("/")
+        running.until("/results/", 303)
+        yield running
+
+
+@contextmanager
+def sign_in(site: SplitSite) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site.url, timeout=60, headers={"origin": site.url}) as client:
+        form = {"name": "ada", "passphrase": PASSPHRASE, "next": "/results"}
+        assert client.post("/sign-in", data=form).status_code == 303
+        yield client
+
+
+def test_raters_are_answered_while_the_model_still_loads(bundle: Path, tmp_path: Path) -> None:
+    with split_site(bundle, tmp_path / "data") as fresh:
+        assert fresh.get("/rate/some-study").status_code == 200
+        waiting = fresh.get("/", headers=BROWSER)
+        assert waiting.status_code in (200, 503)
+        if waiting.status_code == 503:
+            assert "loading" in waiting.text
+            assert waiting.headers["retry-after"]
+            assert waiting.headers["refresh"]
+        process = fresh.playground()
+        fresh.server.kill()
+        fresh.server.wait(timeout=20)
+        end = time.monotonic() + PATIENCE
+        while alive(process):  # ended by the kernel, as nobody was left to end it
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+def test_every_page_comes_from_its_process(site: SplitSite) -> None:
+    for path in ("/", "/prosody", "/rate/x", "/sign-in", "/rate/x/"):
+        answer = site.get(path, headers=BROWSER, follow_redirects=True)
+        assert answer.status_code == 200, path
+    assert "gradio_config" in site.get("/prosody/").text
+    assert "Results" in site.get("/config").text
+    assert site.get("/nothing", headers=BROWSER).text.count("<h1>") == 1
+    with sign_in(site) as client:
+        assert client.get("/results", headers=BROWSER, follow_redirects=True).text.count("gradio_config")
+
+
+def test_the_playground_has_neither_the_secret_nor_the_studies(site: SplitSite) -> None:
+    environment = Path(f"/proc/{site.playground()}/environ").read_bytes()
+    assert b"long enough for everybody" not in environment
+    assert str(site.data).encode() not in environment
+
+
+@pytest.mark.skipif(landlock.version() < 1, reason="this kernel has no Landlock")
+def test_the_playground_runs_without_privileges_to_gain(site: SplitSite) -> None:
+    status = Path(f"/proc/{site.playground()}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+
+
+def test_the_sign_in_never_reaches_the_playground_and_nothing_of_a_visitor_is_believed(site: SplitSite) -> None:
+    """What arrives there would be seen in `/config`: Gradio makes its root of host and protocol, if it is given any."""
+    answer = site.get("/config", headers={"x-forwarded-host": "evil.example", "x-forwarded-proto": "https"})
+    assert "evil.example" not in answer.text
+    assert answer.json()["root"] == "/"
+
+
+def test_a_playground_that_hangs_leaves_raters_and_results_answering(site: SplitSite) -> None:
+    process = site.playground()
+    os.kill(process, signal.SIGSTOP)
+    try:
+        with pytest.raises(httpx.TimeoutException):
+            httpx.get(site.url + "/config", timeout=2)
+        for _ in range(5):
+            assert site.get("/rate/x").status_code == 200
+        with sign_in(site) as client:
+            assert client.get("/results/", headers=BROWSER).status_code == 200
+            assert client.get("/results/config").status_code == 200
+    finally:
+        os.kill(process, signal.SIGCONT)
+    site.until("/")
+
+
+def test_many_hanging_requests_to_the_playground_do_not_use_up_what_raters_need(site: SplitSite) -> None:
+    process = site.playground()
+    os.kill(process, signal.SIGSTOP)
+    address = (site.url.split("//")[1].split(":")[0], int(site.url.rsplit(":", 1)[1]))
+    hanging = []
+    try:
+        for _ in range(150):
+            connection = socket.create_connection(address)
+            connection.sendall(b"GET /config HTTP/1.1\r\nhost: x\r\n\r\n")
+            hanging.append(connection)
+        began = time.monotonic()
+        assert site.get("/rate/x").status_code == 200
+        assert time.monotonic() - began < 10
+    finally:
+        os.kill(process, signal.SIGCONT)
+        for connection in hanging:
+            connection.close()
+    site.until("/")
+
+
+def test_a_playground_that_dies_is_started_again_and_the_others_answer_meanwhile(site: SplitSite) -> None:
+    process = site.playground()
+    os.kill(process, signal.SIGKILL)
+    site.until("/", 503)
+    assert site.get("/rate/x").status_code == 200
+    site.until("/")
+    assert site.playground() != process
+
+
+def test_a_wrong_bundle_ends_the_server_with_words(tmp_path: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    for wanted in (tmp_path / "bundle", tmp_path / "nothing"):
+        command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(wanted), "--port", "0"]
+        ended = subprocess.run(
+            [*command, "--data", str(tmp_path / "data")], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert ended.returncode == 2, ended.stderr
+        assert wanted.name in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_the_end_is_quiet_and_leaves_nothing(bundle: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with split_site(bundle, tmp_path / "data", temporary) as running:
+        running.until("/")
+        process = running.playground()
+        with httpx.stream("GET", f"{running.url}/gradio_api/heartbeat/abc", timeout=30) as stream:
+            next(stream.iter_raw())
+            running.server.send_signal(signal.SIGTERM)
+            assert running.server.wait(timeout=30) == 0
+        assert not alive(process)
+    time.sleep(0.2)
+    assert "Traceback" not in "".join(running.log)
+    assert not list(temporary.glob("undertone-*"))
+
+
+def test_what_a_rater_is_sending_is_finished_before_the_end(bundle: Path, tmp_path: Path) -> None:
+    places = StorageLocations.at(tmp_path / "data")
+    db = Database(places.url, places.events)
+    migrate(db)
+    study = add_study(db, places.media, design())
+    db.close()
+    with split_site(bundle, places.data) as running, ThreadPoolExecutor(1) as pool:
+        running.until("/rate")
+        with contextlib.closing(sqlite3.connect(places.data / "studies.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            body = {"study": study, "query": {}}
+            answer = pool.submit(lambda: httpx.post(f"{running.url}/rate/api/begin", json=body, timeout=60))
+            time.sleep(2)
+            running.server.send_signal(signal.SIGTERM)
+            time.sleep(1)
+            assert not answer.done()
+            other.execute("ROLLBACK")
+            assert answer.result().status_code == 200
+        assert running.server.wait(timeout=30) == 0
+    assert "Traceback" not in "".join(running.log)
