@@ -50,8 +50,8 @@ class Hub:
         owner = wanted.get("organization") or USER
         name = f"{wanted['type']}s/{owner}/{wanted['name']}"
         if name in self.repositories:
-            return 409, {"error": "You already created this repo"}
-        self.repositories[name] = Repository(bool(wanted.get("private")), wanted)
+            return 409, {"error": "You already created this repo", "url": f"{self.url}/{name}"}
+        self.repositories[name] = Repository(wanted.get("visibility") == "private", wanted)
         return 200, {"url": f"{self.url}/{name}"}
 
     def modes(self, name: str, wanted: dict[str, Any]) -> Any:
