@@ -76,7 +76,7 @@ class ServerMetrics:
         return counting
 
     def _count(self, path: str, method: str, status: int, seconds: float) -> None:
-        first = path.split("/")[1]
+        first = path.lstrip("/").split("/")[0]
         part = first if first in _PARTS else "page"
         self.requests.labels(part, method if method in _METHODS else "other", f"{status // 100}xx").inc()
         self.seconds.labels(part).observe(seconds)
