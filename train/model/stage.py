@@ -16,6 +16,7 @@ from undertone.train.loop.averaging import averaged_model
 from undertone.train.loop.compilation import CompiledOrPlain
 from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
 from undertone.train.loop.metrics import Sample
+from undertone.train.loop.precision import autocast
 from undertone.train.loop.run import step_seed
 from undertone.train.model.pitch_readout import PitchLosses, PitchReadout
 from undertone.train.model.pitch_targets import assign_pitch
@@ -198,7 +199,7 @@ def forward_pass(
     network: nn.Module, recipe: ModelRecipe, batch: Windows, device: torch.device, posterior: Gaussian | None = None
 ) -> TrainingForward:
     """Run the training pass of windows on the device; its tokens are those to predict."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+    with autocast(device.type, recipe.precision == "bf16"):
         forward: TrainingForward = network(
             batch.tokens,
             batch.mel,

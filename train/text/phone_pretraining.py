@@ -22,6 +22,7 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.loop.averaging import averaged_model
 from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
 from undertone.train.loop.metrics import Sample
+from undertone.train.loop.precision import autocast
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import build_network, parameter_groups
 from undertone.train.text.prose import Prose
@@ -117,7 +118,7 @@ class PhoneStage:
         phones = torch.from_numpy(np.stack([text[start : start + size[1]] for start in starts]).astype(np.int64))
         parts = torch.from_numpy(random.integers(0, PARTS_OF_PHONE, phones.shape))
         device = self.accelerator.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+        with autocast(device.type, self.recipe.precision == "bf16"):
             nats: Tensor = model(phones.to(device), parts.to(device))
         return nats
 

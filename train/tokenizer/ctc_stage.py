@@ -22,6 +22,7 @@ from undertone.train.data.batches import FrameBatches
 from undertone.train.loop.averaging import averaged_model
 from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
 from undertone.train.loop.metrics import Sample
+from undertone.train.loop.precision import autocast
 from undertone.train.loop.run import step_seed
 from undertone.train.tokenizer.recipe import CTCRecipe
 from undertone.train.tokenizer.transcribed_clips import PhoneBatch, TranscribedClips
@@ -103,7 +104,7 @@ class CTCStage(ABC, Generic[Recipe, Network]):
         return metrics | {"gradient_norm": norm}
 
     def _log_probs(self, tokenizer: nn.Module, batch: PhoneBatch) -> Tensor:
-        with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+        with autocast(batch.inputs.device.type, self.recipe.bf16):
             logits = self.logits(tokenizer, batch)
         return logits.float().log_softmax(-1)
 

@@ -13,6 +13,7 @@ from undertone.train.loop.averaging import averaged_model
 from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
 from undertone.train.loop.initial_weights import load_matching_weights
 from undertone.train.loop.metrics import Sample
+from undertone.train.loop.precision import autocast
 from undertone.train.vocoder.discriminators import Discriminators
 from undertone.train.vocoder.losses import (
     MelLoss,
@@ -172,7 +173,7 @@ class VocoderStage:
 
     def _autocast(self) -> torch.autocast:
         device = self.accelerator.device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self.recipe.precision == "bf16")
+        return autocast(device, self.recipe.precision == "bf16")
 
     def _spectral(self, generated: Tensor, real: Tensor) -> Tensor:
         return self.spectral(generated, real) + self.mel(generated, real)
