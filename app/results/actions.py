@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results.access import NotAllowedError, ResultsAccess
 from undertone.engine.files.validation import validate_values
@@ -60,7 +61,7 @@ def change_status(access: ResultsAccess, admin: Admin, name: str, status: Litera
     """Open, pause or close a study."""
     set_status(access.db, name, status, access.places, actor=admin.name)
     return {
-        "open": f"{name} is open. Raters go to {status_of(access.db, name).raters_path}.",
+        "open": f"{name} is open. Raters go to {site_path(status_of(access.db, name).raters_path)}.",
         "paused": f"{name} is paused: nobody new can enter.",
         "closed": f"{name} is closed.",
     }[status]

@@ -5,6 +5,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from undertone.app.asgi.root_path import site_path
 from undertone.studies.analysis.people import PersonSession
 from undertone.studies.analysis.power import PowerPlan
 from undertone.studies.analysis.preferences import Preferences
@@ -121,7 +122,7 @@ def overview_table(seen: StudyProgress) -> str:
         ("last answer (UTC)", _when(seen.last_rating_at)),
     ]
     shown = "".join(f"<div><dt>{name}</dt><dd>{escape(str(value))}</dd></div>" for name, value in facts)
-    path = escape(status.raters_path)
+    path = escape(site_path(status.raters_path))
     link = f' <a href="{path}" target="_blank">Page for raters</a>' if status.status == "open" else ""
     return (
         f'<p class="results-status is-{status.status}"><b>{escape(status.title)}</b> '
