@@ -28,7 +28,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "corpora", "alignment", "data", "loop", "tokenizer", "model", "vocoder", "recipes", "text", "lexical", "runs",
     ),
     "studies": (
-        "errors", "store", "design", "measures", "build", "lexical", "probe", "sessions", "analysis", "evaluation",
+        "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "probe", "sessions",
+        "analysis", "evaluation",
     ),
     "app": (
         "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "rate", "results", "site",

@@ -204,14 +204,35 @@ def simulate(
     missing: Annotated[float, typer.Option(help="Share of the ratings that are never given.")] = 0.0,
     studies: Annotated[int, typer.Option(min=2, help="Studies drawn.")] = 2000,
     seed: Annotated[int, typer.Option(help="Of allocation and draws.")] = 0,
+    grid: Annotated[bool, typer.Option("--grid", help="A table over many layouts, people and scores; hours.")] = False,
 ) -> None:
     """Draw many studies of one layout with known scores and print how often their intervals hold the truth."""
     from undertone.studies.analysis.power import TYPICAL
-    from undertone.studies.analysis.simulation.coverage import coverage_lines, measure_coverage
+    from undertone.studies.analysis.simulation.coverage import coverage_lines, coverage_table, measure_coverage
     from undertone.studies.analysis.simulation.simulate import Design
 
+    if grid:
+        for line in coverage_table(studies):
+            typer.echo(line)
+        return
     found = measure_coverage(Design(systems, prompts, raters, trials, missing), TYPICAL, studies, seed=seed)
     for line in coverage_lines(found):
+        typer.echo(line)
+
+
+@study.command("simulate-choices")
+def simulate_choices(
+    studies: Annotated[int, typer.Option(min=2, help="Studies drawn for each number.")] = 600,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    design: Annotated[list[str] | None, typer.Option(help="Coverage of this design alone; may be given again.")] = None,
+) -> None:
+    """Simulate best-worst and paired studies: coverage under active choice, and rater minutes beside ratings."""
+    from undertone.studies.analysis.simulation.choosing import DESIGNS, choice_lines
+
+    unknown = sorted(set(design or ()) - set(DESIGNS))
+    if unknown:
+        raise typer.BadParameter(f"there is no design {unknown[0]!r}; the designs are {', '.join(DESIGNS)}.")
+    for line in choice_lines(studies, workers, design):
         typer.echo(line)
 
 

@@ -9,7 +9,7 @@ from gradio.components.plot import PlotData
 from undertone.studies.analysis.figures import shade
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.report import axis_limits
-from undertone.studies.analysis.results import ScaleResults
+from undertone.studies.analysis.scale_results import ScaleResults
 
 ACCENT = "#0f766e"
 INK = "#536072"

@@ -12,7 +12,7 @@ from undertone.studies.analysis.preferences import Preferences
 from undertone.studies.analysis.progress import LogEntry, RatingCounts, StudyProgress
 from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.report import interval_text, number, p_text
-from undertone.studies.analysis.results import ScaleResults
+from undertone.studies.analysis.scale_results import ScaleResults
 
 STATUS_WORDS = {
     "draft": "Draft: its sounds are not built.",

@@ -18,7 +18,8 @@ from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.power import TYPICAL, Goal, plan_power
 from undertone.studies.analysis.progress import audit_log, study_progress
 from undertone.studies.analysis.ratings_frame import StudyData
-from undertone.studies.analysis.results import ScaleResults, analyse_scale
+from undertone.studies.analysis.results import analyse_scale
+from undertone.studies.analysis.scale_results import ScaleResults
 from undertone.studies.store import Database
 from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import Event

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 # Share of V0 that is added to an excess in the denominator: the excess is a difference of two estimates and varies more
 # than its size says. 0 lets equal systems be called different in up to 9 % of simulated studies, 1 gives intervals that
-# hold the truth in more than 97 % of a fifth of the designs (`undertone.studies.analysis.simulation.coverage`).
+# hold the truth in more than 97 % of a fifth of the designs (`undertone study simulate --grid`).
 UNCERTAIN = 0.9
 FEW = 4.0  # degrees of freedom below which the smaller side decides alone
 

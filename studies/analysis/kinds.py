@@ -1,7 +1,6 @@
 """What a study's kind changes in its analysis: which rows are averaged, what takes the place of differences."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,9 +10,7 @@ from undertone.studies.analysis.pairs import Comparison
 from undertone.studies.analysis.preferences import preferences
 from undertone.studies.analysis.ranking import rank
 from undertone.studies.analysis.ratings_frame import StudyData
-
-if TYPE_CHECKING:
-    from undertone.studies.analysis.results import ScaleResults
+from undertone.studies.analysis.scale_results import ScaleResults
 
 PAIRED = ("ab", "preference")
 RANKED = (*PAIRED, "best_worst")
@@ -26,11 +23,11 @@ def analysed_ratings(data: StudyData) -> pd.DataFrame:
     """
     kind = kind_of(data)
     if kind in PAIRED:
-        return paired(data.ratings, data.pairs, systems_of(data))
+        return paired(data.ratings, data.pairs, listed_systems(data))
     return screened_ratings(data) if kind == "mushra" and len(data.ratings) else data.ratings
 
 
-def for_kind(data: StudyData, results: "ScaleResults") -> "ScaleResults":
+def for_kind(data: StudyData, results: ScaleResults) -> ScaleResults:
     """Return the results with the parts that the study's kind has, and without those that say nothing about it."""
     kind = kind_of(data)
     if kind == "mushra":
@@ -51,11 +48,11 @@ def for_kind(data: StudyData, results: "ScaleResults") -> "ScaleResults":
     )
     if kind == "best_worst":
         return replace(ranked, components=None)
-    found = preferences(data.ratings, results.scale, data.pairs, results.screened, systems_of(data))
+    found = preferences(data.ratings, results.scale, data.pairs, results.screened, listed_systems(data))
     reasons = reason_counts(data, results.scale, results.screened) if kind == "preference" else ()
     return replace(ranked, preferences=found, reasons=reasons)
 
 
-def systems_of(data: StudyData) -> list[str]:
+def listed_systems(data: StudyData) -> list[str]:
     """Return the systems in the order of the study file."""
     return [str(system["name"]) for system in data.definition.get("systems", [])]

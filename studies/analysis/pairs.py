@@ -3,7 +3,7 @@
 The fit is `value ~ system + rater + prompt` with two-way (rater, prompt) cluster-robust variance. A rater who is harsh
 or a prompt that is hard cancels, also where some systems met more of them. Plain `value ~ system` with the same
 variance called four equal systems different in 7 to 17 % of simulated studies with 12 to 30 raters, this fit with its
-floor in 1 to 6 % (`undertone.studies.analysis.simulation.coverage`). A system that shares no prompt (or no rater) with
+floor in 1 to 6 % (`undertone study simulate --grid`). A system that shares no prompt (or no rater) with
 the rest is compared between means, and only its own pairs are.
 
 Holm's correction runs within a family. Contrasts that the study file declares before the study opens are the primary

@@ -3,7 +3,7 @@
 Strengths are the maximum of the Bradley-Terry / Plackett-Luce likelihood (`choices.model`), in units of log odds, with
 mean 0. Choices of one rater vary together, and so do those about one prompt: the variance is a sandwich clustered two
 ways (Cameron, Gelbach and Miller, 2011), as for mean opinion scores. It holds where the trials were chosen by what was
-answered before (active choice), as `python -m undertone.studies.analysis.simulation.choosing` shows.
+answered before (active choice), as `undertone study simulate-choices` shows.
 """
 
 from collections.abc import Sequence

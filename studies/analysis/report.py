@@ -25,7 +25,8 @@ from undertone.studies.analysis.power import PowerPlan, plan_power
 from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.reliability import Alpha
-from undertone.studies.analysis.results import ScaleResults, StudyResults, analyse_study
+from undertone.studies.analysis.results import StudyResults, analyse_study
+from undertone.studies.analysis.scale_results import ScaleResults
 from undertone.studies.analysis.stimuli import TwoScales
 from undertone.studies.store import Database
 

@@ -7,15 +7,11 @@ from itertools import combinations
 
 import pandas as pd
 
-from undertone.studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
-from undertone.studies.analysis.choices import ReasonCount, kind_of
-from undertone.studies.analysis.components import VarianceComponents, variance_components
+from undertone.studies.analysis.bootstrap import two_way_bootstrap
+from undertone.studies.analysis.choices import kind_of
+from undertone.studies.analysis.components import variance_components
 from undertone.studies.analysis.effects import (
-    EffectSize,
     Equivalence,
-    GroupDifference,
-    Omnibus,
-    Rank,
     effect_sizes,
     equivalence,
     group_difference,
@@ -25,56 +21,18 @@ from undertone.studies.analysis.effects import (
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.hidden import WHY, without_differences, without_preference_tests, without_tests
 from undertone.studies.analysis.kinds import RANKED, analysed_ratings, for_kind
-from undertone.studies.analysis.mixed import LARGEST, MixedModel, mixed_model
-from undertone.studies.analysis.mos import MosTable, mos
-from undertone.studies.analysis.order import OrderEffect, order_effect
+from undertone.studies.analysis.mixed import LARGEST, mixed_model
+from undertone.studies.analysis.mos import mos
+from undertone.studies.analysis.order import order_effect
 from undertone.studies.analysis.pairs import Comparison, compare
-from undertone.studies.analysis.preferences import Preferences
-from undertone.studies.analysis.ranking import Ranking
-from undertone.studies.analysis.raters import Rater, rater_table
+from undertone.studies.analysis.raters import rater_table
 from undertone.studies.analysis.ratings_frame import StudyData, select
-from undertone.studies.analysis.reliability import Alpha, alpha
-from undertone.studies.analysis.screening import RuleCount, ScreeningEffect, count_rules, screening_effect
+from undertone.studies.analysis.reliability import alpha
+from undertone.studies.analysis.scale_results import ScaleResults
+from undertone.studies.analysis.screening import RuleCount, count_rules, screening_effect
 from undertone.studies.analysis.stimuli import TwoScales, n_versus_m
 
 PACKAGES = ("undertone", "numpy", "pandas", "scipy", "statsmodels", "krippendorff", "mean-opinion-score")
-
-
-@dataclass(frozen=True)
-class ScaleResults:
-    """Everything on one scale; parts are None where `notes` says why.
-
-    Attributes:
-        screened: whether the primary numbers are of accepted sessions; False while there are none.
-        order: whether the place in the session matters; None where places are unknown.
-        tested: whether differences have intervals and p values; False while the study runs.
-        omnibus: that all systems are equal; None where it is not tested.
-        equivalences: of every pair, where the study file declares a margin.
-        groups: raters by device, where there are two groups of three.
-    """
-
-    scale: str
-    screened: bool
-    mos: MosTable
-    comparison: Comparison
-    bootstrap: Bootstrap
-    mixed: MixedModel
-    alpha: Alpha
-    components: VarianceComponents | None
-    screening: ScreeningEffect
-    raters: tuple[Rater, ...]
-    preferences: Preferences | None
-    order: OrderEffect | None = None
-    tested: bool = True
-    omnibus: Omnibus | None = None
-    effects: tuple[EffectSize, ...] = ()
-    equivalences: tuple[Equivalence, ...] = ()
-    ranks: tuple[Rank, ...] = ()
-    groups: tuple[GroupDifference, ...] = ()
-    notes: tuple[str, ...] = ()
-    kind: str = "rating"  # of the study's trials
-    ranking: Ranking | None = None  # where clips were chosen from
-    reasons: tuple[ReasonCount, ...] = ()  # why, where it was asked
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ Choose = Literal["balanced", "active"]
 
 
 @dataclass(frozen=True)
-class Clip:
+class SetClip:
     """One prompt as one system says it."""
 
     stimulus: str
@@ -68,14 +68,14 @@ class _Counts:
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     places: Counter[tuple[str, int]] = field(default_factory=Counter)
 
-    def add(self, clips: Sequence[Clip]) -> None:
+    def add(self, clips: Sequence[SetClip]) -> None:
         self.stimuli.update(clip.stimulus for clip in clips)
         self.places.update((clip.system, place) for place, clip in enumerate(clips))
         self.pairs.update(combinations(sorted(clip.system for clip in clips), 2))
 
 
 def plan_sets(
-    clips: Sequence[Clip],
+    clips: Sequence[SetClip],
     asked: Sequence[AskedSet],
     rules: SetRules,
     seed: int,
@@ -124,7 +124,7 @@ class _Posterior:
         self,
         systems: Sequence[str],
         asked: Sequence[AskedSet],
-        by_stimulus: Mapping[str, Clip],
+        by_stimulus: Mapping[str, SetClip],
         rules: SetRules,
         random: np.random.Generator,
     ) -> None:
@@ -171,7 +171,7 @@ class _Posterior:
             self._known.update(zip(fresh, set_information(utilities, self._with_worst), strict=True))
         return np.stack([self._known[candidate] for candidate in candidates])
 
-    def _answer(self, one: AskedSet, by_stimulus: Mapping[str, Clip]) -> Answer:
+    def _answer(self, one: AskedSet, by_stimulus: Mapping[str, SetClip]) -> Answer:
         systems = tuple(self._number[by_stimulus[name].system] for name in one.stimuli)
         best = None if one.best is None else one.stimuli.index(one.best)
         worst = None if one.worst is None else one.stimuli.index(one.worst)
@@ -207,9 +207,9 @@ def _multinomial(shares: Floats) -> Floats:
     return covariance
 
 
-def _by_prompt(clips: Sequence[Clip], heard: set[str], size: int) -> dict[str, dict[str, Clip]]:
+def _by_prompt(clips: Sequence[SetClip], heard: set[str], size: int) -> dict[str, dict[str, SetClip]]:
     """Return the clips of each prompt by system: of prompts that are not heard yet and that have enough of them."""
-    found: dict[str, dict[str, Clip]] = {}
+    found: dict[str, dict[str, SetClip]] = {}
     for clip in clips:
         if clip.prompt not in heard:
             found.setdefault(clip.prompt, {})[clip.system] = clip
@@ -217,7 +217,7 @@ def _by_prompt(clips: Sequence[Clip], heard: set[str], size: int) -> dict[str, d
 
 
 def _candidates(
-    by_prompt: Mapping[str, Mapping[str, Clip]], size: int, random: np.random.Generator
+    by_prompt: Mapping[str, Mapping[str, SetClip]], size: int, random: np.random.Generator
 ) -> list[tuple[str, ...]]:
     """Return sets of systems that some prompt has: all of them, or so many drawn."""
     found: dict[tuple[str, ...], None] = {}
@@ -246,7 +246,7 @@ def _evenness(candidates: Sequence[tuple[str, ...]], counts: _Counts) -> Floats:
 
 def _emptiest_prompt(
     systems: Sequence[str],
-    by_prompt: Mapping[str, Mapping[str, Clip]],
+    by_prompt: Mapping[str, Mapping[str, SetClip]],
     counts: _Counts,
     rules: SetRules,
     random: np.random.Generator,
@@ -264,7 +264,7 @@ def _emptiest_prompt(
     return emptiest[random.integers(len(emptiest))]
 
 
-def _placed(clips: Sequence[Clip], counts: _Counts, random: np.random.Generator) -> list[Clip]:
+def _placed(clips: Sequence[SetClip], counts: _Counts, random: np.random.Generator) -> list[SetClip]:
     """Return the clips in places where their systems were least so far."""
     from scipy.optimize import linear_sum_assignment  # half a second to load, in which raters are answered already
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from undertone.studies.design import StudyFile
-from undertone.studies.design.kinds import clips_of
 from undertone.studies.design.sections import Break, Eligibility, Headphones, Questionnaire, Training, Volume
+from undertone.studies.design.study_file import clips_per_trial
 from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Stimulus
@@ -33,17 +33,17 @@ def expected_length(context: SessionContext) -> SessionLength:
     main = select(func.count(func.distinct(Stimulus.prompt_id))).where(of_study, Stimulus.kind == "main")
     rated = min(rules.trials_per_session, context.transaction.scalar(main) or 0) + rules.traps + rules.golds
     pages = rated + len(context.design.training)
-    clips = pages * clips_of(context.design)
+    clips = pages * clips_per_trial(context.design)
     heard = select(func.avg(Stimulus.seconds)).where(of_study, Stimulus.kind.in_(("main", "training")))
     answers = ANSWER_SECONDS * len(context.design.scales) * answers_of_page(context.design)
-    each = clips_of(context.design) * (context.transaction.scalar(heard) or 0.0) + answers
+    each = clips_per_trial(context.design) * (context.transaction.scalar(heard) or 0.0) + answers
     seconds = pages * each + sum(_seconds_of(section) for section in context.design.sections)
     return SessionLength(clips, ROUNDED_TO_MINUTES * math.ceil(max(seconds, 1.0) / 60 / ROUNDED_TO_MINUTES))
 
 
 def answers_of_page(design: StudyFile) -> int:
     """Return how many answers on one scale a page asks for."""
-    kinds = {"best_worst": 2, "mushra": clips_of(design)}
+    kinds = {"best_worst": 2, "mushra": clips_per_trial(design)}
     return 1 if design.trials is None else kinds.get(design.trials.kind, 1)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import and_, or_, select
 
-from undertone.studies.choices.selection import AskedSet, Clip, SetRules, plan_sets
-from undertone.studies.design.kinds import PreferenceTrial, SetTrial, clips_of
+from undertone.studies.choices.selection import AskedSet, SetClip, SetRules, plan_sets
+from undertone.studies.design.kinds import PreferenceTrial, SetTrial
+from undertone.studies.design.study_file import clips_per_trial
 from undertone.studies.sessions.plan import Cell
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Rating, Session, Trial
@@ -22,12 +23,12 @@ def plan_pages(context: SessionContext, cells: Iterable[Cell], heard_prompts: It
     design = context.design
     assert design.trials is not None
     rules = SetRules(
-        clips=clips_of(design),
+        clips=clips_per_trial(design),
         trials_per_session=design.allocation.trials_per_session,
         raters_per_stimulus=design.allocation.raters_per_stimulus,
         choose=design.trials.choose,
     )
-    clips = [Clip(cell.stimulus, cell.system, cell.prompt) for cell in cells]
+    clips = [SetClip(cell.stimulus, cell.system, cell.prompt) for cell in cells]
     return plan_sets(clips, asked_sets(context), rules, context.session.seed, set(heard_prompts))
 
 

@@ -1,6 +1,6 @@
 """Do intervals of a ranking hold what they promise under active choice, and how many rater minutes does it save?
 
-Command: `python -m undertone.studies.analysis.simulation.choosing [--studies N] [--workers N]`.
+Command: `undertone study simulate-choices`.
 
 A person's liking of a clip is the system's mean, plus what this rater and this prompt each make of the system, plus the
 noise of one judgement (normal deviations in points of a five-point scale). A trial's best and worst are the extremes of
@@ -13,8 +13,7 @@ The truth is the strengths that describe answers of new raters about new prompts
 S systems, K clips of a set.
 """
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,7 +28,7 @@ from undertone.studies.analysis.ranking import clustered_fit
 from undertone.studies.analysis.simulation.coverage import WithinFits
 from undertone.studies.analysis.simulation.simulate import Design, allocate, draw, true_scores
 from undertone.studies.choices.model import Answer, Floats, Ints, fitted_strengths, is_connected, terms_of
-from undertone.studies.choices.selection import AskedSet, Choose, Clip, SetRules, plan_sets
+from undertone.studies.choices.selection import AskedSet, Choose, SetClip, SetRules, plan_sets
 
 POPULATION = 40_000
 LIKING = (2.8, 3.0, 3.15, 3.3, 3.5, 3.7, 3.8, 4.1)  # of systems, on a scale of 1 to 5
@@ -91,7 +90,7 @@ def simulate_study(study: ChoiceStudy, seed: int) -> tuple[list[Answer], Ints, I
     """Return the answers of one simulated study, and the numbers of their raters and prompts."""
     random = np.random.default_rng(seed)
     systems = len(study.liking)
-    clips = [Clip(f"{s}-{p}", f"s{s:02}", f"p{p:03}") for s in range(systems) for p in range(study.prompts)]
+    clips = [SetClip(f"{s}-{p}", f"s{s:02}", f"p{p:03}") for s in range(systems) for p in range(study.prompts)]
     rules = SetRules(study.clips, study.trials, study.raters, study.choose)
     of_prompt = study.people.system_prompt * random.standard_normal((study.prompts, systems))
     asked: list[AskedSet] = []
@@ -246,32 +245,27 @@ DESIGNS = {
 }
 
 
-def main() -> None:
-    """Print coverage and minutes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=600)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--only", choices=("coverage", "minutes"))
-    parser.add_argument("--design", choices=list(DESIGNS), action="append")
-    given = parser.parse_args()
-    if given.only != "minutes":
-        for name in given.design or DESIGNS:
-            print(name, measure_choice_coverage(DESIGNS[name], given.studies, given.workers), flush=True)
-    if given.only != "coverage":
-        rated = Design(len(LIKING), 40, 40, 40)
-        for share in (1.0, 0.7, 0.5):
-            people = People(choice_noise=share * People().noise)
-            precision = rating_precision(people, LIKING, rated, 2000)
-            for clips, trials, raters in ((4, 15, (10, 20, 40)), (5, 8, (16, 48))):
-                study = ChoiceStudy(people, clips=clips, trials=trials, prompts=40)
-                minutes = minutes_for(precision, study, raters, given.studies, given.workers)
-                print(
-                    f"{trials} trials of {clips} clips a session, noise of a choice {share:g} of a rating's: "
-                    f"{minutes:.0f} minutes for the precision of {rating_minutes(rated):.0f} minutes of ratings "
-                    f"({minutes / rating_minutes(rated):.2f})",
-                    flush=True,
-                )
+def choice_lines(studies: int, workers: int = 1, designs: Sequence[str] | None = None) -> Iterator[str]:
+    """Yield lines of text: coverage of each design's intervals, then the rater minutes for a rating study's precision.
 
-
-if __name__ == "__main__":
-    main()
+    Args:
+        studies: drawn for each number.
+        workers: processes.
+        designs: names of `DESIGNS`; all where None. With designs the minutes are left out.
+    """
+    for name in designs or DESIGNS:
+        yield f"{name}: {measure_choice_coverage(DESIGNS[name], studies, workers)}"
+    if designs:
+        return
+    rated = Design(len(LIKING), 40, 40, 40)
+    for share in (1.0, 0.7, 0.5):
+        people = People(choice_noise=share * People().noise)
+        precision = rating_precision(people, LIKING, rated, 2000)
+        for clips, trials, raters in ((4, 15, (10, 20, 40)), (5, 8, (16, 48))):
+            study = ChoiceStudy(people, clips=clips, trials=trials, prompts=40)
+            minutes = minutes_for(precision, study, raters, studies, workers)
+            yield (
+                f"{trials} trials of {clips} clips a session, noise of a choice {share:g} of a rating's: "
+                f"{minutes:.0f} minutes for the precision of {rating_minutes(rated):.0f} minutes of ratings "
+                f"({minutes / rating_minutes(rated):.2f})"
+            )

@@ -3,7 +3,7 @@
 B studies, N ratings, S systems, C contrasts. The formulas here are those of `clustered` and `pairs` for many studies
 of one layout at once; a test holds them to the statsmodels fits of the reported numbers within 1e-8.
 
-Measured with 1000 studies for each cell of the grid by `python -m undertone.studies.analysis.simulation.coverage 1000`
+Measured with 1000 studies for each cell of the grid by `undertone study simulate --grid --studies 1000`
 (11 designs of 2 to 5 systems, 12 to 100 prompts and 8 to 112 raters, one with 30 % of the ratings missing; six sets of
 variance components; a Monte-Carlo error of at most 0.7 points). Least and most over the designs, in percent:
 
@@ -19,7 +19,6 @@ differences where systems, raters and prompts do not interact at all, as the var
 the ceiling with 8 to 12 raters (up to 99.4). There intervals are too wide: that costs power only.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -287,28 +286,20 @@ def grid(studies: int, scores: Sequence[float] = SCORES) -> Iterator[tuple[str, 
                 yield name, measure_coverage(design, people, studies, liking_of(score, people))
 
 
-def main() -> None:
-    """Print the table of coverage; the first argument is the number of studies of each cell, 2000 by default."""
-    studies = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+def coverage_table(studies: int) -> Iterator[str]:
+    """Yield the lines of a Markdown table of coverage over the whole grid, `studies` drawn for each cell."""
     head = (
-        "systems",
-        "prompts",
-        "raters",
-        "clips each",
-        "people",
-        "score",
-        "means",
-        "without logit",
-        "1.96 sd/sqrt(n)",
-    )
-    print("|", " | ".join([*head, "differences", "equal called different"]), "|")
-    print("|---" * (len(head) + 2) + "|")
+        "systems", "prompts", "raters", "clips each", "people", "score", "means", "without logit", "1.96 sd/sqrt(n)",
+        "differences", "equal called different",
+    )  # fmt: skip
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
     for name, found in grid(studies):
         design = found.design
         sizes = (design.num_systems, design.num_prompts, design.num_raters, design.trials_per_rater, name)
         rates = (found.means, found.linear_means, found.naive_means, found.differences, found.called_different)
         cells = [*map(str, sizes), f"{found.true_score:.2f}", *(f"{100 * rate.value:.1f}" for rate in rates)]
-        print("|", " | ".join(cells), "|", flush=True)
+        yield f"| {' | '.join(cells)} |"
 
 
 def _naive(y: Array, layout: Layout) -> tuple[Array, Array]:
@@ -338,7 +329,3 @@ def _holm_calls(p: Array) -> Array:
 def _rate(shares: Array) -> Rate:
     """Studies are independent, intervals of one study are not."""
     return Rate(float(shares.mean()), float(shares.std(ddof=1) / np.sqrt(len(shares))))
-
-
-if __name__ == "__main__":
-    main()

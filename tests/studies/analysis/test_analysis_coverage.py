@@ -14,7 +14,7 @@ from undertone.studies.analysis.simulation.coverage import (
 )
 from undertone.studies.analysis.simulation.simulate import CUTS, Design, Layout, allocate, draw, liking_of, true_scores
 
-SMALL = [  # a few cells of the grid, which `python -m undertone.studies.analysis.simulation.coverage` measures whole
+SMALL = [  # a few cells of the grid, which `undertone study simulate --grid` measures whole
     (Design(4, 20, 30, 20), "typical", 3.3),
     (Design(4, 20, 12, 20), "raters differ", 3.3),
     (Design(5, 60, 35, 20), "typical", 1.4),
