@@ -136,7 +136,7 @@ def plan_html(
 
 
 def _fingerprint(db: Database, name: str) -> tuple[str, int, int, datetime | None, int | None]:
-    """Changes with every answer, every verdict, every step of an admin, and the status, which hides tests."""
+    """Return a key that changes with every answer, verdict, step of an admin, and the status, which hides tests."""
     progress = study_progress(db, name)
     status = progress.status
     with db.reading() as transaction:

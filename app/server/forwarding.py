@@ -84,7 +84,7 @@ class Forwarding:
                 self._messages -= says_runs
 
     async def finish_runs(self, seconds: float) -> None:
-        """Have every run ended, and wait until its visitor has been told; no longer than this."""
+        """End every run, and wait until its visitor has been told; no longer than this."""
         address = self.upstream.address
         if address is None:
             return

@@ -60,7 +60,7 @@ class Front:
         await (self.results if is_results else self.forwarding)(scope, receive, send)
 
     async def finish_runs(self) -> None:
-        """Have the runs of the model ended with a word to their visitors."""
+        """End the runs of the model with a word to their visitors."""
         await self.forwarding.finish_runs(TELL_SECONDS)
 
     def stop_streams(self) -> None:

@@ -42,7 +42,7 @@ class Bootstrap:
 def two_way_bootstrap(
     frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int = RESAMPLES, seed: int = 0
 ) -> Bootstrap:
-    """Percentile intervals of each system's mean and of each difference.
+    """Return percentile intervals of each system's mean and of each difference.
 
     Raises:
         AnalysisError: there is nothing to resample; the text says why.

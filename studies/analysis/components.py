@@ -45,7 +45,7 @@ class VarianceComponents:
 
     @property
     def total(self) -> float:
-        """Variance of a single rating of one system."""
+        """Return the variance of a single rating of one system."""
         return self.rater + self.prompt + self.system_rater + self.system_prompt + self.residual
 
     def named(self) -> dict[str, float]:
@@ -75,7 +75,7 @@ class _Layout:
 
 
 def variance_components(frame: pd.DataFrame, scale: str, screened: bool = True) -> VarianceComponents:
-    """Estimates from the ratings on one scale.
+    """Estimate the components from the ratings on one scale.
 
     Raises:
         AnalysisError: no ratings, or none that share a rater or a prompt.
@@ -139,7 +139,7 @@ def _pairs(residual: Array, *keys: NDArray[np.int64]) -> Array:
 def _solve(
     products: dict[str, float], pairs: dict[str, int], lost: tuple[float, float]
 ) -> tuple[VarianceComponents, str]:
-    """Components from mean products, each given back what the means took (across systems, within one)."""
+    """Solve for the components from mean products, each given back what the means took (across systems, within one)."""
     across, within = lost
     notes = []
     main, interplay = {}, {}

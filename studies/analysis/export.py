@@ -219,7 +219,7 @@ def _inert(value: Any) -> Any:
 
 
 def _without_folders(value: Any) -> Any:
-    """Paths of the machine that built the study are nobody's business."""
+    """Return the value without paths of the machine that built the study."""
     if isinstance(value, dict):
         return {key: _without_folders(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

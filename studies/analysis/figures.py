@@ -31,7 +31,7 @@ class Interval:
 
 
 def interval_figure(rows: Sequence[Interval], title: str, low: float, high: float, zero: float | None = None) -> str:
-    """Dots with intervals on one axis.
+    """Draw dots with intervals on one axis.
 
     Args:
         rows: from top to bottom.
@@ -146,7 +146,7 @@ class _Axis:
         return round(self.left + (self.right - self.left) * share, 2)
 
     def ticks(self, y: float) -> str:
-        """Numbers below the rows."""
+        """Draw the numbers below the rows."""
         return "".join(
             _line(self(place), y, self(place), y + 5, "tick")
             + f'<text x="{self(place)}%" y="{y + 19}" text-anchor="middle">{place:g}</text>'

@@ -193,6 +193,6 @@ def _table(transaction: Transaction, query: Executable, columns: tuple[str, ...]
 
 
 def _coarse(device: Any) -> str:
-    """Phone or desktop."""
+    """Return the kind of a device, such as "phone" or "desktop"."""
     kind = device.get("kind") if isinstance(device, dict) else None
     return str(kind or "unknown")

@@ -23,7 +23,7 @@ RULES = {
 
 
 def methods(results: StudyResults) -> list[str]:
-    """Paragraphs in plain sentences."""
+    """Return the methods as paragraphs in plain sentences."""
     data = results.data
     return [
         text

@@ -225,7 +225,7 @@ def num_effects(groups: Numbers) -> int:
 
 
 def residualise(columns: Array, groups: Numbers) -> Array:
-    """Columns less what rater and prompt effects explain of them (Frisch, Waugh and Lovell)."""
+    """Return columns less what rater and prompt effects explain of them (Frisch, Waugh and Lovell)."""
     rows = np.arange(len(columns))
     ones = np.ones(len(columns))
     dummies = hstack([csr_array((ones, (rows, column))) for column in groups.T], format="csr")

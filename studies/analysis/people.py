@@ -122,7 +122,7 @@ def _person_session(session: Session, person: Participant, texts: dict[tuple[str
 
 
 def _answers(stored: dict[str, Any], texts: dict[tuple[str, str], str]) -> list[GivenAnswer]:
-    """Questionnaires only: keys that begin with "_" are the session's own notes."""
+    """Return the answers to questionnaires only: keys that begin with "_" are the session's own notes."""
     return [
         GivenAnswer(section, question, texts.get((section, question), ""), _in_words(answer))
         for section, given in stored.items()

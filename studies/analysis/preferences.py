@@ -55,7 +55,7 @@ def preferences(
     screened: bool = True,
     order: Sequence[str] = (),
 ) -> Preferences:
-    """Preferences of a study whose trials compare two versions.
+    """Return the preferences of a study whose trials compare two versions.
 
     Args:
         frame: a row for each answer; `system` names the ordered pair, or the clip of a page of two.

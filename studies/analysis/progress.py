@@ -37,7 +37,7 @@ class RatingCounts:
 
     @property
     def complete(self) -> int:
-        """Clips that have what they need."""
+        """Return how many clips have the ratings they need."""
         return int((self.accepted >= self.wanted).sum())
 
 

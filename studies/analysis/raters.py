@@ -73,7 +73,7 @@ def _rater(name: str, own: pd.DataFrame) -> Rater:
 
 
 def _correlation(own: np.ndarray, others: np.ndarray) -> float | None:
-    """None for fewer than three shared clips or where one side does not vary."""
+    """Return the correlation; None for fewer than three shared clips or where one side does not vary."""
     if len(own) < 3 or min(np.ptp(own), np.ptp(others)) < 1e-12:
         return None
     return float(np.corrcoef(own, others)[0, 1])

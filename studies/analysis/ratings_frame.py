@@ -201,5 +201,5 @@ def systems_of(ratings: pd.DataFrame) -> list[str]:
 
 
 def codes(column: pd.Series) -> np.ndarray:
-    """Whole numbers from 0 that stand for a column's different entries."""
+    """Return whole numbers from 0 that stand for a column's different entries."""
     return np.asarray(pd.factorize(column)[0], dtype=np.int64)

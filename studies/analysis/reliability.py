@@ -34,7 +34,7 @@ class Alpha:
 
 
 def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int = RESAMPLES, seed: int = 0) -> Alpha:
-    """Ordinal alpha of raters x clips with missing cells, by the `krippendorff` package.
+    """Return the ordinal alpha of raters x clips with missing cells, by the `krippendorff` package.
 
     The interval draws prompts, each with all of its clips. It speaks of these raters on other prompts: drawing raters
     with replacement would let a rater agree with himself.

@@ -150,7 +150,7 @@ def ranking_figure(ranking: Ranking, title: str) -> str:
 
 
 def axis_limits(data: StudyData, scale: ScaleResults) -> tuple[float, float]:
-    """Ends of the scale; of the answers where the study file does not say."""
+    """Return the ends of the scale; of the answers where the study file does not say."""
     wording = data.wording(scale.scale)
     values = [value for score in scale.mos.systems for value in score.distribution]
     low, high = float(wording.get("minimum", min(values))), float(wording.get("maximum", max(values)))

@@ -79,7 +79,7 @@ def n_versus_m(frame: pd.DataFrame, first_scale: str, second_scale: str, screene
 
 
 def _spearman(table: pd.DataFrame) -> float | None:
-    """None for fewer than three clips or for a scale that does not vary."""
+    """Return the rank correlation; None for fewer than three clips or for a scale that does not vary."""
     if len(table) < 3 or min(np.ptp(table[column].to_numpy()) for column in table) < 1e-12:
         return None
     return float(stats.spearmanr(table.iloc[:, 0], table.iloc[:, 1]).statistic)

@@ -191,7 +191,7 @@ def _wide(
 
 
 def _p808(path: Path, by_lower: Mapping[str, str], records: Sequence[tuple[int, Cells]]) -> Iterator[Raw]:
-    """A row for each assignment of MTurk: `Answer.q0_url` names a clip, `Answer.q0` the vote."""
+    """Read a table with a row for each assignment of MTurk: `Answer.q0_url` names a clip, `Answer.q0` the vote."""
     worker = by_lower.get("workerid")
     if worker is None:
         raise ImportProblem(f"{path} looks like a batch of the P.808 toolkit, but has no column WorkerId.")
@@ -208,7 +208,7 @@ def _p808(path: Path, by_lower: Mapping[str, str], records: Sequence[tuple[int, 
 
 
 def _voicemos(lines: Sequence[Sequence[str]]) -> Iterator[Raw]:
-    """Lists without a heading: system, clip, score, and for single listeners what is known of them, their id last."""
+    """Read lists without a heading: system, clip, score, for single listeners what is known of them, their id last."""
     for number, cells in enumerate(lines, 1):
         if not any(cells):
             continue

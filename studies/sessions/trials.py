@@ -149,7 +149,7 @@ def _check_current(context: SessionContext, trial: Trial) -> None:
 
 
 def _check_heard(context: SessionContext, page: Page) -> None:
-    """Both the server's clock and the page's stretches must allow it, for each clip, and for all one after another."""
+    """Check that each clip was heard, by the server's clock and the played intervals, and all one after another."""
     seconds = {trial.id: context.stimulus(trial).seconds for trial in page}
     if any(trial.first_served_at is None for trial in page):
         raise SessionError("not_listened")

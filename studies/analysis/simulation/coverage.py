@@ -235,7 +235,7 @@ class WithinFits:
         return cls(layout, basis, systems, solve, weights, effective)
 
     def fit(self, y: Array) -> Estimates:
-        """Differences of [B, N] ratings as `compare` gives them."""
+        """Return differences of [B, N] ratings as `compare` gives them."""
         count, parameters = self.systems.shape[0], self.systems.shape[1] + self.basis.shape[1]
         values = y @ self.weights.T
         residuals = y - (y @ self.basis) @ self.basis.T
@@ -327,5 +327,5 @@ def _holm_calls(p: Array) -> Array:
 
 
 def _rate(shares: Array) -> Rate:
-    """Studies are independent, intervals of one study are not."""
+    """Return a rate with its error: studies are independent, intervals of one study are not."""
     return Rate(float(shares.mean()), float(shares.std(ddof=1) / np.sqrt(len(shares))))

@@ -80,7 +80,7 @@ def draw(
     random: np.random.Generator,
     rounded: bool = True,
 ) -> Array:
-    """Ratings of several studies of one layout.
+    """Draw ratings of several studies of one layout.
 
     Args:
         layout: N ratings.
