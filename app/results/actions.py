@@ -1,7 +1,6 @@
 """Actions of an admin on a study; each does what the command line does and logs the admin's name."""
 
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from typing import Any, Literal
 from undertone.app.asgi.root_path import site_path
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results.access import NotAllowedError, ResultsAccess
+from undertone.engine import CallProgress
 from undertone.engine.files.validation import validate_values
 from undertone.engine.files.yaml_text import YamlError, parse_yaml
 from undertone.studies.build.lifecycle import make_study, set_status, status_of
@@ -16,7 +16,6 @@ from undertone.studies.design import DesignError, StudyFile
 from undertone.studies.store import Database
 
 PATH_KEYS = ("folder", "audio", "instruction", "bundle")
-Progress = Callable[[int, int, str], None]
 
 
 def save_draft(access: ResultsAccess, admin: Admin, text: str) -> str:
@@ -46,7 +45,7 @@ def sources_folder(access: ResultsAccess) -> Path:
     return folder
 
 
-def build_sounds(access: ResultsAccess, admin: Admin, name: str, progress: Progress) -> str:
+def build_sounds(access: ResultsAccess, admin: Admin, name: str, progress: CallProgress) -> str:
     """Render, level and check every sound of a study."""
     from undertone.studies.build.pipeline import build_study
 

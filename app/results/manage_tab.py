@@ -11,7 +11,7 @@ from undertone.app.results import actions
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.file_button import bind_file_button
 from undertone.app.shared.widgets import AWAY, QUIET, Note, show_container
-from undertone.engine import UndertoneError
+from undertone.engine import CallProgress, UndertoneError
 from undertone.studies.design.templates import template_names, template_text
 
 MODEL_QUEUE = "model"  # builds wait for the model like everybody else
@@ -68,10 +68,14 @@ def _build_status_buttons(
             keep = gr.Button("Keep it open", elem_id="results-close-no")
 
     def build_sounds(name: str | None, count: int, request: gr.Request, progress: Any = gr.Progress()) -> Any:
-        def show(done: int, total: int, what: str) -> None:
-            progress((done, total), desc=what, unit="clips")
+        def show(done: int, total: int) -> None:
+            progress((done, total), desc=f"{done} of {total}", unit="clips")
 
-        return run_action(request, count, lambda admin: actions.build_sounds(access, admin, chosen_study(name), show))
+        return run_action(
+            request,
+            count,
+            lambda admin: actions.build_sounds(access, admin, chosen_study(name), CallProgress(report=show)),
+        )
 
     def set_status_to(status: Literal["open", "paused", "closed"]) -> Callable[..., Any]:
         def change(name: str | None, count: int, request: gr.Request) -> Any:

@@ -1,11 +1,10 @@
 """All the clips of a study before they are prepared: main, training, golds, traps and the one for the volume page."""
 
 import random
-from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
-from undertone.engine import UndertoneError
+from undertone.engine import CallProgress, UndertoneError
 from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.build.prepare import RawClip, join_pair, splice_instruction, trim_to_shortest
 from undertone.studies.build.recordings import Recording, read_sound, unused_recording
@@ -15,7 +14,6 @@ from undertone.studies.design.sources import KnownItem, Trap
 from undertone.studies.design.study_file import StudyFile
 from undertone.studies.store.tables import StimulusKind
 
-Progress = Callable[[int, int, str], None]
 VOLUME_SECONDS = 6.0
 
 
@@ -30,22 +28,20 @@ def presented_systems(study: StudyFile) -> list[dict[str, Any]]:
 
 
 def make_clips(
-    study: StudyFile, renderer: ClipRenderer, recordings: list[Recording], progress: Progress | None = None
+    study: StudyFile, renderer: ClipRenderer, recordings: list[Recording], progress: CallProgress = CallProgress()
 ) -> list[RawClip]:
     """Render what has to be rendered and read what is supplied.
 
     Raises:
         DesignError: something is missing or cannot be used; the text names it.
+        Cancelled: `progress` said so; what was rendered is kept.
     """
     total = len(study.systems) * len(recordings)
     raw: dict[tuple[str, str], RenderedClip] = {}
     for done, rendering in enumerate(renderer.all(), 1):
         if rendering is not None:
             raw[rendering.system, rendering.prompt] = rendering
-        if progress is not None:
-            progress(
-                done, total, f"{done} of {total}" if rendering is None else f"{rendering.system}, {rendering.prompt}"
-            )
+        progress.update(done, total)
     main = [RawClip("main", r.waveform, r.provenance, r.system, r.prompt) for r in raw.values()]
     main = trim_to_shortest(main, study.preparation)
     if study.comparison == "ab":

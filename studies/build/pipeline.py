@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.build.clips import Progress, make_clips, presented_systems
+from undertone.engine import CallProgress
+from undertone.studies.build.clips import make_clips, presented_systems
 from undertone.studies.build.prepare import PreparedClip, prepare_clips
 from undertone.studies.build.recordings import Recording, read_recordings
 from undertone.studies.build.render import ClipRenderer
@@ -38,12 +39,12 @@ class BuildResult:
 
 
 def build_study(
-    db: Database, name: str, places: StorageLocations, progress: Progress | None = None, device: str = "auto"
+    db: Database, name: str, places: StorageLocations, progress: CallProgress = CallProgress(), device: str = "auto"
 ) -> BuildResult:
     """Make and store every sound of a study that nobody has heard yet.
 
     Args:
-        progress: called with clips done, clips in all, and what was done.
+        progress: told the clips done and in all.
         device: for bundles: "auto", "cpu" or "cuda".
     Raises:
         DesignError: the study has begun, or a sound cannot be made or fails its check; it names the sound.
