@@ -4,7 +4,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 BIN := .venv/bin
 PORT ?= 7860
 
-.PHONY: setup demo test lint pythons clean
+.PHONY: setup demo test lint pythons requirements lock audit licences clean
 
 setup: .venv/setup.stamp
 demo: .venv/setup.stamp
@@ -23,6 +23,29 @@ lint: .venv/test.stamp
 pythons: | .venv/bin/python
 	for version in 3.11 3.12 3.13; do $(BIN)/python -m pip install --quiet --dry-run --ignore-installed --only-binary=:all: \
 		--python-version $$version --target .venv/$$version '.[test]' || exit 1; done
+
+# What a Space installs, from pyproject.toml; a test holds both together.
+requirements: .venv/setup.stamp
+	$(BIN)/python -m undertone.app.hosting.requirements > requirements.txt
+
+# The versions of everything, for installs that are to be the same everywhere: pip install --constraint constraints.txt
+lock: .venv/release.stamp
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command 'make lock' --upgrade pyproject.toml --output-file constraints.txt
+
+# Known holes of these versions; asks the Python Package Index about each of them.
+audit: .venv/release.stamp
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+# The licences of what serving needs, as the packages that are installed here name them.
+licences: .venv/release.stamp
+	{ printf '# Licences of what serving needs\n\nMade by `make licences`, as the packages name them.\n\n'; \
+	$(BIN)/pip-licenses --format markdown --order name --packages $$($(BIN)/uv pip compile --quiet --no-annotate \
+		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml | sed 's/[=;[ ].*//'); } > LICENCES.md
+
+.venv/release.stamp: .venv/setup.stamp
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	touch $@
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Undertone needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/python"; exit 1; }

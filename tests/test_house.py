@@ -32,11 +32,13 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "app": (
         "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "rate", "results", "site",
-        "server", "cli",
+        "server", "hosting", "cli",
     ),
 }  # fmt: skip
 # Started by a console script, as a process of its own, or by Alembic.
-STARTED = {"app.cli.main", "app.server.fetch", "studies.store.migrations.env"}
+STARTED = {
+    "app.cli.main", "app.cli.space_app", "app.hosting.healthcheck", "app.server.fetch", "studies.store.migrations.env",
+}  # fmt: skip
 FILES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from undertone.app.asgi.plain_page import plain_page
+from undertone.app.asgi.root_path import site_path
 
 WORDS = {
     400: ("That did not work", "The request could not be understood. Open the page again and try once more."),
@@ -102,7 +103,7 @@ def error_page(status: int) -> Response:
 <main id="main" class="card narrow">
   <h1>{escape(title)}</h1>
   <p>{escape(text)}</p>
-  <p><a class="button" href="{back[0]}">{back[1]}</a></p>
+  <p><a class="button" href="{escape(site_path(back[0]))}">{back[1]}</a></p>
 </main>"""
     return plain_page(title, body, status=status)
 

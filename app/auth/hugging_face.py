@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from starlette.middleware.sessions import SessionMiddleware
 
 from undertone.app.asgi.plain_page import problem_page
+from undertone.app.asgi.root_path import site_path
 from undertone.app.auth.passphrases import NO_PASSPHRASE
 from undertone.app.auth.sign_in import PATH, Admin, SignIn, local_path
 from undertone.studies.store.tables import AdminUser
@@ -63,6 +64,7 @@ def _router(oauth: "OAuth", sign_in: SignIn, environment: Mapping[str, str]) -> 
     async def redirect_to_hugging_face(request: Request, next: str = "/results") -> Any:
         request.session["next"] = local_path(next)
         back = request.url_for("hugging_face_callback")
+        back = back.replace(path=site_path(back.path))
         if host := environment.get("SPACE_HOST"):  # what the Space is called outside; no header has to be believed
             back = back.replace(scheme="https", netloc=host)
         return await oauth.huggingface.authorize_redirect(request, str(back))
@@ -73,12 +75,14 @@ def _router(oauth: "OAuth", sign_in: SignIn, environment: Mapping[str, str]) -> 
             token = await oauth.huggingface.authorize_access_token(request)
         except OAuthError as error:
             request.session.clear()
-            return problem_page("Sign-in did not work", f"Hugging Face says: {error.error}. Try again.", PATH)
+            return problem_page(
+                "Sign-in did not work", f"Hugging Face says: {error.error}. Try again.", site_path(PATH)
+            )
         account = str(token["userinfo"]["preferred_username"])
         admin = admin_of_account(sign_in, account, owner)
         if admin is None:
             text = f"The account {account} may not see the results. Ask an admin to add hf:{account}."
-            return problem_page("Not allowed", text, PATH, status=403)
+            return problem_page("Not allowed", text, site_path(PATH), status=403)
         response = RedirectResponse(local_path(request.session.pop("next", "/results")), status_code=303)
         sign_in.start_session(response, admin, request, how="Hugging Face")
         return response

@@ -129,7 +129,8 @@ class SignIn:
     def end_session(self, response: Response, request: Request) -> None:
         """End the session: its cookie is taken away, and a copy of it opens nothing any more."""
         found = self._current_session(request)
-        response.delete_cookie(COOKIE, path="/")
+        # With the attributes of the one that was set: a browser takes them for different cookies otherwise.
+        response.delete_cookie(COOKIE, path="/", secure=is_https(request), httponly=True, samesite="lax")
         if found is not None:
             self._ended_here.add(found.session)
             self.log.write(SIGNED_OUT, {"name": found.admin.name, "session": found.session})

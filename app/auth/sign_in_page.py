@@ -11,7 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 
+from undertone.app.asgi.framing import is_framed
 from undertone.app.asgi.plain_page import plain_page, problem_page
+from undertone.app.asgi.root_path import site_path
 from undertone.app.auth.attempts import TooManyAttemptsError
 from undertone.app.auth.sign_in import PATH, Admin, SignIn, SignInError, local_path, refuse_other_sites
 from undertone.studies.store import StoreError
@@ -31,10 +33,13 @@ class SignInRoute(APIRoute):
                 return await handler(request)
             except RequestValidationError:
                 return problem_page(
-                    "Sign in", "Fill in both the name and the passphrase, no longer than they are.", PATH, 422
+                    "Sign in",
+                    "Fill in both the name and the passphrase, no longer than they are.",
+                    site_path(PATH),
+                    422,
                 )
             except StoreError as error:
-                return problem_page("Nobody can sign in now", str(error), PATH, 503)
+                return problem_page("Nobody can sign in now", str(error), site_path(PATH), 503)
 
         return handle
 
@@ -109,21 +114,23 @@ def _page(
 ) -> HTMLResponse:
     note = f'<p class="note note-problem" role="alert" id="problem">{escape(problem)}</p>' if problem else ""
     described = ' aria-describedby="problem" aria-invalid="true"' if problem else ""
+    here, sign_out = escape(site_path(PATH)), escape(site_path("/sign-out"))
     signed_in = (
-        f'<form method="post" action="/sign-out"><p class="note note-good" role="status">You are signed in as '
-        f'{escape(name)}. <a href="{escape(next_path)}">Go on</a></p><button class="button">Sign out</button></form>'
+        f'<form method="post" action="{sign_out}"><p class="note note-good" role="status">You are signed in as '
+        f'{escape(name)}. <a href="{escape(site_path(next_path))}">Go on</a></p>'
+        '<button class="button">Sign out</button></form>'
         if name
         else ""
     )
-    other = (
-        f'<p><a class="button" href="{PATH}/hugging-face?next={escape(next_path)}">Sign in with Hugging Face</a></p>'
-    )
+    onwards = f"{here}/hugging-face?next={escape(next_path)}"
+    window = ' target="_blank"' if is_framed() else ""  # Hugging Face lies in no frame
+    other = f'<p><a class="button" href="{onwards}"{window}>Sign in with Hugging Face</a></p>'
     body = f"""
 <main id="main" class="card narrow">
   <h1>Sign in</h1>
   <p class="soft">For the people who run listening studies. Raters need no account: they follow their link.</p>
   {note}{signed_in}
-  <form method="post" action="{PATH}">
+  <form method="post" action="{here}">
     <input type="hidden" name="next" value="{escape(next_path)}">
     <label for="name">Name</label>
     <input id="name" name="name" autocomplete="username" autocapitalize="none" required{described}>

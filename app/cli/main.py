@@ -4,12 +4,14 @@ import json
 import logging
 import sys
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from undertone.app.cli.extras import missing_extra
+from undertone.app.cli.space import space
 from undertone.app.cli.study import study
 from undertone.app.package_data import DEMO, bundle_or_demo
 
@@ -21,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(study)
+app.add_typer(space)
 
 BundleOption = Annotated[
     str | None,
@@ -57,6 +60,13 @@ WorkersOption = Annotated[
     int, typer.Option(min=1, help="Processes that prepare data on the CPU; 1 for none but this one.")
 ]
 CpuOption = Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")]
+
+
+class LogForm(StrEnum):
+    """How the server's log is written."""
+
+    text = "text"
+    json = "json"
 
 
 @app.command("continue")
@@ -164,9 +174,23 @@ def batch(
 
 @app.command()
 def serve(
-    bundle: BundleOption = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 picks a free one.")] = 7860,
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            "--bundle",
+            envvar="UNDERTONE_BUNDLE",
+            help="Bundle folder, or a Hugging Face repository id; by default the voice that came along.",
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            envvar=["UNDERTONE_HOST", "GRADIO_SERVER_NAME"], help="Address to listen on; 0.0.0.0 for every interface."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar=["UNDERTONE_PORT", "PORT", "GRADIO_SERVER_PORT"], help="0 picks a free one.")
+    ] = 7860,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the listening studies; by default UNDERTONE_DATA or in your home.")
     ] = None,
@@ -177,11 +201,39 @@ def serve(
             "more. By default those of UNDERTONE_TRUSTED_PROXIES; without any, nothing forwarded is believed."
         ),
     ] = None,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            envvar=["UNDERTONE_ROOT_PATH", "GRADIO_ROOT_PATH"],
+            help="Sub-path under which a proxy shows the site, as /voice; the proxy may take it off or pass it on.",
+        ),
+    ] = "",
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="UNDERTONE_METRICS_PORT", help="Port for Prometheus, on the same address; by default none."
+        ),
+    ] = None,
+    log_format: Annotated[
+        LogForm, typer.Option(envvar="UNDERTONE_LOG_FORMAT", help="json: one object a line, without personal data.")
+    ] = LogForm.text,
 ) -> None:
-    """Open the app in the browser."""
+    """Open the app in the browser.
+
+    An option that is given wins over its environment variable, and the first variable named over the others.
+    """
     from undertone.app.cli.serve import serve as serve_app
 
-    serve_app(bundle_or_demo(bundle), host, port, data=data, trusted_proxies=trusted_proxy or ())
+    serve_app(
+        bundle_or_demo(bundle),
+        host,
+        port,
+        data=data,
+        trusted_proxies=trusted_proxy or (),
+        root_path=root_path,
+        metrics_port=metrics_port,
+        log_format=log_format.value,
+    )
 
 
 @app.command("import")
@@ -506,7 +558,7 @@ def lexical_(context: typer.Context) -> None:
 def main() -> None:
     """Run a verb; an error that a person can mend is one line on standard error and exit status 2."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for chatty in ("accelerate", "alembic"):
+    for chatty in ("accelerate", "alembic", "httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         app()

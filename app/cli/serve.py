@@ -4,6 +4,7 @@ Two processes: this one owns the port and the studies, and starts a second one w
 """
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -15,10 +16,13 @@ from functools import partial
 from pathlib import Path
 
 from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_trusted
+from undertone.app.asgi.root_path import read_root_path, serve_under
 from undertone.app.package_data import EXAMPLES, asset_folder
+from undertone.app.server.log_format import LogFormat, set_up_log
 from undertone.app.server.work_folder import work_folder
 from undertone.engine import UndertoneError
 
+logger = logging.getLogger(__name__)
 _LONGEST_SOCKET_FOLDER = 80  # characters: the path of a Unix socket has 107 at most
 
 
@@ -34,6 +38,9 @@ def serve(
     examples: Path = EXAMPLES,
     data: Path | None = None,
     trusted_proxies: Sequence[str] = (),
+    root_path: str = "",
+    metrics_port: int | None = None,
+    log_format: LogFormat = "text",
 ) -> None:
     """Serve the site on a bundle.
 
@@ -45,17 +52,25 @@ def serve(
         examples: folder of wav files offered as prompts; may be missing.
         data: folder of the listening studies; None is `UNDERTONE_DATA` or its default.
         trusted_proxies: addresses or networks whose forwarding headers are read (`app/asgi/client_address.py`).
+        root_path: the sub-path under which a proxy shows the site, as /voice; "" for none.
+        metrics_port: for Prometheus, on the same address; 0 for any free one, None for none.
+        log_format: "text" for people, "json" for one object a line.
     Raises:
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken or the address is not this machine's.
         ProxyNameError: a proxy is no address.
+        PassphraseError: `UNDERTONE_ADMIN` names nobody, or its passphrase is too short.
+        RootPathError: the site cannot be shown under this sub-path.
     """
+    set_up_log(log_format)
     proxies = TrustedProxies.parse(trusted_proxies)
+    serve_under(read_root_path(root_path))
     with _quiet_interrupts(), work_folder() as folder, _socket_folder(folder) as sockets:
         # Gradio reads these when it is imported or when widgets are built, so they come first.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        from undertone.app.auth.first_admin import admit_first_admin
         from undertone.app.server.connections import ConnectionBounds
         from undertone.app.server.front import run_front
         from undertone.app.server.process import Playground
@@ -71,14 +86,27 @@ def serve(
             sockets=sockets,
             studies_socket=sockets / "studies",
             protected=places.protected,
+            log_format=log_format,
         )
-        with _listen(host, port) as listener, open_database(places) as db:
+        with _listen(host, port) as listener, _metrics(host, metrics_port) as metrics, open_database(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
             print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
+            admit_first_admin(db)
             studies_site = StudiesSite.open(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)
             bounds = ConnectionBounds(is_proxy=lambda address: is_trusted((address, 0), proxies))
-            asyncio.run(run_front(listener, studies_site, playground, bounds, behind))
+            asyncio.run(run_front(listener, studies_site, playground, bounds, behind, metrics))
+
+
+@contextmanager
+def _metrics(host: str, port: int | None) -> Iterator[socket.socket | None]:
+    """Yield the listening socket of the metrics, announced in the log; None where none are wanted."""
+    if port is None:
+        yield None
+        return
+    with _listen(host, port, "--metrics-port") as listener:
+        logger.info("metrics are at http://%s:%d/metrics", host, listener.getsockname()[1])
+        yield listener
 
 
 @contextmanager
@@ -102,12 +130,12 @@ def _quiet_interrupts() -> Iterator[None]:
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
     """Return a listening socket, taken before the site is announced, so that the printed URL is true."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise ServeError(
-            f"cannot listen on {host}:{port} ({error.strerror}). Choose another --port, or 0 for any."
+            f"cannot listen on {host}:{port} ({error.strerror}). Choose another {option}, or 0 for any."
         ) from error

@@ -28,9 +28,9 @@ DataOption = Annotated[
 @study.command()
 def new(
     out: Annotated[Path, typer.Argument(help="The YAML file to write.")] = Path("study.yaml"),
-    template: Annotated[str, typer.Option(help="paper, preference or expressive.")] = "paper",
+    template: Annotated[str, typer.Option(help="paper, expressive, preference, best-worst or mushra.")] = "paper",
 ) -> None:
-    """Write a study file to be changed: the paper's protocol, A/B preference, or expressiveness."""
+    """Write a study file to be changed: the paper's protocol, or another kind of study."""
     from undertone.studies.design import DesignError
     from undertone.studies.design.templates import template_text
 
@@ -153,6 +153,38 @@ def export(
     typer.echo(folder)
 
 
+@study.command("import")
+def import_(
+    ratings: Annotated[
+        Path, typer.Argument(help="CSV: long, wide, webMUSHRA, P.808 toolkit, VoiceMOS, or our export.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the study; that of the file when not given.")] = None,
+    title: Annotated[str, typer.Option(help="Title in the report.")] = "",
+    scale: Annotated[str | None, typer.Option(help="Name of the scale where the table does not say.")] = None,
+    minimum: Annotated[float | None, typer.Option(help="Least score; what lies below is a bad row.")] = None,
+    maximum: Annotated[float | None, typer.Option(help="Largest score; what lies above is a bad row.")] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave them out and name them.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Make a closed study of ratings from elsewhere: its report, planner and exports work as for our own."""
+    from undertone.studies.importing import import_ratings, read_ratings
+    from undertone.studies.importing.storing import default_name
+
+    low, high = (-1e6 if minimum is None else minimum), (1e6 if maximum is None else maximum)
+    table = read_ratings(ratings, scale, (low, high))
+    with _database(data) as (db, _):
+        done = import_ratings(db, table, name or default_name(ratings), title, skip_bad_rows)
+    typer.echo(
+        f"{done.name}: {done.ratings} ratings of {done.systems} systems on {done.prompts} prompts by {done.raters} "
+        f"raters ({done.layout}; {', '.join(done.scales)})"
+    )
+    for problem in done.skipped:
+        typer.echo(f"left out: {problem}")
+    for note in done.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"Next: undertone study report {done.name}")
+
+
 @study.command()
 def example(
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("example-report.html"),
@@ -181,6 +213,67 @@ def simulate(
     found = measure_coverage(Design(systems, prompts, raters, trials, missing), TYPICAL, studies, seed=seed)
     for line in coverage_lines(found):
         typer.echo(line)
+
+
+@study.command()
+def plan(
+    half_width: Annotated[
+        float, typer.Option(help="Wanted half-width of a mean's interval, points of the scale.")
+    ] = 0.2,
+    difference: Annotated[float | None, typer.Option(help="Plan for 80 % power at this difference instead.")] = None,
+    contrasts: Annotated[int, typer.Option(help="Declared contrasts that are corrected together.")] = 1,
+    systems: Annotated[int, typer.Option(help="Systems, with ground truth and anchor.")] = 4,
+    clips: Annotated[int, typer.Option(help="Clips that each rater hears.")] = 20,
+    assurance: Annotated[float, typer.Option(help="Share of studies in which a given system reaches it.")] = 0.8,
+    like: Annotated[
+        str | None, typer.Option(help="Study whose variances to plan with; typical ones by default.")
+    ] = None,
+    scale: Annotated[str | None, typer.Option(help="Scale of that study; its first by default.")] = None,
+    studies: Annotated[int, typer.Option(help="Simulated studies of the recommended size.")] = 500,
+    data: DataOption = None,
+) -> None:
+    """Say how many raters and prompts a study needs, and simulate the recommended one."""
+    from undertone.studies.analysis.components import variance_components
+    from undertone.studies.analysis.errors import AnalysisError
+    from undertone.studies.analysis.load import load_study
+    from undertone.studies.analysis.power import TYPICAL, plan_power
+    from undertone.studies.analysis.simulation.planning import simulate_plan
+    from undertone.studies.analysis.simulation.simulate import Design
+
+    components, source = TYPICAL, "typical values of crowd studies"
+    if like is not None:
+        with _database(data) as (db, _):
+            found = load_study(db, like)
+        if not found.scales:
+            raise AnalysisError(f"study {like!r} has no scale to plan with.")
+        scale = scale or found.scales[0]
+        components, source = variance_components(found.ratings, scale), f"those of {like} on {scale}"
+    planned = plan_power(
+        components, half_width, systems, clips, assurance=assurance, difference=difference, contrasts=contrasts
+    )
+    deviations = ", ".join(f"{name} {variance**0.5:.2f}" for name, variance in components.named().items())
+    typer.echo(f"standard deviations ({source}): {deviations}")
+    if planned.recommended is None:
+        raise AnalysisError(f"{planned.note}. Lower the goal, or let each rater hear more clips.")
+    goal = (
+        f"half-width {half_width:g} in {assurance:.0%} of studies"
+        if difference is None
+        else f"80 % power at {difference:g}"
+    )
+    typer.echo(f"{goal}:")
+    for option in planned.options:
+        mark = "  <- fewest people and prompts" if option == planned.recommended else ""
+        typer.echo(f"  {option.prompts:4} prompts  {option.raters:4} raters x {option.trials_per_rater} clips{mark}")
+    best = planned.recommended
+    design = Design(systems, best.prompts, best.raters, best.trials_per_rater)
+    shown = simulate_plan(design, components, assurance, difference, contrasts, studies=studies)
+    typer.echo(
+        f"simulated {shown.studies} times: a given mean has a half-width of {shown.half_width_reached:.3f} or less"
+    )
+    if shown.difference_half_width_reached is not None:
+        typer.echo(f"  a given difference has one of {shown.difference_half_width_reached:.3f} or less")
+    if shown.power is not None:
+        typer.echo(f"  a difference of {difference:g} is found in {shown.power:.0%}")
 
 
 @study.command()
@@ -245,6 +338,43 @@ def withdraw(
         f"{done.ratings} ratings of {done.sessions} sessions deleted, {done.events} events blanked, "
         f"{done.lines} lines of the log's copy changed."
     )
+
+
+@study.command()
+def preregister(
+    name: NameArgument,
+    out: Annotated[Path | None, typer.Option(help="The Markdown file; NAME-preregistration.md when not given.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Write what the study will do and test, before it opens; the report prints the file's hash."""
+    from undertone.studies.analysis.preregistration import preregister as register
+
+    path = out or Path(f"{name}-preregistration.md")
+    with _database(data) as (db, _):
+        digest = register(db, name, path, "command line")
+    typer.echo(f"{path} written, SHA-256 {digest}")
+
+
+@study.command()
+def exclude(
+    who: Annotated[str, typer.Argument(help="Name in the report (R003), panel's id, session id or resume code.")],
+    name: Annotated[str, typer.Option("--study", help="Name of the study.")],
+    because: Annotated[str, typer.Option(help="Reason, which the report prints.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Count the person again.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Leave a person out of the analysis, with a reason, or count them again; the ratings stay."""
+    from undertone.studies.analysis.exclusion import find_rater
+    from undertone.studies.store.exclusion import exclude as leave_out
+    from undertone.studies.store.exclusion import include_again
+
+    with _database(data) as (db, _):
+        person = find_rater(db, name, who)
+        if undo:
+            include_again(db, person, "command line")
+        else:
+            leave_out(db, person, because, "command line")
+    typer.echo(f"{who} counts again." if undo else f"{who} is left out. Make the report again; --undo takes it back.")
 
 
 @study.command()

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components.plot import PlotData
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.shared.context import Context
 from undertone.app.shared.plots import Picture, figure_json, utterance_figure
 from undertone.app.shared.visitor import Visit
@@ -67,7 +68,11 @@ def build_figure_panel() -> FigurePanel:
             choice = gr.Radio([("Take 1", 0)], value=0, label="Show", elem_id="figure-choice", scale=3)
             with gr.Column(scale=2, min_width=220, elem_classes="prosody"):
                 prosody = gr.Button(
-                    "Open in Prosody", link="/prosody", link_target="_blank", size="sm", elem_id="open-prosody"
+                    "Open in Prosody",
+                    link=site_path("/prosody"),
+                    link_target="_blank",
+                    size="sm",
+                    elem_id="open-prosody",
                 )
                 gr.HTML(f'<p class="hint">{escape(PROSODY_NOTE)}</p>')
         plot = gr.Plot(show_label=False, label=PLOT_LABEL, elem_id="figure")
@@ -91,4 +96,4 @@ def prosody_link(context: Context, visit: Visit, index: int) -> Any:
     if index not in range(len(visit.takes)):
         return gr.skip()
     ticket = context.handovers.offer(visit.offers, visit.takes[index], f"Take {index + 1} of the Continue page")
-    return gr.update(link=f"/prosody/?take={ticket}")
+    return gr.update(link=site_path(f"/prosody/?take={ticket}"))

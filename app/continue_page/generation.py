@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from undertone.app.continue_page.controls import ContinuationSettings
 from undertone.app.shared.live_player import Broadcast
+from undertone.app.shared.model_metrics import StepTimer
 from undertone.app.shared.visitor import Run
 from undertone.engine import CallProgress, Cancelled, Chunk, Engine, Take
 from undertone.engine.audio.reading import CheckedPrompt
@@ -35,12 +36,14 @@ def continue_prompt(
     broadcast.prompt_samples = round(speech.num_frames * engine.sample_rate_hz / engine.frame_rate_hz)
     yield GenerationProgress("Starting to speak", 0.0)
     began = time.monotonic()
+    timer = StepTimer(began)
     progress = CallProgress(run.stop.is_set)
     try:
         for chunk in engine.stream(
             speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes, progress
         ):
             progress.check()
+            timer.chunk(chunk.frames_done, time.monotonic())
             broadcast.add(chunk.of(0))
             yield _progress(chunk, began, engine.frame_rate_hz)
     except Cancelled:

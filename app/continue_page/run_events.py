@@ -14,6 +14,7 @@ from undertone.app.continue_page.takes import TakeCards, show_takes
 from undertone.app.shared.context import MODEL_QUEUE, Context
 from undertone.app.shared.live_player import ARM_JS, PAUSE_JS, Broadcast
 from undertone.app.shared.prompt_panel import PromptPanel, judge_cut
+from undertone.app.shared.runs import RESTARTING, RUNS
 from undertone.app.shared.saved_settings import describe_outcome
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import QUIET, Note
@@ -99,6 +100,8 @@ def run_updates(
     """Yield what the page shows while the model works, and at the end; an error changes only the note."""
     run = visit.run
     if run is None or not run.start():
+        if run is not None and RUNS.are_ending:  # it waited for its turn when the server was told to end
+            yield _by_widget(panel.outputs, show_idle(RESTARTING))
         return
     broadcast = Broadcast()
     try:
@@ -124,7 +127,7 @@ def run_updates(
                 )
                 return
         if visit.run is run:  # else a newer one is on its way and says so itself
-            yield _by_widget(panel.outputs, show_idle(CANCELLED, broadcast))
+            yield _by_widget(panel.outputs, show_idle(RUNS.word(CANCELLED), broadcast))
     except UndertoneError as error:
         yield _by_widget(panel.outputs, show_idle(Note("problem", str(error)), broadcast))
     except Exception:

@@ -88,6 +88,7 @@ class AnswerFilter:
                 headers = MutableHeaders(raw=list(message.get("headers", [])))
                 del headers["content-length"]
                 headers["Cache-Control"] = "no-store"
+                headers["X-Accel-Buffering"] = "no"  # nginx would keep what is live until there is more of it
                 add_security_headers(headers)
                 message = {**message, "headers": headers.raw}
             elif message["type"] == "http.response.body" and message.get("body"):

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Scope
 
+from undertone.app.asgi.root_path import site_path
+from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.guard.refusal import RefusedError
 
 # Gradio builds absolute addresses from the request. It is told this one, which is taken out again on the way to the
@@ -23,6 +25,7 @@ _PAGE_CLOSED_SCRIPT = Path(__file__).with_name("page_closed.js")
 FRAME_ANCESTORS = "frame-ancestors 'self' https://huggingface.co"
 
 _BELIEVED_BY_GRADIO = ("x-gradio-", "x-forwarded-", "x-direct-", "x-ip-token", "x-zerogpu")
+_OF_ZERO_GPU = b"x-ip-token"  # of the Hub's proxy: whose quota of ZeroGPU a run costs; `spaces` asks Gradio for it
 _NOT_PASSED_ON = frozenset(
     {b"origin", b"forwarded", b"accept-encoding", b"content-length", b"host", b"range", b"referer"}
 )
@@ -42,7 +45,8 @@ def request_for_gradio(scope: Scope, query: bytes) -> Scope:
     kept = [
         (name, value)
         for name, value in scope["headers"]
-        if name not in _NOT_PASSED_ON and not name.decode("latin-1").startswith(_BELIEVED_BY_GRADIO)
+        if (name not in _NOT_PASSED_ON and not name.decode("latin-1").startswith(_BELIEVED_BY_GRADIO))
+        or (name == _OF_ZERO_GPU and has_zero_gpu())
     ]
     headers = [(b"host", ORIGIN_HOST.encode()), *kept]
     return {**scope, "scheme": "http", "server": (ORIGIN_HOST, 80), "headers": headers, "query_string": query}
@@ -51,7 +55,8 @@ def request_for_gradio(scope: Scope, query: bytes) -> Scope:
 def without_origin(content: bytes) -> bytes:
     """Return the content with addresses under the placeholder origin turned into addresses on this site."""
     whole = f'"{ORIGIN}"'.encode()
-    return content.replace(whole, b'"/"').replace(ORIGIN.encode(), b"")
+    root = site_path("")
+    return content.replace(whole, f'"{root or "/"}"'.encode()).replace(ORIGIN.encode(), root.encode())
 
 
 def check_site(headers: Headers) -> None:

@@ -87,7 +87,8 @@ class Uploads:
 
     def progress_response(self, upload_id: str) -> Response:
         """Return a stream of an upload's progress, in the form that Gradio's pages expect."""
-        return StreamingResponse(self._events(upload_id[:64]), media_type="text/event-stream")
+        headers = {"X-Accel-Buffering": "no"}  # nginx would keep it until there is more of it
+        return StreamingResponse(self._events(upload_id[:64]), media_type="text/event-stream", headers=headers)
 
     async def _events(self, upload_id: str) -> AsyncIterator[str]:
         shown = 0

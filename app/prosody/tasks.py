@@ -17,6 +17,7 @@ from undertone.app.prosody.page_view import NO_SPEECH, PageView
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import Kind, ProsodyVisit, Task
 from undertone.app.shared.context import MODEL_QUEUE
+from undertone.app.shared.runs import RESTARTING, RUNS
 from undertone.app.shared.widgets import EVERY, Note
 from undertone.engine import CallProgress, Cancelled, UndertoneError
 from undertone.engine.prosody import Rendering
@@ -140,6 +141,8 @@ def run_task(view: PageView, visit: ProsodyVisit, kind: Kind, work: Work, *value
     if task is not None and task.run.start():
         yield from guard_task(view, visit, task, _from_shown(view, visit, task, work(visit, task, *values)))
     elif not visit.is_busy:
+        if RUNS.are_ending:  # it waited for its turn when the server was told to end
+            visit.return_to_shown(RESTARTING)
         yield view.show_visit(visit)
 
 
@@ -157,7 +160,7 @@ def guard_task(view: PageView, visit: ProsodyVisit, task: Task, work: Iterator[U
     try:
         yield from work
     except Cancelled:
-        yield from _give_up(view, visit, task, CANCELLED)
+        yield from _give_up(view, visit, task, RUNS.word(CANCELLED))
     except UndertoneError as error:
         yield from _give_up(view, visit, task, Note("problem", str(error)))
     except Exception:

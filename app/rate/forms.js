@@ -108,7 +108,7 @@ function showTones(view) {
     player.element, hint, box, make("p", { className: "row" }, next), keyHint("1 to 3"));
 }
 
-const keyHint = (digits) => make("p", { className: "soft small keyboard" }, "Keys: space plays, ", digits, " answers, Enter goes on.");
+const keyHint = (digits, does = "answers") => make("p", { className: "soft small keyboard" }, "Keys: space plays, ", digits, ` ${does}, Enter goes on.`);
 
 function showDebrief(view) {
   const next = button("Continue", () => go({}, next));

@@ -27,12 +27,13 @@ function render(view) {
   byId("another").hidden = Boolean(who) || !study || view.ended;
   if (view.ended) { forgetSounds([]); showEnd(view); }
   else if (view.break) showBreak(view);
+  else if (view.set) showSet(view);
   else if (view.trial) showClip(view);
   else SHOWN[view.state](view);
 }
 
 // Where the session is, without what changes while a clip is being judged.
-const place = (view) => JSON.stringify([view.state, view.progress, view.trial?.id, view.tones?.trial, Boolean(view.break)]);
+const place = (view) => JSON.stringify([view.state, view.progress, (view.trial ?? view.set?.clips[0])?.id, view.tones?.trial, Boolean(view.break)]);
 
 async function reload() {
   const view = await askUntilDone("GET", "view");

@@ -8,7 +8,9 @@ from fastapi.responses import HTMLResponse
 from undertone.app.asgi.plain_page import plain_page
 
 _FOLDER = Path(__file__).parent
-SCRIPTS = ("elements.js", "server.js", "player.js", "forms.js", "clips.js", "page.js")  # in this order, one scope
+SCRIPTS = (  # in this order, one scope
+    *("elements.js", "server.js", "player.js", "forms.js", "clips.js", "sets.js", "mushra.js", "page.js"),
+)
 
 
 def rate_page() -> HTMLResponse:

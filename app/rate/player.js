@@ -19,14 +19,14 @@ function forgetSounds(keep) {
 }
 
 class Player {
-  // options: heard (before), plays (before), maxReplays, onheard, name.
+  // options: heard (before), plays (before), maxReplays, onheard, name; label, where a page has several.
   constructor(sound, options) {
-    Object.assign(this, { sound, heard: false, plays: 0, maxReplays: null, name: "the clip", onheard: () => {}, ...options });
+    Object.assign(this, { sound, heard: false, plays: 0, maxReplays: null, name: "the clip", label: "", onheard: () => {}, ...options });
     this.before = this.heard;
     this.hiddenSeconds = 0;
     this.audio = new Audio();
     this.audio.preload = "auto";
-    this.toggle = make("button", { type: "button", className: "button primary play", id: "play", onclick: () => this.press() });
+    this.toggle = make("button", { type: "button", className: "button primary play", id: this.label ? undefined : "play", onclick: () => this.press() });
     this.bar = make("progress", { max: 1, value: 0, "aria-label": `How far ${this.name} has played` });
     this.seek = make("input", { type: "range", min: 0, max: 1, step: 0.001, value: 0, hidden: true, "aria-label": `Position in ${this.name}`,
       oninput: () => { if (this.audio.duration) this.audio.currentTime = this.seek.value * this.audio.duration; } });
@@ -102,7 +102,7 @@ class Player {
     const ready = Boolean(audio.src);
     const done = this.heard && this.spent && !this.playing && (audio.ended || audio.currentTime === 0);
     setDisabled(toggle, (!ready && !this.failed) || done);
-    toggle.textContent = this.failed ? "Load again" : !ready ? "Loading …" : this.playing ? "❚❚ Pause" : done ? "Played" : this.heard ? "▶ Play again" : "▶ Play";
+    toggle.textContent = this.failed ? "Load again" : !ready ? "Loading …" : this.playing ? `❚❚ Pause${this.label}` : done ? `Played${this.label}` : this.heard ? `▶ Play${this.label} again` : `▶ Play${this.label}`;
     const share = audio.duration ? audio.currentTime / audio.duration : 0;
     this.bar.value = share;
     this.seek.hidden = !this.heard || this.spent || !audio.duration;

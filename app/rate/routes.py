@@ -60,6 +60,7 @@ class RatingBody(PlaybackBody):
     scale: str = Field(max_length=64)
     value: float
     nonce: str = Field(min_length=8, max_length=64)
+    others: list[PlaybackBody] = Field(default_factory=list, max_length=12)  # the page's other clips
 
 
 class FinishBody(_Body):
@@ -136,7 +137,8 @@ def rate_router(
 
     @api.post("/rating")
     def rating(token: Token, body: RatingBody) -> Response:
-        given = TrialAnswer(body.trial, body.scale, body.value, body.nonce, body.playback)
+        others = {other.trial: other.playback for other in body.others}
+        given = TrialAnswer(body.trial, body.scale, body.value, body.nonce, body.playback, others)
         return _json(sessions.rate(token, given, clock()))
 
     @api.post("/finish")

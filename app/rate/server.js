@@ -1,16 +1,47 @@
 // Talking with the server: one token, requests that are tried again, and answers that are kept until they are saved.
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+// The site may lie under a sub-path: /rate and /voice/rate, each with or without a study behind it.
+const [, root = "", named = ""] = location.pathname.match(/^(.*?)\/rate(?:\/([^/]*))?\/?$/) || [];
+
+// In a frame of another site a browser may refuse its storage. A cookie of that frame alone is next, which only the
+// addresses of raters are sent; without either, what is kept is gone with the page.
+const cookies = {
+  get(key) {
+    const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${encodeURIComponent(key)}=`));
+    return found === undefined ? null : decodeURIComponent(found.slice(found.indexOf("=") + 1));
+  },
+  set(key, text, seconds = 30 * 24 * 3600) {
+    const scope = location.protocol === "https:" ? "Secure; SameSite=None; Partitioned" : "SameSite=Lax";
+    document.cookie = `${encodeURIComponent(key)}=${encodeURIComponent(text)}; Path=${root}/rate; Max-Age=${seconds}; ${scope}`;
+  },
+  remove(key) { this.set(key, "", 0); },
+};
+const browser = {
+  get(key) { return localStorage.getItem(key); },
+  set(key, text) { localStorage.setItem(key, text); },
+  remove(key) { localStorage.removeItem(key); },
+};
+// What a browser keeps for this page, the first that takes something and gives it back; null for nothing.
+const store = [browser, cookies].find((place) => {
+  try {
+    place.set("undertone.rate.trial", "1");
+    const works = place.get("undertone.rate.trial") === "1";
+    place.remove("undertone.rate.trial");
+    return works;
+  } catch { return false; }
+}) ?? null;
 const memory = {};
 const kept = {
-  get(key) { try { return JSON.parse(localStorage.getItem(key)); } catch { return memory[key] ?? null; } },
-  set(key, value) { memory[key] = value; try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* private window */ } },
-  remove(key) { delete memory[key]; try { localStorage.removeItem(key); } catch { /* private window */ } },
+  get(key) { try { return JSON.parse(store.get(key)); } catch { return memory[key] ?? null; } },
+  set(key, value) { memory[key] = value; try { store.set(key, JSON.stringify(value)); } catch { /* nothing is kept here */ } },
+  remove(key) { delete memory[key]; try { store.remove(key); } catch { /* nothing was kept */ } },
 };
 
-const study = decodeURIComponent(location.pathname.split("/")[2] || "");
+const study = decodeURIComponent(named);
 const query = Object.fromEntries([...new URLSearchParams(location.search)].slice(0, 20));
 const who = query.PROLIFIC_PID || query.workerId || "";
-const TOKEN = `undertone.rate.${study}`, OUTBOX = `undertone.rate.outbox.${study}`, BEGINNING = `undertone.rate.beginning.${study}`;
+const here = root ? `${root}/${study}` : study;  // sites under other sub-paths share this browser's storage
+const TOKEN = `undertone.rate.${here}`, OUTBOX = `undertone.rate.outbox.${here}`, BEGINNING = `undertone.rate.beginning.${here}`;
 let token = null;
 
 const drawn = () => (crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36).padStart(7, "0")).join("-"));
@@ -37,7 +68,7 @@ const OFFLINE = { word: "offline", text: "No connection. Check your network; thi
 async function ask(method, path, body) {
   let answer;
   try {
-    answer = await fetch(`/rate/api/${path}`, {
+    answer = await fetch(`${root}/rate/api/${path}`, {
       method,
       headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...(body ? { "Content-Type": "application/json" } : {}) },
       body: body ? JSON.stringify(body) : undefined,

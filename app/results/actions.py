@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.auth.sign_in import Admin
 from undertone.app.results.access import NotAllowedError, ResultsAccess
 from undertone.engine.files.validation import validate_values
@@ -60,7 +61,7 @@ def change_status(access: ResultsAccess, admin: Admin, name: str, status: Litera
     """Open, pause or close a study."""
     set_status(access.db, name, status, access.places, actor=admin.name)
     return {
-        "open": f"{name} is open. Raters go to {status_of(access.db, name).raters_path}.",
+        "open": f"{name} is open. Raters go to {site_path(status_of(access.db, name).raters_path)}.",
         "paused": f"{name} is paused: nobody new can enter.",
         "closed": f"{name} is closed.",
     }[status]
@@ -127,6 +128,26 @@ def withdraw_rater(access: ResultsAccess, admin: Admin, name: str, who: str, sur
     done = take_back(access.db, find_participant(access.db, who.strip(), name), access.places.backups)
     _log(access.db, "study.withdrew", admin, None, study=name, ratings=done.ratings)
     return f"{done.ratings} ratings of {done.sessions} sessions are deleted, in the database and in its copies."
+
+
+def exclude_rater(access: ResultsAccess, admin: Admin, name: str, who: str, reason: str, undo: bool) -> str:
+    """Leave a person out of the analysis with a reason, or count them again.
+
+    Raises:
+        NotAllowedError: nobody was named.
+        StoreError: nobody is known by this, or no reason was given.
+    """
+    from undertone.studies.analysis.exclusion import find_rater
+    from undertone.studies.store.exclusion import exclude, include_again
+
+    if not who.strip():
+        raise NotAllowedError("Enter the rater's name from the table of raters (R003), or the panel id.")
+    person = find_rater(access.db, name, who)
+    if undo:
+        include_again(access.db, person, admin.name)
+        return f"{who.strip()} counts again."
+    exclude(access.db, person, reason, admin.name)
+    return f"{who.strip()} is left out of the results. The report names the reason."
 
 
 def take_snapshot(access: ResultsAccess, admin: Admin) -> str:

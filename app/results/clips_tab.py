@@ -5,6 +5,7 @@ from html import escape
 import gradio as gr
 from sqlalchemy import select
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import CLIP
 from undertone.app.shared.widgets import QUIET, Note
@@ -73,5 +74,5 @@ def _clip(stimulus: Stimulus, title: str) -> str:
     seconds = f"{stimulus.seconds:.1f} s"
     return (
         f'<li><span><b>{escape(title)}</b> {seconds}</span><audio controls preload="none" '
-        f'aria-label="{escape(title)}, {seconds}" src="{CLIP}/{escape(stimulus.id)}"></audio></li>'
+        f'aria-label="{escape(title)}, {seconds}" src="{site_path(CLIP)}/{escape(stimulus.id)}"></audio></li>'
     )

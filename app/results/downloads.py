@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.auth.sign_in import Admin
 from undertone.studies.store.tables import AdminRole
 
@@ -59,7 +60,7 @@ class Downloads:
         with self._lock:
             self._sweep()
             self._offers[key] = Offer(path, admin.name, role, self._clock() + KEPT_SECONDS)
-        return f"{DOWNLOAD}/{key}/{quote(path.name)}"
+        return site_path(f"{DOWNLOAD}/{key}/{quote(path.name)}")
 
     def find(self, key: str, admin: Admin) -> Path | None:
         """Return the file of an address, if it was made for this person and may still be had."""

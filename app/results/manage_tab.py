@@ -143,6 +143,12 @@ def _build_care(access: ResultsAccess, study: gr.Dropdown, outputs: list[Any], r
         who = gr.Textbox("", label="Panel id, resume code, session or participant id", elem_id="results-who")
         sure = gr.Checkbox(False, label="Delete everything that this person gave. It cannot be undone.")
         withdraw = gr.Button("Withdraw", variant="stop", elem_id="results-withdraw")
+    with gr.Accordion("Leave a rater out", open=False, elem_id="results-exclude-panel"):
+        rater = gr.Textbox("", label="Name in the table of raters (R003), or panel id", elem_id="results-exclude-who")
+        reason = gr.Textbox("", label="Reason, which the report prints", elem_id="results-exclude-reason")
+        with gr.Row(elem_classes="results-actions"):
+            leave_out = gr.Button("Leave out", elem_id="results-exclude")
+            count_again = gr.Button("Count again", elem_id="results-include")
     with gr.Accordion("Backups", open=False, elem_id="results-backups"):
         with gr.Row(elem_classes="results-actions"):
             snapshot = gr.Button("Take a snapshot", elem_id="results-snapshot")
@@ -159,6 +165,18 @@ def _build_care(access: ResultsAccess, study: gr.Dropdown, outputs: list[Any], r
     def take_snapshot(count: int, request: gr.Request) -> Any:
         return run_action(request, count, lambda admin: actions.take_snapshot(access, admin))
 
+    def exclude(undo: bool) -> Callable[..., Any]:
+        def do(name: str | None, person: str, why: str, count: int, request: gr.Request) -> Any:
+            return run_action(
+                request,
+                count,
+                lambda admin: actions.exclude_rater(access, admin, chosen_study(name), person, why, undo),
+            )
+
+        return do
+
+    leave_out.click(exclude(False), [study, rater, reason, outputs[1]], outputs, **QUIET)
+    count_again.click(exclude(True), [study, rater, reason, outputs[1]], outputs, **QUIET)
     withdraw.click(withdraw_rater, [study, who, sure, outputs[1]], outputs, **QUIET)
     snapshot.click(take_snapshot, outputs[1], outputs, **QUIET)
 

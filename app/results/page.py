@@ -4,11 +4,13 @@ Hidden buttons protect nothing, as anybody who is signed in can call every handl
 """
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.results import actions, views
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.clips_tab import build_clips_tab
@@ -20,7 +22,7 @@ from undertone.engine import UndertoneError
 from undertone.studies.analysis.power import Goal
 
 LIVE_SECONDS = 15
-SIGN_OUT = '<form method="post" action="/sign-out"><button class="results-leave">Sign out</button></form>'
+SIGN_OUT = '<form method="post" action="{path}"><button class="results-leave">Sign out</button></form>'
 STYLE = Path(__file__).with_name("results.css")
 
 
@@ -50,7 +52,7 @@ def build_results_page(access: ResultsAccess, page: gr.Blocks) -> None:
     with gr.Row(elem_classes="results-bar"):
         study = gr.Dropdown([], label="Study", elem_id="results-study", scale=4, min_width=200)
         refresh = gr.Button("Refresh", elem_id="results-refresh", scale=1, min_width=110)
-        gr.HTML(SIGN_OUT, elem_id="results-sign-out", padding=False)
+        gr.HTML(SIGN_OUT.format(path=escape(site_path("/sign-out"))), elem_id="results-sign-out", padding=False)
     problem = gr.HTML("", elem_id="results-problem")
     with gr.Tabs(elem_id="results-tabs"):
         with gr.Tab("Progress", id="progress"):

@@ -26,6 +26,11 @@ def to_plot(figure: go.Figure) -> PlotData:
 
 def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:
     """Draw mean opinion scores, or preferences in an A/B study."""
+    if found.ranking and not found.preferences:
+        strengths = [(one.system, one.strength, one.low, one.high) for one in found.ranking.systems]
+        ends = [abs(end) for row in strengths for end in row[1:] if isinstance(end, float)]
+        reach = max([0.5, *ends]) * 1.05
+        return _interval_figure(strengths, -reach, reach, zero=True)
     low, high = axis_limits(data, found)
     if found.preferences:
         rows = [

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from undertone.app.asgi.plain_page import problem_page
+from undertone.app.asgi.root_path import site_path
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.downloads import DOWNLOAD
 from undertone.studies.store.tables import Stimulus
@@ -34,7 +35,7 @@ def results_router(access: ResultsAccess) -> APIRouter:
         path = access.downloads.find(key, admin)
         if path is None or path.name != name or not path.is_file():
             text = "This file was made for somebody else, or more than an hour ago. Make it again on the Results page."
-            return problem_page("No such file", text, "/results/", status=404)
+            return problem_page("No such file", text, site_path("/results/"), status=404)
         return FileResponse(path, filename=path.name, headers=_PRIVATE)
 
     @router.get(f"{CLIP}/{{stimulus}}")

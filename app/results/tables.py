@@ -5,10 +5,12 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from undertone.app.asgi.root_path import site_path
 from undertone.studies.analysis.people import PersonSession
 from undertone.studies.analysis.power import PowerPlan
 from undertone.studies.analysis.preferences import Preferences
 from undertone.studies.analysis.progress import LogEntry, RatingCounts, StudyProgress
+from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.report import interval_text, number, p_text
 from undertone.studies.analysis.results import ScaleResults
 
@@ -120,7 +122,7 @@ def overview_table(seen: StudyProgress) -> str:
         ("last answer (UTC)", _when(seen.last_rating_at)),
     ]
     shown = "".join(f"<div><dt>{name}</dt><dd>{escape(str(value))}</dd></div>" for name, value in facts)
-    path = escape(status.raters_path)
+    path = escape(site_path(status.raters_path))
     link = f' <a href="{path}" target="_blank">Page for raters</a>' if status.status == "open" else ""
     return (
         f'<p class="results-status is-{status.status}"><b>{escape(status.title)}</b> '
@@ -158,8 +160,9 @@ def sessions_table(seen: StudyProgress) -> str:
 
 def scores_table(found: ScaleResults) -> str:
     """Return the mean opinion scores of one scale."""
-    if found.preferences:
-        return preferences_table(found.preferences)
+    if found.ranking:
+        preferred = preferences_table(found.preferences) if found.preferences else ""
+        return preferred + ranking_table(found.ranking)
     rows = [
         (
             score.system,
@@ -195,6 +198,35 @@ def preferences_table(found: Preferences) -> str:
     return table("Preferences", head, rows, [bool(pair.different) for pair in found.pairs]) + notes
 
 
+def ranking_table(found: Ranking) -> str:
+    """Return the systems by the strengths that explain what was chosen."""
+    rows = [
+        (
+            one.system,
+            f"{one.best_rank}" if one.best_rank == one.worst_rank else f"{one.best_rank} to {one.worst_rank}",
+            number(one.strength, 2, True),
+            interval_text(one),
+            f"{one.chance:.0%}",
+            one.times,
+            one.named_best,
+            one.named_worst,
+        )
+        for one in found.systems
+    ]
+    head = (
+        "system",
+        "ranks left open",
+        "strength",
+        "95 % interval",
+        "chosen over another",
+        "in trials",
+        "best",
+        "worst",
+    )
+    note = f'<p class="hint">{escape(found.note[:1].upper() + found.note[1:])}.</p>' if found.note else ""
+    return table("Ranking (log odds against a system of mean strength)", head, rows) + note
+
+
 def differences_table(found: ScaleResults) -> str:
     """Return the differences of pairs of systems with Holm's correction."""
     if found.preferences:
@@ -202,13 +234,19 @@ def differences_table(found: ScaleResults) -> str:
     if found.comparison.note:
         return f'<p class="hint">{escape(found.comparison.note)}.</p>'
     rows = [
-        (f"{pair.first} − {pair.second}", number(pair.value, 2, True), interval_text(pair), p_text(pair.p_holm))
+        (
+            f"{pair.first} − {pair.second}",
+            number(pair.value, 2, True),
+            interval_text(pair) if found.tested else "hidden",
+            p_text(pair.p_holm) if found.tested else "hidden",
+        )
         for pair in found.comparison.pairs
     ]
     head = ("pair", "difference", "95 % interval", "p (Holm)")
     strong = [bool(pair.different) for pair in found.comparison.pairs]
-    notes = _notes((f"{pair.first} − {pair.second}", pair.note) for pair in found.comparison.pairs)
-    return table(f"Differences {found.comparison.method}; bold: different at 5 %", head, rows, strong) + notes
+    notes = _notes((f"{pair.first} − {pair.second}", pair.note) for pair in found.comparison.pairs if found.tested)
+    bold = "; bold: different at 5 % within its family" if found.tested else ""
+    return table(f"Differences {found.comparison.method}{bold}", head, rows, strong) + notes
 
 
 def agreement_table(found: ScaleResults) -> str:
@@ -269,7 +307,11 @@ def plan_table(found: PowerPlan) -> str:
     head = ("prompts", "raters", "clips each", "ratings", "raters for each clip")
     strong = [option == found.recommended for option in found.options]
     return table(
-        f"Studies with a half-width of {found.half_width:g}; bold: fewest people and prompts", head, rows, strong
+        f"Studies in which a given system reaches a half-width of {found.half_width:g} with {found.assurance:.0%} "
+        "assurance; bold: fewest people and prompts",
+        head,
+        rows,
+        strong,
     )
 
 

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+from sqlalchemy import func, select
 
 from undertone.app.results import plots, tables
 from undertone.app.results.access import ResultsAccess
@@ -20,6 +21,7 @@ from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import ScaleResults, analyse_scale
 from undertone.studies.store import Database
 from undertone.studies.store.studies import study_names
+from undertone.studies.store.tables import Event
 
 SHOWN = 8  # analyses kept in memory
 SCORES_HINT = (
@@ -132,10 +134,13 @@ def plan_html(
     return tables.plan_table(result) + f'<p class="hint">Planned with {escape(source)}.</p>'
 
 
-def _fingerprint(db: Database, name: str) -> tuple[int, int, datetime | None]:
-    """Return counts that change with every answer and every verdict, as a key of the cache."""
-    status = study_progress(db, name)
-    return status.status.collected, sum(status.status.sessions.values()), status.last_rating_at
+def _fingerprint(db: Database, name: str) -> tuple[str, int, int, datetime | None, int | None]:
+    """Changes with every answer, every verdict, every step of an admin, and the status, which hides tests."""
+    progress = study_progress(db, name)
+    status = progress.status
+    with db.reading() as transaction:
+        steps = transaction.scalar(select(func.max(Event.id)).where(Event.actor == "admin"))
+    return status.status, status.collected, sum(status.sessions.values()), progress.last_rating_at, steps
 
 
 @lru_cache(maxsize=SHOWN)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from undertone import app, engine, studies
+from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.server import landlock
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ KEPT_VARIABLES = {
     "CUDA_HOME",
 }
 KEPT_PREFIXES = ("LC_", "OMP_", "MKL_", "KMP_", "PYTHON", "PYTORCH_", "TORCH_", "NVIDIA_", "COVERAGE_")
+
+OF_ZERO_GPU = ("SPACES_ZERO_", "ZEROGPU_", "ZERO_GPU_")  # where its GPU is asked for, on a Space that has ZeroGPU
 
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/nix", "/sys")
 _SETTINGS = (
@@ -70,9 +73,15 @@ class Confinement:
     writable: tuple[Path, ...]
     protected: tuple[Path, ...]
 
-    def apply(self) -> bool:
-        """Give up every other right, for good; return whether the system enforces it."""
+    def apply(self, by_system: bool = True) -> bool:
+        """Give up every other right, for good; return whether the system enforces it.
+
+        Args:
+            by_system: False where the process needs what the system cannot allow in part, as a lent GPU does.
+        """
         try:
+            if not by_system:
+                raise landlock.LandlockError("a GPU is lent to it")
             landlock.restrict(self.readable, self.listable, self.writable)
         except landlock.LandlockError as error:
             logger.warning(
@@ -136,9 +145,8 @@ def exclude_protected(allowed: Iterable[Path], protected: Sequence[Path]) -> tup
 
 def playground_environment(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of the playground's process: what it needs of this one's, and its folder as its home."""
-    kept = {
-        name: value for name, value in environment.items() if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIXES)
-    }
+    prefixes = KEPT_PREFIXES + (OF_ZERO_GPU if has_zero_gpu(environment) else ())
+    kept = {name: value for name, value in environment.items() if name in KEPT_VARIABLES or name.startswith(prefixes)}
     home = str(folder)
     return kept | {
         "HOME": home,

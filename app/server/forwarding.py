@@ -1,5 +1,6 @@
 """Forwarding of requests to the playground over its Unix socket, streamed in both directions."""
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -8,12 +9,15 @@ from typing import Protocol
 
 import anyio
 import httpcore2
+from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from undertone.app.asgi.error_pages import wait_page
 from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in_cookie, without_sign_in
+from undertone.app.server.playground import END_PATH, PRIVATE
 
 logger = logging.getLogger(__name__)
+MESSAGES_ENDING = "/gradio_api/queue/data"
 MOST_STREAMS = 400  # at once; a page that is open holds one or two
 SILENT_SECONDS = 90.0  # without a byte from the playground; the streams of its pages have a beat of 15 s
 TIMEOUTS = {"connect": 5.0, "read": SILENT_SECONDS, "write": 60.0, "pool": 10.0}
@@ -54,11 +58,15 @@ class Forwarding:
     tickets: Tickets
     _pools: dict[Path, httpcore2.AsyncConnectionPool] = field(default_factory=dict)
     _streams: set[anyio.CancelScope] = field(default_factory=set)
+    _messages: int = 0  # open streams with what runs say; one ends when the last run of its page does
     _ending: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request with the playground's answer, or say why there is none."""
         if scope["type"] != "http":
+            return
+        if scope["path"].startswith(PRIVATE):
+            await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
             return
         address = self.upstream.address
         if address is None or self._ending:
@@ -68,7 +76,24 @@ class Forwarding:
             text = "Too many people are here at the moment. Try again in a minute."
             await wait_page(scope, "Very busy", text, 20)(scope, receive, send)
         else:
-            await self._pass(address, scope, _Exchange(receive, send))
+            says_runs = scope["path"].endswith(MESSAGES_ENDING)
+            self._messages += says_runs
+            try:
+                await self._pass(address, scope, _Exchange(receive, send))
+            finally:
+                self._messages -= says_runs
+
+    async def finish_runs(self, seconds: float) -> None:
+        """Have every run ended, and wait until its visitor has been told; no longer than this."""
+        address = self.upstream.address
+        if address is None:
+            return
+        url = httpcore2.URL(scheme=b"http", host=b"playground", target=END_PATH.encode())
+        with anyio.move_on_after(seconds):
+            with contextlib.suppress(*_CONNECTION_ERRORS):
+                await self._pool(address).request(b"POST", url, extensions={"timeout": TIMEOUTS})
+            while self._messages:
+                await anyio.sleep(0.05)
 
     def stop(self) -> None:
         """End every stream that is still open, as the server is to end."""

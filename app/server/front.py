@@ -17,10 +17,14 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from undertone.app.asgi.error_pages import CanonicalPaths, ErrorPages
+from undertone.app.asgi.framing import FramedCookies, is_framed
+from undertone.app.asgi.root_path import UnderRootPath, site_path
 from undertone.app.auth.tickets import Tickets
 from undertone.app.guard.body_limit import BodyLimit
 from undertone.app.server.connections import ConnectionBounds, bounded_protocol
 from undertone.app.server.forwarding import Forwarding
+from undertone.app.server.health import health_router
+from undertone.app.server.metrics import ServerMetrics
 from undertone.app.server.process import Playground
 from undertone.app.server.results import LazyApp, build_results
 from undertone.app.server.studies_socket import studies_socket_app
@@ -28,7 +32,8 @@ from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
 RESULTS_PATH = "/results"
-FINISH_SECONDS = 25  # for what raters are sending when the server is to end; a locked database is waited for 20 s
+TELL_SECONDS = 6.0  # for visitors whose runs are ended, when the server is to end
+FINISH_SECONDS = 12  # then for what raters are sending; who waits longer for the database is not answered, sends again
 SWITCH_SECONDS = 0.0005  # a page of Results that computes must not hold up an answer: threads take turns this often
 
 
@@ -54,6 +59,10 @@ class Front:
         is_results = path == RESULTS_PATH or path.startswith(f"{RESULTS_PATH}/")
         await (self.results if is_results else self.forwarding)(scope, receive, send)
 
+    async def finish_runs(self) -> None:
+        """Have the runs of the model ended with a word to their visitors."""
+        await self.forwarding.finish_runs(TELL_SECONDS)
+
     def stop_streams(self) -> None:
         """End what would otherwise stay open for as long as a page is shown."""
         self.forwarding.stop()
@@ -63,12 +72,14 @@ class Front:
 def front_app(studies_site: StudiesSite, playground: Playground, tickets: Tickets) -> tuple[ASGIApp, Front]:
     """Return the application of the port, and its parts."""
     studies = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
+    studies.include_router(health_router(studies_site.db, playground))
     studies_site.add_to(studies)
     results = LazyApp(lambda: build_results(studies_site), "Results")
     front = Front(studies, results, Forwarding(playground, tickets))
     studies.mount("/", front.fallback)  # last: it takes whatever none of the routes above is for
     pages = CanonicalPaths(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
-    return BodyLimit(ErrorPages(pages)), front
+    site: ASGIApp = UnderRootPath(BodyLimit(ErrorPages(pages)), site_path(""))
+    return FramedCookies(site) if is_framed() else site, front
 
 
 class _Server(uvicorn.Server):
@@ -79,7 +90,8 @@ class _Server(uvicorn.Server):
         self._front = front
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End: no new connections, no streams; requests of raters are answered."""
+        """End: runs with a word, then no new connections, no streams; requests of raters are answered."""
+        await self._front.finish_runs()
         self._front.stop_streams()
         await super().shutdown(sockets)
 
@@ -112,6 +124,7 @@ async def run_front(
     playground: Playground,
     bounds: ConnectionBounds = ConnectionBounds(),
     wrap: Callable[[ASGIApp], ASGIApp] | None = None,
+    metrics_listener: socket.socket | None = None,
 ) -> None:
     """Serve until an interrupt or a termination.
 
@@ -120,23 +133,31 @@ async def run_front(
         playground: not yet started.
         bounds: of the connections.
         wrap: put around all of it, to say which address a client has; None leaves that to uvicorn.
+        metrics_listener: the port of the metrics; None for none.
     Raises:
         BundleError: the bundle cannot be loaded.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     tickets = Tickets()
     app, front = front_app(studies_site, playground, tickets)
+    metrics = ServerMetrics()
+    metrics.count_errors()
+    app = metrics.counted(app)
     config = _config(app if wrap is None else wrap(app), bounded_protocol(bounds), proxy_headers=wrap is None)
     server = _Server(config, front)
-    private = _PrivateServer(_config(studies_socket_app(studies_site, tickets), "h11", proxy_headers=False))
+    private_app = metrics.counted(studies_socket_app(studies_site, tickets))
+    private = _PrivateServer(_config(private_app, "h11", proxy_headers=False))
+    counts = _PrivateServer(_config(metrics.page(playground), "h11", proxy_headers=False))
     try:
         with _private_listener(playground.studies_socket) as private_listener:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(private.serve, [private_listener])
+                if metrics_listener is not None:
+                    tasks.start_soon(counts.serve, [metrics_listener])
                 tasks.start_soon(playground.run)
                 tasks.start_soon(front.results.run)
                 await server.serve(sockets=[listener])
-                private.should_exit = True
+                private.should_exit = counts.should_exit = True
                 tasks.cancel_scope.cancel()
     except* Exception as group:
         raise _first_error(group)  # noqa: B904  # the group says nothing more
@@ -149,6 +170,7 @@ def _config(app: ASGIApp, http: Any, proxy_headers: bool) -> uvicorn.Config:
         ws="none",
         proxy_headers=proxy_headers,
         lifespan="off",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

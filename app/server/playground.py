@@ -7,7 +7,6 @@ engine and serves its pages on a socket that it was given. It ends when the fron
 import asyncio
 import ctypes
 import json
-import logging
 import os
 import signal
 import socket
@@ -18,14 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from undertone.app.asgi.root_path import serve_under
+from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.server.confinement import confinement_of
+from undertone.app.server.log_format import LogFormat, set_up_log
 from undertone.engine import UndertoneError
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
 
-HEALTH_PATH = "/.undertone/alive"  # requested by the front process alone
+PRIVATE = "/.undertone/"  # requested by the front process alone; visitors get its own answer that there is no such page
+HEALTH_PATH = f"{PRIVATE}alive"
+METRICS_PATH = f"{PRIVATE}metrics"
+END_PATH = f"{PRIVATE}end"  # ends every run, with a word to its visitor
 NICENESS = 5  # where a core is short, raters come first
 _DIE_WITH_PARENT = 1  # prctl
 
@@ -38,6 +44,8 @@ class PlaygroundSettings(BaseModel):
         studies_socket: where opinions of takes go.
         folder: temporary, this process's own.
         protected: what it must not be able to open.
+        root_path: the sub-path under which a proxy shows the site.
+        log_format: of the lines that this process logs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,18 +58,22 @@ class PlaygroundSettings(BaseModel):
     studies_socket: Path
     protected: tuple[Path, ...]
     parent: int
+    root_path: str = ""
+    log_format: LogFormat = "text"
 
 
 def main() -> None:
     """Serve until the front process says or ends; exit status 2 where the bundle cannot be loaded."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s playground %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     reports = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints is no report
     os.nice(NICENESS)
     settings = PlaygroundSettings.model_validate_json(sys.stdin.readline())
+    set_up_log(settings.log_format, "playground")
+    serve_under(settings.root_path)
     _end_with_parent(settings.parent)
-    confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply()
+    confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply(
+        by_system=not has_zero_gpu()
+    )
     try:
         _serve(settings, lambda **report: print(json.dumps(report), file=reports, flush=True))
     except UndertoneError as error:
@@ -94,7 +106,12 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     from undertone.app.site.application import create_app
     from undertone.engine import Engine, limit_threads
 
-    engine = Engine.from_pretrained(settings.bundle, device=settings.device)
+    if has_zero_gpu():
+        from undertone.app.server.zero_gpu import ZeroGpuEngine
+
+        engine: Engine = ZeroGpuEngine.load(settings.bundle)
+    else:
+        engine = Engine.from_pretrained(settings.bundle, device=settings.device)
     limit_threads(engine)
     context = Context(
         engine,
@@ -102,9 +119,10 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         tuple(find_examples(settings.examples)),
         feedback=StudiesClient(settings.studies_socket),
     )
-    app = _HealthCheck(create_app(context))
+    app = _PrivateRoutes(create_app(context))
     config = uvicorn.Config(
         app,
+        log_config=None,
         http="h11",
         ws="none",
         log_level="warning",
@@ -127,18 +145,36 @@ async def _run(server: "uvicorn.Server", listener: socket.socket, ready: Any) ->
     await serving
 
 
-class _HealthCheck:
-    """Middleware that answers the health check of the front process."""
+class _PrivateRoutes:
+    """Middleware that answers the front process's questions."""
 
-    def __init__(self, app: "ASGIApp") -> None:
+    def __init__(self, app: "FastAPI") -> None:
+        from undertone.app.guard.gate import Gate
+        from undertone.app.shared.model_metrics import REGISTRY, QueueCollector
+
         self.app = app
+        gates = [getattr(route, "app", None) for route in app.routes]
+        REGISTRY.register(QueueCollector([gate.blocks for gate in gates if isinstance(gate, Gate)]))
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if scope["type"] == "http" and scope["path"] == HEALTH_PATH:
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
+        if scope["type"] != "http" or not scope["path"].startswith(PRIVATE):
+            await self.app(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        status, body = self._answer(scope["path"])
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    def _answer(self, path: str) -> tuple[int, bytes]:
+        from prometheus_client import generate_latest
+
+        from undertone.app.shared.model_metrics import REGISTRY
+        from undertone.app.shared.runs import RUNS
+
+        if path == METRICS_PATH:
+            return 200, generate_latest(REGISTRY)
+        if path == END_PATH:
+            RUNS.end()
+        return (204 if path in (HEALTH_PATH, END_PATH) else 404), b""
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ from typing import Any
 import anyio
 import httpcore2
 
+from undertone.app.asgi.root_path import site_path
 from undertone.app.server.confinement import playground_environment
+from undertone.app.server.health import ModelState
+from undertone.app.server.log_format import LogFormat
 from undertone.app.server.playground import HEALTH_PATH, PlaygroundSettings
 from undertone.engine import BundleError
 
@@ -48,6 +51,7 @@ class Playground:
         sockets: a private folder whose path is short, as the path of a Unix socket must be.
         studies_socket: where opinions of takes go.
         protected: folders and files that the process must not be able to open.
+        log_format: of the lines that the process logs.
     """
 
     bundle: str | Path
@@ -58,10 +62,18 @@ class Playground:
     studies_socket: Path
     protected: Sequence[Path]
     silence: SilenceLimits = SilenceLimits()
+    log_format: LogFormat = "text"
     address: Path | None = None  # where it answers; None while it does not
     _process: asyncio.subprocess.Process | None = None
     _starts: int = 0
     _was_ready: bool = field(default=False)
+
+    @property
+    def state(self) -> ModelState:
+        """Return whether the model is being loaded, answers, or is waiting to be started again."""
+        if self.address is not None:
+            return "ready"
+        return "loading" if self._starts == 0 or self.process_id is not None else "stopped"
 
     @property
     def process_id(self) -> int | None:
@@ -126,6 +138,8 @@ class Playground:
                 studies_socket=self.studies_socket,
                 protected=tuple(self.protected),
                 parent=os.getpid(),
+                root_path=site_path(""),
+                log_format=self.log_format,
             )
             self._process = await asyncio.create_subprocess_exec(
                 *module_command("undertone.app.server.playground"),

@@ -1,8 +1,13 @@
 """The Results page in the front process: built in a thread while raters are served, as Gradio loads for seconds."""
 
+import asyncio
+import contextlib
+import contextvars
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 from fastapi import FastAPI
@@ -41,7 +46,7 @@ class LazyApp:
     async def run(self) -> None:
         """Build it, and keep it running until this is cancelled."""
         try:
-            app = await anyio.to_thread.run_sync(self.build)
+            app = await _in_thread(self.build)
         except Exception:  # of whatever it is made of: raters must be served on
             logger.exception("%s cannot be shown", self.name)
             return
@@ -67,3 +72,25 @@ class LazyApp:
         """End what is still open: a page keeps a stream of events for as long as it is shown."""
         for request in list(self._requests):
             request.cancel()
+
+
+async def _in_thread(build: Callable[[], FastAPI]) -> FastAPI:
+    """Return what is built in a thread that nobody waits for where the server ends first: Gradio takes seconds."""
+    loop, built = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+    context = contextvars.copy_context()
+
+    def tell(act: Callable[[Any], None], what: Any) -> None:
+        if not built.done():
+            act(what)
+
+    def target() -> None:
+        try:
+            told: tuple[Callable[[Any], None], Any] = (built.set_result, context.run(build))
+        except Exception as error:  # handed to whoever waits
+            told = (built.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(tell, *told)
+
+    threading.Thread(target=target, name="building a page", daemon=True).start()
+    app: FastAPI = await built
+    return app

@@ -11,6 +11,7 @@ from undertone.app.shared.blind_pair import BlindPair
 from undertone.app.shared.handover import HandedTake
 from undertone.app.shared.prompt_check import CutCheck, check_cut
 from undertone.app.shared.prompt_clip import PromptClip
+from undertone.app.shared.runs import RUNS
 from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError
 from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
 
@@ -128,6 +129,7 @@ class Visitor:
         """Start a run; one that is still going for this visitor is told to stop."""
         self.cancel()
         self.run = Run()
+        RUNS.watch(self.run.stop)
         return self.run
 
     def cancel(self) -> None:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from undertone.app.asgi.root_path import site_path
+
 # Events that answer at once: they pass the model's queue by and show no spinner.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 # The same where every press counts: Gradio drops the others while an answer is on its way.
@@ -29,8 +31,13 @@ class Note:
     def html(self) -> str:
         """Return the note as the page shows it; a screen reader announces problems at once."""
         role = "alert" if self.tone == "problem" else "status"
-        link = f' <a href="{escape(self.link[1])}">{escape(self.link[0])}</a>' if self.link else ""
+        link = f' <a href="{escape(_address(self.link[1]))}">{escape(self.link[0])}</a>' if self.link else ""
         return f'<p class="note note-{self.tone}" role="{role}">{escape(capitalise(self.text))}{link}</p>'
+
+
+def _address(link: str) -> str:
+    """Return a link as the browser needs it: a path of the site, or a place on the page."""
+    return site_path(link) if link.startswith("/") else link
 
 
 def capitalise(text: str) -> str:

@@ -13,6 +13,7 @@ from gradio.context import Context as OpenBlocks
 from gradio.utils import get_upload_folder
 
 from undertone.app.asgi.error_pages import CanonicalPaths, ErrorPages
+from undertone.app.asgi.root_path import site_path
 from undertone.app.guard.body_limit import BodyLimit
 from undertone.app.guard.mount import mount_page
 from undertone.app.guard.visitors import Visitors
@@ -197,12 +198,13 @@ def head_html() -> str:
 
 def header_html(page: Page, pages: Sequence[Page]) -> str:
     """Return the site's name and navigation as HTML; a lone page needs no navigation."""
+    current = " aria-current=page"
     links = "".join(
-        f'<a href="{escape(other.path)}"{" aria-current=page" if other is page else ""}>{escape(other.title)}</a>'
+        f'<a href="{escape(site_path(other.path))}"{current if other is page else ""}>{escape(other.title)}</a>'
         for other in pages
     )
     nav = f'<nav aria-label="Pages">{links}</nav>' if len(pages) > 1 else ""
-    return f'<header class="site"><a class="brand" href="/">Undertone</a>{nav}</header>'
+    return f'<header class="site"><a class="brand" href="{escape(site_path("/"))}">Undertone</a>{nav}</header>'
 
 
 def footer_html(context: PageContext) -> str:

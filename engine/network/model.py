@@ -93,6 +93,21 @@ class VAEGSLM(nn.Module):
         """Return token logits and latent base distribution of every frame from [B, T, D]."""
         return self.prior_head(hidden)
 
+    def predict(self, tokens: Tensor, latents: Tensor, noise: Noise) -> tuple[Prior, Tensor, Tensor]:
+        """Return what the model expects of every frame given those before it: one teacher-forced pass.
+
+        Args:
+            tokens: int64 [B, T].
+            latents: [B, T, Z], of the same frames.
+            noise: draws the first input.
+        Returns:
+            The prior, the latents on the base of the flow [B, T, Z], and the flow's log determinant [B, T, Z / 2].
+        """
+        inputs = torch.cat([self.initial_state(noise, len(tokens)), self.fuse(tokens, latents)[:, :-1]], dim=1)
+        prior = self.prior(self.transform(inputs.to(self.transformer.input.weight.dtype)).to(self.dtype))
+        base, logdet = self.flow(latents, prior.condition)
+        return prior, base, logdet
+
     def decoder_condition(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> Tensor:
         """Return the decoder's condition [B, T, token_dim + S] from [B, T], [B, T, Z] and [B, S]."""
         return self._condition(self.fuse(tokens, latents), utterance)

@@ -3,14 +3,19 @@
 The variance is clustered two ways (Cameron, Gelbach and Miller, 2011): what ratings of one rater share, plus what
 ratings of one prompt share, less what was counted twice. An interval so made speaks of other raters and other prompts,
 which is what a mean opinion score is read as; the usual sd / sqrt(n) speaks of neither.
+
+Scales have ends. Near them the distribution of a mean leans away from the end, and an interval value +- t SE misses on
+one side and passes the end. With limits the interval is made on the logit of the value's place between them, with the
+standard error carried over (delta method), and brought back: it stays on the scale, leans as the distribution does, and
+in the middle of the scale is the same.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import statsmodels.api as sm
-from numpy.typing import ArrayLike
-from scipy import stats
+from numpy.typing import ArrayLike, NDArray
+from scipy import special, stats
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
 LEVEL = 0.95
@@ -46,7 +51,9 @@ class Mean:
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
 
-def clustered_mean(values: ArrayLike, raters: ArrayLike, prompts: ArrayLike) -> Mean:
+def clustered_mean(
+    values: ArrayLike, raters: ArrayLike, prompts: ArrayLike, limits: tuple[float, float] | None = None
+) -> Mean:
     """Fit a mean and its 95 % interval, two-way cluster-robust, t with min(#raters, #prompts) - 1 degrees of freedom.
 
     The variance is not let fall below the unclustered one of the same fit: with few clusters the difference of its
@@ -57,6 +64,7 @@ def clustered_mean(values: ArrayLike, raters: ArrayLike, prompts: ArrayLike) -> 
         values: [N] ratings, or differences of two ratings.
         raters: [N] who gave each.
         prompts: [N] on which prompt.
+        limits: ends of the scale, which the interval then respects; None for a quantity without ends.
     """
     y = np.asarray(values, dtype=np.float64)
     groups = np.stack([np.unique(np.asarray(ids), return_inverse=True)[1] for ids in (raters, prompts)], axis=1)
@@ -71,16 +79,38 @@ def clustered_mean(values: ArrayLike, raters: ArrayLike, prompts: ArrayLike) -> 
     both, by_rater, by_prompt = (float(covariance[0, 0]) for covariance in cov_cluster_2groups(fit, groups))
     unclustered = float(fit.cov_HC1[0, 0])
     standard_error = float(np.sqrt(max(both, unclustered)))
-    half_width = float(stats.t.ppf((1 + LEVEL) / 2, df)) * standard_error
+    low, high = interval_ends(bare.value, standard_error, float(stats.t.ppf((1 + LEVEL) / 2, df)), limits)
     return replace(
         bare,
-        low=bare.value - half_width,
-        high=bare.value + half_width,
+        low=float(low),
+        high=float(high),
         standard_error=standard_error,
         rater_variance=by_rater,
         prompt_variance=by_prompt,
         unclustered_variance=unclustered,
     )
+
+
+def interval_ends(
+    value: ArrayLike, standard_error: ArrayLike, quantile: ArrayLike, limits: tuple[float, float] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both ends of the interval value +- quantile * error, made on the logit scale where there are limits.
+
+    Args:
+        value: estimates of any shape; those at a limit have no logit and get the end itself or NaN.
+        standard_error: on the scale's own unit.
+        quantile: of t.
+        limits: ends of the scale.
+    """
+    center = np.asarray(value, dtype=np.float64)
+    reach = np.asarray(quantile) * np.asarray(standard_error, dtype=np.float64)
+    if limits is None:
+        return center - reach, center + reach
+    low, high = limits
+    with np.errstate(divide="ignore", invalid="ignore"):
+        place = (center - low) / (high - low)
+        step = reach / (high - low) / (place * (1 - place))
+        return tuple(low + (high - low) * special.expit(special.logit(place) + side * step) for side in (-1, 1))
 
 
 def _too_few(num_raters: int, num_prompts: int) -> str:

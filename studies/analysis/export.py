@@ -36,6 +36,7 @@ RATING_COLUMNS = {
     "scale": "Scale that was answered; its wording is in study.json.",
     "value": "Answer, a number on the scale.",
     "position": "Place of the clip in the session, from 0.",
+    "page": "Trial of several clips that were heard and answered together, from 0; only in studies that have them.",
     "minutes": "Minutes from the session's beginning to the answer; empty where one of them is unknown.",
     "device": "phone, desktop or unknown.",
     "accepted": "Whether the session passed screening: True, False, or empty while it is not judged.",
@@ -116,7 +117,8 @@ def rating_rows(data: StudyData) -> pd.DataFrame:
         session=data.ratings["session"].map(sessions),
         accepted=data.ratings["accepted"].astype("boolean"),
     )
-    return table[list(RATING_COLUMNS)].sort_values(["session", "position", "scale"]).reset_index(drop=True)
+    columns = [column for column in RATING_COLUMNS if column != "page" or "page" in table]
+    return table[columns].sort_values(["session", "position", "scale"]).reset_index(drop=True)
 
 
 def session_rows(data: StudyData) -> pd.DataFrame:

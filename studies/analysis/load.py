@@ -1,15 +1,18 @@
 """A study's ratings out of the database. Casual ratings, withdrawn people and practice never come along."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session as Transaction
 
+from undertone.studies.analysis.preregistration import find_preregistration
 from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
+from undertone.studies.design.sections import NOT_SAYING
 from undertone.studies.store import Database
 from undertone.studies.store.studies import find_study
-from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, System, Trial
+from undertone.studies.store.tables import Participant, Prompt, Rating, Session, Stimulus, Study, System, Trial
 
 
 def load_study(db: Database, study_name: str) -> StudyData:
@@ -21,27 +24,84 @@ def load_study(db: Database, study_name: str) -> StudyData:
     with db.reading() as transaction:
         study = find_study(transaction, study_name)
         systems = transaction.scalars(select(System).where(System.study_id == study.id).order_by(System.position)).all()
+        pairs = {
+            system.name: (str(system.definition["first"]), str(system.definition["second"]))
+            for system in systems
+            if {"first", "second"} <= set(system.definition)
+        }
+        excluded = _exclusions(transaction, study.id)
         return StudyData(
             name=study.name,
             title=study.title,
             seed=study.seed,
             definition=dict(study.definition),
-            ratings=_table(transaction, _ratings(study.id), COLUMNS),
-            sessions=_table(transaction, _sessions(study.id), SESSION_COLUMNS),
+            ratings=without_excluded(
+                _with_pages(_table(transaction, _ratings(study.id), (*COLUMNS, "page"))), excluded
+            ),
+            sessions=without_excluded(_table(transaction, _sessions(study.id), SESSION_COLUMNS), excluded),
             stimuli=_table(transaction, _stimuli(study.id), STIMULUS_COLUMNS),
             status=study.status,
             definition_hash=study.definition_hash,
-            roles={system.name: system.role for system in systems},
-            pairs={
-                system.name: (str(system.definition["first"]), str(system.definition["second"]))
-                for system in systems
-                if {"first", "second"} <= set(system.definition)
-            },
+            exclusions=excluded,
+            demographics=_demographics(transaction, study),
+            preregistration=_preregistration(db, study),
+            roles=_roles(study, systems, bool(pairs)),
+            pairs=pairs,
         )
 
 
+def without_excluded(table: pd.DataFrame, excluded: dict[str, str]) -> pd.DataFrame:
+    """Return ratings or sessions with those of raters whom an admin left out not accepted, as a rule that failed."""
+    if not excluded or table.empty:
+        return table
+    out = table["rater"].isin(set(excluded))
+    screening = [
+        {**(verdict or {}), "excluded": {"passed": False, "effect": "exclude"}} if left else verdict
+        for verdict, left in zip(table["screening"], out, strict=True)
+    ]
+    return table.assign(accepted=table["accepted"].mask(out, False).astype(object), screening=screening)
+
+
+def _preregistration(db: Database, study: Study) -> tuple[str, str, bool] | None:
+    found = find_preregistration(db, study.id, dict(study.definition))
+    return None if found is None else (found.hash, f"{found.at:%Y-%m-%d %H:%M} UTC", found.unchanged)
+
+
+def _demographics(transaction: Transaction, study: Study) -> dict[str, dict[str, int]]:
+    """Count the answers to questions with given options, one for each rater; free answers stay where they are."""
+    query = (
+        select(Session.participant_id, Session.answers)
+        .where(Session.study_id == study.id, Session.state != "withdrawn")
+        .where(select(Trial.id).where(Trial.session_id == Session.id, Trial.state == "done").exists())
+        .order_by(Session.started_at)
+    )
+    given = {person: answers or {} for person, answers in transaction.execute(query)}
+    found: dict[str, dict[str, int]] = {}
+    for section in study.definition.get("sections", []):
+        if section.get("kind") not in ("questionnaire", "eligibility"):
+            continue
+        key = str(section.get("name", section["kind"]))
+        for question in section.get("questions", []):
+            if question.get("kind", "choice") != "choice":
+                continue
+            options = [str(option) for option in question.get("options", [])] + [NOT_SAYING]
+            chosen = [answers.get(key, {}).get(question["name"]) for answers in given.values()]
+            counts = {option: chosen.count(option) for option in options if option in chosen}
+            if counts:
+                found[str(question.get("text") or question["name"])] = counts
+    return found
+
+
+def _exclusions(transaction: Transaction, study_id: str) -> dict[str, str]:
+    """Return the ids of those who were left out, with the reasons."""
+    query = select(Participant.id, Participant.excluded_because).where(
+        Participant.study_id == study_id, Participant.excluded_at.is_not(None), Participant.withdrawn_at.is_(None)
+    )
+    return {person: str(reason or "") for person, reason in transaction.execute(query)}
+
+
 def _ratings(study_id: str) -> Executable:
-    """Return the ratings in the order of `COLUMNS`."""
+    """Return the ratings in the order of `COLUMNS`, and the page behind them."""
     return (
         select(
             Session.participant_id,
@@ -58,6 +118,7 @@ def _ratings(study_id: str) -> Executable:
             Trial.kind,
             Rating.rated_at,
             Session.device,
+            Trial.page,
         )
         .select_from(Rating)
         .join(Trial, Rating.trial_id == Trial.id)
@@ -107,6 +168,19 @@ def _stimuli(study_id: str) -> Executable:
         .where(Stimulus.study_id == study_id)
         .order_by(System.position, Prompt.name)
     )
+
+
+def _roles(study: Study, systems: Sequence[System], are_pairs: bool) -> dict[str, str]:
+    """Return the role of each system; in an A/B study the rows are ordered pairs of what the study file lists."""
+    if are_pairs:
+        listed = study.definition.get("systems", [])
+        return {str(system["name"]): str(system.get("role", "system")) for system in listed}
+    return {system.name: system.role for system in systems}
+
+
+def _with_pages(ratings: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratings with the column `page` only where trials have several clips."""
+    return ratings if ratings["page"].notna().any() else ratings.drop(columns="page")
 
 
 def _table(transaction: Transaction, query: Executable, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from undertone.studies.analysis.choice_methods import import_sentence, ranking_sentence, trial_sentence
 from undertone.studies.analysis.mos import RatingTotals
+from undertone.studies.analysis.pairs import EXPLORED, PRIMARY, REFERENCES, SYSTEMS
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import StudyResults
 
@@ -15,6 +17,7 @@ RULES = {
     "hidden": "had the page out of view for too long",
     "pace": "answered faster than one can think",
     "headphones": "failed the headphone test",
+    "excluded": "were left out by an admin, for the reason given under Screening",
     "eligibility": "were not eligible",
 }
 
@@ -48,6 +51,9 @@ def counts_sentence(counts: RatingTotals) -> str:
 def _materials(data: StudyData) -> str:
     systems = [f"{name} ({_role(role)})" if role != "system" else name for name, role in data.roles.items()]
     what = f"The study “{data.title}” ({data.name}) compared {_list(systems)}. " if systems else ""
+    imported = import_sentence(data)
+    if imported:
+        return what + imported
     main = data.stimuli[data.stimuli["kind"] == "main"] if len(data.stimuli) else data.stimuli
     if not len(main):
         return what.strip()
@@ -76,6 +82,10 @@ def _task(results: StudyResults) -> str:
             f"{wording.get('increment', 1):g} ({labels}; wording version {wording.get('version', 1)})."
         )
     plan = results.data.definition.get("allocation", {})
+    if import_sentence(results.data):
+        return " ".join(sentences)
+    if results.data.definition.get("trials") or results.data.pairs:
+        return " ".join([*sentences, trial_sentence(results.data)])
     sentences.append(
         "Each rater heard each prompt in one system only, in an order of their own, balanced over systems, clips and "
         "places in the session"
@@ -106,8 +116,12 @@ def _screening(results: StudyResults) -> str:
         f"Of {begun} sessions that were begun, {ended['finished']} were finished, {ended['screened_out']} screened "
         f"out, {ended['timed_out']} ran out of time and {ended['withdrawn']} were withdrawn on request."
     ]
+    if not begun:
+        return "No session was begun."
     accepted = int((results.data.sessions["accepted"].map(lambda value: value is True)).sum())
-    sentences.append(f"{accepted} sessions were accepted and are what the numbers are made of.")
+    screened = [scale.screened for scale in results.scales]
+    made = " and are what the numbers are made of" if screened and all(screened) else ""
+    sentences.append(f"{accepted} sessions were accepted{made}.")
     for rule in results.rules:
         reason = RULES.get(rule.rule, f"failed the rule {rule.rule!r}")
         dropped = "were dropped" if rule.excludes else "were flagged but kept"
@@ -120,17 +134,69 @@ def _screening(results: StudyResults) -> str:
 
 
 def _analysis(results: StudyResults) -> str:
-    methods = {scale.comparison.method for scale in results.scales}
-    return (
-        "Mean opinion scores are given with 95 % intervals from a least-squares fit with two-way (rater and prompt) "
-        "cluster-robust variance, not below its unclustered value, and t quantiles with min(raters, prompts) - 1 "
-        "degrees of freedom; they speak of other raters and other prompts. Differences between systems come from "
-        f"fits {_list(sorted(methods))} with the same variance, with Holm's correction over all pairs of a scale. "
-        "Checks are a two-way bootstrap of raters and prompts (percentiles) and a mixed model with random effects of "
-        "rater, prompt, system x rater and system x prompt. Agreement is Krippendorff's alpha for ordinal ratings with "
-        "a bootstrap interval over prompts. Scores are relative to the systems of this study and cannot be compared "
-        "with those of others."
-    )
+    """Say what was done to these ratings, and nothing that was not."""
+    if any(scale.ranking for scale in results.scales):
+        return ranking_sentence(results)
+    if not results.scales:
+        return ""
+    sentences = []
+    scored = [scale for scale in results.scales if not scale.preferences]
+    if any(score.mean.low is not None for scale in scored for score in scale.mos.systems):
+        bounded = any(results.data.limits(scale.scale) for scale in scored)
+        sentences.append(
+            "Mean opinion scores are given with 95 % intervals from a least-squares fit with two-way (rater and "
+            "prompt) cluster-robust variance, not below its unclustered value, and t quantiles with "
+            "min(raters, prompts) - 1 degrees of freedom"
+            + (", made on the logit of the place between the ends of the scale" if bounded else "")
+            + "; they speak of other raters and other prompts."
+        )
+    tested = [scale for scale in scored if any(pair.p is not None for pair in scale.comparison.pairs)]
+    if tested:
+        families = {family for scale in tested for family in scale.comparison.families}
+        whole = {
+            frozenset({PRIMARY}): "over the contrasts declared before the study opened",
+            frozenset(
+                {PRIMARY, EXPLORED}
+            ): "over the contrasts declared before the study opened and, apart from these, "
+            "over the others, which are exploration",
+            frozenset({SYSTEMS}): "over all pairs of systems",
+            frozenset({REFERENCES}): "over the pairs with ground truth or anchor",
+        }.get(frozenset(families), "over the pairs of systems and, apart from these, over those with references")
+        methods = {scale.comparison.method for scale in tested}
+        sentences.append(
+            f"Differences between systems come from fits {_list(sorted(methods))} with the same kind of variance and "
+            f"Satterthwaite's degrees of freedom; p values have Holm's correction {whole}, and adjusted intervals are "
+            "at Bonferroni's level of the same family."
+        )
+    if any(not scale.tested for scale in results.scales):
+        sentences.append("The study's stopping rule is not reached, so that differences were not tested.")
+    if any(scale.preferences for scale in results.scales):
+        sentences.append(
+            "Preferences are means of the answers of both orders, turned to one direction, with two-way (rater and "
+            "prompt) cluster-robust variance and t quantiles with min(raters, prompts) - 1 degrees of freedom."
+        )
+    checks = []
+    if any(mean.low is not None for scale in scored for mean in scale.bootstrap.means):
+        checks.append("a two-way bootstrap of raters and prompts (percentiles)")
+    if any(scale.mixed.means for scale in scored):
+        checks.append(
+            "a mixed model (REML) with random effects of rater, prompt, system x rater and system x prompt and "
+            "Satterthwaite's degrees of freedom"
+        )
+    if checks:
+        sentences.append(f"{'Checks are' if len(checks) > 1 else 'A check is'} {' and '.join(checks)}.")
+    if any(scale.alpha.value is not None for scale in results.scales):
+        resampled = any(scale.alpha.low is not None for scale in results.scales)
+        sentences.append(
+            "Agreement is Krippendorff's alpha for ordinal ratings"
+            + (" with a bootstrap interval over prompts." if resampled else ".")
+        )
+    if scored:
+        sentences.append(
+            "Scores are relative to the systems of this study and cannot be compared with those of others: raters "
+            "use the whole scale for whatever they are given."
+        )
+    return " ".join(sentences)
 
 
 def _software(results: StudyResults) -> str:

@@ -57,23 +57,28 @@ class MosTable:
         return next(score for score in self.systems if score.system == system)
 
 
-def mos(frame: pd.DataFrame, scale: str, screened: bool = True) -> MosTable:
-    """Scores of every system that was rated on a scale.
+def mos(frame: pd.DataFrame, scale: str, screened: bool = True, limits: tuple[float, float] | None = None) -> MosTable:
+    """Return the scores of every system that was rated on a scale.
 
+    Args:
+        frame: a row for each rating.
+        scale: its name.
+        screened: only accepted sessions.
+        limits: ends of the scale, which the intervals respect; None where they are not known.
     Raises:
         AnalysisError: there is nothing to average; the text says why.
     """
     ratings = select(frame, scale, screened)
-    scores = tuple(score_system(name, ratings[ratings["system"] == name]) for name in systems_of(ratings))
+    scores = tuple(score_system(name, ratings[ratings["system"] == name], limits) for name in systems_of(ratings))
     return MosTable(scale, screened, scores, count(ratings))
 
 
-def score_system(system: str, ratings: pd.DataFrame) -> SystemScore:
+def score_system(system: str, ratings: pd.DataFrame, limits: tuple[float, float] | None = None) -> SystemScore:
     """Return one row of the table from the ratings of one system."""
     values = ratings["value"].to_numpy()
     naive = NORMAL_95 * float(values.std(ddof=1)) / float(np.sqrt(len(values))) if len(values) > 1 else None
     distribution = {float(value): int(number) for value, number in ratings["value"].value_counts().sort_index().items()}
-    mean = clustered_mean(values, ratings["rater"], ratings["prompt"])
+    mean = clustered_mean(values, ratings["rater"], ratings["prompt"], limits)
     return SystemScore(system, mean, naive, _crowdmos(ratings), count(ratings), distribution)
 
 

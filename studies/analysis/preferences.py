@@ -1,9 +1,9 @@
-"""A/B studies: which of two is preferred, both orders taken together, and how much the order itself does.
+"""Which of two versions is preferred, both orders taken together, and how much the order itself does.
 
-In an A/B study what is presented is an ordered pair, and the answer says how much better the second is than the first.
+The answer says how much better the version that was heard second is than the first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from undertone.studies.analysis.choices import paired
 from undertone.studies.analysis.clustered import LEVEL, Mean, clustered_mean
 from undertone.studies.analysis.ratings_frame import select
 
@@ -48,38 +49,38 @@ class Preferences:
 
 
 def preferences(
-    frame: pd.DataFrame, scale: str, pairs: Mapping[str, tuple[str, str]], screened: bool = True
+    frame: pd.DataFrame,
+    scale: str,
+    pairs: Mapping[str, tuple[str, str]],
+    screened: bool = True,
+    order: Sequence[str] = (),
 ) -> Preferences:
-    """Preferences of an A/B study.
+    """Preferences of a study whose trials compare two versions.
 
     Args:
-        frame: a row for each answer; `system` names the ordered pair.
+        frame: a row for each answer; `system` names the ordered pair, or the clip of a page of two.
         scale: its name.
-        pairs: what was heard first and second in each ordered pair.
+        pairs: what was heard first and second in each ordered pair; empty where each clip is a sound of its own.
         screened: only accepted sessions.
+        order: of the systems, as the study file has them.
     Raises:
         AnalysisError: there is nothing on the scale.
     """
-    ratings = select(frame, scale, screened)
-    heard = [pairs[name] for name in ratings["system"]]
-    ratings = ratings.assign(
-        first=[min(pair) for pair in heard],
-        second=[max(pair) for pair in heard],
-        towards=ratings["value"].to_numpy() * [1.0 if pair == (min(pair), max(pair)) else -1.0 for pair in heard],
-    )
-    found = [_preference(str(a), str(b), rows) for (a, b), rows in ratings.groupby(["first", "second"])]
+    ratings = paired(select(frame, scale, screened), pairs, order)
+    groups = ratings.groupby(["first", "second"], sort=False)
+    found = [_preference(str(a), str(b), rows) for (a, b), rows in groups]
     tested = [pair.p for pair in found if pair.p is not None]
     corrected = iter(multipletests(tested, method="holm")[1] if tested else [])
-    order = clustered_mean(ratings["value"], ratings["rater"], ratings["prompt"])
+    heard_second = clustered_mean(ratings["later"], ratings["rater"], ratings["prompt"])
     return Preferences(
         scale,
         tuple(pair if pair.p is None else replace(pair, p_holm=float(next(corrected))) for pair in found),
-        order,
+        heard_second,
     )
 
 
 def _preference(first: str, second: str, rows: pd.DataFrame) -> Preference:
-    towards = rows["towards"].to_numpy()
+    towards = rows["value"].to_numpy()
     mean = clustered_mean(towards, rows["rater"], rows["prompt"])
     p = None
     if mean.standard_error:

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +13,30 @@ from markupsafe import Markup
 
 from undertone.engine.files.atomic_files import whole_file
 from undertone.studies.analysis.anonymise import anonymous_names
+from undertone.studies.analysis.bootstrap import Percentiles
+from undertone.studies.analysis.checklist import checklist
 from undertone.studies.analysis.clustered import Mean
 from undertone.studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
 from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.mixed import LARGEST
+from undertone.studies.analysis.pairs import EXPLORED, PRIMARY, REFERENCES, SYSTEMS
 from undertone.studies.analysis.power import PowerPlan, plan_power
+from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.reliability import Alpha
 from undertone.studies.analysis.results import ScaleResults, StudyResults, analyse_study
 from undertone.studies.analysis.stimuli import TwoScales
 from undertone.studies.store import Database
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 NO_INTERVAL = "cannot be told"
+FAMILY_WORDS = {
+    PRIMARY: "Contrasts that were declared before the study opened; corrected among themselves.",
+    EXPLORED: "Explored: nobody declared these before, and they confirm nothing; corrected among themselves.",
+    SYSTEMS: "Systems; corrected among themselves. No contrast was declared before the study opened.",
+    REFERENCES: "Against ground truth and anchors; a family of its own.",
+}
 GOAL = 0.1  # half-width that the planner's sentence is about
 
 
@@ -67,6 +80,8 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         "spread": lambda spread: f"{spread[0]}" if spread[0] == spread[2] else f"{spread[0]}–{spread[2]}",
         "title": lambda scale: results.data.wording(scale).get("title", scale),
         "colour": colour,
+        "agreement": agreement_words,
+        "places": lambda order: ", ".join(f"{name} {place:.2f}" for name, place in order.mean_places.items()),
     }
     return environment.get_template(TEMPLATE.name).render(
         results=results,
@@ -75,6 +90,9 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         made=f"{at:%Y-%m-%d %H:%M} UTC",
         names=anonymous_names(results.data),
         paragraphs=methods(results),
+        checklist=checklist(results),
+        family_words=FAMILY_WORDS,
+        resampled={scale.scale: _resampled(scale) for scale in results.scales},
         figures={scale.scale: scale_figures(results.data, scale) for scale in results.scales},
         scatters=[Markup(_scatter(results.data, pair)) for pair in results.two_scales],
         plans={scale.scale: _plan(results.data, scale) for scale in results.scales if scale.components},
@@ -89,6 +107,10 @@ def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
     found = {
         "answers": distribution_figure([(s.system, s.distribution) for s in scale.mos.systems], f"Answers: {title}")
     }
+    if scale.ranking:
+        found["ranking"] = ranking_figure(scale.ranking, title)
+    if scale.kind == "best_worst":
+        return {name: Markup(figure) for name, figure in found.items()}
     if scale.preferences:
         pairs = scale.preferences.pairs
         rows = [_row(f"{pair.first} or {pair.second}", pair.preference, bool(pair.different)) for pair in pairs]
@@ -116,6 +138,14 @@ def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
         reach = max(0.5, *ends) * 1.05
         found["differences"] = interval_figure(differences, f"Differences: {title}", -reach, reach, 0.0)
     return {name: Markup(figure) for name, figure in found.items()}
+
+
+def ranking_figure(ranking: Ranking, title: str) -> str:
+    """Return the strengths with their intervals, or the strengths alone where there are none."""
+    rows = [Interval(one.system, one.strength, one.low, one.high, strong=True) for one in ranking.systems]
+    ends = [abs(end) for row in rows for end in (row.value, row.low, row.high) if end is not None]
+    reach = max(0.5, *ends) * 1.05
+    return interval_figure(rows, f"Strengths: {title}", -reach, reach, 0.0)
 
 
 def axis_limits(data: StudyData, scale: ScaleResults) -> tuple[float, float]:
@@ -146,6 +176,34 @@ def interval_text(found: Any) -> str:
     ends = (found.low, found.high)
     known = all(end is not None and math.isfinite(end) for end in ends)
     return f"[{number(found.low)}, {number(found.high)}]" if known else NO_INTERVAL
+
+
+def agreement_words(alpha: Alpha) -> str:
+    """Return what a value of alpha says, in a sentence; nothing where there is no value."""
+    if alpha.value is None:
+        return ""
+    if alpha.low is not None and alpha.low <= 0:
+        return (
+            "The interval holds 0, which is what raters who answer by chance give: these ratings do not show that the "
+            "raters agree on anything about single clips."
+        )
+    if alpha.value < 0.667:
+        return (
+            "Below 0.667 single ratings are too unlike for conclusions about single clips; means over many raters and "
+            "prompts are known as well as their intervals say."
+        )
+    return "Raters agree well enough for conclusions about single clips (0.667 and more, Krippendorff)."
+
+
+def _resampled(scale: ScaleResults) -> dict[tuple[str, str], Percentiles]:
+    """Return the bootstrap's differences by pair, in both orders."""
+    names = [mean.name for mean in scale.bootstrap.means]
+    found = {}
+    for (first, second), one in zip(combinations(names, 2), scale.bootstrap.differences, strict=False):
+        found[first, second] = one
+        low, high = (None if end is None else -end for end in (one.high, one.low))
+        found[second, first] = replace(one, value=-one.value, low=low, high=high)
+    return found
 
 
 def _row(label: str, mean: Mean, strong: bool) -> Interval:

@@ -1,21 +1,38 @@
 """All results of a study at once: what the report prints and the page shows."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
 
 import pandas as pd
 
 from undertone.studies.analysis.bootstrap import Bootstrap, two_way_bootstrap
+from undertone.studies.analysis.choices import ReasonCount, kind_of
 from undertone.studies.analysis.components import VarianceComponents, variance_components
+from undertone.studies.analysis.effects import (
+    EffectSize,
+    Equivalence,
+    GroupDifference,
+    Omnibus,
+    Rank,
+    effect_sizes,
+    equivalence,
+    group_difference,
+    omnibus,
+    ranks,
+)
 from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.hidden import WHY, without_differences, without_preference_tests, without_tests
+from undertone.studies.analysis.kinds import RANKED, analysed_ratings, for_kind
 from undertone.studies.analysis.mixed import LARGEST, MixedModel, mixed_model
 from undertone.studies.analysis.mos import MosTable, mos
+from undertone.studies.analysis.order import OrderEffect, order_effect
 from undertone.studies.analysis.pairs import Comparison, compare
-from undertone.studies.analysis.preferences import Preferences, preferences
+from undertone.studies.analysis.preferences import Preferences
+from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.raters import Rater, rater_table
-from undertone.studies.analysis.ratings_frame import StudyData
+from undertone.studies.analysis.ratings_frame import StudyData, select
 from undertone.studies.analysis.reliability import Alpha, alpha
 from undertone.studies.analysis.screening import RuleCount, ScreeningEffect, count_rules, screening_effect
 from undertone.studies.analysis.stimuli import TwoScales, n_versus_m
@@ -29,6 +46,11 @@ class ScaleResults:
 
     Attributes:
         screened: whether the primary numbers are of accepted sessions; False while there are none.
+        order: whether the place in the session matters; None where places are unknown.
+        tested: whether differences have intervals and p values; False while the study runs.
+        omnibus: that all systems are equal; None where it is not tested.
+        equivalences: of every pair, where the study file declares a margin.
+        groups: raters by device, where there are two groups of three.
     """
 
     scale: str
@@ -42,7 +64,17 @@ class ScaleResults:
     screening: ScreeningEffect
     raters: tuple[Rater, ...]
     preferences: Preferences | None
+    order: OrderEffect | None = None
+    tested: bool = True
+    omnibus: Omnibus | None = None
+    effects: tuple[EffectSize, ...] = ()
+    equivalences: tuple[Equivalence, ...] = ()
+    ranks: tuple[Rank, ...] = ()
+    groups: tuple[GroupDifference, ...] = ()
     notes: tuple[str, ...] = ()
+    kind: str = "rating"  # of the study's trials
+    ranking: Ranking | None = None  # where clips were chosen from
+    reasons: tuple[ReasonCount, ...] = ()  # why, where it was asked
 
 
 @dataclass(frozen=True)
@@ -103,29 +135,66 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
     Raises:
         AnalysisError: nothing is rated on it.
     """
-    frame = data.ratings
-    effect = screening_effect(frame, scale)
+    kind = kind_of(data)
+    limits = None if kind in RANKED else data.limits(scale)
+    if limits is not None:
+        select(data.ratings, scale, screened=False, limits=limits)  # refuses answers outside of the scale
+    frame = analysed_ratings(data)
+    effect = screening_effect(frame, scale, limits)
     screened = effect.screened is not None
     notes = [] if screened else [f"{effect.note} Until then the numbers are of all sessions."]
+    rated = set(frame.loc[frame["scale"] == scale, "system"])
+    for first, second in data.primary_contrasts(scale) if not data.pairs else ():
+        if not {first, second} <= rated:
+            notes.append(f"The declared contrast {first} - {second} has no ratings yet.")
     try:
         components = variance_components(frame, scale, screened)
     except AnalysisError as error:
         components = None
         notes.append(str(error))
-    return ScaleResults(
+    tested = data.may_test(scale)
+    comparison = compare(frame, scale, screened, data.roles, data.primary_contrasts(scale))
+    bootstrap = two_way_bootstrap(frame, scale, screened, seed=seed)
+    mixed = mixed_model(frame, scale, screened, largest_mixed)
+    if not tested:
+        notes.append(WHY)
+        comparison = without_tests(comparison)
+        bootstrap, mixed = without_differences(bootstrap, mixed)
+    table = mos(frame, scale, screened, limits)
+    scored = tested and kind not in RANKED
+    groups = group_difference(frame, scale, "device", screened) if scored else None
+    results = ScaleResults(
         scale=scale,
         screened=screened,
-        mos=mos(frame, scale, screened),
-        comparison=compare(frame, scale, screened),
-        bootstrap=two_way_bootstrap(frame, scale, screened, seed=seed),
-        mixed=mixed_model(frame, scale, screened, largest_mixed),
+        mos=table,
+        comparison=comparison,
+        bootstrap=bootstrap,
+        mixed=mixed,
         alpha=alpha(frame, scale, screened, seed=seed),
         components=components,
         screening=effect,
         raters=rater_table(frame, scale),
-        preferences=preferences(frame, scale, data.pairs, screened) if data.pairs else None,
+        preferences=None,
+        order=order_effect(frame, scale, screened),
+        tested=tested,
+        omnibus=omnibus(frame, scale, screened) if scored else None,
+        effects=effect_sizes(frame, comparison) if scored else (),
+        equivalences=_equivalences(comparison, data.definition.get("analysis", {}).get("equivalence_margin")),
+        ranks=ranks(comparison, {score.system: score.mean.value for score in table.systems}) if scored else (),
+        groups=() if groups is None else (groups,),
         notes=tuple(notes),
     )
+    results = for_kind(data, results)
+    if not tested and results.preferences is not None:
+        results = replace(results, preferences=without_preference_tests(results.preferences))
+    return results
+
+
+def _equivalences(comparison: Comparison, margin: float | None) -> tuple[Equivalence, ...]:
+    if margin is None:
+        return ()
+    found = (equivalence(pair, float(margin)) for pair in comparison.pairs)
+    return tuple(one for one in found if one is not None)
 
 
 def versions() -> dict[str, str]:

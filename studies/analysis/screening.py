@@ -80,15 +80,19 @@ def verdict_of(screening: Any) -> dict[str, bool]:
     return found
 
 
-def screening_effect(frame: pd.DataFrame, scale: str) -> ScreeningEffect:
-    """Scores on a scale with and without screening.
+def screening_effect(frame: pd.DataFrame, scale: str, limits: tuple[float, float] | None = None) -> ScreeningEffect:
+    """Return the scores on a scale with and without screening.
 
+    Args:
+        frame: a row for each rating.
+        scale: its name.
+        limits: ends of the scale, which the intervals respect.
     Raises:
         AnalysisError: nothing was rated on the scale.
     """
-    unscreened = mos(frame, scale, screened=False)
+    unscreened = mos(frame, scale, screened=False, limits=limits)
     try:
-        screened, note = mos(frame, scale), ""
+        screened, note = mos(frame, scale, limits=limits), ""
     except AnalysisError as error:
         screened, note = None, str(error)
     given = select(frame, scale, screened=False).groupby("system").size()

@@ -142,7 +142,61 @@ PREFERENCE = Scale(
         2.0: "The second is much better",
     },
 )
+CCR = Scale(
+    name="ccr",
+    title="Comparison",
+    question="What is the quality of the second clip, compared with the quality of the first?",
+    minimum=-3.0,
+    maximum=3.0,
+    labels={  # ITU-T P.800, annex E: comparison category rating
+        3.0: "Much better",
+        2.0: "Better",
+        1.0: "Slightly better",
+        0.0: "About the same",
+        -1.0: "Slightly worse",
+        -2.0: "Worse",
+        -3.0: "Much worse",
+    },
+)
+CHOICE = Scale(
+    name="choice",
+    title="Choice",
+    question="Which of the two sounds better?",
+    minimum=-1.0,
+    maximum=1.0,
+    increment=2.0,
+    labels={-1.0: "The first", 1.0: "The second"},
+)
+CHOICE_OR_TIE = Scale(
+    name="choice-or-tie",
+    title="Choice",
+    question="Which of the two sounds better?",
+    minimum=-1.0,
+    maximum=1.0,
+    labels={-1.0: "The first", 0.0: "No difference", 1.0: "The second"},
+)
+BEST_WORST = Scale(
+    name="best-worst",
+    title="Best and worst",
+    question="Which of these versions sounds best, and which one sounds worst?",
+    minimum=-1.0,
+    maximum=1.0,
+    labels={1.0: "Best", 0.0: "Neither", -1.0: "Worst"},
+)
+MUSHRA = Scale(
+    name="mushra",
+    title="Quality",
+    question="How good is the quality of each clip, compared with the reference? One of the clips is the reference "
+    "itself: at least one clip must get 100.",
+    minimum=0.0,
+    maximum=100.0,
+    labels={0.0: "Bad", 20.0: "Poor", 40.0: "Fair", 60.0: "Good", 80.0: "Excellent", 100.0: "Like the reference"},
+)
 
 SCALES: dict[str, Scale] = {
-    scale.name: scale for scale in (NATURALNESS, MEANINGFULNESS, EXPRESSIVENESS, EMOTIONAL_RANGE, OVERALL, PREFERENCE)
+    scale.name: scale
+    for scale in (
+        *(NATURALNESS, MEANINGFULNESS, EXPRESSIVENESS, EMOTIONAL_RANGE, OVERALL),
+        *(PREFERENCE, CCR, CHOICE, CHOICE_OR_TIE, BEST_WORST, MUSHRA),
+    )
 }

@@ -10,7 +10,9 @@ from pydantic import Field, model_validator
 from undertone.engine.config import Config
 from undertone.engine.files.validation import validate_values
 from undertone.engine.files.yaml_text import YamlError, read_yaml
+from undertone.studies.design.analysis_plan import AnalysisPlan
 from undertone.studies.design.errors import DesignError
+from undertone.studies.design.kinds import Trials, check_trials
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits
 from undertone.studies.design.scales import SCALES, Scale, Slug
 from undertone.studies.design.sections import Break, RatingSection, Section, Training
@@ -25,7 +27,8 @@ class StudyFile(Config):
     name: Slug
     title: str  # raters see it
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    comparison: Literal["single", "ab"] = "single"
+    comparison: Literal["single", "ab"] = "single"  # ab: both versions one after the other in one sound
+    trials: Trials | None = None  # of several clips; None: one clip is rated by itself
     systems: Annotated[tuple[SystemDesign, ...], Field(min_length=1)]
     prompts: Prompts
     preparation: Preparation = Preparation()
@@ -38,6 +41,7 @@ class StudyFile(Config):
     screening: Screening = Screening()
     limits: SessionLimits = SessionLimits()
     completion: Completion = Completion()
+    analysis: AnalysisPlan = AnalysisPlan()
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes
@@ -56,14 +60,16 @@ class StudyFile(Config):
         found = find_unstorable(self.model_dump(mode="json")) or find_unstorable(self.provenance)
         if found is not None:
             raise ValueError(f"the study has {found}, which no database keeps")
-        for check in (_check_names, _check_systems, _check_sections, _check_known_answers):
+        checks = (_check_names, _check_systems, _check_sections, _check_known_answers, _check_analysis, check_trials)
+        for check in checks:
             check(self)
         return self
 
     @property
     def hash(self) -> str:
         """Return the SHA-256 of the whole definition, wherever its folder is."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"folder"}), sort_keys=True, ensure_ascii=False)
+        left_out = {"folder"} if self.trials else {"folder", "trials"}  # studies of single clips keep their hash
+        text = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def scale(self, name: str) -> Scale:
@@ -80,6 +86,10 @@ class StudyFile(Config):
     def resolved(self, path: Path) -> Path:
         """Return a path of the file, as it is on this machine."""
         return (self.folder or Path()) / path.expanduser()
+
+    def has_kind(self, kind: str) -> bool:
+        """Return whether there is a section of a kind by its word."""
+        return any(section.kind == kind for section in self.sections)
 
     def has(self, kind: type[Config]) -> bool:
         """Return whether there is a section of this kind."""
@@ -179,3 +189,20 @@ def _scale_of(value: Any) -> Any:
     if value not in SCALES:
         raise ValueError(f"unknown scale {value!r}; known scales: {', '.join(SCALES)}, or give the whole wording")
     return SCALES[value]
+
+
+def _check_analysis(study: StudyFile) -> None:
+    """Check that declared contrasts are between systems of the study, on its scales, each declared once."""
+    systems, scales = {system.name for system in study.systems}, {scale.name for scale in study.scales}
+    seen: set[tuple[frozenset[str], str]] = set()
+    for contrast in study.analysis.primary_contrasts:
+        unknown = sorted({contrast.first, contrast.second} - systems)
+        if unknown:
+            raise ValueError(f"a primary contrast names {unknown}; the systems are {sorted(systems)}")
+        if contrast.scale is not None and contrast.scale not in scales:
+            raise ValueError(f"a primary contrast is on scale {contrast.scale!r}; the scales are {sorted(scales)}")
+        for scale in scales if contrast.scale is None else {contrast.scale}:
+            key = (frozenset({contrast.first, contrast.second}), scale)
+            if key in seen:
+                raise ValueError(f"the contrast {contrast.first} - {contrast.second} is declared twice on {scale!r}")
+            seen.add(key)

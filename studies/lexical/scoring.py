@@ -189,10 +189,7 @@ def nats_per_frame(
     tokens = tokens.expand(draws, -1)
     noise = SeededNoise(range(seed, seed + draws), model.device)
     latents = posterior.sample(noise.normal(*posterior.mean.shape))
-    inputs = torch.cat([model.initial_state(noise, draws), model.fuse(tokens, latents)[:, :-1]], dim=1)
-    hidden = model.transform(inputs.to(model.transformer.input.weight.dtype))
-    prior = model.prior(hidden.to(model.dtype))
-    base, logdet = model.flow(latents, prior.condition)
+    prior, base, logdet = model.predict(tokens, latents, noise)
     log_p = prior.base.log_prob(base).sum(-1) + logdet.sum(-1)
     latent_nats = (posterior.negative_entropy().sum(-1) - log_p)[:, len(before.tokens) :]
     token_nats = F.cross_entropy(prior.logits.transpose(1, 2), tokens, reduction="none")[:, len(before.tokens) :]

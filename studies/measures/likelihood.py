@@ -58,10 +58,7 @@ def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikeli
     tokens = speech.tokens[None].to(engine.device)
     posterior = model.posterior(mel)
     latents = posterior.sample(noise.normal(*posterior.mean.shape))
-    inputs = torch.cat([model.initial_state(noise, 1), model.fuse(tokens, latents)[:, :-1]], dim=1)
-    hidden = model.transform(inputs.to(model.transformer.input.weight.dtype))
-    prior = model.prior(hidden.to(model.dtype))
-    base, logdet = model.flow(latents, prior.condition)
+    prior, base, logdet = model.predict(tokens, latents, noise)
     log_p = prior.base.log_prob(base) + logdet.sum(-1, keepdim=True) / model.config.latent_dim
     kl: Tensor = (posterior.negative_entropy() - log_p).sum((0, 1))
     nats = F.cross_entropy(prior.logits[0], tokens[0], reduction="sum")

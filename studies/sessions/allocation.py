@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.design import StudyFile
 from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.pair_choice import plan_pages
 from undertone.studies.sessions.plan import Cell, PlanRules, StimulusCounts, open_cells, plan_session
 from undertone.studies.sessions.presence import Applicant, holding_time, release_places, sessions_to_release
 from undertone.studies.sessions.session_context import ENDS, SessionContext
@@ -42,7 +43,8 @@ def session_seed(study: Study, participant_id: str, earlier_sessions: int) -> in
 def plan_rules(design: StudyFile) -> PlanRules:
     """Return the allocation as the plan reads it."""
     rules = design.allocation
-    return PlanRules(rules.trials_per_session, rules.raters_per_stimulus, rules.traps, rules.golds)
+    active = design.trials is not None and design.trials.choose == "active"
+    return PlanRules(rules.trials_per_session, rules.raters_per_stimulus, rules.traps, rules.golds, only_in_all=active)
 
 
 def count_places(
@@ -107,6 +109,9 @@ def reserve_plan(context: SessionContext) -> None:
     if not open_cells(taken.cells, taken.held, rules):
         kept = open_cells(taken.cells, taken.kept, rules)
         raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS) if kept else SessionError("full")
+    if context.design.trials is not None:
+        _reserve_pages(context, taken)
+        return
     plan = plan_session(
         taken.cells,
         taken.held,
@@ -134,6 +139,29 @@ def reserve_plan(context: SessionContext) -> None:
         )
     transaction.flush()
     context.log("planned", {"seed": context.session.seed, "trials": len(plan)}, actor="server")
+
+
+def _reserve_pages(context: SessionContext, taken: PlaceCounts) -> None:
+    """Write the clips of each page; the caller holds the study's lock."""
+    plan = plan_pages(context, taken.cells, _heard_prompts(context))
+    if not plan:
+        raise SessionError("already_completed")
+    expires = context.now + holding_time(context.design.allocation, done=0)
+    places = [(page, stimulus) for page, stimuli in enumerate(plan) for stimulus in stimuli]
+    for position, (page, stimulus) in enumerate(places):
+        context.transaction.add(
+            Trial(
+                session_id=context.session.id,
+                study_id=context.study.id,
+                stimulus_id=stimulus,
+                position=position,
+                page=page,
+                reserved_at=context.now,
+                reservation_expires_at=expires,
+            )
+        )
+    context.transaction.flush()
+    context.log("planned", {"seed": context.session.seed, "trials": len(places), "pages": len(plan)}, actor="server")
 
 
 def extend_reservation(context: SessionContext) -> None:
@@ -167,19 +195,25 @@ def _free_places(context: SessionContext, rules: PlanRules) -> PlaceCounts:
 
 
 def _cells(transaction: Transaction, study: Study, design: StudyFile) -> list[Cell]:
-    roles = {"system"}
-    if design.allocation.include_ground_truth:
-        roles.add("ground_truth")
-    if design.allocation.include_low_anchor:
-        roles.add("low_anchor")
     query = (
         select(Stimulus.id, System.id, Prompt.id)
         .join(System, System.id == Stimulus.system_id)
         .join(Prompt, Prompt.id == Stimulus.prompt_id)
-        .where(Stimulus.study_id == study.id, Stimulus.kind == "main", System.role.in_(roles))
+        .where(Stimulus.study_id == study.id, Stimulus.kind == "main", _is_rated(design))
         .order_by(System.position, Prompt.name)
     )
     return [Cell(stimulus, system, prompt) for stimulus, system, prompt in transaction.execute(query)]
+
+
+def _is_rated(design: StudyFile) -> ColumnElement[bool]:
+    """Return the condition on a system that raters hear it; in an A/B study a system is an ordered pair."""
+    mushra = design.trials is not None and design.trials.kind == "mushra"
+    roles = {"system"}
+    if design.allocation.include_ground_truth or mushra:
+        roles.add("ground_truth")
+    if design.allocation.include_low_anchor or mushra:
+        roles.add("low_anchor")
+    return System.role.in_(roles)
 
 
 def _counts(rows: Sequence[tuple[str, str]], by_stimulus: dict[str, Cell]) -> StimulusCounts:

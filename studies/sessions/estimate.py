@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from undertone.studies.design import StudyFile
+from undertone.studies.design.kinds import clips_of
 from undertone.studies.design.sections import Break, Eligibility, Headphones, Questionnaire, Training, Volume
 from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
 from undertone.studies.sessions.session_context import SessionContext
@@ -30,11 +32,19 @@ def expected_length(context: SessionContext) -> SessionLength:
     of_study = Stimulus.study_id == context.study.id
     main = select(func.count(func.distinct(Stimulus.prompt_id))).where(of_study, Stimulus.kind == "main")
     rated = min(rules.trials_per_session, context.transaction.scalar(main) or 0) + rules.traps + rules.golds
-    clips = rated + len(context.design.training)
+    pages = rated + len(context.design.training)
+    clips = pages * clips_of(context.design)
     heard = select(func.avg(Stimulus.seconds)).where(of_study, Stimulus.kind.in_(("main", "training")))
-    each = (context.transaction.scalar(heard) or 0.0) + ANSWER_SECONDS * len(context.design.scales)
-    seconds = clips * each + sum(_seconds_of(section) for section in context.design.sections)
+    answers = ANSWER_SECONDS * len(context.design.scales) * answers_of_page(context.design)
+    each = clips_of(context.design) * (context.transaction.scalar(heard) or 0.0) + answers
+    seconds = pages * each + sum(_seconds_of(section) for section in context.design.sections)
     return SessionLength(clips, ROUNDED_TO_MINUTES * math.ceil(max(seconds, 1.0) / 60 / ROUNDED_TO_MINUTES))
+
+
+def answers_of_page(design: StudyFile) -> int:
+    """Return how many answers on one scale a page asks for."""
+    kinds = {"best_worst": 2, "mushra": clips_of(design)}
+    return 1 if design.trials is None else kinds.get(design.trials.kind, 1)
 
 
 def _seconds_of(section: object) -> float:

@@ -11,6 +11,7 @@ from undertone.studies.sessions.endings import end_session
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.forms import check_answers, eligibility_decisions
 from undertone.studies.sessions.listening import seconds_to_wait
+from undertone.studies.sessions.pages import is_done, open_pages, pages_of
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Trial
 
@@ -62,16 +63,21 @@ def ensure_reservation(context: SessionContext) -> None:
 
 def current_trial(context: SessionContext) -> Trial | None:
     """Return the trial to be rated now, in a section that has trials."""
+    return next((trial for trial in current_page(context) if trial.state != "done"), None)
+
+
+def current_page(context: SessionContext) -> list[Trial]:
+    """Return the clips to be answered together now; one, where clips are rated by themselves, and none elsewhere."""
     if context.section.kind not in ("training", "rating"):
-        return None
-    return next((trial for trial in context.stage_trials() if trial.state != "done"), None)
+        return []
+    return next(iter(open_pages(context)), [])
 
 
 def due_break(context: SessionContext) -> Break | None:
     """Return the break to be taken before the next trial."""
     if context.section.kind != "rating":
         return None
-    done = sum(trial.state == "done" for trial in context.stage_trials())
+    done = sum(is_done(page) for page in pages_of(context.stage_trials()))
     taken = context.session.answers.get(BREAKS, [])
     breaks = [section for section in context.design.sections if isinstance(section, Break)]
     return next((rest for rest in breaks if rest.after_trials == done and done not in taken), None)

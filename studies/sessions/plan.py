@@ -50,6 +50,7 @@ class PlanRules:
     raters_per_stimulus: int
     traps: int = 0
     golds: int = 0
+    only_in_all: bool = False  # the study wants so many raters for a clip on average: an active choice spreads them
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ class PlannedTrial:
 
 def open_cells(cells: Iterable[Cell], counts: StimulusCounts, rules: PlanRules) -> list[Cell]:
     """Return the cells that still want raters."""
+    if rules.only_in_all:
+        every = list(cells)
+        heard = sum(counts.stimuli.get(cell.stimulus, 0) for cell in every)
+        return every if heard < rules.raters_per_stimulus * len(every) else []
     return [cell for cell in cells if counts.stimuli.get(cell.stimulus, 0) < rules.raters_per_stimulus]
 
 

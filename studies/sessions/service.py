@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from undertone.studies.design.kinds import MushraTrial
 from undertone.studies.design.sections import Headphones
 from undertone.studies.sessions import headphones
 from undertone.studies.sessions.declining import decline
@@ -17,13 +18,14 @@ from undertone.studies.sessions.endings import end_session
 from undertone.studies.sessions.entry import Arrival, begin
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import TONES, answer_section, headphone_progress
+from undertone.studies.sessions.pages import Page, open_pages
 from undertone.studies.sessions.presence import Addresses
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.sessions.session_tokens import SessionTokens, normalise_resume_code
 from undertone.studies.sessions.trials import Playback, TrialAnswer, finish_trial, note_playback, rate, session_trial
-from undertone.studies.sessions.views import View, sound_id, view_of
+from undertone.studies.sessions.views import View, reference_id, sound_id, view_of
 from undertone.studies.store import Database
-from undertone.studies.store.tables import Session, Stimulus
+from undertone.studies.store.tables import Session, Stimulus, System
 from undertone.studies.store.withdrawal import withdraw
 
 T = TypeVar("T")
@@ -191,13 +193,29 @@ class Sessions:
 
     def _clip(self, context: SessionContext, trial_id: str) -> Callable[[], Sound]:
         """Return the current clip and the one after it; nobody can fetch the whole plan ahead."""
-        coming = [trial for trial in context.stage_trials() if trial.state != "done"][:2]
-        trial = next((trial for trial in coming if trial.id == trial_id), None)
-        if trial is None or context.section.kind not in ("training", "rating"):
+        coming = open_pages(context)[:2] if context.section.kind in ("training", "rating") else []
+        for page in coming:
+            if trial_id == reference_id(self._secret, page):
+                return self._reference(context, page)
+        trial = next((trial for page in coming for trial in page if trial.id == trial_id), None)
+        if trial is None:
             raise SessionError("not_your_trial")
         if trial.first_served_at is None:
             trial.first_served_at = context.now
         return self._file(context.stimulus(trial))
+
+    def _reference(self, context: SessionContext, page: Page) -> Callable[[], Sound]:
+        """Return the open reference of a MUSHRA page: the recording that is also among its clips, hidden."""
+        prompt = context.stimulus(page[0]).prompt_id
+        query = (
+            select(Stimulus)
+            .join(System, System.id == Stimulus.system_id)
+            .where(Stimulus.prompt_id == prompt, Stimulus.kind == "main", System.role == "ground_truth")
+        )
+        stimulus = context.transaction.scalar(query)
+        if stimulus is None or not isinstance(context.design.trials, MushraTrial):
+            raise SessionError("not_your_trial")
+        return self._file(stimulus)
 
     def _file(self, stimulus: Stimulus) -> Callable[[], Sound]:
         path = self._media / stimulus.study_id / stimulus.path

@@ -1,15 +1,16 @@
 """Rating of a clip: checks of owner and listening, and answers that are stored once however often they are sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from undertone.studies.sessions.allocation import extend_reservation
 from undertone.studies.sessions.errors import SessionError
-from undertone.studies.sessions.flow import advance, current_trial, due_break
+from undertone.studies.sessions.flow import advance, current_page, due_break
 from undertone.studies.sessions.known_answers import feedback
 from undertone.studies.sessions.listening import covers, merge_intervals, seconds_to_wait
+from undertone.studies.sessions.pages import Page, complete, is_rated_alone, missing_answers, page_of, scale_of, settle
 from undertone.studies.sessions.screening import LISTENED
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Rating, Trial
@@ -38,6 +39,7 @@ class TrialAnswer:
 
     Attributes:
         nonce: drawn by the page for this answer; sent again with every retry.
+        others: what was played of the other clips of the page, by trial.
     """
 
     trial: str
@@ -45,6 +47,7 @@ class TrialAnswer:
     value: float
     nonce: str
     playback: Playback = field(default_factory=Playback)
+    others: Mapping[str, Playback] = field(default_factory=dict)
 
 
 def session_trial(context: SessionContext, trial_id: str) -> Trial:
@@ -79,7 +82,7 @@ def rate(context: SessionContext, answer: TrialAnswer) -> Rating:
         SessionError: not this person's clip, not the current one, not heard yet, or no answer of the scale.
     """
     trial = session_trial(context, answer.trial)
-    scale = next((scale for scale in context.design.scales if scale.name == answer.scale), None)
+    scale = scale_of(context, answer.scale)
     value = None if scale is None else scale.snapped(answer.value)
     if scale is None or value is None:
         raise SessionError("bad_answer")
@@ -87,8 +90,12 @@ def rate(context: SessionContext, answer: TrialAnswer) -> Rating:
     if known is not None and known.nonce == answer.nonce:
         return known
     _check_current(context, trial)
-    note_playback(context, trial, answer.playback)
-    _check_heard(context, trial)
+    page = page_of(context, trial)
+    for other in page:
+        note_playback(
+            context, other, answer.playback if other.id == trial.id else answer.others.get(other.id, Playback())
+        )
+    _check_heard(context, [trial] if is_rated_alone(context) else page)
     if known is None:
         known = Rating(session_id=context.session.id, trial_id=trial.id, scale=scale.name, revision=0)
         context.transaction.add(known)
@@ -98,6 +105,8 @@ def rate(context: SessionContext, answer: TrialAnswer) -> Rating:
     known.rated_at = context.now
     facts = {"scale": scale.name, "value": value, "nonce": answer.nonce, "revision": known.revision}
     context.log("rated", {"trial": trial.id, **facts})
+    if len(page) > 1:
+        settle(context, page, known)
     return known
 
 
@@ -113,11 +122,16 @@ def finish_trial(context: SessionContext, trial_id: str) -> dict[str, Any] | Non
     if trial.state == "done":
         return None
     _check_current(context, trial)
+    page = page_of(context, trial)
     given = {scale: rating.value for scale, rating in context.ratings([trial])[trial.id].items()}
-    missing = [scale.title for scale in context.design.scales if scale.name not in given]
+    missing = missing_answers(context, page)
     if missing:
         raise SessionError("bad_answer", f"Please answer first: {', '.join(missing)}.")
-    trial.state, trial.completed_at = "done", context.now
+    if len(page) > 1:
+        _check_heard(context, page)
+    complete(context, page)
+    for one in page:
+        one.state, one.completed_at = "done", context.now
     context.transaction.flush()
     extend_reservation(context)
     context.log("trial.done", {"trial": trial.id})
@@ -129,20 +143,24 @@ def finish_trial(context: SessionContext, trial_id: str) -> dict[str, Any] | Non
 
 
 def _check_current(context: SessionContext, trial: Trial) -> None:
-    current = current_trial(context)
-    if trial.state == "done" or current is None or current.id != trial.id or due_break(context) is not None:
+    current = [one.id for one in current_page(context)]
+    if trial.state == "done" or trial.id not in current or due_break(context) is not None:
         raise SessionError("wrong_section")
 
 
-def _check_heard(context: SessionContext, trial: Trial) -> None:
-    """Check that the clip was heard, by the server's clock and by the intervals that the page reports."""
-    seconds = context.stimulus(trial).seconds
-    if trial.first_served_at is None:
+def _check_heard(context: SessionContext, page: Page) -> None:
+    """Both the server's clock and the page's stretches must allow it, for each clip, and for all one after another."""
+    seconds = {trial.id: context.stimulus(trial).seconds for trial in page}
+    if any(trial.first_served_at is None for trial in page):
         raise SessionError("not_listened")
-    wait = seconds_to_wait(_earliest(context, trial), seconds, context.now)
+    begun = [moment for trial in page if (moment := _earliest(context, trial)) is not None]
+    wait = max(
+        seconds_to_wait(min(begun, default=None), sum(seconds.values()), context.now),
+        *(seconds_to_wait(_earliest(context, trial), seconds[trial.id], context.now) for trial in page),
+    )
     if wait > 0:
         raise SessionError("too_early", wait_seconds=wait)
-    if not covers(trial.listened, seconds):
+    if not all(covers(trial.listened, seconds[trial.id]) for trial in page):
         raise SessionError("not_listened")
 
 

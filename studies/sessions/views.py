@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from typing import Any
 
+from undertone.studies.design.kinds import MushraTrial, PreferenceTrial, SetTrial
 from undertone.studies.design.scales import Scale
 from undertone.studies.design.sections import (
     Consent,
@@ -21,6 +22,7 @@ from undertone.studies.sessions.flow import current_trial, due_break, headphone_
 from undertone.studies.sessions.forms import question_views
 from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
 from undertone.studies.sessions.listening import covers
+from undertone.studies.sessions.pages import Page, is_done, open_pages, pages_of
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Trial
 
@@ -77,27 +79,47 @@ def _section(context: SessionContext, secret: str) -> View:
         case Debrief():
             return {"text": section.text}
         case Training() | RatingSection():
-            return _trials(context, section.text)
+            return _trials(context, section.text, secret)
         case _:
             raise TypeError(f"{section.kind!r} is not walked through")
 
 
-def _trials(context: SessionContext, text: str) -> View:
+def _trials(context: SessionContext, text: str, secret: str) -> View:
     rest = due_break(context)
     trials = context.stage_trials()
-    done = sum(trial.state == "done" for trial in trials)
-    view: View = {"text": text, "clips": {"done": done, "of": len(trials)}}
+    pages = pages_of(trials)
+    view: View = {"text": text, "clips": {"done": sum(map(is_done, pages)), "of": len(pages)}}
     if rest is not None:
         return {**view, "break": {"seconds": rest.seconds, "text": rest.text}}
     trial = current_trial(context)
     if trial is None:
         return view
-    later = [other.id for other in trials if other.position > trial.position and other.state != "done"]
     view["scales"] = [scale_question(scale) for scale in context.design.scales]
-    view["trial"] = _trial(context, trial)
     view["max_replays"] = context.design.limits.max_replays
+    if context.design.trials is not None:
+        return {**view, "set": _set(context, context.design.trials, secret)}
+    later = [other.id for other in trials if other.position > trial.position and other.state != "done"]
+    view["trial"] = _trial(context, trial)
     view["preload"] = later[0] if later else None
     return view
+
+
+def _set(context: SessionContext, kind: SetTrial, secret: str) -> View:
+    """Return the clips that are answered together now, and the ids of those that come next."""
+    page, *later = open_pages(context)
+    preload = [trial.id for trial in later[0]] if later else []
+    shown: View = {"kind": kind.kind, "clips": [_trial(context, trial) for trial in page], "preload": preload}
+    if isinstance(kind, PreferenceTrial):
+        shown["reasons"] = [{"name": reason.scale.name, "text": reason.text} for reason in kind.reasons]
+    if isinstance(kind, MushraTrial):
+        shown["reference"] = reference_id(secret, page)
+        shown["preload"] += [reference_id(secret, later[0])] if later else []
+    return shown
+
+
+def reference_id(secret: str, page: Page) -> str:
+    """Return the opaque id of the open reference of a MUSHRA page."""
+    return sound_id(secret, page[0].session_id, "reference", page[0].page or 0)
 
 
 def _trial(context: SessionContext, trial: Trial) -> View:

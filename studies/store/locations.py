@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from undertone.studies.store.errors import StoreError
+
 DATA_VARIABLE = "UNDERTONE_DATA"
 URL_VARIABLE = "UNDERTONE_DATABASE"
 
@@ -21,7 +23,7 @@ class StorageLocations:
     def default(cls) -> "StorageLocations":
         """Return the places named by `UNDERTONE_DATA` (a folder) and `UNDERTONE_DATABASE` (a URL), both optional."""
         given = os.environ.get(DATA_VARIABLE)
-        return cls.at(Path(given) if given else Path.home() / ".local" / "share" / "undertone" / "studies")
+        return cls.at(Path(given) if given else _home() / ".local" / "share" / "undertone" / "studies")
 
     @classmethod
     def at(cls, data: Path) -> "StorageLocations":
@@ -57,3 +59,12 @@ class StorageLocations:
     def media_of(self, study_id: str) -> Path:
         """Return the folder of one study's sounds."""
         return self.media / study_id
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:  # a container's user may be a number without a name
+        raise StoreError(
+            f"this user has no home in which studies could be kept. Name a folder: --data or {DATA_VARIABLE}."
+        ) from error

@@ -132,6 +132,9 @@ class Participant(Base):
     external_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    excluded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # from the analysis, by an admin
+    excluded_because: Mapped[str | None]
+    excluded_by: Mapped[str | None]
 
 
 class Session(Base):
@@ -176,6 +179,7 @@ class Trial(Base):
     study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
     stimulus_id: Mapped[str] = mapped_column(ForeignKey("stimulus.id"))
     position: Mapped[int]
+    page: Mapped[int | None]  # clips of one page are heard and answered together; None: a page of its own
     kind: Mapped[TrialKind] = mapped_column(String, default="main")
     state: Mapped[TrialState] = mapped_column(String, default="reserved")
     reserved_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from undertone.studies.analysis.components import VarianceComponents
 from undertone.studies.analysis.errors import AnalysisError
@@ -114,6 +114,11 @@ def true_scores(means: Array, components: VarianceComponents, rounded: bool = Tr
     above = stats.norm.sf(CUTS, loc=means[:, None], scale=np.sqrt(components.total))
     scores: Array = LOWEST + above.sum(1)
     return scores
+
+
+def liking_of(score: float, components: VarianceComponents) -> float:
+    """Return the liking of a system whose true score is `score`, within 1 to 5."""
+    return float(optimize.brentq(lambda liking: true_scores(np.array([liking]), components)[0] - score, -20.0, 26.0))
 
 
 def to_frame(

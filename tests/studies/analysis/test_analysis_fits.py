@@ -61,7 +61,11 @@ def test_the_fast_formulas_of_the_simulation_are_the_fits_of_the_report(frame: p
     for number, score in enumerate(mos(frame, SCALE).systems):
         assert score.mean.value == pytest.approx(scores.values[0, number], abs=1e-8)
         assert score.mean.half_width == pytest.approx(scores.half_widths[0, number], abs=1e-8)
+    within = mean_fits(y, layout, (1, 5))
+    for number, score in enumerate(mos(frame, SCALE, limits=(1, 5)).systems):
+        assert (score.mean.low, score.mean.high) == pytest.approx([end[0, number] for end in within.ends], abs=1e-8)
     for number, pair in enumerate(compare(frame, SCALE).pairs):
+        assert pair.df == pytest.approx(gaps.df[0, number], rel=1e-6)
         assert pair.value == pytest.approx(gaps.values[0, number], abs=1e-8)
         assert pair.standard_error == pytest.approx(gaps.errors[0, number], abs=1e-8)
         assert pair.p == pytest.approx(gaps.p[0, number], abs=1e-8)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from undertone.studies.analysis.components import VarianceComponents
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.mos import mos
-from undertone.studies.analysis.power import TYPICAL, expected_half_width, plan_power
+from undertone.studies.analysis.power import TYPICAL, assured_half_width, expected_half_width, plan_power, power_at
 from undertone.studies.analysis.raters import rater_table
 from undertone.studies.analysis.reliability import alpha
 from undertone.studies.analysis.screening import count_rules, screening_effect
 from undertone.studies.analysis.simulation.coverage import mean_fits
+from undertone.studies.analysis.simulation.planning import simulate_plan
 from undertone.studies.analysis.simulation.simulate import Design, allocate, draw, simulate
 from undertone.studies.analysis.stimuli import n_versus_m
 
@@ -146,8 +147,27 @@ def test_the_plan_reaches_its_goal_with_no_rater_too_many() -> None:
     assert found.recommended in found.options
     for option in found.options:
         assert option.half_width <= 0.1
-        fewer = expected_half_width(TYPICAL, 4, option.prompts, option.raters - 1, option.trials_per_rater)
+        fewer = assured_half_width(TYPICAL, 4, option.prompts, option.raters - 1, option.trials_per_rater)
         assert fewer > 0.1
+
+
+def test_a_given_system_reaches_the_planned_half_width_in_four_of_five_studies() -> None:
+    best = plan_power(TYPICAL, half_width=0.25, trials_per_rater=20, prompts=(40, 60)).options[0]
+    shown = simulate_plan(Design(4, best.prompts, best.raters, best.trials_per_rater), TYPICAL, studies=500)
+    assert shown.half_width_reached == pytest.approx(0.25, rel=0.06)
+    assert expected_half_width(TYPICAL, 4, best.prompts, best.raters, best.trials_per_rater) < 0.24
+
+
+def test_the_planned_power_is_the_one_of_simulated_studies() -> None:
+    best = plan_power(TYPICAL, systems=3, difference=0.3, contrasts=2, prompts=(40,)).options[0]
+    design = Design(3, best.prompts, best.raters, best.trials_per_rater)
+    shown = simulate_plan(design, TYPICAL, difference=0.3, contrasts=2, studies=500)
+    assert best.power >= 0.8
+    assert shown.power == pytest.approx(best.power, abs=0.07)
+    assert power_at(TYPICAL, 0.3, 3, 40, best.raters, 20, contrasts=6) < best.power
+    options = plan_power(TYPICAL, systems=3, difference=0.3, prompts=(20, 30, 40, 50, 75)).options
+    raters = [option.raters for option in options]
+    assert raters == sorted(raters, reverse=True)
 
 
 @settings(max_examples=40, deadline=None)

@@ -9,6 +9,7 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -106,7 +107,8 @@ def test_the_report_is_one_file_without_scripts_that_fetches_nothing(db: Databas
 
 @pytest.fixture(scope="module")
 def results(data: StudyData) -> StudyResults:
-    return analyse_study(data)
+    """With tests: the study is closed."""
+    return analyse_study(replace(data, status="closed"))
 
 
 def quick(data: StudyData) -> StudyResults:
@@ -144,6 +146,59 @@ def test_the_methods_say_what_a_reviewer_asks_for(results: StudyResults) -> None
         "Holm",
     ):
         assert expected in text, expected
+
+
+def test_a_running_study_shows_no_tests_and_says_why(data: StudyData) -> None:
+    assert data.status == "open"
+    found = quick(data)
+    html = render_report(found, AT)
+    assert not any(scale.tested for scale in found.scales)
+    assert all(pair.p is None and pair.low is None for scale in found.scales for pair in scale.comparison.pairs)
+    assert "Tests and intervals of differences are hidden until the study is closed" in html
+    assert "Holm" not in " ".join(methods(found))
+    complete = replace(data, definition={**data.definition, "allocation": {"raters_per_stimulus": 1}})
+    assert complete.may_test("naturalness")
+    assert quick(complete).scales[0].comparison.pairs[0].p is not None
+
+
+def test_declared_contrasts_are_corrected_among_themselves(data: StudyData) -> None:
+    declared = {"primary_contrasts": [{"first": "model-b", "second": "model-a", "scale": "naturalness"}]}
+    found = quick(replace(data, status="closed", definition={**data.definition, "analysis": declared}))
+    first, *others = found.scales[0].comparison.pairs
+    assert (first.first, first.second, first.family) == ("model-b", "model-a", "primary")
+    assert first.p_holm == first.p
+    assert (first.low_adjusted, first.high_adjusted) == pytest.approx((first.low, first.high))
+    assert {pair.family for pair in others} == {"explored"}
+    assert min(pair.p_holm / pair.p for pair in others) >= 1
+    assert all(pair.high_adjusted - pair.low_adjusted > pair.high - pair.low for pair in others)
+    assert {pair.family for pair in found.scales[1].comparison.pairs} == {"systems", "references"}
+    html = render_report(found, AT)
+    assert "declared before the study opened" in html
+    assert "they confirm nothing" in html
+
+
+def test_what_the_report_says_of_agreement_follows_its_value(data: StudyData) -> None:
+    chance = data.ratings.assign(value=random_answers(len(data.ratings)))
+    html = render_report(quick(replace(data, ratings=chance)), AT)
+    assert "answer by chance" in html
+    assert "what many raters agree on" not in html
+    agreed = data.ratings["system"].map({"ground-truth": 5.0, "model-a": 3.0, "model-b": 2.0}).fillna(1.0)
+    assert "agree well enough" in render_report(quick(replace(data, ratings=data.ratings.assign(value=agreed))), AT)
+
+
+def random_answers(number: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(1, 6, number).astype(float)
+
+
+def test_tired_raters_are_seen_in_the_places_of_their_answers(data: StudyData) -> None:
+    steady = quick(data).scales[0].order
+    assert abs(steady.change.value) < 0.6
+    last = data.ratings["position"].between(5, 20)
+    tired = data.ratings.assign(value=(data.ratings["value"] - 1.5 * last).clip(1, 5))
+    found = quick(replace(data, ratings=tired)).scales[0].order
+    assert found.change.value < steady.change.value - 0.7
+    assert found.p < 0.01
+    assert set(found.mean_places) == set(SYSTEMS)
 
 
 def test_what_a_study_file_leaves_out_is_said_to_be_missing(data: StudyData) -> None:

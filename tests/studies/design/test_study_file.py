@@ -130,6 +130,11 @@ def test_the_wording_in_use_does_not_change_unnoticed() -> None:
         "emotional-range": (1, "b050974099bbeadb"),
         "overall": (1, "48e7065dab43ab77"),
         "preference": (1, "466351369fb8c69b"),
+        "ccr": (1, "002cdcf53aa87f51"),
+        "choice": (1, "00b771d5f9a24cb6"),
+        "choice-or-tie": (1, "ac4aa36707efb3f5"),
+        "best-worst": (1, "82215a82fdc218ec"),
+        "mushra": (1, "845af57ba564a1ea"),
     }
 
 

@@ -1,5 +1,6 @@
 """Raters who come in the same moment: no place is given twice, on either database."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.rating_study import add_study, design
 from tests.studies.sessions.rater import Rater, visitor
 from undertone.studies.sessions import SessionError, Sessions, TrialAnswer
 from undertone.studies.store import Database
-from undertone.studies.store.tables import Participant, Rating, Session, Trial
+from undertone.studies.store.tables import Participant, Rating, Session, Stimulus, Trial
 
 RATERS = 12
 
@@ -79,3 +80,37 @@ def test_two_tabs_go_on_from_the_same_clip_once(service: Sessions, tmp_path: Pat
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda _: service.finish_trial(rater.token, trial, rater.now), range(8)))
     assert {result["view"]["clips"]["done"] for result in results} == {1}
+
+
+def test_people_who_come_at_once_get_sets_that_even_out(service: Sessions, tmp_path: Path) -> None:
+    trials = {"kind": "preference", "choose": "active"}
+    more = {
+        "scales": ["choice"],
+        "golds": [],
+        "traps": [],
+        "allocation": {"trials_per_session": 4, "raters_per_stimulus": 8},
+    }
+    study = add_study(service.db, tmp_path / "media", design(prompts=6, trials=trials, **more))
+
+    def come(number: int) -> str:
+        rater = Rater.begin(service, study, f"PID{number}")
+        rater.answer(agree=True)
+        return rater.state
+
+    with ThreadPoolExecutor(RATERS) as pool:
+        assert list(pool.map(come, range(RATERS))) == ["rating"] * RATERS
+    with service.db.reading() as transaction:
+        rows = transaction.execute(
+            select(Trial.session_id, Trial.page, Stimulus.system_id, Stimulus.prompt_id)
+            .join(Stimulus, Stimulus.id == Trial.stimulus_id)
+            .order_by(Trial.session_id, Trial.position)
+        ).all()
+    pages: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    for session, page, system, prompt in rows:
+        pages.setdefault((session, page), []).append((system, prompt))
+    assert len(pages) == 4 * RATERS
+    assert all(len({prompt for _, prompt in clips}) == 1 for clips in pages.values())
+    assert len({(session, clips[0][1]) for (session, _), clips in pages.items()}) == len(pages)  # a prompt once
+    pairs = Counter(frozenset(system for system, _ in clips) for clips in pages.values())
+    # Nothing is answered yet: what is promised to the others is all that a plan knows, so all pairs come equally often.
+    assert max(pairs.values()) - min(pairs.values()) <= 2

@@ -1,0 +1,61 @@
+"""What a process with the model counts of its work, for Prometheus. Nothing of a visitor is in it."""
+
+from collections.abc import Iterable, Sequence
+
+import gradio as gr
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+STEP_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)  # a frame lasts 0.02 s
+WAIT_SECONDS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 15.0)
+
+REGISTRY = CollectorRegistry()
+STEP = Histogram(
+    "undertone_step_seconds",
+    "Time that the model takes for a frame of 20 ms, of all takes of a run together",
+    registry=REGISTRY,
+    buckets=STEP_SECONDS,
+)
+FIRST_SOUND = Histogram(
+    "undertone_first_sound_seconds",
+    "Time from the begin of a run's generation to its first sound",
+    registry=REGISTRY,
+    buckets=WAIT_SECONDS,
+)
+ProcessCollector(namespace="undertone_playground", registry=REGISTRY)
+
+
+class StepTimer:
+    """The times between the chunks of one run.
+
+    Args:
+        began: seconds of `time.monotonic` when the generation began.
+    """
+
+    def __init__(self, began: float) -> None:
+        self._began = self._last = began
+        self._frames = 0
+
+    def chunk(self, frames_done: int, now: float) -> None:
+        """Note a chunk: `frames_done` of the run are made at the time `now`."""
+        if self._frames == 0:
+            FIRST_SOUND.observe(now - self._began)
+        if frames_done > self._frames:
+            STEP.observe((now - self._last) / (frames_done - self._frames))
+        self._frames, self._last = frames_done, now
+
+
+class QueueCollector(Collector):
+    """How many events wait for their turn, and how many are at work, over all pages of a process."""
+
+    def __init__(self, pages: Sequence[gr.Blocks]) -> None:
+        self._pages = pages
+
+    def collect(self) -> Iterable[Metric]:
+        """Return both counts as they are now."""
+        counts = GaugeMetricFamily("undertone_queue_events", "Events of the pages' queues", labels=["state"])
+        queues = [page._queue for page in self._pages]
+        counts.add_metric(["waiting"], sum(len(queue) for queue in queues))
+        counts.add_metric(["working"], sum(sum(job is not None for job in queue.active_jobs) for queue in queues))
+        yield counts

@@ -1,0 +1,184 @@
+"""A Space in one command: what it needs and nothing else, against a stand-in of the Hub on loopback."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from tests.hub_stand_in import LARGEST_FILE, TOKEN, Hub, hub_stand_in
+from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.hosting import space_files
+from undertone.app.hosting.requirements import CPU_INDEX, dependencies, requirements_text
+from undertone.app.hosting.space_files import APP_FILE, GIT_ATTRIBUTES, SpacePlan, front_matter, write_space
+
+ROOT = Path(__file__).parents[3]
+SPACE = "ada/voices"
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with hub_stand_in() as hub:
+        yield hub
+
+
+def undertone(hub: Hub, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """The command line, as a person calls it."""
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": TOKEN,
+        "HF_HUB_DISABLE_XET": "1",  # the stand-in has LFS alone
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        **variables,
+    }
+    command = [sys.executable, "-m", "undertone", "space", *words]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
+
+
+def card(readme: str) -> dict[str, object]:
+    found = re.match(r"---\n(.*?)\n---\n", readme, re.DOTALL)
+    assert found
+    fields = yaml.safe_load(found[1])
+    assert isinstance(fields, dict)
+    return fields
+
+
+def test_a_demo_is_made_and_brought_up_to_date(hub: Hub) -> None:
+    made = undertone(hub, "create", SPACE, "--kind", "demo", "--hardware", "zero-gpu")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.strip() == f"{hub.url}/spaces/{SPACE}"
+    space = hub.repositories[f"spaces/{SPACE}"]
+    assert space.settings["sdk"] == "gradio"
+    assert space.settings["hardware"] == "zero-a10g"
+    assert not space.settings.get("secrets")
+    assert "assets/demo/model.safetensors" in space.by_lfs
+    assert len(space.files["assets/demo/model.safetensors"]) > LARGEST_FILE
+    assert len(space.commits) == 1
+    assert CPU_INDEX not in space.files["requirements.txt"].decode()
+    space.files["undertone/app/old_page.py"] = b"of an older version"
+    again = undertone(hub, "update", SPACE, "--kind", "demo", "--title", "Other voices")
+    assert again.returncode == 0, again.stderr
+    assert "undertone/app/old_page.py" not in space.files
+    assert card(space.files["README.md"].decode())["title"] == "Other voices"
+    assert CPU_INDEX in space.files["requirements.txt"].decode()
+
+
+def test_a_study_has_a_sign_in_its_first_admin_and_a_private_dataset_for_its_ratings(hub: Hub) -> None:
+    refused = undertone(hub, "create", SPACE, "--kind", "study")
+    assert refused.returncode == 2
+    assert "ada/voices-ratings" in refused.stderr
+    assert not hub.repositories
+    made = undertone(hub, "create", SPACE, "--kind", "study", UNDERTONE_RATINGS_TOKEN=TOKEN)
+    assert made.returncode == 0, made.stderr
+    space = hub.repositories[f"spaces/{SPACE}"]
+    variables = {one["key"]: one["value"] for one in space.settings["variables"]}
+    secrets = {one["key"]: one["value"] for one in space.settings["secrets"]}
+    assert variables == {"UNDERTONE_BACKUP_REPO": "ada/voices-ratings"}
+    assert secrets["UNDERTONE_ADMIN"] == "hf:ada"
+    assert secrets["HF_TOKEN"] == TOKEN
+    assert len(secrets["UNDERTONE_SECRET"]) >= 32
+    assert card(space.files["README.md"].decode())["hf_oauth"] is True
+    for name, content in space.files.items():
+        assert TOKEN.encode() not in content, name
+        assert secrets["UNDERTONE_SECRET"].encode() not in content, name
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create", SPACE, "--kind", "demo", "--hardware", "abacus"), "hardware 'abacus' is not known"),
+        (("create", "no name", "--kind", "demo"), "the Hub does not take no name"),
+        (("create", SPACE, "--kind", "demo", "--bundle", "nothing/here/at-all"), "neither a folder nor a repository"),
+        (("update", "ada/nothing", "--kind", "demo"), "the Hub does not take ada/nothing"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_one_line(hub: Hub, words: tuple[str, ...], said: str) -> None:
+    done = undertone(hub, *words)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not any(repository.files for repository in hub.repositories.values())
+
+
+def test_a_space_that_is_there_already_is_not_made_again(hub: Hub) -> None:
+    hub.create({"type": "space", "name": "voices"})
+    done = undertone(hub, "create", SPACE, "--kind", "demo")
+    assert done.returncode == 2
+    assert not hub.repositories[f"spaces/{SPACE}"].files
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("space")
+    bundle = make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+    write_space(SpacePlan("study", "Voices", str(bundle)), folder)
+    return folder
+
+
+def test_nothing_is_uploaded_that_does_not_serve(written: Path) -> None:
+    names = {path.relative_to(written).as_posix() for path in written.rglob("*") if path.is_file()}
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"undertone", "assets", "README.md", APP_FILE, "requirements.txt", ".gitattributes"}
+    assert {name.split("/")[1] for name in names if name.startswith("undertone/")} == {
+        "__init__.py", "__main__.py", "app", "engine", "studies",
+    }  # fmt: skip
+    assert not [name for name in names if "__pycache__" in name or (name.endswith((".pyc", ".md")) and "/" in name
+                and not name.startswith("assets/"))]  # fmt: skip
+    assert not [path for path in written.rglob("*") if path.is_symlink()]
+
+
+def test_the_app_file_is_the_repositorys_own_and_no_module_that_is_installed_has_its_name(written: Path) -> None:
+    assert (written / APP_FILE).read_text() == (ROOT / APP_FILE).read_text()
+    find = f"import importlib.util; print(importlib.util.find_spec({APP_FILE.removesuffix('.py')!r}))"
+    found = subprocess.run([sys.executable, "-I", "-c", find], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "None"
+
+
+def test_what_is_uploaded_serves_without_the_repository(written: Path) -> None:
+    """Every module that the site imports is among the files: the two processes' own, found without this checkout."""
+    modules = "undertone.app.server.front, undertone.app.site.application, undertone.app.server.playground"
+    code = f"import {modules}, undertone; print(undertone.__file__)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(written)!r}); {code}"],
+                          cwd=written, env=environment, capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(written / "undertone" / "__init__.py")
+
+
+def test_the_repository_itself_is_a_space_when_it_is_pushed_by_hand() -> None:
+    fields = card((ROOT / "README.md").read_text(encoding="utf-8"))
+    wanted = front_matter(SpacePlan("study", "Undertone"))
+    assert {name: fields.get(name) for name in wanted if name != "sdk_version"} == {
+        name: value for name, value in wanted.items() if name != "sdk_version"
+    }
+    (gradio,) = [one for one in dependencies() if one.name == "gradio"]
+    for version in (str(fields["sdk_version"]), str(wanted["sdk_version"])):
+        assert gradio.specifier.contains(version)
+    assert (ROOT / str(fields["app_file"])).is_file()
+
+
+def test_the_requirements_are_those_of_the_project() -> None:
+    assert (ROOT / "requirements.txt").read_text(encoding="utf-8") == requirements_text()
+    lines = [line for line in requirements_text().splitlines() if not line.startswith(("#", "-"))]
+    assert {Requirement(line).name for line in lines} == {one.name for one in dependencies()} - {"gradio"}
+
+
+def test_a_model_of_the_hub_is_named_and_not_uploaded(tmp_path: Path) -> None:
+    write_space(SpacePlan("demo", "Voices", "someone/a-voice"), tmp_path)
+    assert card((tmp_path / "README.md").read_text())["models"] == ["someone/a-voice"]
+    assert not (tmp_path / "assets" / "demo").exists()
+
+
+def test_every_file_that_is_too_large_for_git_is_marked_for_lfs(written: Path, tmp_path: Path) -> None:
+    write_space(SpacePlan("demo", "Voices"), tmp_path)
+    marked = [line.split()[0].removeprefix("*") for line in GIT_ATTRIBUTES.splitlines()]
+    large = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size > LARGEST_FILE]
+    assert large
+    assert all(path.suffix in marked for path in large)
+    assert space_files.PYTHON_VERSION == "3.12"
