@@ -1,9 +1,10 @@
 """`undertone continue`: reads a recording, writes wavs and settings JSON, and shows a progress bar."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -21,6 +22,8 @@ from undertone.engine import (
     read_audio,
     wav_bytes,
 )
+from undertone.engine.generation.take_settings import WrittenSound
+from undertone.engine.generation.written_sound import settings_as_written, write_take
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,35 @@ def replay_recording(bundle: str, prompt: Path, settings: Path, out: Path) -> li
     saved = TakeSettings.read(settings)
     waveform, sample_rate_hz = _read(prompt)
     torch.set_num_threads(saved.threads)  # sums are split by threads, so their number is part of the settings
-    paths = _save(Engine.from_pretrained(bundle).replay(saved, waveform, sample_rate_hz), out)
+    take = Engine.from_pretrained(bundle).replay(saved, waveform, sample_rate_hz)
+    paths = _save(take, out) if saved.written is None else _save_as_written(take, saved, out, settings)
     if paths[1].read_bytes() != settings.read_bytes() and paths[1].resolve() != settings.resolve():
         raise SettingsError(f"{settings} was changed by hand: the take made from it has other settings, {paths[1]}.")
     return paths
+
+
+def _save_as_written(take: Take, saved: TakeSettings, out: Path, settings: Path) -> list[Path]:
+    """Write a replayed take in the format of its settings, as `take-SEED` or the next free name.
+
+    The 16 kHz samples before encoding are compared, not the file: an encoder of another version writes other bytes.
+    """
+    written = cast(WrittenSound, saved.written)
+    again = settings_as_written(take, written.format, written.sample_rate_hz)
+    if again.written != written:
+        raise SettingsError(
+            f"the samples made again are not those of {settings}: it was changed by hand, or made on another machine "
+            "or with another number of threads."
+        )
+    taken = {path.stem for path in out.iterdir()} if out.is_dir() else set()
+    free = (name for name in _names(take) if name not in taken or _has_settings(out / f"{name}.json", again))
+    return list(write_take(take, again, out, next(free)))
+
+
+def _has_settings(path: Path, settings: TakeSettings) -> bool:
+    try:
+        return TakeSettings.read(path) == settings
+    except SettingsError:
+        return False
 
 
 def _read(path: Path) -> tuple[Tensor, int]:
@@ -79,9 +107,12 @@ def _read(path: Path) -> tuple[Tensor, int]:
 
 def _save(take: Take, out: Path) -> list[Path]:
     """Write a take as `take-SEED`, or `take-SEED-2` and so on where another take has that name."""
+    return list(take.save(out, next(name for name in _names(take) if _is_free(out, name, take))))
+
+
+def _names(take: Take) -> Iterator[str]:
     stem = f"take-{take.settings.seed + take.settings.index}"
-    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
-    return list(take.save(out, next(name for name in names if _is_free(out, name, take))))
+    return chain([stem], (f"{stem}-{number}" for number in count(2)))
 
 
 def _is_free(out: Path, name: str, take: Take) -> bool:
@@ -89,11 +120,7 @@ def _is_free(out: Path, name: str, take: Take) -> bool:
     wav, settings = out / f"{name}.wav", out / f"{name}.json"
     if not settings.exists():
         return not wav.exists()
-    try:
-        same = TakeSettings.read(settings) == take.settings
-    except SettingsError:
-        return False
-    return same and (not wav.exists() or wav.read_bytes() == wav_bytes(take.audio))
+    return _has_settings(settings, take.settings) and (not wav.exists() or wav.read_bytes() == wav_bytes(take.audio))
 
 
 def _bar() -> tqdm:

@@ -112,6 +112,67 @@ def continue_(
 
 
 @app.command()
+def batch(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders of recordings, manifests (jsonl, json, tsv, csv, or txt of paths), or recordings."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the takes and results.jsonl; a second call makes only what is missing.")
+    ] = Path("out"),
+    sound_format: Annotated[
+        str, typer.Option("--format", help="wav (float32), flac (16 bit), mp3 or ogg (Vorbis).")
+    ] = "wav",
+    rate: Annotated[int, typer.Option(help="Of the files: 16000, 24000 or 48000 Hz.")] = 16_000,
+    seconds: Annotated[float, typer.Option(help="Length of a continuation at most.")] = 10.0,
+    takes: Annotated[int, typer.Option(min=1, max=16, help="Continuations of every prompt.")] = 1,
+    base_seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Every prompt's seed is a hash of this and its name.")
+    ] = 0,
+    prompt_seconds: Annotated[float, typer.Option(help="How much of each recording is the prompt.")] = 3.0,
+    prompt_start: Annotated[float, typer.Option(help="Where in the recordings prompts begin, in seconds.")] = 0.0,
+    token_temperature: float | None = None,
+    latent_temperature: float | None = None,
+    top_p: float | None = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="How closely the decoder keeps to tokens and latents; by default the model's.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the diffusion decoder.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model in memory.")] = 1,
+    bundle: BundleOption = None,
+) -> None:
+    """Continue many recordings: a sound and a settings JSON for every take, and a line of results.jsonl.
+
+    A row of a manifest names its recording in a column path (or prompt, audio_filepath, file_name, file, audio, wav)
+    and may have its own name, seconds, takes, seed, prompt_start (or offset), prompt_seconds, token_temperature,
+    latent_temperature, top_p, guidance and steps. Other columns are carried into the results.
+
+    What fails is said in its line and ends nothing; the exit status is 100 and the number of prompts that failed (125:
+    25 or more). A line says too what is suspicious: silent, clipped, no_end, level, repeated_units.
+    """
+    from undertone.app.cli.batch.run import batch_output, batch_settings, run_batch
+
+    given = {
+        "prompt_start": prompt_start,
+        "prompt_seconds": prompt_seconds,
+        "seconds": seconds,
+        "takes": takes,
+        "token_temperature": token_temperature,
+        "latent_temperature": latent_temperature,
+        "top_p": top_p,
+        "guidance": guidance,
+        "steps": steps,
+    }
+    output = batch_output(out, sound_format, rate)
+    counts = run_batch(bundle_or_demo(bundle), sources, batch_settings(given), base_seed, output, workers)
+    typer.echo(counts.sentence(), err=True)
+    typer.echo(out / "results.jsonl")
+    raise typer.Exit(counts.exit_status)
+
+
+@app.command()
 def serve(
     bundle: Annotated[
         str | None,

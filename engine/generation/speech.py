@@ -9,7 +9,7 @@ from torch import Tensor
 from undertone.engine.audio.loudness import to_loudness
 from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.audio.reading import CheckedPrompt
-from undertone.engine.bundle import Bundle
+from undertone.engine.bundle import Bundle, BundleConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Speech:
     @property
     def audio_sha256(self) -> str:
         """Return the sha256 of the samples, hexadecimal."""
-        return _sha256(self.audio)
+        return tensors_sha256(self.audio)
 
     @property
     def frames_sha256(self) -> str:
@@ -42,14 +42,12 @@ class Speech:
         parts = [self.tokens, self.latents, self.utterance]
         if self.latents_logstd is not None:
             parts.append(self.latents_logstd)
-        return _sha256(*parts)
+        return tensors_sha256(*parts)
 
 
 def analyse(bundle: Bundle, mel: LogMel, prompt: CheckedPrompt, device: torch.device) -> Speech:
     """Return a prompt as tokens, latents and the rest (spec sections 1 and 3)."""
-    clean = prompt.samples
-    if bundle.config.prompt_loudness_lufs is not None:
-        clean = to_loudness(clean, bundle.config.model.mel.sample_rate_hz, bundle.config.prompt_loudness_lufs)
+    clean = levelled_prompt(bundle.config, prompt)
     hop = bundle.config.model.mel.hop_samples
     padded = torch.nn.functional.pad(clean, (0, -clean.numel() % hop)).to(device)  # whole frames, spec section 1.2
     tokens = bundle.tokenizer.tokens(padded)
@@ -72,14 +70,22 @@ def analyse(bundle: Bundle, mel: LogMel, prompt: CheckedPrompt, device: torch.de
     )
 
 
-def cpu_copy(tensor: Tensor) -> Tensor:
-    """Copy a tensor to the CPU, outside of inference mode: whoever gets it may change it in place."""
-    with torch.inference_mode(False):
-        return tensor.to("cpu", copy=True)
+def levelled_prompt(config: BundleConfig, prompt: CheckedPrompt) -> Tensor:
+    """Return the samples of a prompt, float32 [samples] at 16 kHz, at the loudness that the model was trained at."""
+    if config.prompt_loudness_lufs is None:
+        return prompt.samples
+    return to_loudness(prompt.samples, config.model.mel.sample_rate_hz, config.prompt_loudness_lufs)
 
 
-def _sha256(*tensors: Tensor) -> str:
+def tensors_sha256(*tensors: Tensor) -> str:
+    """Return the sha256, hexadecimal, of the values of tensors."""
     total = hashlib.sha256()
     for tensor in tensors:
         total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return total.hexdigest()
+
+
+def cpu_copy(tensor: Tensor) -> Tensor:
+    """Copy a tensor to the CPU, outside of inference mode: whoever gets it may change it in place."""
+    with torch.inference_mode(False):
+        return tensor.to("cpu", copy=True)

@@ -1,9 +1,9 @@
 """What made a take, without its sound: the JSON beside the wav. Needs no torch, so that studies can read it."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from undertone.engine.config import Config
 from undertone.engine.errors import SettingsError
@@ -13,6 +13,9 @@ from undertone.engine.generation.sampling import Sampling
 ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
 MAX_SEED = 2**31 - 1
 MAX_TAKES = 16
+
+SoundFormat = Literal["wav", "flac", "mp3", "ogg"]
+WrittenRate = Literal[16_000, 24_000, 48_000]
 
 
 class SavedSettings(Config):
@@ -41,6 +44,15 @@ class SavedSettings(Config):
         return validate_values(cls, values, source, SettingsError, complete=True)
 
 
+class WrittenSound(Config):
+    """How a take's samples were written, where that was not as a float wav at the engine's rate by `Take.save`."""
+
+    format: SoundFormat
+    sample_rate_hz: WrittenRate
+    encoding: str  # of the samples in the file, as libsndfile calls it: FLOAT, PCM_16, MPEG_LAYER_III, VORBIS
+    samples_sha256: str  # of the take's float32 samples at 16 kHz, before any of this: what a replay must give again
+
+
 class TakeSettings(SavedSettings):
     """What made a take: the JSON beside the wav."""
 
@@ -63,3 +75,11 @@ class TakeSettings(SavedSettings):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]  # of the first take of the batch; take i has seed + i
     num_takes: Annotated[int, Field(ge=1, le=MAX_TAKES)]  # drawn together: sums are rounded differently in other sizes
     index: Annotated[int, Field(ge=0)]  # of this take in the batch
+    written: WrittenSound | None = None  # None: as float wav at 16 kHz; then the key is left out, as it was before
+
+    @model_serializer(mode="wrap")
+    def _leave_out_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        if self.written is None:
+            values.pop("written", None)
+        return values

@@ -14,7 +14,7 @@ from tests.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parents[3]
 VERBS = (
-    "bench", "bundle", "continue", "demo-bundle", "evaluate", "import", "lexical", "prepare", "probe",
+    "batch", "bench", "bundle", "continue", "demo-bundle", "evaluate", "import", "lexical", "prepare", "probe",
     "replace-vocoder", "serve", "study", "text", "tokenizer", "tokens", "train", "vocoder",
 )  # fmt: skip
 
