@@ -51,6 +51,7 @@ def build(
     """Render, level and check every sound; a build that was interrupted goes on where it was."""
     from tqdm import tqdm
 
+    from undertone.engine import CallProgress
     from undertone.studies import build_study, load_study_file, make_study, study_names
     from undertone.studies.build.lifecycle import discard_draft
 
@@ -64,12 +65,12 @@ def build(
             make_study(db, definition)
         with tqdm(desc="build", unit="clip") as bar:
 
-            def show(done: int, total: int, what: str) -> None:
+            def show(done: int, total: int) -> None:
                 bar.total = total
-                bar.set_postfix_str(what, refresh=False)
                 bar.update(done - bar.n)
 
-            made = build_study(db, name, places, show, device="cpu" if cpu else "auto")
+            progress = CallProgress(report=show)
+            made = build_study(db, name, places, progress, device="cpu" if cpu else "auto")
         undo.pop_all()
     sounds = ", ".join(f"{count} {kind}" for kind, count in sorted(made.stimuli.items()))
     typer.echo(f"{name}: {sounds}; {made.seconds / 60:.1f} min at {made.loudness_lufs:.1f} LUFS")
