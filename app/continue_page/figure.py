@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -29,10 +30,16 @@ class FigurePanel:
     choice: gr.Radio
     plot: gr.Plot
     prosody: gr.Button
+    playhead: gr.HTML
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.section, self.choice, self.plot, self.prosody]
+        return [self.section, self.choice, *self.shown]
+
+    @property
+    def shown(self) -> list[Any]:
+        """Return the widgets that another take changes."""
+        return [self.plot, self.prosody, self.playhead]
 
 
 def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
@@ -77,7 +84,14 @@ def build_figure_panel() -> FigurePanel:
                 gr.HTML(f'<p class="hint">{escape(PROSODY_NOTE)}</p>')
         plot = gr.Plot(show_label=False, label=PLOT_LABEL, elem_id="figure")
         gr.HTML('<p class="hint">Drag along the time axis to zoom, double-click to see everything again.</p>')
-    return FigurePanel(section, choice, plot, prosody)
+        playhead = gr.HTML(
+            value=None,
+            html_template="<span hidden></span>",
+            js_on_load=Path(__file__).with_name("playhead.js").read_text(encoding="utf-8"),
+            apply_default_css=False,
+            elem_id="playhead",
+        )
+    return FigurePanel(section, choice, plot, prosody, playhead)
 
 
 def show_figure(context: Context, visit: Visit) -> list[Any]:
@@ -86,9 +100,16 @@ def show_figure(context: Context, visit: Visit) -> list[Any]:
     return [
         gr.update(visible=True),
         gr.update(choices=choices, value=0),
-        take_plot(visit, 0, context.unit_names),
-        prosody_link(context, visit, 0),
+        *show_take(context, visit, 0),
     ]
+
+
+def show_take(context: Context, visit: Visit, index: int) -> list[Any]:
+    """Return one update for each of `FigurePanel.shown`, which show one of the takes."""
+    plot = take_plot(visit, index, context.unit_names)
+    if plot is None:
+        return [gr.skip()] * 3
+    return [plot, prosody_link(context, visit, index), visit.take_name(index)]
 
 
 def prosody_link(context: Context, visit: Visit, index: int) -> Any:

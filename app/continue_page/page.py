@@ -12,10 +12,11 @@ from undertone.app.continue_page.controls import (
     control_values,
     matching_preset,
 )
-from undertone.app.continue_page.figure import FigurePanel, build_figure_panel, prosody_link, take_plot
+from undertone.app.continue_page.figure import FigurePanel, build_figure_panel, show_figure, show_take
+from undertone.app.continue_page.kept_runs import bind_kept_runs
 from undertone.app.continue_page.run_events import bind_run
 from undertone.app.continue_page.run_widgets import RunPanel, build_run_panel
-from undertone.app.continue_page.takes import bind_take_cards, build_take_cards
+from undertone.app.continue_page.takes import bind_take_cards, build_take_cards, show_takes
 from undertone.app.shared.context import Context
 from undertone.app.shared.prompt_panel import LONGEST_SECONDS, PromptPanel, bind_prompt_panel, build_prompt_panel
 from undertone.app.shared.saved_settings import differences_text, read_take_settings, take_cut
@@ -49,15 +50,20 @@ def build_continue_page(context: Context) -> None:
     bind_take_cards(context, take_cards, visit)
     bind_run(context, visit, prompt, controls, run, take_cards, figure)
     _bind_figure(context, visit, figure)
+    bind_kept_runs(
+        take_cards.runs,
+        visit,
+        [*take_cards.outputs, *figure.outputs],
+        lambda visit: [*show_takes(take_cards, visit), *show_figure(context, visit)],
+    )
     _bind_replay(context, visit, run, prompt, controls)
 
 
 def _bind_figure(context: Context, visit: gr.State, figure: FigurePanel) -> None:
     def show(index: int, visit: Visit) -> list[Any]:
-        plot = take_plot(visit, index, context.unit_names)
-        return [gr.skip() if plot is None else plot, prosody_link(context, visit, index)]
+        return show_take(context, visit, index)
 
-    figure.choice.input(show, [figure.choice, visit], [figure.plot, figure.prosody], show_progress="minimal")
+    figure.choice.input(show, [figure.choice, visit], figure.shown, show_progress="minimal")
 
 
 def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: PromptPanel, controls: Controls) -> None:

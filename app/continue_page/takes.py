@@ -10,7 +10,9 @@ import gradio as gr
 import soundfile
 
 from undertone.app.continue_page.controls import MAX_TAKES
+from undertone.app.continue_page.kept_runs import KeptRuns, build_kept_runs, kept_takes, show_kept_runs
 from undertone.app.continue_page.quick_rating import QuickRating, bind_quick_rating, build_quick_rating
+from undertone.app.continue_page.take_player import boundary_value, build_boundary
 from undertone.app.shared.blind_comparison import (
     BlindComparison,
     bind_blind_comparison,
@@ -20,7 +22,7 @@ from undertone.app.shared.blind_comparison import (
 from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import PAUSE_JS
 from undertone.app.shared.study_maker import StudyMaker, bind_study_maker, build_study_maker
-from undertone.app.shared.visitor import Visit
+from undertone.app.shared.visitor import FinishedRun, Visit, VisitError
 from undertone.app.shared.widgets import AWAY, WAVEFORM, show_container, step_heading
 from undertone.engine import Take
 from undertone.engine.config import SAMPLE_RATE_HZ
@@ -40,6 +42,7 @@ class TakeCard:
     box: gr.Column
     title: gr.HTML
     player: gr.Audio
+    boundary: gr.HTML
     wav: gr.DownloadButton
     settings: gr.DownloadButton
     rating: QuickRating | None
@@ -47,7 +50,7 @@ class TakeCard:
     @property
     def outputs(self) -> list[Any]:
         rated = self.rating.outputs if self.rating else []
-        return [self.box, self.title, self.player, self.wav, self.settings, *rated]
+        return [self.box, self.title, self.player, self.boundary, self.wav, self.settings, *rated]
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,19 @@ class TakeCards:
     """The widgets of all takes; `outputs` are what `show_takes` fills."""
 
     section: gr.Column
+    runs: KeptRuns
     cards: tuple[TakeCard, ...]
     blind: BlindComparison
     study: StudyMaker | None
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.section, *(part for card in self.cards for part in card.outputs), *self.blind.outputs]
+        return [
+            self.section,
+            *self.runs.outputs,
+            *(part for card in self.cards for part in card.outputs),
+            *self.blind.outputs,
+        ]
 
 
 def build_take_cards(context: Context) -> TakeCards:
@@ -69,11 +78,14 @@ def build_take_cards(context: Context) -> TakeCards:
     asks = context.feedback is not None
     with gr.Column(elem_id="take-cards", elem_classes=AWAY) as section:
         step_heading(3, "Listen")
+        runs = build_kept_runs()
         with gr.Row(elem_classes="take-grid"):
             cards = tuple(_build_card(index, asks) for index in range(MAX_TAKES))
-        blind = build_blind_comparison(_names(MAX_TAKES), "Compare two takes without knowing which is which")
+        blind = build_blind_comparison(
+            [f"take {number}" for number in range(1, MAX_TAKES + 1)], "Compare two takes without knowing which is which"
+        )
         study = build_study_maker() if asks else None
-    return TakeCards(section, cards, blind, study)
+    return TakeCards(section, runs, cards, blind, study)
 
 
 def bind_take_cards(context: Context, take_cards: TakeCards, visit: gr.State) -> None:
@@ -88,18 +100,19 @@ def bind_take_cards(context: Context, take_cards: TakeCards, visit: gr.State) ->
 
 
 def take_sounds(visit: Visit) -> list[tuple[str, Path]]:
-    """Return the name and the 16-bit wav file of each take."""
-    return [(name, take_files(visit, index).playback) for index, name in enumerate(_names(len(visit.takes)))]
+    """Return the name and the 16-bit wav file of each take that is kept, the oldest first."""
+    return [(name, run_files(visit, run, index).playback) for run, index, name in kept_takes(visit)]
 
 
 def show_takes(take_cards: TakeCards, visit: Visit) -> list[Any]:
     """Return one update for each of `TakeCards.outputs`, which show the visit's takes."""
-    updates: list[Any] = [show_container(bool(visit.takes))]
+    updates: list[Any] = [show_container(bool(visit.takes)), *show_kept_runs(visit)]
     files = [take_files(visit, index) for index in range(len(visit.takes))]
     for index, card in enumerate(take_cards.cards):
-        updates += _card_updates(visit.takes, index, files)
+        updates += _card_updates(visit, index, files)
         updates += card.rating.clear() if card.rating else []
-    return updates + blind_updates(_names(len(visit.takes)))
+    places = [place for place, (run, _, _) in enumerate(kept_takes(visit)) if run is visit.shown]
+    return updates + blind_updates([name for _, _, name in kept_takes(visit)], places[0] if places else 0)
 
 
 @dataclass(frozen=True)
@@ -113,17 +126,24 @@ class TakeFiles:
 
 def take_files(visit: Visit, index: int) -> TakeFiles:
     """Return the take's files, written on first use."""
-    take = visit.takes[index]
+    run = visit.shown
+    if run is None:
+        raise VisitError("there are no takes yet. Press Continue first.")
+    return run_files(visit, run, index)
+
+
+def run_files(visit: Visit, run: FinishedRun, index: int) -> TakeFiles:
+    """Return the files of a take of a kept run, written on first use."""
+    take = run.takes[index]
     stem = f"undertone-seed{take.settings.seed}-take{index + 1}"
-    files = TakeFiles(*(visit.folder / f"{stem}{ending}" for ending in (".wav", ".json", "-playback.wav")))
+    files = TakeFiles(*(run.folder / f"{stem}{ending}" for ending in (".wav", ".json", "-playback.wav")))
     if not files.playback.is_file():
-        take.save(visit.folder, stem)
+        folder = visit.folder  # raises where the visitor has left: then nothing is written any more
+        assert run.folder.is_relative_to(folder)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        take.save(run.folder, stem)
         soundfile.write(files.playback, take.audio.numpy(), 16_000, subtype="PCM_16")
     return files
-
-
-def _names(num_takes: int) -> list[str]:
-    return [f"take {number}" for number in range(1, num_takes + 1)]
 
 
 def _build_card(index: int, asks: bool) -> TakeCard:
@@ -138,19 +158,21 @@ def _build_card(index: int, asks: bool) -> TakeCard:
             elem_id=f"take-{number}-player",
             waveform_options=WAVEFORM,
         )
+        boundary = build_boundary(number)
         with gr.Row(elem_classes="take-buttons"):
             wav = gr.DownloadButton("Save the sound", size="sm", elem_id=f"take-{number}-wav", min_width=120)
             settings = gr.DownloadButton("Save the settings", size="sm", elem_id=f"take-{number}-json", min_width=120)
         rating = build_quick_rating(number) if asks else None
-    return TakeCard(box, title, player, wav, settings, rating)
+    return TakeCard(box, title, player, boundary, wav, settings, rating)
 
 
-def _card_updates(takes: Sequence[Take], index: int, files: Sequence[TakeFiles]) -> list[Any]:
-    if index >= len(takes):
-        return [show_container(False, CARD), "", None, None, None]
-    title = _title_html(takes[index], index + 1)
+def _card_updates(visit: Visit, index: int, files: Sequence[TakeFiles]) -> list[Any]:
+    if index >= len(files):
+        return [show_container(False, CARD), "", None, None, None, None]
+    take = visit.takes[index]
+    title, boundary = _title_html(take, index + 1), boundary_value(take, visit.take_name(index))
     playback, wav, settings = (str(path) for path in (files[index].playback, files[index].wav, files[index].settings))
-    return [show_container(True, CARD), title, playback, gr.update(value=wav), gr.update(value=settings)]
+    return [show_container(True, CARD), title, playback, boundary, gr.update(value=wav), gr.update(value=settings)]
 
 
 def _title_html(take: Take, number: int) -> str:

@@ -106,13 +106,18 @@ def answer_blind_comparison(choice: Choice, visit: Visitor) -> list[Any]:
     return [show_container(False), Note("good", text).html()]
 
 
-def blind_updates(names: Sequence[str]) -> list[Any]:
-    """Update the drawer to other sounds: one update for each of `BlindComparison.outputs`."""
+def blind_updates(names: Sequence[str], first: int = 0) -> list[Any]:
+    """Update the drawer to other sounds: one update for each of `BlindComparison.outputs`.
+
+    Args:
+        first: place of the sound that is chosen, with the one behind it, or before it where it is the last.
+    """
+    second = first + 1 if first + 1 < len(names) else max(0, first - 1)
     choices, hidden = _choices(names), show_container(False)
     return [
         show_container(len(names) > 1),
-        gr.update(choices=choices, value=0),
-        gr.update(choices=choices, value=min(1, max(0, len(names) - 1))),
+        gr.update(choices=choices, value=first),
+        gr.update(choices=choices, value=second),
         hidden,
         None,
         hidden,

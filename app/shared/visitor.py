@@ -15,6 +15,10 @@ from undertone.app.shared.runs import RUNS
 from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError
 from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
 
+MOST_RUNS = 6  # finished runs that a visit keeps
+MOST_RUN_BYTES = 64_000_000  # of their sounds; the newest run is kept whatever it has
+SOUND_BYTES_PER_SAMPLE = 10  # float32 in memory and in a wav file, 16 bit in another
+
 
 class VisitError(UndertoneError):
     """A request to a visit that is over."""
@@ -151,29 +155,77 @@ class Visitor:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A run that has finished: its takes, where their files go, and the figures that were drawn of them."""
+
+    number: int  # counted from 1 within the visit
+    takes: list[Take]
+    folder: Path
+    figures: dict[int, str] = field(default_factory=dict)  # JSON, by the take's index
+
+    @property
+    def num_bytes(self) -> int:
+        """Return the bytes that the sounds take in memory and on disk; the rest is small beside them."""
+        return sum(SOUND_BYTES_PER_SAMPLE * take.audio.numel() for take in self.takes)
+
+
 @dataclass
 class Visit(ClipHolder, Visitor):
     """A visitor of the Continue page.
 
     Attributes:
-        takes: of the last run that finished; a failed or cancelled run leaves them alone.
-        figures: JSON of the figure of a take.
+        runs: those that finished and are kept, the oldest first; a failed or cancelled run leaves them alone.
+        shown: the one on the page.
         saved: loaded into the controls, to be made again.
         offers: takes that may be opened on the Prosody page, by their tickets.
     """
 
-    takes: list[Take] = field(default_factory=list)
-    figures: dict[int, str] = field(default_factory=dict)
+    runs: tuple[FinishedRun, ...] = ()
+    shown: FinishedRun | None = None
     saved: TakeSettings | None = None
     offers: dict[str, HandedTake] = field(default_factory=dict)
+    _finished: int = 0
+
+    @property
+    def takes(self) -> list[Take]:
+        """Return the takes of the run on the page."""
+        return self.shown.takes if self.shown is not None else []
+
+    @property
+    def figures(self) -> dict[int, str]:
+        """Return the JSON of the figures of these takes that were drawn, by index."""
+        return self.shown.figures if self.shown is not None else {}
+
+    def take_name(self, index: int) -> str:
+        """Return a name that no other take of this visit has, for the page's scripts."""
+        return f"{self.shown.number if self.shown is not None else 0}-{index}"
 
     def keep(self, takes: list[Take]) -> None:
-        """Replace the takes by those of a finished run."""
-        self.takes, self.figures, self.blind = takes, {}, None
+        """Keep the takes of a finished run and show them; the oldest runs go where there are too many."""
+        self._finished += 1
+        run = FinishedRun(self._finished, takes, self.folder / f"run-{self._finished}")
+        runs = [*self.runs, run]
+        while len(runs) > 1 and (len(runs) > MOST_RUNS or sum(kept.num_bytes for kept in runs) > MOST_RUN_BYTES):
+            shutil.rmtree(runs.pop(0).folder, ignore_errors=True)
+        self.runs, self.blind = tuple(runs), None
+        self._show(run)
+
+    def show_run(self, number: int) -> bool:
+        """Show the takes of a kept run again; return whether it is still kept."""
+        run = next((kept for kept in self.runs if kept.number == number), None)
+        if run is not None:
+            self._show(run)
+        return run is not None
+
+    def _show(self, run: FinishedRun) -> None:
+        if self.shown is not None and self.shown is not run:
+            self.shown.figures.clear()  # drawn again when they are asked for
+        self.shown = run
 
     def close(self) -> None:
         """Forget everything and remove the files."""
         super().close()
         self.load(None)
-        self.keep([])
+        self.runs, self.shown, self.blind = (), None, None
         self.offers = {}

@@ -55,6 +55,10 @@ class Site:
     def take(self, number: int) -> Locator:
         return self.page.locator(f"#take-{number}")
 
+    def sound(self, number: int) -> Locator:
+        """Return the element in which a take's player says where its sound is."""
+        return self.page.locator(f"#take-{number}-boundary [data-playing]")
+
     def upload(self, path: Path) -> None:
         """Choose a file as the clip."""
         if self.page.get_by_label("Clear").count():

@@ -10,6 +10,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.continue_site import Site
+from tests.browser.states import wait_until_still
 
 Visit = Callable[..., Site]
 
@@ -230,3 +231,82 @@ def test_after_a_gap_more_sound_is_kept_in_hand(visit_site: Visit) -> None:
     expect(site.live).to_have_attribute("data-lead", "2")
     page.evaluate("say(0, true)")  # the end is played, however little it is
     expect(site.live).to_have_attribute("data-playing", "true")
+
+
+def test_the_continuation_is_marked_in_the_player_and_can_be_heard_from_there(
+    visit_site: Visit, clips: dict[str, Path]
+) -> None:
+    site = visit_site()
+    page = site.page
+    site.upload(clips["low"])
+    site.settings(seconds=2, takes=2)
+    site.go.click()
+    site.finish()
+    mark = page.locator("#take-1 .take-boundary")
+    expect(mark).to_be_attached()
+    expect(site.take(1)).to_contain_text("Prompt until 3.0 s, then the continuation.")
+    share = """() => {
+        const mark = document.querySelector("#take-1 .take-boundary").getBoundingClientRect();
+        const wave = document.querySelector("#take-1 .waveform-container").getBoundingClientRect();
+        return (mark.left - wave.left) / wave.width;
+    }"""
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        wait_until_still(page)
+        assert abs(page.evaluate(share) - 3 / 5) < 0.02
+    jumps = page.get_by_role("button", name="Hear from the continuation")
+    jumps.nth(0).click()
+    first, second = site.sound(1), site.sound(2)
+    expect(first).to_have_attribute("data-playing", "true")
+    assert float(first.get_attribute("data-seconds") or 0) >= 3.0
+    jumps.nth(1).click()  # one take at a time
+    expect(second).to_have_attribute("data-playing", "true")
+    expect(first).to_have_attribute("data-playing", "false")
+
+
+def test_a_playhead_in_the_figure_follows_the_sound(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    page = site.page
+    site.upload(clips["low"])
+    site.settings(seconds=2, takes=2)
+    site.go.click()
+    site.finish()
+    page.evaluate("""() => {
+        window.drawn = 0;
+        document.querySelector("#figure .js-plotly-plot").on("plotly_afterplot", () => { window.drawn += 1; });
+    }""")
+    playhead = page.locator("#figure .playhead")
+    page.get_by_role("button", name="Hear from the continuation").first.click()
+    expect(playhead).to_have_attribute("data-seconds", re.compile(r"^[34]\.\d"))
+    expect(site.sound(1)).to_have_attribute("data-playing", "false")  # the end
+    expect(playhead).to_have_attribute("data-seconds", "5.00")
+    assert page.evaluate("window.drawn") == 0  # only the line has moved
+    page.locator("#figure-choice").get_by_label("Take 2").check()
+    expect(playhead).not_to_be_visible()  # the figure shows another take
+
+
+def test_earlier_runs_are_shown_again_and_compared(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    page = site.page
+    site.upload(clips["low"])
+    saved = []
+    for seed in (5, 6):
+        site.settings(seconds=1, takes=2, seed=seed)
+        site.go.click()
+        expect(site.run_note).to_contain_text(f"made with seed {seed}", timeout=120_000)
+        saved.append(site.save_both(2))
+    assert saved[0] != saved[1]
+    runs = page.locator("#run-choice")
+    expect(page.locator("#kept-runs")).to_contain_text("6 runs are kept")
+    for number in (1, 2, 1, 2, 1):  # a storm of clicks ends with the last
+        runs.get_by_label(f"Run {number}:").click()
+    expect(site.take(1)).to_contain_text("seed 5")
+    wait_until_still(page)
+    expect(runs.get_by_label("Run 1:")).to_be_checked()
+    assert site.save_both(2) == saved[0]
+    page.locator("#blind > button").click()
+    page.locator("#blind-second input").click()
+    page.get_by_role("option", name="Run 2, take 1").click()
+    page.locator("#blind-start").click()
+    page.locator("#prefer-y").click()
+    expect(page.locator("#blind-note")).to_contain_text("run 2, take 1")

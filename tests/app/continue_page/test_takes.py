@@ -1,13 +1,16 @@
 """Takes: every visitor has files of their own, and they go with the visit."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 
-from tests.app.continue_page.continuations import finish
+from tests.app.continue_page.continuations import SETTINGS, finish
 from tests.clips import speechlike
-from undertone.app.continue_page.takes import take_files
+from undertone.app.continue_page.takes import take_files, take_sounds
 from undertone.app.shared.context import Context
 from undertone.app.shared.prompt_clip import PromptClip
-from undertone.app.shared.visitor import Visit
+from undertone.app.shared.visitor import MOST_RUNS, Visit
 from undertone.engine import Engine
 
 
@@ -32,3 +35,44 @@ def test_a_closed_visit_leaves_no_file_behind(engine: Engine, visit: Visit) -> N
     visit.close()
     assert not folder.exists()
     assert not visit.takes
+
+
+def test_a_visit_keeps_a_bounded_number_of_runs_and_their_files(engine: Engine, visit: Visit) -> None:
+    takes = list(finish(engine, visit)[0][-1].takes)
+    folders = []
+    for _ in range(MOST_RUNS + 2):
+        visit.keep(takes)
+        folders.append(take_files(visit, 0).wav.parent)
+    assert [run.number for run in visit.runs] == list(range(3, MOST_RUNS + 3))
+    assert [folder.is_dir() for folder in folders] == [False] * 2 + [True] * MOST_RUNS
+    visit.close()
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_runs_go_where_their_sounds_are_too_many_bytes_but_never_the_newest(
+    engine: Engine, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("undertone.app.shared.visitor.MOST_RUN_BYTES", 1)
+    takes = list(finish(engine, visit)[0][-1].takes)
+    visit.keep(takes)
+    visit.keep(takes)
+    assert [run.number for run in visit.runs] == [2]
+
+
+def test_the_same_seed_with_other_settings_has_files_of_its_own(engine: Engine, visit: Visit) -> None:
+    sounds = []
+    for seconds in (1.0, 2.0):
+        visit.keep(list(finish(engine, visit, replace(SETTINGS, seconds=seconds))[0][-1].takes))
+        sounds.append(take_files(visit, 0).wav.read_bytes())
+    assert len(sounds[0]) < len(sounds[1])
+
+
+def test_an_earlier_run_is_shown_again_and_one_that_is_gone_changes_nothing(engine: Engine, visit: Visit) -> None:
+    takes = list(finish(engine, visit)[0][-1].takes)
+    visit.keep(takes[:1])
+    visit.keep(takes)
+    assert visit.show_run(1)
+    assert visit.takes == takes[:1]
+    assert not visit.show_run(9)
+    assert visit.takes == takes[:1]
+    assert [name for name, _ in take_sounds(visit)] == ["run 1, take 1", "run 2, take 1", "run 2, take 2"]

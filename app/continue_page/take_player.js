@@ -1,0 +1,76 @@
+// Marks in a take's player where the prompt ends and the continuation begins, jumps there, and says where the sound is.
+// The value is {take, boundary, seconds}; `take` names the take for other scripts, times are in seconds.
+// Gradio draws the player anew with every sound, so the mark is put back whenever it is gone.
+const card = element.closest(".take-card"), button = element.querySelector(".take-jump");
+const words = element.querySelector(".take-boundary-words");
+const mark = Object.assign(document.createElement("div"), { className: "take-boundary" });
+mark.setAttribute("aria-hidden", "true"); // its text equivalent stands below the player
+const state = { audio: null, jump: false };
+
+const waveform = () => card.querySelector(".waveform-container");
+function audioOf(container) {
+  const host = [...container.querySelectorAll("#waveform *")].find((child) => child.shadowRoot?.querySelector("audio"));
+  return host ? host.shadowRoot.querySelector("audio") : null;
+}
+
+function tell() {
+  const { audio } = state, value = props.value;
+  if (!audio || !value) return;
+  element.dataset.seconds = audio.currentTime.toFixed(2);
+  element.dataset.playing = String(!audio.paused);
+  const detail = { take: value.take, seconds: audio.currentTime, playing: !audio.paused };
+  document.dispatchEvent(new CustomEvent("undertone:position", { detail }));
+}
+
+function follow(audio) {
+  if (audio !== state.audio || !audio.isConnected) return;
+  tell();
+  if (!audio.paused) requestAnimationFrame(() => follow(audio));
+}
+
+function listen(audio) {
+  state.audio = audio;
+  audio.addEventListener("play", () => {
+    document.dispatchEvent(new CustomEvent("undertone:take", { detail: element }));
+    follow(audio);
+  });
+  audio.addEventListener("loadedmetadata", () => audio === state.audio && state.jump && start());
+  for (const name of ["pause", "seeked", "ended"]) audio.addEventListener(name, () => audio === state.audio && tell());
+}
+
+function start() {
+  state.jump = false;
+  state.audio.currentTime = props.value.boundary;
+  state.audio.play();
+}
+
+function attach() {
+  const container = waveform(), value = props.value;
+  if (!container || !value) return;
+  if (mark.parentElement !== container) container.append(mark);
+  const audio = audioOf(container);
+  if (audio && audio !== state.audio) listen(audio);
+  if (audio?.src && state.jump) start();
+}
+
+function update() {
+  const value = props.value;
+  element.hidden = !value || value.boundary >= value.seconds;
+  mark.hidden = element.hidden;
+  state.jump = false;
+  if (!value) return;
+  mark.style.left = `${100 * Math.min(1, value.boundary / value.seconds)}%`; // a share, so that it stays when resized
+  words.textContent = `Prompt until ${value.boundary.toFixed(1)} s, then the continuation.`;
+  attach();
+}
+
+button.addEventListener("click", () => {
+  if (state.audio?.isConnected && state.audio.src) start();
+  else state.jump = true; // the sound is still on its way
+});
+const pauseOther = () => { if (state.audio && !state.audio.paused) state.audio.pause(); };
+document.addEventListener("undertone:take", ({ detail }) => { if (detail !== element) pauseOther(); });
+document.addEventListener("undertone:pause", ({ detail }) => { if (detail === "blind") pauseOther(); });
+new MutationObserver(attach).observe(card, { childList: true, subtree: true });
+watch("value", update);
+update();
