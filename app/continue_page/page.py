@@ -45,7 +45,7 @@ def build_continue_page(context: Context) -> None:
     take_cards = build_take_cards(context)
     figure = build_figure_panel()
     bind_prompt_panel(prompt, visit, context.examples, limits)
-    prompt.clip.change(lambda: "", None, run.note, **QUIET)  # what was wrong with the clip before is over
+    prompt.clip.change(_clear_note, [prompt.clip, visit], run.note, **QUIET)
     bind_controls(controls)
     bind_take_cards(context, take_cards, visit)
     bind_run(context, visit, prompt, controls, run, take_cards, figure)
@@ -57,6 +57,12 @@ def build_continue_page(context: Context) -> None:
         lambda visit: [*show_takes(take_cards, visit), *show_figure(context, visit)],
     )
     _bind_replay(context, visit, run, prompt, controls)
+
+
+def _clear_note(path: str | None, visit: Visit) -> Any:
+    """Return the update of the run's note for a new clip: what was wrong with the one before is over."""
+    is_onward = visit.onward is not None and visit.onward.path == path  # its run has begun, and says so
+    return gr.skip() if is_onward else ""
 
 
 def _bind_figure(context: Context, visit: gr.State, figure: FigurePanel) -> None:
@@ -92,6 +98,9 @@ def _bind_replay(context: Context, visit: gr.State, panel: RunPanel, prompt: Pro
 
 def _loaded_note(saved: TakeSettings, context: Context) -> Note:
     loaded = f"Settings of take {saved.index + 1} with seed {saved.seed} are loaded."
+    parent = saved.prompt_take
+    if parent is not None:
+        loaded += f" The prompt is the end of take {parent.index + 1} with seed {parent.seed}: choose its saved sound."
     different = differences_text(saved, context.engine)
     if different:
         return Note("warning", f"{loaded} Other than then: {', '.join(different)}. The sound may differ.")

@@ -9,6 +9,7 @@ import gradio as gr
 from undertone.app.continue_page.controls import Controls, draw_seed, read_settings
 from undertone.app.continue_page.figure import FigurePanel, show_figure
 from undertone.app.continue_page.generation import continue_prompt
+from undertone.app.continue_page.onward import onward_prompt, with_prompt_take
 from undertone.app.continue_page.run_widgets import RunPanel, show_busy, show_idle, show_report
 from undertone.app.continue_page.takes import TakeCards, show_takes
 from undertone.app.shared.context import MODEL_QUEUE, Context
@@ -23,7 +24,11 @@ from undertone.engine import UndertoneError
 FAULT = Note(
     "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
 )
-SEED = 3  # its place among `Controls.inputs`
+SECONDS, SEED = 1, 3  # their places among `Controls.inputs`
+# The run is reported beside Continue, above the takes.
+ONWARD_JS = (
+    f"(...inputs) => {{ document.getElementById('go').parentElement.scrollIntoView(); return ({ARM_JS})(...inputs); }}"
+)
 NO_CLIP = Note("warning", "There is no clip yet. Record, upload or choose an example first.")
 CANCELLED = Note("quiet", "Cancelled. Your clip and your settings are still here.")
 log = logging.getLogger(__name__)
@@ -65,25 +70,53 @@ def bind_run(
         go, cancel, note, _ = show_idle(CANCELLED)
         return [go, cancel, note if is_busy else gr.skip(), gr.skip()]
 
-    started = panel.go.click(
-        begin,
-        [visit, controls.new_seed, prompt.clip, prompt.start, prompt.length, *controls.inputs],
-        [controls.seed, *panel.outputs],
-        js=ARM_JS,
-        **QUIET,
-    )
+    def go_on(index: int) -> Any:
+        def begin_onward(visit: Visit, new_seed: bool, request: gr.Request, *values: Any) -> list[Any]:
+            try:
+                onward = onward_prompt(visit, index, float(values[SECONDS]), context.engine)
+            except UndertoneError as error:
+                return [*[gr.skip()] * 3, *show_idle(Note("problem", str(error)))]
+            if onward is None:
+                return [gr.skip()] * (3 + len(panel.outputs))
+            visit.saved_cut = onward.start, onward.length  # the clip is shown with this cut
+            busy = begin(visit, new_seed, onward.path, onward.start, onward.length, request, *values)
+            return [onward.path, None, *busy]
+
+        return begin_onward
+
+    presses = [
+        panel.go.click(
+            begin,
+            [visit, controls.new_seed, prompt.clip, prompt.start, prompt.length, *controls.inputs],
+            [controls.seed, *panel.outputs],
+            js=ARM_JS,
+            **QUIET,
+        )
+    ]
+    for index, card in enumerate(take_cards.cards):
+        presses.append(
+            card.onward.click(
+                go_on(index),
+                [visit, controls.new_seed, *controls.inputs],
+                [prompt.clip, prompt.examples, controls.seed, *panel.outputs],
+                js=ONWARD_JS,
+                **QUIET,
+            )
+        )
     # Not `cancels=`: reports on their way when it cuts a run off arrive after the answer to the press, and stay. A run
     # that is told to stop ends by saying so, after its last report. The press is answered with the very same words, as
     # its answer may be shown after them.
-    started.then(
-        work,
-        visit,
-        [*panel.outputs, *take_cards.outputs, *figure.outputs],
-        concurrency_id=MODEL_QUEUE,
-        concurrency_limit=context.concurrency,
-        show_progress="hidden",
-        trigger_mode="multiple",  # a run that was cancelled while it waited is still in the queue when the next begins
-    )
+    for started in presses:
+        started.then(
+            work,
+            visit,
+            [*panel.outputs, *take_cards.outputs, *figure.outputs],
+            concurrency_id=MODEL_QUEUE,
+            concurrency_limit=context.concurrency,
+            show_progress="hidden",
+            # A run that was cancelled while it waited is still in the queue when the next begins.
+            trigger_mode="multiple",
+        )
     panel.cancel.click(stop, visit, panel.outputs, js=PAUSE_JS, **QUIET)
 
 
@@ -118,7 +151,7 @@ def run_updates(
             if not progress.takes:
                 yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
             else:
-                visit.keep(list(progress.takes))
+                visit.keep(with_prompt_take(progress.takes, visit, run.inputs[0] if run.inputs else None))
                 yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
                     take_cards.outputs, show_takes(take_cards, visit)
                 )

@@ -45,6 +45,7 @@ class TakeCard:
     boundary: gr.HTML
     wav: gr.DownloadButton
     settings: gr.DownloadButton
+    onward: gr.Button
     rating: QuickRating | None
 
     @property
@@ -162,8 +163,9 @@ def _build_card(index: int, asks: bool) -> TakeCard:
         with gr.Row(elem_classes="take-buttons"):
             wav = gr.DownloadButton("Save the sound", size="sm", elem_id=f"take-{number}-wav", min_width=120)
             settings = gr.DownloadButton("Save the settings", size="sm", elem_id=f"take-{number}-json", min_width=120)
+        onward = gr.Button("Go on from here", size="sm", elem_id=f"take-{number}-onward", elem_classes="take-onward")
         rating = build_quick_rating(number) if asks else None
-    return TakeCard(box, title, player, boundary, wav, settings, rating)
+    return TakeCard(box, title, player, boundary, wav, settings, onward, rating)
 
 
 def _card_updates(visit: Visit, index: int, files: Sequence[TakeFiles]) -> list[Any]:
@@ -176,11 +178,18 @@ def _card_updates(visit: Visit, index: int, files: Sequence[TakeFiles]) -> list[
 
 
 def _title_html(take: Take, number: int) -> str:
+    parent = take.settings.prompt_take
+    chain = ""
+    if parent is not None:
+        chain = (
+            f'<p class="hint">The prompt is the end of take {parent.index + 1} with seed {parent.seed}. '
+            "To make this take again, save that take's sound too, and choose it as the clip.</p>"
+        )
     prompt, total = (samples / SAMPLE_RATE_HZ for samples in (take.prompt_samples, len(take.audio)))
     ended = escape(ENDED.get(take.ended, take.ended))
     seed = take.settings.seed + take.settings.index  # the first take of a run with this seed sounds the same
     return (
         f"<h3>Take {number}</h3>"
         f'<p class="take-facts">{prompt:.1f} s prompt and {total - prompt:.1f} s after it, {ended} '
-        f'<span class="seed">seed {seed}</span></p>'
+        f'<span class="seed">seed {seed}</span></p>{chain}'
     )

@@ -38,6 +38,7 @@ def describe_outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
     if made is None:
         return None
     same = {"prompt_sha256", "prompt_start_seconds", "prompt_end_seconds", "frames_sha256", "prompt_frames", "written"}
+    same |= {"prompt_take"}
     if made.settings.model_dump(exclude=same) != saved.model_dump(exclude=same):
         return None
     if made.settings.prompt_sha256 != saved.prompt_sha256:

@@ -170,6 +170,27 @@ class FinishedRun:
         return sum(SOUND_BYTES_PER_SAMPLE * take.audio.numel() for take in self.takes)
 
 
+@dataclass(frozen=True)
+class OnwardPrompt:
+    """The end of a take that is the prompt of the next.
+
+    Attributes:
+        path: of a copy of the take's lossless wav, in a folder of its own.
+        start, length: of the prompt in it, in seconds.
+        settings: of the take.
+    """
+
+    path: str
+    start: float
+    length: float
+    settings: TakeSettings
+
+    @property
+    def folder_name(self) -> str:
+        """Return the name of its folder within the visit's."""
+        return Path(self.path).parent.name
+
+
 @dataclass
 class Visit(ClipHolder, Visitor):
     """A visitor of the Continue page.
@@ -177,12 +198,14 @@ class Visit(ClipHolder, Visitor):
     Attributes:
         runs: those that finished and are kept, the oldest first; a failed or cancelled run leaves them alone.
         shown: the one on the page.
+        onward: the take from which the visitor goes on, last pressed.
         saved: loaded into the controls, to be made again.
         offers: takes that may be opened on the Prosody page, by their tickets.
     """
 
     runs: tuple[FinishedRun, ...] = ()
     shown: FinishedRun | None = None
+    onward: OnwardPrompt | None = None
     saved: TakeSettings | None = None
     offers: dict[str, HandedTake] = field(default_factory=dict)
     _finished: int = 0
@@ -227,5 +250,5 @@ class Visit(ClipHolder, Visitor):
         """Forget everything and remove the files."""
         super().close()
         self.load(None)
-        self.runs, self.shown, self.blind = (), None, None
+        self.runs, self.shown, self.onward, self.blind = (), None, None, None
         self.offers = {}

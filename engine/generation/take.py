@@ -1,8 +1,8 @@
 """A take: one continuation with everything needed to make it again, as a wav and a JSON file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -41,6 +41,10 @@ class Take:
     def continuation_audio(self) -> Tensor:
         """Return what the model says after the prompt."""
         return self.audio[self.prompt_samples :]
+
+    def with_settings(self, **changes: Any) -> "Take":
+        """Return the same take, whose settings say something more of what made it."""
+        return replace(self, settings=self.settings.model_copy(update=changes))
 
     def save(self, folder: str | Path, stem: str) -> tuple[Path, Path]:
         """Write `stem`.wav (float32, lossless) and `stem`.json; returns both paths."""

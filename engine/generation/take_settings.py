@@ -76,10 +76,14 @@ class TakeSettings(SavedSettings):
     num_takes: Annotated[int, Field(ge=1, le=MAX_TAKES)]  # drawn together: sums are rounded differently in other sizes
     index: Annotated[int, Field(ge=0)]  # of this take in the batch
     written: WrittenSound | None = None  # None: as float wav at 16 kHz; then the key is left out, as it was before
+    # Of the take whose saved sound the prompt was cut from: a replay needs that sound. None where it was a recording.
+    prompt_take: "TakeSettings | None" = None
 
     @model_serializer(mode="wrap")
     def _leave_out_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = dump(self)
         if self.written is None:
             values.pop("written", None)
+        if self.prompt_take is None:
+            values.pop("prompt_take", None)
         return values

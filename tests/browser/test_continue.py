@@ -1,6 +1,7 @@
 """The Continue page in a real browser: recorded, cut, continued, heard, compared, saved and made again."""
 
 import io
+import json
 import re
 import time
 from collections.abc import Callable
@@ -310,3 +311,24 @@ def test_earlier_runs_are_shown_again_and_compared(visit_site: Visit, clips: dic
     page.locator("#blind-start").click()
     page.locator("#prefer-y").click()
     expect(page.locator("#blind-note")).to_contain_text("run 2, take 1")
+
+
+def test_a_take_goes_on_from_its_end_and_says_so(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    page = site.page
+    site.upload(clips["low"])
+    site.settings(seconds=2, takes=1, seed=5)
+    site.go.click()
+    site.finish()
+    before = json.loads(site.save(1, "json"))
+    page.locator("#take-1-onward").click()
+    expect(page.locator("#run-choice").get_by_label("Run 2:")).to_be_checked(timeout=120_000)
+    site.finish()
+    expect(page.locator(".cut-caption")).to_contain_text("Prompt: 0.0 to 5.0 s of 5.0 s")
+    expect(site.take(1)).to_contain_text("The prompt is the end of take 1 with seed 5")
+    after = json.loads(site.save(1, "json"))
+    assert after["prompt_take"] == before
+    assert seconds_of(site.save(1, "wav")) == 7.0
+    site.go.click()  # what is on the page gives the same again
+    expect(page.locator("#run-choice").get_by_label("Run 3:")).to_be_checked(timeout=120_000)
+    assert json.loads(site.save(1, "json")) == after
