@@ -9,6 +9,7 @@ from urllib.parse import quote
 import gradio as gr
 
 from undertone.app.shared.cut_view import cut_value, cut_view, follow_sliders_js
+from undertone.app.shared.example_sounds import bind_example_sounds, build_example_sounds
 from undertone.app.shared.visitor import ClipHolder
 from undertone.app.shared.widgets import QUIET, WAVEFORM, Note, set_slider
 from undertone.engine import AudioLimits
@@ -45,6 +46,7 @@ class PromptPanel:
 
     clip: gr.Audio
     examples: gr.Radio
+    sounds: gr.HTML
     cut: gr.Group
     view: gr.HTML
     start: gr.Slider
@@ -78,6 +80,7 @@ def build_prompt_panel(examples: Sequence[Path], min_seconds: float, use: ClipUs
         elem_id=f"{prefix}examples",
         elem_classes="examples",
     )
+    sounds = build_example_sounds([example_name(path) for path in examples], f"{prefix}example-sounds")
     with gr.Group(visible=False, elem_classes="cut") as cut:
         view = cut_view(f"{prefix}cut-view")
         with gr.Row(equal_height=True):
@@ -90,7 +93,7 @@ def build_prompt_panel(examples: Sequence[Path], min_seconds: float, use: ClipUs
                 label="Length, s", min_width=200, elem_id=f"{prefix}cut-length", buttons=[],
             )  # fmt: skip
     note = gr.HTML(use.empty.html(), elem_id=f"{prefix}prompt-note")
-    return PromptPanel(clip, chooser, cut, view, start, length, note)
+    return PromptPanel(clip, chooser, sounds, cut, view, start, length, note)
 
 
 def bind_prompt_panel(
@@ -111,6 +114,7 @@ def bind_prompt_panel(
     def read_drag(event: gr.EventData) -> tuple[float, float]:
         return float(event.start), float(event.length)
 
+    bind_example_sounds(panel.sounds, [example_name(path) for path in examples], examples)
     panel.clip.change(load, [panel.clip, visit], panel.outputs, **QUIET)
     panel.examples.input(pick, panel.examples, panel.clip, **QUIET)
     panel.clip.input(lambda: None, None, panel.examples, **QUIET)

@@ -332,3 +332,17 @@ def test_a_take_goes_on_from_its_end_and_says_so(visit_site: Visit, clips: dict[
     site.go.click()  # what is on the page gives the same again
     expect(page.locator("#run-choice").get_by_label("Run 3:")).to_be_checked(timeout=120_000)
     assert json.loads(site.save(1, "json")) == after
+
+
+def test_an_example_is_heard_before_it_is_chosen(visit_site: Visit) -> None:
+    site = visit_site()
+    page = site.page
+    sounds = page.locator("#example-sounds [data-playing]")
+    page.get_by_role("button", name="Hear: A storyteller").click()
+    expect(sounds).to_have_attribute("data-playing", "2")
+    page.get_by_role("button", name="Hear: A deep voice").click()
+    expect(sounds).to_have_attribute("data-playing", "0")
+    page.get_by_role("button", name="Stop: A deep voice").click()
+    expect(sounds).to_have_attribute("data-playing", "")
+    expect(page.locator("#examples input:checked")).to_have_count(0)
+    expect(site.prompt_note).to_contain_text("choose a clip")  # nothing was chosen
