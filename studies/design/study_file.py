@@ -68,7 +68,9 @@ class StudyFile(Config):
     @property
     def hash(self) -> str:
         """Return the SHA-256 of the whole definition, wherever its folder is."""
-        left_out = {"folder"} if self.trials else {"folder", "trials"}  # studies of single clips keep their hash
+        left_out = {"folder"}  # and what is not used: studies from before there was such a key keep their hash
+        left_out |= set() if self.trials else {"trials"}
+        left_out |= set() if self.analysis != AnalysisPlan() else {"analysis"}
         text = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -55,7 +55,9 @@ def undertone_without(packages: tuple[str, ...], *words: object) -> subprocess.C
 
 def extras_of_the_project() -> dict[str, set[str]]:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    names = {extra: {Requirement(line).name for line in lines} for extra, lines in extras.items() if extra != "test"}
+    names = {extra: {Requirement(line).name for line in lines} for extra, lines in extras.items()}
+    for of_developers in ("test", "release"):  # no verb imports what they hold
+        del names[of_developers]
     return {extra: {IMPORTED_AS.get(name, name) for name in of_extra} for extra, of_extra in names.items()}
 
 

@@ -9,8 +9,7 @@ from undertone.app.prosody.cards import Move
 from undertone.app.prosody.edit_state import EditState
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.shared.visitor import Run
-from undertone.engine import Engine, Sampling
-from undertone.engine.prosody import CallProgress, Cancelled
+from undertone.engine import CallProgress, Cancelled, Engine, Sampling
 
 SAMPLING = Sampling(steps=2)
 

@@ -12,8 +12,7 @@ from undertone.app.prosody.page_view import PageView
 from undertone.app.prosody.visit import ProsodyVisit
 from undertone.app.shared.context import Context
 from undertone.app.shared.visitor import Run
-from undertone.engine import SettingsError
-from undertone.engine.prosody import Cancelled
+from undertone.engine import Cancelled, SettingsError
 
 
 @pytest.mark.parametrize(

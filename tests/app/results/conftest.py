@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from tests.results_site import PASSPHRASE, filled_places, results_app
 from undertone.app.auth.sign_in import SignIn
 from undertone.app.results.access import ResultsAccess
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 
 
 @pytest.fixture(scope="session")
@@ -20,24 +20,24 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def places(prepared: Path, tmp_path: Path) -> Places:
-    return Places.at(shutil.copytree(prepared, tmp_path / "data"))
+def places(prepared: Path, tmp_path: Path) -> StorageLocations:
+    return StorageLocations.at(shutil.copytree(prepared, tmp_path / "data"))
 
 
 @pytest.fixture
-def db(places: Places) -> Iterator[Database]:
+def db(places: StorageLocations) -> Iterator[Database]:
     db = Database(places.url, places.events)
     yield db
     db.close()
 
 
 @pytest.fixture
-def access(db: Database, places: Places, tmp_path: Path) -> ResultsAccess:
+def access(db: Database, places: StorageLocations, tmp_path: Path) -> ResultsAccess:
     return ResultsAccess(SignIn(db, "a secret of the server"), places, tmp_path / "downloads")
 
 
 @pytest.fixture
-def site(db: Database, places: Places) -> Callable[[str | None], TestClient]:
+def site(db: Database, places: StorageLocations) -> Callable[[str | None], TestClient]:
     """A client of the whole site, signed in as somebody or as nobody."""
     app = results_app(db, places)
 

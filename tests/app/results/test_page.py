@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from tests.app.results.rows import kinds, ratings_of, status_of
 from tests.judged_study import PANEL_ID, SECRET_ANSWER
 from tests.results_site import PASSPHRASE, READER, results_app
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 
 
 def test_without_sign_in_nothing_of_the_page_is_served(site: Callable[[str | None], TestClient]) -> None:
@@ -29,7 +29,7 @@ def call(number: int, data: list[Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def served(db: Database, places: Places) -> Iterator[str]:
+def served(db: Database, places: StorageLocations) -> Iterator[str]:
     """The site on a port: Gradio's queue needs a running server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(results_app(db, places), log_level="error"))
@@ -51,7 +51,7 @@ def answer_of(client: httpx.Client, event: dict[str, Any], data: list[Any]) -> s
         return next(line for line in stream.iter_lines() if "process_completed" in line)
 
 
-def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Database, places: Places) -> None:
+def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Database, places: StorageLocations) -> None:
     with httpx.Client(base_url=served, timeout=120) as client:
         form = {"name": READER, "passphrase": PASSPHRASE, "next": "/results"}
         client.post("/sign-in", data=form, headers={"sec-fetch-site": "same-origin"})

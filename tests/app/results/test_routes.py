@@ -16,7 +16,7 @@ from undertone.app.auth.sign_in_page import sign_in_router
 from undertone.app.results import clips_tab
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import results_router
-from undertone.studies.store import Database, Places
+from undertone.studies.store import Database, StorageLocations
 from undertone.studies.store.tables import Stimulus
 
 
@@ -37,7 +37,7 @@ def test_clips_are_listed_by_prompt_and_heard_by_people_who_are_signed_in(
 
 
 def test_a_clip_outside_the_folder_of_its_study_is_not_served(
-    db: Database, places: Places, site: Callable[[str | None], TestClient]
+    db: Database, places: StorageLocations, site: Callable[[str | None], TestClient]
 ) -> None:
     (places.data / "secret").write_text("k" * 43)
     with db.session() as transaction:
@@ -47,7 +47,9 @@ def test_a_clip_outside_the_folder_of_its_study_is_not_served(
     assert site(ADMIN).get(f"/results/clip/{stimulus.id}").status_code == 404
 
 
-def test_a_file_is_served_only_to_who_asked_for_it_while_they_are_signed_in(db: Database, places: Places) -> None:
+def test_a_file_is_served_only_to_who_asked_for_it_while_they_are_signed_in(
+    db: Database, places: StorageLocations
+) -> None:
     access = ResultsAccess(SignIn(db, "a secret of the server"), places, places.data / "downloads")
     app = FastAPI()
     app.include_router(sign_in_router(access.sign_in))

@@ -25,6 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SplitSite]:
     with split_site(make_tiny_bundle(folder / "tiny"), folder / "data", **{PROXIES_VARIABLE: "127.0.0.1"}) as running:
         for path in ("/rate", "/sign-in", "/"):
             running.until(path)
+        running.until("/results/config", 401)  # Results is built behind the raters' pages
         yield running
 
 

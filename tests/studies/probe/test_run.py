@@ -115,7 +115,7 @@ def test_a_report_of_other_weights_is_left_out_and_a_broken_one_is_named(
     with pytest.raises(BundleError, match="unknown key 'colour'"):
         load_probe(other, report.bundle_sha256)
     (other / "probe.json").write_text("{")
-    with pytest.raises(BundleError, match="cannot be read"):
+    with pytest.raises(BundleError, match="is not JSON"):
         load_bundle(other)
 
 

@@ -116,7 +116,7 @@ def test_the_shorter_leap_and_the_likelier_units_are_joined() -> None:
     assert JoinCosts(inventory, features).cost(2, np.array([6, 10])).argmin() == 1
     renderer = UnitSelector(inventory, False, JoinCosts(inventory, features), max_contiguous=1)
     for seed in range(5):
-        rendering = renderer.render(np.array([A, B]), None, np.random.default_rng(seed), edges=(SILENCE, D))
+        rendering = renderer.render(np.array([A, B]), None, np.random.default_rng(seed), outer=(SILENCE, D))
         assert rendering.units.tolist() == [0, 5]  # not the one that is far from both
     units = np.array([0, 0, 1, 1, 2, 2, 1, 1, 2, 2, 3, 3], dtype=np.uint16)
     seldom = JoinCosts(inventory, np.zeros((12, 1)), units, 4).cost(6, np.array([6, 0]))
