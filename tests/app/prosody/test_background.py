@@ -20,7 +20,7 @@ def moved(editing: EditingSession, shift: float = 1.5, card: str = "z2") -> Edit
 
 def test_work_reports_and_gives_its_result() -> None:
     def work(progress: CallProgress) -> str:
-        progress.at(1, 4)
+        progress.update(1, 4)
         return "done"
 
     def collect() -> Generator[float, None, None]:

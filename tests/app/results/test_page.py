@@ -70,7 +70,7 @@ def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Datab
     refused = [answer for answer in answers if "may look but not change" in answer]
     # build, open, pause, close and its question, export, save, withdraw, snapshot, restore;
     # of people: check, show, list, forget
-    assert len(refused) == 14
+    assert len(refused) == 16
     assert (ratings_of(db), status_of(db)) == before[:2]
     assert kinds(db)[before[2] :] == ["study.reported"], "a report is all that a reader can make"
     assert not places.backups.exists()
