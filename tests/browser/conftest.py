@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.browser.continue_site import Site
 from tests.browser.prosody_site import ProsodySite
@@ -89,7 +89,14 @@ def _wait_for_pages(address: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser(clips: dict[str, Path]) -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """Start the one driver of a session: Playwright has no two in one thread."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, clips: dict[str, Path]) -> Iterator[Browser]:
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         message = "no Chromium is installed: run `apt-get install -y chromium` and repeat"
@@ -97,10 +104,9 @@ def browser(clips: dict[str, Path]) -> Iterator[Browser]:
             pytest.fail(message)
         pytest.skip(message)
     microphone = f"--use-file-for-fake-audio-capture={clips['microphone']}"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=[*FLAGS, microphone])
-        yield chromium
-        chromium.close()
+    chromium = playwright.chromium.launch(executable_path=path, args=[*FLAGS, microphone])
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture

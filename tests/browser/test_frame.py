@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, expect
 from sqlalchemy import func, select
 
 from tests.app.nginx import free_port, needs_nginx, nginx_servers
@@ -79,20 +79,19 @@ def port(site: SplitSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def context(port: int, tmp_path: Path) -> Iterator[BrowserContext]:
+def context(playwright: Playwright, port: int, tmp_path: Path) -> Iterator[BrowserContext]:
     profile = tmp_path / "profile" / "Default"
     profile.mkdir(parents=True)
     refused = {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}}
     (profile / "Preferences").write_text(json.dumps(refused))
     names = ", ".join(f"MAP {name}:443 127.0.0.1:{port}" for name in (HUB, SPACE))
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            profile.parent, executable_path=CHROMIUM, ignore_https_errors=True,
-            args=[*FLAGS, f"--host-resolver-rules={names}"],
-        )  # fmt: skip
-        context.set_default_timeout(60_000)
-        yield context
-        context.close()
+    context = playwright.chromium.launch_persistent_context(
+        profile.parent, executable_path=CHROMIUM, ignore_https_errors=True,
+        args=[*FLAGS, f"--host-resolver-rules={names}"],
+    )  # fmt: skip
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
 
 
 def framed(page: Page, path: str) -> FrameLocator:
