@@ -14,14 +14,14 @@ S systems, K clips of a set.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 
 import numpy as np
 from scipy import stats
 
+from undertone.engine.worker_pool import map_in_workers
 from undertone.studies.analysis.clustered import LEVEL
 from undertone.studies.analysis.components import VarianceComponents
 from undertone.studies.analysis.ranking import clustered_fit
@@ -230,9 +230,8 @@ def _precision(values: Floats, truth: Floats, systems: int, skip: int = 0) -> fl
 
 
 def _outcomes(study: ChoiceStudy, seeds: Sequence[int], workers: int) -> list[Outcome]:
-    with ProcessPoolExecutor(workers) as pool:
-        found = pool.map(outcome, [study] * len(seeds), seeds, chunksize=4)
-        return [one for one in found if one is not None]
+    found = map_in_workers(partial, (outcome, study), seeds, workers, chunk_size=4)
+    return [one for one in found if one is not None]
 
 
 DESIGNS = {
