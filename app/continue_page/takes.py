@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import soundfile
 
 from undertone.app.continue_page.controls import MAX_TAKES
 from undertone.app.continue_page.kept_runs import KeptRuns, build_kept_runs, kept_takes, show_kept_runs
@@ -21,6 +20,7 @@ from undertone.app.shared.blind_comparison import (
 )
 from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import PAUSE_JS
+from undertone.app.shared.playback import write_playback
 from undertone.app.shared.study_maker import StudyMaker, bind_study_maker, build_study_maker
 from undertone.app.shared.visitor import FinishedRun, Visit, VisitError
 from undertone.app.shared.widgets import AWAY, WAVEFORM, show_container, step_heading
@@ -143,7 +143,7 @@ def run_files(visit: Visit, run: FinishedRun, index: int) -> TakeFiles:
         assert run.folder.is_relative_to(folder)
         run.folder.mkdir(parents=True, exist_ok=True)
         take.save(run.folder, stem)
-        soundfile.write(files.playback, take.audio.numpy(), 16_000, subtype="PCM_16")
+        write_playback(files.playback, take.audio)
     return files
 
 

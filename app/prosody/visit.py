@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import soundfile
 from torch import Tensor
 
 from undertone.app.prosody.edit_state import EditState
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.shared.handover import HandedTake
+from undertone.app.shared.playback import write_playback
 from undertone.app.shared.visitor import ClipHolder, Run, Visitor
 from undertone.app.shared.widgets import Note
 from undertone.engine import Cancelled
@@ -122,10 +122,9 @@ class ProsodyVisit(Visitor):
 
     def write_playback(self, audio: Tensor) -> Path:
         """Write [samples] at 16 kHz as a 16-bit wav file, which every browser plays; return its path."""
-        samples = audio.numpy()
-        path = self.folder / f"playback-{hashlib.sha256(samples.tobytes()).hexdigest()[:16]}.wav"
+        path = self.folder / f"playback-{hashlib.sha256(audio.numpy().tobytes()).hexdigest()[:16]}.wav"
         if not path.is_file():
-            soundfile.write(path, samples, 16_000, subtype="PCM_16")
+            write_playback(path, audio)
         return path
 
     def save(self, made: Rendering | EditedTake) -> tuple[Path, Path]:
