@@ -21,6 +21,11 @@ from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 LEVEL = 0.95
 
 
+def differs(p_holm: float | None) -> bool | None:
+    """Return whether a pair differs by its corrected p value; None where the data cannot say."""
+    return None if p_holm is None else p_holm <= 1 - LEVEL
+
+
 @dataclass(frozen=True)
 class Mean:
     """A mean with its interval; `low` and `high` are None where `note` says why there is none.

@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsmr
 from statsmodels.stats.multitest import multipletests
 
-from undertone.studies.analysis.clustered import LEVEL
+from undertone.studies.analysis.clustered import LEVEL, differs
 from undertone.studies.analysis.degrees import effective_clusters, satterthwaite
 from undertone.studies.analysis.ratings_frame import codes, select, systems_of
 
@@ -77,7 +77,7 @@ class SystemDifference:
     @property
     def different(self) -> bool | None:
         """Return whether the pair differs at 5 % over all pairs of its family; None where the data cannot say."""
-        return None if self.p_holm is None else self.p_holm <= 1 - LEVEL
+        return differs(self.p_holm)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from undertone.studies.analysis.choices import paired
-from undertone.studies.analysis.clustered import LEVEL, Mean, clustered_mean
+from undertone.studies.analysis.clustered import Mean, clustered_mean, differs
 from undertone.studies.analysis.ratings_frame import select
 
 
@@ -36,7 +36,7 @@ class Preference:
     @property
     def different(self) -> bool | None:
         """Return whether the pair differs at 5 % over all pairs; None where the data cannot say."""
-        return None if self.p_holm is None else self.p_holm <= 1 - LEVEL
+        return differs(self.p_holm)
 
 
 @dataclass(frozen=True)

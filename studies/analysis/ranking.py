@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from undertone.studies.analysis.clustered import LEVEL
+from undertone.studies.analysis.clustered import LEVEL, differs
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.choices.model import (
     Answer,
@@ -84,7 +84,7 @@ class RankedPair:
     @property
     def different(self) -> bool | None:
         """Return whether the pair differs at 5 % over all pairs; None where the data cannot say."""
-        return None if self.p_holm is None else self.p_holm <= 1 - LEVEL
+        return differs(self.p_holm)
 
 
 @dataclass(frozen=True)
