@@ -44,7 +44,7 @@ def load_study(db: Database, study_name: str) -> StudyData:
             definition_hash=study.definition_hash,
             exclusions=excluded,
             demographics=_demographics(transaction, study),
-            preregistration=_preregistration(db, study),
+            preregistration=_preregistration(transaction, study),
             roles=_roles(study, systems, bool(pairs)),
             pairs=pairs,
         )
@@ -62,8 +62,8 @@ def without_excluded(table: pd.DataFrame, excluded: dict[str, str]) -> pd.DataFr
     return table.assign(accepted=table["accepted"].mask(out, False).astype(object), screening=screening)
 
 
-def _preregistration(db: Database, study: Study) -> tuple[str, str, bool] | None:
-    found = find_preregistration(db, study.id, dict(study.definition))
+def _preregistration(transaction: Transaction, study: Study) -> tuple[str, str, bool] | None:
+    found = find_preregistration(transaction, study)
     return None if found is None else (found.hash, f"{found.at:%Y-%m-%d %H:%M} UTC", found.unchanged)
 
 

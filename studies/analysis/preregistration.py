@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session as Transaction
 
 from undertone.engine.files.atomic_files import whole_file
 from undertone.studies.analysis.errors import AnalysisError
@@ -61,15 +62,14 @@ def preregister(db: Database, study_name: str, out: Path, by: str) -> str:
     return digest
 
 
-def find_preregistration(db: Database, study_id: str, definition: dict[str, Any]) -> Preregistration | None:
+def find_preregistration(transaction: Transaction, study: Study) -> Preregistration | None:
     """Return the last preregistration of a study; None where there is none."""
-    with db.reading() as transaction:
-        query = select(Event).where(Event.study_id == study_id, Event.kind == KIND).order_by(Event.id.desc()).limit(1)
-        event = transaction.scalar(query)
-        if event is None or "hash" not in event.payload:
-            return None
-        digest = str(event.payload["hash"])
-        return Preregistration(digest, event.at, digest == text_hash(preregistration_text(definition)))
+    query = select(Event).where(Event.study_id == study.id, Event.kind == KIND).order_by(Event.id.desc()).limit(1)
+    event = transaction.scalar(query)
+    if event is None or "hash" not in event.payload:
+        return None
+    digest = str(event.payload["hash"])
+    return Preregistration(digest, event.at, digest == text_hash(preregistration_text(dict(study.definition))))
 
 
 def text_hash(text: str) -> str:
