@@ -6,14 +6,12 @@ values, which may be what somebody sent.
 
 import logging
 import traceback
-from types import TracebackType
 from typing import Any, Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
 LogFormat = Literal["text", "json"]
 TEXT = "%(levelname)s %(name)s: %(message)s"
-_ExceptionInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
 class JsonLines(JsonFormatter):
