@@ -19,6 +19,8 @@ from undertone.studies.design.sections import Break, RatingSection, Section, Tra
 from undertone.studies.design.sources import DegradedSource, KnownItem, Preparation, Prompts, SystemDesign, Trap
 from undertone.studies.store.storable import find_unstorable
 
+ADDED_KEYS = ("trials", "analysis")  # unused, they are not part of the hash, which older studies thus keep
+
 
 class StudyFile(Config):
     """The whole definition of a study."""
@@ -68,9 +70,9 @@ class StudyFile(Config):
     @property
     def hash(self) -> str:
         """Return the SHA-256 of the whole definition, wherever its folder is."""
-        left_out = {"folder"}  # and what is not used: studies from before there was such a key keep their hash
-        left_out |= set() if self.trials else {"trials"}
-        left_out |= set() if self.analysis != AnalysisPlan() else {"analysis"}
+        fields = type(self).model_fields
+        unused = {key for key in ADDED_KEYS if getattr(self, key) == fields[key].default}
+        left_out = {"folder"} | unused
         text = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
