@@ -1,6 +1,5 @@
 """A table of ratings as a closed study: its own people, sessions, clips without sounds, trials and answers."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,9 +7,14 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
+from undertone.engine.files.validation import read_json, validate_values
+from undertone.studies.design.analysis_plan import AnalysisPlan
+from undertone.studies.design.kinds import Trials
 from undertone.studies.design.scales import SCALES, Scale
+from undertone.studies.design.sections import Section
 from undertone.studies.importing.layouts import SHOWN, ImportProblem, RatingRow, Table
 from undertone.studies.store import Database
 from undertone.studies.store.columns import new_id, utc_now
@@ -233,21 +237,45 @@ class _Writer:
         )
 
 
+class _Definition(BaseModel):
+    """The parts of a study's definition that an analysis reads; what else there is, is kept as it is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    systems: tuple[dict[str, Any], ...] = ()
+    scales: tuple[dict[str, Any], ...] = ()
+    sections: tuple[Section, ...] = ()
+    trials: Trials | None = None
+    analysis: AnalysisPlan = AnalysisPlan()
+
+
+class _StudyFacts(BaseModel):
+    """The parts of `study.json` that an import uses."""
+
+    model_config = ConfigDict(extra="allow")
+
+    title: str = ""
+    seed: int = 0
+    roles: dict[str, Role] = {}
+    definition: _Definition = _Definition()
+
+
 def _study_facts(table: Table) -> dict[str, Any]:
-    """Return `study.json` of our own export, where it lies beside the table."""
+    """Return `study.json` of our own export, where it lies beside the table.
+
+    Raises:
+        ImportProblem: it is no description of a study.
+    """
     beside = table.path.with_name("study.json")
     if table.layout != "export" or not beside.is_file():
         return {}
     try:
-        facts = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ImportProblem(f"{beside} cannot be read: {error}. Move it away to import the ratings alone.") from error
-    if (
-        not isinstance(facts, dict)
-        or find_unstorable(facts) is not None
-        or not isinstance(facts.get("roles", {}), dict)
-    ):
-        raise ImportProblem(f"{beside} is no description of a study. Move it away to import the ratings alone.")
+        facts = read_json(beside, "the description of an exported study", ImportProblem)
+        validate_values(_StudyFacts, facts, str(beside), ImportProblem)
+        if find_unstorable(facts) is not None:
+            raise ImportProblem(f"{beside} has what no database keeps.")
+    except ImportProblem as error:
+        raise ImportProblem(f"{error} Move it away to import the ratings alone.") from error
     return facts
 
 

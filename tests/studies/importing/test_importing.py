@@ -1,5 +1,6 @@
 """Ratings from elsewhere: every known layout becomes a closed study with the same numbers; bad rows are named."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from undertone.studies.analysis.report import study_report
 from undertone.studies.analysis.results import analyse_study
 from undertone.studies.importing import ImportProblem, Table, import_ratings, read_ratings
 from undertone.studies.store import Database, migrate
+from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import Session, Study
 
 RATERS, SYSTEMS, PROMPTS = 6, ("alpha", "beta", "reference"), 5
@@ -155,6 +157,24 @@ def test_an_export_of_choices_comes_back_as_choices(db: Database, tmp_path: Path
     for one, other in zip(ours.ranking.systems, theirs.ranking.systems, strict=True):
         assert (one.system, one.times) == (other.system, other.times)
         assert (one.strength, one.low) == pytest.approx((other.strength, other.low))
+
+
+def test_a_description_that_is_none_is_refused_and_nothing_is_stored(db: Database, tmp_path: Path) -> None:
+    write_export(preference_study(in_one_sound=False), tmp_path / "export", largest_mixed=0)
+    facts = json.loads((tmp_path / "export" / "study.json").read_text(encoding="utf-8"))
+    for change in (
+        {"seed": "many"},
+        {"roles": {"model-a": "king"}},
+        {"definition": 5},
+        {"definition": {"sections": 5}},
+        {"definition": {"systems": ["a"]}},
+        {"definition": {"trials": {"kind": "unknown"}}},
+        {"title": "\u0000"},
+    ):
+        (tmp_path / "export" / "study.json").write_text(json.dumps(facts | change), encoding="utf-8")
+        with pytest.raises(ImportProblem, match="Move it away"):
+            import_ratings(db, read_ratings(tmp_path / "export" / "ratings.csv"), "again")
+    assert study_names(db) == []
 
 
 def test_bad_rows_are_named_by_their_lines_and_nothing_is_stored(db: Database, tmp_path: Path) -> None:
