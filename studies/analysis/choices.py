@@ -12,6 +12,7 @@ import pandas as pd
 
 from undertone.studies.analysis.ranking import Judgement
 from undertone.studies.analysis.ratings_frame import StudyData, select
+from undertone.studies.choices.model import best_and_worst
 from undertone.studies.design.kinds import REASON
 
 
@@ -100,9 +101,8 @@ def _of_sound(row: Any, heard: tuple[str, str]) -> Judgement:
 
 
 def _of_page(rows: pd.DataFrame, kind: str) -> Judgement:
-    systems, values = [str(name) for name in rows["system"]], rows["value"].tolist()
-    best = systems[values.index(max(values))] if max(values) > 0 else None
-    worst = systems[values.index(min(values))] if min(values) < 0 else None
+    systems = [str(name) for name in rows["system"]]
+    best, worst = (None if place is None else systems[place] for place in best_and_worst(rows["value"].tolist()))
     first = rows.iloc[0]
     two = kind != "best_worst" or len(systems) == 2
     return Judgement(

@@ -10,8 +10,7 @@ def find_rater(db: Database, study_name: str, who: str) -> str:
     """Return a participant's id by the name in reports (R003), or by panel id, session id, resume code or own id.
 
     Raises:
-        AnalysisError: there is no study of this name.
-        StoreError: nobody, or several people, are known by it.
+        StoreError: there is no study of this name; nobody, or several people, are known by `who`.
     """
     by_name = {name: rater for rater, name in anonymous_names(load_study(db, study_name)).items()}
     wanted = who.strip()

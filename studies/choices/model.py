@@ -20,6 +20,12 @@ MOST_STEPS = 100  # of Newton's method; ten are usual
 _TOLERANCE = 1e-9
 
 
+def best_and_worst(values: Sequence[float]) -> tuple[int | None, int | None]:
+    """Return the places of the clips of a set that were named best and worst, by their answers; None where none was."""
+    best, worst = max(values), min(values)
+    return values.index(best) if best > 0 else None, values.index(worst) if worst < 0 else None
+
+
 @dataclass(frozen=True)
 class Terms:
     """Terms of the likelihood.

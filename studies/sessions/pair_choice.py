@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import and_, or_, select
 
+from undertone.studies.choices.model import best_and_worst
 from undertone.studies.choices.selection import AskedSet, SetClip, SetRules, plan_sets
 from undertone.studies.design.kinds import PreferenceTrial, SetTrial
 from undertone.studies.design.study_file import clips_per_trial
@@ -60,9 +61,7 @@ def asked_set(rows: list[Row], trials: SetTrial | None) -> AskedSet:
     stimuli = tuple(trial.stimulus_id for trial, _ in rows)
     if any(trial.state != "done" or value is None for trial, value in rows):
         return AskedSet(stimuli)
-    values = [value or 0.0 for _, value in rows]
-    best = stimuli[values.index(max(values))] if max(values) > 0 else None
-    worst = stimuli[values.index(min(values))] if min(values) < 0 else None
+    best, worst = (None if place is None else stimuli[place] for place in best_and_worst([v or 0.0 for _, v in rows]))
     if isinstance(trials, PreferenceTrial):
         return AskedSet(stimuli, best=best, tie=best is None)
     return AskedSet(stimuli, best, worst)
