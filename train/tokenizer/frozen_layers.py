@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from undertone.engine.tokenizers.whisper import WhisperTokenizer
 from undertone.engine.worker_pool import map_in_workers
-from undertone.train.data.augmentation import AugmentationConfig, augment_waveform
 from undertone.train.corpora.source import CorpusError, name_hash
+from undertone.train.data.augmentation import AugmentationConfig, augment_waveform
 from undertone.train.data.flat_arrays import rows_of_clip, update_rows
 from undertone.train.data.flat_corpus import PreparedCorpus, read_index
 from undertone.train.data.flat_files import Clip
