@@ -419,9 +419,41 @@ def replace_vocoder(
 ) -> None:
     """Write a bundle with another vocoder; probe and evaluation of the old sound are left out, to be made again."""
     from undertone.studies.evaluation.model_card import write_card
-    from undertone.train.runs.replace_vocoder import replace_vocoder as replace
+    from undertone.train import replace_parts
 
-    typer.echo(replace(bundle, vocoder, out, vocoder.resolve().name))
+    typer.echo(replace_parts(bundle, out, vocoder=vocoder))
+    typer.echo(write_card(out))
+
+
+@app.command()
+def finetune(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder to begin with.")],
+    corpus: CorpusOption,
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+    work: Annotated[Path, typer.Option(help="Prepared corpus and run; a second call resumes.")] = Path("finetune"),
+    recipe: Annotated[
+        str, typer.Option(help="Recipe name or YAML file; the model's sizes are the bundle's.")
+    ] = "finetune",
+    changes: SetOption = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Run of another tokenizer whose units mean the same, to go into the bundle.")
+    ] = None,
+    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for spoken_tokens.")] = None,
+    workers: WorkersOption = 2,
+    cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
+) -> None:
+    """Train a bundle's model on other recordings, and print its losses on their dev split before and after."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train import ModelRecipe, load_recipe_of
+    from undertone.train import finetune as run_finetune
+    from undertone.train.runs.demo_bundle import describe_corpora
+
+    loaded, data = load_recipe_of(ModelRecipe, recipe, changes or ()), describe_corpora(corpus)
+    made = run_finetune(bundle, corpus, out, work, loaded, data, tokenizer, lexicon, cpu, workers, accept_changes)
+    for line in made.lines():
+        typer.echo(line)
+    typer.echo(made.bundle)
     typer.echo(write_card(out))
 
 
@@ -435,6 +467,9 @@ def demo_bundle(
         float | None, typer.Option(help="Training time of all stages together; by default as long as the recipes say.")
     ] = None,
     text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the transformer.")] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="Whisper's weights, for a tokenizer on its encoder: a folder, a file, a Hub id.")
+    ] = None,
     licence: LicenceOption = None,
     language: LanguageOption = None,
     evaluate: Annotated[
@@ -462,7 +497,9 @@ def demo_bundle(
     first = ("demo-decoder",) if text else ("demo-decoder", "demo-language")
     models = (*first, "demo-model", "demo-sound")
     prose = ("demo-phones", "demo-text") if text else None
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-source-filter", models, prose)
+    recipes = DemoRecipes.load(
+        "whisper-phones" if whisper else "demo-tokenizer", "vocoder-source-filter", models, prose, whisper
+    )
     if budget_minutes is not None:
         recipes = recipes.within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text, licence, tuple(language or ("en",))))
