@@ -33,7 +33,7 @@ BundleOption = Annotated[
     ),
 ]
 CorpusOption = Annotated[Path, typer.Option(help="Folder with manifest.tsv, or any folder of recordings.")]
-LexiconOption = Annotated[Path, typer.Option(help="Folder with cmudict.dict.")]
+LexiconOption = Annotated[Path, typer.Option(help="Pronouncing dictionary, or the folder with cmudict.dict.")]
 PreparedOption = Annotated[Path, typer.Option(help="Folder that `undertone prepare` wrote.")]
 OutOption = Annotated[Path, typer.Option(help="Folder to write; an unfinished run there is resumed.")]
 TokenizerOption = Annotated[Path, typer.Option(help="Folder of the finished tokenizer run.")]
@@ -307,7 +307,10 @@ def tokenizer(
     prepared: PreparedOption,
     out: OutOption,
     recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")] = "demo-tokenizer",
-    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for a phonetic tokenizer.")] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(help="Dictionary, or the folder with cmudict.dict, for a tokenizer on phones."),
+    ] = None,
     hubert: Annotated[
         str | None, typer.Option(help="HuBERT weights for its units: a folder, a file, a Hub id.")
     ] = None,
@@ -347,7 +350,9 @@ def train(
     tokenizer: Annotated[Path | None, typer.Option(help="Folder of the finished tokenizer run.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; an unfinished run there is resumed.")] = None,
     start: Annotated[Path | None, typer.Option(help="Finished run of the same sizes to begin with.")] = None,
-    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for spoken_tokens.")] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Dictionary, or the folder with cmudict.dict, for spoken_tokens.")
+    ] = None,
     changes: SetOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
@@ -438,7 +443,9 @@ def finetune(
     tokenizer: Annotated[
         Path | None, typer.Option(help="Run of another tokenizer whose units mean the same, to go into the bundle.")
     ] = None,
-    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for spoken_tokens.")] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Dictionary, or the folder with cmudict.dict, for spoken_tokens.")
+    ] = None,
     workers: WorkersOption = 2,
     cpu: CpuOption = False,
     accept_changes: AcceptOption = False,

@@ -114,7 +114,10 @@ def run_any_tokenizer(
         )
     elif isinstance(recipe, TokenizerRecipe | WhisperRecipe):
         if lexicon is None:
-            raise SettingsError("a phonetic tokenizer needs --lexicon, the folder of the CMU dictionary (cmudict.dict)")
+            raise SettingsError(
+                "a phonetic tokenizer needs --lexicon, a pronouncing dictionary or the folder of the CMU dictionary "
+                "(cmudict.dict)"
+            )
         if isinstance(recipe, WhisperRecipe) and whisper:
             recipe = recipe.model_copy(update={"whisper": whisper})
         numbers = run_tokenizer(recipe, prepared, lexicon, out, cpu, accept_changes=accept_changes)
