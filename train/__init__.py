@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from undertone.train.runs.bundle import StageFolders, write_bundle
     from undertone.train.runs.demo_bundle import DemoRecipes, train_demo
     from undertone.train.runs.dry_run import dry_run
-    from undertone.train.runs.replace_vocoder import replace_vocoder
+    from undertone.train.runs.finetune import finetune
+    from undertone.train.runs.replace_parts import replace_parts
     from undertone.train.runs.stages import run_any_tokenizer, run_model, run_tokenizer, run_tokens, run_vocoder
     from undertone.train.tokenizer.hubert_units import HubertRecipe
     from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
@@ -38,13 +39,14 @@ __all__ = [
     "WhisperRecipe",
     "corpus_summary",
     "dry_run",
+    "finetune",
     "load_recipe",
     "load_recipe_of",
     "prepare",
     "prepare_shards",
     "read_report",
     "recipe_names",
-    "replace_vocoder",
+    "replace_parts",
     "run_any_tokenizer",
     "run_model",
     "run_tokenizer",
@@ -67,7 +69,8 @@ _HOMES = {
     "undertone.train.runs.bundle": ("StageFolders", "write_bundle"),
     "undertone.train.runs.demo_bundle": ("DemoRecipes", "train_demo"),
     "undertone.train.runs.dry_run": ("dry_run",),
-    "undertone.train.runs.replace_vocoder": ("replace_vocoder",),
+    "undertone.train.runs.finetune": ("finetune",),
+    "undertone.train.runs.replace_parts": ("replace_parts",),
     "undertone.train.runs.stages": (
         "run_any_tokenizer",
         "run_model",

@@ -33,7 +33,7 @@ BundleOption = Annotated[
     ),
 ]
 CorpusOption = Annotated[Path, typer.Option(help="Folder with manifest.tsv, or any folder of recordings.")]
-LexiconOption = Annotated[Path, typer.Option(help="Folder with cmudict.dict.")]
+LexiconOption = Annotated[Path, typer.Option(help="Pronouncing dictionary, or the folder with cmudict.dict.")]
 PreparedOption = Annotated[Path, typer.Option(help="Folder that `undertone prepare` wrote.")]
 OutOption = Annotated[Path, typer.Option(help="Folder to write; an unfinished run there is resumed.")]
 TokenizerOption = Annotated[Path, typer.Option(help="Folder of the finished tokenizer run.")]
@@ -307,7 +307,10 @@ def tokenizer(
     prepared: PreparedOption,
     out: OutOption,
     recipe: Annotated[str, typer.Argument(help="Recipe name or YAML file.")] = "demo-tokenizer",
-    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for a phonetic tokenizer.")] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(help="Dictionary, or the folder with cmudict.dict, for a tokenizer on phones."),
+    ] = None,
     hubert: Annotated[
         str | None, typer.Option(help="HuBERT weights for its units: a folder, a file, a Hub id.")
     ] = None,
@@ -347,7 +350,9 @@ def train(
     tokenizer: Annotated[Path | None, typer.Option(help="Folder of the finished tokenizer run.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; an unfinished run there is resumed.")] = None,
     start: Annotated[Path | None, typer.Option(help="Finished run of the same sizes to begin with.")] = None,
-    lexicon: Annotated[Path | None, typer.Option(help="Folder with cmudict.dict, for spoken_tokens.")] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Dictionary, or the folder with cmudict.dict, for spoken_tokens.")
+    ] = None,
     changes: SetOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
@@ -419,9 +424,43 @@ def replace_vocoder(
 ) -> None:
     """Write a bundle with another vocoder; probe and evaluation of the old sound are left out, to be made again."""
     from undertone.studies.evaluation.model_card import write_card
-    from undertone.train.runs.replace_vocoder import replace_vocoder as replace
+    from undertone.train import replace_parts
 
-    typer.echo(replace(bundle, vocoder, out, vocoder.resolve().name))
+    typer.echo(replace_parts(bundle, out, vocoder=vocoder))
+    typer.echo(write_card(out))
+
+
+@app.command()
+def finetune(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder to begin with.")],
+    corpus: CorpusOption,
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+    work: Annotated[Path, typer.Option(help="Prepared corpus and run; a second call resumes.")] = Path("finetune"),
+    recipe: Annotated[
+        str, typer.Option(help="Recipe name or YAML file; the model's sizes are the bundle's.")
+    ] = "finetune",
+    changes: SetOption = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Run of another tokenizer whose units mean the same, to go into the bundle.")
+    ] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Dictionary, or the folder with cmudict.dict, for spoken_tokens.")
+    ] = None,
+    workers: WorkersOption = 2,
+    cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
+) -> None:
+    """Train a bundle's model on other recordings, and print its losses on their dev split before and after."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train import ModelRecipe, load_recipe_of
+    from undertone.train import finetune as run_finetune
+    from undertone.train.runs.demo_bundle import describe_corpora
+
+    loaded, data = load_recipe_of(ModelRecipe, recipe, changes or ()), describe_corpora(corpus)
+    made = run_finetune(bundle, corpus, out, work, loaded, data, tokenizer, lexicon, cpu, workers, accept_changes)
+    for line in made.lines():
+        typer.echo(line)
+    typer.echo(made.bundle)
     typer.echo(write_card(out))
 
 
@@ -435,6 +474,9 @@ def demo_bundle(
         float | None, typer.Option(help="Training time of all stages together; by default as long as the recipes say.")
     ] = None,
     text: Annotated[Path | None, typer.Option(help="Folder of books.tsv.xz, for the transformer.")] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="Whisper's weights, for a tokenizer on its encoder: a folder, a file, a Hub id.")
+    ] = None,
     licence: LicenceOption = None,
     language: LanguageOption = None,
     evaluate: Annotated[
@@ -462,7 +504,9 @@ def demo_bundle(
     first = ("demo-decoder",) if text else ("demo-decoder", "demo-language")
     models = (*first, "demo-model", "demo-sound")
     prose = ("demo-phones", "demo-text") if text else None
-    recipes = DemoRecipes.load("demo-tokenizer", "vocoder-source-filter", models, prose)
+    recipes = DemoRecipes.load(
+        "whisper-phones" if whisper else "demo-tokenizer", "vocoder-source-filter", models, prose, whisper
+    )
     if budget_minutes is not None:
         recipes = recipes.within(budget_minutes)
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text, licence, tuple(language or ("en",))))

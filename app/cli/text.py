@@ -7,6 +7,9 @@ import typer
 
 from undertone.engine.config import MelConfig
 from undertone.train import ModelRecipe, load_recipe_of, prepare
+from undertone.train.alignment.pronunciations import write_pronunciations
+from undertone.train.alignment.spelling import spell_words
+from undertone.train.data.flat_corpus import read_index
 from undertone.train.lexical.pair_file import make_pairs
 from undertone.train.runs.text_stages import pretrain_on_phones, train_with_text
 from undertone.train.text.align_corpus import CTC_CLIPS, align_and_refine
@@ -14,11 +17,12 @@ from undertone.train.text.diagnostics import text_report
 from undertone.train.text.mixed_windows import open_speech
 from undertone.train.text.posterior_file import store_latents
 from undertone.train.text.stage import TextFolders, TextSettings, mixed_windows
+from undertone.train.tokenizer.phone_parts import num_parts_of
 
 text = typer.Typer(name="text", no_args_is_help=True, add_completion=False, help=__doc__)
 
 Prepared = Annotated[Path, typer.Option(help="Flat folder that `undertone prepare` wrote.")]
-LexiconFolder = Annotated[Path, typer.Option(help="Folder with cmudict.dict.")]
+LexiconFolder = Annotated[Path, typer.Option(help="Pronouncing dictionary, or the folder with cmudict.dict.")]
 Prose = Annotated[Path, typer.Option(help="Folder with books.tsv.xz.")]
 Tokens = Annotated[Path, typer.Option(help="tokens-NAME.u16 of the prepared folder.")]
 Segments = Annotated[Path, typer.Option(help="segments-NAME.jsonl that `align` wrote.")]
@@ -43,6 +47,18 @@ def align(
     """Find the frames of every phone of every clip; an interrupted run is resumed."""
     _check_inputs(tokenizer=tokenizer, prepared=prepared, tokens=tokens, lexicon=lexicon)
     typer.echo(align_and_refine(tokenizer, tokens, prepared, lexicon, out, workers, ctc_clips or None))
+
+
+@text.command()
+def spell(prepared: Prepared, out: Annotated[Path, typer.Option(help="Dictionary to write; a file.")]) -> None:
+    """Write a dictionary in which every word of the transcripts is said as it is written, for languages without one."""
+    words = spell_words(clip.transcript for clip in read_index(prepared))
+    write_pronunciations(out, words)
+    letters = sorted({letter for spelling in words.values() for letter in spelling})
+    units = num_parts_of(len(letters))
+    typer.echo(f"{len(words)} words, {len(letters)} letters: {' '.join(letters)}")
+    typer.echo(f"parts of them are {units} units: --set model.num_units={units}, and model.num_tokens of the model")
+    typer.echo(out)
 
 
 @text.command()

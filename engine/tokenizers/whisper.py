@@ -47,15 +47,24 @@ class WhisperTokenizer(PhoneReader):
             pieces.append(hidden[:, start - left : start - left + kept])
         return torch.cat(pieces, dim=1)
 
-    def forward(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:
-        """Return CTC logits, see `phone_logits`; `frozen_layers` from below get no gradient."""
-        return self.phone_logits(inputs, lengths, frozen_layers)
+    def forward(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0, from_hidden: bool = False) -> Tensor:
+        """Return CTC logits, see `phone_logits`.
 
-    def phone_logits(self, inputs: Tensor, lengths: Tensor, frozen_layers: int = 0) -> Tensor:
+        Args:
+            frozen_layers: of the encoder, from below, that get no gradient.
+            from_hidden: `inputs` are what the encoder's `lower` made with these layers, float [B, T, D].
+        """
+        if from_hidden:
+            return self._classified(self.encoder.upper(inputs.float(), lengths, frozen_layers), lengths)
+        return self._classified(self.hidden_batch(inputs, lengths, frozen_layers), lengths)
+
+    def phone_logits(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Return CTC logits [B, T, P] of log-mels [B, N, M]; class 0 is the blank."""
+        return self._classified(self.hidden_batch(inputs, lengths), lengths)
+
+    def _classified(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         if self.classifier is None:
             raise ValueError("this tokenizer was exported without its phone classifier; use the training checkpoint")
-        hidden = self.hidden_batch(inputs, lengths, frozen_layers)
         place = torch.arange(hidden.shape[1], device=hidden.device)
         logits: Tensor = self.classifier(hidden * (place < lengths[:, None])[..., None])
         return logits

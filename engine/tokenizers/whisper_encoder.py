@@ -115,20 +115,37 @@ class WhisperEncoder(nn.Module):
             frozen_layers: layers from below that get no gradient; 0 trains everything.
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen_layers):
-            x, valid = self._embedded(log_mel, lengths)
-        for number, layer in enumerate(self.layers):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and number >= frozen_layers):
-                x = layer(x, valid)
-        hidden: Tensor = self.layer_norm(x)
-        return hidden
+            hidden = self.lower(log_mel, lengths, frozen_layers)
+        return self.upper(hidden, lengths, frozen_layers)
 
-    def _embedded(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the layers start from [B, T, D], and which of its frames are valid."""
+    def lower(self, log_mel: Tensor, lengths: Tensor, num_layers: int) -> Tensor:
+        """Return the hidden frames [B, T, D] after the first `num_layers` layers, which `upper` goes on from."""
+        x = self._embedded(log_mel, lengths)
+        valid = _valid(x, lengths)
+        for layer in self.layers[:num_layers]:
+            x = layer(x, valid)
+        return x
+
+    def upper(self, hidden: Tensor, lengths: Tensor, num_layers: int) -> Tensor:
+        """Return the output [B, T, D] of hidden frames [B, T, D] after the first `num_layers` layers."""
+        valid = _valid(hidden, lengths)
+        for layer in self.layers[num_layers:]:
+            hidden = layer(hidden, valid)
+        output: Tensor = self.layer_norm(hidden)
+        return output
+
+    def _embedded(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """Return what the layers start from [B, T, D]."""
         place = torch.arange(log_mel.shape[1], device=log_mel.device)
         heard = (place < 2 * lengths[:, None])[:, None]  # [B, 1, N]
         x = F.gelu(self.conv1(log_mel.transpose(1, 2) * heard)) * heard  # as if the clip ended there
         x = F.gelu(self.conv2(x)).transpose(1, 2)
-        return x + self.positions[: x.shape[1]], heard[:, 0, ::2]
+        return x + self.positions[: x.shape[1]]
+
+
+def _valid(hidden: Tensor, lengths: Tensor) -> Tensor:
+    """Return which of the frames [B, T, D] are within their clip, bool [B, T]."""
+    return torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]
 
 
 def sinusoids(length: int, dim: int) -> Tensor:

@@ -1,37 +1,31 @@
-"""Words to phones with the CMU Pronouncing Dictionary; the inventory has 39 phones without stress."""
+"""Words to phones with a pronouncing dictionary; CMUdict's inventory has 39 phones without stress."""
 
-import logging
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from undertone.train.alignment.pronunciations import first_pronunciations
 from undertone.train.corpora.source import CorpusError
-
-log = logging.getLogger(__name__)
 
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?|'[^\W\d_]+(?:'[^\W\d_]+)*")  # letters of any script, apostrophes
 NUMBER = re.compile(r"\S*\d\S*")
-NUMBERED = re.compile(r"\(\d+\)$")
 APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ‛＇`´ʹ", "'"))
 MAX_UNKNOWN_SHARE = 0.3  # of a clip's words
 UNKNOWN_NUMBER = "''''"  # what a number is read as: no dictionary holds it
 
 
 class Lexicon:
-    """First pronunciation of every word, stress marks removed."""
+    """First pronunciation of every word of a dictionary.
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "cmudict.dict"
-        if not path.is_file():
-            raise CorpusError(f"{folder} holds no cmudict.dict; pass the folder of the CMU dictionary with --lexicon")
-        self._phones: dict[str, tuple[str, ...]] = {}
-        for line in path.read_text(encoding="utf-8").splitlines():
-            word, *phones = line.split("#")[0].split()
-            if not NUMBERED.search(word):
-                self._phones[word.upper()] = tuple(phone.rstrip("012") for phone in phones)
+    Args:
+        source: a dictionary, or a folder that holds one, see `list_pronunciations`.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self._phones = first_pronunciations(source)
         self.inventory = tuple(sorted({phone for phones in self._phones.values() for phone in phones}))
         self._class_of = {phone: index + 1 for index, phone in enumerate(self.inventory)}
 
@@ -46,11 +40,7 @@ class Lexicon:
         Every kind of apostrophe counts as one, and letters of any script make words, so that what is not in the
         dictionary is seen to be unknown instead of falling to pieces.
         """
-        plain = unicodedata.normalize("NFC", transcript).translate(APOSTROPHES)
-        words: list[str] = []
-        for piece in re.split(r"\s+", plain):
-            words += [UNKNOWN_NUMBER] if NUMBER.fullmatch(piece) else WORD.findall(piece.upper())
-        return words
+        return [word for piece in plain_pieces(transcript) for word in piece]
 
     def phones(self, word: str) -> tuple[str, ...] | None:
         """Return the phones of a word, None when it is unknown; an accent that the dictionary lacks is left out."""
@@ -121,8 +111,23 @@ class LexiconCoverage:
 
 def no_words_error(split: str, coverage: LexiconCoverage) -> CorpusError:
     """Return the error of a split without a clip to learn phones from, with what was found instead."""
-    hint = "Give transcripts in the dictionary's language (English words for CMUdict), numbers spelled out."
+    hint = (
+        "Give transcripts in the dictionary's language (English words for CMUdict), numbers spelled out, or another "
+        "dictionary; `undertone text spell` makes one of letters."
+    )
     return CorpusError(f"no clip of the split {split!r} can teach phones: {coverage.summary()}. {hint}")
+
+
+def plain_pieces(transcript: str) -> Iterator[list[str]]:
+    """Yield the upper-case words of each piece of a transcript between spaces, `UNKNOWN_NUMBER` for a number."""
+    for piece in re.split(r"\s+", unicodedata.normalize("NFC", transcript).translate(APOSTROPHES)):
+        yield [UNKNOWN_NUMBER] if NUMBER.fullmatch(piece) else find_words(piece.upper())
+
+
+def find_words(piece: str) -> list[str]:
+    """Return the words of a piece of text: letters of any script with their marks, and apostrophes within."""
+    letters = "".join("x" if unicodedata.category(character)[0] == "M" else character for character in piece)
+    return [piece[found.start() : found.end()] for found in WORD.finditer(letters)]
 
 
 def _without_accents(word: str) -> str:

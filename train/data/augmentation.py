@@ -63,7 +63,7 @@ def coloured_noise(num_samples: int, slope_db: float, sample_rate_hz: int) -> Te
     spectrum = torch.fft.rfft(torch.randn(num_samples))
     hz = torch.linspace(0, sample_rate_hz / 2, len(spectrum)).clamp_min(50.0)
     shaped = torch.fft.irfft(spectrum * (hz / 50.0) ** (slope_db / (20 * math.log10(2))), num_samples)
-    return shaped / _root_mean_square(shaped)
+    return shaped / root_mean_square(shaped)
 
 
 def hum(num_samples: int, sample_rate_hz: int) -> Tensor:
@@ -73,7 +73,7 @@ def hum(num_samples: int, sample_rate_hz: int) -> Tensor:
     order = torch.arange(1, HUM_HARMONICS + 1)[:, None]
     weight, phase = torch.rand(HUM_HARMONICS, 1) / order, 2 * math.pi * torch.rand(HUM_HARMONICS, 1)
     sound = (weight * torch.sin(2 * math.pi * mains_hz * order * time + phase)).sum(0)
-    return sound / _root_mean_square(sound)
+    return sound / root_mean_square(sound)
 
 
 def add_reverberation(waveform: Tensor, seconds: float, level: float, sample_rate_hz: int) -> Tensor:
@@ -128,10 +128,11 @@ def mask_mel(log_mel: Tensor, settings: MaskSettings, frames_per_second: int) ->
 
 def _level(sound: Tensor, snr_db: float) -> float:
     """Return the root mean square of a signal that is so many dB below a sound."""
-    return float(_root_mean_square(sound)) * 10 ** (-snr_db / 20)
+    return float(root_mean_square(sound)) * 10 ** (-snr_db / 20)
 
 
-def _root_mean_square(sound: Tensor) -> Tensor:
+def root_mean_square(sound: Tensor) -> Tensor:
+    """Return the root mean square of a sound [samples], at least 1e-9."""
     return sound.square().mean().sqrt().clamp_min(1e-9)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from undertone.engine.lexical_pair import LexicalPair
 from undertone.train.alignment.ctc import CorpusAlignment
 from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.alignment.pronunciations import list_pronunciations
 from undertone.train.data.flat_corpus import read_index, stored_mel
 from undertone.train.lexical.pairs import PairMaker
 from undertone.train.lexical.pseudowords import (
@@ -19,7 +20,6 @@ from undertone.train.lexical.pseudowords import (
     NonwordPair,
     count_words,
     find_nonwords,
-    read_pronunciations,
 )
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def choose_words(text: Path, lexicon_folder: Path, min_count: int = MIN_COUNT) -
     counts = count_words(text, lexicon)
     phones = {word: lexicon.phones(word) or () for word in counts}
     bigrams = Bigrams((phones[word], count) for word, count in counts.items())
-    known = KnownWords(read_pronunciations(lexicon_folder))
+    known = KnownWords({phones for _, phones in list_pronunciations(lexicon_folder)})
     common = sorted(word for word, count in counts.items() if count >= min_count)
     return [found for word in common if (found := find_nonwords(word, phones[word], known, bigrams))]
 

@@ -36,12 +36,6 @@ def count_words(text: Path, lexicon: Lexicon) -> Counter[str]:
     return Counter({word: count for word, count in counts.items() if lexicon.phones(word)})
 
 
-def read_pronunciations(folder: Path) -> set[Phones]:
-    """Return every pronunciation in the dictionary, second ones too, without stress."""
-    lines = (folder / "cmudict.dict").read_text(encoding="utf-8").splitlines()
-    return {tuple(phone.rstrip("012") for phone in line.split("#")[0].split()[1:]) for line in lines}
-
-
 class KnownWords:
     """Words of the dictionary, and every three phones in a row that occur in one."""
 

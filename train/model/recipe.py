@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from undertone.engine.config import ModelConfig
 from undertone.engine.network import Part
+from undertone.train.data.augmentation import AugmentationConfig
 from undertone.train.loop.schedules import warmup_cosine
 from undertone.train.loop.settings import (
     Count,
@@ -50,6 +51,7 @@ class ModelRecipe(RunSettings):
     gradient_accumulation: Count = 2  # gradients are added, not averaged, over micro-batches and processes
     pool_shards: Count = 4  # of a corpus in shards: how many are in memory for each micro-batch of a step
     utterance_seconds: SecondsRange = (2.0, 4.0)
+    utterance_augmentation: AugmentationConfig | None = None  # of the utterance in training; flat files; not published
     beta: Weight = 0.04  # weight of the KL, and with gamma of the token cross-entropy
     gamma: Weight = 0.5
     kl_warmup: Share = 0.025  # share of the budget: 30,000 of 1,200,000 steps

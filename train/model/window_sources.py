@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from undertone.engine.config import ModelConfig
+from undertone.engine.errors import SettingsError
+from undertone.train.data.augmentation import AugmentationConfig
 from undertone.train.data.batches import FrameBatches, frame_batches
 from undertone.train.data.pool import Pool, is_sharded, load_pool, shard_numbers
 from undertone.train.data.shard_stream import Plan, ShardStream, StreamSettings
@@ -27,6 +29,7 @@ class WindowRecipe(Protocol):
     batch_size: int
     frames_per_batch: int | None
     utterance_seconds: tuple[float, float]
+    utterance_augmentation: AugmentationConfig | None
     pool_shards: int
     seed: int
 
@@ -54,10 +57,14 @@ def window_source(
         parts: micro-batches in a step, over all processes.
         pitch: what `assign_pitch` returned for a flat folder, None where no pitch is needed.
         aligned: what `assign_aligned_tokens` returned for a flat folder, None to predict the tokenizer's tokens.
+    Raises:
+        SettingsError: `utterance_augmentation` and a folder in shards, whose samples are not read in training.
     """
     if is_sharded(prepared):
+        if recipe.utterance_augmentation is not None:
+            raise SettingsError(f"{prepared} is in shards, whose sound is not read; leave utterance_augmentation out")
         return StreamedWindows(recipe, prepared, tokens.name if tokens else None, parts)
-    sampler = _flat_windows(recipe, prepared, "train", tokens, pitch, aligned)
+    sampler = _flat_windows(recipe, prepared, "train", tokens, pitch, aligned, recipe.utterance_augmentation)
     return BudgetWindows(recipe, sampler, parts) if recipe.frames_per_batch else RandomWindows(recipe, sampler)
 
 
@@ -77,11 +84,16 @@ def held_out_windows(
 
 
 def _flat_windows(
-    recipe: WindowRecipe, prepared: Path, split: str, tokens: Path | None, pitch: Path | None, aligned: Path | None
+    recipe: WindowRecipe,
+    prepared: Path,
+    split: str,
+    tokens: Path | None,
+    pitch: Path | None,
+    aligned: Path | None,
+    augmentation: AugmentationConfig | None = None,
 ) -> WindowSampler:
-    return WindowSampler(
-        prepared, split, tokens, recipe.model, recipe.window_frames, recipe.utterance_seconds, pitch, aligned
-    )
+    frames, seconds = recipe.window_frames, recipe.utterance_seconds
+    return WindowSampler(prepared, split, tokens, recipe.model, frames, seconds, pitch, aligned, augmentation)
 
 
 def _windows_of(recipe: WindowRecipe, pool: Pool) -> ClipWindows:

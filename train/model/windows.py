@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from undertone.engine.audio.mel import normalise
+from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.config import ModelConfig
+from undertone.train.data.augmentation import AugmentationConfig, augment_waveform, root_mean_square
 from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
 from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile
@@ -90,9 +91,11 @@ class ClipWindows:
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
         pitch_file: PitchFile | None = None,
         aligned_file: ClipTokens | None = None,
+        utterance_augmentation: AugmentationConfig | None = None,
     ) -> None:
         self.corpus, self.token_file, self.pitch_file = corpus, token_file, pitch_file
-        self.aligned_file = aligned_file
+        self.aligned_file, self._augmentation = aligned_file, utterance_augmentation
+        self._log_mel = LogMel(config.mel)
         self.config, self.window_frames = config, window_frames
         self.utterance_frames = tuple(int(seconds * config.mel.frame_rate_hz) for seconds in utterance_seconds)
         self.clips = [replace(clip, num_frames=token_file.count(clip)) for clip in corpus.clips]
@@ -125,7 +128,25 @@ class ClipWindows:
         shortest, longest = self.utterance_frames
         utterance_count = min(int(random.integers(shortest, longest + 1)), clip.num_frames)
         utterance_start = int(random.integers(0, clip.num_frames - utterance_count + 1))
-        return Window(tokens, mel, self._mel(clip, utterance_start, utterance_count), pitch_hz, targets)
+        utterance_mel = self._utterance_mel(clip, utterance_start, utterance_count, random)
+        return Window(tokens, mel, utterance_mel, pitch_hz, targets)
+
+    def _utterance_mel(self, clip: Clip, start: int, count: int, random: np.random.Generator) -> Tensor:
+        """Return the mel that the utterance encoder reads, of a bad recording where the settings say so.
+
+        The disturbed clip is as loud as the recording: prompts are brought to one loudness before they are read.
+        """
+        if self._augmentation is None:
+            return self._mel(clip, start, count)
+        hop = self.config.mel.hop_samples
+        waveform = self.corpus.audio(clip, start * hop, min(count * hop, clip.num_samples - start * hop))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(random.integers(2**62)))
+            disturbed = augment_waveform(waveform, self._augmentation)
+        if disturbed is waveform:
+            return self._mel(clip, start, count)
+        disturbed = disturbed * (root_mean_square(waveform) / root_mean_square(disturbed))
+        return normalise(self._log_mel(disturbed)[:count], self.config.mel)
 
     def _mel(self, clip: Clip, start: int, count: int) -> Tensor:
         return normalise(self.corpus.mel(clip, start, count), self.config.mel)
@@ -175,9 +196,12 @@ class WindowSampler(ClipWindows):
         utterance_seconds: tuple[float, float] = (2.0, 4.0),
         pitch_file: Path | None = None,
         aligned_file: Path | None = None,
+        utterance_augmentation: AugmentationConfig | None = None,
     ) -> None:
         tokens = TokenFile(token_file) if token_file else NoTokens()
         corpus = PreparedCorpus(prepared, split, config.mel)
         pitch = PitchFile(pitch_file) if pitch_file else None
         aligned = TokenFile(aligned_file) if aligned_file else None
-        super().__init__(corpus, tokens, config, window_frames, utterance_seconds, pitch, aligned)
+        super().__init__(
+            corpus, tokens, config, window_frames, utterance_seconds, pitch, aligned, utterance_augmentation
+        )

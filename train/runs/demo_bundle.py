@@ -20,7 +20,7 @@ from undertone.train.runs.stages import run_model, run_tokenizer, run_vocoder
 from undertone.train.runs.text_stages import train_on_prose
 from undertone.train.text.prose import Prose, read_prose
 from undertone.train.tokenizer.phone_parts import with_phones
-from undertone.train.tokenizer.recipe import TokenizerRecipe
+from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
 from undertone.train.vocoder.recipe import VocoderRecipe
 
 CC_BY = "cc-by-4.0"
@@ -36,22 +36,33 @@ class DemoRecipes:
         prose: of the transformer on prose, behind the models: first as phones, then as frames (TRAINING_LOG.md, 13).
     """
 
-    tokenizer: TokenizerRecipe
+    tokenizer: TokenizerRecipe | WhisperRecipe
     vocoder: VocoderRecipe
     models: tuple[ModelRecipe, ...]
     prose: tuple[ModelRecipe, ModelRecipe] | None = None
 
     @classmethod
     def load(
-        cls, tokenizer: str, vocoder: str, models: Sequence[str], prose: tuple[str, str] | None = None
+        cls,
+        tokenizer: str,
+        vocoder: str,
+        models: Sequence[str],
+        prose: tuple[str, str] | None = None,
+        whisper: str | None = None,
     ) -> "DemoRecipes":
-        """Load recipes by name or file."""
+        """Load recipes by name or file.
+
+        Args:
+            whisper: weights for a tokenizer on Whisper's encoder, instead of those that its recipe names.
+        """
 
         def model(source: str) -> ModelRecipe:
             return load_recipe_of(ModelRecipe, source)
 
         return cls(
-            load_recipe_of(TokenizerRecipe, tokenizer),
+            load_recipe_of(WhisperRecipe, tokenizer).model_copy(update={"whisper": whisper})
+            if whisper
+            else load_recipe_of(TokenizerRecipe, tokenizer),
             load_recipe_of(VocoderRecipe, vocoder),
             tuple(map(model, models)),
             (model(prose[0]), model(prose[1])) if prose else None,

@@ -114,7 +114,10 @@ def run_any_tokenizer(
         )
     elif isinstance(recipe, TokenizerRecipe | WhisperRecipe):
         if lexicon is None:
-            raise SettingsError("a phonetic tokenizer needs --lexicon, the folder of the CMU dictionary (cmudict.dict)")
+            raise SettingsError(
+                "a phonetic tokenizer needs --lexicon, a pronouncing dictionary or the folder of the CMU dictionary "
+                "(cmudict.dict)"
+            )
         if isinstance(recipe, WhisperRecipe) and whisper:
             recipe = recipe.model_copy(update={"whisper": whisper})
         numbers = run_tokenizer(recipe, prepared, lexicon, out, cpu, accept_changes=accept_changes)
@@ -166,6 +169,7 @@ def run_model(
     lexicon: Path | None = None,
     workers: int = 2,
     accept_changes: bool = False,
+    measure_start: bool = False,
 ) -> None:
     """Assign tokens, where they are not yet, and train VAE-GSLM.
 
@@ -175,6 +179,7 @@ def run_model(
         accept_changes: resume with a recipe that differs from the one the run was begun with.
         start: run whose exported weights to begin with.
         lexicon: folder of cmudict.dict, for a recipe with `spoken_tokens`; the alignment is kept beside `out`.
+        measure_start: measure the weights that the run begins with too; the numbers are exported as `start_NAME`.
     Raises:
         SettingsError: a recipe that needs the lexicon, without it, or of another number of tokens than the tokenizer's.
     """
@@ -200,7 +205,7 @@ def run_model(
     weights = start / WEIGHTS if start else None
     loader_workers = 0 if accelerator.device.type == "cpu" else workers  # beside a GPU cores have nothing else to do
     stage = ModelStage(recipe, prepared, tokens, accelerator, weights, aligned, loader_workers)
-    train_and_export(stage, prepared, out)
+    train_and_export(stage, prepared, out, measure_start)
 
 
 def run_aligned_tokens(
@@ -219,12 +224,13 @@ def run_aligned_tokens(
     return assign_aligned_tokens(prepared, tokens, segments, num_units)
 
 
-def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path) -> None:
+def train_and_export(stage: ModelStage | PhoneStage, prepared: Path, out: Path, measure_start: bool = False) -> None:
     """Train to the budget of the stage's recipe and write what it made; an interrupted run goes on."""
     recipe, accelerator = stage.recipe, stage.accelerator
+    before = {f"start_{name}": value for name, value in stage.evaluate(0).items()} if measure_start else {}
     clock = run_stage(stage, out, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     if accelerator.is_main_process:
-        numbers = stage.evaluate(clock.step)
+        numbers = before | stage.evaluate(clock.step)
         copy_clean_settings(prepared, out)
         export_stage(stage.export_networks()["model"].cpu(), recipe, clock, out, numbers)
     accelerator.wait_for_everyone()

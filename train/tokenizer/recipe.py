@@ -67,6 +67,7 @@ class WhisperRecipe(CTCRecipe):
     model: WhisperConfig = WhisperConfig(phone_parts=PhonePartsConfig())
     frames_per_step: Count = 3000
     trained_layers: CountOrNone = 2  # of the encoder, from above; those below stay as they are
+    frozen_copies: CountOrNone = 0  # of the corpus, whose frozen layers are computed once; 0: anew in every step
     frozen_share: ShareBelowOne = 0.15  # of the budget, in which only the classifier is trained
     learning_rate: Rate = 1e-3  # of the classifier
     encoder_learning_rate: Rate = 1e-4

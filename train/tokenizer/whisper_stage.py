@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
+from undertone.engine.config import FRAME_RATE_HZ, HOP_SAMPLES
 from undertone.engine.tokenizers.whisper import WhisperTokenizer
 from undertone.engine.tokenizers.whisper_encoder import WhisperLogMel
 from undertone.engine.tokenizers.whisper_weights import load_whisper, read_whisper, whisper_sizes
@@ -20,11 +21,13 @@ from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import open_corpus
 from undertone.train.loop.schedules import warmup_cosine
 from undertone.train.tokenizer.ctc_stage import CTCStage
+from undertone.train.tokenizer.frozen_layers import compute_frozen_frames
 from undertone.train.tokenizer.phone_parts import with_phones
 from undertone.train.tokenizer.recipe import WhisperRecipe
 from undertone.train.tokenizer.transcribed_clips import PhoneBatch, TranscribedClips
 
 LOG_MEL_FRAMES_PER_SECOND = 100
+WORKERS = 2  # processes that compute the frozen layers on a CPU
 
 
 class WhisperStage(CTCStage[WhisperRecipe, WhisperTokenizer]):
@@ -65,6 +68,9 @@ class WhisperStage(CTCStage[WhisperRecipe, WhisperTokenizer]):
         recipe, log_mel = self.recipe, WhisperLogMel(tokenizer.config.num_mels)
         corpus = open_corpus(prepared, split, recipe.model.mel, recipe.max_hours, audio=True)
 
+        if recipe.frozen_copies:
+            return self._open_frozen_clips(tokenizer, corpus, prepared, split, lexicon)
+
         def augmented(corpus: FlatCorpus, clip: Clip, num_phones: int) -> Tensor:
             waveform = augment_waveform(corpus.audio(clip), recipe.augmentation)
             return mask_mel(log_mel(waveform), recipe, LOG_MEL_FRAMES_PER_SECOND)
@@ -76,9 +82,32 @@ class WhisperStage(CTCStage[WhisperRecipe, WhisperTokenizer]):
         read_inputs, longest = augmented if split == "train" else plain, tokenizer.config.max_frames
         return TranscribedClips(corpus, split, lexicon, read_inputs, tokenizer.num_frames, max_frames=longest)
 
+    def _open_frozen_clips(
+        self, tokenizer: WhisperTokenizer, corpus: FlatCorpus, prepared: Path, split: str, lexicon: Lexicon
+    ) -> TranscribedClips:
+        """Return the clips as the frozen layers hear them, which is computed first where it is not there."""
+        recipe = self.recipe
+        frozen = compute_frozen_frames(
+            tokenizer, prepared, self.frozen_layers, recipe.frozen_copies, recipe.augmentation, WORKERS
+        )
+        mask_frames = tokenizer.num_frames(recipe.time_mask_frames)
+        time_masks = recipe.model_copy(update={"frequency_masks": 0, "time_mask_frames": max(1, mask_frames)})
+
+        def num_frames(clip: Clip) -> int:
+            return -(-clip.num_samples // HOP_SAMPLES)
+
+        def masked(corpus: FlatCorpus, clip: Clip, num_phones: int) -> Tensor:
+            return mask_mel(frozen.draw(clip, num_frames(clip)), time_masks, round(FRAME_RATE_HZ))
+
+        def plain(corpus: FlatCorpus, clip: Clip, num_phones: int) -> Tensor:
+            return frozen.read(clip, num_frames(clip))
+
+        read_inputs, longest = masked if split == "train" else plain, tokenizer.config.max_frames
+        return TranscribedClips(corpus, split, lexicon, read_inputs, lambda frames: frames, max_frames=longest)
+
     def logits(self, tokenizer: nn.Module, batch: PhoneBatch) -> Tensor:
         """Return the CTC logits [B, T, P] of a batch; the frozen layers are run without a graph."""
-        logits: Tensor = tokenizer(batch.inputs, batch.lengths, self.frozen_layers)
+        logits: Tensor = tokenizer(batch.inputs, batch.lengths, self.frozen_layers, bool(self.recipe.frozen_copies))
         return logits
 
     def dev_batches(self) -> Iterator[np.ndarray]:

@@ -2,17 +2,34 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tests.train.tiny_recipes import MODEL
+from undertone.train.data.augmentation import AugmentationConfig
 from undertone.train.model.windows import WindowSampler
 
 
 def test_the_end_token_follows_the_last_frame_of_a_clip_and_nothing_else(prepared: Path, tokens: Path) -> None:
-    import numpy as np
-
     sampler = WindowSampler(prepared, "train", tokens, MODEL.model, 640)
     batch = sampler.batch(6, np.random.default_rng(0))
     ends = batch.tokens == MODEL.model.num_tokens
     assert torch.equal(ends.sum(1), torch.ones(6, dtype=torch.int64))
     assert torch.equal(ends.float().argmax(1), batch.lengths - 1)
+
+
+def test_only_the_utterance_is_disturbed_and_by_the_number_of_the_window_alone(prepared: Path, tokens: Path) -> None:
+    def windows(config: AugmentationConfig | None, seed: int = 0) -> dict[str, torch.Tensor]:
+        sampler = WindowSampler(prepared, "train", tokens, MODEL.model, 64, utterance_augmentation=config)
+        return vars(sampler.batch(4, np.random.default_rng(seed)))
+
+    noise = AugmentationConfig(clean_share=0.0, noise_probability=1.0, noise_snr_db=(0.0, 0.0))
+    plain, disturbed = windows(None), windows(noise)
+    torch.manual_seed(1)  # what the loop has seeded says nothing, since windows may be made in another process
+    again = windows(noise)
+    first = {name: value[0] for name, value in plain.items() if value is not None}  # later windows are other ones
+    assert all(torch.equal(first[name], disturbed[name][0]) for name in first if name != "utterance_mel")
+    assert not torch.allclose(plain["utterance_mel"][0], disturbed["utterance_mel"][0], atol=0.1)
+    assert torch.equal(disturbed["utterance_mel"], again["utterance_mel"])
+    clean = windows(AugmentationConfig(clean_share=1.0))
+    assert torch.equal(clean["utterance_mel"][0], plain["utterance_mel"][0]), "a clean clip is the stored one"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -76,6 +77,28 @@ def test_the_encoder_waits_for_its_share_of_the_budget(recipe: WhisperRecipe, pr
     assert torch.equal(stage.network.state_dict()["encoder.layers.1.fc1.weight"], before)
     stage.step(1, 0.9)
     assert not torch.equal(stage.network.state_dict()["encoder.layers.1.fc1.weight"], before)
+
+
+def test_stored_frozen_layers_are_what_the_whole_encoder_hears(
+    recipe: WhisperRecipe, prepared: Path, lexicon: Lexicon
+) -> None:
+    stored = recipe.model_copy(update={"frozen_copies": 2})
+    stage = WhisperStage(stored, prepared, lexicon, Accelerator(cpu=True))
+    fresh = WhisperStage(recipe, prepared, lexicon, Accelerator(cpu=True))
+    with torch.inference_mode():
+        for index in range(2):
+            frames, log_mels = stage.dev_set.batch(np.array([index])), fresh.dev_set.batch(np.array([index]))
+            assert torch.equal(frames.lengths, log_mels.lengths)
+            found, wanted = stage.logits(stage.network.eval(), frames), fresh.logits(fresh.network.eval(), log_mels)
+            torch.testing.assert_close(found, wanted, atol=5e-3, rtol=0)  # float16 on disk
+    first, second = (np.fromfile(path, np.uint16) for path in sorted(prepared.glob("frozen-*.f16")))
+    assert len(first) == len(second)
+    assert (first != second).any()  # the second copy is disturbed
+    changed = stage.network.state_dict()["encoder.layers.1.fc1.weight"].clone()
+    assert np.isfinite(stage.step(0, 0.5)["loss"])
+    assert not torch.equal(stage.network.state_dict()["encoder.layers.1.fc1.weight"], changed)
+    WhisperStage(stored, prepared, lexicon, Accelerator(cpu=True))  # nothing is computed again
+    assert len(list(prepared.glob("frozen-*"))) == 2
 
 
 def test_a_resumed_run_is_an_uninterrupted_one(

@@ -1,0 +1,50 @@
+"""A dictionary of letters, for languages that have no pronouncing dictionary: every word is said as it is written."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+from undertone.train.alignment.lexicon import UNKNOWN_NUMBER, plain_pieces
+from undertone.train.corpora.source import CorpusError
+
+MAX_LETTERS = 100  # more than these are characters of words or syllables, which a few hours cannot teach
+RARE = 5  # occurrences below which a letter is left out, with the words that hold it
+
+
+def spell_words(transcripts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the words of transcripts with their letters, by upper-case spelling; apostrophes are not said.
+
+    A mark belongs to its letter: decomposed and composed spellings give the same letters. Words with a letter that
+    occurs less than RARE times (of a foreign name) are left out, and are then unknown words.
+
+    Raises:
+        CorpusError: no words, or more than MAX_LETTERS letters.
+    """
+    counts = Counter(word for transcript in transcripts for word in _words(transcript))
+    spelled = {word: _letters(word) for word in counts}
+    letters: Counter[str] = Counter()
+    for word, found in spelled.items():
+        letters.update({letter: found.count(letter) * counts[word] for letter in set(found)})
+    common = {letter for letter, count in letters.items() if count >= RARE}
+    if not common:
+        raise CorpusError(f"the transcripts have no letter that occurs {RARE} times; give a corpus with transcripts")
+    if len(common) > MAX_LETTERS:
+        raise CorpusError(
+            f"the transcripts are written with {len(common)} different letters, more than the {MAX_LETTERS} that can "
+            "be learnt from their sounds; give a pronouncing dictionary, or a romanised text"
+        )
+    return {word: found for word, found in spelled.items() if found and set(found) <= common}
+
+
+def _words(transcript: str) -> list[str]:
+    return [word for piece in plain_pieces(transcript) for word in piece if word != UNKNOWN_NUMBER]
+
+
+def _letters(word: str) -> tuple[str, ...]:
+    letters: list[str] = []
+    for character in unicodedata.normalize("NFC", word):
+        if unicodedata.category(character)[0] == "M" and letters:
+            letters[-1] += character
+        elif character != "'":
+            letters.append(character)
+    return tuple(letters)
