@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import anyio
 import gradio as gr
 from fastapi import FastAPI
 from gradio.context import Context as OpenBlocks
@@ -18,6 +19,7 @@ from undertone.app.guard.body_limit import BodyLimit
 from undertone.app.guard.mount import mount_page
 from undertone.app.guard.visitors import Visitors
 from undertone.app.shared.events import guard_events
+from undertone.app.shared.model_queue import MAX_WAITING
 from undertone.app.shared.share_preview import use_own_preview
 from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.theme import STYLE_PATH, theme
@@ -27,6 +29,7 @@ from undertone.engine.audio.formats import SUFFIXES
 if TYPE_CHECKING:
     from undertone.app.shared.context import Context
 
+QUICK_THREADS = 24  # of a page, for events that do not wait for the model
 FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
 
 
@@ -185,6 +188,8 @@ def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Bl
         event.api_visibility = "private"  # a page is for people; what it does is offered by the engine's own interface
     guard_events(blocks)
     blocks.queue(default_concurrency_limit=4, max_size=64, api_open=False)
+    # Who waits for the model holds a thread; Gradio's common 40 are for events that answer at once.
+    blocks.limiter = anyio.CapacityLimiter(MAX_WAITING + QUICK_THREADS)
     return blocks
 
 
