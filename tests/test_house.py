@@ -32,7 +32,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "analysis", "evaluation",
     ),
     "app": (
-        "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "rate", "results", "site",
+        "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",
         "server", "hosting", "cli",
     ),
 }  # fmt: skip

@@ -46,6 +46,7 @@ class PlaygroundSettings(BaseModel):
         folder: temporary, this process's own.
         protected: what it must not be able to open.
         root_path: the sub-path under which a proxy shows the site.
+        api: whether programs are answered.
         log_format: of the lines that this process logs.
     """
 
@@ -60,6 +61,7 @@ class PlaygroundSettings(BaseModel):
     protected: tuple[Path, ...]
     parent: int
     root_path: str = ""
+    api: bool = False
     log_format: LogFormat = "text"
 
 
@@ -120,7 +122,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         tuple(find_examples(settings.examples)),
         feedback=StudiesClient(settings.studies_socket),
     )
-    app = _PrivateRoutes(create_app(context), context.queue)
+    app = _PrivateRoutes(create_app(context, api=settings.api), context.queue)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -99,19 +99,29 @@ PAGES: tuple[Page, ...] = (Page("/", "Continue", _build_continue), Page("/prosod
 RESULTS = Page("/results", "Results", _build_results, signed_in=True)
 
 
-def create_app(context: PageContext, pages: Sequence[Page] = PAGES, studies_site: StudiesSite | None = None) -> FastAPI:
+def create_app(
+    context: PageContext, pages: Sequence[Page] = PAGES, studies_site: StudiesSite | None = None, api: bool = False
+) -> FastAPI:
     """Build the whole site on one engine, in one process; `undertone serve` spreads it over two.
 
     Args:
         context: what the pages are given.
         pages: in the order of the navigation; one of them at "/".
         studies_site: listening studies; with them the raters' page and the results are there too.
+        api: whether programs are answered, as the front process lets them in.
     """
     app = new_app()
     if studies_site is not None:
         studies_site.add_to(app)
     shown = navigation_of(context, pages)
-    mount_pages(app, context, shown if studies_site is not None else pages, shown, studies_site)
+    visitors = Visitors(Path(get_upload_folder()))
+    if api:
+        from undertone.app.api.mount import add_api
+        from undertone.app.shared.context import Context
+
+        assert isinstance(context, Context)
+        add_api(app, context, visitors)
+    mount_pages(app, context, shown if studies_site is not None else pages, shown, studies_site, visitors)
     return app
 
 
@@ -133,16 +143,18 @@ def mount_pages(
     pages: Sequence[Page],
     navigation: Sequence[Page],
     studies_site: StudiesSite | None = None,
+    visitors: Visitors | None = None,
 ) -> None:
     """Mount pages under their paths; every address works with and without a slash, wrong ones are answered in words.
 
     Args:
         navigation: what the header of every page leads to.
         studies_site: what the pages for people who have signed in are given; without it there must be none of them.
+        visitors: shared with what was mounted before; None for new ones.
     """
     use_own_preview()
     guard = studies_site.sign_in.require_admin if studies_site is not None else None
-    visitors = Visitors(Path(get_upload_folder()))
+    visitors = visitors or Visitors(Path(get_upload_folder()))
     for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
         mount_page(
             app,
