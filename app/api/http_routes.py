@@ -15,7 +15,7 @@ from undertone.app.api.forms import ApiForm, read_form
 from undertone.app.api.jobs import Analysis, Event, Job
 from undertone.app.api.parameters import ContinueParameters, PromptParameters, ResynthesiseParameters
 from undertone.app.api.results import result_content
-from undertone.app.api.running import JobResponse, JobThreads, error_response, refusal_of
+from undertone.app.api.running import JobResponse, JobThreads, failure_response, refusal_of
 from undertone.app.api.sounds import (
     MEDIA_TYPES,
     STREAMED,
@@ -97,7 +97,7 @@ class HttpApi:
             except ClientDisconnect:
                 return
             except Exception as error:
-                response = error_response(error)
+                response = failure_response(error)
             await response(scope, receive, send)
 
         return _Endpoint(answer)

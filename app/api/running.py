@@ -55,7 +55,7 @@ def refusal_of(error: Exception) -> tuple[int, str]:
     return 500, INTERNAL_ERROR.format(number=number)
 
 
-def error_response(error: Exception) -> Response:
+def failure_response(error: Exception) -> Response:
     """Return the answer for what ended a job before its first part."""
     response = refusal(*refusal_of(error))
     if response.status_code in (429, 503):
@@ -102,7 +102,7 @@ class JobResponse:
         try:
             part = await self.threads.next_of(self.parts)
         except Exception as error:
-            await error_response(error)(scope, receive, send)
+            await failure_response(error)(scope, receive, send)
             return
         headers = {
             "Cache-Control": "no-store",

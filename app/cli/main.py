@@ -12,6 +12,7 @@ import typer
 
 from undertone.app.cli.extras import missing_extra
 from undertone.app.cli.key import key
+from undertone.app.cli.load import load
 from undertone.app.cli.space import space
 from undertone.app.cli.study import study
 from undertone.app.package_data import DEMO, bundle_or_demo
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(study)
 app.add_typer(space)
 app.add_typer(key)
+app.command()(load)
 
 BundleOption = Annotated[
     str | None,
