@@ -1,6 +1,5 @@
 """How fast a bundle runs on this machine: the numbers that `undertone bench` prints."""
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -41,7 +40,7 @@ class Benchmark:
     decoder_seconds: float  # prompt and continuation at once
     vocoder_seconds: float  # the same frames
     analysis_real_time_factor: float  # wall time of the analysis / prompt_seconds
-    peak_memory_bytes: int  # of the process, or of the GPU
+    peak_memory_bytes: int | None  # of the process, or of the GPU; None on Windows, which does not say
 
 
 def benchmark(
@@ -169,8 +168,12 @@ def _wait(engine: Engine) -> None:
         torch.cuda.synchronize(engine.device)
 
 
-def _peak_memory_bytes(engine: Engine) -> int:
+def _peak_memory_bytes(engine: Engine) -> int | None:
     if engine.device.type == "cuda":
         return torch.cuda.max_memory_allocated(engine.device)
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes

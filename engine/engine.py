@@ -175,14 +175,22 @@ class Engine:
         decoder = TakeDecoder(self.bundle, utterance.to(self.device)[None], sampling, seed)
         return cpu_copy(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
 
-    def replay(self, settings: TakeSettings | str | Path, waveform: Tensor, sample_rate_hz: int) -> Take:
+    def replay(
+        self,
+        settings: TakeSettings | str | Path,
+        waveform: Tensor,
+        sample_rate_hz: int,
+        progress: CallProgress = CallProgress(),
+    ) -> Take:
         """Make a saved take again, to the same bytes on the same machine and version.
 
         Args:
             settings: what `Take.save` wrote beside the wav, or its path.
             waveform: the recording that the prompt was cut from.
+            progress: as for `takes`.
         Raises:
             SettingsError: another bundle, prompt or version; it says which.
+            Cancelled: the caller asked to stop.
         """
         if not isinstance(settings, TakeSettings):
             settings = TakeSettings.read(settings)
@@ -190,7 +198,7 @@ class Engine:
         speech = self.analyse(waveform, sample_rate_hz, settings.prompt_start_seconds, settings.prompt_end_seconds)
         check_same("prompt", settings.prompt_sha256, speech.audio_sha256, "take")
         check_same("analysis of the prompt", settings.frames_sha256, speech.frames_sha256, "take")
-        takes = self.takes(speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes)
+        takes = self.takes(speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes, progress)
         return takes[settings.index]
 
     @property

@@ -45,6 +45,8 @@ class Hub:
         self.repositories: dict[str, Repository] = {}
         self.objects: dict[str, bytes] = {}
         self.url = ""
+        self.answers = threading.Event()  # cleared, a commit is answered by nobody
+        self.answers.set()
 
     def create(self, wanted: dict[str, Any]) -> tuple[int, Any]:
         owner = wanted.get("organization") or USER
@@ -66,6 +68,7 @@ class Hub:
         return {"files": [{"path": path, "uploadMode": mode(path), "shouldIgnore": False} for path in sent]}
 
     def commit(self, name: str, lines: list[dict[str, Any]]) -> tuple[int, Any]:
+        self.answers.wait()
         repository = self.repositories[name]
         files, by_lfs, message = dict(repository.files), set(repository.by_lfs), ""
         for line in lines:

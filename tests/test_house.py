@@ -32,8 +32,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "analysis", "evaluation",
     ),
     "app": (
-        "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "rate", "results", "site",
-        "server", "hosting", "cli",
+        "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",
+        "server", "hosting", "load", "cli",
     ),
 }  # fmt: skip
 # Started by a console script, as a process of its own, or by Alembic.

@@ -17,7 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from undertone.engine.errors import UndertoneError
 
 # First parts of the site's own paths: a sub-path that began with one could not be told from a page.
-_OWN = {"assets", "config", "gradio_api", "healthz", "prosody", "rate", "readyz", "results", "sign-in", "sign-out"}
+_OWN = {
+    "api", "assets", "config", "gradio_api", "healthz", "mcp", "prosody", "rate", "readyz", "results", "sign-in",
+    "sign-out", "v1",
+}  # fmt: skip
 _ROOT = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _COOKIE_PATH = re.compile(rb"(;\s*path=)(/[^;]*)", re.IGNORECASE)
 _root: ContextVar[str] = ContextVar("root path of the site", default="")

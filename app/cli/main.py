@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from undertone.app.cli.extras import missing_extra
+from undertone.app.cli.key import key
+from undertone.app.cli.load import load
 from undertone.app.cli.space import space
 from undertone.app.cli.study import study
 from undertone.app.package_data import DEMO, bundle_or_demo
@@ -24,6 +26,8 @@ app = typer.Typer(
 )
 app.add_typer(study)
 app.add_typer(space)
+app.add_typer(key)
+app.command()(load)
 
 BundleOption = Annotated[
     str | None,
@@ -217,6 +221,13 @@ def serve(
     log_format: Annotated[
         LogForm, typer.Option(envvar="UNDERTONE_LOG_FORMAT", help="json: one object a line, without personal data.")
     ] = LogForm.text,
+    api: Annotated[
+        str | None,
+        typer.Option(
+            envvar="UNDERTONE_API",
+            help="Who may use the API for programs: off, keys (of `undertone key create`), or open to everybody.",
+        ),
+    ] = None,
 ) -> None:
     """Open the app in the browser.
 
@@ -233,6 +244,7 @@ def serve(
         root_path=root_path,
         metrics_port=metrics_port,
         log_format=log_format.value,
+        api=api,
     )
 
 

@@ -19,7 +19,6 @@ from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is
 from undertone.app.asgi.root_path import read_root_path, serve_under
 from undertone.app.package_data import EXAMPLES, asset_folder
 from undertone.app.server.log_format import LogFormat, set_up_log
-from undertone.app.server.work_folder import work_folder
 from undertone.engine import UndertoneError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +40,7 @@ def serve(
     root_path: str = "",
     metrics_port: int | None = None,
     log_format: LogFormat = "text",
+    api: str | None = None,
 ) -> None:
     """Serve the site on a bundle.
 
@@ -55,13 +55,18 @@ def serve(
         root_path: the sub-path under which a proxy shows the site, as /voice; "" for none.
         metrics_port: for Prometheus, on the same address; 0 for any free one, None for none.
         log_format: "text" for people, "json" for one object a line.
+        api: "off", "keys" or "open": who may use the API for programs; None is `UNDERTONE_API`, or off.
     Raises:
         BundleError: the bundle cannot be loaded.
-        ServeError: the port is taken or the address is not this machine's.
+        ServeError: the port is taken, the address is not this machine's, or the system has no Unix sockets.
         ProxyNameError: a proxy is no address.
         PassphraseError: `UNDERTONE_ADMIN` names nobody, or its passphrase is too short.
         RootPathError: the site cannot be shown under this sub-path.
+        UndertoneError: what `api` or a rate of the environment says is none.
     """
+    check_system()
+    from undertone.app.server.work_folder import work_folder
+
     set_up_log(log_format)
     proxies = TrustedProxies.parse(trusted_proxies)
     serve_under(read_root_path(root_path))
@@ -71,6 +76,7 @@ def serve(
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "results")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         from undertone.app.auth.first_admin import admit_first_admin
+        from undertone.app.server.api_access import ApiSettings
         from undertone.app.server.connections import ConnectionBounds
         from undertone.app.server.front import run_front
         from undertone.app.server.process import Playground
@@ -78,6 +84,7 @@ def serve(
         from undertone.studies.store import StorageLocations, open_database
 
         places = StorageLocations.at(data) if data else StorageLocations.default()
+        programs = ApiSettings.of(api)
         playground = Playground(
             bundle=bundle,
             device=device,
@@ -87,6 +94,7 @@ def serve(
             studies_socket=sockets / "studies",
             protected=places.protected,
             log_format=log_format,
+            api=programs.mode != "off",
         )
         with _listen(host, port) as listener, _metrics(host, metrics_port) as metrics, open_database(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
@@ -95,7 +103,26 @@ def serve(
             studies_site = StudiesSite.open(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)
             bounds = ConnectionBounds(is_proxy=lambda address: is_trusted((address, 0), proxies))
-            asyncio.run(run_front(listener, studies_site, playground, bounds, behind, metrics))
+            asyncio.run(run_front(listener, studies_site, playground, bounds, behind, metrics, programs))
+    _break_off_uploads()
+
+
+def check_system() -> None:
+    """Check that the two processes can talk here. Raises ServeError."""
+    if not hasattr(socket, "AF_UNIX") or os.name == "nt":
+        raise ServeError(
+            "`undertone serve` needs Unix sockets and file locks, which Windows lacks. Run it in WSL or a container; "
+            "`undertone continue`, `batch` and `bench` run here."
+        )
+
+
+def _break_off_uploads() -> None:
+    """End the process where a last upload goes on, for which Python would wait; all else is cleaned up by now."""
+    from undertone.studies.store.hub import uploads_go_on
+
+    if uploads_go_on() and threading.current_thread() is threading.main_thread():
+        logging.shutdown()
+        os._exit(0)
 
 
 @contextmanager

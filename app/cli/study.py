@@ -55,7 +55,7 @@ def build(
     from undertone.studies import build_study, load_study_file, make_study, study_names
     from undertone.studies.build.lifecycle import discard_draft
 
-    with _database(data) as (db, places), ExitStack() as undo:
+    with open_studies(data) as (db, places), ExitStack() as undo:
         name = source
         if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
             definition = load_study_file(Path(source))
@@ -85,7 +85,7 @@ def open_(name: NameArgument, data: DataOption = None) -> None:
     from undertone.studies import status_of
 
     _set_status(name, "open", data)
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         path = status_of(db, name).raters_path
     typer.echo(f"{name} is open: raters go to {path} (with their panel's ids in the query, where there are any).")
 
@@ -112,7 +112,7 @@ def status(
     """Print how far studies are."""
     from undertone.studies import status_of, study_names
 
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         names = [name] if name else study_names(db)
         if not names:
             typer.echo("no study was made yet: undertone study new")
@@ -135,7 +135,7 @@ def report(
     """Write the results as one HTML file: tables, figures, intervals, methods."""
     from undertone.studies import study_report as write_report
 
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         typer.echo(write_report(db, name, out or Path(f"{name}-report.html")))
 
 
@@ -149,7 +149,7 @@ def export(
     from undertone.studies import export_study as write_export
 
     folder = out or Path(f"{name}-export")
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         write_export(db, name, folder)
     typer.echo(folder)
 
@@ -173,7 +173,7 @@ def import_(
 
     low, high = (-1e6 if minimum is None else minimum), (1e6 if maximum is None else maximum)
     table = read_ratings(ratings, scale, (low, high))
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         done = import_ratings(db, table, name or default_name(ratings), title, skip_bad_rows)
     typer.echo(
         f"{done.name}: {done.ratings} ratings of {done.systems} systems on {done.prompts} prompts by {done.raters} "
@@ -264,7 +264,7 @@ def plan(
 
     components, source = TYPICAL, "typical values of crowd studies"
     if like is not None:
-        with _database(data) as (db, _):
+        with open_studies(data) as (db, _):
             found = load_study(db, like)
         if not found.scales:
             raise AnalysisError(f"study {like!r} has no scale to plan with.")
@@ -309,7 +309,7 @@ def people(
     from undertone.studies.analysis.people import check_code, people_of
     from undertone.studies.analysis.people_files import write_people
 
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         if out is not None:
             typer.echo(write_people(db, name, out))
             return
@@ -330,7 +330,7 @@ def forget(
     """Delete panel ids, completion codes and questionnaires of a closed study, everywhere; its ratings stay."""
     from undertone.studies.store.forgetting import forget_people
 
-    with _database(data) as (db, places):
+    with open_studies(data) as (db, places):
         if not yes:
             typer.confirm(f"Delete who took part in {name}? Nobody can be paid by it then.", abort=True)
         done = forget_people(db, name, places.backups)
@@ -351,7 +351,7 @@ def withdraw(
     from undertone.studies.store.withdrawal import find_participant
     from undertone.studies.store.withdrawal import withdraw as take_back
 
-    with _database(data) as (db, places):
+    with open_studies(data) as (db, places):
         person = find_participant(db, who, name)
         if not yes:
             typer.confirm(f"Delete everything that {who} gave? This cannot be undone.", abort=True)
@@ -372,7 +372,7 @@ def preregister(
     from undertone.studies.analysis.preregistration import preregister as register
 
     path = out or Path(f"{name}-preregistration.md")
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         digest = register(db, name, path, "command line")
     typer.echo(f"{path} written, SHA-256 {digest}")
 
@@ -390,7 +390,7 @@ def exclude(
     from undertone.studies.store.exclusion import exclude as leave_out
     from undertone.studies.store.exclusion import include_again
 
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         person = find_rater(db, name, who)
         if undo:
             include_again(db, person, "command line")
@@ -432,7 +432,7 @@ def user(
     from undertone.studies.design import DesignError
     from undertone.studies.store.users import list_users, remove_user
 
-    with _database(data) as (db, _):
+    with open_studies(data) as (db, _):
         if name is None:
             for known, its_role in list_users(db):
                 typer.echo(f"{known:24} {its_role}")
@@ -456,7 +456,7 @@ def _places(data: Path | None) -> "StorageLocations":
 
 
 @contextmanager
-def _database(data: Path | None) -> Iterator[tuple["Database", "StorageLocations"]]:
+def open_studies(data: Path | None) -> Iterator[tuple["Database", "StorageLocations"]]:
     """Open the database, up to date, beside a server that may be running on it."""
     from undertone.studies import Database, migrate
 
@@ -472,5 +472,5 @@ def _database(data: Path | None) -> Iterator[tuple["Database", "StorageLocations
 def _set_status(name: str, status: str, data: Path | None) -> None:
     from undertone.studies import set_status
 
-    with _database(data) as (db, places):
+    with open_studies(data) as (db, places):
         set_status(db, name, status, places, actor="command line")  # type: ignore[arg-type]  # one of the verbs above

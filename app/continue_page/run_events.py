@@ -14,12 +14,13 @@ from undertone.app.continue_page.run_widgets import RunPanel, show_busy, show_id
 from undertone.app.continue_page.takes import TakeCards, show_takes
 from undertone.app.shared.context import MODEL_QUEUE, Context
 from undertone.app.shared.live_player import ARM_JS, PAUSE_JS, Broadcast
+from undertone.app.shared.model_queue import MAX_WAITING
 from undertone.app.shared.prompt_panel import PromptPanel, judge_cut
 from undertone.app.shared.runs import RESTARTING, RUNS
 from undertone.app.shared.saved_settings import describe_outcome
-from undertone.app.shared.visitor import Visit
+from undertone.app.shared.visitor import Run, Visit
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine import UndertoneError
+from undertone.engine import CallProgress, Cancelled, UndertoneError
 
 FAULT = Note(
     "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
@@ -112,7 +113,7 @@ def bind_run(
             visit,
             [*panel.outputs, *take_cards.outputs, *figure.outputs],
             concurrency_id=MODEL_QUEUE,
-            concurrency_limit=context.concurrency,
+            concurrency_limit=MAX_WAITING,  # they wait in the one queue of all pages
             show_progress="hidden",
             # A run that was cancelled while it waited is still in the queue when the next begins.
             trigger_mode="multiple",
@@ -147,20 +148,24 @@ def run_updates(
             return
         prompt = visit.prompt(start, start + length, context.limits)
         settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
-        for progress in continue_prompt(context.engine, prompt, settings, run, broadcast):
-            if not progress.takes:
-                yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
-            else:
-                visit.keep(with_prompt_take(progress.takes, visit, run.inputs[0] if run.inputs else None))
-                yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
-                    take_cards.outputs, show_takes(take_cards, visit)
-                )
-                yield _by_widget(figure.outputs, show_figure(context, visit)) | _by_widget(
-                    panel.outputs, show_idle(_done_note(visit), broadcast)
-                )
-                return
-        if visit.run is run:  # else a newer one is on its way and says so itself
-            yield _by_widget(panel.outputs, show_idle(RUNS.word(CANCELLED), broadcast))
+        with context.queue.turn(id(visit), settings.seconds * settings.num_takes) as turn:
+            for place in turn.places(CallProgress(run.stop.is_set)):
+                yield _by_widget(panel.reports, show_report(place.text, None, broadcast))
+            for progress in continue_prompt(context.engine, prompt, settings, run, broadcast):
+                if not progress.takes:
+                    yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
+                else:
+                    visit.keep(with_prompt_take(progress.takes, visit, run.inputs[0] if run.inputs else None))
+                    yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
+                        take_cards.outputs, show_takes(take_cards, visit)
+                    )
+                    yield _by_widget(figure.outputs, show_figure(context, visit)) | _by_widget(
+                        panel.outputs, show_idle(_done_note(visit), broadcast)
+                    )
+                    return
+        yield from _cancelled(visit, run, panel, broadcast)
+    except Cancelled:
+        yield from _cancelled(visit, run, panel, broadcast)
     except UndertoneError as error:
         yield _by_widget(panel.outputs, show_idle(Note("problem", str(error)), broadcast))
     except Exception:
@@ -168,6 +173,11 @@ def run_updates(
         yield _by_widget(panel.outputs, show_idle(FAULT, broadcast))
     finally:
         visit.finish(run)
+
+
+def _cancelled(visit: Visit, run: Run, panel: RunPanel, broadcast: Broadcast) -> Iterator[dict[Any, Any]]:
+    if visit.run is run:  # else a newer one is on its way and says so itself
+        yield _by_widget(panel.outputs, show_idle(RUNS.word(CANCELLED), broadcast))
 
 
 def _done_note(visit: Visit) -> Note:

@@ -76,6 +76,10 @@ ROUTES = (
     Route("file", _READ, rf"{_API}/file=(/.+)"),
     Route("leave", _POST, rf"{_API}/leave/([^/]+)"),
 )
+API_ROUTES = (
+    *ROUTES,
+    Route("info", _READ, rf"{_API}/info/?", own=False, query=("serialize", "all_endpoints")),
+)
 
 
 @dataclass
@@ -85,6 +89,7 @@ class Gate:
     Attributes:
         authenticate: returns the name of a person who may see the page; raises HTTPException for others.
         scripts: hashes of what Gradio adds to the page in the browser.
+        routes: that are answered.
     """
 
     app: App
@@ -92,6 +97,7 @@ class Gate:
     visitors: Visitors
     authenticate: Callable[[Request], str] | None = None
     scripts: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ROUTES
     uploads: Uploads = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,7 +108,7 @@ class Gate:
             await send({"type": "websocket.close", "code": 1000})  # Gradio has none
             return
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
-        found = next(((route, match) for route in ROUTES if (match := route.match(path))), None)
+        found = next(((route, match) for route in self.routes if (match := route.match(path))), None)
         if self.authenticate is not None and (found is None or found[0].name != "asset"):
             # This asks the database, so it runs in a thread; Gradio reads the result with `authenticated_name`.
             scope = {**scope, _AUTHENTICATED: await run_in_threadpool(self.authenticate, Request(scope))}

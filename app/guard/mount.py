@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Mount
 
 from undertone.app.guard.errors import translate_errors
-from undertone.app.guard.gate import Gate, authenticated_name
+from undertone.app.guard.gate import ROUTES, Gate, Route, authenticated_name
 from undertone.app.guard.headers import script_hashes
 from undertone.app.guard.visitors import Visitors
 
@@ -20,6 +20,7 @@ def mount_page(
     path: str,
     visitors: Visitors,
     authenticate: Callable[[Request], str] | None = None,
+    routes: tuple[Route, ...] = ROUTES,
     **options: Any,
 ) -> None:
     """Mount a page under its path, with Gradio reachable only through the gate.
@@ -27,6 +28,7 @@ def mount_page(
     Args:
         visitors: shared by all pages of the site.
         authenticate: returns the name of a person who may see the page; raises HTTPException for others.
+        routes: that the gate lets through.
         options: of `gr.mount_gradio_app`.
     """
     for block in blocks.blocks.values():
@@ -43,4 +45,4 @@ def mount_page(
     blocks.has_launched = True
     mount = app.router.routes[-1]
     assert isinstance(mount, Mount)
-    mount.app = Gate(mount.app, blocks, visitors, authenticate, script_hashes(options.get("head", "")))
+    mount.app = Gate(mount.app, blocks, visitors, authenticate, script_hashes(options.get("head", "")), routes)

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from undertone.app.asgi.api_paths import CALLER_SCOPE
 from undertone.app.guard.limits import RequestLimits
 from undertone.app.guard.refusal import RefusedError
 from undertone.app.guard.values import NOT_YOURS
@@ -86,7 +87,10 @@ class Visitors:
     # Who
 
     def visitor_of(self, request: HTTPConnection) -> str:
-        """Return the visitor who sent a request; NOBODY without a cookie of ours."""
+        """Return the visitor who sent a request, or whose key it has; NOBODY without a cookie of ours."""
+        caller = getattr(request.scope.get(CALLER_SCOPE), "name", "")
+        if caller.startswith("key:"):
+            return hashlib.sha256(caller.encode()).hexdigest()
         token = request.cookies.get(COOKIE, "")
         return hashlib.sha256(token.encode()).hexdigest() if _TOKEN.fullmatch(token) else NOBODY
 

@@ -17,6 +17,7 @@ from undertone.app.prosody.page_view import NO_SPEECH, PageView
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import Kind, ProsodyVisit, Task
 from undertone.app.shared.context import MODEL_QUEUE
+from undertone.app.shared.model_queue import MAX_WAITING
 from undertone.app.shared.runs import RESTARTING, RUNS
 from undertone.app.shared.widgets import EVERY, Note
 from undertone.engine import CallProgress, Cancelled, UndertoneError
@@ -26,6 +27,7 @@ Result = TypeVar("Result")
 Change = Callable[[EditingSession], EditState]
 Work = Callable[..., Iterator[Updates]]
 WAITING = "Waiting for the model"
+SPEECH_SECONDS = 5.0  # of a usual task, for what others are told of their wait
 CANCELLED = Note("quiet", "Cancelled. What you hear and see is what was there before.")
 FAULT = Note("problem", "This went wrong on the server. What you hear and see is what was there before; try again.")
 FROM_SHOWN: tuple[Kind, ...] = ("audition", "draw", "second", "continue")  # they begin from what the page shows
@@ -59,7 +61,7 @@ def bind_task(
         [view.visit, *(inputs or [])],
         [*view.outputs, *(outputs or [])],
         concurrency_id=MODEL_QUEUE,
-        concurrency_limit=view.context.concurrency,
+        concurrency_limit=MAX_WAITING,  # they wait in the one queue of all pages
         show_progress="hidden",
         trigger_mode="multiple",  # Gradio drops what comes while the run before it, which is being stopped, ends
     )
@@ -139,11 +141,19 @@ def run_task(view: PageView, visit: ProsodyVisit, kind: Kind, work: Work, *value
     """
     task = visit.current_task(kind)
     if task is not None and task.run.start():
-        yield from guard_task(view, visit, task, _from_shown(view, visit, task, work(visit, task, *values)))
+        yield from guard_task(view, visit, task, _in_turn(view, visit, task, work(visit, task, *values)))
     elif not visit.is_busy:
         if RUNS.are_ending:  # it waited for its turn when the server was told to end
             visit.return_to_shown(RESTARTING)
         yield view.show_visit(visit)
+
+
+def _in_turn(view: PageView, visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:
+    """Yield the place in the queue before the model, then the work."""
+    with view.context.queue.turn(id(visit), SPEECH_SECONDS) as turn:
+        for place in turn.places(CallProgress(task.run.stop.is_set)):
+            yield view.status.show_progress(place.text)
+        yield from _from_shown(view, visit, task, work)
 
 
 def _from_shown(view: PageView, visit: ProsodyVisit, task: Task, work: Iterator[Updates]) -> Iterator[Updates]:

@@ -12,6 +12,7 @@ import httpcore2
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from undertone.app.asgi.api_paths import CALLER_HEADER, CALLER_SCOPE, is_api_path
 from undertone.app.asgi.error_pages import wait_page
 from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in_cookie, without_sign_in
 from undertone.app.server.playground import END_PATH, PRIVATE
@@ -21,6 +22,7 @@ MESSAGES_ENDING = "/gradio_api/queue/data"
 MOST_STREAMS = 400  # at once; a page that is open holds one or two
 SILENT_SECONDS = 90.0  # without a byte from the playground; the streams of its pages have a beat of 15 s
 TIMEOUTS = {"connect": 5.0, "read": SILENT_SECONDS, "write": 60.0, "pool": 10.0}
+API_TIMEOUTS = {**TIMEOUTS, "read": 900.0}  # a program waits in the queue without a word
 
 # Of one connection, not of the message (RFC 9110, section 7.6.1), and what this process says itself.
 _HOP_BY_HOP = {
@@ -29,7 +31,7 @@ _HOP_BY_HOP = {
 }  # fmt: skip
 # Headers in which a visitor states their own address are dropped; the true address is added below. Authorization is for
 # the raters' routes.
-_UNTRUSTED = {b"forwarded", b"x-real-ip", b"authorization", b"cookie", TICKET_HEADER}
+_UNTRUSTED = {b"forwarded", b"x-real-ip", b"authorization", b"cookie", TICKET_HEADER, CALLER_HEADER}
 _UNTRUSTED_PREFIX = b"x-forwarded-"
 _CONNECTION_ERRORS = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
 
@@ -116,7 +118,7 @@ class Forwarding:
             url=httpcore2.URL(scheme=b"http", host=b"playground", target=_target(scope)),
             headers=request_headers(scope, self.tickets),
             content=exchange.body() if _has_body(scope) else None,
-            extensions={"timeout": TIMEOUTS},
+            extensions={"timeout": API_TIMEOUTS if is_api_path(scope["path"]) else TIMEOUTS},
         )
         if not _has_body(scope):
             exchange.read.set()
@@ -223,6 +225,8 @@ def request_headers(scope: Scope, tickets: Tickets) -> Headers:
         headers.append((b"cookie", kept))
     if ticket := tickets.issue(cookies):
         headers.append((TICKET_HEADER, ticket))
+    if caller := scope.get(CALLER_SCOPE):
+        headers.append((CALLER_HEADER, caller.header()))
     if scope.get("client"):
         headers.append((b"x-forwarded-for", str(scope["client"][0]).encode()))
     headers.append((b"x-forwarded-proto", scope["scheme"].encode()))

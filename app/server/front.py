@@ -16,11 +16,13 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from undertone.app.asgi.api_paths import is_api_path
 from undertone.app.asgi.error_pages import CanonicalPaths, ErrorPages
 from undertone.app.asgi.framing import FramedCookies, is_framed
 from undertone.app.asgi.root_path import UnderRootPath, site_path
 from undertone.app.auth.tickets import Tickets
 from undertone.app.guard.body_limit import BodyLimit
+from undertone.app.server.api_access import ApiAccess, ApiSettings
 from undertone.app.server.connections import ConnectionBounds, bounded_protocol
 from undertone.app.server.forwarding import Forwarding
 from undertone.app.server.health import health_router
@@ -32,8 +34,8 @@ from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
 RESULTS_PATH = "/results"
-TELL_SECONDS = 6.0  # for visitors whose runs are ended, when the server is to end
-FINISH_SECONDS = 12  # then for what raters are sending; who waits longer for the database is not answered, sends again
+TELL_SECONDS = 4.0  # for visitors whose runs are ended, when the server is to end
+FINISH_SECONDS = 7  # then for what raters are sending; who waits longer for the database is not answered, sends again
 SWITCH_SECONDS = 0.0005  # a page of Results that computes must not hold up an answer: threads take turns this often
 
 
@@ -48,6 +50,7 @@ class Front:
     studies: FastAPI
     results: LazyApp
     forwarding: Forwarding
+    api: ApiAccess
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -56,6 +59,9 @@ class Front:
     async def fallback(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what no route of the studies is for."""
         path = scope["path"] if scope["type"] == "http" else ""
+        if is_api_path(path):
+            await self.api(scope, receive, send)
+            return
         is_results = path == RESULTS_PATH or path.startswith(f"{RESULTS_PATH}/")
         await (self.results if is_results else self.forwarding)(scope, receive, send)
 
@@ -69,13 +75,16 @@ class Front:
         self.results.stop()
 
 
-def front_app(studies_site: StudiesSite, playground: Playground, tickets: Tickets) -> tuple[ASGIApp, Front]:
+def front_app(
+    studies_site: StudiesSite, playground: Playground, tickets: Tickets, api: ApiSettings = ApiSettings()
+) -> tuple[ASGIApp, Front]:
     """Return the application of the port, and its parts."""
     studies = FastAPI(title="Undertone", docs_url=None, redoc_url=None, openapi_url=None)
     studies.include_router(health_router(studies_site.db, playground))
     studies_site.add_to(studies)
     results = LazyApp(lambda: build_results(studies_site), "Results")
-    front = Front(studies, results, Forwarding(playground, tickets))
+    forwarding = Forwarding(playground, tickets)
+    front = Front(studies, results, forwarding, ApiAccess(forwarding, studies_site.db, api))
     studies.mount("/", front.fallback)  # last: it takes whatever none of the routes above is for
     pages = CanonicalPaths(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
     site: ASGIApp = UnderRootPath(BodyLimit(ErrorPages(pages)), site_path(""))
@@ -125,6 +134,7 @@ async def run_front(
     bounds: ConnectionBounds = ConnectionBounds(),
     wrap: Callable[[ASGIApp], ASGIApp] | None = None,
     metrics_listener: socket.socket | None = None,
+    api: ApiSettings = ApiSettings(),
 ) -> None:
     """Serve until an interrupt or a termination.
 
@@ -134,12 +144,13 @@ async def run_front(
         bounds: of the connections.
         wrap: put around all of it, to say which address a client has; None leaves that to uvicorn.
         metrics_listener: the port of the metrics; None for none.
+        api: who may use the API.
     Raises:
         BundleError: the bundle cannot be loaded.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     tickets = Tickets()
-    app, front = front_app(studies_site, playground, tickets)
+    app, front = front_app(studies_site, playground, tickets, api)
     metrics = ServerMetrics()
     metrics.count_errors()
     app = metrics.counted(app)

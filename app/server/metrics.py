@@ -18,7 +18,9 @@ from undertone.app.server.playground import METRICS_PATH
 from undertone.app.server.studies_messages import QUICK_RATING_PATH
 
 RATING_PATH = "/rate/api/rating"
-_PARTS = ("rate", "results", "sign-in", "sign-out", "prosody", "healthz", "readyz")  # of the site; all else is a page
+_PARTS = (  # of the site; all else is a page
+    "rate", "results", "sign-in", "sign-out", "prosody", "healthz", "readyz", "v1", "api", "mcp",
+)  # fmt: skip
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 20.0)
 _TIMEOUTS = {"connect": 1.0, "read": 3.0, "write": 1.0, "pool": 1.0}

@@ -25,8 +25,9 @@ from undertone.engine import UndertoneError
 
 if TYPE_CHECKING:
     import uvicorn
-    from fastapi import FastAPI
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from undertone.app.shared.model_queue import ModelQueue
 
 PRIVATE = "/.undertone/"  # requested by the front process alone; visitors get its own answer that there is no such page
 HEALTH_PATH = f"{PRIVATE}alive"
@@ -45,6 +46,7 @@ class PlaygroundSettings(BaseModel):
         folder: temporary, this process's own.
         protected: what it must not be able to open.
         root_path: the sub-path under which a proxy shows the site.
+        api: whether programs are answered.
         log_format: of the lines that this process logs.
     """
 
@@ -59,6 +61,7 @@ class PlaygroundSettings(BaseModel):
     protected: tuple[Path, ...]
     parent: int
     root_path: str = ""
+    api: bool = False
     log_format: LogFormat = "text"
 
 
@@ -119,7 +122,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         tuple(find_examples(settings.examples)),
         feedback=StudiesClient(settings.studies_socket),
     )
-    app = _PrivateRoutes(create_app(context))
+    app = _PrivateRoutes(create_app(context, api=settings.api), context.queue)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -148,13 +151,11 @@ async def _run(server: "uvicorn.Server", listener: socket.socket, ready: Any) ->
 class _PrivateRoutes:
     """Middleware that answers the front process's questions."""
 
-    def __init__(self, app: "FastAPI") -> None:
-        from undertone.app.guard.gate import Gate
+    def __init__(self, app: "ASGIApp", queue: "ModelQueue") -> None:
         from undertone.app.shared.model_metrics import REGISTRY, QueueCollector
 
         self.app = app
-        gates = [getattr(route, "app", None) for route in app.routes]
-        REGISTRY.register(QueueCollector([gate.blocks for gate in gates if isinstance(gate, Gate)]))
+        REGISTRY.register(QueueCollector(queue))
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PRIVATE):

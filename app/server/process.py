@@ -52,6 +52,7 @@ class Playground:
         studies_socket: where opinions of takes go.
         protected: folders and files that the process must not be able to open.
         log_format: of the lines that the process logs.
+        api: whether it answers programs.
     """
 
     bundle: str | Path
@@ -63,6 +64,7 @@ class Playground:
     protected: Sequence[Path]
     silence: SilenceLimits = SilenceLimits()
     log_format: LogFormat = "text"
+    api: bool = False
     address: Path | None = None  # where it answers; None while it does not
     _process: asyncio.subprocess.Process | None = None
     _starts: int = 0
@@ -139,6 +141,7 @@ class Playground:
                 protected=tuple(self.protected),
                 parent=os.getpid(),
                 root_path=site_path(""),
+                api=self.api,
                 log_format=self.log_format,
             )
             self._process = await asyncio.create_subprocess_exec(

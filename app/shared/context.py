@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from undertone.app.shared.handover import Handovers
+from undertone.app.shared.model_queue import ModelQueue
 from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
 from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.visitor import Visit, Visitor
 from undertone.engine import AudioLimits, Engine
 from undertone.engine.tokenizers import unit_names
 
-MODEL_QUEUE = "model"  # heavy events of every page have this concurrency id
+MODEL_QUEUE = "model"  # heavy events of every page have this concurrency id, and wait in `Context.queue`
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Context:
     Attributes:
         folder: temporary; each visit makes a folder of its own in it.
         examples: wav files offered as prompts.
-        concurrency: runs of the model at once.
+        queue: before the model, for all pages and programs.
         handovers: takes on their way to the Prosody page.
         feedback: where quick ratings and draft studies go; None where the site has no listening studies.
     """
@@ -29,7 +30,7 @@ class Context:
     engine: Engine
     folder: Path
     examples: tuple[Path, ...] = ()
-    concurrency: int = 1
+    queue: ModelQueue = field(default_factory=ModelQueue)
     handovers: Handovers = field(default_factory=Handovers)
     feedback: TakeFeedback | None = None
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)

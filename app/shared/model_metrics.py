@@ -1,11 +1,12 @@
 """What a process with the model counts of its work, for Prometheus. Nothing of a visitor is in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import gradio as gr
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from undertone.app.shared.model_queue import ModelQueue
 
 STEP_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)  # a frame lasts 0.02 s
 WAIT_SECONDS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 15.0)
@@ -47,15 +48,14 @@ class StepTimer:
 
 
 class QueueCollector(Collector):
-    """How many events wait for their turn, and how many are at work, over all pages of a process."""
+    """How many requests wait for the model, and how many are at work, of all pages and programs of a process."""
 
-    def __init__(self, pages: Sequence[gr.Blocks]) -> None:
-        self._pages = pages
+    def __init__(self, queue: ModelQueue) -> None:
+        self._queue = queue
 
     def collect(self) -> Iterable[Metric]:
         """Return both counts as they are now."""
-        counts = GaugeMetricFamily("undertone_queue_events", "Events of the pages' queues", labels=["state"])
-        queues = [page._queue for page in self._pages]
-        counts.add_metric(["waiting"], sum(len(queue) for queue in queues))
-        counts.add_metric(["working"], sum(sum(job is not None for job in queue.active_jobs) for queue in queues))
+        counts = GaugeMetricFamily("undertone_queue_events", "Requests before the model", labels=["state"])
+        counts.add_metric(["waiting"], self._queue.num_waiting)
+        counts.add_metric(["working"], self._queue.num_working)
         yield counts

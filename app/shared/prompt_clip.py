@@ -24,11 +24,16 @@ class PromptClip:
     @classmethod
     def read(cls, path: str) -> "PromptClip":
         """Read a file that the visitor recorded or uploaded. Raises AudioError, which never names the path."""
+        with _open(path) as file:
+            return cls.decode(file)
+
+    @classmethod
+    def decode(cls, file: BinaryIO) -> "PromptClip":
+        """Read an open file that came from outside. Raises AudioError."""
         if not DECODERS.acquire(timeout=DECODER_SECONDS):
             raise AudioError("too many clips are being read just now. Choose it again in a minute.")
         try:
-            with _open(path) as file:
-                return cls(*read_audio(file, UPLOAD_LIMITS))
+            return cls(*read_audio(file, UPLOAD_LIMITS))
         finally:
             DECODERS.release()
 

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import anyio
 import gradio as gr
 from fastapi import FastAPI
 from gradio.context import Context as OpenBlocks
@@ -18,6 +19,7 @@ from undertone.app.guard.body_limit import BodyLimit
 from undertone.app.guard.mount import mount_page
 from undertone.app.guard.visitors import Visitors
 from undertone.app.shared.events import guard_events
+from undertone.app.shared.model_queue import MAX_WAITING
 from undertone.app.shared.share_preview import use_own_preview
 from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.theme import STYLE_PATH, theme
@@ -27,6 +29,7 @@ from undertone.engine.audio.formats import SUFFIXES
 if TYPE_CHECKING:
     from undertone.app.shared.context import Context
 
+QUICK_THREADS = 24  # of a page, for events that do not wait for the model
 FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
 
 
@@ -96,19 +99,29 @@ PAGES: tuple[Page, ...] = (Page("/", "Continue", _build_continue), Page("/prosod
 RESULTS = Page("/results", "Results", _build_results, signed_in=True)
 
 
-def create_app(context: PageContext, pages: Sequence[Page] = PAGES, studies_site: StudiesSite | None = None) -> FastAPI:
+def create_app(
+    context: PageContext, pages: Sequence[Page] = PAGES, studies_site: StudiesSite | None = None, api: bool = False
+) -> FastAPI:
     """Build the whole site on one engine, in one process; `undertone serve` spreads it over two.
 
     Args:
         context: what the pages are given.
         pages: in the order of the navigation; one of them at "/".
         studies_site: listening studies; with them the raters' page and the results are there too.
+        api: whether programs are answered, as the front process lets them in.
     """
     app = new_app()
     if studies_site is not None:
         studies_site.add_to(app)
     shown = navigation_of(context, pages)
-    mount_pages(app, context, shown if studies_site is not None else pages, shown, studies_site)
+    visitors = Visitors(Path(get_upload_folder()))
+    if api:
+        from undertone.app.api.mount import add_api
+        from undertone.app.shared.context import Context
+
+        assert isinstance(context, Context)
+        add_api(app, context, visitors)
+    mount_pages(app, context, shown if studies_site is not None else pages, shown, studies_site, visitors)
     return app
 
 
@@ -130,16 +143,18 @@ def mount_pages(
     pages: Sequence[Page],
     navigation: Sequence[Page],
     studies_site: StudiesSite | None = None,
+    visitors: Visitors | None = None,
 ) -> None:
     """Mount pages under their paths; every address works with and without a slash, wrong ones are answered in words.
 
     Args:
         navigation: what the header of every page leads to.
         studies_site: what the pages for people who have signed in are given; without it there must be none of them.
+        visitors: shared with what was mounted before; None for new ones.
     """
     use_own_preview()
     guard = studies_site.sign_in.require_admin if studies_site is not None else None
-    visitors = Visitors(Path(get_upload_folder()))
+    visitors = visitors or Visitors(Path(get_upload_folder()))
     for page in sorted(pages, key=lambda page: len(page.path), reverse=True):  # "/" last: a mount there takes all
         mount_page(
             app,
@@ -185,6 +200,8 @@ def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Bl
         event.api_visibility = "private"  # a page is for people; what it does is offered by the engine's own interface
     guard_events(blocks)
     blocks.queue(default_concurrency_limit=4, max_size=64, api_open=False)
+    # Who waits for the model holds a thread; Gradio's common 40 are for events that answer at once.
+    blocks.limiter = anyio.CapacityLimiter(MAX_WAITING + QUICK_THREADS)
     return blocks
 
 

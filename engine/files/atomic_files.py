@@ -26,7 +26,12 @@ def write_whole(path: Path, text: str) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write a folder's entries to the disk, so that a new file's name survives a power cut."""
+    """Write a folder's entries to the disk, so that a new file's name survives a power cut.
+
+    Windows opens no folder, and writes its entries by itself.
+    """
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

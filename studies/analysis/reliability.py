@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from undertone.studies.analysis.clustered import LEVEL
+from undertone.studies.analysis.krippendorff_alpha import krippendorff_alpha
 from undertone.studies.analysis.ratings_frame import codes, select
 
 RESAMPLES = 1000
@@ -34,7 +35,7 @@ class Alpha:
 
 
 def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int = RESAMPLES, seed: int = 0) -> Alpha:
-    """Return the ordinal alpha of raters x clips with missing cells, by the `krippendorff` package.
+    """Return the ordinal alpha of raters x clips with missing cells.
 
     The interval draws prompts, each with all of its clips. It speaks of these raters on other prompts: drawing raters
     with replacement would let a rater agree with himself.
@@ -53,7 +54,7 @@ def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int
     if len(domain) < 2:
         note = f"every rating is {domain[0]:g}: without variation agreement cannot be told from chance"
         return Alpha(scale, None, None, None, *size, 0, seed, note)
-    value = _ordinal(counts, domain)
+    value = krippendorff_alpha(counts, domain, "ordinal")
     if value is None:
         note = "agreement cannot be told from chance: the clips that two raters share do not vary"
         return Alpha(scale, None, None, None, *size, 0, seed, note)
@@ -62,7 +63,9 @@ def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int
         return Alpha(scale, value, None, None, *size, 0, seed, "only one prompt: there is no interval over prompts")
     random = np.random.default_rng(seed)
     drawn = random.multinomial(num_prompts, np.full(num_prompts, 1 / num_prompts), size=resamples)
-    values = [_ordinal(np.repeat(counts, times[prompt_of_clip], axis=0), domain) for times in drawn]
+    values = [
+        krippendorff_alpha(np.repeat(counts, times[prompt_of_clip], axis=0), domain, "ordinal") for times in drawn
+    ]
     finite = [number for number in values if number is not None]
     if not finite:
         return Alpha(scale, value, None, None, *size, 0, seed, "no resample of prompts varies: there is no interval")
@@ -75,13 +78,3 @@ def _value_counts(ratings: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.
     table = ratings.pivot_table(index="stimulus", columns="value", values="rater", aggfunc="count", fill_value=0)
     prompts = ratings.drop_duplicates("stimulus").set_index("stimulus")["prompt"].loc[table.index]
     return table.to_numpy(np.int64), table.columns.to_numpy(np.float64), codes(prompts)
-
-
-def _ordinal(counts: NDArray[np.int64], domain: NDArray[np.float64]) -> float | None:
-    """Return alpha, or None where a resample holds a single value."""
-    import krippendorff
-
-    if (counts.sum(0) > 0).sum() < 2:
-        return None
-    value = float(krippendorff.alpha(value_counts=counts, value_domain=domain, level_of_measurement="ordinal"))
-    return value if np.isfinite(value) else None

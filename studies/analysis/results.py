@@ -32,7 +32,7 @@ from undertone.studies.analysis.scale_results import ScaleResults
 from undertone.studies.analysis.screening import RuleCount, count_rules, screening_effect
 from undertone.studies.analysis.stimuli import TwoScales, n_versus_m
 
-PACKAGES = ("undertone", "numpy", "pandas", "scipy", "statsmodels", "krippendorff", "mean-opinion-score")
+PACKAGES = ("undertone", "numpy", "pandas", "scipy", "statsmodels", "mean-opinion-score")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from undertone.engine import TakeSettings
 from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ, float_wav
-from undertone.studies.build.lifecycle import make_study
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation
 from undertone.studies.design.sections import Consent, Debrief, RatingSection, Section, Volume
@@ -111,6 +110,8 @@ def study_from_sounds(
         provenance={"takes": _provenance(by_system, takes)},
         folder=places.data / "drafts" / name,
     )
+    from undertone.studies.build.lifecycle import make_study  # loads what builds sounds, which a page seldom needs
+
     make_study(db, study)  # first: it refuses a name that is taken
     _write(study, by_system, takes)
     return study

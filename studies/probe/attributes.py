@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.signal import find_peaks
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -63,6 +62,8 @@ class Tracks:
     @property
     def syllable_rate(self) -> float:
         """Return the peaks of the energy contour per second, in the frames that are loud enough to be speech."""
+        from scipy.signal import find_peaks  # a second to load, and a page needs only the names of attributes
+
         window = torch.hann_window(7, periodic=False)[1:-1]
         smooth = F.conv1d(F.pad(self.energy[None, None], (2, 2), mode="replicate"), (window / window.sum())[None, None])
         contour = smooth[0, 0].numpy()

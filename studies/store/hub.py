@@ -12,11 +12,15 @@ from undertone.studies.store.errors import StoreError
 from undertone.studies.store.locations import StorageLocations
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from huggingface_hub import CommitScheduler, HfApi
 
 logger = logging.getLogger(__name__)
 REPOSITORY_VARIABLE = "UNDERTONE_BACKUP_REPO"  # owner/name of a dataset; without it nothing leaves the machine
 EVERY_MINUTES = 5.0
+LAST_UPLOAD_SECONDS = 8.0  # at the end of a server, which whoever runs it kills after 20 s or so
+_last_uploads: "list[Future[object]]" = []
 FILES = ["events/*.jsonl", f"backups/{LATEST}", "media/*/*"]
 
 
@@ -83,12 +87,21 @@ class HubCopy:
         except Exception:  # of several libraries; ratings go on without it
             logger.exception("nothing is uploaded to %s for now", self._repository)
 
-    def stop(self) -> None:
-        """Upload the last changes and end."""
+    def stop(self, seconds: float = LAST_UPLOAD_SECONDS) -> None:
+        """Upload the last changes and end; an upload that takes longer goes on, see `uploads_go_on`."""
         if self._scheduler is None:
             return
+        upload = self._scheduler.trigger()
+        _last_uploads.append(upload)
         try:
-            self._scheduler.trigger().result(timeout=120)
+            upload.result(timeout=seconds)
+        except TimeoutError:
+            logger.error("the last upload to %s took more than %g s and is broken off", self._repository, seconds)
         except Exception:  # the data is on this disk; the upload's error is already in the log
             logger.exception("the last upload to %s failed", self._repository)
         self._scheduler.stop()
+
+
+def uploads_go_on() -> bool:
+    """Return whether a last upload has not ended; Python would wait for it at its exit, however long it takes."""
+    return any(not upload.done() for upload in _last_uploads)

@@ -256,3 +256,16 @@ class AdminUser(Base):
     role: Mapped[AdminRole] = mapped_column(String, default="reader")
     passphrase_hash: Mapped[str]  # scrypt
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class ApiKey(Base):
+    """A program that may use the model."""
+
+    __tablename__ = "api_key"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    secret_sha256: Mapped[str] = mapped_column(
+        unique=True
+    )  # of a secret with 256 random bits, so a fast hash is enough
+    rate: Mapped[str | None]  # runs it may start, as "60/minute"; None: as the server says
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

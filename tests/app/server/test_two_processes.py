@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.app.split_site import BROWSER, PATIENCE, ROOT, SplitSite, alive, split_site
+from tests.hub_stand_in import TOKEN, hub_stand_in
 from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.auth.passphrases import add_admin
@@ -194,3 +195,17 @@ def test_what_a_rater_is_sending_is_finished_before_the_end(bundle: Path, tmp_pa
             assert answer.result().status_code == 200
         assert running.server.wait(timeout=30) == 0
     assert "Traceback" not in "".join(running.log)
+
+
+def test_a_hub_that_does_not_answer_does_not_hold_up_the_end(bundle: Path, tmp_path: Path) -> None:
+    with hub_stand_in() as hub:
+        given = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
+        with split_site(bundle, tmp_path / "data", UNDERTONE_BACKUP_REPO="ada/ratings", **given) as running:
+            running.until("/rate")
+            hub.answers.clear()
+            began = time.monotonic()
+            running.server.send_signal(signal.SIGTERM)
+            assert running.server.wait(timeout=40) == 0
+            assert time.monotonic() - began < 20
+        assert "broken off" in "".join(running.log)
+        hub.answers.set()

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from undertone.app.shared.context import Context
+from undertone.app.shared.model_queue import MAX_WAITING
 from undertone.app.site.application import PAGES, Page, build_page, create_app, header_html
 
 
@@ -56,7 +57,7 @@ def test_only_the_model_waits_in_the_model_queue(context: Context) -> None:
     blocks = build_page(context, PAGES[0], PAGES)
     heavy = [fn for fn in blocks.fns.values() if fn.concurrency_id == "model"]
     assert {fn.fn.__name__ for fn in heavy if fn.fn is not None} == {"work"}
-    assert {fn.concurrency_limit for fn in heavy} == {context.concurrency}
+    assert {fn.concurrency_limit for fn in heavy} == {MAX_WAITING}
 
 
 def test_more_pages_get_a_navigation_and_their_own_path(context: Context) -> None:
