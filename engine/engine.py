@@ -170,7 +170,7 @@ class Engine:
         Raises:
             SettingsError: frames of another model, or guidance that this one was not trained for.
         """
-        self.check_guidance(sampling)
+        self.check_decoder(sampling)
         self.check_frames(tokens, latents, utterance)
         decoder = TakeDecoder(self.bundle, utterance.to(self.device)[None], sampling, seed)
         return cpu_copy(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
@@ -198,16 +198,30 @@ class Engine:
         """Return how far the model's decoder is guided where settings do not say; 1 is not at all."""
         return self.bundle.config.model.decoder.guidance
 
-    def check_guidance(self, sampling: Sampling) -> None:
-        """Check that the decoder can be guided as the settings say.
+    def check_decoder(self, sampling: Sampling) -> None:
+        """Check that the bundle can decode as the settings say.
 
         Raises:
-            SettingsError: guidance for a model that was not trained for it, whose sound would only break.
+            SettingsError: a student that the bundle has not, or guidance that it was not trained for: the sound of
+                that would only break.
         """
         if sampling.guidance not in (None, 1.0) and self.own_guidance == 1.0:
             raise SettingsError(
                 f"guidance is {sampling.guidance:g}, but the decoder of bundle {self.bundle.name!r} was trained "
                 "without it. Leave it at None or 1."
+            )
+        if sampling.solver != "student":
+            return
+        student = self.bundle.config.student
+        if student is None:
+            raise SettingsError(
+                f"solver is 'student', but the decoder of bundle {self.bundle.name!r} has none. Use 'auto' or 'dpm++', "
+                "or train one with `undertone student`."
+            )
+        if sampling.guidance not in (None, student.guidance):
+            raise SettingsError(
+                f"guidance is {sampling.guidance:g}, but the student of bundle {self.bundle.name!r} was trained with "
+                f"{student.guidance:g} and can do no other. Leave it at None, or use solver 'dpm++'."
             )
 
     def check_frames(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> None:
@@ -250,7 +264,7 @@ class Engine:
             raise SettingsError(
                 f"end is 'learned', but bundle {self.bundle.name!r} has learned no end. Use 'voice' or 'auto'."
             )
-        self.check_guidance(sampling)
+        self.check_decoder(sampling)
         self.check_frames(speech.tokens, speech.latents, speech.utterance)
         settings = TakeSettings(
             **environment(self.bundle, self.device, self.dtype),

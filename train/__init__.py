@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from undertone.train.runs.dry_run import dry_run
     from undertone.train.runs.replace_vocoder import replace_vocoder
     from undertone.train.runs.stages import run_any_tokenizer, run_model, run_tokenizer, run_tokens, run_vocoder
+    from undertone.train.runs.student import run_student
+    from undertone.train.student.recipe import StudentRecipe
     from undertone.train.tokenizer.hubert_units import HubertRecipe
     from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
     from undertone.train.vocoder.recipe import VocoderRecipe
@@ -32,6 +34,7 @@ __all__ = [
     "HubertRecipe",
     "ModelRecipe",
     "StageFolders",
+    "StudentRecipe",
     "TokenizerRecipe",
     "TrainingError",
     "VocoderRecipe",
@@ -47,6 +50,7 @@ __all__ = [
     "replace_vocoder",
     "run_any_tokenizer",
     "run_model",
+    "run_student",
     "run_tokenizer",
     "run_tokens",
     "run_vocoder",
@@ -75,6 +79,8 @@ _HOMES = {
         "run_tokens",
         "run_vocoder",
     ),
+    "undertone.train.runs.student": ("run_student",),
+    "undertone.train.student.recipe": ("StudentRecipe",),
     "undertone.train.tokenizer.hubert_units": ("HubertRecipe",),
     "undertone.train.tokenizer.recipe": ("TokenizerRecipe", "WhisperRecipe"),
     "undertone.train.vocoder.recipe": ("VocoderRecipe",),

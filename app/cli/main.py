@@ -425,6 +425,30 @@ def replace_vocoder(
     typer.echo(write_card(out))
 
 
+@app.command()
+def student(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder of a finished voice.")],
+    prepared: PreparedOption,
+    work: Annotated[Path, typer.Option(help="Folder of the run; an unfinished one is resumed.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write; it may be the one that is read.")],
+    recipe: Annotated[str, typer.Option(help="Recipe name or YAML file.")] = "student",
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Run of the bundle's tokenizer, where the prepared folder has its tokens.")
+    ] = None,
+    changes: SetOption = None,
+    workers: WorkersOption = 2,
+    cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
+) -> None:
+    """Distil a voice's decoder into a student of two steps and write the bundle with it; diffusion stays selectable."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train import StudentRecipe, load_recipe_of, run_student
+
+    loaded = load_recipe_of(StudentRecipe, recipe, changes or ())
+    typer.echo(run_student(bundle, loaded, prepared, work, out, tokenizer, cpu, workers, accept_changes))
+    typer.echo(write_card(out))
+
+
 @app.command("demo-bundle")
 def demo_bundle(
     corpus: CorpusOption,
