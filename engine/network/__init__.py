@@ -1,5 +1,6 @@
 """The VAE-GSLM network: modules, samplers of the decoder, losses. No files, no audio, no request state."""
 
+from undertone.engine.network.compiled.step import CompiledStep
 from undertone.engine.network.decoder.diffusion import Diffusion, Solver
 from undertone.engine.network.decoder.student import Student
 from undertone.engine.network.gaussian import Gaussian
@@ -12,6 +13,7 @@ from undertone.engine.network.training_pass import Part, TrainingDraws, Training
 
 __all__ = [
     "VAEGSLM",
+    "CompiledStep",
     "Diffusion",
     "Gaussian",
     "KeyValueCache",
