@@ -73,7 +73,7 @@ def decode_mel(
         condition,
         None,
         noise,
-        "dpm++" if sampling.solver in ("auto", "student") else sampling.solver,
+        sampling.diffusion_solver,
         sampling.steps,
         sampling.eta,
         before_step=progress.check,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Temperature = Annotated[float, Field(ge=0.0, le=2.0)]
-Solver = Literal["auto", "student", "dpm++", "ddim", "ancestral"]
+DiffusionSolver = Literal["dpm++", "ddim", "ancestral"]
+Solver = DiffusionSolver | Literal["auto", "student"]
 End = Literal["auto", "learned", "voice", "never"]
 USUAL_STEPS = 12  # of dpm++
 
@@ -54,6 +55,15 @@ class Sampling(Config):
         if self.solver != "auto":
             return self.solver == "student"
         return student is not None and self.guidance in (None, student.guidance) and self.steps == USUAL_STEPS
+
+    @property
+    def diffusion_solver(self) -> DiffusionSolver:
+        """Return the solver where diffusion makes the mel."""
+        match self.solver:
+            case "ddim" | "ancestral":
+                return self.solver
+            case _:
+                return "dpm++"
 
 
 # None with top-p: a pause goes on from frame to frame with a probability near one, so that leaving out the least likely

@@ -34,7 +34,7 @@ class StudentRecipe(TimedSettings):
     window_frames: WindowFrames = 160
     batch_size: Count = 8  # windows per process and step
     # The teacher is asked some ten times as often as the student: its paths are kept, and each is used several times.
-    pool_batches: Count = 16  # batches whose paths are in memory
+    pool_batches: Count = 8  # batches whose paths are in memory
     pool_uses: Count = 4  # steps for each of those batches
     pool_shards: Count = 4  # of a corpus in shards: how many are in memory
     utterance_seconds: SecondsRange = (2.0, 4.0)

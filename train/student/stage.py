@@ -28,7 +28,7 @@ from undertone.train.student.recipe import StudentRecipe
 DEV_SEED = 1
 
 
-@dataclass(frozen=True)
+@dataclass
 class StudentWindows:
     """Settings of the windows: those of the recipe, and the sizes of the model that is the teacher."""
 

@@ -7,7 +7,9 @@ Z latent dims, V' token ids, C couplings, E hidden size of the flow. All arrays 
 
 import logging
 import math
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numba
@@ -65,7 +67,22 @@ def compiled(function: Function) -> Function:
     except RuntimeError as error:  # no folder can be written to
         log.info("%s is compiled anew in every process: %s", function.__name__, error)
         ready = numba.njit(**options)(function)
+    else:
+        copy_stored(function.__name__, Path(ready.stats.cache_path))
     return ready
+
+
+def copy_stored(name: str, folder: Path) -> None:
+    """Copy what another process compiled beside this file to where this one looks for it.
+
+    A server whose model process may not write beside the code has a folder of its own for it, empty at every start.
+    """
+    stored = Path(__file__).parent / "__pycache__"
+    if folder.resolve() == stored.resolve():
+        return
+    for path in stored.glob(f"{Path(__file__).stem}.{name}-*.nb[ic]"):
+        if not (folder / path.name).exists():
+            shutil.copyfile(path, folder / path.name)
 
 
 @compiled

@@ -91,7 +91,7 @@ class CompiledStep:
         """
         cache.check_room(1)
         hidden = torch.empty(len(tokens), self.config.transformer.dim)
-        arrays = tokens.numpy(), _array(latents), cache.keys.numpy(), cache.values.numpy()
+        arrays = tokens.contiguous().numpy(), _array(latents), cache.keys.numpy(), cache.values.numpy()
         self._kernels.advance(self._weights, *arrays, cache.position, hidden.numpy())
         cache.advance(1)
         return hidden
