@@ -56,6 +56,12 @@ class Sampling(Config):
             return self.solver == "student"
         return student is not None and self.guidance in (None, student.guidance) and self.steps == USUAL_STEPS
 
+    def resolved(self, student: StudentConfig | None) -> "Sampling":
+        """Return the same settings with the solver, and a student's steps, that a bundle with this student takes."""
+        if student is not None and self.takes_student(student):
+            return self.model_copy(update={"solver": "student", "steps": student.steps})
+        return self if self.solver == "student" else self.model_copy(update={"solver": self.diffusion_solver})
+
     @property
     def diffusion_solver(self) -> DiffusionSolver:
         """Return the solver where diffusion makes the mel."""

@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from undertone.engine.config import StudentConfig
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
 from undertone.engine.generation.sampling import Sampling
@@ -21,8 +22,10 @@ from undertone.engine.prosody.settings import LatentSource, MorphedLatents, OwnL
 DRAFT_STEPS = 4  # of the fast solver: a third of the time, for listening while a slider moves
 
 
-def draft(sampling: Sampling = Sampling()) -> Sampling:
-    """Return the same settings at draft quality."""
+def draft(sampling: Sampling = Sampling(), student: StudentConfig | None = None) -> Sampling:
+    """Return the same settings at draft quality; those of a bundle's student are fast enough as they are."""
+    if sampling.takes_student(student):
+        return sampling
     return sampling.model_copy(update={"solver": "dpm++", "steps": min(DRAFT_STEPS, sampling.steps)})
 
 

@@ -26,7 +26,7 @@ class StudentRecipe(TimedSettings):
 
     stage: Literal["student"] = "student"
     name: str = "student"
-    minutes: Minutes | None = 30.0  # where neither steps nor frames are given
+    minutes: Minutes | None = 20.0  # where neither steps nor frames are given
     student_steps: Size = 2  # evaluations of the network for a mel
     teacher_steps: Size = 12  # of dpm++, guided; a multiple of the student's, whose timesteps are then among them
     guidance: Guidance | None = None  # of the teacher; None: the model's own
