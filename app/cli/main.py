@@ -281,8 +281,8 @@ def bench(
     sampling = Sampling.of(end="never", **{key: value for key, value in asked.items() if value is not None})
     engine = Engine.from_pretrained(bundle_or_demo(bundle), device)
     limit_threads(engine)
-    step = "modules" if modules else None
-    numbers = asdict(run_bench(engine, seconds=seconds, sampling=sampling, step=step, rival=rival))
+    measured = run_bench(engine, seconds=seconds, sampling=sampling, step="modules" if modules else None, rival=rival)
+    numbers = asdict(measured)
     if not json_only:
         for key, value in numbers.items():
             typer.echo(f"{key:32} {value:.6g}" if isinstance(value, float) else f"{key:32} {value}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Temperature = Annotated[float, Field(ge=0.0, le=2.0)]
 DiffusionSolver = Literal["dpm++", "ddim", "ancestral"]
-Solver = DiffusionSolver | Literal["auto", "student"]
+Solver = Literal["auto", "student", "dpm++", "ddim", "ancestral"]
 End = Literal["auto", "learned", "voice", "never"]
 USUAL_STEPS = 12  # of dpm++
 

@@ -63,12 +63,12 @@ def compiled(function: Function) -> Function:
     """Return a function that is compiled at its first call, and stored for the next process where there is room."""
     options = {"nogil": True, "fastmath": REORDERED, "error_model": "numpy"}
     try:
-        ready: Function = numba.njit(cache=True, **options)(function)
+        dispatcher: Any = numba.njit(cache=True, **options)(function)
+        copy_stored(function.__name__, Path(dispatcher.stats.cache_path))
     except RuntimeError as error:  # no folder can be written to
         log.info("%s is compiled anew in every process: %s", function.__name__, error)
-        ready = numba.njit(**options)(function)
-    else:
-        copy_stored(function.__name__, Path(ready.stats.cache_path))
+        dispatcher = numba.njit(**options)(function)
+    ready: Function = dispatcher
     return ready
 
 
