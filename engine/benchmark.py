@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,8 +13,10 @@ from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.engine import Engine
 from undertone.engine.generation.decode import FrameNoise, decode_mel
 from undertone.engine.generation.generate import generate
-from undertone.engine.generation.sampling import Sampling
+from undertone.engine.generation.sampling import PUBLISHED, Sampling
 from undertone.engine.generation.speech import Speech
+from undertone.engine.generation.take_settings import StepKind
+from undertone.engine.network import CompiledStep
 from undertone.engine.noise import SeededNoise
 
 COPY_BYTES = 256 * 2**20  # larger than any cache
@@ -31,16 +34,42 @@ class Benchmark:
     parameters: int  # of the model, vocoder and tokenizer not counted
     prompt_seconds: float
     seconds: float  # of continuation
+    step: str  # what makes the frames: "compiled" or "modules"
+    decoder: str  # what makes the mel, with its steps
     first_audio_seconds: float  # analysis and the first samples, which begin the prompt
     first_continuation_seconds: float  # analysis and the first sample behind the prompt
     real_time_factor: float  # wall time of the whole stream / seconds
-    step_milliseconds: float  # one frame: transformer, heads, flow and draws
+    cpu_real_time_factor: float  # processor time of it / seconds: a busy neighbour changes it less
+    step_milliseconds: float  # mean of a frame: transformer, heads, flow and draws
+    step_p95_milliseconds: float
+    frames_per_second: float  # drawn
     memory_bandwidth_fraction: float  # weights read per step / step time / copy bandwidth; above 1 they sit in a cache
     copy_gigabytes_per_second: float  # read and written, measured
     decoder_seconds: float  # prompt and continuation at once
     vocoder_seconds: float  # the same frames
     analysis_real_time_factor: float  # wall time of the analysis / prompt_seconds
     peak_memory_bytes: int | None  # of the process, or of the GPU; None on Windows, which does not say
+    # The same continuation made otherwise in the same process, where that was asked for.
+    against: str | None = None
+    against_real_time_factor: float | None = None
+    against_cpu_real_time_factor: float | None = None
+    times_faster: float | None = None  # wall time of the other / of this
+    times_less_cpu: float | None = None  # the same of the processor time
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another way to make the same continuation, to be compared with."""
+
+    name: str
+    sampling: Sampling
+    step: StepKind
+
+
+# As published: 100 steps of DDIM on the whole at once, every frame by the modules one after the other.
+REFERENCE = Rival("reference", PUBLISHED, "modules")
+# As before there was a student or a compiled step.
+DIFFUSION = Rival("diffusion", Sampling(solver="dpm++", end="never"), "modules")
 
 
 def benchmark(
@@ -49,21 +78,31 @@ def benchmark(
     prompt_seconds: float = 3.0,
     seconds: float = 10.0,
     sampling: Sampling = Sampling(end="never"),
+    step: StepKind | None = None,
+    rival: Rival | None = None,
 ) -> Benchmark:
     """Measure a bundle; this takes about four times as long as one continuation.
 
     Args:
         waveform: at least `prompt_seconds` at 16 kHz; None takes a synthetic voice, the speed does not depend on it.
+        step: what makes the frames; None is the engine's own.
+        rival: is measured as well, for the ratio.
+    Raises:
+        SettingsError: settings that the bundle cannot follow.
     """
     if waveform is None:
         waveform = synthetic_voice(prompt_seconds)
     if engine.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(engine.device)
     speech = engine.analyse(waveform, engine.sample_rate_hz, 0.0, prompt_seconds)
-    engine.continue_(speech, 0.2, sampling, seed=0)  # first calls allocate and choose kernels
+    compiled = None if step == "modules" else engine.compiled_step()
+    ways = [(sampling, step)] + ([(rival.sampling, rival.step)] if rival else [])
+    for settings, kind in ways:  # first calls allocate and choose kernels
+        engine.continue_(speech, 0.2, settings, seed=0, step=kind)
     analysis = _best(engine, lambda: engine.analyse(waveform, engine.sample_rate_hz, 0.0, prompt_seconds))
-    first_audio, first_continuation, whole = _stream_times(engine, speech, seconds, sampling)
-    step = _step_seconds(engine, speech, seconds, sampling)
+    own, *others = [_stream_times(engine, speech, seconds, *way) for way in ways]
+    steps = _step_seconds(engine, speech, seconds, sampling, compiled)
+    step_seconds = sum(steps) / len(steps)
     decoder, vocoder = _decoding_seconds(engine, speech, seconds, sampling)
     model = engine.bundle.model
     read = [model.transformer, model.prior_head, model.flow, model.latent_input]
@@ -78,17 +117,43 @@ def benchmark(
         parameters=sum(p.numel() for p in model.parameters()),
         prompt_seconds=prompt_seconds,
         seconds=seconds,
-        first_audio_seconds=analysis + first_audio,
-        first_continuation_seconds=analysis + first_continuation,
-        real_time_factor=whole / seconds,
-        step_milliseconds=1e3 * step,
-        memory_bandwidth_fraction=weight_bytes / step / copy,
+        step="modules" if compiled is None else "compiled",
+        decoder=_decoder_name(engine, sampling),
+        first_audio_seconds=analysis + own.first,
+        first_continuation_seconds=analysis + own.behind_prompt,
+        real_time_factor=own.whole / seconds,
+        cpu_real_time_factor=own.cpu / seconds,
+        step_milliseconds=1e3 * step_seconds,
+        step_p95_milliseconds=1e3 * sorted(steps)[min(len(steps) - 1, int(0.95 * len(steps)))],
+        frames_per_second=1 / step_seconds,
+        memory_bandwidth_fraction=weight_bytes / step_seconds / copy,
         copy_gigabytes_per_second=copy / 1e9,
         decoder_seconds=decoder,
         vocoder_seconds=vocoder,
         analysis_real_time_factor=analysis / prompt_seconds,
         peak_memory_bytes=peak,
+        **(_compare(rival, own, others[0], seconds) if rival else {}),
     )
+
+
+def _compare(rival: Rival, own: "_StreamTimes", other: "_StreamTimes", seconds: float) -> dict[str, Any]:
+    """Return what a benchmark says of a rival, by field."""
+    return {
+        "against": rival.name,
+        "against_real_time_factor": other.whole / seconds,
+        "against_cpu_real_time_factor": other.cpu / seconds,
+        "times_faster": other.whole / own.whole,
+        "times_less_cpu": other.cpu / own.cpu,
+    }
+
+
+def _decoder_name(engine: Engine, sampling: Sampling) -> str:
+    """Return what makes the mel with these settings, for people."""
+    student = engine.bundle.config.student
+    if student is not None and sampling.takes_student(student):
+        return f"student, {student.steps} steps"
+    guidance = engine.own_guidance if sampling.guidance is None else sampling.guidance
+    return f"{sampling.diffusion_solver}, {sampling.steps} steps" + (f", guidance {guidance:g}" if guidance > 1 else "")
 
 
 def synthetic_voice(seconds: float, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Tensor:
@@ -106,33 +171,49 @@ def copy_bandwidth(engine: Engine) -> float:
     return 2 * COPY_BYTES / _best(engine, lambda: target.copy_(source))
 
 
-def _stream_times(engine: Engine, speech: Speech, seconds: float, sampling: Sampling) -> tuple[float, float, float]:
-    """Return the seconds to the first samples, to the first ones behind the prompt, and to the end."""
-    start = time.perf_counter()
+@dataclass(frozen=True)
+class _StreamTimes:
+    """Seconds of one stream: to its first samples, to the first behind the prompt, to its end, and of processors."""
+
+    first: float
+    behind_prompt: float
+    whole: float
+    cpu: float
+
+
+def _stream_times(
+    engine: Engine, speech: Speech, seconds: float, sampling: Sampling, step: StepKind | None
+) -> _StreamTimes:
+    start, cpu = time.perf_counter(), time.process_time()
     samples, first, behind = 0, 0.0, 0.0
     prompt_samples = round(speech.seconds * engine.sample_rate_hz)
-    for chunk in engine.stream(speech, seconds, sampling, seed=0):
+    for chunk in engine.stream(speech, seconds, sampling, seed=0, step=step):
         samples += chunk.lengths[0]
         now = time.perf_counter() - start
         first = first or (now if samples else 0.0)
         behind = behind or (now if samples > prompt_samples else 0.0)
-    return first, behind, time.perf_counter() - start
+    return _StreamTimes(first, behind, time.perf_counter() - start, time.process_time() - cpu)
 
 
 @torch.inference_mode()
-def _step_seconds(engine: Engine, speech: Speech, seconds: float, sampling: Sampling) -> float:
-    """Return the mean time of a frame behind the prefill, in seconds."""
+def _step_seconds(
+    engine: Engine, speech: Speech, seconds: float, sampling: Sampling, compiled: CompiledStep | None
+) -> list[float]:
+    """Return the seconds of every frame behind the prefill."""
     tokens, latents = speech.tokens[None].to(engine.device), speech.latents[None].to(engine.device)
     num_frames = round(seconds * engine.frame_rate_hz)
     noise = SeededNoise([0], engine.device)
-    drafts = generate(engine.bundle.model, tokens, latents, num_frames, sampling, noise)
+    drafts = generate(engine.bundle.model, tokens, latents, num_frames, sampling, noise, compiled=compiled)
     next(drafts)
     next(drafts)
     _wait(engine)
-    start = time.perf_counter()
-    steps = sum(1 for _ in drafts)
-    _wait(engine)
-    return (time.perf_counter() - start) / steps
+    times, before = [], time.perf_counter()
+    for _ in drafts:
+        _wait(engine)
+        now = time.perf_counter()
+        times.append(now - before)
+        before = now
+    return times
 
 
 @torch.inference_mode()
@@ -146,7 +227,8 @@ def _decoding_seconds(engine: Engine, speech: Speech, seconds: float, sampling: 
 
     def decode() -> Tensor:
         noise = FrameNoise(0, 0, frames, engine.device)
-        return decode_mel(engine.bundle.model, tokens, latents, utterance, sampling, noise)
+        student = engine.bundle.student
+        return decode_mel(engine.bundle.model, tokens, latents, utterance, sampling, noise, student=student)
 
     return _best(engine, decode), _best(engine, lambda: engine.bundle.vocoder(log_mel))
 

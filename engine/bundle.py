@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from undertone.engine.config import Config, ModelConfig, TokenizerConfig, VocoderConfig
+from undertone.engine.config import Config, ModelConfig, StudentConfig, TokenizerConfig, VocoderConfig
 from undertone.engine.errors import BundleError
 from undertone.engine.files.atomic_files import whole_folder
 from undertone.engine.files.validation import read_json, validate_values
-from undertone.engine.network import VAEGSLM
+from undertone.engine.network import VAEGSLM, Student
 from undertone.engine.probe import PROBE_FILE, ProbeReport, load_probe
 from undertone.engine.tokenizers import build_tokenizer
 from undertone.engine.vocoders import build_vocoder
@@ -27,7 +27,8 @@ CONFIG_FILE = "bundle.json"
 LANGUAGES_BEFORE = ("en",)  # of bundles written before they said so: all had phones of English
 LOCAL_FOLDERS = ("assets", ".", "..")  # where a missing bundle is never taken for somebody's Hub repository
 SCALE = ".int8_scale"  # after the name of a matrix that is stored in 8 bits: what each of its rows is multiplied by
-WEIGHT_FILES = {"model": "model.safetensors", "vocoder": "vocoder.safetensors", "tokenizer": "tokenizer.safetensors"}
+WEIGHT_FILES = {part: f"{part}.safetensors" for part in ("model", "vocoder", "tokenizer", "student")}
+OPTIONAL_PARTS = ("student",)
 
 
 class Provenance(Config):
@@ -51,10 +52,18 @@ class BundleConfig(Config):
     model: ModelConfig = ModelConfig()
     vocoder: VocoderConfig
     tokenizer: TokenizerConfig
+    student: StudentConfig | None = None  # of the diffusion decoder; None, and then the key is left out: none
     provenance: Provenance = Provenance()
     prompt_loudness_lufs: float | None = None  # prompts are brought to the loudness of training; None leaves them
     limits: tuple[str, ...] = ()  # sentences of its makers for the model card: what it falls short of, and why
     measured: dict[str, JsonValue] = Field(default_factory=dict)  # numbers of the model card, on held-out speech
+
+    @model_serializer(mode="wrap")
+    def _leave_out_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        if values.get("student", ...) is None:  # a bundle without one is written as before there were any
+            del values["student"]
+        return values
 
     @model_validator(mode="after")
     def _parts_agree(self) -> "BundleConfig":
@@ -85,6 +94,7 @@ class Bundle:
     model: VAEGSLM
     vocoder: nn.Module
     tokenizer: Tokenizer
+    student: Student | None = None  # of the model's decoder
     probe: ProbeReport | None = None  # what each latent dimension does, where it has been measured
 
     @property
@@ -110,6 +120,8 @@ def load_bundle(source: str | Path, device: torch.device | str = "cpu") -> Bundl
         "vocoder": build_vocoder(config.vocoder),
         "tokenizer": build_tokenizer(config.tokenizer),
     }
+    if config.student is not None:
+        modules["student"] = Student(config.model, config.student)
     for part, module in modules.items():
         load_weights(module, folder / WEIGHT_FILES[part])
         module.to(device).eval().requires_grad_(False)
@@ -126,6 +138,7 @@ def save_bundle(
     dtype: torch.dtype = torch.float32,
     texts: Mapping[str, str] | None = None,
     eight_bit: Collection[str] = (),
+    student: nn.Module | None = None,
 ) -> Path:
     """Write a bundle; the folder appears whole or not at all, and an older bundle of that name is replaced.
 
@@ -134,14 +147,18 @@ def save_bundle(
         texts: more files by name, for example the model card `README.md`.
         eight_bit: parts ("tokenizer", ...) whose matrices are stored as int8 with a scale for each row: a quarter of
             float32. For a tokenizer one unit in some hundred changes.
+        student: of the model's decoder, where `config.student` says that there is one.
     Raises:
         BundleError: the folder exists and holds something else.
     """
     folder = Path(folder)
+    if (student is None) != (config.student is None):
+        raise ValueError("config.student and the student's weights belong together")
+    parts = {"model": model, "vocoder": vocoder, "tokenizer": tokenizer} | ({"student": student} if student else {})
     if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file():
         raise BundleError(f"{folder} exists and is no bundle (it has no {CONFIG_FILE}). Choose another folder.")
     with whole_folder(folder, replace=True) as unfinished:
-        for part, module in {"model": model, "vocoder": vocoder, "tokenizer": tokenizer}.items():
+        for part, module in parts.items():
             stored = _stored_weights(module, dtype)
             save_file(_quantise_rows(module, stored) if part in eight_bit else stored, unfinished / WEIGHT_FILES[part])
         for name, text in (texts or {}).items():
@@ -157,6 +174,7 @@ def read_config(folder: Path) -> BundleConfig:
     path = folder / CONFIG_FILE
     values = read_json(path, f"the configuration of a bundle, which has {_expected_files()}", BundleError)
     values.setdefault("languages", list(LANGUAGES_BEFORE))
+    values.setdefault("student", None)
     return validate_values(BundleConfig, values, str(path), BundleError, complete=True)
 
 
@@ -203,13 +221,20 @@ def fingerprint(folder: Path) -> str:
 
     That is the configurations and the weights; new numbers on the model card leave a bundle what it was.
     """
-    telling = {"format_version", "model", "vocoder", "tokenizer", "prompt_loudness_lufs"}
-    config = read_config(folder).model_dump(mode="json", include=telling)
-    total = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for name in WEIGHT_FILES.values():
+    telling = {"format_version", "model", "vocoder", "tokenizer", "prompt_loudness_lufs", "student"}
+    config = read_config(folder)
+    values = config.model_dump(mode="json", include=telling)
+    total = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    for name in _weight_files(config).values():
         with (folder / name).open("rb") as file:
             total.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()
+
+
+def _weight_files(config: BundleConfig) -> dict[str, str]:
+    """Return the files that a bundle has, by part."""
+    absent = () if config.student is not None else OPTIONAL_PARTS
+    return {part: name for part, name in WEIGHT_FILES.items() if part not in absent}
 
 
 def bundle_folder(source: str | Path) -> Path:
@@ -262,7 +287,7 @@ def _quantise_rows(module: nn.Module, stored: Mapping[str, Tensor]) -> dict[str,
 
 
 def _expected_files() -> str:
-    return ", ".join([CONFIG_FILE, *WEIGHT_FILES.values()])
+    return ", ".join([CONFIG_FILE, *(name for part, name in WEIGHT_FILES.items() if part not in OPTIONAL_PARTS)])
 
 
 def _name_list(names: list[str], most: int = 6) -> str:

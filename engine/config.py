@@ -126,6 +126,13 @@ class DecoderConfig(Config):
         return self
 
 
+class StudentConfig(Config):
+    """Student of the diffusion decoder: its network, trained to go the guided teacher's way in a few steps."""
+
+    steps: Annotated[int, Field(ge=1, le=16)] = 2  # evaluations of the network for a mel
+    guidance: Guidance  # of the teacher, baked in: the student is asked once a step
+
+
 class ModelConfig(Config):
     """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1)."""
 

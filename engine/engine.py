@@ -5,6 +5,7 @@ tokens and latents, `replay` makes a saved take again.
 """
 
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -23,8 +24,8 @@ from undertone.engine.generation.saved_sound import check_environment, check_sam
 from undertone.engine.generation.speech import Speech, analyse, cpu_copy
 from undertone.engine.generation.stream import Chunk, ContinuationRequest, stream_takes
 from undertone.engine.generation.take import Take
-from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, TakeSettings
-from undertone.engine.network import favour_single_frames
+from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, StepKind, TakeSettings
+from undertone.engine.network import CompiledStep, favour_single_frames
 from undertone.engine.progress import CallProgress
 
 Dtype = Literal["auto", "float32", "bfloat16"]
@@ -56,6 +57,9 @@ class Engine:
             dtype = "bfloat16" if fast else "float32"
         self.dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
         favour_single_frames(bundle.model.transformer.to(self.dtype))
+        self._step_lock = threading.Lock()
+        self._compiled: CompiledStep | None = None
+        self._compiled_tried = False
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str = "auto", dtype: Dtype = "auto") -> "Engine":
@@ -68,6 +72,17 @@ class Engine:
         """
         place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         return cls(load_bundle(source, place), place, dtype)
+
+    def compiled_step(self) -> CompiledStep | None:
+        """Return what makes frames, compiled by the first call for it; None where the modules have to.
+
+        Compiling takes some seconds where Numba has stored nothing: a server does it before its first visitor comes.
+        """
+        with self._step_lock:
+            if not self._compiled_tried:
+                self._compiled = CompiledStep.load(self.bundle.model)
+                self._compiled_tried = True
+            return self._compiled
 
     @property
     def sample_rate_hz(self) -> int:
@@ -109,9 +124,10 @@ class Engine:
         sampling: Sampling = Sampling(),
         seed: int | None = None,
         progress: CallProgress = CallProgress(),
+        step: StepKind | None = None,
     ) -> Take:
         """Return one continuation of at most `seconds`; see `takes`."""
-        return self.takes(speech, seconds, sampling, seed, 1, progress)[0]
+        return self.takes(speech, seconds, sampling, seed, 1, progress, step)[0]
 
     def takes(
         self,
@@ -121,18 +137,20 @@ class Engine:
         seed: int | None = None,
         num_takes: int = 1,
         progress: CallProgress = CallProgress(),
+        step: StepKind | None = None,
     ) -> list[Take]:
         """Return several continuations that are drawn as one batch.
 
         Args:
             seed: take i has `seed + i`; None draws one. The seed used is in `Take.settings`.
             progress: told of every frame, and asked before every step of the decoder too.
+            step: what makes the frames; None is the compiled step where there is one. It is in `Take.settings`.
         Raises:
             SettingsError: more seconds than the model has positions for, or a setting out of its range.
             Cancelled: the caller asked to stop.
         """
         takes: tuple[Take, ...] = ()
-        for chunk in self.stream(speech, seconds, sampling, seed, num_takes, progress):
+        for chunk in self.stream(speech, seconds, sampling, seed, num_takes, progress, step):
             takes = chunk.takes
         return list(takes)
 
@@ -144,6 +162,7 @@ class Engine:
         seed: int | None = None,
         num_takes: int = 1,
         progress: CallProgress = CallProgress(),
+        step: StepKind | None = None,
     ) -> Iterator[Chunk]:
         """Yield the same samples as `takes`, in chunks as they are ready; the last chunk has the takes.
 
@@ -155,7 +174,7 @@ class Engine:
             SettingsError: at once, not at the first chunk.
             Cancelled: the caller asked to stop; raised in place of a chunk.
         """
-        return stream_takes(self._request(speech, seconds, sampling, seed, num_takes), progress)
+        return stream_takes(self._request(speech, seconds, sampling, seed, num_takes, step), progress)
 
     @torch.inference_mode()
     def synthesise(
@@ -170,7 +189,7 @@ class Engine:
         Raises:
             SettingsError: frames of another model, or guidance that this one was not trained for.
         """
-        self.check_guidance(sampling)
+        self.check_decoder(sampling)
         self.check_frames(tokens, latents, utterance)
         decoder = TakeDecoder(self.bundle, utterance.to(self.device)[None], sampling, seed)
         return cpu_copy(decoder.feed(tokens.to(self.device), latents.to(self.device), complete=True))
@@ -198,7 +217,9 @@ class Engine:
         speech = self.analyse(waveform, sample_rate_hz, settings.prompt_start_seconds, settings.prompt_end_seconds)
         check_same("prompt", settings.prompt_sha256, speech.audio_sha256, "take")
         check_same("analysis of the prompt", settings.frames_sha256, speech.frames_sha256, "take")
-        takes = self.takes(speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes, progress)
+        takes = self.takes(
+            speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes, progress, settings.step
+        )
         return takes[settings.index]
 
     @property
@@ -206,16 +227,30 @@ class Engine:
         """Return how far the model's decoder is guided where settings do not say; 1 is not at all."""
         return self.bundle.config.model.decoder.guidance
 
-    def check_guidance(self, sampling: Sampling) -> None:
-        """Check that the decoder can be guided as the settings say.
+    def check_decoder(self, sampling: Sampling) -> None:
+        """Check that the bundle can decode as the settings say.
 
         Raises:
-            SettingsError: guidance for a model that was not trained for it, whose sound would only break.
+            SettingsError: a student that the bundle has not, or guidance that it was not trained for: the sound of
+                that would only break.
         """
         if sampling.guidance not in (None, 1.0) and self.own_guidance == 1.0:
             raise SettingsError(
                 f"guidance is {sampling.guidance:g}, but the decoder of bundle {self.bundle.name!r} was trained "
                 "without it. Leave it at None or 1."
+            )
+        if sampling.solver != "student":
+            return
+        student = self.bundle.config.student
+        if student is None:
+            raise SettingsError(
+                f"solver is 'student', but the decoder of bundle {self.bundle.name!r} has none. Use 'auto' or 'dpm++', "
+                "or train one with `undertone student`."
+            )
+        if sampling.guidance not in (None, student.guidance):
+            raise SettingsError(
+                f"guidance is {sampling.guidance:g}, but the student of bundle {self.bundle.name!r} was trained with "
+                f"{student.guidance:g} and can do no other. Leave it at None, or use solver 'dpm++'."
             )
 
     def check_frames(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> None:
@@ -243,7 +278,13 @@ class Engine:
     # -----------------------------------------------------------------------------------------------------------
 
     def _request(
-        self, speech: Speech, seconds: float, sampling: Sampling, seed: int | None, num_takes: int
+        self,
+        speech: Speech,
+        seconds: float,
+        sampling: Sampling,
+        seed: int | None,
+        num_takes: int,
+        step: StepKind | None = None,
     ) -> ContinuationRequest:
         """Check what was asked for and write down what is needed to do it again."""
         if not 1 <= num_takes <= MAX_TAKES:
@@ -258,8 +299,15 @@ class Engine:
             raise SettingsError(
                 f"end is 'learned', but bundle {self.bundle.name!r} has learned no end. Use 'voice' or 'auto'."
             )
-        self.check_guidance(sampling)
+        self.check_decoder(sampling)
         self.check_frames(speech.tokens, speech.latents, speech.utterance)
+        compiled = None if step == "modules" else self.compiled_step()
+        if step == "compiled" and compiled is None:
+            raise SettingsError(
+                f"the frames are to be made by the compiled step, which bundle {self.bundle.name!r} has not on this "
+                "machine: that takes a small model in float32 on a CPU, and Numba. Use step 'modules'; another take "
+                "comes of it."
+            )
         settings = TakeSettings(
             **environment(self.bundle, self.device, self.dtype),
             prompt_sha256=speech.audio_sha256,
@@ -272,6 +320,7 @@ class Engine:
             seed=seed,
             num_takes=num_takes,
             index=0,
+            step="modules" if compiled is None else "compiled",
         )
         return ContinuationRequest(
             bundle=self.bundle,
@@ -281,6 +330,7 @@ class Engine:
             settings=tuple(settings.model_copy(update={"index": i}) for i in range(num_takes)),
             voice=self._voice if sampling.end == "voice" or (sampling.end == "auto" and not learned) else None,
             device=self.device,
+            compiled=compiled,
         )
 
     def _frames(self, speech: Speech, seconds: float) -> int:

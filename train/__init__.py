@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from undertone.train.runs.finetune import finetune
     from undertone.train.runs.replace_parts import replace_parts
     from undertone.train.runs.stages import run_any_tokenizer, run_model, run_tokenizer, run_tokens, run_vocoder
+    from undertone.train.runs.student import run_student
+    from undertone.train.student.recipe import StudentRecipe
     from undertone.train.tokenizer.hubert_units import HubertRecipe
     from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
     from undertone.train.vocoder.recipe import VocoderRecipe
@@ -33,6 +35,7 @@ __all__ = [
     "HubertRecipe",
     "ModelRecipe",
     "StageFolders",
+    "StudentRecipe",
     "TokenizerRecipe",
     "TrainingError",
     "VocoderRecipe",
@@ -49,6 +52,7 @@ __all__ = [
     "replace_parts",
     "run_any_tokenizer",
     "run_model",
+    "run_student",
     "run_tokenizer",
     "run_tokens",
     "run_vocoder",
@@ -78,6 +82,8 @@ _HOMES = {
         "run_tokens",
         "run_vocoder",
     ),
+    "undertone.train.runs.student": ("run_student",),
+    "undertone.train.student.recipe": ("StudentRecipe",),
     "undertone.train.tokenizer.hubert_units": ("HubertRecipe",),
     "undertone.train.tokenizer.recipe": ("TokenizerRecipe", "WhisperRecipe"),
     "undertone.train.vocoder.recipe": ("VocoderRecipe",),

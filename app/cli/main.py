@@ -269,14 +269,32 @@ def bench(
     bundle: BundleOption = None,
     json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False,
     seconds: Annotated[float, typer.Option(help="Length of the continuation.")] = 10.0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    solver: Annotated[str, typer.Option(help="auto, student, dpm++, ddim or ancestral.")] = "auto",
+    steps: Annotated[int | None, typer.Option(help="Steps of the diffusion decoder.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Of the diffusion decoder; 1 is none.")] = None,
+    modules: Annotated[bool, typer.Option("--modules", help="Frames by the modules, not the compiled step.")] = False,
+    against_reference: Annotated[
+        bool, typer.Option("--against-reference", help="Measure the published loop and its DDIM-100 as well.")
+    ] = False,
+    against_diffusion: Annotated[
+        bool, typer.Option("--against-diffusion", help="Measure 12 steps of dpm++ and the modules as well.")
+    ] = False,
 ) -> None:
     """Measure speed and memory on this machine; the last line is JSON."""
-    from undertone.engine import Engine, limit_threads
+    from undertone.engine import Engine, Sampling, SettingsError, limit_threads
+    from undertone.engine.benchmark import DIFFUSION, REFERENCE
     from undertone.engine.benchmark import benchmark as run_bench
 
-    engine = Engine.from_pretrained(bundle_or_demo(bundle))
+    if against_reference and against_diffusion:
+        raise SettingsError("a bench has one rival: give --against-reference or --against-diffusion, not both.")
+    rival = REFERENCE if against_reference else DIFFUSION if against_diffusion else None
+    asked = {"solver": solver, "steps": steps, "guidance": guidance}
+    sampling = Sampling.of(end="never", **{key: value for key, value in asked.items() if value is not None})
+    engine = Engine.from_pretrained(bundle_or_demo(bundle), device)
     limit_threads(engine)
-    numbers = asdict(run_bench(engine, seconds=seconds))
+    measured = run_bench(engine, seconds=seconds, sampling=sampling, step="modules" if modules else None, rival=rival)
+    numbers = asdict(measured)
     if not json_only:
         for key, value in numbers.items():
             typer.echo(f"{key:32} {value:.6g}" if isinstance(value, float) else f"{key:32} {value}")
@@ -473,6 +491,30 @@ def finetune(
     for line in made.lines():
         typer.echo(line)
     typer.echo(made.bundle)
+    typer.echo(write_card(out))
+
+
+@app.command()
+def student(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder of a finished voice.")],
+    prepared: PreparedOption,
+    work: Annotated[Path, typer.Option(help="Folder of the run; an unfinished one is resumed.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write; it may be the one that is read.")],
+    recipe: Annotated[str, typer.Option(help="Recipe name or YAML file.")] = "student",
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Run of the bundle's tokenizer, where the prepared folder has its tokens.")
+    ] = None,
+    changes: SetOption = None,
+    workers: WorkersOption = 2,
+    cpu: CpuOption = False,
+    accept_changes: AcceptOption = False,
+) -> None:
+    """Distil a voice's decoder into a student of two steps and write the bundle with it; diffusion stays selectable."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train import StudentRecipe, load_recipe_of, run_student
+
+    loaded = load_recipe_of(StudentRecipe, recipe, changes or ())
+    typer.echo(run_student(bundle, loaded, prepared, work, out, tokenizer, cpu, workers, accept_changes))
     typer.echo(write_card(out))
 
 

@@ -135,7 +135,9 @@ class EditingSession:
         """Return a quick rendering, to listen to while a slider moves; full quality where that is there already."""
         if edit_state in self.rendered:
             return self.rendered[edit_state]
-        self.last_draft = self._make(edit_state, draft(self.sampling), self.last_draft, progress)
+        self.last_draft = self._make(
+            edit_state, draft(self.sampling, self.engine.bundle.config.student), self.last_draft, progress
+        )
         return self.last_draft
 
     def measures(self, edit_state: EditState) -> Measures:

@@ -116,6 +116,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     else:
         engine = Engine.from_pretrained(settings.bundle, device=settings.device)
     limit_threads(engine)
+    threading.Thread(target=engine.compiled_step, daemon=True).start()  # seconds, before the first visitor comes
     context = Context(
         engine,
         settings.folder / "gradio" / "visits",

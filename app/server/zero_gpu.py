@@ -18,6 +18,7 @@ import gradio as gr
 
 from undertone.engine import CallProgress, Chunk, Engine, Sampling, Speech
 from undertone.engine.generation.stream import ContinuationRequest, stream_takes
+from undertone.engine.generation.take_settings import StepKind
 
 DEVICE = "cuda"  # of the process that has the GPU
 START_SECONDS = 10.0  # to load the model there
@@ -96,9 +97,10 @@ class ZeroGpuEngine(Engine):
         seed: int | None = None,
         num_takes: int = 1,
         progress: CallProgress = CallProgress(),
+        step: StepKind | None = None,
     ) -> Iterator[Chunk]:
         """Yield chunks as the engine does; a stop is heard between two of them. Raises SettingsError at once."""
-        checked = self._request(speech, seconds, sampling, seed, num_takes)
+        checked = self._request(speech, seconds, sampling, seed, num_takes, step)
         request = GpuRequest(self.folder, speech, seconds, sampling, checked.settings[0].seed, num_takes)
         return self._chunks(request, checked, progress)
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from undertone.engine.audio.mel import denormalise
 from undertone.engine.bundle import Bundle
+from undertone.engine.errors import SettingsError
 from undertone.engine.generation.sampling import Sampling
-from undertone.engine.network import VAEGSLM
+from undertone.engine.network import VAEGSLM, Student
 from undertone.engine.noise import NormalNoise
 from undertone.engine.progress import CallProgress
 
@@ -53,18 +54,26 @@ def decode_mel(
     sampling: Sampling,
     noise: NormalNoise,
     progress: CallProgress = CallProgress(),
+    student: Student | None = None,
 ) -> Tensor:
     """Decode tokens int64 [B, T], latents [B, T, Z] and utterance [B, S] to normalised mel [B, T, M], all at once.
 
+    Args:
+        student: of the model's decoder, where there is one.
     Raises:
         Cancelled: the caller asked to stop, before a step of the solver.
+        SettingsError: the settings ask for a student that is not there.
     """
     condition = model.decoder_condition(tokens, latents, utterance)
+    if sampling.takes_student(None if student is None else student.config):
+        if student is None:
+            raise SettingsError("solver is 'student', but this decoder has none. Use 'auto' or 'dpm++'.")
+        return student.sample(condition, None, noise, progress.check)
     return model.decoder.sample(
         condition,
         None,
         noise,
-        sampling.solver,
+        sampling.diffusion_solver,
         sampling.steps,
         sampling.eta,
         before_step=progress.check,
@@ -144,7 +153,14 @@ class TakeDecoder:
         """Return the normalised mel [t, M] of tokens [t] and latents [t, Z] from some frame on."""
         noise = FrameNoise(self.seed, first_frame, tokens.shape[0], tokens.device)
         mel = decode_mel(
-            self.bundle.model, tokens[None], latents[None], self.utterance, self.sampling, noise, self.progress
+            self.bundle.model,
+            tokens[None],
+            latents[None],
+            self.utterance,
+            self.sampling,
+            noise,
+            self.progress,
+            self.bundle.student,
         )
         return mel[0]
 

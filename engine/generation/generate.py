@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine.generation.sampling import Sampling, token_probabilities
-from undertone.engine.network import VAEGSLM
+from undertone.engine.network import VAEGSLM, CompiledStep
 from undertone.engine.noise import Noise
 
 
@@ -34,6 +34,7 @@ def generate(
     noise: Noise,
     min_frames: int = 0,
     published_draws: bool = False,
+    compiled: CompiledStep | None = None,
 ) -> Iterator[PartialTakes]:
     """Draw frames behind a prompt; yields the same growing draft, first with the prompt alone, then after every frame.
 
@@ -45,6 +46,7 @@ def generate(
         min_frames: continuation before a learned end is allowed.
         published_draws: make the draws that the published sampler makes and throws away, so that
             its recorded noise gives its samples.
+        compiled: makes the frames behind the first instead of the modules.
     """
     batch, num_prompt = tokens.shape
     draft = PartialTakes(
@@ -61,12 +63,16 @@ def generate(
     if published_draws:
         model.initial_state(noise, batch)
     inputs = torch.cat([model.initial_state(noise, batch), model.fuse(tokens, latents)], dim=1)
+    token, latent = tokens[:, -1], latents[:, -1]
     for step in range(num_frames):
-        hidden = model.transform(inputs.to(weight.dtype), cache=cache)
+        if step == 0 or compiled is None:
+            hidden = model.transform(inputs.to(weight.dtype), cache=cache)
+        else:
+            hidden = compiled.advance(token, latent, cache).unsqueeze(1)
         if not published_draws:
             hidden = hidden[:, -1:]
         can_end = may_end and step >= min_frames
-        token, latent = _draw(model, hidden.to(model.dtype), sampling, noise, can_end)
+        token, latent = _draw(model, hidden.to(model.dtype), sampling, noise, can_end, compiled)
         if can_end:
             token = _take_ends(draft, token, model.config.num_tokens)
         frame = num_prompt + step
@@ -77,18 +83,31 @@ def generate(
         yield draft
         if all(draft.ended):
             return
-        inputs = model.fuse(token.unsqueeze(1), latent.unsqueeze(1))
+        if compiled is None:
+            inputs = model.fuse(token.unsqueeze(1), latent.unsqueeze(1))
 
 
-def _draw(model: VAEGSLM, hidden: Tensor, sampling: Sampling, noise: Noise, can_end: bool) -> tuple[Tensor, Tensor]:
+def _draw(
+    model: VAEGSLM,
+    hidden: Tensor,
+    sampling: Sampling,
+    noise: Noise,
+    can_end: bool,
+    compiled: CompiledStep | None = None,
+) -> tuple[Tensor, Tensor]:
     """Draw token int64 [B] and latents [B, Z] of the frame after the last of the hidden states [B, T, D]."""
     batch, frames, _ = hidden.shape
-    prior = model.prior(hidden)
-    base = prior.base.sample(noise.normal(batch, frames, model.config.latent_dim), sampling.latent_temperature)
-    latents = model.flow.inverse(base[:, -1:], prior.condition[:, -1:])
-    logits = prior.logits if can_end else prior.logits[..., : model.config.num_tokens]
-    tokens = noise.categorical(token_probabilities(logits.flatten(0, 1), sampling))
-    return tokens.view(batch, frames)[:, -1], latents[:, 0]
+    normal = noise.normal(batch, frames, model.config.latent_dim)
+    if compiled is not None:
+        logits, latents = compiled.draw(hidden[:, -1], normal[:, -1], sampling.latent_temperature)
+    else:
+        prior = model.prior(hidden)
+        base = prior.base.sample(normal, sampling.latent_temperature)
+        latents = model.flow.inverse(base[:, -1:], prior.condition[:, -1:])[:, 0]
+        logits = prior.logits.flatten(0, 1)
+    logits = logits if can_end else logits[..., : model.config.num_tokens]
+    tokens = noise.categorical(token_probabilities(logits, sampling))
+    return tokens.view(batch, -1)[:, -1], latents
 
 
 def _take_ends(draft: PartialTakes, token: Tensor, end_token: int) -> Tensor:

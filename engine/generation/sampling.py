@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from undertone.engine.config import Config, Guidance
+from undertone.engine.config import Config, Guidance, StudentConfig
 from undertone.engine.errors import SettingsError
 from undertone.engine.files.validation import validate_values
 
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Temperature = Annotated[float, Field(ge=0.0, le=2.0)]
-Solver = Literal["dpm++", "ddim", "ancestral"]
+DiffusionSolver = Literal["dpm++", "ddim", "ancestral"]
+Solver = Literal["auto", "student", "dpm++", "ddim", "ancestral"]
 End = Literal["auto", "learned", "voice", "never"]
+USUAL_STEPS = 12  # of dpm++
 
 
 class Sampling(Config):
@@ -24,8 +26,11 @@ class Sampling(Config):
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # smallest set of tokens with this probability
     latent_temperature: Temperature = 0.7  # 0 takes the prior's mean
     prompt_temperature: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0  # 0: the prompt's latents are posterior means
-    solver: Solver = "dpm++"
-    steps: Annotated[int, Field(ge=1, le=999)] = 12  # of the diffusion decoder; "ancestral" always takes all
+    # "auto": the decoder's student, where the bundle has one and neither steps nor guidance ask for what it has not
+    # learned, else "dpm++".
+    solver: Solver = "auto"
+    # Of the diffusion decoder; "ancestral" always takes all, "student" its own.
+    steps: Annotated[int, Field(ge=1, le=999)] = USUAL_STEPS
     eta: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5  # noise of "ddim": 0 is deterministic, 1 most random
     guidance: Guidance | None = None  # of the decoder; None: its model's own, 1: none
     blocks: bool = True  # decode in overlapping blocks, so that sound starts early; False: the sequence at once
@@ -44,6 +49,27 @@ class Sampling(Config):
             SettingsError: naming the setting, its value and its range.
         """
         return validate_values(cls, values, "sampling settings", SettingsError)
+
+    def takes_student(self, student: StudentConfig | None) -> bool:
+        """Return whether a bundle's student makes the mel, given its configuration: else diffusion does."""
+        if self.solver != "auto":
+            return self.solver == "student"
+        return student is not None and self.guidance in (None, student.guidance) and self.steps == USUAL_STEPS
+
+    def resolved(self, student: StudentConfig | None) -> "Sampling":
+        """Return the same settings with the solver, and a student's steps, that a bundle with this student takes."""
+        if student is not None and self.takes_student(student):
+            return self.model_copy(update={"solver": "student", "steps": student.steps})
+        return self if self.solver == "student" else self.model_copy(update={"solver": self.diffusion_solver})
+
+    @property
+    def diffusion_solver(self) -> DiffusionSolver:
+        """Return the solver where diffusion makes the mel."""
+        match self.solver:
+            case "ddim" | "ancestral":
+                return self.solver
+            case _:
+                return "dpm++"
 
 
 # None with top-p: a pause goes on from frame to frame with a probability near one, so that leaving out the least likely

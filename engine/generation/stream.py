@@ -14,6 +14,7 @@ from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.speech import Speech, cpu_copy
 from undertone.engine.generation.take import Ended, Take
 from undertone.engine.generation.take_settings import TakeSettings
+from undertone.engine.network import CompiledStep
 from undertone.engine.noise import SeededNoise
 from undertone.engine.progress import CallProgress
 
@@ -46,6 +47,7 @@ class ContinuationRequest:
     settings: tuple[TakeSettings, ...]  # one for each take
     voice: VoiceActivity | None  # where the end is looked for in the sound
     device: torch.device
+    compiled: CompiledStep | None = None  # what makes the frames; None: the modules
 
     @property
     def min_frames(self) -> int:
@@ -106,7 +108,14 @@ def stream_takes(request: ContinuationRequest, progress: CallProgress = CallProg
     ]
     total = speech.num_frames + request.num_frames
     drafts = generate(
-        request.bundle.model, tokens, latents, request.num_frames, sampling, noise, min_frames=request.min_frames
+        request.bundle.model,
+        tokens,
+        latents,
+        request.num_frames,
+        sampling,
+        noise,
+        min_frames=request.min_frames,
+        compiled=request.compiled,
     )
     draft = next(drafts)
     progress.update(draft.num_frames, total)

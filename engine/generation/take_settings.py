@@ -15,6 +15,9 @@ MAX_SEED = 2**31 - 1
 MAX_TAKES = 16
 
 SoundFormat = Literal["wav", "flac", "mp3", "ogg"]
+# How the frames of a take are computed: by the network's modules one after the other, or by one compiled function.
+# The two differ by rounding, and so in what is drawn.
+StepKind = Literal["modules", "compiled"]
 WrittenRate = Literal[16_000, 24_000, 48_000]
 
 
@@ -75,6 +78,7 @@ class TakeSettings(SavedSettings):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]  # of the first take of the batch; take i has seed + i
     num_takes: Annotated[int, Field(ge=1, le=MAX_TAKES)]  # drawn together: sums are rounded differently in other sizes
     index: Annotated[int, Field(ge=0)]  # of this take in the batch
+    step: StepKind = "modules"  # then the key is left out, as before there was another
     written: WrittenSound | None = None  # None: as float wav at 16 kHz; then the key is left out, as it was before
     # Of the take whose saved sound the prompt was cut from: a replay needs that sound. None where it was a recording.
     prompt_take: "TakeSettings | None" = None
@@ -82,6 +86,8 @@ class TakeSettings(SavedSettings):
     @model_serializer(mode="wrap")
     def _leave_out_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = dump(self)
+        if self.step == "modules":
+            values.pop("step", None)
         if self.written is None:
             values.pop("written", None)
         if self.prompt_take is None:

@@ -1,6 +1,8 @@
 """The VAE-GSLM network: modules, samplers of the decoder, losses. No files, no audio, no request state."""
 
+from undertone.engine.network.compiled.step import CompiledStep
 from undertone.engine.network.decoder.diffusion import Diffusion, Solver
+from undertone.engine.network.decoder.student import Student
 from undertone.engine.network.gaussian import Gaussian
 from undertone.engine.network.layers.cache import KeyValueCache
 from undertone.engine.network.layers.weight_layout import favour_single_frames
@@ -11,6 +13,7 @@ from undertone.engine.network.training_pass import Part, TrainingDraws, Training
 
 __all__ = [
     "VAEGSLM",
+    "CompiledStep",
     "Diffusion",
     "Gaussian",
     "KeyValueCache",
@@ -18,6 +21,7 @@ __all__ = [
     "Part",
     "Prior",
     "Solver",
+    "Student",
     "TrainingDraws",
     "TrainingForward",
     "favour_single_frames",

@@ -54,7 +54,8 @@ def replay_take(
     settings = _read(settings)
     if settings.continuation is None:
         raise SettingsError("these are the settings of a rendering that nothing follows; use `replay_edited`.")
-    return continue_request(_request(engine, settings, recording, other), settings.continuation.seconds, progress)
+    continued = settings.continuation
+    return continue_request(_request(engine, settings, recording, other), continued.seconds, progress, continued.step)
 
 
 def _read(settings: ProsodySettings | str | Path) -> ProsodySettings:

@@ -52,7 +52,7 @@ class ProsodyRequest:
         """
         speech = speech_of(self.source)
         voice = speech.utterance if self.utterance is None else self.utterance
-        self.engine.check_guidance(self.sampling)
+        self.engine.check_decoder(self.sampling)
         self.engine.check_frames(speech.tokens, speech.latents, voice)
         if not 0 <= self.seed <= MAX_SEED:
             raise SettingsError(f"seed is {self.seed}; expected 0 to {MAX_SEED}.")

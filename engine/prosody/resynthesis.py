@@ -5,10 +5,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from undertone.engine.config import StudentConfig
 from undertone.engine.engine import Engine
 from undertone.engine.errors import SettingsError
 from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.speech import Speech, cpu_copy
+from undertone.engine.generation.take_settings import StepKind
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.cached_decoding import BlockDecoder
@@ -20,8 +22,10 @@ from undertone.engine.prosody.settings import LatentSource, MorphedLatents, OwnL
 DRAFT_STEPS = 4  # of the fast solver: a third of the time, for listening while a slider moves
 
 
-def draft(sampling: Sampling = Sampling()) -> Sampling:
-    """Return the same settings at draft quality."""
+def draft(sampling: Sampling = Sampling(), student: StudentConfig | None = None) -> Sampling:
+    """Return the same settings at draft quality; those of a bundle's student are fast enough as they are."""
+    if sampling.takes_student(student):
+        return sampling
     return sampling.model_copy(update={"solver": "dpm++", "steps": min(DRAFT_STEPS, sampling.steps)})
 
 
@@ -147,9 +151,14 @@ def continue_from_edited(
     return continue_request(request, seconds, progress)
 
 
-def continue_request(request: ProsodyRequest, seconds: float, progress: CallProgress = CallProgress()) -> EditedTake:
-    """Render the prompt and go on from it."""
+def continue_request(
+    request: ProsodyRequest,
+    seconds: float,
+    progress: CallProgress = CallProgress(),
+    step: StepKind | None = None,
+) -> EditedTake:
+    """Render the prompt and go on from it; `step` as of `Engine.takes`."""
     prompt = render(request, progress=progress)
-    take = request.engine.continue_(prompt.speech, seconds, request.sampling, request.seed, progress)
+    take = request.engine.continue_(prompt.speech, seconds, request.sampling, request.seed, progress, step)
     settings = prompt.settings.model_copy(update={"continuation": take.settings})
     return EditedTake(take.speech, take.prompt_frames, take.ended, take.settings, settings)

@@ -147,13 +147,14 @@ def _method_text(evaluation: Evaluation) -> str:
     sampling = evaluation.sampling
     packages = ", ".join(f"{name} {version}" for name, version in evaluation.packages.items())
     guidance = "" if sampling.guidance in (None, 1.0) else f", guidance {sampling.guidance:g}"
+    solver = "the decoder's student" if sampling.solver == "student" else sampling.solver
     skipped = f" {len(evaluation.skipped)} clips could not be used." if evaluation.skipped else ""
     return (
         f"{evaluation.num_clips} clips ({evaluation.clip_seconds / 60:.1f} min) and {evaluation.num_continuations} "
         f"prompts of {evaluation.num_speakers} speakers, split `{evaluation.split}` of `{evaluation.corpus}`, "
         f"measured {evaluation.created} with seed {evaluation.seed}.{skipped} Brackets are 95 % intervals from a "
         f"bootstrap over {evaluation.cluster}s. Sampling: token temperature {sampling.token_temperature:g}, latent "
-        f"temperature {sampling.latent_temperature:g}, {sampling.solver} with {sampling.steps} steps{guidance}. "
+        f"temperature {sampling.latent_temperature:g}, {solver} with {sampling.steps} steps{guidance}. "
         f"Measured with {packages}."
     )
 

@@ -83,8 +83,11 @@ def evaluate(
             f"num_clips is {num_clips} and num_continuations {num_continuations}; at least 1 and 0 are needed."
         )
     engine = bundle if isinstance(bundle, Engine) else Engine.from_pretrained(bundle)
-    if sampling.guidance is None:  # written down as the number that was used
-        sampling = sampling.model_copy(update={"guidance": engine.own_guidance})
+    student = engine.bundle.config.student
+    sampling = sampling.resolved(student)  # written down as what was used
+    if sampling.guidance is None:
+        own = student.guidance if student is not None and sampling.solver == "student" else engine.own_guidance
+        sampling = sampling.model_copy(update={"guidance": own})
     workers = (os.cpu_count() or 1) if workers is None else workers
     measuring = EvaluationContext(engine, sampling, seed, InstalledMeasures.installed(whisper), workers)
     lengths = DurationRange(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))

@@ -73,6 +73,7 @@ def probe(
     directions, missing = select_directions(
         candidates, measured(shifts, "directions") if shifts else [], frames, material
     )
+    used = sampling.resolved(engine.bundle.config.student)
     return ProbeReport(
         bundle=engine.bundle.name,
         bundle_sha256=engine.bundle.fingerprint,
@@ -84,8 +85,8 @@ def probe(
         num_speakers=len(set(material.speakers)),
         num_frames=len(material.latents),
         cluster=material.cluster,
-        solver=sampling.solver,
-        steps=sampling.steps,
+        solver=used.solver,
+        steps=used.steps,
         attributes=CLIP_ATTRIBUTES,
         frame_attributes=FRAME_ATTRIBUTES,
         statistics=statistics,

@@ -89,6 +89,9 @@ def render_sweep(
         latents = torch.stack(list(variants[start : start + batch])).to(engine.device)
         rows = latents.shape[0]
         noise = SharedNoise(FrameNoise(seed, 0, speech.num_frames, engine.device), rows)
-        frames = decode_mel(bundle.model, tokens.expand(rows, -1), latents, utterance.expand(rows, -1), sampling, noise)
+        voices = utterance.expand(rows, -1)
+        frames = decode_mel(
+            bundle.model, tokens.expand(rows, -1), latents, voices, sampling, noise, student=bundle.student
+        )
         sounds.append(bundle.vocoder(denormalise(frames, mel)).float().cpu())
     return torch.cat(sounds)

@@ -3,14 +3,23 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from undertone.engine import Engine
-from undertone.engine.benchmark import benchmark, synthetic_voice
+import pytest
+
+from undertone.engine import Engine, Sampling
+from undertone.engine.benchmark import Rival, benchmark, synthetic_voice
 
 
 def test_every_number_is_measured(tiny_folder: Path) -> None:
-    result = benchmark(Engine.from_pretrained(tiny_folder, device="cpu"), prompt_seconds=2.0, seconds=0.5)
+    engine = Engine.from_pretrained(tiny_folder, device="cpu")
+    rival = Rival("more steps", Sampling(solver="ddim", steps=20, end="never"), "modules")
+    result = benchmark(engine, prompt_seconds=2.0, seconds=0.5, rival=rival)
     for key, value in asdict(result).items():
         assert isinstance(value, str) or value > 0, key
+    assert (result.step, result.decoder, result.against) == ("compiled", "dpm++, 12 steps", "more steps")
+    assert result.frames_per_second * result.step_milliseconds == pytest.approx(1000)
+    assert result.against_real_time_factor == pytest.approx(result.times_faster * result.real_time_factor)
+    alone = benchmark(engine, prompt_seconds=2.0, seconds=0.2, step="modules")
+    assert (alone.step, alone.against, alone.times_faster) == ("modules", None, None)
     assert result.first_audio_seconds <= result.first_continuation_seconds
     assert {"real_time_factor", "step_milliseconds", "first_audio_seconds", "memory_bandwidth_fraction"} <= set(
         asdict(result)

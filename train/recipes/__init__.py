@@ -16,12 +16,15 @@ from undertone.engine.files.yaml_text import parse_yaml, read_yaml
 from undertone.train.loop.divergence import TrainingError
 from undertone.train.loop.settings import RunSettings
 from undertone.train.model.recipe import ModelRecipe
+from undertone.train.student.recipe import StudentRecipe
 from undertone.train.tokenizer.hubert_units import HubertRecipe
 from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
 from undertone.train.vocoder.recipe import VocoderRecipe
 
-AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | VocoderRecipe
-StageRecipe = TypeVar("StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, VocoderRecipe)
+AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | StudentRecipe | VocoderRecipe
+StageRecipe = TypeVar(
+    "StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, StudentRecipe, VocoderRecipe
+)
 FOLDER = Path(__file__).parent
 BUDGETS = ("steps", "minutes", "frames")
 

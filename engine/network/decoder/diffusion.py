@@ -76,6 +76,34 @@ class Diffusion(nn.Module):
         """Convert normalised mel to x0."""
         return mel / self.config.input_scale
 
+    def predictor(
+        self,
+        condition: Tensor,
+        mask: Tensor | None,
+        guidance: float | None = None,
+        before_step: Callable[[], None] | None = None,
+    ) -> solvers.Predictor:
+        """Return what solvers ask for clamped x0 and noise, given x_t and t; arguments as of `sample`."""
+        guidance = self.config.guidance if guidance is None else guidance
+        guided = guidance != 1.0
+        seen = torch.cat([condition, self.null_condition(condition)]) if guided else condition
+        seen_mask = torch.cat([mask, mask]) if guided and mask is not None else mask
+        projected = self.unet.project(seen, seen_mask)
+
+        def predict(x: Tensor, t: int) -> tuple[Tensor, Tensor]:
+            if before_step is not None:
+                before_step()
+            steps_now = torch.full((len(x),), t, device=x.device)
+            if guided:
+                pair = self.unet.denoise(torch.cat([x, x]), torch.cat([steps_now, steps_now]), projected, seen_mask)
+                conditional, unconditional = pair.chunk(2)
+                output = unconditional + guidance * (conditional - unconditional)
+            else:
+                output = self.unet.denoise(x, steps_now, projected, mask)
+            return self.predict_x0(x, steps_now, output, mask), self._noise(x, steps_now, output, mask)
+
+        return predict
+
     @torch.no_grad()
     def sample(
         self,
@@ -108,26 +136,9 @@ class Diffusion(nn.Module):
         """
         if solver not in get_args(Solver):
             raise SettingsError(f"solver is {solver!r}; it must be one of {', '.join(get_args(Solver))}")
-        batch, frames, _ = condition.shape
-        x = apply_mask(noise.normal(batch, frames, self.num_mels) if start is None else start, mask)
-        guidance = self.config.guidance if guidance is None else guidance
-        guided = guidance != 1.0
-        seen = torch.cat([condition, self.null_condition(condition)]) if guided else condition
-        seen_mask = torch.cat([mask, mask]) if guided and mask is not None else mask
-        projected = self.unet.project(seen, seen_mask)
-
-        def predict(x: Tensor, t: int) -> tuple[Tensor, Tensor]:
-            if before_step is not None:
-                before_step()
-            steps_now = torch.full((batch,), t, device=x.device)
-            if guided:
-                pair = self.unet.denoise(torch.cat([x, x]), torch.cat([steps_now, steps_now]), projected, seen_mask)
-                conditional, unconditional = pair.chunk(2)
-                output = unconditional + guidance * (conditional - unconditional)
-            else:
-                output = self.unet.denoise(x, steps_now, projected, mask)
-            return self.predict_x0(x, steps_now, output, mask), self._noise(x, steps_now, output, mask)
-
+        x = noise.normal(*condition.shape[:2], self.num_mels) if start is None else start
+        x = apply_mask(x, mask)
+        predict = self.predictor(condition, mask, guidance, before_step)
         if solver == "ddim":
             x0 = solvers.ddim(predict, x, self.schedule, mask, noise, steps, eta)
         elif solver == "ancestral":

@@ -155,3 +155,29 @@ def test_keys_tokens_and_urls_of_the_environment_stay_behind(tmp_path: Path) -> 
     assert kept["PATH"] == "/bin"
     assert kept["OMP_NUM_THREADS"] == "1"
     assert kept["HOME"] == str(tmp_path)
+
+
+@needs_landlock
+def test_a_confined_process_takes_over_what_was_compiled_beside_the_code(places: dict[str, Path]) -> None:
+    """Else every start of a server would compile the step anew."""
+    code = """
+import sys
+from pathlib import Path
+from undertone.engine import Engine
+bundle, folder = map(Path, sys.argv[1:3])
+if sys.argv[3] == "confined":
+    from undertone.app.server.confinement import confinement_of
+    assert confinement_of(bundle, bundle / "no-examples", folder).apply()
+assert Engine.from_pretrained(bundle).compiled_step() is not None
+from undertone.engine.network.compiled import kernels
+print(sum(kernels.advance.stats.cache_misses.values()), kernels.advance.stats.cache_path)
+"""
+    printed = []
+    for way in ("open", "confined"):
+        environment = {**os.environ, "HOME": str(places["folder"]), "XDG_CACHE_HOME": str(places["folder"])}
+        words = [sys.executable, "-c", code, str(places["bundle"]), str(places["folder"]), way]
+        done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        printed.append(done.stdout.split())
+    assert "__pycache__" in printed[0][1]
+    assert printed[1][0] == "0"
+    assert printed[1][1].startswith(str(places["folder"]))

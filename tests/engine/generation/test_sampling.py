@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from undertone.engine.config import StudentConfig
 from undertone.engine.errors import SettingsError
 from undertone.engine.generation.sampling import PRESETS, PUBLISHED, Sampling, token_probabilities
 
@@ -72,3 +73,13 @@ def test_presets_and_the_published_settings() -> None:
     assert all(preset.top_p == 1.0 for preset in PRESETS.values())  # or pauses do not end
     assert (PUBLISHED.solver, PUBLISHED.steps, PUBLISHED.eta) == ("ddim", 100, 0.5)
     assert (PUBLISHED.token_temperature, PUBLISHED.latent_temperature) == (0.85, 0.85)
+
+
+def test_auto_is_resolved_to_what_a_bundle_takes() -> None:
+    student = StudentConfig(steps=2, guidance=2.5)
+    chosen = Sampling().resolved(student)
+    assert (chosen.solver, chosen.steps) == ("student", 2)
+    assert chosen.resolved(student) == chosen
+    assert Sampling().resolved(None) == Sampling(solver="dpm++")
+    assert Sampling(guidance=1.0).resolved(student).solver == "dpm++"
+    assert Sampling(solver="ddim", steps=30).resolved(student) == Sampling(solver="ddim", steps=30)

@@ -1,0 +1,245 @@
+"""A frame as loops that Numba compiles: the transformer with its cache, the prior heads and the inverse flow.
+
+Every row of a batch is summed in the same order whatever stands beside it, so a take does not depend on its batch
+mates. L layers, B batch, T cache positions, H heads, Dh head dim, D transformer dim, F feed-forward dim, N token dim,
+Z latent dims, V' token ids, C couplings, E hidden size of the flow. All arrays are float32 unless said otherwise.
+"""
+
+import logging
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Sums may be split over the lanes of a vector register; infinities and the sign of zero keep their meaning.
+REORDERED = {"reassoc", "contract"}
+ONE, HALF = np.float32(1.0), np.float32(0.5)
+SQRT_HALF = np.float32(0.5**0.5)
+
+log = logging.getLogger(__name__)
+
+
+class Weights(NamedTuple):
+    """What a frame reads; matrices as [out, in], row by row in memory."""
+
+    token_embedding: Array  # [V', N]
+    latent_input: Array  # [N, Z]
+    latent_bias: Array
+    input: Array  # [D, N]
+    slopes: Array  # [H], of ALiBi
+    attention_scale: Array  # [L, D]
+    attention_input: Array  # [L, 3 D, D]
+    attention_output: Array  # [L, D, D]
+    feedforward_scale: Array  # [L, D]
+    expand: Array  # [L, F, D]
+    expand_bias: Array  # [L, F]
+    project: Array  # [L, D, F]
+    project_bias: Array  # [L, D]
+    final_scale: Array  # [D]
+    hidden: Array  # [2 D, D], of the condition and of the token
+    hidden_bias: Array
+    logits: Array  # [V', D]
+    logits_bias: Array
+    readers: Array  # [2 Z + 2 E C, D], of the condition: mean, logstd, and gain and offset of every coupling
+    readers_bias: Array
+    flow_input: Array  # [C, E, Z / 2], in the order in which the flow is undone
+    flow_input_bias: Array  # [C, E]
+    flow_scale: Array  # [C, E]
+    flow_offset: Array  # [C, E]
+    flow_output: Array  # [C, Z, E]
+    flow_output_bias: Array  # [C, Z]
+    constants: Array  # [4]: eps of the norms, eps of the flow's, and where the flow's scale begins and how far it goes
+
+
+def compiled(function: Function) -> Function:
+    """Return a function that is compiled at its first call, and stored for the next process where there is room."""
+    options = {"nogil": True, "fastmath": REORDERED, "error_model": "numpy"}
+    try:
+        dispatcher: Any = numba.njit(cache=True, **options)(function)
+        copy_stored(function.__name__, Path(dispatcher.stats.cache_path))
+    except RuntimeError as error:  # no folder can be written to
+        log.info("%s is compiled anew in every process: %s", function.__name__, error)
+        dispatcher = numba.njit(**options)(function)
+    ready: Function = dispatcher
+    return ready
+
+
+def copy_stored(name: str, folder: Path) -> None:
+    """Copy what another process compiled beside this file to where this one looks for it.
+
+    A server whose model process may not write beside the code has a folder of its own for it, empty at every start.
+    """
+    stored = Path(__file__).parent / "__pycache__"
+    if folder.resolve() == stored.resolve():
+        return
+    for path in stored.glob(f"{Path(__file__).stem}.{name}-*.nb[ic]"):
+        if not (folder / path.name).exists():
+            shutil.copyfile(path, folder / path.name)
+
+
+@compiled
+def linear(x: Array, weight: Array, bias: Array, out: Array) -> None:
+    """Write weight x + bias into `out` [B, out] for x [B, in]; a row of the weight is read once for all of B."""
+    for row in range(weight.shape[0]):
+        for b in range(x.shape[0]):
+            total = bias[row]
+            for i in range(weight.shape[1]):
+                total += weight[row, i] * x[b, i]
+            out[b, row] = total
+
+
+@compiled
+def rms_norm(x: Array, scale: Array, eps: np.float32, out: Array) -> None:
+    """Write x / sqrt(mean(x^2) + eps) * scale into `out`, both [B, D]."""
+    for b in range(x.shape[0]):
+        square = np.float32(0.0)
+        for i in range(x.shape[1]):
+            square += x[b, i] * x[b, i]
+        factor = ONE / np.float32(math.sqrt(square / np.float32(x.shape[1]) + eps))
+        for i in range(x.shape[1]):
+            out[b, i] = x[b, i] * factor * scale[i]
+
+
+@compiled
+def gelu(x: Array) -> None:
+    """Apply the exact GELU in place."""
+    for b in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            x[b, i] = HALF * x[b, i] * (ONE + np.float32(math.erf(x[b, i] * SQRT_HALF)))
+
+
+@compiled
+def attend(heads: Array, keys: Array, values: Array, slopes: Array, position: int, scores: Array, out: Array) -> None:
+    """Write a frame's keys and values into one layer's cache, and what its queries find there into `out` [B, D].
+
+    Args:
+        heads: query, key and value of every row, [B, 3 D].
+        keys: [B, H, T, Dh].
+        values: [B, H, T, Dh].
+        slopes: [H].
+        position: frames before this one, and where it is written.
+        scores: scratch [T].
+    """
+    batch, num_heads, _, size = keys.shape
+    dim = num_heads * size
+    norm = ONE / np.float32(math.sqrt(np.float32(size)))
+    for b in range(batch):
+        for h in range(num_heads):
+            first = h * size
+            for i in range(size):
+                keys[b, h, position, i] = heads[b, dim + first + i]
+                values[b, h, position, i] = heads[b, 2 * dim + first + i]
+                out[b, first + i] = np.float32(0.0)
+            highest = np.float32(-np.inf)
+            for t in range(position + 1):
+                score = np.float32(0.0)
+                for i in range(size):
+                    score += heads[b, first + i] * keys[b, h, t, i]
+                scores[t] = score * norm - slopes[h] * np.float32(position - t)
+                highest = max(highest, scores[t])
+            total = np.float32(0.0)
+            for t in range(position + 1):
+                scores[t] = np.float32(math.exp(scores[t] - highest))
+                total += scores[t]
+            for t in range(position + 1):
+                share = scores[t] / total
+                for i in range(size):
+                    out[b, first + i] += share * values[b, h, t, i]
+
+
+@compiled
+def advance(
+    w: Weights, tokens: NDArray[np.int64], latents: Array, keys: Array, values: Array, position: int, hidden: Array
+) -> None:
+    """Write the normed hidden state [B, D] behind a frame into `hidden`, its keys and values into the cache.
+
+    Args:
+        w: weights.
+        tokens: int64 [B].
+        latents: [B, Z].
+        keys: [L, B, H, T, Dh].
+        values: [L, B, H, T, Dh].
+        position: frames before this one.
+        hidden: [B, D].
+    """
+    batch, dim, wide = len(tokens), w.input.shape[0], w.expand.shape[1]
+    frame = np.empty((batch, w.latent_input.shape[0]), np.float32)
+    linear(latents, w.latent_input, w.latent_bias, frame)
+    for b in range(batch):
+        for i in range(frame.shape[1]):
+            frame[b, i] = w.token_embedding[tokens[b], i] + max(frame[b, i], np.float32(0.0))
+    none = np.zeros(3 * dim, np.float32)
+    x, normed = np.empty((batch, dim), np.float32), np.empty((batch, dim), np.float32)
+    change = np.empty((batch, dim), np.float32)
+    heads, inside = np.empty((batch, 3 * dim), np.float32), np.empty((batch, wide), np.float32)
+    scores = np.empty(position + 1, np.float32)
+    linear(frame, w.input, none, x)
+    for layer in range(w.attention_scale.shape[0]):
+        rms_norm(x, w.attention_scale[layer], w.constants[0], normed)
+        linear(normed, w.attention_input[layer], none, heads)
+        attend(heads, keys[layer], values[layer], w.slopes, position, scores, normed)
+        linear(normed, w.attention_output[layer], none, change)
+        x += change
+        rms_norm(x, w.feedforward_scale[layer], w.constants[0], normed)
+        linear(normed, w.expand[layer], w.expand_bias[layer], inside)
+        gelu(inside)
+        linear(inside, w.project[layer], w.project_bias[layer], change)
+        x += change
+    rms_norm(x, w.final_scale, w.constants[0], hidden)
+
+
+@compiled
+def draw(w: Weights, hidden: Array, normal: Array, temperature: np.float32, logits: Array, latents: Array) -> None:
+    """Write token logits [B, V'] and drawn latents [B, Z] of the frame after a hidden state.
+
+    Args:
+        w: weights.
+        hidden: [B, D].
+        normal: N(0, 1) [B, Z].
+        temperature: of the latents.
+        logits: [B, V'].
+        latents: [B, Z].
+    """
+    batch, dim = hidden.shape
+    size, width, half = latents.shape[1], w.flow_input.shape[1], latents.shape[1] // 2
+    both = np.empty((batch, 2 * dim), np.float32)
+    linear(hidden, w.hidden, w.hidden_bias, both)
+    both = np.maximum(both, np.float32(0.0))
+    linear(both[:, dim:], w.logits, w.logits_bias, logits)
+    read = np.empty((batch, w.readers.shape[0]), np.float32)
+    linear(both[:, :dim], w.readers, w.readers_bias, read)
+    for b in range(batch):
+        for i in range(size):
+            latents[b, i] = read[b, i] + temperature * np.float32(math.exp(read[b, size + i])) * normal[b, i]
+    inside, moved = np.empty((batch, width), np.float32), np.empty((batch, size), np.float32)
+    for c in range(w.flow_input.shape[0]):
+        gains = read[:, 2 * size + 2 * width * c :]
+        linear(latents[:, :half], w.flow_input[c], w.flow_input_bias[c], inside)
+        for b in range(batch):
+            mean = np.float32(0.0)
+            for i in range(width):
+                mean += inside[b, i]
+            mean /= np.float32(width)
+            square = np.float32(0.0)
+            for i in range(width):
+                square += (inside[b, i] - mean) * (inside[b, i] - mean)
+            factor = ONE / np.float32(math.sqrt(square / np.float32(width) + w.constants[1]))
+            for i in range(width):
+                normed = (inside[b, i] - mean) * factor * w.flow_scale[c, i] + w.flow_offset[c, i]
+                inside[b, i] = gains[b, i] * normed + gains[b, width + i]
+        gelu(inside)
+        linear(inside, w.flow_output[c], w.flow_output_bias[c], moved)
+        for b in range(batch):
+            for i in range(half):
+                share = ONE / (ONE + np.float32(math.exp(-moved[b, half + i])))
+                before = (latents[b, half + i] - moved[b, i]) / (w.constants[2] + w.constants[3] * share)
+                latents[b, half + i] = latents[b, i]
+                latents[b, i] = before

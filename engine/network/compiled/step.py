@@ -1,0 +1,152 @@
+"""The step of a small model on a CPU, compiled. B batch, D transformer dim, Z latent dims, V' token ids.
+
+Called as modules, a frame of the embedded voice is two hundred operations, most of which cost more to call than to
+compute. Results differ from the modules' by rounding, so that takes say which of the two made them.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from undertone.engine.network.flow import CouplingLayer
+from undertone.engine.network.layers.cache import KeyValueCache
+from undertone.engine.network.layers.transformer import TransformerLayer
+from undertone.engine.network.model import VAEGSLM
+
+if TYPE_CHECKING:
+    from undertone.engine.network.compiled.kernels import Array, Weights
+
+log = logging.getLogger(__name__)
+
+# Above it a frame is the reading of the weights from memory, which the modules do on all threads, and the copies of
+# the weights that the kernels read are no longer small.
+LARGEST_PARAMETERS = 30_000_000
+
+
+def can_compile(model: VAEGSLM) -> bool:
+    """Return whether a model has a compiled step: it is small, in float32 and on a CPU."""
+    parameters = list(model.parameters())
+    plain = {(parameter.device.type, parameter.dtype) for parameter in parameters} == {("cpu", torch.float32)}
+    return plain and sum(parameter.numel() for parameter in parameters) <= LARGEST_PARAMETERS
+
+
+class CompiledStep:
+    """From a hidden state to a frame, and from a frame to the next hidden state; shared by requests.
+
+    Args:
+        model: see `can_compile`; its weights are copied.
+    """
+
+    def __init__(self, model: VAEGSLM) -> None:
+        from undertone.engine.network.compiled import kernels  # Numba takes a second, and may be missing
+
+        self.config = model.config
+        self._kernels = kernels
+        self._weights = kernel_weights(model)
+
+    @classmethod
+    def load(cls, model: VAEGSLM) -> "CompiledStep | None":
+        """Return the step of a model, compiled; None where the model has none, or it cannot be compiled here.
+
+        Compiling takes some seconds, once for all models and, where Numba can store what it made, all processes.
+        """
+        if not can_compile(model):
+            return None
+        try:
+            step = cls(model)
+            hidden = torch.zeros(1, model.config.transformer.dim)
+            _, latents = step.draw(hidden, torch.zeros(1, model.config.latent_dim), 1.0)
+            step.advance(torch.zeros(1, dtype=torch.int64), latents, model.new_cache(1, 1))
+        except Exception as error:  # whatever keeps a compiler from working on some machine: the modules are there
+            log.warning("the step cannot be compiled here, takes are drawn by the modules (%s)", error)
+            return None
+        return step
+
+    def draw(self, hidden: Tensor, normal: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """Return token logits [B, V'] and drawn latents [B, Z] of the frame after a hidden state.
+
+        Args:
+            hidden: [B, D].
+            normal: N(0, 1) [B, Z].
+            temperature: of the latents.
+        """
+        logits = torch.empty(len(hidden), self.config.num_token_ids)
+        latents = torch.empty(len(hidden), self.config.latent_dim)
+        given = _array(hidden), _array(normal), np.float32(temperature)
+        self._kernels.draw(self._weights, *given, logits.numpy(), latents.numpy())
+        return logits, latents
+
+    def advance(self, tokens: Tensor, latents: Tensor, cache: KeyValueCache) -> Tensor:
+        """Return the hidden state [B, D] behind a frame, which is written into the cache.
+
+        Args:
+            tokens: int64 [B].
+            latents: [B, Z].
+            cache: float32, of B rows; its position advances.
+        Raises:
+            ValueError: more positions than the cache holds.
+        """
+        cache.check_room(1)
+        hidden = torch.empty(len(tokens), self.config.transformer.dim)
+        arrays = tokens.contiguous().numpy(), _array(latents), cache.keys.numpy(), cache.values.numpy()
+        self._kernels.advance(self._weights, *arrays, cache.position, hidden.numpy())
+        cache.advance(1)
+        return hidden
+
+
+def _array(x: Tensor) -> "Array":
+    return x.contiguous().numpy()
+
+
+def kernel_weights(model: VAEGSLM) -> "Weights":
+    """Return a copy of a model's weights as the kernels read them."""
+    from undertone.engine.network.compiled.kernels import Weights
+
+    layers = [layer for layer in model.transformer.layers if isinstance(layer, TransformerLayer)]
+    couplings = [layer for layer in model.flow.layers if isinstance(layer, CouplingLayer)][::-1]
+    head, flow = model.prior_head, model.config.flow
+    readers = [head.base.mean, head.base.logstd, *(layer.film for layer in couplings)]
+    start, end = couplings[0].start, couplings[0].end
+    constants = [model.config.transformer.norm_eps, flow.norm_eps, start, end - start]
+
+    def copy(tensor: Tensor) -> "Array":
+        return np.array(tensor.detach().numpy(), dtype=np.float32, order="C")
+
+    def stack(*tensors: Tensor) -> "Array":
+        return np.ascontiguousarray(np.stack([copy(tensor) for tensor in tensors]))
+
+    def join(*tensors: Tensor) -> "Array":
+        return np.ascontiguousarray(np.concatenate([copy(tensor) for tensor in tensors]))
+
+    return Weights(
+        token_embedding=copy(model.token_embedding.weight),
+        latent_input=copy(model.latent_input.weight),
+        latent_bias=copy(model.latent_input.bias),
+        input=copy(model.transformer.input.weight),
+        slopes=copy(model.transformer.alibi.slopes),
+        attention_scale=stack(*(layer.attention_norm.scale for layer in layers)),
+        attention_input=stack(*(layer.attention.input.weight for layer in layers)),
+        attention_output=stack(*(layer.attention.output.weight for layer in layers)),
+        feedforward_scale=stack(*(layer.feedforward_norm.scale for layer in layers)),
+        expand=stack(*(layer.expand.weight for layer in layers)),
+        expand_bias=stack(*(layer.expand.bias for layer in layers)),
+        project=stack(*(layer.project.weight for layer in layers)),
+        project_bias=stack(*(layer.project.bias for layer in layers)),
+        final_scale=copy(model.transformer.norm.scale),
+        hidden=join(head.latent_hidden.weight, head.token_hidden.weight),
+        hidden_bias=join(head.latent_hidden.bias, head.token_hidden.bias),
+        logits=copy(head.token_logits.weight),
+        logits_bias=copy(head.token_logits.bias),
+        readers=join(*(reader.weight for reader in readers)),
+        readers_bias=join(*(reader.bias for reader in readers)),
+        flow_input=stack(*(layer.input.weight for layer in couplings)),
+        flow_input_bias=stack(*(layer.input.bias for layer in couplings)),
+        flow_scale=stack(*(layer.norm.weight for layer in couplings)),
+        flow_offset=stack(*(layer.norm.bias for layer in couplings)),
+        flow_output=stack(*(layer.output.weight for layer in couplings)),
+        flow_output_bias=stack(*(layer.output.bias for layer in couplings)),
+        constants=np.array(constants, dtype=np.float32),
+    )
