@@ -54,7 +54,7 @@ def build_continue_page(context: Context) -> None:
         take_cards.runs,
         visit,
         [*take_cards.outputs, *figure.outputs],
-        lambda visit: [*show_takes(take_cards, visit), *show_figure(context, visit)],
+        lambda visit: [*show_takes(context, take_cards, visit), *show_figure(context, visit)],
     )
     _bind_replay(context, visit, run, prompt, controls)
 
