@@ -20,6 +20,7 @@ _TEMPLATE = f"""
 <div class="tools word-tool" hidden>
   <p class="word-phones"></p>
   <div class="word-actions" role="group" aria-label="Change what is chosen">{_BUTTONS}</div>
+  <p class="hint">With Shift, all words up to another. Times are those before anything is stretched.</p>
 </div>
 """
 
