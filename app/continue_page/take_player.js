@@ -69,6 +69,14 @@ function update() {
   attach();
 }
 
+element.querySelector(".take-keep").addEventListener("click", () => {
+  const { settings, seed } = props.value;
+  if (!state.audio?.src) return; // the sound is still on its way
+  document.dispatchEvent(new CustomEvent("undertone:keep", { detail: { name: `Take with seed ${seed}`, settings, url: state.audio.src } }));
+});
+element.querySelector(".take-link").addEventListener("click", () => {
+  document.dispatchEvent(new CustomEvent("undertone:link", { detail: { settings: props.value.settings } }));
+});
 button.addEventListener("click", () => jumpTo(props.value.boundary));
 document.addEventListener("undertone:word", ({ detail }) => { if (detail.owner === props.value?.take) jumpTo(detail.start); });
 const pauseOther = () => { if (state.audio && !state.audio.paused) state.audio.pause(); };
