@@ -12,6 +12,7 @@ from undertone.engine.config import (
     FlowConfig,
     GriffinLimConfig,
     ModelConfig,
+    PhonePartsConfig,
     PhoneticConfig,
     TransformerConfig,
     UtteranceConfig,
@@ -39,7 +40,9 @@ def tiny_model_config(learned_end: bool = False) -> ModelConfig:
     )
 
 
-def make_tiny_bundle(folder: Path, learned_end: bool = False, streaming_vocoder: bool = True, seed: int = 0) -> Path:
+def make_tiny_bundle(
+    folder: Path, learned_end: bool = False, streaming_vocoder: bool = True, seed: int = 0, phones: tuple[str, ...] = ()
+) -> Path:
     """Write a random bundle.
 
     Args:
@@ -47,6 +50,7 @@ def make_tiny_bundle(folder: Path, learned_end: bool = False, streaming_vocoder:
         learned_end: whether the model has the token that ends an utterance.
         streaming_vocoder: a small Vocos, which can speak in blocks; False: Griffin-Lim, which cannot.
         seed: of the weights.
+        phones: whose parts the units are, silence not among them; none: units are nothing in particular.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -66,6 +70,7 @@ def make_tiny_bundle(folder: Path, learned_end: bool = False, streaming_vocoder:
                 kernel_size=7,
                 feature_layer=1,
                 phones=("AA", "B", "S"),
+                phone_parts=PhonePartsConfig(phones=phones, dim=16) if phones else None,
             ),
             prompt_loudness_lufs=LOUDNESS_LUFS,
             provenance=Provenance(recipe="random", created="2026-01-01"),

@@ -6,7 +6,7 @@ The table repeats pyproject.toml under the names by which the packages are impor
 EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("lhotse", "psutil", "rapidfuzz", "sklearn", "tensorboard"),
     "evaluate": (
-        "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "pocketsphinx", "requests",
+        "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "requests",
         "speechmos",
     ),
     "mcp": ("mcp",),

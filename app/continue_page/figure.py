@@ -14,6 +14,7 @@ from undertone.app.shared.context import Context
 from undertone.app.shared.plots import Picture, figure_json, utterance_figure
 from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import step_heading
+from undertone.app.shared.words_line import timed_words
 from undertone.engine import Take
 from undertone.engine.audio.acoustics import energy_db, pitch
 from undertone.engine.config import FRAME_RATE_HZ
@@ -42,8 +43,12 @@ class FigurePanel:
         return [self.plot, self.prosody, self.playhead]
 
 
-def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
-    """Return the arrays of the whole take, prompt and continuation."""
+def picture_of(take: Take, unit_names: Sequence[str], words: Sequence[tuple[str, float, float]] = ()) -> Picture:
+    """Return the arrays of the whole take, prompt and continuation.
+
+    Args:
+        words: text, start and end in seconds.
+    """
     audio = take.audio.detach().float().cpu()
     speech = take.speech
     return Picture(
@@ -55,15 +60,20 @@ def picture_of(take: Take, unit_names: Sequence[str]) -> Picture:
         energy_db=energy_db(audio).numpy(),
         prompt_seconds=take.prompt_frames / FRAME_RATE_HZ,
         unit_names=unit_names,
+        words=words,
     )
 
 
-def take_plot(visit: Visit, index: int, unit_names: Sequence[str]) -> PlotData | None:
+def take_plot(context: Context, visit: Visit, index: int) -> PlotData | None:
     """Return the figure of one of the visit's takes, computed once."""
     if index not in range(len(visit.takes)):
         return None
     if index not in visit.figures:
-        visit.figures[index] = figure_json(utterance_figure(picture_of(visit.takes[index], unit_names)))
+        run, decoder = visit.shown, context.words
+        heard = [] if run is None or decoder is None else run.words.get(index, [])
+        words = [] if decoder is None else timed_words(heard, decoder.phone_names)
+        picture = picture_of(visit.takes[index], context.unit_names, words)
+        visit.figures[index] = figure_json(utterance_figure(picture))
     return PlotData(type="plotly", plot=visit.figures[index])
 
 
@@ -106,7 +116,7 @@ def show_figure(context: Context, visit: Visit) -> list[Any]:
 
 def show_take(context: Context, visit: Visit, index: int) -> list[Any]:
     """Return one update for each of `FigurePanel.shown`, which show one of the takes."""
-    plot = take_plot(visit, index, context.unit_names)
+    plot = take_plot(context, visit, index)
     if plot is None:
         return [gr.skip()] * 3
     return [plot, prosody_link(context, visit, index), visit.take_name(index)]

@@ -16,6 +16,7 @@ from undertone.app.continue_page.figure import FigurePanel, build_figure_panel, 
 from undertone.app.continue_page.kept_runs import bind_kept_runs
 from undertone.app.continue_page.run_events import bind_run
 from undertone.app.continue_page.run_widgets import RunPanel, build_run_panel
+from undertone.app.continue_page.take_library import build_take_library
 from undertone.app.continue_page.takes import bind_take_cards, build_take_cards, show_takes
 from undertone.app.shared.context import Context
 from undertone.app.shared.prompt_panel import LONGEST_SECONDS, PromptPanel, bind_prompt_panel, build_prompt_panel
@@ -43,6 +44,7 @@ def build_continue_page(context: Context) -> None:
             controls = build_controls(context.max_seconds, context.engine.own_guidance)
             run = build_run_panel()
     take_cards = build_take_cards(context)
+    build_take_library()
     figure = build_figure_panel()
     bind_prompt_panel(prompt, visit, context.examples, limits)
     prompt.clip.change(_clear_note, [prompt.clip, visit], run.note, **QUIET)
@@ -54,7 +56,7 @@ def build_continue_page(context: Context) -> None:
         take_cards.runs,
         visit,
         [*take_cards.outputs, *figure.outputs],
-        lambda visit: [*show_takes(take_cards, visit), *show_figure(context, visit)],
+        lambda visit: [*show_takes(context, take_cards, visit), *show_figure(context, visit)],
     )
     _bind_replay(context, visit, run, prompt, controls)
 

@@ -11,7 +11,7 @@ from undertone.app.continue_page.figure import FigurePanel, show_figure
 from undertone.app.continue_page.generation import continue_prompt
 from undertone.app.continue_page.onward import onward_prompt, with_prompt_take
 from undertone.app.continue_page.run_widgets import RunPanel, show_busy, show_idle, show_report
-from undertone.app.continue_page.takes import TakeCards, show_takes
+from undertone.app.continue_page.takes import TakeCards, show_takes, show_words
 from undertone.app.shared.context import MODEL_QUEUE, Context
 from undertone.app.shared.live_player import ARM_JS, PAUSE_JS, Broadcast
 from undertone.app.shared.model_queue import MAX_WAITING
@@ -157,10 +157,13 @@ def run_updates(
                 else:
                     visit.keep(with_prompt_take(progress.takes, visit, run.inputs[0] if run.inputs else None))
                     yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
-                        take_cards.outputs, show_takes(take_cards, visit)
+                        take_cards.outputs, show_takes(context, take_cards, visit)
                     )
-                    yield _by_widget(figure.outputs, show_figure(context, visit)) | _by_widget(
-                        panel.outputs, show_idle(_done_note(visit), broadcast)
+                    words = show_words(context, take_cards, visit)
+                    yield (
+                        words
+                        | _by_widget(figure.outputs, show_figure(context, visit))
+                        | _by_widget(panel.outputs, show_idle(_done_note(visit), broadcast))
                     )
                     return
         yield from _cancelled(visit, run, panel, broadcast)

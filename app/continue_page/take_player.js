@@ -5,7 +5,7 @@ const card = element.closest(".take-card"), button = element.querySelector(".tak
 const words = element.querySelector(".take-boundary-words");
 const mark = Object.assign(document.createElement("div"), { className: "take-boundary" });
 mark.setAttribute("aria-hidden", "true"); // its text equivalent stands below the player
-const state = { audio: null, jump: false };
+const state = { audio: null, jump: null }; // jump: seconds from which to play as soon as the sound is there
 
 const waveform = () => card.querySelector(".waveform-container");
 function audioOf(container) {
@@ -34,14 +34,19 @@ function listen(audio) {
     document.dispatchEvent(new CustomEvent("undertone:take", { detail: element }));
     follow(audio);
   });
-  audio.addEventListener("loadedmetadata", () => audio === state.audio && state.jump && start());
+  audio.addEventListener("loadedmetadata", () => audio === state.audio && state.jump !== null && start(state.jump));
   for (const name of ["pause", "seeked", "ended"]) audio.addEventListener(name, () => audio === state.audio && tell());
 }
 
-function start() {
-  state.jump = false;
-  state.audio.currentTime = props.value.boundary;
+function start(seconds) {
+  state.jump = null;
+  state.audio.currentTime = seconds;
   state.audio.play();
+}
+
+function jumpTo(seconds) {
+  if (state.audio?.isConnected && state.audio.src) start(seconds);
+  else state.jump = seconds; // the sound is still on its way
 }
 
 function attach() {
@@ -50,24 +55,30 @@ function attach() {
   if (mark.parentElement !== container) container.append(mark);
   const audio = audioOf(container);
   if (audio && audio !== state.audio) listen(audio);
-  if (audio?.src && state.jump) start();
+  if (audio?.src && state.jump !== null) start(state.jump);
 }
 
 function update() {
   const value = props.value;
   element.hidden = !value || value.boundary >= value.seconds;
   mark.hidden = element.hidden;
-  state.jump = false;
+  state.jump = null;
   if (!value) return;
   mark.style.left = `${100 * Math.min(1, value.boundary / value.seconds)}%`; // a share, so that it stays when resized
   words.textContent = `Prompt until ${value.boundary.toFixed(1)} s, then the continuation.`;
   attach();
 }
 
-button.addEventListener("click", () => {
-  if (state.audio?.isConnected && state.audio.src) start();
-  else state.jump = true; // the sound is still on its way
+element.querySelector(".take-keep").addEventListener("click", () => {
+  const { settings, seed } = props.value;
+  if (!state.audio?.src) return; // the sound is still on its way
+  document.dispatchEvent(new CustomEvent("undertone:keep", { detail: { name: `Take with seed ${seed}`, settings, url: state.audio.src } }));
 });
+element.querySelector(".take-link").addEventListener("click", () => {
+  document.dispatchEvent(new CustomEvent("undertone:link", { detail: { settings: props.value.settings } }));
+});
+button.addEventListener("click", () => jumpTo(props.value.boundary));
+document.addEventListener("undertone:word", ({ detail }) => { if (detail.owner === props.value?.take) jumpTo(detail.start); });
 const pauseOther = () => { if (state.audio && !state.audio.paused) state.audio.pause(); };
 document.addEventListener("undertone:take", ({ detail }) => { if (detail !== element) pauseOther(); });
 document.addEventListener("undertone:pause", ({ detail }) => { if (detail === "blind") pauseOther(); });

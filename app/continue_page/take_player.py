@@ -12,6 +12,10 @@ _TEMPLATE = """
 <div class="take-listen">
   <button type="button" class="take-jump">Hear from the continuation</button>
   <span class="take-boundary-words"></span>
+  <span class="tools take-own">
+    <button type="button" class="take-keep">Keep in this browser</button>
+    <button type="button" class="take-link">Copy a link</button>
+  </span>
 </div>
 """
 
@@ -28,7 +32,7 @@ def build_boundary(number: int) -> gr.HTML:
 
 
 def boundary_value(take: Take, name: str) -> dict[str, Any]:
-    """Return where in the take's sound the continuation begins, in seconds.
+    """Return where in the take's sound the continuation begins, in seconds, and the settings that make it again.
 
     Args:
         name: under which the page's scripts know the take.
@@ -37,4 +41,6 @@ def boundary_value(take: Take, name: str) -> dict[str, Any]:
         "take": name,
         "boundary": take.prompt_samples / SAMPLE_RATE_HZ,
         "seconds": len(take.audio) / SAMPLE_RATE_HZ,
+        "seed": take.settings.seed + take.settings.index,
+        "settings": take.settings.model_dump_json(),
     }

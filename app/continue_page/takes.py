@@ -24,6 +24,7 @@ from undertone.app.shared.playback import write_playback
 from undertone.app.shared.study_maker import StudyMaker, bind_study_maker, build_study_maker
 from undertone.app.shared.visitor import FinishedRun, Visit, VisitError
 from undertone.app.shared.widgets import AWAY, WAVEFORM, show_container, step_heading
+from undertone.app.shared.words_line import WordLine, split_words, words_line, words_value
 from undertone.engine import Take
 from undertone.engine.config import SAMPLE_RATE_HZ
 
@@ -43,6 +44,7 @@ class TakeCard:
     title: gr.HTML
     player: gr.Audio
     boundary: gr.HTML
+    words: gr.HTML
     wav: gr.DownloadButton
     settings: gr.DownloadButton
     onward: gr.Button
@@ -51,7 +53,7 @@ class TakeCard:
     @property
     def outputs(self) -> list[Any]:
         rated = self.rating.outputs if self.rating else []
-        return [self.box, self.title, self.player, self.boundary, self.wav, self.settings, *rated]
+        return [self.box, self.title, self.player, self.boundary, self.words, self.wav, self.settings, *rated]
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,37 @@ def take_sounds(visit: Visit) -> list[tuple[str, Path]]:
     return [(name, run_files(visit, run, index).playback) for run, index, name in kept_takes(visit)]
 
 
-def show_takes(take_cards: TakeCards, visit: Visit) -> list[Any]:
+def show_takes(context: Context, take_cards: TakeCards, visit: Visit) -> list[Any]:
     """Return one update for each of `TakeCards.outputs`, which show the visit's takes."""
     updates: list[Any] = [show_container(bool(visit.takes)), *show_kept_runs(visit)]
     files = [take_files(visit, index) for index in range(len(visit.takes))]
     for index, card in enumerate(take_cards.cards):
-        updates += _card_updates(visit, index, files)
+        updates += _card_updates(context, visit, index, files)
         updates += card.rating.clear() if card.rating else []
     places = [place for place, (run, _, _) in enumerate(kept_takes(visit)) if run is visit.shown]
     return updates + blind_updates([name for _, _, name in kept_takes(visit)], places[0] if places else 0)
+
+
+def show_words(context: Context, take_cards: TakeCards, visit: Visit) -> dict[Any, Any]:
+    """Return the updates that show the words of the visit's takes, which are read now; none without a reader."""
+    run, decoder = visit.shown, context.words
+    if run is None or decoder is None:
+        return {}
+    for index, take in enumerate(run.takes):
+        if index not in run.words:
+            run.words[index] = decoder.words(take.speech.tokens)
+    cards = take_cards.cards[: len(run.takes)]
+    return {card.words: words_of_take(context, visit, index) for index, card in enumerate(cards)}
+
+
+def words_of_take(context: Context, visit: Visit, index: int) -> dict[str, Any] | None:
+    """Return the value of a take's words; None before they were read."""
+    run, decoder = visit.shown, context.words
+    if run is None or decoder is None or index not in run.words:
+        return None
+    heard, said = split_words(run.words[index], run.takes[index].prompt_frames)
+    lines = [WordLine("Prompt", heard), WordLine("Continuation", said)]
+    return words_value(visit.take_name(index), lines, decoder.phone_names)
 
 
 @dataclass(frozen=True)
@@ -160,21 +184,23 @@ def _build_card(index: int, asks: bool) -> TakeCard:
             waveform_options=WAVEFORM,
         )
         boundary = build_boundary(number)
+        words = words_line(f"take-{number}-words")
         with gr.Row(elem_classes="take-buttons"):
             wav = gr.DownloadButton("Save the sound", size="sm", elem_id=f"take-{number}-wav", min_width=120)
             settings = gr.DownloadButton("Save the settings", size="sm", elem_id=f"take-{number}-json", min_width=120)
         onward = gr.Button("Go on from here", size="sm", elem_id=f"take-{number}-onward", elem_classes="take-onward")
         rating = build_quick_rating(number) if asks else None
-    return TakeCard(box, title, player, boundary, wav, settings, onward, rating)
+    return TakeCard(box, title, player, boundary, words, wav, settings, onward, rating)
 
 
-def _card_updates(visit: Visit, index: int, files: Sequence[TakeFiles]) -> list[Any]:
+def _card_updates(context: Context, visit: Visit, index: int, files: Sequence[TakeFiles]) -> list[Any]:
     if index >= len(files):
-        return [show_container(False, CARD), "", None, None, None, None]
+        return [show_container(False, CARD), "", None, None, None, None, None]
     take = visit.takes[index]
     title, boundary = _title_html(take, index + 1), boundary_value(take, visit.take_name(index))
     playback, wav, settings = (str(path) for path in (files[index].playback, files[index].wav, files[index].settings))
-    return [show_container(True, CARD), title, playback, boundary, gr.update(value=wav), gr.update(value=settings)]
+    files_updates = gr.update(value=wav), gr.update(value=settings)
+    return [show_container(True, CARD), title, playback, boundary, words_of_take(context, visit, index), *files_updates]
 
 
 def _title_html(take: Take, number: int) -> str:

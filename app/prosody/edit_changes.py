@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from undertone.app.prosody.cards import Card, Move
-from undertone.app.prosody.edit_state import EditState, NotYetError, range_edit_text, read_moves
+from undertone.app.prosody.edit_state import EditState, NotYetError, duration_text, range_edit_text, read_moves
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.engine import SettingsError
 from undertone.engine.prosody import LatentSource, MorphedLatents, OwnLatents, TransferredLatents
@@ -82,7 +82,7 @@ def add_range_edit(
         raise SettingsError(
             f"{kind!r} is nothing that can be done to a curve; expected one of {', '.join(RANGE_KINDS)}."
         )
-    seconds = editing.after.speech.seconds
+    seconds = editing.edited_seconds
     if (start or 0.0) >= seconds:
         raise SettingsError(f"the range begins at {start:g} s, but the sound has {seconds:.2f} s.")
     moves = {"shift": Move(shift=amount), "scale": Move(scale=amount), "smooth": Move(smoothing_seconds=amount)}
@@ -91,7 +91,10 @@ def add_range_edit(
 
 
 def remove_range_edit(editing: EditingSession, label: str) -> EditState:
-    """Return the session's edit state without the last range edit of this text; the same where there is none."""
+    """Return the session's edit state without the last edit of this text; the same where there is none."""
+    durations = [duration_text(change) for change in editing.now.durations.changes]
+    if label in durations:
+        return editing.now.without_duration(len(durations) - 1 - durations[::-1].index(label))
     texts = [range_edit_text(edit, editing.cards) for edit in editing.now.range_edits]
     found = [index for index, text in enumerate(texts) if text == label]
     return editing.now.without_range_edit(found[-1]) if found else editing.now

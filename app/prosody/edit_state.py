@@ -9,11 +9,14 @@ from undertone.engine import SettingsError
 from undertone.engine.prosody import (
     DimensionEdit,
     DirectionEdit,
+    DurationChange,
+    DurationEdit,
     LatentEdit,
     LatentSource,
     MorphedLatents,
     OwnLatents,
     RedrawnLatents,
+    Stretch,
 )
 
 MAX_RANGE_EDITS = 40
@@ -31,6 +34,7 @@ class EditState:
     Attributes:
         moves: by card, those that change something, in the order in which they are applied.
         range_edits: edits of time ranges, applied after the moves.
+        durations: stretches and pauses, applied after all edits of latents, in times before them.
         latents: where the latents come from before they are edited.
         other: index of the second recording that transfer, morph or the voice needs.
         other_voice: whether the voice is the second recording's.
@@ -38,6 +42,7 @@ class EditState:
 
     moves: tuple[tuple[str, Move], ...] = ()
     range_edits: tuple[Edit, ...] = ()
+    durations: DurationEdit = field(default_factory=DurationEdit)
     latents: LatentSource = field(default_factory=OwnLatents)
     other: int | None = None
     other_voice: bool = False
@@ -65,6 +70,21 @@ class EditState:
         if len(self.range_edits) >= MAX_RANGE_EDITS:
             raise SettingsError(f"there are {MAX_RANGE_EDITS} edits on the curves already; remove some of them first.")
         return replace(self, range_edits=(*self.range_edits, edit))
+
+    def with_durations(self, more: DurationEdit) -> "EditState":
+        """Return the same with more changes of durations.
+
+        Raises:
+            SettingsError: there are too many.
+        """
+        if len(self.durations.changes) + len(more.changes) > MAX_RANGE_EDITS:
+            raise SettingsError(f"durations have {MAX_RANGE_EDITS} changes already; remove some of them first.")
+        return replace(self, durations=self.durations + more)
+
+    def without_duration(self, index: int) -> "EditState":
+        """Return the same without the change of durations at an index."""
+        changes = self.durations.changes
+        return replace(self, durations=DurationEdit(changes=changes[:index] + changes[index + 1 :]))
 
     def without_range_edit(self, index: int) -> "EditState":
         """Return the same without the range edit at an index."""
@@ -168,3 +188,11 @@ def range_edit_text(edit: Edit, cards: Sequence[Card]) -> str:
     changes += ["flattened"] if edit.flatten else []
     end = "the end" if edit.end_seconds is None else f"{edit.end_seconds:.2f} s"
     return f"{name}: {', '.join(changes) or 'nothing'}, {edit.start_seconds or 0:.2f} s to {end}"
+
+
+def duration_text(change: DurationChange) -> str:
+    """Return a change of durations in words: "Slower: × 1.30, 0.80 s to 1.40 s"."""
+    if isinstance(change, Stretch):
+        name = "Slower" if change.factor > 1 else "Faster"
+        return f"{name}: × {change.factor:.2f}, {change.start_seconds:.2f} s to {change.end_seconds:.2f} s"
+    return f"Pause: {change.seconds:.2f} s at {change.at_seconds:.2f} s"

@@ -117,6 +117,11 @@ class EditingSession:
         """Return the rendering of `now`; until it has been made, the one that is shown."""
         return self.rendered.get(self.now) or self.rendered[self.shown]
 
+    @property
+    def edited_seconds(self) -> float:
+        """Return the length of what edits of latents are applied to: of the sound before durations are changed."""
+        return (self.before if self.now.durations.changes else self.after).speech.seconds
+
     def render(self, edit_state: EditState, progress: CallProgress = CallProgress()) -> Rendering:
         """Return the rendering of an edit state at full quality, made once.
 
@@ -193,6 +198,7 @@ class EditingSession:
             utterance=other.speech.utterance if edit_state.other_voice and other is not None else None,
             latents=edit_state.latents,
             other=None if other is None else other.source,
+            durations=edit_state.durations,
             statistics=self.statistics,
             progress=progress,
         )
@@ -222,6 +228,7 @@ class EditingSession:
             self.seed,
             latents=OwnLatents() if isinstance(latents, RedrawnLatents) else latents,
             other=None if other is None else other.source,
+            durations=edit_state.durations,
             statistics=self.statistics,
             reuse=reuse,
             progress=progress,

@@ -29,6 +29,7 @@ from undertone.app.prosody.tasks import (
     report,
 )
 from undertone.app.prosody.visit import ProsodyVisit, Task
+from undertone.app.prosody.word_edits import edit_words
 from undertone.app.shared.live_player import samples_text
 from undertone.app.shared.widgets import EVERY, QUIET
 from undertone.engine import UndertoneError
@@ -41,6 +42,7 @@ def bind_editor(view: PageView) -> None:
     _bind_sliders(view)
     _bind_history(view)
     _bind_range(view)
+    _bind_words(view)
     _bind_audition(view)
 
 
@@ -114,6 +116,18 @@ def _bind_range(view: PageView) -> None:
     tool.kind.change(show_amount, tool.kind, tool.amount, **QUIET)
     view.editor.range.select(show_range, None, tool.outputs, **QUIET)
     gr.on([tool.start.change, tool.end.change], None, [tool.start, tool.end], None, js=TYPED_JS)
+
+
+def _bind_words(view: PageView) -> None:
+    """Bind what can be done to the words that are chosen."""
+
+    def edit(visit: ProsodyVisit, event: gr.EventData) -> Updates:
+        if visit.editing is None or event.session != visit.editing.number:
+            return NOTHING
+        action, start, end = str(event.action), event.start, event.end
+        return commit_change(view, visit, lambda editing: edit_words(editing, action, start, end))
+
+    bind_render(view, view.editor.word_tool.actions.select(edit, view.visit, view.outputs, **EVERY))
 
 
 def _bind_audition(view: PageView) -> None:

@@ -12,12 +12,13 @@ from gradio.components.plot import PlotData
 from undertone.app.prosody.browser_events import channel
 from undertone.app.prosody.cards import Card, Move, sorted_cards
 from undertone.app.prosody.comparison_figure import Side, comparison_figure
-from undertone.app.prosody.edit_state import EditState, range_edit_text
+from undertone.app.prosody.edit_state import EditState, duration_text, range_edit_text
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.measures import Measures, changes_html
 from undertone.app.prosody.range_tool import RangeTool, build_range_tool
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.visit import ProsodyVisit
+from undertone.app.prosody.word_tool import WordTool, build_word_tool
 from undertone.app.shared.live_player import samples_text
 from undertone.app.shared.plots import figure_json
 from undertone.app.shared.widgets import AWAY, show_container, step_heading
@@ -83,6 +84,7 @@ class EditorWidgets:
     plot: gr.Plot
     numbers: gr.HTML
     range_tool: RangeTool
+    word_tool: WordTool
 
     @property
     def outputs(self) -> list[Any]:
@@ -151,6 +153,7 @@ def build_editor() -> EditorWidgets:
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=6, min_width=320, elem_id="figure-side"):
                 numbers = gr.HTML(elem_id="prosody-numbers")
+                word_tool = build_word_tool()
                 range_bar = _script_widget(_RANGE, "range", "range.js")
                 plot = gr.Plot(show_label=False, label="Before and after", elem_id="prosody-figure")
                 range_tool = build_range_tool()
@@ -160,7 +163,7 @@ def build_editor() -> EditorWidgets:
                     redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=80)
                 cards = _script_widget(_CARDS, "cards", "cards.js")
     return EditorWidgets(
-        section, undo, redo, source, edited, draft, audition, cards, range_bar, plot, numbers, range_tool
+        section, undo, redo, source, edited, draft, audition, cards, range_bar, plot, numbers, range_tool, word_tool
     )
 
 
@@ -181,7 +184,10 @@ def cards_value(editing: EditingSession, revision: int, sequence: int = 0, idle:
         "edit_state": str(hash(now)),
         "cards": [_card_value(card) for card in sorted_cards(editing.cards)],
         "values": {card.id: _values(now.move(card)) for card in editing.cards},
-        "range_edits": [range_edit_text(edit, editing.cards) for edit in now.range_edits],
+        "range_edits": [
+            *(range_edit_text(edit, editing.cards) for edit in now.range_edits),
+            *map(duration_text, now.durations.changes),
+        ],
         "morph": now.morph,
     }
 

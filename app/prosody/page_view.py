@@ -33,7 +33,7 @@ class PageView:
     @property
     def outputs(self) -> list[Any]:
         """Return the widgets that a new sound may change."""
-        parts = (self.status, self.editor, self.editor.range_tool, self.delivery, self.output)
+        parts = (self.status, self.editor, self.editor.range_tool, self.editor.word_tool, self.delivery, self.output)
         return [widget for part in parts for widget in part.outputs]
 
     def show_idle(self, visit: ProsodyVisit, note: Note | None) -> Updates:
@@ -60,6 +60,7 @@ class PageView:
             self.editor.show_source(visit, editing)
             | self.show_controls(visit)
             | self.editor.range_tool.show(editing)
+            | self.editor.word_tool.show(editing, self.context.words)
             | self.delivery.clear_draws()
             | self.output.show_continued(visit)
         )

@@ -68,7 +68,11 @@ def restore_edit(editing: EditingSession, saved: ProsodySettings) -> Note | None
         )
     moves, range_edits = read_edit(saved.edit, editing.cards)
     edit_state = EditState(
-        range_edits=range_edits, latents=saved.latents, other=other, other_voice=saved.utterance is not None
+        range_edits=range_edits,
+        durations=saved.durations,
+        latents=saved.latents,
+        other=other,
+        other_voice=saved.utterance is not None,
     )
     editing.history.push(edit_state.with_moves(moves, editing.cards))
     return None

@@ -2,6 +2,7 @@
 
 import weakref
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from undertone.app.shared.handover import Handovers
@@ -11,6 +12,7 @@ from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.visitor import Visit, Visitor
 from undertone.engine import AudioLimits, Engine
 from undertone.engine.tokenizers import unit_names
+from undertone.engine.words import WordDecoder
 
 MODEL_QUEUE = "model"  # heavy events of every page have this concurrency id, and wait in `Context.queue`
 
@@ -56,6 +58,11 @@ class Context:
         config = self.engine.bundle.config
         names = unit_names(config.tokenizer)
         return names + ("end",) * (config.model.num_token_ids - len(names))
+
+    @cached_property
+    def words(self) -> WordDecoder | None:
+        """Return the reader of words from the model's tokens; None where they are not phones of English."""
+        return WordDecoder.of(self.engine.bundle)
 
     def new_visit(self) -> Visit:
         """Return the state of a visitor of the Continue page who has just come."""

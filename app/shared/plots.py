@@ -45,6 +45,7 @@ class Picture:
         energy_db: [T] of full scale.
         prompt_seconds: where the prompt ends and the continuation begins; 0 where there is no prompt.
         unit_names: what to call each token, V of them.
+        words: text, start and end in seconds; none where they cannot be read.
     """
 
     audio: Array
@@ -55,6 +56,7 @@ class Picture:
     energy_db: Array
     prompt_seconds: float
     unit_names: Sequence[str]
+    words: Sequence[tuple[str, float, float]] = ()
 
     @property
     def seconds(self) -> float:
@@ -80,18 +82,26 @@ PANELS = (
     Panel("y5", "Tokens (what is said)", 0.215, 0.25),
     Panel("y6", "Latents (how it is said)", 0.0, 0.17),
 )
+WORDS_PANEL = Panel("y7", "Words (a guess)", 0.18, 0.21)  # between tokens and latents, which move apart for it
+BESIDE_WORDS = {"y5": (0.24, 0.265), "y6": (0.0, 0.145)}
 HEIGHT_PIXELS = 780
 
 
 def utterance_figure(picture: Picture) -> go.Figure:
     """Draw the linked figure; about 150 kB of JSON for 13 s."""
-    panels = (*PANELS[:-1], replace(PANELS[-1], title=_latents_title(picture.latents.shape[1])))
+    panels = [*PANELS[:-1], replace(PANELS[-1], title=_latents_title(picture.latents.shape[1]))]
+    if picture.words:
+        places = {panel.axis: BESIDE_WORDS.get(panel.axis, (panel.bottom, panel.top)) for panel in panels}
+        panels = [replace(panel, bottom=places[panel.axis][0], top=places[panel.axis][1]) for panel in panels]
+        panels.insert(-1, WORDS_PANEL)
     figure = go.Figure(layout=base_layout(panels, picture.seconds, HEIGHT_PIXELS))
     _add_waveform(figure, picture)
     add_mel(figure, picture.mel)
     _add_pitch(figure, picture.pitch_hz)
     add_curve(figure, picture.energy_db, "y4", "energy", INK_COLOUR, "%{y:.0f} dB")
     add_tokens(figure, picture.tokens, picture.unit_names)
+    if picture.words:
+        add_words(figure, picture.words, WORDS_PANEL.axis)
     for dim, curve in enumerate(picture.latents.T):
         colour = curve_colour(dim)
         add_curve(figure, curve, "y6", f"z{dim + 1}", colour, "%{y:.2f}")
@@ -300,6 +310,34 @@ def add_tokens(figure: go.Figure, tokens: NDArray[np.int64], unit_names: Sequenc
         name="token",
     )
     figure.update_layout({axis_key(axis): {"showticklabels": False, "showgrid": False}})
+
+
+def add_words(figure: go.Figure, words: Sequence[tuple[str, float, float]], axis: str) -> None:
+    """Draw a strip with a box for each word, whose text shows where it fits: zoom in for more of them.
+
+    Args:
+        words: text, start and end in seconds.
+    """
+    figure.add_bar(
+        orientation="h",
+        base=[start for _, start, _ in words],
+        x=[end - start for _, start, end in words],
+        y=[0] * len(words),
+        width=1,
+        text=[text for text, _, _ in words],
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        marker={"color": SHADE_COLOUR, "line": {"color": GRID_COLOUR, "width": 1}},
+        textfont={"color": INK_COLOUR, "size": 12},
+        constraintext="none",
+        cliponaxis=True,
+        hoverinfo="skip",
+        yaxis=axis,
+        name="words",
+    )
+    figure.update_layout({axis_key(axis): {"showticklabels": False, "showgrid": False, "range": [-0.5, 0.5]}})
+    figure.update_layout(uniformtext={"minsize": 10, "mode": "hide"}, barmode="overlay")
 
 
 def _mark_boundary(figure: go.Figure, picture: Picture) -> None:

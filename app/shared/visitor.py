@@ -14,6 +14,7 @@ from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.shared.runs import RUNS
 from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError
 from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
+from undertone.engine.words import HeardWord
 
 MOST_RUNS = 6  # finished runs that a visit keeps
 MOST_RUN_BYTES = 64_000_000  # of their sounds; the newest run is kept whatever it has
@@ -157,12 +158,13 @@ class Visitor:
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A run that has finished: its takes, where their files go, and the figures that were drawn of them."""
+    """A run that has finished: its takes, where their files go, and what was drawn and read of them."""
 
     number: int  # counted from 1 within the visit
     takes: list[Take]
     folder: Path
     figures: dict[int, str] = field(default_factory=dict)  # JSON, by the take's index
+    words: dict[int, list[HeardWord]] = field(default_factory=dict)
 
     @property
     def num_bytes(self) -> int:

@@ -10,6 +10,7 @@ from undertone.engine.probe import (
     load_probe,
 )
 from undertone.engine.prosody.alignment import FrameAlignment, align, transfer_latents, unit_distances
+from undertone.engine.prosody.durations import DurationChange, DurationEdit, Pause, Stretch, apply_durations
 from undertone.engine.prosody.edit import DimensionEdit, DirectionEdit, LatentEdit, apply_edit
 from undertone.engine.prosody.morph import DecoderFrames, morph_frames
 from undertone.engine.prosody.prior_draws import draw_latents, redraw_latents
@@ -34,6 +35,8 @@ __all__ = [
     "DimensionProbe",
     "DirectionEdit",
     "DirectionProbe",
+    "DurationChange",
+    "DurationEdit",
     "EditedTake",
     "Effect",
     "FrameAlignment",
@@ -43,14 +46,17 @@ __all__ = [
     "Measured",
     "MorphedLatents",
     "OwnLatents",
+    "Pause",
     "ProbeReport",
     "ProsodySettings",
     "RecordingSettings",
     "RedrawnLatents",
     "Rendering",
     "SourceRecording",
+    "Stretch",
     "TransferredLatents",
     "align",
+    "apply_durations",
     "apply_edit",
     "continue_from_edited",
     "draft",

@@ -76,6 +76,7 @@ def _request(
         other=second,
         latents=settings.latents,
         edit=settings.edit,
+        durations=settings.durations,
         utterance=None if settings.utterance is None else torch.tensor(settings.utterance),
         statistics=settings.statistics,
         sampling=settings.sampling,

@@ -14,6 +14,7 @@ from undertone.engine.generation.take_settings import MAX_SEED
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.alignment import transfer_latents, unit_distances
+from undertone.engine.prosody.durations import DurationEdit, apply_durations
 from undertone.engine.prosody.edit import LatentEdit, apply_edit
 from undertone.engine.prosody.morph import DecoderFrames, morph_frames
 from undertone.engine.prosody.prior_draws import redraw_latents
@@ -39,6 +40,7 @@ class ProsodyRequest:
     other: Source | None  # for transfer and morph
     latents: LatentSource
     edit: LatentEdit
+    durations: DurationEdit  # applied behind `edit`
     utterance: Tensor | None  # [S] another voice
     statistics: LatentStatistics | None  # None: the probe's, or the source's own
     sampling: Sampling
@@ -66,6 +68,7 @@ class ProsodyRequest:
             other=_recording_settings(self.other) if needs_other and self.other is not None else None,
             latents=self.latents,
             edit=self.edit,
+            durations=self.durations,
             statistics=self.statistics or reference_statistics(engine, speech),
             utterance=None if self.utterance is None else tuple(self.utterance.tolist()),
             sampling=self.sampling,
@@ -77,14 +80,22 @@ class ProsodyRequest:
         """Return tokens, edited latents and the utterance embedding.
 
         Raises:
-            SettingsError: frames of another bundle, or an edit that does not fit.
+            SettingsError: frames of another bundle, an edit that does not fit, or too many frames.
         """
         frames = self._unedited(progress)
         rate = self.engine.frame_rate_hz
         frames = replace(frames, latents=apply_edit(frames.latents, self.edit, settings.statistics, rate))
+        frames = apply_durations(frames, self.durations, self.engine.bundle.config.tokenizer, rate)
         if self.utterance is not None:
             frames = replace(frames, utterance=self.utterance)
         self.engine.check_frames(frames.tokens, frames.latents, frames.utterance)
+        most = self.engine.bundle.config.model.transformer.max_positions
+        if not self.durations.is_identity and len(frames.tokens) > most:
+            raise SettingsError(
+                f"with these durations the speech has {len(frames.tokens) / rate:.1f} s; "
+                f"this model has {most / rate:.1f} s. "
+                "Stretch less, or cut a shorter clip."
+            )
         return frames
 
     def _unedited(self, progress: CallProgress) -> DecoderFrames:

@@ -14,6 +14,7 @@ from undertone.engine.generation.take_settings import StepKind
 from undertone.engine.probe import LatentStatistics
 from undertone.engine.progress import CallProgress
 from undertone.engine.prosody.cached_decoding import BlockDecoder
+from undertone.engine.prosody.durations import DurationEdit
 from undertone.engine.prosody.edit import LatentEdit
 from undertone.engine.prosody.rendering import EditedTake, Rendering
 from undertone.engine.prosody.request import ProsodyRequest, Source
@@ -39,6 +40,7 @@ def resynthesise(
     *,
     latents: LatentSource = OwnLatents(),
     other: Source | None = None,
+    durations: DurationEdit = DurationEdit(),
     statistics: LatentStatistics | None = None,
     reuse: Rendering | None = None,
     progress: CallProgress = CallProgress(),
@@ -53,6 +55,7 @@ def resynthesise(
         seed: of the decoder's noise: the same seed makes two renderings comparable.
         latents: the source's own, drawn from the prior, or from another recording.
         other: that recording.
+        durations: speaking rate and pauses, applied behind the edit.
         statistics: what a sigma is; None takes the probe's, or those of the source where the bundle has no probe.
         reuse: an earlier rendering: blocks that are the same in both are taken over, to the same bits.
         progress: progress, and a way to stop.
@@ -61,7 +64,7 @@ def resynthesise(
         Cancelled: the caller asked to stop.
     """
     request = ProsodyRequest(
-        engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
+        engine, source, other, latents, edit or LatentEdit(), durations, utterance, statistics, sampling, seed
     )
     return render(request, reuse, progress)
 
@@ -89,7 +92,9 @@ def morph(
     if not 0.0 <= amount <= 1.0:
         raise SettingsError(f"amount is {amount:g}; expected 0 (the first recording) to 1 (the second).")
     latents = MorphedLatents(amount=amount, timing=timing)
-    request = ProsodyRequest(engine, first, second, latents, edit or LatentEdit(), None, statistics, sampling, seed)
+    request = ProsodyRequest(
+        engine, first, second, latents, edit or LatentEdit(), DurationEdit(), None, statistics, sampling, seed
+    )
     return render(request, reuse, progress)
 
 
@@ -133,6 +138,7 @@ def continue_from_edited(
     utterance: Tensor | None = None,
     latents: LatentSource = OwnLatents(),
     other: Source | None = None,
+    durations: DurationEdit = DurationEdit(),
     statistics: LatentStatistics | None = None,
     progress: CallProgress = CallProgress(),
 ) -> EditedTake:
@@ -146,7 +152,7 @@ def continue_from_edited(
         Cancelled: the caller asked to stop.
     """
     request = ProsodyRequest(
-        engine, source, other, latents, edit or LatentEdit(), utterance, statistics, sampling, seed
+        engine, source, other, latents, edit or LatentEdit(), durations, utterance, statistics, sampling, seed
     )
     return continue_request(request, seconds, progress)
 

@@ -1,13 +1,14 @@
 """Settings of a rendering: the JSON beside its wav."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from undertone.engine.config import Config
 from undertone.engine.generation.sampling import Sampling, Temperature
 from undertone.engine.generation.take_settings import ENGINE_VERSION, MAX_SEED, MAX_TAKES, SavedSettings, TakeSettings
 from undertone.engine.probe import Finite, LatentStatistics
+from undertone.engine.prosody.durations import DurationEdit
 from undertone.engine.prosody.edit import LatentEdit
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
@@ -82,8 +83,16 @@ class ProsodySettings(SavedSettings):
     other: RecordingSettings | None  # for transfer and morph
     latents: LatentSource
     edit: LatentEdit
+    durations: DurationEdit = DurationEdit()  # behind `edit`; nothing changed: the key is left out, as it was before
     statistics: LatentStatistics  # the sigmas of the edit, so that a new probe leaves the sound what it was
     utterance: tuple[Finite, ...] | None  # [S] another voice; None: the source's
     sampling: Sampling
     seed: Seed
     continuation: TakeSettings | None  # what the model went on with behind the edited speech
+
+    @model_serializer(mode="wrap")
+    def _leave_out_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        if not self.durations.changes:
+            values.pop("durations", None)
+        return values

@@ -21,6 +21,7 @@ from tests.clips import speechlike, write_wav16
 from tests.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parent.parent.parent
+PHONES = ("AH", "D", "IY", "K", "N", "S", "T")
 START_SECONDS = 120  # 5 s on an idle machine; tests may share it
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -40,7 +41,8 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+    """Write a bundle of random weights whose units are parts of phones, so that words can be read."""
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny", phones=PHONES)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 def test_the_example_runs_and_keeps_its_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    make_tiny_bundle(tmp_path / "assets" / "demo")
+    make_tiny_bundle(tmp_path / "assets" / "demo", phones=("AH", "D", "IY", "K", "N", "S", "T"))
     write_wav16(tmp_path / "prompt.wav", speechlike(4.0))
     monkeypatch.chdir(tmp_path)
     made: dict[str, Any] = {}
@@ -25,5 +25,5 @@ def test_the_example_runs_and_keeps_its_promises(tmp_path: Path, monkeypatch: py
     assert torch.equal(made["again"].audio, take.audio)
     assert torch.equal(torch.cat(made["chunks"], dim=1)[0], take.audio)
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {f"{stem}.{kind}" for stem in ("take", "edited", "onward") for kind in ("wav", "json")}
+    assert names == {f"{stem}.{kind}" for stem in ("take", "edited", "onward", "slower") for kind in ("wav", "json")}
     assert (tmp_path / "out" / "edited.wav").read_bytes() != (tmp_path / "out" / "onward.wav").read_bytes()

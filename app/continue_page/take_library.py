@@ -1,0 +1,30 @@
+"""The takes that a visitor keeps in the browser, never on the server, and links that make a take again."""
+
+from pathlib import Path
+
+import gradio as gr
+
+_TEMPLATE = """
+<section class="tools library" aria-label="Kept takes" hidden>
+  <h3>Kept takes</h3>
+  <p class="hint">They lie in this browser alone, sounds (16 bit) and settings, until you delete them.</p>
+  <ul class="library-list"></ul>
+  <button type="button" class="library-all">Download all</button>
+  <p class="library-said" role="status"></p>
+</section>
+"""
+
+
+def build_take_library() -> gr.HTML:
+    """Build the list, hidden until something is kept; its script also opens links to takes.
+
+    Cards ask for a take to be kept by the event `undertone:keep` {name, settings, url}. A link has the settings behind
+    its `#take=`, which browsers do not send: the page loads them as if their file had been chosen.
+    """
+    return gr.HTML(
+        value=None,
+        html_template=_TEMPLATE,
+        js_on_load=Path(__file__).with_name("take_library.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id="take-library",
+    )

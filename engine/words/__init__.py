@@ -1,0 +1,9 @@
+"""Words read from tokens: runs of phones, a lexicon as a tree, and a Viterbi search that allows for misheard phones.
+
+`decoder.WordDecoder` is public; `phone_runs.phone_runs` gives the phones of a token sequence.
+"""
+
+from undertone.engine.words.decoder import HeardWord, WordDecoder
+from undertone.engine.words.phone_runs import PhoneRun, phone_runs
+
+__all__ = ["HeardWord", "PhoneRun", "WordDecoder", "phone_runs"]
