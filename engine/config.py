@@ -5,15 +5,33 @@ Fields that start with `quirk_` reproduce behaviour of the published code that a
 their default is the published value and loading published weights needs it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 
 class Config(BaseModel):
     """Base of every configuration: immutable, and strict about its keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GrownConfig(Config):
+    """Configuration with keys that older bundles do not have.
+
+    They are written where they say something else than their default, so that what an older bundle says, and its
+    fingerprint, stay as they were.
+    """
+
+    later_keys: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _leave_out_later_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        for key in self.later_keys:
+            if getattr(self, key) == type(self).model_fields[key].default:
+                values.pop(key, None)
+        return values
 
 
 Size = Annotated[int, Field(ge=1, le=2**24)]  # of a layer, a kernel, an inventory
@@ -126,11 +144,19 @@ class DecoderConfig(Config):
         return self
 
 
-class ModelConfig(Config):
-    """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1)."""
+# What a frame has beside its token. "latents" is VAE-GSLM; the others are the paper's baselines of discrete tokens.
+Beside = Literal["latents", "nothing", "pitch"]
 
-    latent_dim: Size = 4  # Z
-    num_tokens: Size = 200  # V
+
+class ModelConfig(GrownConfig):
+    """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1), and its baselines (7)."""
+
+    later_keys = ("beside",)
+
+    # Z, the numbers of a frame beside its token: latents, 0 beside nothing, 1 of pitch.
+    latent_dim: Annotated[int, Field(ge=0, le=2**24)] = 4
+    beside: Beside = "latents"
+    num_tokens: Size = 200  # V; 1 is the ablation without tokens, whose one id says nothing
     token_dim: Size = 64
     learned_end: bool = False  # our addition: one more token id, V, that says "the utterance ends here"
     mel: MelConfig = MelConfig()
@@ -146,10 +172,38 @@ class ModelConfig(Config):
         """Return the rows of the token embedding: V, and one more where the end is learned."""
         return self.num_tokens + int(self.learned_end)
 
+    @property
+    def has_tokens(self) -> bool:
+        """Return whether tokens say anything."""
+        return self.num_tokens > 1
+
+    @property
+    def has_latents(self) -> bool:
+        """Return whether frames have latents with a posterior and a prior, as VAE-GSLM's."""
+        return self.beside == "latents"
+
+    @property
+    def system(self) -> str:
+        """Return the name of the system as the paper's tables have it."""
+        if self.has_latents:
+            return "VAE-GSLM" if self.has_tokens else "VAE-GSLM - tokens"
+        return {"nothing": "Token-LM", "pitch": "Token-LM + Pitch"}[self.beside]
+
+    @model_validator(mode="after")
+    def _beside_fits(self) -> "ModelConfig":
+        if self.has_latents and (self.latent_dim % 2 or not self.latent_dim):
+            raise ValueError(f"latent_dim must be even (the flow splits it in halves) and not 0, got {self.latent_dim}")
+        widths = {"nothing": 0, "pitch": 1}
+        if (width := widths.get(self.beside, self.latent_dim)) != self.latent_dim:
+            raise ValueError(f"latent_dim must be {width} where beside is {self.beside!r}, got {self.latent_dim}")
+        if not (self.has_tokens or self.has_latents):
+            raise ValueError(
+                f"beside is {self.beside!r} and num_tokens 1, which says nothing: a model without tokens has latents"
+            )
+        return self
+
     @model_validator(mode="after")
     def _sizes_fit(self) -> "ModelConfig":
-        if self.latent_dim % 2:
-            raise ValueError(f"latent_dim must be even (the flow splits it in halves), got {self.latent_dim}")
         if self.transformer.dim % self.transformer.num_heads:
             raise ValueError(
                 f"transformer.dim {self.transformer.dim} is not a multiple of num_heads {self.transformer.num_heads}"

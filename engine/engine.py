@@ -223,7 +223,7 @@ class Engine:
             "utterance": (utterance, (model.utterance.dim,)),
         }
         for name, (tensor, shape) in expected.items():
-            if tuple(tensor.shape) != shape or tensor.numel() == 0:
+            if tuple(tensor.shape) != shape or tokens.numel() == 0:
                 raise SettingsError(f"{name} has shape {list(tensor.shape)}; expected {list(shape)}, not empty.")
             if not torch.isfinite(tensor).all():
                 raise SettingsError(f"{name} has values that are not finite.")

@@ -84,8 +84,8 @@ def _draw(model: VAEGSLM, hidden: Tensor, sampling: Sampling, noise: Noise, can_
     """Draw token int64 [B] and latents [B, Z] of the frame after the last of the hidden states [B, T, D]."""
     batch, frames, _ = hidden.shape
     prior = model.prior(hidden)
-    base = prior.base.sample(noise.normal(batch, frames, model.config.latent_dim), sampling.latent_temperature)
-    latents = model.flow.inverse(base[:, -1:], prior.condition[:, -1:])
+    normal = noise.normal(batch, frames, model.config.latent_dim)
+    latents = model.draw_latents(prior.last(), normal[:, -1:], sampling.latent_temperature)
     logits = prior.logits if can_end else prior.logits[..., : model.config.num_tokens]
     tokens = noise.categorical(token_probabilities(logits.flatten(0, 1), sampling))
     return tokens.view(batch, frames)[:, -1], latents[:, 0]

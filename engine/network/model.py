@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from undertone.engine.config import ModelConfig
 from undertone.engine.network.decoder.diffusion import Diffusion
 from undertone.engine.network.flow import Flow
-from undertone.engine.network.gaussian import Gaussian
+from undertone.engine.network.gaussian import Gaussian, certain
 from undertone.engine.network.layers.basic import apply_mask, length_mask
 from undertone.engine.network.layers.cache import KeyValueCache
 from undertone.engine.network.layers.transformer import Transformer
@@ -22,17 +22,24 @@ from undertone.engine.noise import Noise
 
 
 class VAEGSLM(nn.Module):
-    """The whole network; mels are normalised, shapes are batched, nothing about a request is kept on it."""
+    """The whole network; mels are normalised, shapes are batched, nothing about a request is kept on it.
+
+    The baselines (`config.beside`) are this network without posterior and flow. What their frames have beside the
+    token is measured, not encoded, but takes the latents' way through transformer and decoder.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.posterior_encoder = PosteriorEncoder(config)
+        if config.has_latents:
+            self.posterior_encoder = PosteriorEncoder(config)
         self.token_embedding = nn.Embedding(config.num_token_ids, config.token_dim)
-        self.latent_input = nn.Linear(config.latent_dim, config.token_dim)
+        if config.beside != "nothing":
+            self.latent_input = nn.Linear(config.latent_dim, config.token_dim)
         self.transformer = Transformer(config.token_dim, config.transformer)
         self.prior_head = PriorHead(config)
-        self.flow = Flow(config)
+        if config.has_latents:
+            self.flow = Flow(config)
         self.utterance_encoder = UtteranceEncoder(config)
         self.decoder = Diffusion(config)
         self._initialise()
@@ -54,9 +61,23 @@ class VAEGSLM(nn.Module):
         """Return the device of the weights."""
         return self.token_embedding.weight.device
 
-    def posterior(self, mel: Tensor, mask: Tensor | None = None) -> Gaussian:
-        """Return the posterior of every frame from the normalised mel [B, T, M] and a bool mask [B, T]."""
-        return self.posterior_encoder(mel, mask)
+    def posterior(self, mel: Tensor, mask: Tensor | None = None, pitch: Tensor | None = None) -> Gaussian:
+        """Return the posterior of every frame, without spread where what stands beside the token is measured.
+
+        Args:
+            mel: normalised, [B, T, M].
+            mask: bool [B, T].
+            pitch: of a model with pitch, `pitch_contour` of every frame, [B, T].
+        Raises:
+            ValueError: no pitch for a model that reads it.
+        """
+        if self.config.has_latents:
+            return self.posterior_encoder(mel, mask)
+        if self.config.beside == "pitch":
+            if pitch is None:
+                raise ValueError(f"a {self.config.system} reads the pitch of every frame, and none was given")
+            return certain(pitch.unsqueeze(-1))
+        return certain(mel[..., :0])
 
     def utterance_embedding(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the utterance embedding float32 [B, S] from the normalised mel [B, T, M] and its int64 lengths [B]."""
@@ -64,6 +85,8 @@ class VAEGSLM(nn.Module):
 
     def fuse(self, tokens: Tensor, latents: Tensor) -> Tensor:
         """Add token embedding and projected latents, [B, T, token_dim], from int64 [B, T] and [B, T, Z]."""
+        if self.config.beside == "nothing":
+            return self.token_embedding(tokens)
         return self.token_embedding(tokens) + F.relu(self.latent_input(latents.to(self.dtype)))
 
     def initial_state(self, noise: Noise, batch: int) -> Tensor:
@@ -93,6 +116,20 @@ class VAEGSLM(nn.Module):
         """Return token logits and latent base distribution of every frame from [B, T, D]."""
         return self.prior_head(hidden)
 
+    def to_base(self, latents: Tensor, prior: Prior, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the latents on the base of the flow [B, T, Z], and the flow's log determinant [B, T, Z / 2].
+
+        Without latents that have a prior there is no flow, and the base is what was given.
+        """
+        if self.config.has_latents:
+            return self.flow(latents, prior.condition, mask)
+        return latents, torch.zeros_like(latents[..., : latents.shape[-1] // 2])
+
+    def draw_latents(self, prior: Prior, normal: Tensor, temperature: float) -> Tensor:
+        """Draw what stands beside the token of every frame, [B, T, Z], with N(0, 1) numbers of that shape."""
+        drawn = prior.base.sample(normal, temperature)
+        return self.flow.inverse(drawn, prior.condition) if self.config.has_latents else drawn
+
     def predict(self, tokens: Tensor, latents: Tensor, noise: Noise) -> tuple[Prior, Tensor, Tensor]:
         """Return what the model expects of every frame given those before it: one teacher-forced pass.
 
@@ -105,7 +142,7 @@ class VAEGSLM(nn.Module):
         """
         inputs = torch.cat([self.initial_state(noise, len(tokens)), self.fuse(tokens, latents)[:, :-1]], dim=1)
         prior = self.prior(self.transform(inputs.to(self.transformer.input.weight.dtype)).to(self.dtype))
-        base, logdet = self.flow(latents, prior.condition)
+        base, logdet = self.to_base(latents, prior)
         return prior, base, logdet
 
     def decoder_condition(self, tokens: Tensor, latents: Tensor, utterance: Tensor) -> Tensor:
@@ -128,9 +165,15 @@ class VAEGSLM(nn.Module):
         seen = latents
         for noise in draws.scheduled_sampling_noise:
             prior = self._teacher_forced_prior(tokens, seen, draws, mask)
-            drawn = apply_mask(self.flow.inverse(prior.base.sample(noise), prior.condition), mask)
+            drawn = apply_mask(self.draw_latents(prior, noise, 1.0), mask)
             seen = torch.where(draws.scheduled_sampling_mask.unsqueeze(-1), drawn.to(latents.dtype), latents)
         return seen
+
+    def _beside_error(self, prior: Prior, latents: Tensor) -> Tensor | None:
+        """Return by how much each frame's prediction beside its token is off, [B, T]; None for latents, or nothing."""
+        if self.config.beside != "pitch":
+            return None
+        return (prior.base.mean - latents).abs().sum(-1)
 
     def _condition(self, fused: Tensor, utterance: Tensor) -> Tensor:
         spread = utterance.to(fused.dtype).unsqueeze(1).expand(-1, fused.shape[1], -1)
@@ -150,6 +193,7 @@ class VAEGSLM(nn.Module):
         latent_dropout: float = 0.0,
         scheduled_sampling: float = 0.0,
         condition_dropout: float = 0.0,
+        pitch: Tensor | None = None,
     ) -> TrainingForward:
         """Run one training pass.
 
@@ -169,10 +213,13 @@ class VAEGSLM(nn.Module):
             scheduled_sampling: share of items in which, from some frame on, the transformer sees latents as it would
                 draw them itself, in parallel (arXiv 1906.07651); 0 as published.
             condition_dropout: share of items whose decoder is given the utterance alone; 0 as published.
+            pitch: of a model with pitch, `pitch_contour` of every frame, [B, T].
         """
         batch, frames = tokens.shape
         shares = (latent_dropout, scheduled_sampling, condition_dropout) if self.training else ()
         draws = TrainingDraws.draw(self.config, noise, batch, frames, timesteps, *shares)
+        if posterior is None and not self.config.has_latents:
+            posterior = self.posterior(mel, pitch=pitch)
         return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws, part, posterior)
 
     def training_pass(
@@ -198,7 +245,7 @@ class VAEGSLM(nn.Module):
         else:
             seen = self._scheduled_sampling(tokens, latents, draws, mask)
             prior = self._teacher_forced_prior(tokens, seen, draws, mask)
-            base, logdet = self.flow(latents, prior.condition, mask)
+            base, logdet = self.to_base(latents, prior, mask)
         utterance = self.utterance_embedding(utterance_mel, utterance_lengths)
         predicted = target = torch.zeros_like(mel)
         if part != "language":
@@ -220,4 +267,6 @@ class VAEGSLM(nn.Module):
             decoder_target=target,
             decoder_output=predicted,
             utterance=utterance,
+            variational=self.config.has_latents,
+            beside_error=self._beside_error(prior, latents) if part in ("all", "language") else None,
         )

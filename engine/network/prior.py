@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
-from undertone.engine.network.gaussian import Gaussian, GaussianHead
+from undertone.engine.network.gaussian import Gaussian, GaussianHead, certain
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,13 @@ class Prior:
     """Prediction for every frame; token and latents are independent given the hidden state."""
 
     logits: Tensor  # [B, T, V'] float32, V' = token ids
-    base: Gaussian  # over the flow's base space, [B, T, Z]
+    base: Gaussian  # over the flow's base space, or all on what is predicted beside a token, [B, T, Z]
     condition: Tensor  # [B, T, D], condition of the flow
+
+    def last(self) -> "Prior":
+        """Return the prediction for the last frame alone, T = 1."""
+        base = Gaussian(self.base.mean[:, -1:], self.base.logstd[:, -1:])
+        return Prior(self.logits[:, -1:], base, self.condition[:, -1:])
 
     @property
     def mean(self) -> Tensor:
@@ -30,21 +35,31 @@ class Prior:
 
 
 class PriorHead(nn.Module):
-    """Two hidden layers on the transformer's output, one for the token and one for the latents."""
+    """Hidden layers on the transformer's output: one for the token, and one for the latents where there are some.
+
+    A pitch is predicted by one linear map, as published (spec section 7), and drawn as it is predicted.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim = config.transformer.dim
+        self.config = config
         self.token_hidden = nn.Linear(dim, dim)
         self.token_logits = nn.Linear(dim, config.num_token_ids)
-        self.latent_hidden = nn.Linear(dim, dim)
-        self.base = GaussianHead(dim, config.latent_dim)
+        if config.has_latents:
+            self.latent_hidden = nn.Linear(dim, dim)
+            self.base = GaussianHead(dim, config.latent_dim)
+        elif config.beside == "pitch":
+            self.pitch = nn.Linear(dim, config.latent_dim)
 
     def forward(self, hidden: Tensor) -> Prior:
         """Return the prior of every frame from the hidden states [B, T, D]."""
-        condition = F.relu(self.latent_hidden(hidden))
-        logits = self.token_logits(F.relu(self.token_hidden(hidden)))
-        return Prior(logits.float(), self.base(condition), condition)
+        logits = self.token_logits(F.relu(self.token_hidden(hidden))).float()
+        if self.config.has_latents:
+            condition = F.relu(self.latent_hidden(hidden))
+            return Prior(logits, self.base(condition), condition)
+        predicted = self.pitch(hidden) if self.config.beside == "pitch" else hidden[..., :0]
+        return Prior(logits, certain(predicted), hidden)
 
 
 def standard_prior(latents: Tensor, num_token_ids: int) -> Prior:

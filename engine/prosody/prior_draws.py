@@ -67,8 +67,7 @@ def draw_latents(
     for frame, token in enumerate(tokens.to(engine.device)):
         progress.update(frame, num_frames)
         prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype))
-        base = prior.base.sample(noise.normal(num_draws, 1, model.config.latent_dim), latent_temperature)
-        latents = model.flow.inverse(base, prior.condition)
+        latents = model.draw_latents(prior, noise.normal(num_draws, 1, model.config.latent_dim), latent_temperature)
         drawn.append(latents[:, 0])
         inputs = model.fuse(token.expand(num_draws, 1), latents)
     progress.update(num_frames, num_frames)

@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from undertone.engine import SettingsError
 from undertone.engine.network import VAEGSLM
 from undertone.engine.tokenizers import PARTS_OF_PHONE
 from undertone.train.alignment.segments import SILENCE
@@ -54,6 +55,8 @@ class PhoneStage:
                 f"phones come first only where units are parts of phones: {num_parts_of(num_phones)} of them, "
                 f"the model has {recipe.model.num_tokens}. Train the tokenizer with phone_parts."
             )
+        if not recipe.model.has_latents:
+            raise SettingsError(f"prose is for models with latents so far, and this is a {recipe.model.system}")
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
         self._prose, self._held_out = join_sentences(prose), join_sentences(held_out)
