@@ -151,7 +151,7 @@ Beside = Literal["latents", "nothing", "pitch"]
 class ModelConfig(GrownConfig):
     """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1), and its baselines (7)."""
 
-    later_keys = ("beside",)
+    later_keys = ("beside", "joint_head")
 
     # Z, the numbers of a frame beside its token: latents, 0 beside nothing, 1 of pitch.
     latent_dim: Annotated[int, Field(ge=0, le=2**24)] = 4
@@ -165,6 +165,7 @@ class ModelConfig(GrownConfig):
     flow: FlowConfig = FlowConfig()
     utterance: UtteranceConfig = UtteranceConfig()
     decoder: DecoderConfig = DecoderConfig()
+    joint_head: bool = False  # p(token) p(latents | token) of a frame; False: independent given the hidden state
     quirk_random_initial_state: bool = True  # U(-1, 1) drawn anew at every call; False: zeros
 
     @property
@@ -186,7 +187,8 @@ class ModelConfig(GrownConfig):
     def system(self) -> str:
         """Return the name of the system as the paper's tables have it."""
         if self.has_latents:
-            return "VAE-GSLM" if self.has_tokens else "VAE-GSLM - tokens"
+            head = " + joint head" if self.joint_head else ""
+            return f"VAE-GSLM{head}" if self.has_tokens else "VAE-GSLM - tokens"
         return {"nothing": "Token-LM", "pitch": "Token-LM + Pitch"}[self.beside]
 
     @model_validator(mode="after")
@@ -200,6 +202,8 @@ class ModelConfig(GrownConfig):
             raise ValueError(
                 f"beside is {self.beside!r} and num_tokens 1, which says nothing: a model without tokens has latents"
             )
+        if self.joint_head and not (self.has_tokens and self.has_latents):
+            raise ValueError(f"joint_head predicts latents given the token; a {self.system} does not have both")
         return self
 
     @model_validator(mode="after")

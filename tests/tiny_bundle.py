@@ -28,6 +28,7 @@ OTHER_SYSTEMS: dict[str, dict[str, Any]] = {
     "Token-LM": {"beside": "nothing", "latent_dim": 0},
     "Token-LM + Pitch": {"beside": "pitch", "latent_dim": 1},
     "VAE-GSLM - tokens": {"num_tokens": 1},
+    "VAE-GSLM + joint head": {"joint_head": True},
 }
 
 

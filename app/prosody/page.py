@@ -50,9 +50,9 @@ def lay_out(context: Context) -> tuple[SourceWidgets, PageView]:
 
 def build_page_without_latents(context: Context) -> None:
     """Build what the page says where the bundle's system has no latents to move."""
+    system = context.engine.bundle.config.model.system
     gr.HTML(
         '<div class="hero"><h1>The same words, said another way.</h1>'
-        f"<p>{html.escape(context.model_name)} is a {html.escape(context.engine.bundle.config.model.system)}: it has no "
-        "latents, which this page moves. It goes on from recordings on the Continue page; open a VAE-GSLM to take prosody "
-        "apart.</p></div>"
+        f"<p>{html.escape(context.model_name)} is a {html.escape(system)}: it has no latents, which this page moves. "
+        "It goes on from recordings on the Continue page; open a VAE-GSLM to take prosody apart.</p></div>"
     )

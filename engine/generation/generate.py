@@ -83,12 +83,13 @@ def generate(
 def _draw(model: VAEGSLM, hidden: Tensor, sampling: Sampling, noise: Noise, can_end: bool) -> tuple[Tensor, Tensor]:
     """Draw token int64 [B] and latents [B, Z] of the frame after the last of the hidden states [B, T, D]."""
     batch, frames, _ = hidden.shape
-    prior = model.prior(hidden)
     normal = noise.normal(batch, frames, model.config.latent_dim)
+    logits = model.token_logits(hidden)
+    allowed = logits if can_end else logits[..., : model.config.num_tokens]
+    tokens = noise.categorical(token_probabilities(allowed.flatten(0, 1), sampling)).view(batch, frames)
+    prior = model.prior(hidden, tokens, logits)
     latents = model.draw_latents(prior.last(), normal[:, -1:], sampling.latent_temperature)
-    logits = prior.logits if can_end else prior.logits[..., : model.config.num_tokens]
-    tokens = noise.categorical(token_probabilities(logits.flatten(0, 1), sampling))
-    return tokens.view(batch, frames)[:, -1], latents[:, 0]
+    return tokens[:, -1], latents[:, 0]
 
 
 def _take_ends(draft: PartialTakes, token: Tensor, end_token: int) -> Tensor:

@@ -112,9 +112,13 @@ class VAEGSLM(nn.Module):
         place = self.device if device is None else device
         return KeyValueCache(self.config.transformer, batch, max_positions, dtype or self.dtype, place)
 
-    def prior(self, hidden: Tensor) -> Prior:
-        """Return token logits and latent base distribution of every frame from [B, T, D]."""
-        return self.prior_head(hidden)
+    def prior(self, hidden: Tensor, tokens: Tensor | None = None, logits: Tensor | None = None) -> Prior:
+        """Return token logits and latent base distribution of every frame; see `PriorHead.forward`."""
+        return self.prior_head(hidden, tokens, logits)
+
+    def token_logits(self, hidden: Tensor) -> Tensor:
+        """Return the token logits of every frame, float32 [B, T, V'], from [B, T, D]."""
+        return self.prior_head.logits(hidden)
 
     def to_base(self, latents: Tensor, prior: Prior, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the latents on the base of the flow [B, T, Z], and the flow's log determinant [B, T, Z / 2].
@@ -141,7 +145,8 @@ class VAEGSLM(nn.Module):
             The prior, the latents on the base of the flow [B, T, Z], and the flow's log determinant [B, T, Z / 2].
         """
         inputs = torch.cat([self.initial_state(noise, len(tokens)), self.fuse(tokens, latents)[:, :-1]], dim=1)
-        prior = self.prior(self.transform(inputs.to(self.transformer.input.weight.dtype)).to(self.dtype))
+        hidden = self.transform(inputs.to(self.transformer.input.weight.dtype)).to(self.dtype)
+        prior = self.prior(hidden, tokens)
         base, logdet = self.to_base(latents, prior)
         return prior, base, logdet
 
@@ -149,22 +154,26 @@ class VAEGSLM(nn.Module):
         """Return the decoder's condition [B, T, token_dim + S] from [B, T], [B, T, Z] and [B, S]."""
         return self._condition(self.fuse(tokens, latents), utterance)
 
-    def _teacher_forced_prior(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Prior:
+    def _teacher_forced_prior(
+        self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor, targets: Tensor
+    ) -> Prior:
         """Return the prior of every frame from those before it, as a training pass shows them to the transformer."""
         if draws.latent_dropout_mask is not None:
             latents = latents.masked_fill(draws.latent_dropout_mask.unsqueeze(-1), 0.0)
         fused = self.fuse(tokens, latents)
         inputs = torch.cat([draws.initial.to(fused.dtype), fused[:, :-1]], dim=1)
-        return self.prior(self.transform(apply_mask(inputs, mask), mask))
+        return self.prior(self.transform(apply_mask(inputs, mask), mask), targets)
 
     @torch.no_grad()
-    def _scheduled_sampling(self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor) -> Tensor:
+    def _scheduled_sampling(
+        self, tokens: Tensor, latents: Tensor, draws: TrainingDraws, mask: Tensor, targets: Tensor
+    ) -> Tensor:
         """Return the latents [B, T, Z], drawn from the prior where `draws.scheduled_sampling_mask` is True."""
         if draws.scheduled_sampling_mask is None or draws.scheduled_sampling_noise is None:
             return latents
         seen = latents
         for noise in draws.scheduled_sampling_noise:
-            prior = self._teacher_forced_prior(tokens, seen, draws, mask)
+            prior = self._teacher_forced_prior(tokens, seen, draws, mask, targets)
             drawn = apply_mask(self.draw_latents(prior, noise, 1.0), mask)
             seen = torch.where(draws.scheduled_sampling_mask.unsqueeze(-1), drawn.to(latents.dtype), latents)
         return seen
@@ -194,6 +203,7 @@ class VAEGSLM(nn.Module):
         scheduled_sampling: float = 0.0,
         condition_dropout: float = 0.0,
         pitch: Tensor | None = None,
+        targets: Tensor | None = None,
     ) -> TrainingForward:
         """Run one training pass.
 
@@ -214,13 +224,16 @@ class VAEGSLM(nn.Module):
                 draw them itself, in parallel (arXiv 1906.07651); 0 as published.
             condition_dropout: share of items whose decoder is given the utterance alone; 0 as published.
             pitch: of a model with pitch, `pitch_contour` of every frame, [B, T].
+            targets: int64 [B, T], the tokens to predict, where they are not those that are read.
         """
         batch, frames = tokens.shape
         shares = (latent_dropout, scheduled_sampling, condition_dropout) if self.training else ()
         draws = TrainingDraws.draw(self.config, noise, batch, frames, timesteps, *shares)
         if posterior is None and not self.config.has_latents:
             posterior = self.posterior(mel, pitch=pitch)
-        return self.training_pass(tokens, mel, lengths, utterance_mel, utterance_lengths, draws, part, posterior)
+        return self.training_pass(
+            tokens, mel, lengths, utterance_mel, utterance_lengths, draws, part, posterior, targets
+        )
 
     def training_pass(
         self,
@@ -232,9 +245,11 @@ class VAEGSLM(nn.Module):
         draws: TrainingDraws,
         part: Part = "all",
         posterior: Gaussian | None = None,
+        targets: Tensor | None = None,
     ) -> TrainingForward:
         """Run one training pass with all random numbers given: a pure function of tensors, the part to compile."""
         mask = length_mask(lengths, tokens.shape[1])
+        targets = tokens if targets is None else targets
         if posterior is None:
             posterior = self.posterior(mel, mask)
         latents = apply_mask(posterior.sample(draws.posterior), mask)
@@ -243,8 +258,8 @@ class VAEGSLM(nn.Module):
             prior = standard_prior(latents, self.config.num_token_ids)
             base, logdet = latents, latents.new_zeros(*latents.shape[:2], latents.shape[2] // 2)
         else:
-            seen = self._scheduled_sampling(tokens, latents, draws, mask)
-            prior = self._teacher_forced_prior(tokens, seen, draws, mask)
+            seen = self._scheduled_sampling(tokens, latents, draws, mask, targets)
+            prior = self._teacher_forced_prior(tokens, seen, draws, mask, targets)
             base, logdet = self.to_base(latents, prior, mask)
         utterance = self.utterance_embedding(utterance_mel, utterance_lengths)
         predicted = target = torch.zeros_like(mel)
@@ -258,7 +273,7 @@ class VAEGSLM(nn.Module):
             target = self.decoder.target(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
         return TrainingForward(
             mask=mask,
-            tokens=tokens,
+            tokens=targets,
             posterior=posterior,
             latents=latents,
             prior=prior,

@@ -81,7 +81,7 @@ class TrainingForward:
     """Everything that the losses and their diagnostics need."""
 
     mask: Tensor  # bool [B, T]
-    tokens: Tensor  # int64 [B, T]
+    tokens: Tensor  # int64 [B, T], those to predict
     posterior: Gaussian  # [B, T, Z]
     latents: Tensor  # posterior sample, [B, T, Z], zero at padding
     prior: Prior  # logits [B, T, V'], base Gaussian [B, T, Z]

@@ -66,7 +66,7 @@ def draw_latents(
     drawn = []
     for frame, token in enumerate(tokens.to(engine.device)):
         progress.update(frame, num_frames)
-        prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype))
+        prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype), token.expand(num_draws, 1))
         latents = model.draw_latents(prior, noise.normal(num_draws, 1, model.config.latent_dim), latent_temperature)
         drawn.append(latents[:, 0])
         inputs = model.fuse(token.expand(num_draws, 1), latents)

@@ -50,7 +50,8 @@ class Likelihood(Config):
 def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikelihood:
     """Run one teacher-forced pass with a sample of the posterior; return the terms as in training (spec section 4).
 
-    The flow's log determinant is spread evenly over the dimensions. A system without latents has no KL. The token that ends an utterance is not scored.
+    The flow's log determinant is spread evenly over the dimensions. The token that ends an utterance is not scored.
+    A system without latents has no KL.
     """
     model = engine.bundle.model
     noise = SeededNoise([seed], engine.device)

@@ -99,7 +99,8 @@ class ModelRecipe(RunSettings):
             )
         if self.model.beside == "pitch" and self.pitch_clips != 1.0:
             raise ValueError(
-                f"a {self.model.system} reads the pitch of every clip, and pitch_clips is {self.pitch_clips:g}; set it to 1"
+                f"a {self.model.system} reads the pitch of every clip, and pitch_clips is {self.pitch_clips:g}; "
+                "set it to 1"
             )
         return self
 

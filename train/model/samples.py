@@ -17,7 +17,7 @@ SAMPLE_SEED = 3
 
 @torch.no_grad()
 def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
-    """Return the first window as recorded, decoded from tokens and posterior means, and with the latents zeroed, where there are some.
+    """Return the first window as recorded, decoded from tokens and posterior means, and with any latents zeroed.
 
     Sound comes from Griffin-Lim, which needs no training: metallic, but its words are those of the mel.
     """

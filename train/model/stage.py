@@ -1,6 +1,5 @@
 """The VAE-GSLM stage: posterior, language model, flow and diffusion decoder trained together (spec section 4)."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -212,8 +211,9 @@ def forward_pass(
             scheduled_sampling=recipe.scheduled_sampling,
             condition_dropout=recipe.condition_dropout,
             pitch=batch.contour,
+            targets=batch.targets,
         )
-    return forward if batch.targets is None else replace(forward, tokens=batch.targets)
+    return forward
 
 
 def metrics_per_frame(terms: Losses, kl_weight: float, recipe: ModelRecipe) -> dict[str, float]:

@@ -144,7 +144,7 @@ class _NextPhone(nn.Module):
         latents = torch.zeros(*phones.shape, network.config.latent_dim, device=phones.device)
         fused = network.fuse(PARTS_OF_PHONE * phones + parts, latents)
         inputs = torch.cat([torch.zeros_like(fused[:, :1]), fused[:, :-1]], dim=1)
-        logits = network.prior(network.transform(inputs)).logits[..., : network.config.num_tokens]
+        logits = network.token_logits(network.transform(inputs))[..., : network.config.num_tokens]
         of_phones = logits.log_softmax(-1).unflatten(-1, (-1, PARTS_OF_PHONE)).logsumexp(-1)
         return F.nll_loss(of_phones.flatten(0, 1), phones.flatten())
 

@@ -12,6 +12,7 @@ from tests.tiny_bundle import OTHER_SYSTEMS, change_config, make_tiny_bundle, ti
 from undertone.engine import Engine, Sampling
 from undertone.engine.bundle import CONFIG_FILE, load_bundle
 from undertone.engine.generation.speech import Speech
+from undertone.engine.network import VAEGSLM
 from undertone.engine.noise import SeededNoise
 
 RATE = 16_000
@@ -57,11 +58,26 @@ def test_a_cached_continuation_is_that_of_whole_passes(engine: Engine, speech: S
     greedy = SAMPLING.model_copy(update={"token_temperature": 0.0, "latent_temperature": 0.0})
     take = engine.continue_(speech, 0.4, greedy, seed=1).speech
     noise = SeededNoise([1])
-    prior, base, _ = model.predict(take.tokens[None], take.latents[None], noise)
+    prior, _, _ = model.predict(take.tokens[None], take.latents[None], noise)
     drawn = slice(speech.num_frames, None)
     assert torch.equal(prior.logits[0, drawn, : model.config.num_tokens].argmax(-1), take.tokens[drawn])
     if model.config.beside == "pitch":
         assert torch.allclose(prior.base.mean[0, drawn], take.latents[drawn], atol=1e-5)
+
+
+def test_latents_of_a_joint_head_follow_the_frames_own_token() -> None:
+    """And a token follows from the frames before it alone, as without one."""
+    torch.manual_seed(0)
+    model = VAEGSLM(change_config(tiny_model_config(), {"joint_head": True}))
+    tokens, latents = torch.zeros(1, 6, dtype=torch.int64), torch.randn(1, 6, 4)
+    other = tokens.clone()
+    other[0, 3] = 5
+    one, two = (model.predict(given, latents, SeededNoise([1]))[0] for given in (tokens, other))
+    assert torch.equal(one.logits[:, :4], two.logits[:, :4])
+    assert torch.equal(one.mean[:, :3], two.mean[:, :3])
+    assert not torch.equal(one.mean[:, 3], two.mean[:, 3])
+    with pytest.raises(ValueError, match="none was given"):
+        model.prior(torch.zeros(1, 1, 32))
 
 
 def test_an_older_bundle_has_none_of_the_new_keys(tiny_folder: Path, engine: Engine) -> None:
@@ -79,6 +95,8 @@ def test_an_older_bundle_has_none_of_the_new_keys(tiny_folder: Path, engine: Eng
         ({"beside": "pitch"}, "latent_dim must be 1 where beside is 'pitch', got 4"),
         ({"latent_dim": 0}, "latent_dim must be even .* and not 0"),
         ({"latent_dim": 3}, "latent_dim must be even"),
+        ({"joint_head": True, "num_tokens": 1}, "a VAE-GSLM - tokens does not have both"),
+        ({"joint_head": True, "beside": "pitch", "latent_dim": 1}, r"a Token-LM \+ Pitch does not have both"),
         ({"beside": "nothing", "latent_dim": 0, "num_tokens": 1}, "says nothing: a model without tokens has latents"),
     ],
 )

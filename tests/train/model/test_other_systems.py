@@ -74,7 +74,12 @@ def test_settings_of_latents_are_refused_where_there_are_none(changes: dict[str,
 
 @pytest.mark.parametrize("size", ["librispeech", "small"])
 def test_every_system_has_a_recipe_of_both_sizes(size: str) -> None:
-    names = {"Token-LM": "token-lm", "Token-LM + Pitch": "token-lm-pitch", "VAE-GSLM - tokens": "no-tokens"}
+    names = {
+        "Token-LM": "token-lm",
+        "Token-LM + Pitch": "token-lm-pitch",
+        "VAE-GSLM - tokens": "no-tokens",
+        "VAE-GSLM + joint head": "joint-head",
+    }
     assert names.keys() == OTHER_SYSTEMS.keys()
     own = load_recipe_of(ModelRecipe, "librispeech-960" if size == "librispeech" else "small-cpu")
     for system, name in names.items():
