@@ -145,15 +145,32 @@ class DecoderConfig(Config):
 
 
 # What a frame has beside its token. "latents" is VAE-GSLM; the others are the paper's baselines of discrete tokens.
-Beside = Literal["latents", "nothing", "pitch"]
+Beside = Literal["latents", "nothing", "pitch", "codes"]
+LEVELS = (3, 8)  # of codes, fewest and most
+
+
+class CodesConfig(Config):
+    """Acoustic codes and the depth transformer that predicts those of a frame (spec section 7)."""
+
+    num_entries: Size = 256  # of each level's codebook
+    depth_dim: Size = 256
+    depth_layers: Size = 2
+    depth_heads: Size = 4
+    depth_feedforward_dim: Size = 1024
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> "CodesConfig":
+        if self.depth_dim % self.depth_heads:
+            raise ValueError(f"depth_dim {self.depth_dim} is not a multiple of depth_heads {self.depth_heads}")
+        return self
 
 
 class ModelConfig(GrownConfig):
     """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1), and its baselines (7)."""
 
-    later_keys = ("beside", "joint_head")
+    later_keys = ("beside", "joint_head", "codes")
 
-    # Z, the numbers of a frame beside its token: latents, 0 beside nothing, 1 of pitch.
+    # Z, the numbers of a frame beside its token: latents, 0 beside nothing, 1 of pitch, levels of codes.
     latent_dim: Annotated[int, Field(ge=0, le=2**24)] = 4
     beside: Beside = "latents"
     num_tokens: Size = 200  # V; 1 is the ablation without tokens, whose one id says nothing
@@ -166,6 +183,7 @@ class ModelConfig(GrownConfig):
     utterance: UtteranceConfig = UtteranceConfig()
     decoder: DecoderConfig = DecoderConfig()
     joint_head: bool = False  # p(token) p(latents | token) of a frame; False: independent given the hidden state
+    codes: CodesConfig = CodesConfig()
     quirk_random_initial_state: bool = True  # U(-1, 1) drawn anew at every call; False: zeros
 
     @property
@@ -189,7 +207,7 @@ class ModelConfig(GrownConfig):
         if self.has_latents:
             head = " + joint head" if self.joint_head else ""
             return f"VAE-GSLM{head}" if self.has_tokens else "VAE-GSLM - tokens"
-        return {"nothing": "Token-LM", "pitch": "Token-LM + Pitch"}[self.beside]
+        return {"nothing": "Token-LM", "pitch": "Token-LM + Pitch", "codes": "Token-LM + Acoustic"}[self.beside]
 
     @model_validator(mode="after")
     def _beside_fits(self) -> "ModelConfig":
@@ -198,6 +216,12 @@ class ModelConfig(GrownConfig):
         widths = {"nothing": 0, "pitch": 1}
         if (width := widths.get(self.beside, self.latent_dim)) != self.latent_dim:
             raise ValueError(f"latent_dim must be {width} where beside is {self.beside!r}, got {self.latent_dim}")
+        if self.beside == "codes" and not LEVELS[0] <= self.latent_dim <= LEVELS[1]:
+            raise ValueError(
+                f"latent_dim is the levels of the codes, {LEVELS[0]} to {LEVELS[1]}, got {self.latent_dim}"
+            )
+        if self.beside != "codes" and self.codes != CodesConfig():
+            raise ValueError(f"codes are set, and beside is {self.beside!r}: a {self.system} has none")
         if not (self.has_tokens or self.has_latents):
             raise ValueError(
                 f"beside is {self.beside!r} and num_tokens 1, which says nothing: a model without tokens has latents"

@@ -27,6 +27,11 @@ NUM_TOKENS = 24
 OTHER_SYSTEMS: dict[str, dict[str, Any]] = {
     "Token-LM": {"beside": "nothing", "latent_dim": 0},
     "Token-LM + Pitch": {"beside": "pitch", "latent_dim": 1},
+    "Token-LM + Acoustic": {
+        "beside": "codes",
+        "latent_dim": 3,
+        "codes": {"num_entries": 16, "depth_dim": 16, "depth_layers": 1, "depth_heads": 2, "depth_feedforward_dim": 32},
+    },
     "VAE-GSLM - tokens": {"num_tokens": 1},
     "VAE-GSLM + joint head": {"joint_head": True},
 }

@@ -88,7 +88,7 @@ def _draw(model: VAEGSLM, hidden: Tensor, sampling: Sampling, noise: Noise, can_
     allowed = logits if can_end else logits[..., : model.config.num_tokens]
     tokens = noise.categorical(token_probabilities(allowed.flatten(0, 1), sampling)).view(batch, frames)
     prior = model.prior(hidden, tokens, logits)
-    latents = model.draw_latents(prior.last(), normal[:, -1:], sampling.latent_temperature)
+    latents = model.draw_latents(prior.last(), normal[:, -1:], sampling.latent_temperature, tokens[:, -1:], noise)
     return tokens[:, -1], latents[:, 0]
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
+from undertone.engine.network.codes import CodeEmbedding, ResidualQuantiser
 from undertone.engine.network.decoder.diffusion import Diffusion
 from undertone.engine.network.flow import Flow
 from undertone.engine.network.gaussian import Gaussian, certain
@@ -34,7 +35,10 @@ class VAEGSLM(nn.Module):
         if config.has_latents:
             self.posterior_encoder = PosteriorEncoder(config)
         self.token_embedding = nn.Embedding(config.num_token_ids, config.token_dim)
-        if config.beside != "nothing":
+        if config.beside == "codes":
+            self.quantiser = ResidualQuantiser(config)
+            self.latent_input = CodeEmbedding(config, config.token_dim)
+        elif config.beside != "nothing":
             self.latent_input = nn.Linear(config.latent_dim, config.token_dim)
         self.transformer = Transformer(config.token_dim, config.transformer)
         self.prior_head = PriorHead(config)
@@ -50,6 +54,8 @@ class VAEGSLM(nn.Module):
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
         nn.init.uniform_(self.token_embedding.weight, -1, 1)
+        if self.config.beside == "codes":
+            nn.init.uniform_(self.latent_input.table.weight, -1, 1)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -77,6 +83,8 @@ class VAEGSLM(nn.Module):
             if pitch is None:
                 raise ValueError(f"a {self.config.system} reads the pitch of every frame, and none was given")
             return certain(pitch.unsqueeze(-1))
+        if self.config.beside == "codes":
+            return certain(self.quantiser(mel))
         return certain(mel[..., :0])
 
     def utterance_embedding(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -87,6 +95,8 @@ class VAEGSLM(nn.Module):
         """Add token embedding and projected latents, [B, T, token_dim], from int64 [B, T] and [B, T, Z]."""
         if self.config.beside == "nothing":
             return self.token_embedding(tokens)
+        if self.config.beside == "codes":
+            return self.token_embedding(tokens) + self.latent_input(latents)
         return self.token_embedding(tokens) + F.relu(self.latent_input(latents.to(self.dtype)))
 
     def initial_state(self, noise: Noise, batch: int) -> Tensor:
@@ -129,8 +139,22 @@ class VAEGSLM(nn.Module):
             return self.flow(latents, prior.condition, mask)
         return latents, torch.zeros_like(latents[..., : latents.shape[-1] // 2])
 
-    def draw_latents(self, prior: Prior, normal: Tensor, temperature: float) -> Tensor:
-        """Draw what stands beside the token of every frame, [B, T, Z], with N(0, 1) numbers of that shape."""
+    def draw_latents(
+        self, prior: Prior, normal: Tensor, temperature: float, tokens: Tensor | None = None, noise: Noise | None = None
+    ) -> Tensor:
+        """Draw what stands beside the token of every frame, [B, T, Z].
+
+        Args:
+            prior: of the frames.
+            normal: N(0, 1) numbers for latents, [B, T, Z].
+            temperature: of the latents, or of the codes; a pitch is as it was predicted.
+            tokens: of the frame, int64 [B, 1], which codes follow.
+            noise: draws codes.
+        """
+        if self.config.beside == "codes":
+            if tokens is None or noise is None:
+                raise ValueError("codes are drawn given the frame's own token, and none was given")
+            return self.prior_head.depth.draw(prior.condition, tokens, temperature, noise)
         drawn = prior.base.sample(normal, temperature)
         return self.flow.inverse(drawn, prior.condition) if self.config.has_latents else drawn
 
@@ -178,11 +202,16 @@ class VAEGSLM(nn.Module):
             seen = torch.where(draws.scheduled_sampling_mask.unsqueeze(-1), drawn.to(latents.dtype), latents)
         return seen
 
-    def _beside_error(self, prior: Prior, latents: Tensor) -> Tensor | None:
-        """Return by how much each frame's prediction beside its token is off, [B, T]; None for latents, or nothing."""
-        if self.config.beside != "pitch":
-            return None
-        return (prior.base.mean - latents).abs().sum(-1)
+    def beside_error(self, prior: Prior, tokens: Tensor, latents: Tensor) -> Tensor | None:
+        """Return how far each frame's prediction beside its token is off, [B, T]; None for latents, or nothing.
+
+        Of pitch the absolute error, of codes -ln p given the token.
+        """
+        if self.config.beside == "codes":
+            return self.prior_head.depth.nats(prior.condition, tokens, latents)
+        if self.config.beside == "pitch":
+            return (prior.base.mean - latents).abs().sum(-1)
+        return None
 
     def _condition(self, fused: Tensor, utterance: Tensor) -> Tensor:
         spread = utterance.to(fused.dtype).unsqueeze(1).expand(-1, fused.shape[1], -1)
@@ -283,5 +312,5 @@ class VAEGSLM(nn.Module):
             decoder_output=predicted,
             utterance=utterance,
             variational=self.config.has_latents,
-            beside_error=self._beside_error(prior, latents) if part in ("all", "language") else None,
+            beside_error=self.beside_error(prior, targets, latents) if part in ("all", "language") else None,
         )

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
+from undertone.engine.network.codes import DepthTransformer
 from undertone.engine.network.gaussian import Gaussian, GaussianHead, certain
 
 
@@ -16,7 +17,7 @@ class Prior:
 
     logits: Tensor  # [B, T, V'] float32, V' = token ids
     base: Gaussian  # over the flow's base space, or all on what is predicted beside a token, [B, T, Z]
-    condition: Tensor  # [B, T, D], condition of the flow
+    condition: Tensor  # [B, T, D], condition of the flow, or the hidden state
 
     def last(self) -> "Prior":
         """Return the prediction for the last frame alone, T = 1."""
@@ -37,7 +38,8 @@ class Prior:
 class PriorHead(nn.Module):
     """Hidden layers on the transformer's output: one for the token, and one for the latents where there are some.
 
-    With a joint head the latents' layer also reads the frame's own token. A pitch is predicted by one linear map, as published (spec section 7), and drawn as it is predicted.
+    With a joint head the latents' layer also reads the frame's own token. A pitch is predicted by one linear map, as
+    published (spec section 7), and drawn as it is predicted. Codes are left to a depth transformer.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -53,6 +55,8 @@ class PriorHead(nn.Module):
                 self.token_condition = nn.Embedding(config.num_token_ids, dim)
         elif config.beside == "pitch":
             self.pitch = nn.Linear(dim, config.latent_dim)
+        elif config.beside == "codes":
+            self.depth = DepthTransformer(config)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the token logits of every frame, float32 [B, T, V'], from the hidden states [B, T, D]."""

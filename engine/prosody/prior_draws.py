@@ -66,9 +66,11 @@ def draw_latents(
     drawn = []
     for frame, token in enumerate(tokens.to(engine.device)):
         progress.update(frame, num_frames)
-        prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype), token.expand(num_draws, 1))
-        latents = model.draw_latents(prior, noise.normal(num_draws, 1, model.config.latent_dim), latent_temperature)
+        given = token.expand(num_draws, 1)
+        prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype), given)
+        normal = noise.normal(num_draws, 1, model.config.latent_dim)
+        latents = model.draw_latents(prior, normal, latent_temperature, given, noise)
         drawn.append(latents[:, 0])
-        inputs = model.fuse(token.expand(num_draws, 1), latents)
+        inputs = model.fuse(given, latents)
     progress.update(num_frames, num_frames)
     return [cpu_copy(draw) for draw in torch.stack(drawn, dim=1)]

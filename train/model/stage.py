@@ -1,5 +1,6 @@
 """The VAE-GSLM stage: posterior, language model, flow and diffusion decoder trained together (spec section 4)."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from undertone.train.loop.gradients import apply_gradients, micro_batches, part_
 from undertone.train.loop.metrics import Sample
 from undertone.train.loop.precision import autocast
 from undertone.train.loop.run import step_seed
+from undertone.train.model.codebooks import fit_codebooks
 from undertone.train.model.pitch_readout import PitchLosses, PitchReadout
 from undertone.train.model.pitch_targets import assign_pitch
 from undertone.train.model.recipe import ModelRecipe
@@ -24,6 +26,8 @@ from undertone.train.model.samples import reconstruction_samples
 from undertone.train.model.window_loader import prefetch_windows
 from undertone.train.model.window_sources import WindowSource, held_out_windows, window_source
 from undertone.train.model.windows import Windows
+
+log = logging.getLogger(__name__)
 
 ACTIVE_NATS = 0.02  # a latent dimension with more KL than this per frame carries something
 DEV_SEED = 1
@@ -93,6 +97,12 @@ class ModelStage:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
         network = build_network(recipe, start)
+        tokens = token_file if recipe.tokens else None
+        if recipe.model.beside == "codes" and start is None:
+            left = fit_codebooks(network, window_source(recipe, prepared, tokens, 1, None, aligned), recipe.seed)
+            log.info(
+                "codes leave %s of the mel's variance, level by level", ", ".join(f"{share:.3f}" for share in left)
+            )
         readout = PitchReadout(recipe.model.latent_dim) if recipe.trains_pitch_readout else nn.Identity()
         optimizer = torch.optim.AdamW(
             parameter_groups(nn.ModuleList([network, readout]), recipe.weight_decay),
@@ -108,7 +118,6 @@ class ModelStage:
             accelerator.register_for_checkpointing(self.average)
         if recipe.compile:  # after the average was copied, which must not run the network's own compiled pass
             network.__dict__["training_pass"] = CompiledOrPlain(network.training_pass)
-        tokens = token_file if recipe.tokens else None
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
         pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.needs_pitch else None
         self.loader_workers = loader_workers

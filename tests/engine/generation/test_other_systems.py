@@ -61,6 +61,10 @@ def test_a_cached_continuation_is_that_of_whole_passes(engine: Engine, speech: S
     prior, _, _ = model.predict(take.tokens[None], take.latents[None], noise)
     drawn = slice(speech.num_frames, None)
     assert torch.equal(prior.logits[0, drawn, : model.config.num_tokens].argmax(-1), take.tokens[drawn])
+    if model.config.beside == "codes":
+        codes = take.latents[None]
+        expected = model.prior_head.depth(prior.condition, take.tokens[None], codes[..., :-1]).argmax(-1)
+        assert torch.equal(expected[0, drawn].float(), take.latents[drawn])
     if model.config.beside == "pitch":
         assert torch.allclose(prior.base.mean[0, drawn], take.latents[drawn], atol=1e-5)
 
@@ -95,6 +99,8 @@ def test_an_older_bundle_has_none_of_the_new_keys(tiny_folder: Path, engine: Eng
         ({"beside": "pitch"}, "latent_dim must be 1 where beside is 'pitch', got 4"),
         ({"latent_dim": 0}, "latent_dim must be even .* and not 0"),
         ({"latent_dim": 3}, "latent_dim must be even"),
+        ({"beside": "codes", "latent_dim": 9}, "the levels of the codes, 3 to 8, got 9"),
+        ({"codes": {"num_entries": 64}}, "codes are set, and beside is 'latents': a VAE-GSLM has none"),
         ({"joint_head": True, "num_tokens": 1}, "a VAE-GSLM - tokens does not have both"),
         ({"joint_head": True, "beside": "pitch", "latent_dim": 1}, r"a Token-LM \+ Pitch does not have both"),
         ({"beside": "nothing", "latent_dim": 0, "num_tokens": 1}, "says nothing: a model without tokens has latents"),

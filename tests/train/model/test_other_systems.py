@@ -43,7 +43,7 @@ def test_a_system_trains_and_its_bundle_continues_a_recording(
     assert losses[0] > losses[1] > losses[2]
     dev = stage.evaluate(0)
     assert ("kl" in dev) == recipe.model.has_latents
-    assert ("pitch" in dev) == (recipe.model.beside == "pitch")
+    assert {"pitch", "codes"} & dev.keys() == {"pitch", "codes"} & {recipe.model.beside}
     assert stage.samples(0)
     vocoder = GriffinLimConfig(iterations=1)
     for name in ("model", "vocoder"):
@@ -77,6 +77,7 @@ def test_every_system_has_a_recipe_of_both_sizes(size: str) -> None:
     names = {
         "Token-LM": "token-lm",
         "Token-LM + Pitch": "token-lm-pitch",
+        "Token-LM + Acoustic": "token-lm-acoustic",
         "VAE-GSLM - tokens": "no-tokens",
         "VAE-GSLM + joint head": "joint-head",
     }
