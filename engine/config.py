@@ -110,9 +110,12 @@ class UtteranceConfig(Config):
 Guidance = Annotated[float, Field(ge=1.0, le=5.0)]
 
 
-class DecoderConfig(Config):
-    """Diffusion U-Net on mel frames (spec section 3.8)."""
+class DecoderConfig(GrownConfig):
+    """Diffusion U-Net on mel frames (spec section 3.8), or the same network as another decoder."""
 
+    later_keys = ("kind",)
+
+    kind: Literal["diffusion", "flow_matching", "regression"] = "diffusion"
     channels: Size = 512
     hidden_channels: tuple[Size, ...] = (2048,) * 6
     conditioned: tuple[bool, ...] = (False, True, True, True, True, False)
@@ -132,6 +135,18 @@ class DecoderConfig(Config):
     prediction: Literal["noise", "velocity"] = "noise"
     solver_power: float = 2.0  # DPM-Solver++ visits t ~ (i / steps) ** power; x0 scaled by 1/5 is decided at low noise
     guidance: Guidance = 1.0  # 1 is none, as published; more needs training with `condition_dropout`
+
+    @model_validator(mode="after")
+    def _kind_fits(self) -> "DecoderConfig":
+        if self.kind != "diffusion" and self.prediction != "noise":
+            raise ValueError(
+                f"prediction is {self.prediction!r}, a choice of diffusion; {self.kind} has only one: noise"
+            )
+        if self.kind == "regression" and self.guidance != 1.0:
+            raise ValueError(
+                f"guidance is {self.guidance:g}; regression draws nothing that could be guided, set it to 1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _blocks_agree(self) -> "DecoderConfig":

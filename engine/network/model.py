@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from undertone.engine.config import ModelConfig
 from undertone.engine.network.codes import CodeEmbedding, ResidualQuantiser
-from undertone.engine.network.decoder.diffusion import Diffusion
+from undertone.engine.network.decoder.build import build_decoder
 from undertone.engine.network.flow import Flow
 from undertone.engine.network.gaussian import Gaussian, certain
 from undertone.engine.network.layers.basic import apply_mask, length_mask
@@ -45,7 +45,7 @@ class VAEGSLM(nn.Module):
         if config.has_latents:
             self.flow = Flow(config)
         self.utterance_encoder = UtteranceEncoder(config)
-        self.decoder = Diffusion(config)
+        self.decoder = build_decoder(config)
         self._initialise()
 
     def _initialise(self) -> None:

@@ -73,6 +73,16 @@ def test_settings_of_latents_are_refused_where_there_are_none(changes: dict[str,
 
 
 @pytest.mark.parametrize("size", ["librispeech", "small"])
+@pytest.mark.parametrize("kind", ["flow-matching", "regression"])
+def test_every_decoder_has_a_recipe_of_both_sizes(size: str, kind: str) -> None:
+    recipe = load_recipe_of(ModelRecipe, f"{size}-{kind}")
+    own = load_recipe_of(ModelRecipe, "librispeech-960" if size == "librispeech" else "small-cpu")
+    assert recipe.model.decoder.kind == kind.replace("-", "_")
+    assert recipe.model.decoder.hidden_channels == own.model.decoder.hidden_channels
+    assert recipe.budget == own.budget
+
+
+@pytest.mark.parametrize("size", ["librispeech", "small"])
 def test_every_system_has_a_recipe_of_both_sizes(size: str) -> None:
     names = {
         "Token-LM": "token-lm",
