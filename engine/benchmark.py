@@ -105,7 +105,8 @@ def benchmark(
     step_seconds = sum(steps) / len(steps)
     decoder, vocoder = _decoding_seconds(engine, speech, seconds, sampling)
     model = engine.bundle.model
-    read = [model.transformer, model.prior_head, model.flow, model.latent_input]
+    names = ("transformer", "prior_head", "flow", "latent_input")  # the last two where there are latents
+    read = [module for name, module in model.named_children() if name in names]
     weight_bytes = sum(p.numel() * p.element_size() for module in read for p in module.parameters())
     peak = _peak_memory_bytes(engine)  # before the copy, whose memory is not the engine's
     copy = copy_bandwidth(engine)

@@ -67,7 +67,7 @@ class BundleConfig(Config):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> "BundleConfig":
-        if self.tokenizer.num_units != self.model.num_tokens:
+        if self.model.has_tokens and self.tokenizer.num_units != self.model.num_tokens:
             raise ValueError(
                 f"tokenizer.num_units is {self.tokenizer.num_units} and model.num_tokens is {self.model.num_tokens}; "
                 "they must be equal"

@@ -5,15 +5,33 @@ Fields that start with `quirk_` reproduce behaviour of the published code that a
 their default is the published value and loading published weights needs it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 
 class Config(BaseModel):
     """Base of every configuration: immutable, and strict about its keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GrownConfig(Config):
+    """Configuration with keys that older bundles do not have.
+
+    They are written where they say something else than their default, so that what an older bundle says, and its
+    fingerprint, stay as they were.
+    """
+
+    later_keys: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _leave_out_later_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        for key in self.later_keys:
+            if getattr(self, key) == type(self).model_fields[key].default:
+                values.pop(key, None)
+        return values
 
 
 Size = Annotated[int, Field(ge=1, le=2**24)]  # of a layer, a kernel, an inventory
@@ -92,9 +110,12 @@ class UtteranceConfig(Config):
 Guidance = Annotated[float, Field(ge=1.0, le=5.0)]
 
 
-class DecoderConfig(Config):
-    """Diffusion U-Net on mel frames (spec section 3.8)."""
+class DecoderConfig(GrownConfig):
+    """Diffusion U-Net on mel frames (spec section 3.8), or the same network as another decoder."""
 
+    later_keys = ("kind",)
+
+    kind: Literal["diffusion", "flow_matching", "regression"] = "diffusion"
     channels: Size = 512
     hidden_channels: tuple[Size, ...] = (2048,) * 6
     conditioned: tuple[bool, ...] = (False, True, True, True, True, False)
@@ -116,6 +137,18 @@ class DecoderConfig(Config):
     guidance: Guidance = 1.0  # 1 is none, as published; more needs training with `condition_dropout`
 
     @model_validator(mode="after")
+    def _kind_fits(self) -> "DecoderConfig":
+        if self.kind != "diffusion" and self.prediction != "noise":
+            raise ValueError(
+                f"prediction is {self.prediction!r}, a choice of diffusion; {self.kind} has only one: noise"
+            )
+        if self.kind == "regression" and self.guidance != 1.0:
+            raise ValueError(
+                f"guidance is {self.guidance:g}; regression draws nothing that could be guided, set it to 1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _blocks_agree(self) -> "DecoderConfig":
         lengths = {len(self.hidden_channels), len(self.conditioned), len(self.skips)}
         if len(lengths) != 1:
@@ -133,11 +166,36 @@ class StudentConfig(Config):
     guidance: Guidance  # of the teacher, baked in: the student is asked once a step
 
 
-class ModelConfig(Config):
-    """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1)."""
+# What a frame has beside its token. "latents" is VAE-GSLM; the others are the paper's baselines of discrete tokens.
+Beside = Literal["latents", "nothing", "pitch", "codes"]
+LEVELS = (3, 8)  # of codes, fewest and most
 
-    latent_dim: Size = 4  # Z
-    num_tokens: Size = 200  # V
+
+class CodesConfig(Config):
+    """Acoustic codes and the depth transformer that predicts those of a frame (spec section 7)."""
+
+    num_entries: Size = 256  # of each level's codebook
+    depth_dim: Size = 256
+    depth_layers: Size = 2
+    depth_heads: Size = 4
+    depth_feedforward_dim: Size = 1024
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> "CodesConfig":
+        if self.depth_dim % self.depth_heads:
+            raise ValueError(f"depth_dim {self.depth_dim} is not a multiple of depth_heads {self.depth_heads}")
+        return self
+
+
+class ModelConfig(GrownConfig):
+    """VAE-GSLM, the published size by default: 226,957,564 parameters (spec section 9.1), and its baselines (7)."""
+
+    later_keys = ("beside", "joint_head", "codes")
+
+    # Z, the numbers of a frame beside its token: latents, 0 beside nothing, 1 of pitch, levels of codes.
+    latent_dim: Annotated[int, Field(ge=0, le=2**24)] = 4
+    beside: Beside = "latents"
+    num_tokens: Size = 200  # V; 1 is the ablation without tokens, whose one id says nothing
     token_dim: Size = 64
     learned_end: bool = False  # our addition: one more token id, V, that says "the utterance ends here"
     mel: MelConfig = MelConfig()
@@ -146,6 +204,8 @@ class ModelConfig(Config):
     flow: FlowConfig = FlowConfig()
     utterance: UtteranceConfig = UtteranceConfig()
     decoder: DecoderConfig = DecoderConfig()
+    joint_head: bool = False  # p(token) p(latents | token) of a frame; False: independent given the hidden state
+    codes: CodesConfig = CodesConfig()
     quirk_random_initial_state: bool = True  # U(-1, 1) drawn anew at every call; False: zeros
 
     @property
@@ -153,10 +213,47 @@ class ModelConfig(Config):
         """Return the rows of the token embedding: V, and one more where the end is learned."""
         return self.num_tokens + int(self.learned_end)
 
+    @property
+    def has_tokens(self) -> bool:
+        """Return whether tokens say anything."""
+        return self.num_tokens > 1
+
+    @property
+    def has_latents(self) -> bool:
+        """Return whether frames have latents with a posterior and a prior, as VAE-GSLM's."""
+        return self.beside == "latents"
+
+    @property
+    def system(self) -> str:
+        """Return the name of the system as the paper's tables have it."""
+        if self.has_latents:
+            head = " + joint head" if self.joint_head else ""
+            return f"VAE-GSLM{head}" if self.has_tokens else "VAE-GSLM - tokens"
+        return {"nothing": "Token-LM", "pitch": "Token-LM + Pitch", "codes": "Token-LM + Acoustic"}[self.beside]
+
+    @model_validator(mode="after")
+    def _beside_fits(self) -> "ModelConfig":
+        if self.has_latents and (self.latent_dim % 2 or not self.latent_dim):
+            raise ValueError(f"latent_dim must be even (the flow splits it in halves) and not 0, got {self.latent_dim}")
+        widths = {"nothing": 0, "pitch": 1}
+        if (width := widths.get(self.beside, self.latent_dim)) != self.latent_dim:
+            raise ValueError(f"latent_dim must be {width} where beside is {self.beside!r}, got {self.latent_dim}")
+        if self.beside == "codes" and not LEVELS[0] <= self.latent_dim <= LEVELS[1]:
+            raise ValueError(
+                f"latent_dim is the levels of the codes, {LEVELS[0]} to {LEVELS[1]}, got {self.latent_dim}"
+            )
+        if self.beside != "codes" and self.codes != CodesConfig():
+            raise ValueError(f"codes are set, and beside is {self.beside!r}: a {self.system} has none")
+        if not (self.has_tokens or self.has_latents):
+            raise ValueError(
+                f"beside is {self.beside!r} and num_tokens 1, which says nothing: a model without tokens has latents"
+            )
+        if self.joint_head and not (self.has_tokens and self.has_latents):
+            raise ValueError(f"joint_head predicts latents given the token; a {self.system} does not have both")
+        return self
+
     @model_validator(mode="after")
     def _sizes_fit(self) -> "ModelConfig":
-        if self.latent_dim % 2:
-            raise ValueError(f"latent_dim must be even (the flow splits it in halves), got {self.latent_dim}")
         if self.transformer.dim % self.transformer.num_heads:
             raise ValueError(
                 f"transformer.dim {self.transformer.dim} is not a multiple of num_heads {self.transformer.num_heads}"

@@ -266,10 +266,12 @@ class Engine:
             "utterance": (utterance, (model.utterance.dim,)),
         }
         for name, (tensor, shape) in expected.items():
-            if tuple(tensor.shape) != shape or tensor.numel() == 0:
+            if tuple(tensor.shape) != shape or tokens.numel() == 0:
                 raise SettingsError(f"{name} has shape {list(tensor.shape)}; expected {list(shape)}, not empty.")
             if not torch.isfinite(tensor).all():
                 raise SettingsError(f"{name} has values that are not finite.")
+        if model.beside == "codes" and not ((latents >= 0) & (latents < model.codes.num_entries)).all():
+            raise SettingsError(f"codes go from 0 to {model.codes.num_entries - 1}; some of latents are outside.")
         if int(tokens.min()) < 0 or int(tokens.max()) >= model.num_tokens:
             raise SettingsError(
                 f"tokens go from {int(tokens.min())} to {int(tokens.max())}; expected 0 to {model.num_tokens - 1}."

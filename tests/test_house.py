@@ -26,8 +26,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "benchmark",
     ),
     "train": (
-        "corpora", "alignment", "data", "loop", "tokenizer", "model", "student", "vocoder", "recipes", "text", "lexical",
-        "runs",
+        "corpora", "alignment", "data", "loop", "tokenizer", "model", "student", "vocoder", "recipes", "text",
+        "lexical", "runs",
     ),
     "studies": (
         "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "probe", "sessions",

@@ -1,6 +1,7 @@
 """A bundle with random weights that is made in a moment: everything the engine does, nothing that means anything."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,6 +24,18 @@ from undertone.engine.tokenizers import build_tokenizer
 from undertone.engine.vocoders import build_vocoder
 
 NUM_TOKENS = 24
+# What the other systems of the paper's comparison change in a configuration of VAE-GSLM.
+OTHER_SYSTEMS: dict[str, dict[str, Any]] = {
+    "Token-LM": {"beside": "nothing", "latent_dim": 0},
+    "Token-LM + Pitch": {"beside": "pitch", "latent_dim": 1},
+    "Token-LM + Acoustic": {
+        "beside": "codes",
+        "latent_dim": 3,
+        "codes": {"num_entries": 16, "depth_dim": 16, "depth_layers": 1, "depth_heads": 2, "depth_feedforward_dim": 32},
+    },
+    "VAE-GSLM - tokens": {"num_tokens": 1},
+    "VAE-GSLM + joint head": {"joint_head": True},
+}
 
 
 def tiny_model_config(learned_end: bool = False) -> ModelConfig:
@@ -40,8 +53,18 @@ def tiny_model_config(learned_end: bool = False) -> ModelConfig:
     )
 
 
+def change_config(config: ModelConfig, changes: dict[str, Any]) -> ModelConfig:
+    """Return a configuration with changes, checked."""
+    return ModelConfig.model_validate(config.model_dump() | changes)
+
+
 def make_tiny_bundle(
-    folder: Path, learned_end: bool = False, streaming_vocoder: bool = True, seed: int = 0, phones: tuple[str, ...] = ()
+    folder: Path,
+    learned_end: bool = False,
+    streaming_vocoder: bool = True,
+    seed: int = 0,
+    phones: tuple[str, ...] = (),
+    changes: dict[str, Any] | None = None,
 ) -> Path:
     """Write a random bundle.
 
@@ -51,13 +74,14 @@ def make_tiny_bundle(
         streaming_vocoder: a small Vocos, which can speak in blocks; False: Griffin-Lim, which cannot.
         seed: of the weights.
         phones: whose parts the units are, silence not among them; none: units are nothing in particular.
+        changes: to the model's configuration.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         config = BundleConfig(
             name="tiny",
             licence="none: random weights",
-            model=tiny_model_config(learned_end),
+            model=change_config(tiny_model_config(learned_end), changes or {}),
             vocoder=VocosConfig(channels=16, hidden_channels=32, num_layers=2)
             if streaming_vocoder
             else GriffinLimConfig(iterations=4),

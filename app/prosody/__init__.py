@@ -4,6 +4,6 @@
 and `tasks` carries heavy work to the model and back. `page.build_prosody_page` is public.
 """
 
-from undertone.app.prosody.page import build_prosody_page
+from undertone.app.prosody.page import build_page_without_latents, build_prosody_page
 
-__all__ = ["build_prosody_page"]
+__all__ = ["build_page_without_latents", "build_prosody_page"]

@@ -1,5 +1,7 @@
 """The Prosody page: choose speech, change how it is said, hear and see the difference. Layout and bindings."""
 
+import html
+
 import gradio as gr
 from gradio.context import Context as GradioContext
 
@@ -44,3 +46,13 @@ def lay_out(context: Context) -> tuple[SourceWidgets, PageView]:
     delivery = build_delivery(context)
     output = build_output(context)
     return source, PageView(context, visit, build_status(), editor, delivery, output)
+
+
+def build_page_without_latents(context: Context) -> None:
+    """Build what the page says where the bundle's system has no latents to move."""
+    system = context.engine.bundle.config.model.system
+    gr.HTML(
+        '<div class="hero"><h1>The same words, said another way.</h1>'
+        f"<p>{html.escape(context.model_name)} is a {html.escape(system)}: it has no latents, which this page moves. "
+        "It goes on from recordings on the Continue page; open a VAE-GSLM to take prosody apart.</p></div>"
+    )

@@ -165,6 +165,8 @@ def curve_colour(dim: int) -> str:
 
 def _latents_title(num_dims: int) -> str:
     """Return the panel's title with the dimensions' names in their colours, which is its legend."""
+    if not num_dims:
+        return "Latents: this system has none"
     names = " ".join(f'<span style="color:{curve_colour(dim)}">z{dim + 1}</span>' for dim in range(num_dims))
     return f"Latents: {names}"  # eight of them fit on a phone
 

@@ -84,7 +84,10 @@ def _build_continue(context: "Context") -> None:
 def _build_prosody(context: "Context") -> None:
     from undertone.app import prosody
 
-    prosody.build_prosody_page(context)
+    if context.engine.bundle.config.model.has_latents:
+        prosody.build_prosody_page(context)
+    else:
+        prosody.build_page_without_latents(context)
 
 
 def _build_results(context: "ResultsContext") -> None:

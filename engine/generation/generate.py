@@ -100,14 +100,14 @@ def _draw(
     normal = noise.normal(batch, frames, model.config.latent_dim)
     if compiled is not None:
         logits, latents = compiled.draw(hidden[:, -1], normal[:, -1], sampling.latent_temperature)
-    else:
-        prior = model.prior(hidden)
-        base = prior.base.sample(normal, sampling.latent_temperature)
-        latents = model.flow.inverse(base[:, -1:], prior.condition[:, -1:])[:, 0]
-        logits = prior.logits.flatten(0, 1)
-    logits = logits if can_end else logits[..., : model.config.num_tokens]
-    tokens = noise.categorical(token_probabilities(logits, sampling))
-    return tokens.view(batch, -1)[:, -1], latents
+        allowed = logits if can_end else logits[..., : model.config.num_tokens]
+        return noise.categorical(token_probabilities(allowed, sampling)).view(batch, -1)[:, -1], latents
+    logits = model.token_logits(hidden)
+    allowed = logits if can_end else logits[..., : model.config.num_tokens]
+    tokens = noise.categorical(token_probabilities(allowed.flatten(0, 1), sampling)).view(batch, frames)
+    prior = model.prior(hidden, tokens, logits)
+    latents = model.draw_latents(prior.last(), normal[:, -1:], sampling.latent_temperature, tokens[:, -1:], noise)
+    return tokens[:, -1], latents[:, 0]
 
 
 def _take_ends(draft: PartialTakes, token: Tensor, end_token: int) -> Tensor:

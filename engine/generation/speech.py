@@ -8,8 +8,10 @@ from torch import Tensor
 
 from undertone.engine.audio.loudness import to_loudness
 from undertone.engine.audio.mel import LogMel, normalise
+from undertone.engine.audio.pitch import pitch, pitch_contour
 from undertone.engine.audio.reading import CheckedPrompt
 from undertone.engine.bundle import Bundle, BundleConfig
+from undertone.engine.config import ModelConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +19,8 @@ class Speech:
     """Speech, analysed or generated, as the model reads it; every tensor lies on the CPU."""
 
     tokens: Tensor  # int64 [T]
-    latents: Tensor  # float32 [T, Z], the posterior's mean, or as drawn
-    latents_logstd: Tensor | None  # float32 [T, Z] of the posterior; None for drawn latents
+    latents: Tensor  # float32 [T, Z], the posterior's mean, or as drawn; what a baseline has in their place
+    latents_logstd: Tensor | None  # float32 [T, Z] of the posterior; None for drawn latents and for baselines
     utterance: Tensor  # float32 [S]
     mel: Tensor  # natural log, float32 [T, M]
     audio: Tensor  # float32 [samples] at 16 kHz
@@ -50,17 +52,20 @@ def analyse(bundle: Bundle, mel: LogMel, prompt: CheckedPrompt, device: torch.de
     clean = levelled_prompt(bundle.config, prompt)
     hop = bundle.config.model.mel.hop_samples
     padded = torch.nn.functional.pad(clean, (0, -clean.numel() % hop)).to(device)  # whole frames, spec section 1.2
+    config = bundle.config.model
     tokens = bundle.tokenizer.tokens(padded)
+    if not config.has_tokens:
+        tokens = torch.zeros_like(tokens)
     log_mel = mel(padded)
     frames = min(tokens.shape[0], log_mel.shape[0])  # HuBERT gives one frame less than the mel, spec section 1.4
     tokens, log_mel = tokens[:frames], log_mel[:frames]
     normalised = normalise(log_mel, mel.config)[None]
-    posterior = bundle.model.posterior(normalised)
+    posterior = bundle.model.posterior(normalised, pitch=pitch_input(config, padded, frames))
     utterance = bundle.model.utterance_embedding(normalised)
     return Speech(
         tokens=cpu_copy(tokens),
         latents=cpu_copy(posterior.mean[0]),
-        latents_logstd=cpu_copy(posterior.logstd[0]),
+        latents_logstd=cpu_copy(posterior.logstd[0]) if config.has_latents else None,
         utterance=cpu_copy(utterance[0]),
         mel=cpu_copy(log_mel),
         audio=cpu_copy(clean),
@@ -68,6 +73,13 @@ def analyse(bundle: Bundle, mel: LogMel, prompt: CheckedPrompt, device: torch.de
         start_seconds=prompt.start_seconds,
         end_seconds=prompt.end_seconds,
     )
+
+
+def pitch_input(config: ModelConfig, waveform: Tensor, frames: int) -> Tensor | None:
+    """Return the pitch of a waveform [samples] at 16 kHz as a model reads it, [1, frames]; None where it reads none."""
+    if config.beside != "pitch":
+        return None
+    return pitch_contour(pitch(waveform.cpu()).hz)[None, :frames].to(waveform.device)
 
 
 def levelled_prompt(config: BundleConfig, prompt: CheckedPrompt) -> Tensor:

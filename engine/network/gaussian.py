@@ -31,6 +31,12 @@ class Gaussian:
         return -self.logstd - 0.5 - HALF_LOG_TWO_PI
 
 
+def certain(values: Tensor) -> Gaussian:
+    """Return the Gaussian without any spread, whose every sample is `values` [B, T, Z]; it has no density."""
+    values = values.float()
+    return Gaussian(values, torch.full_like(values, -torch.inf))
+
+
 class GaussianHead(nn.Module):
     """Two linear maps to mean and log standard deviation, without any clamp, in float32 under autocast."""
 

@@ -81,7 +81,7 @@ class TrainingForward:
     """Everything that the losses and their diagnostics need."""
 
     mask: Tensor  # bool [B, T]
-    tokens: Tensor  # int64 [B, T]
+    tokens: Tensor  # int64 [B, T], those to predict
     posterior: Gaussian  # [B, T, Z]
     latents: Tensor  # posterior sample, [B, T, Z], zero at padding
     prior: Prior  # logits [B, T, V'], base Gaussian [B, T, Z]
@@ -90,3 +90,7 @@ class TrainingForward:
     decoder_target: Tensor  # the noise, or the velocity, [B, T, M], zero at padding
     decoder_output: Tensor  # its prediction, [B, T, M], zero at padding
     utterance: Tensor  # [B, S]
+    # Of what is measured beside a token: absolute error of the pitch, or -ln p of the codes, [B, T], any number at
+    # padding. None for latents.
+    beside_error: Tensor | None = None
+    variational: bool = True  # whether the latents have a posterior and a prior, and so a KL

@@ -66,10 +66,11 @@ def draw_latents(
     drawn = []
     for frame, token in enumerate(tokens.to(engine.device)):
         progress.update(frame, num_frames)
-        prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype))
-        base = prior.base.sample(noise.normal(num_draws, 1, model.config.latent_dim), latent_temperature)
-        latents = model.flow.inverse(base, prior.condition)
+        given = token.expand(num_draws, 1)
+        prior = model.prior(model.transform(inputs.to(dtype), cache=cache).to(model.dtype), given)
+        normal = noise.normal(num_draws, 1, model.config.latent_dim)
+        latents = model.draw_latents(prior, normal, latent_temperature, given, noise)
         drawn.append(latents[:, 0])
-        inputs = model.fuse(token.expand(num_draws, 1), latents)
+        inputs = model.fuse(given, latents)
     progress.update(num_frames, num_frames)
     return [cpu_copy(draw) for draw in torch.stack(drawn, dim=1)]

@@ -10,6 +10,7 @@ import torch
 from undertone.engine import Engine
 from undertone.engine.audio.loudness import to_loudness
 from undertone.engine.audio.mel import LogMel, normalise
+from undertone.engine.generation.speech import pitch_input
 from undertone.engine.network import VAEGSLM
 from undertone.studies.errors import MeasureError
 from undertone.studies.lexical.scoring import ClipFrames
@@ -73,4 +74,5 @@ class RecordedFrames:
         waveform = waveform.clamp(-1.0, 1.0)
         mel = normalise(self._mel(waveform), self._mel.config)
         tokens = bundle.tokenizer.tokens(waveform)[: len(mel)]
-        return ClipFrames(tokens, bundle.model.posterior(mel[None].to(self.engine.device)))
+        contour = pitch_input(bundle.config.model, waveform.to(self.engine.device), len(mel))
+        return ClipFrames(tokens, bundle.model.posterior(mel[None].to(self.engine.device), pitch=contour))

@@ -180,7 +180,7 @@ def nats_per_frame(
 ) -> tuple[float, float]:
     """Return a side's negative log-likelihood after its context, nats per frame: of the tokens and of the latents.
 
-    The term of the latents is that of the training loss.
+    The term of the latents is that of the training loss; 0 for a system without latents.
     """
     tokens = torch.cat([before.tokens, side.tokens])[None].to(model.device)
     mean = torch.cat([before.posterior.mean, side.posterior.mean], dim=1).to(model.device)
@@ -190,9 +190,11 @@ def nats_per_frame(
     noise = SeededNoise(range(seed, seed + draws), model.device)
     latents = posterior.sample(noise.normal(*posterior.mean.shape))
     prior, base, logdet = model.predict(tokens, latents, noise)
+    token_nats = F.cross_entropy(prior.logits.transpose(1, 2), tokens, reduction="none")[:, len(before.tokens) :]
+    if not model.config.has_latents:
+        return float(token_nats.mean()), 0.0
     log_p = prior.base.log_prob(base).sum(-1) + logdet.sum(-1)
     latent_nats = (posterior.negative_entropy().sum(-1) - log_p)[:, len(before.tokens) :]
-    token_nats = F.cross_entropy(prior.logits.transpose(1, 2), tokens, reduction="none")[:, len(before.tokens) :]
     return float(token_nats.mean()), float(latent_nats.mean())
 
 

@@ -51,16 +51,21 @@ def clip_likelihood(engine: Engine, speech: Speech, seed: int = 0) -> ClipLikeli
     """Run one teacher-forced pass with a sample of the posterior; return the terms as in training (spec section 4).
 
     The flow's log determinant is spread evenly over the dimensions. The token that ends an utterance is not scored.
+    A system without latents has no KL.
     """
     model = engine.bundle.model
     noise = SeededNoise([seed], engine.device)
     mel = normalise(speech.mel, model.config.mel)[None].to(engine.device)
     tokens = speech.tokens[None].to(engine.device)
-    posterior = model.posterior(mel)
-    latents = posterior.sample(noise.normal(*posterior.mean.shape))
-    prior, base, logdet = model.predict(tokens, latents, noise)
-    log_p = prior.base.log_prob(base) + logdet.sum(-1, keepdim=True) / model.config.latent_dim
-    kl: Tensor = (posterior.negative_entropy() - log_p).sum((0, 1))
+    if model.config.has_latents:
+        posterior = model.posterior(mel)
+        latents = posterior.sample(noise.normal(*posterior.mean.shape))
+        prior, base, logdet = model.predict(tokens, latents, noise)
+        log_p = prior.base.log_prob(base) + logdet.sum(-1, keepdim=True) / model.config.latent_dim
+        kl: Tensor = (posterior.negative_entropy() - log_p).sum((0, 1))
+    else:
+        prior, _, _ = model.predict(tokens, speech.latents[None].to(engine.device), noise)
+        kl = torch.zeros(0)
     nats = F.cross_entropy(prior.logits[0], tokens[0], reduction="sum")
     counts = torch.bincount(speech.tokens, minlength=model.config.num_tokens)
     return ClipLikelihood(ShareEstimate(float(nats), len(speech.tokens)), tuple(kl.tolist()), tuple(counts.tolist()))

@@ -43,6 +43,8 @@ class ModelRecipe(RunSettings):
     pitch_clips: Share = 0.3  # share of the train clips whose pitch is measured for that
     latent_dropout: Share = 0.0  # share of frames whose latents the transformer does not see; not published
     scheduled_sampling: Share = 0.0  # share of windows that end in latents of the model's own; not published
+    # Of predicting what a baseline has beside its tokens, against the tokens; 0.5 for the published pitch.
+    beside_weight: Weight = 1.0
     condition_dropout: Share = 0.0  # share of windows whose decoder sees no tokens and latents; not published
     spoken_tokens: bool = False  # predict tokens of the aligned transcripts instead of the tokenizer's; not published
     window_frames: WindowFrames = 640  # 12.8 s
@@ -74,12 +76,40 @@ class ModelRecipe(RunSettings):
             raise ValueError("tokens and latents are both off, nothing is left to model")
         if not self.tokens and self.model.num_tokens != 1:
             raise ValueError(f"without tokens model.num_tokens must be 1, got {self.model.num_tokens}")
+        if self.tokens and not self.model.has_tokens:
+            raise ValueError("model.num_tokens is 1, a model without tokens; it needs tokens: false")
         if self.model.decoder.guidance != 1.0 and not (self.condition_dropout or self.part == "language"):
             raise ValueError(
                 f"model.decoder.guidance is {self.model.decoder.guidance:g}, which needs condition_dropout, "
                 "for example 0.15"
             )
         return self
+
+    @model_validator(mode="after")
+    def _baselines_fit(self) -> "ModelRecipe":
+        if self.model.has_latents:
+            return self
+        of_latents = {
+            "latents": not self.latents,
+            "pitch_weight": self.pitch_weight,
+            "latent_dropout": self.latent_dropout,
+            "scheduled_sampling": self.scheduled_sampling,
+        }
+        if given := [key for key, value in of_latents.items() if value]:
+            raise ValueError(
+                f"{given[0]} is about latents, and a {self.model.system} (model.beside: {self.model.beside}) has none"
+            )
+        if self.model.beside == "pitch" and self.pitch_clips != 1.0:
+            raise ValueError(
+                f"a {self.model.system} reads the pitch of every clip, and pitch_clips is {self.pitch_clips:g}; "
+                "set it to 1"
+            )
+        return self
+
+    @property
+    def needs_pitch(self) -> bool:
+        """Return whether the pitch of clips is measured, as an input or as a target."""
+        return self.trains_pitch_readout or self.model.beside == "pitch"
 
     @property
     def trains_pitch_readout(self) -> bool:

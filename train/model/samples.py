@@ -17,7 +17,7 @@ SAMPLE_SEED = 3
 
 @torch.no_grad()
 def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
-    """Return the first window as recorded, decoded from tokens and posterior means, and with the latents zeroed.
+    """Return the first window as recorded, decoded from tokens and posterior means, and with any latents zeroed.
 
     Sound comes from Griffin-Lim, which needs no training: metallic, but its words are those of the mel.
     """
@@ -25,10 +25,14 @@ def reconstruction_samples(network: VAEGSLM, windows: Windows) -> list[Sample]:
     frames = int(windows.lengths[0])
     mel, tokens = windows.mel[:1, :frames].to(device), windows.tokens[:1, :frames].to(device)
     utterance = network.utterance_embedding(windows.utterance_mel[:1].to(device), windows.utterance_lengths[:1])
-    latents = network.posterior(mel).mean
+    contour = None if windows.contour is None else windows.contour[:1, :frames].to(device)
+    latents = network.posterior(mel, pitch=contour).mean
     generator = torch.Generator(device).manual_seed(SAMPLE_SEED)
     mels = {"real": mel}
-    for name, given in (("reconstruction", latents), ("latents zeroed", torch.zeros_like(latents))):
+    given_latents = {"reconstruction": latents}
+    if network.config.has_latents:
+        given_latents["latents zeroed"] = torch.zeros_like(latents)
+    for name, given in given_latents.items():
         mels[name] = decode_mel(network, tokens, given, utterance, Sampling(), BatchNoise(device, generator))
     vocoder = GriffinLim(GriffinLimConfig(mel=config))
     samples = []

@@ -1,6 +1,6 @@
 """The VAE-GSLM stage: posterior, language model, flow and diffusion decoder trained together (spec section 4)."""
 
-from dataclasses import replace
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from undertone.train.loop.gradients import apply_gradients, micro_batches, part_
 from undertone.train.loop.metrics import Sample
 from undertone.train.loop.precision import autocast
 from undertone.train.loop.run import step_seed
+from undertone.train.model.codebooks import fit_codebooks
 from undertone.train.model.pitch_readout import PitchLosses, PitchReadout
 from undertone.train.model.pitch_targets import assign_pitch
 from undertone.train.model.recipe import ModelRecipe
@@ -25,6 +26,8 @@ from undertone.train.model.samples import reconstruction_samples
 from undertone.train.model.window_loader import prefetch_windows
 from undertone.train.model.window_sources import WindowSource, held_out_windows, window_source
 from undertone.train.model.windows import Windows
+
+log = logging.getLogger(__name__)
 
 ACTIVE_NATS = 0.02  # a latent dimension with more KL than this per frame carries something
 DEV_SEED = 1
@@ -56,7 +59,7 @@ def zero_latent_input(network: nn.Module) -> None:
 def objective(terms: Losses, kl_weight: float, recipe: ModelRecipe) -> Tensor:
     """Return what is optimised: the published sum, without the KL where no latents are modelled."""
     if recipe.latents:
-        return total(terms, kl_weight, recipe.gamma)
+        return total(terms, kl_weight, recipe.gamma, recipe.beside_weight)
     return terms.reconstruction + kl_weight * recipe.gamma * terms.cross_entropy + 0.0 * terms.kl
 
 
@@ -94,6 +97,12 @@ class ModelStage:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
         network = build_network(recipe, start)
+        tokens = token_file if recipe.tokens else None
+        if recipe.model.beside == "codes" and start is None:
+            left = fit_codebooks(network, window_source(recipe, prepared, tokens, 1, None, aligned), recipe.seed)
+            log.info(
+                "codes leave %s of the mel's variance, level by level", ", ".join(f"{share:.3f}" for share in left)
+            )
         readout = PitchReadout(recipe.model.latent_dim) if recipe.trains_pitch_readout else nn.Identity()
         optimizer = torch.optim.AdamW(
             parameter_groups(nn.ModuleList([network, readout]), recipe.weight_decay),
@@ -109,9 +118,8 @@ class ModelStage:
             accelerator.register_for_checkpointing(self.average)
         if recipe.compile:  # after the average was copied, which must not run the network's own compiled pass
             network.__dict__["training_pass"] = CompiledOrPlain(network.training_pass)
-        tokens = token_file if recipe.tokens else None
         self.parts = recipe.gradient_accumulation * accelerator.num_processes
-        pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.trains_pitch_readout else None
+        pitch = assign_pitch(prepared, recipe.pitch_clips, recipe.seed) if recipe.needs_pitch else None
         self.loader_workers = loader_workers
         self.train_set = self.prefetch(window_source(recipe, prepared, tokens, self.parts, pitch, aligned))
         self.dev_set = held_out_windows(recipe, prepared, tokens, pitch, aligned)
@@ -146,7 +154,7 @@ class ModelStage:
                 loss = loss + recipe.pitch_weight * reading.loss * terms.num_frames
             loss = loss * accelerator.num_processes
             accelerator.backward(loss / terms.num_frames if recipe.loss_per_frame else loss)
-            for key, value in (metrics_per_frame(terms, kl_weight, recipe.gamma) | pitch_metrics(reading)).items():
+            for key, value in (metrics_per_frame(terms, kl_weight, recipe) | pitch_metrics(reading)).items():
                 metrics[key] = metrics.get(key, 0.0) + value / recipe.gradient_accumulation
             metrics["frames"] += float(terms.num_frames)
         norm = apply_gradients(accelerator, self.network.parameters(), self.optimizer, recipe.max_gradient_norm)
@@ -180,9 +188,8 @@ class ModelStage:
                 random = np.random.default_rng((DEV_SEED, number))
                 terms, reading = self._losses(network, self.dev_set.batch(self.recipe.batch_size, random))
                 kl_per_dim += (terms.kl_per_dim / terms.num_frames).cpu() / self.recipe.dev_batches
-                for key, value in (
-                    metrics_per_frame(terms, self.recipe.beta, self.recipe.gamma) | pitch_metrics(reading)
-                ).items():
+                measured = metrics_per_frame(terms, self.recipe.beta, self.recipe) | pitch_metrics(reading)
+                for key, value in measured.items():
                     sums[key] = sums.get(key, 0.0) + value / self.recipe.dev_batches
         network.train()
         dims = {f"kl_dim_{dim}": float(value) for dim, value in enumerate(kl_per_dim)}
@@ -212,19 +219,24 @@ def forward_pass(
             latent_dropout=recipe.latent_dropout,
             scheduled_sampling=recipe.scheduled_sampling,
             condition_dropout=recipe.condition_dropout,
+            pitch=batch.contour,
+            targets=batch.targets,
         )
-    return forward if batch.targets is None else replace(forward, tokens=batch.targets)
+    return forward
 
 
-def metrics_per_frame(terms: Losses, kl_weight: float, gamma: float) -> dict[str, float]:
+def metrics_per_frame(terms: Losses, kl_weight: float, recipe: ModelRecipe) -> dict[str, float]:
     """Return the terms as logged: each sum divided by the frames; cross-entropy and KL in nats."""
     frames = terms.num_frames
     values: dict[str, Tensor] = {
-        "loss": total(terms, kl_weight, gamma),
+        "loss": total(terms, kl_weight, recipe.gamma, recipe.beside_weight),
         "reconstruction": terms.reconstruction,
-        "kl": terms.kl,
         "cross_entropy": terms.cross_entropy,
     }
+    if recipe.model.has_latents:
+        values["kl"] = terms.kl
+    elif isinstance(terms.beside, Tensor) and recipe.model.latent_dim:
+        values[recipe.model.beside] = terms.beside
     return {key: float(value.detach() / frames) for key, value in values.items()}
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine.audio.mel import LogMel, normalise
+from undertone.engine.audio.pitch import pitch_contour
 from undertone.engine.config import ModelConfig
 from undertone.train.data.augmentation import AugmentationConfig, augment_waveform, root_mean_square
 from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
@@ -28,6 +29,7 @@ class Windows:
     utterance_lengths: Tensor  # int64 [B]
     pitch_hz: Tensor | None = None  # [B, T], 0 where unvoiced, NaN where not measured; None without a pitch file
     targets: Tensor | None = None  # int64 [B, T], the tokens to predict, where they are not those that are read
+    contour: Tensor | None = None  # [B, T], `pitch_contour` of the clip, for a model that reads it
 
     def to(self, device: torch.device) -> "Windows":
         """Return the same on a device."""
@@ -73,6 +75,7 @@ class Window:
     utterance_mel: Tensor  # [U, M]
     pitch_hz: Tensor | None  # [T]
     targets: Tensor | None = None  # int64 [T]
+    contour: Tensor | None = None  # [T]
 
 
 class ClipWindows:
@@ -118,6 +121,7 @@ class ClipWindows:
         tokens, mel = self.token_file.tokens(clip, start, count), self._mel(clip, start, count)
         pitch_hz = self.pitch_file.hz(clip, start, count) if self.pitch_file else None
         targets = self.aligned_file.tokens(clip, start, count) if self.aligned_file else None
+        contour = self._contour(clip, start, count)
         if targets is not None:
             tokens = switch_to_aligned(tokens, targets, random)
         if end and count < self.window_frames:
@@ -125,11 +129,12 @@ class ClipWindows:
             tokens = torch.cat([tokens, is_end])
             targets = None if targets is None else torch.cat([targets, is_end])
             mel = torch.cat([mel, mel[-1:]])
+            contour = None if contour is None else torch.cat([contour, contour.new_zeros(1)])
         shortest, longest = self.utterance_frames
         utterance_count = min(int(random.integers(shortest, longest + 1)), clip.num_frames)
         utterance_start = int(random.integers(0, clip.num_frames - utterance_count + 1))
         utterance_mel = self._utterance_mel(clip, utterance_start, utterance_count, random)
-        return Window(tokens, mel, utterance_mel, pitch_hz, targets)
+        return Window(tokens, mel, utterance_mel, pitch_hz, targets, contour)
 
     def _utterance_mel(self, clip: Clip, start: int, count: int, random: np.random.Generator) -> Tensor:
         """Return the mel that the utterance encoder reads, of a bad recording where the settings say so.
@@ -148,6 +153,13 @@ class ClipWindows:
         disturbed = disturbed * (root_mean_square(waveform) / root_mean_square(disturbed))
         return normalise(self._log_mel(disturbed)[:count], self.config.mel)
 
+
+    def _contour(self, clip: Clip, start: int, count: int) -> Tensor | None:
+        """Return the pitch of a window as the model reads it, against the mean of the whole clip, [count]."""
+        if self.pitch_file is None or self.config.beside != "pitch":
+            return None
+        return pitch_contour(self.pitch_file.hz(clip))[start : start + count]
+
     def _mel(self, clip: Clip, start: int, count: int) -> Tensor:
         return normalise(self.corpus.mel(clip, start, count), self.config.mel)
 
@@ -162,6 +174,7 @@ class ClipWindows:
             utterance_lengths=torch.tensor([len(item.utterance_mel) for item in items]),
             pitch_hz=torch.full((len(items), frames), torch.nan) if self.pitch_file else None,
             targets=torch.zeros(len(items), frames, dtype=torch.int64) if self.aligned_file else None,
+            contour=torch.zeros(len(items), frames) if self.config.beside == "pitch" else None,
         )
         for row, item in enumerate(items):
             windows.tokens[row, : len(item.tokens)] = item.tokens
@@ -171,6 +184,8 @@ class ClipWindows:
                 windows.pitch_hz[row, : len(item.pitch_hz)] = item.pitch_hz
             if windows.targets is not None and item.targets is not None:
                 windows.targets[row, : len(item.targets)] = item.targets
+            if windows.contour is not None and item.contour is not None:
+                windows.contour[row, : len(item.contour)] = item.contour
         return windows
 
 

@@ -219,6 +219,7 @@ def empty_windows(recipe: ModelRecipe, count: int, device: torch.device) -> Wind
         lengths=torch.full((count,), frames, device=device),
         utterance_mel=torch.zeros(count, utterance, mel.num_mels, device=device),
         utterance_lengths=torch.full((count,), utterance, device=device),
+        contour=torch.zeros(count, frames, device=device) if recipe.model.beside == "pitch" else None,
     )
 
 

@@ -194,7 +194,7 @@ def run_model(
             "dictionary (cmudict.dict); pass it, or --set spoken_tokens=false"
         )
     tokens = run_tokens(tokenizer, prepared, workers, cpu) if recipe.tokens else None
-    if recipe.trains_pitch_readout:
+    if recipe.needs_pitch:
         assign_pitch(prepared, recipe.pitch_clips, recipe.seed, workers)
     accelerator = Accelerator(cpu=cpu)
     aligned: Path | None = None

@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from undertone.engine import SettingsError
 from undertone.engine.network import VAEGSLM
 from undertone.engine.tokenizers import PARTS_OF_PHONE
 from undertone.train.alignment.segments import SILENCE
@@ -54,6 +55,8 @@ class PhoneStage:
                 f"phones come first only where units are parts of phones: {num_parts_of(num_phones)} of them, "
                 f"the model has {recipe.model.num_tokens}. Train the tokenizer with phone_parts."
             )
+        if not recipe.model.has_latents:
+            raise SettingsError(f"prose is for models with latents so far, and this is a {recipe.model.system}")
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
         self._prose, self._held_out = join_sentences(prose), join_sentences(held_out)
@@ -141,7 +144,7 @@ class _NextPhone(nn.Module):
         latents = torch.zeros(*phones.shape, network.config.latent_dim, device=phones.device)
         fused = network.fuse(PARTS_OF_PHONE * phones + parts, latents)
         inputs = torch.cat([torch.zeros_like(fused[:, :1]), fused[:, :-1]], dim=1)
-        logits = network.prior(network.transform(inputs)).logits[..., : network.config.num_tokens]
+        logits = network.token_logits(network.transform(inputs))[..., : network.config.num_tokens]
         of_phones = logits.log_softmax(-1).unflatten(-1, (-1, PARTS_OF_PHONE)).logsumexp(-1)
         return F.nll_loss(of_phones.flatten(0, 1), phones.flatten())
 

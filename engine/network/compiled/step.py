@@ -27,7 +27,9 @@ LARGEST_PARAMETERS = 30_000_000
 
 
 def can_compile(model: VAEGSLM) -> bool:
-    """Return whether a model has a compiled step: it is small, in float32 and on a CPU."""
+    """Return whether a model has a compiled step: VAE-GSLM as published, small, in float32 and on a CPU."""
+    if model.config.beside != "latents" or model.config.joint_head:
+        return False
     parameters = list(model.parameters())
     plain = {(parameter.device.type, parameter.dtype) for parameter in parameters} == {("cpu", torch.float32)}
     return plain and sum(parameter.numel() for parameter in parameters) <= LARGEST_PARAMETERS

@@ -1,1 +1,4 @@
-"""The diffusion decoder: its U-Net, its noise schedule and the solvers that sample from it; `Diffusion` is public."""
+"""The diffusion decoder: its U-Net, noise schedule and solvers, and the decoders that put others in their place.
+
+`Diffusion` is public; `build.build_decoder` makes the kind that a configuration asks for.
+"""

@@ -139,10 +139,21 @@ class Diffusion(nn.Module):
         x = noise.normal(*condition.shape[:2], self.num_mels) if start is None else start
         x = apply_mask(x, mask)
         predict = self.predictor(condition, mask, guidance, before_step)
+        return self._solve(predict, x, mask, noise, solver, steps, eta) * self.config.input_scale
+
+    def _solve(
+        self,
+        predict: solvers.Predictor,
+        x: Tensor,
+        mask: Tensor | None,
+        noise: NormalNoise,
+        solver: Solver,
+        steps: int,
+        eta: float,
+    ) -> Tensor:
+        """Return x0 from the start noise x, both [B, T, M]."""
         if solver == "ddim":
-            x0 = solvers.ddim(predict, x, self.schedule, mask, noise, steps, eta)
-        elif solver == "ancestral":
-            x0 = solvers.ancestral(predict, x, self.schedule, mask, noise)
-        else:
-            x0 = solvers.dpm_solver(predict, x, self.schedule, mask, steps, self.config.solver_power)
-        return x0 * self.config.input_scale
+            return solvers.ddim(predict, x, self.schedule, mask, noise, steps, eta)
+        if solver == "ancestral":
+            return solvers.ancestral(predict, x, self.schedule, mask, noise)
+        return solvers.dpm_solver(predict, x, self.schedule, mask, steps, self.config.solver_power)
