@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
+from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
@@ -116,11 +117,16 @@ def rate_router(
         token, view = sessions.begin(body.study, visitor, clock())
         return _json({"token": token, "view": view})
 
+    @api.get("/words/{study}")
+    def words(study: Annotated[str, PathParameter(max_length=64)], request: Request) -> Response:
+        hit(of_beginning, "words", address_of(request))
+        return _json(sessions.words(study))
+
     @api.post("/resume")
     def resume(body: ResumeBody, request: Request) -> Response:
         hit(of_codes, "resume", address_of(request))
         token, view = sessions.resume(body.code, clock())
-        return _json({"token": token, "view": view})
+        return _json({"token": token, "view": view, "words": sessions.words_of(token)})
 
     @api.get("/view")
     def view(token: Token) -> Response:

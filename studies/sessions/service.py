@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from undertone.studies.design.kinds import MushraTrial
+from undertone.studies.design.languages import page_words
 from undertone.studies.design.sections import Headphones
 from undertone.studies.sessions import headphones
 from undertone.studies.sessions.declining import decline
@@ -20,12 +21,12 @@ from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import TONES, answer_section, headphone_progress
 from undertone.studies.sessions.pages import Page, open_pages
 from undertone.studies.sessions.presence import Addresses
-from undertone.studies.sessions.session_context import SessionContext
+from undertone.studies.sessions.session_context import SessionContext, study_design
 from undertone.studies.sessions.session_tokens import SessionTokens, normalise_resume_code
 from undertone.studies.sessions.trials import Playback, TrialAnswer, finish_trial, note_playback, rate, session_trial
 from undertone.studies.sessions.views import View, reference_id, sound_id, view_of
 from undertone.studies.store import Database
-from undertone.studies.store.tables import Session, Stimulus, System
+from undertone.studies.store.tables import Session, Stimulus, Study, System
 from undertone.studies.store.withdrawal import withdraw
 
 T = TypeVar("T")
@@ -82,6 +83,23 @@ class Sessions:
             raise SessionError("unknown_code")
         token = self.tokens.make(session_id)
         return token, self.view(token, now)
+
+    def words(self, study_id: str) -> View:
+        """Return the language of a study's pages with its messages. Raises SessionError: there is no such study."""
+        with self.db.reading() as transaction:
+            study = transaction.get(Study, study_id)
+            if study is None:
+                raise SessionError("unknown_study")
+            design = study_design(study)
+            return page_words(design.language, design.messages)
+
+    def words_of(self, token: str) -> View:
+        """Return the same for the study of a session."""
+        with self.db.reading() as transaction:
+            session = transaction.get(Session, self.tokens.read(token))
+        if session is None:
+            raise SessionError("unknown_session")
+        return self.words(session.study_id)
 
     def view(self, token: str, now: datetime) -> View:
         """Return where the session is."""
