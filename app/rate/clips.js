@@ -35,7 +35,7 @@ function showClip(view) {
     next.disabled = true;
     player.audio.pause();
     try {
-      const result = await askUntilDone("POST", "finish", { trial: trial.id });
+      const result = await askUntilDone("POST", "finish", { trial: trial.id, signs: takeSigns() });
       if (result.feedback) showFeedback(result.feedback, result.view); else render(result.view);
     } catch (refusal) { next.disabled = false; await refused(refusal); }
   }

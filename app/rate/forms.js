@@ -117,13 +117,49 @@ function showDebrief(view) {
 }
 
 function showEnd(view) {
+  tellParent(view);
   const { text, debrief } = view.ending;
   const headings = { finished: t("You have finished"), screened_out: t("Thank you for your time"), timed_out: t("Your time is up") };
   show(headings[view.state] || t("The end"),
     paragraphs(t(text || "")),
     endingActions(view.ending),
+    returning(view.ending),
+    submission(view.ending),
     debrief && [make("h2", {}, t("About this study")), ...paragraphs(debrief)],
     who || !study ? null : make("p", {}, button(t("Somebody else takes part on this device"), anotherPerson, "")));
+}
+
+// Takes a person back to the panel after a while, unless they want to stay.
+function returning({ url, return_seconds: seconds }) {
+  if (!seconds || !isWebAddress(url) || window.top !== window) return null;
+  let left = seconds;
+  const text = make("span", { role: "status" }, t("You go back to your panel in {seconds} s.", { seconds: left }));
+  const timer = setInterval(() => {
+    left--;
+    if (left > 0) { text.textContent = t("You go back to your panel in {seconds} s.", { seconds: left }); return; }
+    clearInterval(timer);
+    location.assign(url);
+  }, 1000);
+  closing.push(() => clearInterval(timer));
+  const line = make("p", { id: "returning" }, text, " ", make("button", { type: "button", className: "link", onclick: () => { clearInterval(timer); line.remove(); } }, t("Stay here")));
+  return line;
+}
+
+// MTurk's external question is handed in by a form that is sent to MTurk, where the study names it as a frame.
+function submission({ code }) {
+  if (!query.assignmentId || !code) return null;
+  let target;
+  try { target = new URL("/mturk/externalSubmit", query.turkSubmitTo); } catch { return null; }
+  if (!(words.framed_by || []).includes(target.origin)) return null;
+  return make("form", { method: "POST", action: target.href, id: "submission" },
+    make("input", { type: "hidden", name: "assignmentId", value: query.assignmentId }), make("input", { type: "hidden", name: "code", value: code }),
+    make("button", { type: "submit", className: "button primary" }, t("Hand in the task")));
+}
+
+// Tells a survey that holds this page, where the study names its site, that the session has ended, and with which code.
+function tellParent(view) {
+  if (window.parent === window) return;
+  for (const origin of words.framed_by || []) window.parent.postMessage({ type: "undertone.ended", state: view.state, code: view.ending.code }, origin);
 }
 
 // On a plain link nothing tells who has come back: the one who finished, or the next person at a shared computer.

@@ -6,6 +6,7 @@ from pathlib import Path
 from fastapi.responses import HTMLResponse
 
 from undertone.app.asgi.plain_page import plain_page
+from undertone.studies.design.framing import form_targets
 
 _FOLDER = Path(__file__).parent
 SCRIPTS = (  # in this order, one scope
@@ -13,9 +14,20 @@ SCRIPTS = (  # in this order, one scope
 )
 
 
-def rate_page() -> HTMLResponse:
-    """Return the page with its script and style inside, so that it arrives whole or not at all."""
-    return plain_page("Listening study", _BODY, script=_script(), style=_style())
+def rate_page(framed_by: tuple[str, ...] = ()) -> HTMLResponse:
+    """Return the page with its script and style inside, so that it arrives whole or not at all.
+
+    Args:
+        framed_by: origins that the study names.
+    """
+    return plain_page(
+        "Listening study",
+        _BODY,
+        script=_script(),
+        style=_style(),
+        framed_by=framed_by,
+        forms_to=form_targets(framed_by),
+    )
 
 
 @cache

@@ -108,6 +108,16 @@ async function askUntilDone(method, path, body) {
 function connected() { byId("connection").hidden = true; }
 function disconnected(text) { byId("connection").textContent = text; byId("connection").hidden = false; }
 
+// Signs of a person at this page since the last trial was done: shown to whoever pays, never acted on.
+const signs = { inputs: 0, focused: document.hasFocus() };
+for (const name of ["pointermove", "pointerdown", "touchstart", "keydown"]) document.addEventListener(name, ({ isTrusted }) => { if (isTrusted && signs.inputs < 1e6) signs.inputs++; }, { passive: true, capture: true });
+window.addEventListener("focus", () => { signs.focused = true; });
+function takeSigns() {
+  const taken = { inputs: signs.inputs, focused: signs.focused || document.hasFocus(), driven: navigator.webdriver === true };
+  Object.assign(signs, { inputs: 0, focused: document.hasFocus() });
+  return taken;
+}
+
 // The outbox: each answer stays in the browser's storage until the server has said that it is on disk.
 const outbox = {
   waiting: kept.get(OUTBOX) || [],

@@ -37,7 +37,7 @@ function setPage(view, { intro, players, questions, report, digits, keyWords, fe
     next.disabled = true;
     for (const one of players) one.audio.pause();
     try {
-      render((await askUntilDone("POST", "finish", { trial: set.clips[0].id })).view);
+      render((await askUntilDone("POST", "finish", { trial: set.clips[0].id, signs: takeSigns() })).view);
     } catch (refusal) {
       next.disabled = false;
       if (refusal.word === "not_listened") for (const one of players) await ask("POST", "heard", one.report()).catch(() => {});

@@ -12,6 +12,7 @@ from undertone.engine.files.validation import validate_values
 from undertone.engine.files.yaml_text import YamlError, read_yaml
 from undertone.studies.design.analysis_plan import AnalysisPlan
 from undertone.studies.design.errors import DesignError
+from undertone.studies.design.framing import Origin
 from undertone.studies.design.kinds import MOST_CLIPS, MushraTrial, Trials
 from undertone.studies.design.languages import Language, Message, find_wrong_message
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits, VarianceRule
@@ -25,6 +26,7 @@ ADDED_KEYS = (
     "analysis",
     "language",
     "messages",
+    "framed_by",
 )  # unused, they are not part of the hash, which older studies thus keep
 
 
@@ -52,6 +54,7 @@ class StudyFile(Config):
     analysis: AnalysisPlan = AnalysisPlan()
     language: Language = "en"  # of the rater's pages; a built-in one, or one whose `messages` are all here
     messages: dict[str, Message] = Field(default_factory=dict)  # by their English text, instead of the built-in ones
+    framed_by: Annotated[tuple[Origin, ...], Field(max_length=12)] = ()  # sites whose pages may hold the rater's page
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes

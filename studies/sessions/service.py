@@ -23,6 +23,7 @@ from undertone.studies.sessions.pages import Page, open_pages
 from undertone.studies.sessions.presence import Addresses
 from undertone.studies.sessions.session_context import SessionContext, study_design
 from undertone.studies.sessions.session_tokens import SessionTokens, normalise_resume_code
+from undertone.studies.sessions.signs import PageSigns
 from undertone.studies.sessions.trials import Playback, TrialAnswer, finish_trial, note_playback, rate, session_trial
 from undertone.studies.sessions.views import View, reference_id, sound_id, view_of
 from undertone.studies.store import Database
@@ -91,7 +92,13 @@ class Sessions:
             if study is None:
                 raise SessionError("unknown_study")
             design = study_design(study)
-            return page_words(design.language, design.messages)
+            return {**page_words(design.language, design.messages), "framed_by": list(design.framed_by)}
+
+    def framed_by(self, study_id: str) -> tuple[str, ...]:
+        """Return the sites that may hold the page of a study in a frame; none where there is no such study."""
+        with self.db.reading() as transaction:
+            study = transaction.get(Study, study_id)
+            return () if study is None else study_design(study).framed_by
 
     def words_of(self, token: str) -> View:
         """Return the same for the study of a session."""
@@ -135,11 +142,11 @@ class Sessions:
         """Note that a clip was played."""
         self._step(token, now, lambda context: note_playback(context, session_trial(context, trial_id), playback))
 
-    def finish_trial(self, token: str, trial_id: str, now: datetime) -> dict[str, Any]:
+    def finish_trial(self, token: str, trial_id: str, now: datetime, signs: PageSigns | None = None) -> dict[str, Any]:
         """Go on from a clip: the next view, and in training what is said about the answers."""
 
         def step(context: SessionContext) -> dict[str, Any]:
-            said = finish_trial(context, trial_id)
+            said = finish_trial(context, trial_id, signs)
             return {"feedback": said, "view": view_of(context, self._secret)}
 
         return self._step(token, now, step)
