@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -24,7 +25,15 @@ def plain_style() -> str:
     return _STYLE_PATH.read_text(encoding="utf-8")
 
 
-def plain_page(title: str, body: str, status: int = 200, script: str = "", style: str = "") -> HTMLResponse:
+def plain_page(
+    title: str,
+    body: str,
+    status: int = 200,
+    script: str = "",
+    style: str = "",
+    framed_by: Sequence[str] = (),
+    forms_to: Sequence[str] = (),
+) -> HTMLResponse:
     """Return a whole page.
 
     Args:
@@ -32,11 +41,14 @@ def plain_page(title: str, body: str, status: int = 200, script: str = "", style
         body: HTML between the site's header and the end.
         script: inline, allowed by its hash; nothing else can run.
         style: added to the common style.
+        framed_by: origins that may hold the page in a frame, beside this site's own and the Hub's.
+        forms_to: origins that its forms may be sent to, beside this site's own.
     """
     styles = plain_style() + style
+    forms, frames = " ".join(("'self'", *forms_to)), " ".join(("'self'", "https://huggingface.co", *framed_by))
     policy = (
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(styles)}; connect-src 'self'; "
-        "media-src blob:; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'self' https://huggingface.co"
+        f"media-src blob:; img-src data:; form-action {forms}; base-uri 'none'; frame-ancestors {frames}"
     )
     content = f"""<!doctype html>
 <html lang="en">

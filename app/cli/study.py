@@ -298,6 +298,39 @@ def plan(
         typer.echo(f"  a difference of {difference:g} is found in {shown.power:.0%}")
 
 
+@study.command("plan-choices")
+def plan_choices_command(
+    difference: Annotated[float, typer.Option(help="To be found, points of a five-point scale.")] = 0.3,
+    systems: Annotated[int, typer.Option(min=2, max=50, help="Systems.")] = 4,
+    clips: Annotated[int, typer.Option(min=2, max=5, help="Clips of a trial; 2: pairs.")] = 4,
+    trials: Annotated[int, typer.Option(min=1, max=500, help="Trials that each rater answers.")] = 15,
+    prompts: Annotated[int, typer.Option(min=1, max=2000, help="Prompts.")] = 40,
+    noise: Annotated[float, typer.Option(min=0.05, max=2, help="Of a choice, as a share of a rating's.")] = 1.0,
+    contrasts: Annotated[int, typer.Option(min=1, help="Declared contrasts that are corrected together.")] = 1,
+    choose: Annotated[str, typer.Option(help="active or balanced.")] = "active",
+    studies: Annotated[int, typer.Option(min=10, help="Simulated for each number of raters.")] = 100,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Say how many raters a best-worst or paired study needs to find a difference in 80 % of studies, by simulation."""
+    from undertone.studies.analysis.simulation.choosing import ChoiceStudy, People
+    from undertone.studies.analysis.simulation.planning_choices import plan_choices
+
+    if choose not in ("active", "balanced"):
+        raise typer.BadParameter(f"--choose is {choose!r}; expected active or balanced.")
+    design = ChoiceStudy(
+        People(choice_noise=noise * People().noise),
+        clips=clips, trials=trials, prompts=prompts, choose="active" if choose == "active" else "balanced",
+    )  # fmt: skip
+    found = plan_choices(design, systems, difference, contrasts=contrasts, studies=studies, workers=workers)
+    for one in found.tried:
+        mark = "  <- fewest" if one == found.recommended else ""
+        typer.echo(
+            f"{one.raters:4} raters  {one.minutes:6.0f} minutes  found in {one.power:.0%} ± {one.error:.0%}{mark}"
+        )
+    if found.recommended is None:
+        typer.echo("even the most raters find it less often than in 80 % of studies: more trials or prompts are needed")
+
+
 @study.command()
 def people(
     name: NameArgument,

@@ -3,8 +3,8 @@ function showClip(view) {
   const { trial, scales } = view;
   const player = open(new Player(trial.id, { heard: trial.heard, plays: trial.plays, maxReplays: view.max_replays, onheard: unlock }));
   const questions = scales.map((scale, index) => questionBox(scale, index, trial, player));
-  const next = button(view.state === "training" ? "Check my answers" : "Next clip", finish);
-  const hint = make("p", { className: "soft small" }, "You can answer when you have heard the whole clip.");
+  const next = button(view.state === "training" ? t("Check my answers") : t("Next clip"), finish);
+  const hint = make("p", { className: "soft small" }, t("You can answer when you have heard the whole clip."));
   for (const { input } of questions.flatMap((question) => question.inputs)) input.addEventListener("change", () => { clearNote(); refresh(); });
   whileOpen(document, "rated", ({ detail }) => {
     if (detail.trial !== trial.id) return;
@@ -16,7 +16,7 @@ function showClip(view) {
     for (const question of questions) question.box.disabled = false;
     hint.hidden = true;
     if (!trial.heard) {
-      say("You can answer now.");
+      say(t("You can answer now."));
       ask("POST", "heard", player.report()).catch(() => {}); // each rating carries the same report
     }
   }
@@ -27,32 +27,32 @@ function showClip(view) {
     setDisabled(next, Boolean(missing()) || unsaved());
   }
   async function finish() {
-    if (!player.heard) { note("Please listen to the whole clip first."); player.toggle.focus(); return; }
+    if (!player.heard) { note(t("Please listen to the whole clip first.")); player.toggle.focus(); return; }
     const open = missing();
-    if (open) { note(`Please answer: ${open.scale.title}`); open.inputs[0].input.focus(); return; }
-    if (unsaved()) { note("Your answer is being saved. One moment …", "quiet"); await outbox.flush(); if (unsaved()) return; }
+    if (open) { note(t("Please answer: {what}", { what: open.scale.title })); open.inputs[0].input.focus(); return; }
+    if (unsaved()) { note(t("Your answer is being saved. One moment …"), "quiet"); await outbox.flush(); if (unsaved()) return; }
     if (next.disabled) return;
     next.disabled = true;
     player.audio.pause();
     try {
-      const result = await askUntilDone("POST", "finish", { trial: trial.id });
+      const result = await askUntilDone("POST", "finish", { trial: trial.id, signs: takeSigns() });
       if (result.feedback) showFeedback(result.feedback, result.view); else render(result.view);
     } catch (refusal) { next.disabled = false; await refused(refusal); }
   }
 
   keys.answer = (digit) => {
-    if (!player.heard) { note("Please listen to the whole clip first.", "quiet"); return; }
+    if (!player.heard) { note(t("Please listen to the whole clip first."), "quiet"); return; }
     const active = missing() || questions.find((question) => question.box.contains(document.activeElement)) || questions.at(-1);
     active.choose(digit);
   };
   keys.next = finish;
   const { done, of } = view.clips;
-  const what = view.state === "training" ? "Practice clip" : "Clip";
-  show(`${what} ${done + 1} of ${of}`,
-    make("progress", { className: "whole", max: of, value: done, "aria-label": "Clips done" }),
-    done === 0 && view.text ? paragraphs(view.text) : null,
+  const place = { number: done + 1, of };
+  show(view.state === "training" ? t("Practice clip {number} of {of}", place) : t("Clip {number} of {of}", place),
+    make("progress", { className: "whole", max: of, value: done, "aria-label": t("Clips done") }),
+    done === 0 && view.text ? paragraphs(t(view.text)) : null,
     player.element, hint, ...questions.map((question) => question.box),
-    make("p", { className: "row" }, next), keyHint(`1 to ${Math.max(...scales.map((scale) => scale.answers.length))}`));
+    make("p", { className: "row" }, next), keyHint(Math.max(...scales.map((scale) => scale.answers.length))));
   if (player.heard) unlock();
   refresh();
   forgetSounds([trial.id, view.preload]);
@@ -86,9 +86,9 @@ function questionBox(scale, index, trial, player) {
     answered: () => inputs.some((answer) => answer.input.checked),
     refresh() {
       const waiting = outbox.holds(trial.id, scale.name);
-      const text = trouble || (waiting ? "Saving …" : sent ? "✓ Saved" : "");
+      const text = trouble || (waiting ? t("Saving …") : sent ? t("✓ Saved") : "");
       if (state.textContent !== text) state.textContent = text;
-      state.classList.toggle("is-saved", text.startsWith("✓"));
+      state.classList.toggle("is-saved", text === t("✓ Saved"));
     },
     choose(digit) {
       const answer = inputs[digit - 1];
@@ -101,20 +101,20 @@ function questionBox(scale, index, trial, player) {
 
 function showFeedback(feedback, nextView) {
   const lines = feedback.scales.map(({ title, right, expected }) => make("p", { className: `note note-${right ? "good" : "warning"}` },
-    right ? `${title}: as expected.` : `${title}: we would have expected ${expected}.`));
-  const next = button("Continue", () => render(nextView));
+    right ? t("{title}: as expected.", { title }) : t("{title}: we would have expected {expected}.", { title, expected })));
+  const next = button(t("Continue"), () => render(nextView));
   keys.next = () => next.click();
-  show("Practice: your answers", ...lines, feedback.text ? paragraphs(feedback.text) : null, make("p", { className: "row" }, next));
+  show(t("Practice: your answers"), ...lines, feedback.text ? paragraphs(feedback.text) : null, make("p", { className: "row" }, next));
 }
 
 function showBreak(view) {
-  const next = button("Go on", () => go({}, next));
+  const next = button(t("Go on"), () => go({}, next));
   const left = make("b", {});
   let seconds = Math.round(view.break.seconds);
-  const tick = () => { left.textContent = seconds > 0 ? `${seconds} s` : "over"; seconds--; };
+  const tick = () => { left.textContent = seconds > 0 ? t("{seconds} s", { seconds }) : t("over"); seconds--; };
   tick();
   const timer = setInterval(tick, 1000);
   closing.push(() => clearInterval(timer));
   keys.next = () => next.click();
-  show("A short break", paragraphs(view.break.text), make("p", {}, "Rest: ", left, ". Go on when you are ready."), make("p", { className: "row" }, next));
+  show(t("A short break"), paragraphs(t(view.break.text)), make("p", {}, t("Rest:"), " ", left), make("p", {}, t("Go on when you are ready.")), make("p", { className: "row" }, next));
 }

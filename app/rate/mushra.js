@@ -28,7 +28,7 @@ class Deck {
     track.toggle = make("button", { type: "button", className: "button switch", "aria-pressed": "false", onclick: () => this.choose(index) }, sound.name[0].toUpperCase() + sound.name.slice(1));
     track.loading = fetchBytes(sound.id).then((bytes) => this.context.decodeAudioData(bytes.slice(0)))
       .then((buffer) => { track.buffer = buffer; })
-      .catch(() => { arrived.delete(sound.id); note(`${sound.name} did not arrive whole. Reload this page; your answers are kept.`); });
+      .catch(() => { arrived.delete(sound.id); note(t("{name} did not arrive whole. Reload this page; your answers are kept.", { name: sound.name })); });
     track.report = () => ({ trial: sound.id, listened: track.stretches, plays: track.plays, hidden_seconds: track.hiddenSeconds });
     return track;
   }
@@ -109,19 +109,19 @@ function merged(stretches) {
 
 function showMushra(view) {
   const { set, scales } = view;
-  const clips = set.clips.map((clip, index) => ({ id: clip.id, name: `clip ${index + 1}`, heard: clip.heard, plays: clip.plays }));
-  const deck = new Deck([{ id: set.reference, name: "reference", heard: true, plays: 0 }, ...clips], (track) => {
+  const clips = set.clips.map((clip, index) => ({ id: clip.id, name: t("clip {number}", { number: index + 1 }), heard: clip.heard, plays: clip.plays }));
+  const deck = new Deck([{ id: set.reference, name: t("reference"), heard: true, plays: 0 }, ...clips], (track) => {
     ask("POST", "heard", track.report()).catch(() => {});
     for (const question of questions) question.unlock();
     page.refresh();
   });
   closing.push(() => { deck.close(); player = null; });
   player = { press: () => (deck.playing ? deck.pause() : deck.play()), get playing() { return deck.playing; }, audio: { pause: () => deck.pause() } };
-  const toggle = make("button", { type: "button", className: "button primary play", onclick: () => player.press() }, "▶ Play");
-  const bar = make("progress", { max: 1, value: 0, "aria-label": "Position in all clips" });
+  const toggle = make("button", { type: "button", className: "button primary play", onclick: () => player.press() }, t("▶ Play"));
+  const bar = make("progress", { max: 1, value: 0, "aria-label": t("Position in all clips") });
   const again = make("input", { type: "checkbox", onchange: () => { deck.repeat = again.checked; } });
   deck.onmove = () => {
-    toggle.textContent = deck.playing ? "❚❚ Pause" : "▶ Play";
+    toggle.textContent = deck.playing ? t("❚❚ Pause") : t("▶ Play");
     bar.value = deck.seconds ? deck.position / deck.seconds : 0;
   };
   for (const id of arrived.keys()) if (!soundsOf(set).includes(id)) arrived.delete(id);
@@ -130,11 +130,11 @@ function showMushra(view) {
   const questions = scales.flatMap((scale) => tracks.map((track, index) => sliderBox(scale, track, set.clips[index])));
   const report = [
     make("div", { className: "player" }, toggle, bar),
-    make("label", { className: "row small" }, again, make("span", {}, "Begin again at the end")),
-    make("div", { className: "row", role: "group", "aria-label": "What plays" }, ...deck.tracks.map((track) => track.toggle)),
+    make("label", { className: "row small" }, again, make("span", {}, t("Begin again at the end"))),
+    make("div", { className: "row", role: "group", "aria-label": t("What plays") }, ...deck.tracks.map((track) => track.toggle)),
   ];
   const page = setPage(view, {
-    intro: scales.map((scale) => scale.question).join(" "), players: tracks, questions, report, digits: { afterAll: false }, fetchAhead: fetchBytes, keyWords: [`1 to ${deck.tracks.length}`, "switches"],
+    intro: scales.map((scale) => scale.question).join(" "), players: tracks, questions, report, digits: { afterAll: false }, fetchAhead: fetchBytes, keyWords: [deck.tracks.length, true],
   });
   keys.answer = (digit) => { if (deck.tracks[digit - 1]) deck.choose(digit - 1); };
   for (const question of questions) question.box.addEventListener("change", () => { clearNote(); page.refresh(); });
@@ -145,7 +145,7 @@ function sliderBox(scale, track, clip) {
   const known = clip.answers[scale.name];
   const words = scale.answers.filter((answer) => answer.label);
   const worded = (value) => `${value}, ${words.filter((answer) => answer.value <= value).at(-1)?.label ?? ""}`;
-  const label = `${scale.title} of ${track.name}`;
+  const label = t("{title} of {name}", { title: scale.title, name: track.name });
   const shown = make("output", {}, known === undefined ? "–" : known);
   const state = make("span", { className: "state small", role: "status" });
   let moved = known !== undefined, trouble = "";
@@ -154,7 +154,7 @@ function sliderBox(scale, track, clip) {
   });
   const slider = make("input", {
     type: "range", min: scale.answers[0].value, max: scale.answers.at(-1).value, step: scale.answers[1].value - scale.answers[0].value, value: known ?? 50,
-    className: moved ? "" : "unset", "aria-label": label, "aria-valuetext": moved ? worded(known) : "not rated yet",
+    className: moved ? "" : "unset", "aria-label": label, "aria-valuetext": moved ? worded(known) : t("not rated yet"),
     oninput: () => { moved = true; slider.className = ""; shown.textContent = slider.value; slider.setAttribute("aria-valuetext", worded(Number(slider.value))); },
     onchange: () => outbox.put({ ...track.report(), scale: scale.name, value: Number(slider.value) }),
   });
@@ -164,9 +164,9 @@ function sliderBox(scale, track, clip) {
     box, words: label, focus: () => slider.focus(), answered: () => moved, choose: () => {},
     unlock() { box.disabled = !track.heard; },
     refresh() {
-      const text = trouble || (outbox.holds(clip.id, scale.name) ? "Saving …" : moved ? "✓ Saved" : "");
+      const text = trouble || (outbox.holds(clip.id, scale.name) ? t("Saving …") : moved ? t("✓ Saved") : "");
       if (state.textContent !== text) state.textContent = text;
-      state.classList.toggle("is-saved", text.startsWith("✓"));
+      state.classList.toggle("is-saved", text === t("✓ Saved"));
     },
   };
 }

@@ -59,7 +59,8 @@ async function go(given, pressed) {
   }
 }
 
-async function entered({ token: fresh, view }) {
+async function entered({ token: fresh, view, words: own }) {
+  speak(own);
   token = fresh;
   kept.set(TOKEN, { token, who });
   kept.remove(BEGINNING);
@@ -80,17 +81,17 @@ async function enter() {
       if (view.ended && !who && study) showWhoIsThere(view); else render(view);
       return;
     } catch (refusal) {
-      if (refusal.word !== "unknown_session") { show("This did not work"); note(refusal.message); return; }
+      if (refusal.word !== "unknown_session") { show(t("This did not work")); note(refusal.message); return; }
       kept.remove(TOKEN);
       token = null;
     }
   }
-  if (!study) { showCodeForm("Enter the code that was shown at the foot of your study's page."); return; }
+  if (!study) { showCodeForm(t("Enter the code that was shown at the foot of your study's page.")); return; }
   try {
     await entered(await askUntilDone("POST", "begin", { study, query, nonce: beginning() }));
   } catch (refusal) {
     if (refusal.word === "already_started") showCodeForm(refusal.message);
-    else { show("Listening study"); note(refusal.message, "warning"); }
+    else { show(t("Listening study")); note(refusal.message, "warning"); }
     if (refusal.word === "full_for_now") setTimeout(enter, 1000 * (refusal.wait ?? 15));  // a place may have come free
   }
 }
@@ -128,7 +129,7 @@ byId("sure").addEventListener("click", async ({ target }) => {
     await askUntilDone("POST", "withdraw", {});
   } catch (refusal) { if (refusal.word !== "unknown_session") { note(refusal.message); return; } }
   leave();
-  show("Your data has been deleted", make("p", {}, "Nothing that you answered is kept. You can close this page."));
+  show(t("Your data has been deleted"), make("p", {}, t("Nothing that you answered is kept. You can close this page.")));
 });
 
 // Space plays wherever it would not type or press something; digits answer; Enter goes on.
@@ -148,4 +149,9 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && token && current && !current.ended && !player?.playing && !outbox.waiting.length) reload().catch(() => {});
 });
 
-enter();
+// The study's language first; without a study, or without an answer, the page stays in English.
+async function start() {
+  if (study) speak(await ask("GET", `words/${encodeURIComponent(study)}`).catch(() => null));
+  await enter();
+}
+start();

@@ -6,16 +6,28 @@ from pathlib import Path
 from fastapi.responses import HTMLResponse
 
 from undertone.app.asgi.plain_page import plain_page
+from undertone.studies.design.framing import form_targets
 
 _FOLDER = Path(__file__).parent
 SCRIPTS = (  # in this order, one scope
-    *("elements.js", "server.js", "player.js", "forms.js", "clips.js", "sets.js", "mushra.js", "page.js"),
+    *("words.js", "elements.js", "server.js", "player.js", "forms.js", "clips.js", "sets.js", "mushra.js", "page.js"),
 )
 
 
-def rate_page() -> HTMLResponse:
-    """Return the page with its script and style inside, so that it arrives whole or not at all."""
-    return plain_page("Listening study", _BODY, script=_script(), style=_style())
+def rate_page(framed_by: tuple[str, ...] = ()) -> HTMLResponse:
+    """Return the page with its script and style inside, so that it arrives whole or not at all.
+
+    Args:
+        framed_by: origins that the study names.
+    """
+    return plain_page(
+        "Listening study",
+        _BODY,
+        script=_script(),
+        style=_style(),
+        framed_by=framed_by,
+        forms_to=form_targets(framed_by),
+    )
 
 
 @cache
@@ -32,24 +44,26 @@ def _style() -> str:
 _BODY = """
 <main id="main">
   <div id="connection" class="note note-warning" role="status" hidden></div>
-  <section id="card" class="card" aria-busy="true"><h1 id="heading" tabindex="-1">One moment …</h1></section>
+  <section id="card" class="card" aria-busy="true"><h1 id="heading" tabindex="-1" data-said>One moment …</h1></section>
   <noscript><p class="note note-problem">This page needs JavaScript. Switch it on and load it again.</p></noscript>
 </main>
 <footer id="foot" class="soft small" hidden>
-  <p>To go on later or on another device, open this page there and enter your code: <b id="code"></b></p>
-  <p><button type="button" class="link" id="withdraw">Stop and delete my data</button>
-  <button type="button" class="link" id="another" hidden>I am another person</button></p>
+  <p><span data-said>To go on later or on another device, open this page there and enter your code:</span>
+  <b id="code" dir="ltr"></b></p>
+  <p><button type="button" class="link" id="withdraw" data-said>Stop and delete my data</button>
+  <button type="button" class="link" id="another" data-said hidden>I am another person</button></p>
 </footer>
 <div id="said" class="unseen" role="status" aria-live="polite"></div>
 <dialog id="handover" aria-labelledby="handover-heading">
-  <h2 id="handover-heading">Begin as another person?</h2>
-  <p>Whoever took part here can go on later with this code: <b class="code" id="handover-code"></b></p>
-  <p class="row"><button type="button" class="button" value="no">Go on here</button>
-  <button type="button" class="button primary" value="yes">Begin as another person</button></p>
+  <h2 id="handover-heading" data-said>Begin as another person?</h2>
+  <p><span data-said>Whoever took part here can go on later with this code:</span>
+  <b class="code" id="handover-code" dir="ltr"></b></p>
+  <p class="row"><button type="button" class="button" value="no" data-said>Go on here</button>
+  <button type="button" class="button primary" value="yes" data-said>Begin as another person</button></p>
 </dialog>
 <dialog id="sure" aria-labelledby="sure-heading">
-  <h2 id="sure-heading">Delete everything you have given?</h2>
-  <p>Your answers in this study are deleted and you get no completion code. This cannot be undone.</p>
-  <p class="row"><button type="button" class="button" value="no">Keep my answers</button>
-  <button type="button" class="button danger" value="yes">Delete my data</button></p>
+  <h2 id="sure-heading" data-said>Delete everything you have given?</h2>
+  <p data-said>Your answers in this study are deleted and you get no completion code. This cannot be undone.</p>
+  <p class="row"><button type="button" class="button" value="no" data-said>Keep my answers</button>
+  <button type="button" class="button danger" value="yes" data-said>Delete my data</button></p>
 </dialog>"""

@@ -21,14 +21,14 @@ function forgetSounds(keep) {
 class Player {
   // options: heard (before), plays (before), maxReplays, onheard, name; label, where a page has several.
   constructor(sound, options) {
-    Object.assign(this, { sound, heard: false, plays: 0, maxReplays: null, name: "the clip", label: "", onheard: () => {}, ...options });
+    Object.assign(this, { sound, heard: false, plays: 0, maxReplays: null, name: t("the clip"), label: "", onheard: () => {}, ...options });
     this.before = this.heard;
     this.hiddenSeconds = 0;
     this.audio = new Audio();
     this.audio.preload = "auto";
     this.toggle = make("button", { type: "button", className: "button primary play", id: this.label ? undefined : "play", onclick: () => this.press() });
-    this.bar = make("progress", { max: 1, value: 0, "aria-label": `How far ${this.name} has played` });
-    this.seek = make("input", { type: "range", min: 0, max: 1, step: 0.001, value: 0, hidden: true, "aria-label": `Position in ${this.name}`,
+    this.bar = make("progress", { max: 1, value: 0, "aria-label": t("How far {name} has played", { name: this.name }) });
+    this.seek = make("input", { type: "range", min: 0, max: 1, step: 0.001, value: 0, hidden: true, "aria-label": t("Position in {name}", { name: this.name }),
       oninput: () => { if (this.audio.duration) this.audio.currentTime = this.seek.value * this.audio.duration; } });
     this.element = make("div", { className: "player" }, this.toggle, this.bar, this.seek);
     this.listen();
@@ -54,7 +54,7 @@ class Player {
     const on = (name, action) => this.audio.addEventListener(name, () => { action?.(); this.update(); });
     on("play"); on("pause"); on("timeupdate"); on("loadedmetadata");
     on("ended", () => this.end());
-    on("error", () => { if (this.audio.getAttribute("src")) this.fail("This clip did not arrive whole. Press “Load again”; your answers are kept."); });
+    on("error", () => { if (this.audio.getAttribute("src")) this.fail(t("This clip did not arrive whole. Press “Load again”; your answers are kept.")); });
     this.watch = () => {
       if (document.hidden && this.playing) this.hiddenSince = performance.now();
       else this.countHidden();
@@ -84,7 +84,7 @@ class Player {
       await this.audio.play();
     } catch (error) {
       if (fresh) this.plays--;
-      if (error.name !== "AbortError") note("Your browser did not start the sound. Check that sound is allowed here, then press Play again.");
+      if (error.name !== "AbortError") note(t("Your browser did not start the sound. Check that sound is allowed here, then press Play again."));
     }
   }
 
@@ -97,12 +97,21 @@ class Player {
     }
   }
 
+  // What the button does now, with the clip's name where a page has several.
+  does(done) {
+    const name = this.label;
+    if (this.playing) return name ? t("❚❚ Pause {name}", { name }) : t("❚❚ Pause");
+    if (done) return name ? t("Played {name}", { name }) : t("Played");
+    if (this.heard) return name ? t("▶ Play {name} again", { name }) : t("▶ Play again");
+    return name ? t("▶ Play {name}", { name }) : t("▶ Play");
+  }
+
   update() {
     const { audio, toggle } = this;
     const ready = Boolean(audio.src);
     const done = this.heard && this.spent && !this.playing && (audio.ended || audio.currentTime === 0);
     setDisabled(toggle, (!ready && !this.failed) || done);
-    toggle.textContent = this.failed ? "Load again" : !ready ? "Loading …" : this.playing ? `❚❚ Pause${this.label}` : done ? `Played${this.label}` : this.heard ? `▶ Play${this.label} again` : `▶ Play${this.label}`;
+    toggle.textContent = this.failed ? t("Load again") : !ready ? t("Loading …") : this.does(done);
     const share = audio.duration ? audio.currentTime / audio.duration : 0;
     this.bar.value = share;
     this.seek.hidden = !this.heard || this.spent || !audio.duration;

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from anyio import move_on_after, to_thread
 from fastapi import APIRouter, Depends, Header, Request
+from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
@@ -16,8 +18,10 @@ from undertone.app.asgi.plain_page import SAFE_HEADERS
 from undertone.app.rate.errors import RaterRoute
 from undertone.app.rate.page import rate_page
 from undertone.studies.sessions import Playback, SessionError, Sessions, TrialAnswer, arrival_of
+from undertone.studies.sessions.signs import PageSigns
 
 API = "/rate/api"
+SECONDS_FOR_FRAMES = 2.0
 LIMIT_OF_SESSION = "30/second;600/minute"
 LIMIT_OF_BEGINNING = "120/minute"  # from one address, which may be a whole panel behind a proxy
 LIMIT_OF_CODES = "20/minute"  # a code has 58 bits
@@ -63,10 +67,19 @@ class RatingBody(PlaybackBody):
     others: list[PlaybackBody] = Field(default_factory=list, max_length=12)  # the page's other clips
 
 
+class SignsBody(_Body):
+    """Signs of a person: inputs made by one, focus, and whether the browser says that a program drives it."""
+
+    inputs: int = Field(ge=0, le=1_000_000)
+    focused: bool
+    driven: bool
+
+
 class FinishBody(_Body):
-    """End of a trial."""
+    """End of a trial, with what the page saw of a person meanwhile."""
 
     trial: str = Field(max_length=64)
+    signs: SignsBody | None = None
 
 
 def rate_router(
@@ -87,6 +100,7 @@ def rate_router(
         if sessions.db.read_only:
             raise SessionError("read_only")
 
+    known_frames: dict[str, tuple[str, ...]] = {}  # by study; only of studies that name some
     router = APIRouter(include_in_schema=False, route_class=RaterRoute)
     api = APIRouter(include_in_schema=False, route_class=RaterRoute, dependencies=[Depends(refuse_while_paused)])
     limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -104,9 +118,19 @@ def rate_router(
     Token = Annotated[str, Depends(token_of)]  # noqa: N806
 
     @router.get("/rate")
-    @router.get("/rate/{study}")
-    async def page() -> HTMLResponse:  # needs no thread: it comes also where all of them wait for the database
+    async def any_page() -> HTMLResponse:
         return rate_page()
+
+    @router.get("/rate/{study}")
+    async def page(study: str) -> HTMLResponse:
+        """Answer without the database where it is slow: the page then lies in no frame but this site's own."""
+        framed_by: tuple[str, ...] = known_frames.get(study, ())
+        if study not in known_frames and not sessions.db.read_only:
+            with move_on_after(SECONDS_FOR_FRAMES):
+                framed_by = await to_thread.run_sync(sessions.framed_by, study[:64], abandon_on_cancel=True)
+                if framed_by:
+                    known_frames[study] = framed_by
+        return rate_page(framed_by)
 
     @api.post("/begin")
     def begin(body: BeginBody, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:
@@ -116,11 +140,16 @@ def rate_router(
         token, view = sessions.begin(body.study, visitor, clock())
         return _json({"token": token, "view": view})
 
+    @api.get("/words/{study}")
+    def words(study: Annotated[str, PathParameter(max_length=64)], request: Request) -> Response:
+        hit(of_beginning, "words", address_of(request))
+        return _json(sessions.words(study))
+
     @api.post("/resume")
     def resume(body: ResumeBody, request: Request) -> Response:
         hit(of_codes, "resume", address_of(request))
         token, view = sessions.resume(body.code, clock())
-        return _json({"token": token, "view": view})
+        return _json({"token": token, "view": view, "words": sessions.words_of(token)})
 
     @api.get("/view")
     def view(token: Token) -> Response:
@@ -143,7 +172,8 @@ def rate_router(
 
     @api.post("/finish")
     def finish(token: Token, body: FinishBody) -> Response:
-        return _json(sessions.finish_trial(token, body.trial, clock()))
+        signs = PageSigns(**body.signs.model_dump()) if body.signs else None
+        return _json(sessions.finish_trial(token, body.trial, clock(), signs))
 
     @api.get("/audio/{sound}")
     def audio(token: Token, sound: str) -> Response:

@@ -61,7 +61,7 @@ function forget() {
 }
 
 class Refusal extends Error {
-  constructor({ word, text, wait_seconds: wait }) { super(text); this.word = word; this.wait = wait; }
+  constructor({ word, text, wait_seconds: wait }) { super(t(text)); this.word = word; this.wait = wait; }
 }
 const OFFLINE = { word: "offline", text: "No connection. Check your network; this page keeps trying and loses nothing." };
 
@@ -84,7 +84,7 @@ async function ask(method, path, body) {
   const said = await answer.json().catch(() => null);
   if (said?.error?.word) throw new Refusal(said.error);
   if (answer.ok) throw new Refusal({ ...OFFLINE, text: "The network answered instead of the study. Sign in to the network if it asks for that; this page keeps trying and loses nothing." });
-  throw new Refusal({ ...OFFLINE, text: `The server did not answer as expected (${answer.status}). This page keeps trying.` });
+  throw new Refusal({ ...OFFLINE, text: t("The server did not answer as expected ({status}). This page keeps trying.", { status: String(answer.status) }) });
 }
 
 // Words of refusals that pass by themselves.
@@ -107,6 +107,16 @@ async function askUntilDone(method, path, body) {
 
 function connected() { byId("connection").hidden = true; }
 function disconnected(text) { byId("connection").textContent = text; byId("connection").hidden = false; }
+
+// Signs of a person at this page since the last trial was done: shown to whoever pays, never acted on.
+const signs = { inputs: 0, focused: document.hasFocus() };
+for (const name of ["pointermove", "pointerdown", "touchstart", "keydown"]) document.addEventListener(name, ({ isTrusted }) => { if (isTrusted && signs.inputs < 1e6) signs.inputs++; }, { passive: true, capture: true });
+window.addEventListener("focus", () => { signs.focused = true; });
+function takeSigns() {
+  const taken = { inputs: signs.inputs, focused: signs.focused || document.hasFocus(), driven: navigator.webdriver === true };
+  Object.assign(signs, { inputs: 0, focused: document.hasFocus() });
+  return taken;
+}
 
 // The outbox: each answer stays in the browser's storage until the server has said that it is on disk.
 const outbox = {

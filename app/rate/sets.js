@@ -10,7 +10,7 @@ const soundsOf = (set) => [...set.clips.map((clip) => clip.id), ...(set.referenc
 function setPage(view, { intro, players, questions, report, digits, keyWords, fetchAhead = fetchSound }) {
   const { set, scales } = view;
   const ids = new Set(set.clips.map((clip) => clip.id));
-  const next = button("Next", finish);
+  const next = button(t("Next"), finish);
   const hint = make("p", { className: "soft small", role: "status" });
   const unheard = () => players.filter((one) => !one.heard);
   const missing = () => questions.find((question) => !question.answered());
@@ -23,21 +23,21 @@ function setPage(view, { intro, players, questions, report, digits, keyWords, fe
   function refresh() {
     for (const question of questions) question.refresh();
     const left = unheard();
-    const text = left.length ? `Still to be heard to the end: ${left.map((one) => one.name).join(", ")}.` : "";
+    const text = left.length ? t("Still to be heard to the end: {names}.", { names: left.map((one) => one.name).join(", ") }) : "";
     if (hint.textContent !== text) hint.textContent = text;
     setDisabled(next, left.length > 0 || Boolean(missing()) || unsaved());
   }
   async function finish() {
     const left = unheard();
-    if (left.length) { note(`Please listen to ${left[0].name} to its end first.`); left[0].toggle.focus(); return; }
+    if (left.length) { note(t("Please listen to {name} to its end first.", { name: left[0].name })); left[0].toggle.focus(); return; }
     const open = missing();
-    if (open) { note(`Please answer: ${open.words}`); open.focus(); return; }
-    if (unsaved()) { note("Your answer is being saved. One moment …", "quiet"); await outbox.flush(); if (unsaved()) return; }
+    if (open) { note(t("Please answer: {what}", { what: open.words })); open.focus(); return; }
+    if (unsaved()) { note(t("Your answer is being saved. One moment …"), "quiet"); await outbox.flush(); if (unsaved()) return; }
     if (next.disabled) return;
     next.disabled = true;
     for (const one of players) one.audio.pause();
     try {
-      render((await askUntilDone("POST", "finish", { trial: set.clips[0].id })).view);
+      render((await askUntilDone("POST", "finish", { trial: set.clips[0].id, signs: takeSigns() })).view);
     } catch (refusal) {
       next.disabled = false;
       if (refusal.word === "not_listened") for (const one of players) await ask("POST", "heard", one.report()).catch(() => {});
@@ -45,15 +45,15 @@ function setPage(view, { intro, players, questions, report, digits, keyWords, fe
     }
   }
   keys.answer = (digit) => {
-    if (unheard().length && digits.afterAll) { note(`Please listen to ${unheard()[0].name} to its end first.`, "quiet"); return; }
+    if (unheard().length && digits.afterAll) { note(t("Please listen to {name} to its end first.", { name: unheard()[0].name }), "quiet"); return; }
     const active = missing() || questions.find((question) => question.box.contains(document.activeElement)) || questions.at(-1);
     active.choose(digit);
   };
   keys.next = finish;
   const { done, of } = view.clips;
-  show(`Trial ${done + 1} of ${of}`,
-    make("progress", { className: "whole", max: of, value: done, "aria-label": "Trials done" }),
-    done === 0 && view.text ? paragraphs(view.text) : null,
+  show(t("Trial {number} of {of}", { number: done + 1, of }),
+    make("progress", { className: "whole", max: of, value: done, "aria-label": t("Trials done") }),
+    done === 0 && view.text ? paragraphs(t(view.text)) : null,
     make("p", { className: "question" }, intro), ...report, hint, ...questions.map((question) => question.box),
     make("p", { className: "row" }, next), keyHint(...keyWords));
   refresh();
@@ -65,9 +65,9 @@ function setPage(view, { intro, players, questions, report, digits, keyWords, fe
 function showChoice(view) {
   const { set, scales: [scale] } = view;
   const pair = set.kind === "preference";
-  const names = set.clips.map((_, index) => (pair ? ["the first clip", "the second clip"][index] : `clip ${index + 1}`));
+  const names = set.clips.map((_, index) => (pair ? [t("the first clip"), t("the second clip")][index] : t("clip {number}", { number: index + 1 })));
   const players = set.clips.map((clip, index) => new Player(clip.id, {
-    heard: clip.heard, plays: clip.plays, maxReplays: view.max_replays, name: names[index], label: ` ${names[index]}`,
+    heard: clip.heard, plays: clip.plays, maxReplays: view.max_replays, name: names[index], label: names[index],
     onheard: () => heard(index),
   }));
   let last = 0;
@@ -87,14 +87,14 @@ function showChoice(view) {
   const questions = pair ? pairQuestions(view, allHeard, reportFor) : bestWorstQuestions(view, allHeard, reportFor);
   function heard(index) {
     ask("POST", "heard", players[index].report()).catch(() => {}); // each answer carries the same report
-    if (allHeard()) { for (const question of questions) question.box.disabled = false; say("You can answer now."); }
+    if (allHeard()) { for (const question of questions) question.box.disabled = false; say(t("You can answer now.")); }
     page.refresh();
   }
   const cards = make("div", { className: "set" }, ...players.map((one, index) => make("div", { className: "set-clip", role: "group", "aria-label": names[index] }, one.element)));
   const page = setPage(view, {
-    intro: pair ? "Play both clips to the end, then answer. You can play them again." : `${scale.question} Play every clip to the end, then answer. You can play them again.`,
+    intro: pair ? t("Play both clips to the end, then answer. You can play them again.") : `${scale.question} ${t("Play every clip to the end, then answer. You can play them again.")}`,
     players, questions, report: [cards], digits: { afterAll: true },
-    keyWords: [pair ? `1 to ${scale.answers.length}` : `1 to ${set.clips.length}`],
+    keyWords: [pair ? scale.answers.length : set.clips.length],
   });
   for (const question of questions) for (const input of question.box.querySelectorAll("input")) input.addEventListener("change", () => { clearNote(); page.refresh(); });
 }
@@ -112,24 +112,24 @@ function pairQuestions(view, allHeard, reportFor) {
       onchange: () => outbox.put({ ...reportFor(1), scale: reason.name, value: input.checked ? 1 : 0 }) });
     return make("label", {}, input, make("span", {}, reason.text));
   });
-  const box = make("fieldset", { className: "scale tags", disabled: !allHeard() }, make("legend", {}, make("b", {}, "Why?"), make("span", { className: "question" }, "Choose as many as apply, or none.")), ...inputs);
-  return [asked, { box, words: "Why?", focus: () => box.focus(), answered: () => true, refresh: () => {}, choose: () => {} }];
+  const box = make("fieldset", { className: "scale tags", disabled: !allHeard() }, make("legend", {}, make("b", {}, t("Why?")), make("span", { className: "question" }, t("Choose as many as apply, or none."))), ...inputs);
+  return [asked, { box, words: t("Why?"), focus: () => box.focus(), answered: () => true, refresh: () => {}, choose: () => {} }];
 }
 
 // Best and worst: one radio group each; a clip cannot be both, so choosing it for one takes it from the other.
 function bestWorstQuestions(view, allHeard, reportFor) {
   const { set, scales: [scale] } = view;
-  const groups = [["best", 1, "Which one sounds best?"], ["worst", -1, "Which one sounds worst?"]];
+  const groups = [["best", 1, t("Which one sounds best?")], ["worst", -1, t("Which one sounds worst?")]];
   const made = groups.map(([word, value, text], place) => {
     const state = make("span", { className: "state small", role: "status" });
     const inputs = set.clips.map((clip, index) => make("input", { type: "radio", name: word, value: index, checked: clip.answers[scale.name] === value, onchange: () => choose(index) }));
-    const labels = inputs.map((input, index) => make("label", {}, input, make("kbd", { "aria-hidden": "true" }, index + 1), make("span", {}, `Clip ${index + 1}`)));
+    const labels = inputs.map((input, index) => make("label", {}, input, make("kbd", { "aria-hidden": "true" }, index + 1), make("span", {}, t("Clip {number}", { number: index + 1 }))));
     const box = make("fieldset", { className: "scale chips", disabled: !allHeard() },
       make("legend", {}, make("b", {}, text)), make("div", { className: "chips-row" }, ...labels), state);
     let trouble = "", sent = inputs.some((input) => input.checked);
     function choose(index) {
       const other = made[1 - place].inputs[index];
-      if (other.checked) { other.checked = false; say(`Clip ${index + 1} is no longer the ${groups[1 - place][0]}.`); }
+      if (other.checked) { other.checked = false; say(place ? t("Clip {number} is no longer the best.", { number: index + 1 }) : t("Clip {number} is no longer the worst.", { number: index + 1 })); }
       sent = true;
       trouble = "";
       outbox.put({ ...reportFor(index), scale: scale.name, value });
@@ -143,9 +143,9 @@ function bestWorstQuestions(view, allHeard, reportFor) {
       refresh() {
         const chosen = inputs.findIndex((input) => input.checked);
         const waiting = chosen >= 0 && outbox.holds(set.clips[chosen].id, scale.name);
-        const text = trouble || (waiting ? "Saving …" : sent && chosen >= 0 ? "✓ Saved" : "");
+        const text = trouble || (waiting ? t("Saving …") : sent && chosen >= 0 ? t("✓ Saved") : "");
         if (state.textContent !== text) state.textContent = text;
-        state.classList.toggle("is-saved", text.startsWith("✓"));
+        state.classList.toggle("is-saved", text === t("✓ Saved"));
       },
       choose(digit) {
         const input = inputs[digit - 1];

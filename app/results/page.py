@@ -109,7 +109,7 @@ def build_results_page(access: ResultsAccess, page: gr.Blocks) -> None:
             access.require(request, "reader")
             return views.scale_view(access, name, chosen).outputs
         except UndertoneError as error:
-            return [Note("problem", str(error)).html(), *[gr.skip()] * 7]
+            return [Note("problem", str(error)).html(), *[gr.skip()] * 9]
 
     everything = [study, scale, problem, *overview.outputs, log, people_tab, manage_tab]
     scored = [*shown, raters]
@@ -144,7 +144,9 @@ def _build_scores() -> list[Any]:
         show_label=False, label="How often each answer was given", elem_id="results-answers", visible=False
     )
     agreement = gr.HTML("")
-    return [note, scores, score_table, differences, difference_table, answers, agreement]
+    prompts = gr.Plot(show_label=False, label="Clips by prompt", elem_id="results-prompts", visible=False)
+    people = gr.Plot(show_label=False, label="Raters beside others", elem_id="results-people", visible=False)
+    return [note, scores, score_table, differences, difference_table, answers, agreement, prompts, people]
 
 
 def _build_plan(access: ResultsAccess, study: gr.Dropdown, scale: gr.Radio) -> None:

@@ -1,15 +1,18 @@
 """Plotly figures of the Results page, as high as their rows need, with labels that fit a phone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 
 import plotly.graph_objects as go
 from gradio.components.plot import PlotData
 
-from undertone.studies.analysis.figures import shade
+from undertone.studies.analysis.figures import colour, shade
+from undertone.studies.analysis.kinds import analysed_ratings
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.report import axis_limits
 from undertone.studies.analysis.scale_results import ScaleResults
+from undertone.studies.analysis.stimuli import prompt_points
 
 ACCENT = "#0f766e"
 INK = "#536072"
@@ -81,6 +84,46 @@ def answer_figure(found: ScaleResults) -> go.Figure:
     figure.update_layout(barmode="stack", showlegend=True, legend=legend)
     figure.update_xaxes(range=[0, 1], showticklabels=False, showgrid=False)
     return _with_row_labels(figure, [score.system for score in systems])
+
+
+def prompt_figure(data: StudyData, found: ScaleResults) -> go.Figure:
+    """Draw every clip beside its prompt's mean, one colour for each system."""
+    low, high = axis_limits(data, found)
+    clips = prompt_points(analysed_ratings(data), found.scale, found.screened)
+    figure = go.Figure(layout=_layout(420))
+    for number, system in enumerate(dict.fromkeys(score.system for score in found.mos.systems)):
+        own = [clip for clip in clips if clip.system == system]
+        figure.add_scatter(
+            x=[clip.prompt_mean for clip in own], y=[clip.mean for clip in own], text=[clip.prompt for clip in own],
+            name=system, mode="markers", marker={"size": 8, "opacity": 0.75, "color": colour(number)},
+            hovertemplate="%{text}: %{y:.2f}, prompt %{x:.2f}<extra>" + escape(system) + "</extra>",
+        )  # fmt: skip
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0})
+    return _on_two_scales(figure, low, high)
+
+
+def rater_figure(data: StudyData, found: ScaleResults, names: Mapping[str, str]) -> go.Figure:
+    """Draw every rater's mean beside what others gave the same clips; `names` stand for theirs."""
+    low, high = axis_limits(data, found)
+    shown = [(one, one.mean_of_shared, one.bias) for one in found.raters]
+    known = [(one, own, bias) for one, own, bias in shown if own is not None and bias is not None]
+    figure = go.Figure(layout=_layout(380))
+    figure.add_scatter(
+        x=[own - bias for _, own, bias in known], y=[own for _, own, _ in known], mode="markers",
+        text=[names.get(one.rater, "a rater") for one, *_ in known],
+        marker={"size": 9, "opacity": 0.75, "color": ACCENT},
+        hovertemplate="%{text}: %{y:.2f}, others %{x:.2f}<extra></extra>",
+    )  # fmt: skip
+    return _on_two_scales(figure, low, high)
+
+
+def _on_two_scales(figure: go.Figure, low: float, high: float) -> go.Figure:
+    figure.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line={"color": GRID, "dash": "dot"})
+    figure.update_layout(margin={"l": 32, "r": 8, "t": 8, "b": 32})
+    margin = 0.03 * (high - low)
+    figure.update_xaxes(range=[low - margin, high + margin], nticks=9)
+    figure.update_yaxes(range=[low - margin, high + margin], nticks=9)
+    return figure
 
 
 def _interval_figure(

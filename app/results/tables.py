@@ -88,10 +88,11 @@ def people_table(found: Sequence[PersonSession], caption: str) -> str:
             _when(own.began),
             _when(own.ended),
             number(own.minutes, 1),
+            "; ".join(own.signs) or "–",
         )
         for own in found
     ]
-    head = ("panel id", "completion code", "session", "began (UTC)", "ended (UTC)", "minutes")
+    head = ("panel id", "completion code", "session", "began (UTC)", "ended (UTC)", "minutes", "signs of a program")
     return table(caption, head, rows, kind="results-words")
 
 

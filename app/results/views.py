@@ -29,6 +29,11 @@ SCORES_HINT = (
     '<p class="hint">Dot: mean. Thin line: 95 % interval over raters and prompts, the one to report. '
     "Thick: 1.96 sd/√n, as older papers print it; too narrow.</p>"
 )
+PROMPTS_HEAD = (
+    '<h3 class="results-head">Prompts and raters</h3><p class="hint">First figure: each dot is a clip, across the mean '
+    "of its prompt, up its own. Second: each dot is a rater, across what others gave the same clips, up their own "
+    "mean; who is harsh lies below the diagonal.</p>"
+)
 ANSWERS_HEAD = '<h3 class="results-head">Answers</h3>'
 
 
@@ -43,6 +48,8 @@ class ScaleView:
     difference_table: str
     answers: Any
     agreement: str
+    prompts: Any
+    people: Any
     raters: str
 
     @property
@@ -56,6 +63,8 @@ class ScaleView:
             self.difference_table,
             _plot_update(self.answers),
             self.agreement,
+            _plot_update(self.prompts),
+            _plot_update(self.people),
             self.raters,
         ]
 
@@ -93,6 +102,7 @@ def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> Sc
     except UndertoneError as error:
         return _empty_view(str(error))
     pairs = found.comparison.pairs and not found.preferences
+    single, names = not found.ranking and not found.preferences, anonymous_names(data)
     return ScaleView(
         note="".join(Note("warning", note).html() for note in found.notes),
         scores=plots.to_plot(plots.score_figure(data, found)),
@@ -100,8 +110,10 @@ def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> Sc
         differences=plots.to_plot(plots.difference_figure(found)) if pairs else None,
         difference_table=tables.differences_table(found) + ANSWERS_HEAD,
         answers=plots.to_plot(plots.answer_figure(found)),
-        agreement=tables.agreement_table(found),
-        raters=tables.raters_table(found, anonymous_names(data)),
+        agreement=tables.agreement_table(found) + (PROMPTS_HEAD if single else ""),
+        prompts=plots.to_plot(plots.prompt_figure(data, found)) if single else None,
+        people=plots.to_plot(plots.rater_figure(data, found, names)) if single else None,
+        raters=tables.raters_table(found, names),
     )
 
 
@@ -156,4 +168,4 @@ def _plot_update(plot: Any) -> Any:
 
 
 def _empty_view(reason: str) -> ScaleView:
-    return ScaleView(Note("quiet", reason).html(), None, "", None, "", None, "", "")
+    return ScaleView(Note("quiet", reason).html(), None, "", None, "", None, "", None, None, "")

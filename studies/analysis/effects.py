@@ -1,6 +1,6 @@
 """What follows from the differences of systems: an omnibus test, effect sizes, equivalence, ranks, groups of raters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from undertone.studies.analysis.clustered import LEVEL, Mean, clustered_mean
 from undertone.studies.analysis.pairs import Comparison, SystemDifference, clustered_covariance
-from undertone.studies.analysis.ratings_frame import codes, select, systems_of
+from undertone.studies.analysis.ratings_frame import StudyData, codes, select, systems_of
 
 Array = NDArray[np.float64]
 FEWEST = 3  # raters that a group needs to be shown
@@ -199,6 +199,26 @@ def ranks(comparison: Comparison, means: dict[str, float]) -> tuple[Rank, ...]:
             worse[upper] += 1
     order = sorted(means, key=lambda name: -means[name])
     return tuple(Rank(name, place, 1 + better[name], len(means) - worse[name]) for place, name in enumerate(order, 1))
+
+
+def group_differences(
+    data: StudyData, frame: pd.DataFrame, scale: str, screened: bool = True
+) -> tuple[GroupDifference, ...]:
+    """Return how raters differ by device and by each question about themselves that was asked, as MOS-Bias reports.
+
+    Args:
+        data: the study, for what raters said.
+        frame: a row for each rating.
+        scale: its name.
+        screened: only accepted sessions.
+    """
+    columns = {"device": frame["device"]} | {
+        question: frame["rater"].map(answers) for question, answers in data.answers.items()
+    }
+    found = [
+        group_difference(frame.assign(**{"split": column}), scale, "split", screened) for column in columns.values()
+    ]
+    return tuple(replace(one, column=name) for name, one in zip(columns, found, strict=True) if one is not None)
 
 
 def group_difference(frame: pd.DataFrame, scale: str, column: str, screened: bool = True) -> GroupDifference | None:

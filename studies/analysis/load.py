@@ -1,5 +1,6 @@
 """A study's ratings out of the database. Casual ratings, withdrawn people and practice never come along."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ def load_study(db: Database, study_name: str) -> StudyData:
             if {"first", "second"} <= set(system.definition)
         }
         excluded = _exclusions(transaction, study.id)
+        answers = _demographics(transaction, study)
         return StudyData(
             name=study.name,
             title=study.title,
@@ -43,7 +45,8 @@ def load_study(db: Database, study_name: str) -> StudyData:
             status=study.status,
             definition_hash=study.definition_hash,
             exclusions=excluded,
-            demographics=_demographics(transaction, study),
+            demographics=_counted(answers),
+            answers=answers,
             preregistration=_preregistration(transaction, study),
             roles=_roles(study, systems, bool(pairs)),
             pairs=pairs,
@@ -67,8 +70,13 @@ def _preregistration(transaction: Transaction, study: Study) -> tuple[str, str, 
     return None if found is None else (found.hash, f"{found.at:%Y-%m-%d %H:%M} UTC", found.unchanged)
 
 
-def _demographics(transaction: Transaction, study: Study) -> dict[str, dict[str, int]]:
-    """Count the answers to questions with given options, one for each rater; free answers stay where they are."""
+def _counted(answers: dict[str, dict[str, str]]) -> dict[str, dict[str, int]]:
+    """Return how many raters gave each answer, by question."""
+    return {question: dict(Counter(given.values())) for question, given in answers.items()}
+
+
+def _demographics(transaction: Transaction, study: Study) -> dict[str, dict[str, str]]:
+    """Return what each rater answered to questions with given options, in their order; free answers stay away."""
     query = (
         select(Session.participant_id, Session.answers)
         .where(Session.study_id == study.id, Session.state != "withdrawn")
@@ -76,7 +84,7 @@ def _demographics(transaction: Transaction, study: Study) -> dict[str, dict[str,
         .order_by(Session.started_at)
     )
     given = {person: answers or {} for person, answers in transaction.execute(query)}
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, dict[str, str]] = {}
     for section in study.definition.get("sections", []):
         if section.get("kind") not in ("questionnaire", "eligibility"):
             continue
@@ -85,10 +93,10 @@ def _demographics(transaction: Transaction, study: Study) -> dict[str, dict[str,
             if question.get("kind", "choice") != "choice":
                 continue
             options = [str(option) for option in question.get("options", [])] + [NOT_SAYING]
-            chosen = [answers.get(key, {}).get(question["name"]) for answers in given.values()]
-            counts = {option: chosen.count(option) for option in options if option in chosen}
-            if counts:
-                found[str(question.get("text") or question["name"])] = counts
+            chosen = {person: answers.get(key, {}).get(question["name"]) for person, answers in given.items()}
+            known = {person: str(answer) for option in options for person, answer in chosen.items() if answer == option}
+            if known:
+                found[str(question.get("text") or question["name"])] = known
     return found
 
 

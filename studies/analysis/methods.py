@@ -168,6 +168,12 @@ def _analysis(results: StudyResults) -> str:
             f"Satterthwaite's degrees of freedom; p values have Holm's correction {whole}, and adjusted intervals are "
             "at Bonferroni's level of the same family."
         )
+    looks = results.data.definition.get("analysis", {}).get("looks", [])
+    if looks and tested:
+        sentences.append(
+            f"Tests were declared at {_list([f'{share:.0%}' for share in looks])} of the wanted ratings and at the "
+            "end, and are corrected for these looks by O'Brien-Fleming-like alpha spending (Lan and DeMets, 1983)."
+        )
     if any(not scale.tested for scale in results.scales):
         sentences.append("The study's stopping rule is not reached, so that differences were not tested.")
     if any(scale.preferences for scale in results.scales):
@@ -183,6 +189,10 @@ def _analysis(results: StudyResults) -> str:
             "a mixed model (REML) with random effects of rater, prompt, system x rater and system x prompt and "
             "Satterthwaite's degrees of freedom"
         )
+    if any(scale.ordinal and scale.ordinal.differences for scale in scored):
+        checks.append(
+            "an ordinal mixed model (cumulative logit, the same random effects, Laplace's approximation, Wald's tests)"
+        )
     if checks:
         sentences.append(f"{'Checks are' if len(checks) > 1 else 'A check is'} {' and '.join(checks)}.")
     if any(scale.alpha.value is not None for scale in results.scales):
@@ -194,7 +204,8 @@ def _analysis(results: StudyResults) -> str:
     if scored:
         sentences.append(
             "Scores are relative to the systems of this study and cannot be compared with those of others: raters "
-            "use the whole scale for whatever they are given."
+            "use the whole scale for whatever they are given (range equalising), so that a poor anchor raises the "
+            "scores of the others and ground truth lowers them."
         )
     return " ".join(sentences)
 

@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsmr
 from statsmodels.stats.multitest import multipletests
 
-from undertone.studies.analysis.clustered import LEVEL, differs
+from undertone.studies.analysis.clustered import LEVEL, Mean, differs
 from undertone.studies.analysis.degrees import effective_clusters, satterthwaite
 from undertone.studies.analysis.ratings_frame import codes, select, systems_of
 
@@ -351,3 +351,23 @@ def _difference(
         t=fit.value / error,
         p=p,
     )
+
+
+def adjusted_means(comparison: Comparison, means: Mapping[str, Mean]) -> dict[str, float]:
+    """Return each system's mean as if all had met the same raters and prompts: the systems' part of the fit.
+
+    Args:
+        comparison: every pair of the systems, in any order.
+        means: by system, as they are.
+    Returns:
+        By system; empty where a pair could not be compared within raters and prompts.
+    """
+    names = list(means)
+    gaps = {(pair.first, pair.second): pair.value for pair in comparison.pairs if pair.method == WITHIN}
+    gaps |= {(second, first): -value for (first, second), value in gaps.items()}
+    if len(names) < 2 or any((name, names[0]) not in gaps for name in names[1:]):
+        return {}
+    effects = {name: gaps.get((name, names[0]), 0.0) for name in names}
+    total = sum(mean.num_ratings for mean in means.values())
+    level = sum((means[name].value - effects[name]) * means[name].num_ratings for name in names) / total
+    return {name: level + effects[name] for name in names}

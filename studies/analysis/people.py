@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.sessions.signs import signs_in_words
 from undertone.studies.store import Database
 from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Participant, Session
@@ -39,6 +40,7 @@ class PersonSession:
         code: that was shown at the end; None while the session lasts.
         accepted: None while it is not judged.
         failed: screening rules that the session failed.
+        signs: of a program instead of a person, in words.
     """
 
     panel_id: str | None
@@ -50,6 +52,7 @@ class PersonSession:
     began: datetime
     ended: datetime | None
     answers: tuple[GivenAnswer, ...]
+    signs: tuple[str, ...] = ()
 
     @property
     def minutes(self) -> float | None:
@@ -118,6 +121,7 @@ def _person_session(session: Session, person: Participant, texts: dict[tuple[str
         began=session.started_at,
         ended=session.ended_at,
         answers=tuple(_answers(session.answers or {}, texts)),
+        signs=signs_in_words(session.answers or {}),
     )
 
 

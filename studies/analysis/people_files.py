@@ -22,6 +22,7 @@ PEOPLE_COLUMNS = {
     "began": "Beginning, UTC.",
     "ended": "End, UTC; empty while it lasts.",
     "minutes": "Minutes from beginning to end.",
+    "signs": "Signs of a program instead of a person, in words; no rule acts on them, and none of them proves it.",
 }
 ANSWER_COLUMNS = {
     "panel_id": PEOPLE_COLUMNS["panel_id"],
@@ -34,7 +35,7 @@ ANSWER_COLUMNS = {
 
 
 def write_people(db: Database, study_name: str, out: Path) -> Path:
-    """Write `people.csv`, `answers.csv` and `about.md` into a folder, all of them or none; returns the folder.
+    """Write people, answers, lists for Prolific and `about.md` into a folder, all or none; return the folder.
 
     Raises:
         AnalysisError: `out` is a file.
@@ -46,8 +47,27 @@ def write_people(db: Database, study_name: str, out: Path) -> Path:
     with whole_folder(out) as folder:
         safe_csv(people_rows(sessions), folder / "people.csv")
         safe_csv(answer_rows(sessions), folder / "answers.csv")
+        for name, ids in prolific_lists(sessions).items():
+            (folder / name).write_text("".join(f"{one}\n" for one in ids), encoding="utf-8")
         (folder / "about.md").write_text(_about(study_name, sessions), encoding="utf-8")
     return out
+
+
+def prolific_lists(sessions: Sequence[PersonSession]) -> dict[str, list[str]]:
+    """Return the ids of people from Prolific by the file that they go into, each person in one; nothing for no people.
+
+    `prolific-approve.csv` is what Prolific's bulk approval takes: an id on each line. Somebody whose session failed
+    screening is in `prolific-review.csv` and not among those to approve: a person decides, not a rule.
+    """
+    own = [one for one in sessions if one.source == "prolific" and one.panel_id]
+    approved = {str(one.panel_id) for one in own if one.state == "finished" and one.accepted}
+    reviewed = {str(one.panel_id) for one in own if one.state == "finished"} - approved
+    ended = {state: {str(one.panel_id) for one in own if one.state == state} for state in ("screened_out", "timed_out")}
+    screened = ended["screened_out"] - approved - reviewed
+    timed = ended["timed_out"] - approved - reviewed - screened
+    named = {"approve": approved, "review": reviewed, "screened-out": screened, "timed-out": timed}
+    order = dict.fromkeys(str(one.panel_id) for one in own)
+    return {f"prolific-{name}.csv": [one for one in order if one in ids] for name, ids in named.items() if ids}
 
 
 def people_rows(sessions: Sequence[PersonSession]) -> pd.DataFrame:
@@ -64,6 +84,7 @@ def people_rows(sessions: Sequence[PersonSession]) -> pd.DataFrame:
             f"{own.began:%Y-%m-%d %H:%M:%S}",
             "" if own.ended is None else f"{own.ended:%Y-%m-%d %H:%M:%S}",
             "" if own.minutes is None else f"{own.minutes:.1f}",
+            "; ".join(own.signs),
         )
         for own in sessions
     ]
@@ -92,4 +113,10 @@ def _about(study_name: str, sessions: Sequence[PersonSession]) -> str:
     for name, columns in (("people.csv", PEOPLE_COLUMNS), ("answers.csv", ANSWER_COLUMNS)):
         lines += ["", f"## {name}", "", "| column | meaning |", "|---|---|"]
         lines += [f"| {column} | {meaning} |" for column, meaning in columns.items()]
+    lists = prolific_lists(sessions)
+    if lists:
+        lines += ["", "## Lists for Prolific", "", "An id on each line, each person in one list:", ""]
+        lines += [f"* {name}: {len(ids)}" for name, ids in lists.items()]
+        lines += ["", "`prolific-approve.csv` is for bulk approval. Look at who is in `prolific-review.csv` before you"]
+        lines += ["reject anybody: they finished, and failed a screening rule."]
     return "\n".join([*lines, "", f"{len(sessions)} sessions."]) + "\n"

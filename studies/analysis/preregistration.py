@@ -117,7 +117,7 @@ def preregistration_text(definition: dict[str, Any]) -> str:
         "Primary contrasts (Holm among themselves)": contrasts
         or ["none declared: all pairs of systems are one family"],
         "Equivalence margin": [NOT_STATED if margin is None else f"{float(margin):g} points (two one-sided tests)"],
-        "Stopping rule": [stopping, "Tests are hidden until it is reached."],
+        "Stopping rule": [stopping, _looks(plan)],
         "Analysis": [
             "Means: two-way (rater, prompt) cluster-robust variance, intervals on the logit of the scale.",
             "Differences: within raters and prompts, the same kind of variance, Satterthwaite's degrees of freedom.",
@@ -130,6 +130,16 @@ def preregistration_text(definition: dict[str, Any]) -> str:
     whole = json.dumps(_without_folders(definition), sort_keys=True, ensure_ascii=False, default=str)
     lines += ["", f"Definition without paths: SHA-256 {text_hash(whole)}"]
     return "\n".join(lines) + "\n"
+
+
+def _looks(plan: dict[str, Any]) -> str:
+    """Return when tests are looked at."""
+    shares = ", ".join(f"{share:.0%}" for share in plan.get("looks", ()))
+    if not shares:
+        return "Tests are hidden until it is reached."
+    return (
+        f"Tests are looked at when {shares} of the ratings are there and at the end, by O'Brien-Fleming-like spending."
+    )
 
 
 def _without_folders(definition: dict[str, Any]) -> dict[str, Any]:

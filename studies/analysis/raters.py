@@ -18,6 +18,7 @@ class Rater:
         bias: mean of own rating less the mean of the others on the same clip.
         inconsistency: standard deviation of that difference about the bias.
         agreement: Pearson's correlation of own ratings with the others' means, himself left out.
+        mean_of_shared: mean of own ratings of clips that others rated too.
         compared: ratings that others gave too.
         straight_line: own ratings vary less than 0.1; a hint to look, not a reason to drop him.
     """
@@ -34,6 +35,7 @@ class Rater:
     accepted: bool | None
     device: str
     straight_line: bool
+    mean_of_shared: float | None = None
 
 
 def rater_table(frame: pd.DataFrame, scale: str, screened: bool = False) -> tuple[Rater, ...]:
@@ -68,6 +70,7 @@ def _rater(name: str, own: pd.DataFrame) -> Rater:
         compared=len(shared),
         accepted=None if accepted is None or pd.isna(accepted) else bool(accepted),
         device=str(own["device"].iloc[-1]),
+        mean_of_shared=float(shared["value"].mean()) if len(gap) else None,
         straight_line=len(own) > 1 and variance < STRAIGHT_LINE,
     )
 

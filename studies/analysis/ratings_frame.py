@@ -67,6 +67,7 @@ class StudyData:
     roles: dict[str, str] = field(default_factory=dict)  # of systems: "system", "ground_truth" or "low_anchor"
     exclusions: dict[str, str] = field(default_factory=dict)  # raters whom an admin left out, and why
     demographics: dict[str, dict[str, int]] = field(default_factory=dict)  # of who rated: question: answer: raters
+    answers: dict[str, dict[str, str]] = field(default_factory=dict)  # question: rater: what they said of themselves
     preregistration: tuple[str, str, bool] | None = None  # hash, time, and whether the study is still the same
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)  # A/B: what is heard first and second
 
@@ -93,14 +94,26 @@ class StudyData:
         A test that is looked at again and again while ratings come in calls equal systems different more often than
         its level says (8.7 % at seven looks), so that results of a running study are shown without tests.
         """
-        wanted = self.definition.get("allocation", {}).get("raters_per_stimulus")
-        if self.status == "closed" or wanted is None:
+        if self.status == "closed" or self.definition.get("allocation", {}).get("raters_per_stimulus") is None:
             return True
+        return self.share_rated(scale) == 1.0
+
+    @property
+    def wanted_ratings(self) -> int:
+        """Return how many accepted ratings on a scale the allocation asks for; 0 where it does not say."""
+        wanted = self.definition.get("allocation", {}).get("raters_per_stimulus") or 0
+        return int(wanted) * int((self.stimuli["kind"] == "main").sum())
+
+    def share_rated(self, scale: str) -> float:
+        """Return the share of the wanted ratings that accepted raters gave, none counted twice; 0 where none is."""
+        if not self.wanted_ratings:
+            return 0.0
+        wanted = int(self.definition["allocation"]["raters_per_stimulus"])
         given = self.ratings[(self.ratings["scale"] == scale) & (self.ratings["kind"] == "main")]
         given = given[given["accepted"].map(lambda accepted: accepted is True).to_numpy(dtype=bool)]
         main = self.stimuli.loc[self.stimuli["kind"] == "main", "stimulus"]
         heard = given.groupby("stimulus")["rater"].nunique()
-        return bool(len(main)) and bool((heard.reindex(main).fillna(0) >= int(wanted)).all())
+        return float(heard.reindex(main).fillna(0).clip(upper=wanted).sum()) / self.wanted_ratings
 
     def primary_contrasts(self, scale: str) -> tuple[tuple[str, str], ...]:
         """Return the pairs that were declared on a scale before the study opened."""

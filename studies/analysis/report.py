@@ -1,7 +1,7 @@
 """One self-contained HTML file: figures, tables and a methods section; no script, nothing fetched, fit for print."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
@@ -17,6 +17,7 @@ from undertone.studies.analysis.bootstrap import Percentiles
 from undertone.studies.analysis.checklist import checklist
 from undertone.studies.analysis.clustered import Mean
 from undertone.studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
+from undertone.studies.analysis.kinds import analysed_ratings
 from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.mixed import LARGEST
@@ -27,7 +28,7 @@ from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.reliability import Alpha
 from undertone.studies.analysis.results import StudyResults, analyse_study
 from undertone.studies.analysis.scale_results import ScaleResults
-from undertone.studies.analysis.stimuli import TwoScales
+from undertone.studies.analysis.stimuli import TwoScales, prompt_points
 from undertone.studies.store import Database
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -82,6 +83,7 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         "title": lambda scale: results.data.wording(scale).get("title", scale),
         "colour": colour,
         "agreement": agreement_words,
+        "odds": lambda logits: math.exp(min(logits, 20.0)),
         "places": lambda order: ", ".join(f"{name} {place:.2f}" for name, place in order.mean_places.items()),
     }
     return environment.get_template(TEMPLATE.name).render(
@@ -94,15 +96,17 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         checklist=checklist(results),
         family_words=FAMILY_WORDS,
         resampled={scale.scale: _resampled(scale) for scale in results.scales},
-        figures={scale.scale: scale_figures(results.data, scale) for scale in results.scales},
+        figures={
+            scale.scale: scale_figures(results.data, scale, anonymous_names(results.data)) for scale in results.scales
+        },
         scatters=[Markup(_scatter(results.data, pair)) for pair in results.two_scales],
         plans={scale.scale: _plan(results.data, scale) for scale in results.scales if scale.components},
         **helpers,
     )
 
 
-def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
-    """Return the figures of one scale by name."""
+def scale_figures(data: StudyData, scale: ScaleResults, raters: Mapping[str, str]) -> dict[str, Markup]:
+    """Return the figures of one scale by name; `raters` are the names that stand for theirs."""
     low, high = axis_limits(data, scale)
     title = str(data.wording(scale.scale).get("title", scale.scale))
     found = {
@@ -138,6 +142,18 @@ def scale_figures(data: StudyData, scale: ScaleResults) -> dict[str, Markup]:
         ends = [abs(end) for row in differences for end in (row.value, row.low, row.high) if end is not None]
         reach = max(0.5, *ends) * 1.05
         found["differences"] = interval_figure(differences, f"Differences: {title}", -reach, reach, 0.0)
+    systems = [score.system for score in scale.mos.systems]
+    clips = prompt_points(analysed_ratings(data), scale.scale, scale.screened)
+    dots = [
+        (clip.prompt_mean, clip.mean, systems.index(clip.system), f"{clip.system}, {clip.prompt}") for clip in clips
+    ]
+    found["prompts"] = scatter_figure(dots, f"Clips by prompt: {title}", low, high)
+    people = [
+        (rater.mean_of_shared - rater.bias, rater.mean_of_shared, 0, raters.get(rater.rater, "a rater"))
+        for rater in scale.raters
+        if rater.bias is not None and rater.mean_of_shared is not None
+    ]
+    found["raters"] = scatter_figure(people, f"Raters: {title}", low, high)
     return {name: Markup(figure) for name, figure in found.items()}
 
 

@@ -14,22 +14,24 @@ from undertone.studies.analysis.effects import (
     Equivalence,
     effect_sizes,
     equivalence,
-    group_difference,
+    group_differences,
     omnibus,
     ranks,
 )
 from undertone.studies.analysis.errors import AnalysisError
-from undertone.studies.analysis.hidden import WHY, without_differences, without_preference_tests, without_tests
+from undertone.studies.analysis.hidden import HIDDEN, WHY, without_differences, without_preference_tests, without_tests
 from undertone.studies.analysis.kinds import RANKED, analysed_ratings, for_kind
 from undertone.studies.analysis.mixed import LARGEST, mixed_model
 from undertone.studies.analysis.mos import mos
 from undertone.studies.analysis.order import order_effect
-from undertone.studies.analysis.pairs import Comparison, compare
+from undertone.studies.analysis.ordinal import OrdinalModel, ordinal_model
+from undertone.studies.analysis.pairs import Comparison, adjusted_means, compare
 from undertone.studies.analysis.raters import rater_table
 from undertone.studies.analysis.ratings_frame import StudyData, select
 from undertone.studies.analysis.reliability import alpha
 from undertone.studies.analysis.scale_results import ScaleResults
 from undertone.studies.analysis.screening import RuleCount, count_rules, screening_effect
+from undertone.studies.analysis.sequential import at_look, current_look, look_note, ratings_at
 from undertone.studies.analysis.stimuli import TwoScales, n_versus_m
 
 PACKAGES = ("undertone", "numpy", "pandas", "scipy", "statsmodels", "mean-opinion-score")
@@ -111,16 +113,24 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
         components = None
         notes.append(str(error))
     tested = data.may_test(scale)
-    comparison = compare(frame, scale, screened, data.roles, data.primary_contrasts(scale))
+    look = current_look(data, scale) if screened and kind not in RANKED else None
+    judged = frame if look is None else ratings_at(look, data, frame, scale)
+    comparison = compare(judged, scale, screened, data.roles, data.primary_contrasts(scale))
+    if look is not None:
+        comparison = at_look(comparison, look)
+        notes.append(look_note(look))
     bootstrap = two_way_bootstrap(frame, scale, screened, seed=seed)
     mixed = mixed_model(frame, scale, screened, largest_mixed)
+    ordinal = None if kind in RANKED else ordinal_model(frame, scale, screened, largest_mixed)
     if not tested:
-        notes.append(WHY)
-        comparison = without_tests(comparison)
+        if look is None:
+            notes.append(WHY)
+            comparison = without_tests(comparison)
         bootstrap, mixed = without_differences(bootstrap, mixed)
+        ordinal = None if ordinal is None else OrdinalModel(scale, note=HIDDEN)
     table = mos(frame, scale, screened, limits)
     scored = tested and kind not in RANKED
-    groups = group_difference(frame, scale, "device", screened) if scored else None
+    groups = group_differences(data, frame, scale, screened) if scored else ()
     results = ScaleResults(
         scale=scale,
         screened=screened,
@@ -134,12 +144,16 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
         raters=rater_table(frame, scale),
         preferences=None,
         order=order_effect(frame, scale, screened),
-        tested=tested,
+        tested=tested or look is not None,
         omnibus=omnibus(frame, scale, screened) if scored else None,
         effects=effect_sizes(frame, comparison) if scored else (),
-        equivalences=_equivalences(comparison, data.definition.get("analysis", {}).get("equivalence_margin")),
+        equivalences=()
+        if look is not None and not tested
+        else _equivalences(comparison, data.definition.get("analysis", {}).get("equivalence_margin")),
         ranks=ranks(comparison, {score.system: score.mean.value for score in table.systems}) if scored else (),
-        groups=() if groups is None else (groups,),
+        groups=groups,
+        adjusted={} if kind in RANKED else adjusted_means(comparison, {one.system: one.mean for one in table.systems}),
+        ordinal=ordinal,
         notes=tuple(notes),
     )
     results = for_kind(data, results)

@@ -1,6 +1,6 @@
 """Everything that an analysis finds on one scale of a study."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from undertone.studies.analysis.bootstrap import Bootstrap
 from undertone.studies.analysis.choices import ReasonCount
@@ -9,6 +9,7 @@ from undertone.studies.analysis.effects import EffectSize, Equivalence, GroupDif
 from undertone.studies.analysis.mixed import MixedModel
 from undertone.studies.analysis.mos import MosTable
 from undertone.studies.analysis.order import OrderEffect
+from undertone.studies.analysis.ordinal import OrdinalModel
 from undertone.studies.analysis.pairs import Comparison
 from undertone.studies.analysis.preferences import Preferences
 from undertone.studies.analysis.ranking import Ranking
@@ -27,7 +28,9 @@ class ScaleResults:
         tested: whether differences have intervals and p values; False while the study runs.
         omnibus: that all systems are equal; None where it is not tested.
         equivalences: of every pair, where the study file declares a margin.
-        groups: raters by device, where there are two groups of three.
+        groups: raters by device and by what they said of themselves, where there are two groups of three.
+        adjusted: means as if every system had met the same raters and prompts; empty where they cannot be told.
+        ordinal: the ordinal mixed model; None where the systems are ranked by choices.
     """
 
     scale: str
@@ -48,6 +51,8 @@ class ScaleResults:
     equivalences: tuple[Equivalence, ...] = ()
     ranks: tuple[Rank, ...] = ()
     groups: tuple[GroupDifference, ...] = ()
+    adjusted: dict[str, float] = field(default_factory=dict)
+    ordinal: OrdinalModel | None = None
     notes: tuple[str, ...] = ()
     kind: str = "rating"  # of the study's trials
     ranking: Ranking | None = None  # where clips were chosen from

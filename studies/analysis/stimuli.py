@@ -83,3 +83,27 @@ def _spearman(table: pd.DataFrame) -> float | None:
     if len(table) < 3 or min(np.ptp(table[column].to_numpy()) for column in table) < 1e-12:
         return None
     return float(stats.spearmanr(table.iloc[:, 0], table.iloc[:, 1]).statistic)
+
+
+@dataclass(frozen=True)
+class PromptPoint:
+    """One clip beside its prompt: the prompt's mean is over its clips, each counted once."""
+
+    system: str
+    prompt: str
+    mean: float
+    prompt_mean: float
+
+
+def prompt_points(frame: pd.DataFrame, scale: str, screened: bool = True) -> tuple[PromptPoint, ...]:
+    """Return every clip on a scale with the mean of its prompt.
+
+    Raises:
+        AnalysisError: there is nothing on the scale.
+    """
+    clips = select(frame, scale, screened).groupby(["system", "prompt"])["value"].mean()
+    prompts = clips.groupby("prompt").mean()
+    return tuple(
+        PromptPoint(str(system), str(prompt), float(mean), float(prompts[prompt]))
+        for (system, prompt), mean in clips.items()
+    )

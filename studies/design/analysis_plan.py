@@ -27,5 +27,13 @@ class AnalysisPlan(Config):
 
     primary_contrasts: tuple[Contrast, ...] = ()  # corrected among themselves (Holm)
     equivalence_margin: Annotated[float, Field(gt=0.0, le=1e6)] | None = None  # points of the scale
+    looks: Annotated[tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...], Field(max_length=20)] = ()  # before the end,
+    # at these shares of the wanted ratings: tests are then shown at them (O'Brien-Fleming-like spending), not hidden
     hypotheses: str = ""  # in words
     stopping_rule: str = ""  # in words; none: when every clip has the raters that the allocation asks for
+
+    @model_validator(mode="after")
+    def _looks_rise(self) -> Self:
+        if list(self.looks) != sorted(set(self.looks)):
+            raise ValueError(f"looks are {list(self.looks)}; expected rising shares, each once, such as [0.5, 0.75]")
+        return self

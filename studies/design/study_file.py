@@ -12,14 +12,22 @@ from undertone.engine.files.validation import validate_values
 from undertone.engine.files.yaml_text import YamlError, read_yaml
 from undertone.studies.design.analysis_plan import AnalysisPlan
 from undertone.studies.design.errors import DesignError
+from undertone.studies.design.framing import Origin
 from undertone.studies.design.kinds import MOST_CLIPS, MushraTrial, Trials
+from undertone.studies.design.languages import Language, Message, find_wrong_message
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits, VarianceRule
 from undertone.studies.design.scales import SCALES, Scale, Slug
 from undertone.studies.design.sections import Break, RatingSection, Section, Training
 from undertone.studies.design.sources import DegradedSource, KnownItem, Preparation, Prompts, SystemDesign, Trap
 from undertone.studies.store.storable import find_unstorable
 
-ADDED_KEYS = ("trials", "analysis")  # unused, they are not part of the hash, which older studies thus keep
+ADDED_KEYS = (
+    "trials",
+    "analysis",
+    "language",
+    "messages",
+    "framed_by",
+)  # unused, they are not part of the hash, which older studies thus keep
 
 
 class StudyFile(Config):
@@ -44,6 +52,9 @@ class StudyFile(Config):
     limits: SessionLimits = SessionLimits()
     completion: Completion = Completion()
     analysis: AnalysisPlan = AnalysisPlan()
+    language: Language = "en"  # of the rater's pages; a built-in one, or one whose `messages` are all here
+    messages: dict[str, Message] = Field(default_factory=dict)  # by their English text, instead of the built-in ones
+    framed_by: Annotated[tuple[Origin, ...], Field(max_length=12)] = ()  # sites whose pages may hold the rater's page
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes
@@ -62,7 +73,15 @@ class StudyFile(Config):
         found = find_unstorable(self.model_dump(mode="json")) or find_unstorable(self.provenance)
         if found is not None:
             raise ValueError(f"the study has {found}, which no database keeps")
-        checks = (_check_names, _check_systems, _check_sections, _check_known_answers, _check_analysis, _check_trials)
+        checks = (
+            _check_names,
+            _check_systems,
+            _check_sections,
+            _check_known_answers,
+            _check_analysis,
+            _check_trials,
+            _check_language,
+        )
         for check in checks:
             check(self)
         return self
@@ -71,8 +90,10 @@ class StudyFile(Config):
     def hash(self) -> str:
         """Return the SHA-256 of the whole definition, wherever its folder is."""
         fields = type(self).model_fields
-        unused = {key for key in ADDED_KEYS if getattr(self, key) == fields[key].default}
-        left_out = {"folder"} | unused
+        unused = {key for key in ADDED_KEYS if getattr(self, key) == fields[key].get_default(call_default_factory=True)}
+        left_out: dict[str, Any] = dict.fromkeys({"folder"} | unused, True)
+        if "analysis" not in unused and not self.analysis.looks:
+            left_out["analysis"] = {"looks"}
         text = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -231,6 +252,12 @@ def rated_systems(study: StudyFile) -> list[str]:
     if study.allocation.include_low_anchor or isinstance(study.trials, MushraTrial):
         roles.add("low_anchor")
     return [system.name for system in study.systems if system.role in roles]
+
+
+def _check_language(study: StudyFile) -> None:
+    wrong = find_wrong_message(study.language, study.messages)
+    if wrong:
+        raise ValueError(wrong)
 
 
 def _check_trials(study: StudyFile) -> None:

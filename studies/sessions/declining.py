@@ -52,4 +52,10 @@ def _declined_view(context: SessionContext, of_a_panel: bool) -> dict[str, Any]:
     ending = context.design.completion.declined
     text = ending.text if ending and ending.text else _TEXT + (_OF_A_PANEL if of_a_panel else "")
     code, url = (ending.code, ending.url) if ending else (None, None)
-    return {"text": text, "code": code, "url": url and url.replace("{code}", code or ""), "debrief": None}
+    return {
+        "text": text,
+        "return_seconds": None,
+        "code": code,
+        "url": url and url.replace("{code}", code or ""),
+        "debrief": None,
+    }

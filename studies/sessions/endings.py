@@ -16,9 +16,11 @@ from undertone.studies.sessions.screening import is_accepted, judge
 from undertone.studies.sessions.screening_alarms import rule_rates
 from undertone.studies.sessions.session_context import End, SessionContext, study_design
 from undertone.studies.store import Database
-from undertone.studies.store.tables import Session, Study
+from undertone.studies.store.tables import Participant, Session, Study
 
 logger = logging.getLogger(__name__)
+PROLIFIC = "https://app.prolific.com/submissions/complete?cc={code}"  # where the study file has a code and no address
+RETURN_SECONDS = 10  # until somebody from Prolific is taken back, where nothing is left to read
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _FIRST: dict[End, str] = {"finished": "C", "screened_out": "S", "timed_out": "T"}
 
@@ -55,13 +57,22 @@ def ending_view(context: SessionContext) -> dict[str, Any]:
     if session.state not in _FIRST:
         return {"text": "Your data has been deleted.", "code": None, "url": None, "debrief": None}
     ending, code = _ending(context.design, session.state), session.completion_code or ""
-    debrief = [section.text for section in context.design.sections if section.kind == "debrief"]
+    source = context.transaction.get_one(Participant, session.participant_id).source
+    url = ending.url or (PROLIFIC if source == "prolific" and ending.code else None)
+    returns = url is not None and source == "prolific" and not debrief_after(context)
     return {
         "text": ending.text,
         "code": code,
-        "url": ending.url.replace("{code}", quote(code, safe="")) if ending.url else None,
-        "debrief": debrief[0] if debrief and session.state == "finished" else None,
+        "url": url.replace("{code}", quote(code, safe="")) if url else None,
+        "return_seconds": RETURN_SECONDS if returns else None,
+        "debrief": debrief_after(context),
     }
+
+
+def debrief_after(context: SessionContext) -> str | None:
+    """Return what is still to be read at the end of a finished session; None where nothing is."""
+    texts = [section.text for section in context.design.sections if section.kind == "debrief"]
+    return texts[0] if texts and context.session.state == "finished" else None
 
 
 def _ending(design: StudyFile, how: str) -> Ending:

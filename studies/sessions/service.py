@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from undertone.studies.design.kinds import MushraTrial
+from undertone.studies.design.languages import page_words
 from undertone.studies.design.sections import Headphones
 from undertone.studies.sessions import headphones
 from undertone.studies.sessions.declining import decline
@@ -20,12 +21,13 @@ from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import TONES, answer_section, headphone_progress
 from undertone.studies.sessions.pages import Page, open_pages
 from undertone.studies.sessions.presence import Addresses
-from undertone.studies.sessions.session_context import SessionContext
+from undertone.studies.sessions.session_context import SessionContext, study_design
 from undertone.studies.sessions.session_tokens import SessionTokens, normalise_resume_code
+from undertone.studies.sessions.signs import PageSigns
 from undertone.studies.sessions.trials import Playback, TrialAnswer, finish_trial, note_playback, rate, session_trial
 from undertone.studies.sessions.views import View, reference_id, sound_id, view_of
 from undertone.studies.store import Database
-from undertone.studies.store.tables import Session, Stimulus, System
+from undertone.studies.store.tables import Session, Stimulus, Study, System
 from undertone.studies.store.withdrawal import withdraw
 
 T = TypeVar("T")
@@ -83,6 +85,29 @@ class Sessions:
         token = self.tokens.make(session_id)
         return token, self.view(token, now)
 
+    def words(self, study_id: str) -> View:
+        """Return the language of a study's pages with its messages. Raises SessionError: there is no such study."""
+        with self.db.reading() as transaction:
+            study = transaction.get(Study, study_id)
+            if study is None:
+                raise SessionError("unknown_study")
+            design = study_design(study)
+            return {**page_words(design.language, design.messages), "framed_by": list(design.framed_by)}
+
+    def framed_by(self, study_id: str) -> tuple[str, ...]:
+        """Return the sites that may hold the page of a study in a frame; none where there is no such study."""
+        with self.db.reading() as transaction:
+            study = transaction.get(Study, study_id)
+            return () if study is None else study_design(study).framed_by
+
+    def words_of(self, token: str) -> View:
+        """Return the same for the study of a session."""
+        with self.db.reading() as transaction:
+            session = transaction.get(Session, self.tokens.read(token))
+        if session is None:
+            raise SessionError("unknown_session")
+        return self.words(session.study_id)
+
     def view(self, token: str, now: datetime) -> View:
         """Return where the session is."""
         session_id = self.tokens.read(token)
@@ -117,11 +142,11 @@ class Sessions:
         """Note that a clip was played."""
         self._step(token, now, lambda context: note_playback(context, session_trial(context, trial_id), playback))
 
-    def finish_trial(self, token: str, trial_id: str, now: datetime) -> dict[str, Any]:
+    def finish_trial(self, token: str, trial_id: str, now: datetime, signs: PageSigns | None = None) -> dict[str, Any]:
         """Go on from a clip: the next view, and in training what is said about the answers."""
 
         def step(context: SessionContext) -> dict[str, Any]:
-            said = finish_trial(context, trial_id)
+            said = finish_trial(context, trial_id, signs)
             return {"feedback": said, "view": view_of(context, self._secret)}
 
         return self._step(token, now, step)

@@ -13,6 +13,7 @@ from undertone.studies.sessions.listening import covers, merge_intervals, second
 from undertone.studies.sessions.pages import Page, complete, is_rated_alone, missing_answers, page_of, scale_of, settle
 from undertone.studies.sessions.screening import LISTENED
 from undertone.studies.sessions.session_context import SessionContext
+from undertone.studies.sessions.signs import PageSigns, note_signs
 from undertone.studies.store.tables import Rating, Trial
 
 MOST_HIDDEN_SECONDS = 24 * 3600.0
@@ -110,9 +111,11 @@ def rate(context: SessionContext, answer: TrialAnswer) -> Rating:
     return known
 
 
-def finish_trial(context: SessionContext, trial_id: str) -> dict[str, Any] | None:
+def finish_trial(context: SessionContext, trial_id: str, signs: PageSigns | None = None) -> dict[str, Any] | None:
     """Go on from a clip whose questions are all answered; a clip that is done already is left as it is.
 
+    Args:
+        signs: of a person or a program, as the page saw them; None where it is an older page.
     Returns:
         what training says about the answers, else None.
     Raises:
@@ -129,6 +132,10 @@ def finish_trial(context: SessionContext, trial_id: str) -> dict[str, Any] | Non
         raise SessionError("bad_answer", f"Please answer first: {', '.join(missing)}.")
     if len(page) > 1:
         _check_heard(context, page)
+    if signs is not None:
+        begun = min((moment for one in page if (moment := _earliest(context, one)) is not None), default=context.now)
+        played = sum(context.stimulus(one).seconds for one in page)
+        note_signs(context, signs, (context.now - begun).total_seconds() - played)
     complete(context, page)
     for one in page:
         one.state, one.completed_at = "done", context.now

@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from tests.app.rate_site import Client, Clock, make_site
 from tests.rating_study import ABOUT, FULL_FLOW, SECRET_NAMES, add_study, design
 from undertone.app.rate import rate_router
+from undertone.studies.analysis.people import people_of
 from undertone.studies.sessions import Sessions
 from undertone.studies.sessions.headphones import right_answer, tone_orders
 from undertone.studies.store import Database, StorageLocations, migrate, open_database
@@ -432,3 +433,87 @@ def test_ratings_do_not_wait_behind_the_model(db: Database, make: Make, clock: C
             assert time.monotonic() - began < 10
         finally:
             release.set()
+
+
+def test_a_page_lies_in_frames_of_the_sites_that_its_study_names_and_no_other(
+    site: TestClient, make: Make, db: Database
+) -> None:
+    mturk, survey = "https://www.mturk.com", "https://myuni.qualtrics.com"
+    named, plain = make(framed_by=[mturk, survey], name="named"), make(name="plain")
+
+    def policy(address: str) -> dict[str, str]:
+        parts = site.get(address).headers["content-security-policy"].split("; ")
+        return {name: rest for name, _, rest in (part.partition(" ") for part in parts)}
+
+    for _ in range(2):  # asked first, remembered then
+        assert policy(f"/rate/{named}")["frame-ancestors"] == f"'self' https://huggingface.co {mturk} {survey}"
+        assert policy(f"/rate/{named}")["form-action"] == f"'self' {mturk}"
+    for address in ("/rate", f"/rate/{plain}", "/rate/no-such-study", f"/rate/{'x' * 3000}"):
+        assert policy(address)["frame-ancestors"] == "'self' https://huggingface.co"
+        assert policy(address)["form-action"] == "'self'"
+    assert site.get(f"/rate/api/words/{named}").json()["framed_by"] == [mturk, survey]
+
+
+def test_the_words_of_a_study_come_before_anybody_has_begun(site: TestClient, clock: Clock, make: Make) -> None:
+    study = make(language="de")
+    words = site.get(f"/rate/api/words/{study}").json()
+    assert (words["language"], words["direction"], words["messages"]["Next"]) == ("de", "ltr", "Weiter")
+    assert site.get("/rate/api/words/nothing").json()["error"]["word"] == "unknown_study"
+    client = rater(site, clock, study)
+    resumed = site.post("/rate/api/resume", json={"code": client.view["resume_code"]}).json()
+    assert resumed["words"] == words
+
+
+def test_who_came_from_prolific_is_taken_back_with_the_code_of_their_end(
+    site: TestClient, clock: Clock, make: Make
+) -> None:
+    completion = {"finished": {"code": "CDONE"}, "screened_out": {"code": "CNO"}, "timed_out": {"code": "CLATE"}}
+    study = make((*FULL_FLOW[:2], {"kind": "rating"}), completion=completion)
+
+    def end(answer: str, wait: float = 0, **query: str) -> dict[str, Any]:
+        client = rater(site, clock, study, **query)
+        client.answer(agree=True)
+        if wait:
+            clock.wait(wait)
+            return client.send("GET", "view").json()["ending"]  # type: ignore[no-any-return]
+        client.answer(answers={"hearing": answer})
+        if answer == "Yes":
+            client.rate_all()
+        return client.view["ending"]  # type: ignore[no-any-return]
+
+    at = "https://app.prolific.com/submissions/complete?cc="
+    for code, ending in (
+        ("CDONE", end("Yes", PROLIFIC_PID="p1")),
+        ("CNO", end("No", PROLIFIC_PID="p2")),
+        ("CLATE", end("Yes", wait=3 * 3600, PROLIFIC_PID="p3")),
+    ):
+        assert ending["url"] == at + code
+        assert ending["return_seconds"] == 10
+    plain = end("No")
+    assert (plain["url"], plain["return_seconds"]) == (None, None)
+
+
+def test_signs_of_a_program_are_noted_and_shown_and_change_no_verdict(
+    site: TestClient, clock: Clock, make: Make, db: Database
+) -> None:
+    study = make(name="signs")
+
+    def session(signs: dict[str, Any] | None) -> None:
+        client = rater(site, clock, study, PROLIFIC_PID="person" if signs is None or signs["inputs"] else "program")
+        client.answer(agree=True)
+        plain = client.post
+
+        def post(path: str, **body: Any) -> Any:
+            return plain(path, **body, **({"signs": signs} if path == "finish" and signs else {}))
+
+        client.post = post  # type: ignore[method-assign]
+        client.rate_all()
+
+    session({"inputs": 0, "focused": False, "driven": True})
+    session({"inputs": 40, "focused": True, "driven": False})
+    by_id = {own.panel_id: own for own in people_of(db, "signs")}
+    assert len(by_id["program"].signs) >= 3
+    assert "driven by a program (3 of 3 trials)" in by_id["program"].signs[0]
+    assert not [sign for sign in by_id["person"].signs if "at once" not in sign]
+    assert by_id["program"].accepted == by_id["person"].accepted
+    assert by_id["program"].answers == (), "the notes are no questionnaire"

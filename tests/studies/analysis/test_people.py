@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.studies.store.test_withdrawal import holders
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.export import export_study
 from undertone.studies.analysis.people import check_code, people_of
-from undertone.studies.analysis.people_files import write_people
+from undertone.studies.analysis.people_files import prolific_lists, write_people
 from undertone.studies.store import Database, StoreError, migrate
 from undertone.studies.store.backup import snapshot
 from undertone.studies.store.forgetting import forget_people
@@ -137,3 +138,27 @@ def test_a_restore_brings_nobody_back(db: Database, tmp_path: Path) -> None:
     restore(target, old, tmp_path / "events")
     assert {(own.panel_id, own.code, own.answers) for own in people_of(target, "judged")} == {(None, None, ())}
     target.close()
+
+
+def test_each_person_from_prolific_is_in_one_list_and_only_the_accepted_are_to_be_approved(db: Database) -> None:
+    began = people_of(db, "judged")[0]
+    made = [
+        replace(began, panel_id=panel_id, source=source, state=state, accepted=accepted)
+        for panel_id, source, state, accepted in (
+            ("good", "prolific", "finished", True),
+            ("failed", "prolific", "finished", False),
+            ("deaf", "prolific", "screened_out", False),
+            ("late", "prolific", "timed_out", False),
+            ("good", "prolific", "timed_out", False),
+            ("under-way", "prolific", "rating", None),
+            ("worker", "mturk", "finished", True),
+            (None, "link", "finished", True),
+        )
+    ]
+    assert prolific_lists(made) == {
+        "prolific-approve.csv": ["good"],
+        "prolific-review.csv": ["failed"],
+        "prolific-screened-out.csv": ["deaf"],
+        "prolific-timed-out.csv": ["late"],
+    }
+    assert prolific_lists([]) == {}

@@ -1,0 +1,70 @@
+"""The language of the rater's pages: a catalogue of messages for each, and those that a study file brings."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+FOLDER = Path(__file__).with_name("messages")
+LANGUAGES = ("en", "de", "es", "zh")  # there is a file for each
+RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
+PLURALS = frozenset({"zero", "one", "two", "few", "many", "other"})  # of Unicode's CLDR
+MOST_CHARACTERS = 2000
+
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]  # BCP 47, such as "de" or "pt-BR"
+Message = Annotated[str, Field(max_length=MOST_CHARACTERS)] | dict[str, str]  # a dictionary by plural form
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def catalogue(language: str) -> Mapping[str, Message]:
+    """Return the messages of a built-in language by their English text; English for a language without a file."""
+    base = language.partition("-")[0]
+    name = base if base in LANGUAGES else "en"
+    found: dict[str, Message] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def direction(language: str) -> str:
+    """Return the direction in which a language is written, "ltr" or "rtl"."""
+    return "rtl" if language.partition("-")[0] in RIGHT_TO_LEFT else "ltr"
+
+
+def find_wrong_message(language: str, brought: Mapping[str, Message]) -> str | None:
+    """Return what is wrong with the messages that a study file brings for its language; None where they can be used.
+
+    A built-in language may be changed in part; any other one must say everything.
+    """
+    known = catalogue("en")
+    unknown = sorted(set(brought) - set(known))
+    if unknown:
+        return f"there is no message {unknown[0]!r}; the keys are those of {FOLDER.name}/en.json, the English texts"
+    missing = sorted(set(known) - set(brought))
+    if language.partition("-")[0] not in LANGUAGES and missing:
+        return f"language {language!r} lacks {len(missing)} of {len(known)} messages, such as {missing[0]!r}"
+    for key, message in brought.items():
+        if isinstance(message, dict):
+            wrong = sorted(set(message) - PLURALS)
+            if wrong or "other" not in message or not isinstance(known[key], dict):
+                return f"message {key!r} has forms {sorted(message)}; expected a text, or by plural form with `other`"
+        forms = message.values() if isinstance(message, dict) else (message,)
+        wanted = set(_PLACE.findall(key))
+        for form in forms:
+            if not form.strip() or len(form) > MOST_CHARACTERS or not set(_PLACE.findall(form)) <= wanted:
+                return f"message {key!r} is {form!r}; expected a text with no other places than {sorted(wanted)}"
+            if wanted - {"count"} - set(_PLACE.findall(form)):
+                return f"message {key!r} is {form!r}, which leaves out one of {sorted(wanted)}"
+    return None
+
+
+def page_words(language: str, brought: Mapping[str, Message]) -> dict[str, object]:
+    """Return what the page needs to speak a language: its tag, direction and messages."""
+    return {
+        "language": language,
+        "direction": direction(language),
+        "messages": {**catalogue(language), **brought},
+    }

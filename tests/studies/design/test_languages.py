@@ -1,0 +1,101 @@
+"""Every word of the rater's page is in every catalogue, and what a study file brings is complete or refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tests.rating_study import design
+from undertone.studies.design.languages import LANGUAGES, RIGHT_TO_LEFT, catalogue, direction, find_wrong_message
+from undertone.studies.design.rules import Completion
+from undertone.studies.design.sections import NOT_SAYING, Break, Questionnaire, Training, Volume
+from undertone.studies.sessions.errors import _MEANINGS
+
+ROOT = Path(__file__).parents[3]
+SCRIPTS = sorted((ROOT / "app" / "rate").glob("*.js"))
+PLACE = re.compile(r"\{\w+\}")
+FORMS = {"en": {"one", "other"}, "de": {"one", "other"}, "es": {"one", "many", "other"}, "zh": {"other"}}  # CLDR 46
+
+
+def said_by_the_page() -> set[str]:
+    """Every message that the page asks for, by its English text."""
+    found = set()
+    for script in SCRIPTS:
+        text = script.read_text(encoding="utf-8")
+        found |= set(re.findall(r'(?<![\w.])t\("((?:[^"\\]|\\.)*)"', text))
+        found |= set(re.findall(r'(?:OFFLINE|word: "offline"), text: "([^"]*)"', text))
+    body = (ROOT / "app" / "rate" / "page.py").read_text(encoding="utf-8")
+    return found | set(re.findall(r"data-said[^>]*>([^<]*)<", body)) | {"Skip to the content"}
+
+
+def said_by_the_server() -> set[str]:
+    """Every text of the server that no study file has written."""
+    completion = Completion()
+    ends = {completion.finished.text, completion.screened_out.text, completion.timed_out.text}
+    sections = {Volume().text, Training().text, Break(after_trials=1).text}
+    title = {str(Questionnaire.model_fields["title"].default)}
+    return ends | sections | title | {NOT_SAYING} | {text for _, text in _MEANINGS.values()}
+
+
+def test_no_message_is_missing_and_none_is_idle() -> None:
+    known = set(catalogue("en"))
+    page, server = said_by_the_page(), said_by_the_server()
+    assert len(page) > 100
+    assert page | server <= known
+    others = known - page - server
+    texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "studies" / "sessions").glob("*.py"))
+    joined = re.sub(r'"\s*\n\s*"', "", texts)
+    for message in others:
+        assert message.split(". ")[0] in joined, f"{message!r} is said by nobody"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_catalogue_says_everything_with_the_same_places(language: str) -> None:
+    own, english = catalogue(language), catalogue("en")
+    assert set(own) == set(english)
+    for key, message in own.items():
+        forms = message.values() if isinstance(message, dict) else [message]
+        if isinstance(message, dict):
+            assert set(message) == FORMS[language]
+        for form in forms:
+            assert sorted(PLACE.findall(form)) == sorted(PLACE.findall(key)), key
+            assert form.strip() == form
+    if language != "en":
+        same = [key for key, message in own.items() if message == key]
+        assert len(same) < 8, f"these are not translated: {same}"
+    assert find_wrong_message("xx", dict(own)) is None, "a whole catalogue is one that a study file may bring"
+
+
+def test_a_language_without_a_catalogue_must_bring_all_of_it() -> None:
+    with pytest.raises(ValidationError, match=f"lacks {len(catalogue('en')) - 1} of"):
+        design(language="ar", messages={"Next": "التالي"})
+    whole = {key: f"ع {' '.join(PLACE.findall(key))}" for key in catalogue("en")}
+    study = design(language="ar", messages=whole)
+    assert direction(study.language) == "rtl"
+    assert design(language="pt-BR", messages=whole).language == "pt-BR"
+
+
+@pytest.mark.parametrize(
+    ("messages", "complaint"),
+    [
+        ({"Nxt": "Weiter"}, "there is no message 'Nxt'"),
+        ({"Clip {number} of {of}": "Clip {number}"}, "leaves out one of"),
+        ({"Next": "Weiter {where}"}, "no other places"),
+        ({"Next": " "}, "expected a text"),
+        ({"Next": {"other": "Weiter"}}, "by plural form"),
+    ],
+)
+def test_messages_that_cannot_be_used_are_named(messages: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        design(language="de", messages=messages)
+
+
+def test_a_study_in_english_keeps_its_hash() -> None:
+    assert design().hash == design(language="en", messages={}).hash != design(language="de").hash
+
+
+def test_each_right_to_left_language_is_so_in_every_region() -> None:
+    for language in RIGHT_TO_LEFT:
+        assert direction(language) == direction(f"{language}-XX") == "rtl"
+    assert {direction(language) for language in (*LANGUAGES, "arn", "pt-BR")} == {"ltr"}
