@@ -153,7 +153,6 @@ class ClipWindows:
         disturbed = disturbed * (root_mean_square(waveform) / root_mean_square(disturbed))
         return normalise(self._log_mel(disturbed)[:count], self.config.mel)
 
-
     def _contour(self, clip: Clip, start: int, count: int) -> Tensor | None:
         """Return the pitch of a window as the model reads it, against the mean of the whole clip, [count]."""
         if self.pitch_file is None or self.config.beside != "pitch":
