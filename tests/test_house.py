@@ -25,8 +25,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "tokenizers", "vocoders", "bundle", "generation", "published", "engine", "prosody", "threads", "benchmark",
     ),
     "train": (
-        "corpora", "alignment", "data", "loop", "tokenizer", "model", "student", "vocoder", "recipes", "text", "lexical",
-        "runs",
+        "corpora", "alignment", "data", "loop", "tokenizer", "model", "student", "vocoder", "recipes", "text",
+        "lexical", "runs",
     ),
     "studies": (
         "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "probe", "sessions",
