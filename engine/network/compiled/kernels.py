@@ -156,7 +156,7 @@ def attend(heads: Array, keys: Array, values: Array, slopes: Array, position: in
 
 
 @compiled
-def advance(
+def advance_frame(
     w: Weights, tokens: NDArray[np.int64], latents: Array, keys: Array, values: Array, position: int, hidden: Array
 ) -> None:
     """Write the normed hidden state [B, D] behind a frame into `hidden`, its keys and values into the cache.
@@ -197,7 +197,9 @@ def advance(
 
 
 @compiled
-def draw(w: Weights, hidden: Array, normal: Array, temperature: np.float32, logits: Array, latents: Array) -> None:
+def draw_frame(
+    w: Weights, hidden: Array, normal: Array, temperature: np.float32, logits: Array, latents: Array
+) -> None:
     """Write token logits [B, V'] and drawn latents [B, Z] of the frame after a hidden state.
 
     Args:

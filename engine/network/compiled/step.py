@@ -78,7 +78,7 @@ class CompiledStep:
         logits = torch.empty(len(hidden), self.config.num_token_ids)
         latents = torch.empty(len(hidden), self.config.latent_dim)
         given = _array(hidden), _array(normal), np.float32(temperature)
-        self._kernels.draw(self._weights, *given, logits.numpy(), latents.numpy())
+        self._kernels.draw_frame(self._weights, *given, logits.numpy(), latents.numpy())
         return logits, latents
 
     def advance(self, tokens: Tensor, latents: Tensor, cache: KeyValueCache) -> Tensor:
@@ -94,7 +94,7 @@ class CompiledStep:
         cache.check_room(1)
         hidden = torch.empty(len(tokens), self.config.transformer.dim)
         arrays = tokens.contiguous().numpy(), _array(latents), cache.keys.numpy(), cache.values.numpy()
-        self._kernels.advance(self._weights, *arrays, cache.position, hidden.numpy())
+        self._kernels.advance_frame(self._weights, *arrays, cache.position, hidden.numpy())
         cache.advance(1)
         return hidden
 

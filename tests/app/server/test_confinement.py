@@ -170,7 +170,7 @@ if sys.argv[3] == "confined":
     assert confinement_of(bundle, bundle / "no-examples", folder).apply()
 assert Engine.from_pretrained(bundle).compiled_step() is not None
 from undertone.engine.network.compiled import kernels
-print(sum(kernels.advance.stats.cache_misses.values()), kernels.advance.stats.cache_path)
+print(sum(kernels.advance_frame.stats.cache_misses.values()), kernels.advance_frame.stats.cache_path)
 """
     printed = []
     for way in ("open", "confined"):

@@ -7,13 +7,17 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import save_file
 
+from tests.train.tiny_recipes import MODEL
 from undertone.engine.config import WhisperConfig
 from undertone.engine.errors import SettingsError
+from undertone.engine.network import VAEGSLM
 from undertone.engine.tokenizers.whisper_encoder import WhisperEncoder
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
 from undertone.train.recipes import load_recipe, load_recipe_of, recipe_names
+from undertone.train.student.recipe import StudentRecipe
+from undertone.train.student.stage import StudentStage
 from undertone.train.tokenizer.hubert_units import HubertRecipe
 from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
 from undertone.train.tokenizer.stage import TokenizerStage
@@ -32,6 +36,7 @@ SMALL = {
         model.feedforward_dim=16 model.feature_layer=1 model.num_units=12 model.phone_parts=null bf16=false""",
     "whisper": """steps=2 frames_per_step=400 trained_layers=1 model.num_units=12 model.phone_parts=null
         model.classifier_dim=16 bf16=false""",
+    "student": "steps=2 window_frames=24 batch_size=2 pool_batches=1 dev_batches=1",
     "vocoder": """steps=2 batch=1 adversarial_batch=1 segment_frames=12 precision=float32
         discriminators.period_width=2 discriminators.resolution_width=2 evaluation_clips=1""",
 }
@@ -57,10 +62,12 @@ def small(name: str) -> list[str]:
 
 def stage_of(
     name: str, prepared: Path, tokens: Path, lexicon: Lexicon, weights: Path | None = None
-) -> ModelStage | TokenizerStage | WhisperStage | VocoderStage:
+) -> ModelStage | StudentStage | TokenizerStage | WhisperStage | VocoderStage:
     recipe, accelerator = load_recipe(name, small(name)), Accelerator(cpu=True)
     if isinstance(recipe, ModelRecipe):
         return ModelStage(recipe, prepared, tokens, accelerator)
+    if isinstance(recipe, StudentRecipe):
+        return StudentStage(recipe, VAEGSLM(MODEL.model), prepared, tokens, accelerator)
     if isinstance(recipe, TokenizerRecipe):
         return TokenizerStage(recipe, prepared, lexicon, accelerator)
     if isinstance(recipe, WhisperRecipe):
