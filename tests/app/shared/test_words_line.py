@@ -1,6 +1,6 @@
 """Lines of words: what the browser draws says what was read, where, and how sure it is."""
 
-from undertone.app.shared.words_line import WordLine, split_words, spelt, timed_words, words_value
+from undertone.app.shared.words_line import WordLine, spelt, split_words, timed_words, words_value
 from undertone.engine.words import HeardWord, PhoneRun
 
 NAMES = ("silence", "AA", "B")
