@@ -22,12 +22,12 @@ def test_a_kept_take_survives_a_reload_and_its_link_makes_it_again(
     page.get_by_role("button", name="Keep in this browser").first.click()
     library = page.locator("#take-library")
     expect(library.get_by_role("status")).to_contain_text("kept in this browser")
-    page.on("dialog", lambda dialog: dialog.accept())  # takes on the page would be lost, it says
-    page.reload()
     name = library.get_by_label("Name of the take")
     expect(name).to_have_value("Take with seed 7")
     name.fill("A good one")
     name.press("Tab")
+    expect(library.get_by_role("button", name="Delete: A good one")).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())  # takes on the page would be lost, it says
     page.reload()
     expect(name).to_have_value("A good one")
     assert not serious_findings(page)

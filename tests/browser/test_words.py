@@ -49,9 +49,9 @@ def test_a_take_shows_its_words_and_plays_from_one(visit_site: Callable[..., Sit
     words = site.page.locator("#take-1-words .word")
     expect(site.page.locator("#take-1-words .words-label")).to_have_text(["Prompt: ", "Continuation: "])
     start = float((words.last.get_attribute("title") or "").split()[0])
+    assert not serious_findings(site.page)
     words.last.click()
     site.page.wait_for_function(
         f"Number(document.querySelector('#take-1-boundary [data-seconds]')?.dataset.seconds) >= {start - 0.01}"
     )
     assert site.width() == 390
-    assert not serious_findings(site.page)

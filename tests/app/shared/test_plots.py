@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,3 +114,15 @@ def test_tokens_of_one_name_share_a_colour_and_neighbouring_names_do_not() -> No
     edges = [edge for edge, _ in token_colours(names)]
     assert edges == sorted(edges)
     assert (edges[0], edges[-1]) == (0, 1)
+
+
+def test_words_have_a_strip_of_their_own_with_room_between_the_others() -> None:
+    words = [("the", 0.1, 0.3), ("room", 0.3, 0.72)]
+    figure = sent(replace(picture(), words=words))
+    (strip,) = (trace for trace in figure["data"] if trace["type"] == "bar")
+    assert strip["text"] == ["the", "room"]
+    assert strip["base"] == [0.1, 0.3]
+    assert strip["x"] == pytest.approx([0.2, 0.42])
+    domains = sorted(axis["domain"] for key, axis in figure["layout"].items() if key.startswith("yaxis"))
+    assert len(domains) == len(PANELS) + 1
+    assert all(below[1] + 0.02 < above[0] for below, above in itertools.pairwise(domains))
