@@ -144,8 +144,8 @@ def _build_scores() -> list[Any]:
         show_label=False, label="How often each answer was given", elem_id="results-answers", visible=False
     )
     agreement = gr.HTML("")
-    prompts = gr.Plot(show_label=False, label="Clips by prompt", elem_id="results-prompts", visible=False)
-    people = gr.Plot(show_label=False, label="Raters beside others", elem_id="results-people", visible=False)
+    prompts = gr.Plot(show_label=False, label="Clips by prompt", elem_id="results-prompt-figure", visible=False)
+    people = gr.Plot(show_label=False, label="Raters beside others", elem_id="results-rater-figure", visible=False)
     return [note, scores, score_table, differences, difference_table, answers, agreement, prompts, people]
 
 

@@ -84,8 +84,8 @@ def ordinal_model(frame: pd.DataFrame, scale: str, screened: bool = True, larges
     several = len(names) > 1
     try:
         fit = fit_ordinal(y.reshape(-1), columns, rater, prompt, system, (True, True, several, several))
-    except OrdinalFitError as error:
-        return OrdinalModel(scale, note=str(error))
+    except OrdinalFitError as reason_of_fit:
+        return OrdinalModel(scale, note=str(reason_of_fit))
     if np.abs(fit.slopes).max(initial=0.0) > _SEPARATED:
         return OrdinalModel(scale, note="a system has nearly all its answers at one end: its odds cannot be told")
     covariance = np.pad(fit.covariance, ((1, 0), (1, 0)))

@@ -141,7 +141,8 @@ class _Model:
 
     def _summed(self, values: Array) -> Array:
         """Return sums over members of values [M, m] at each effect of the smaller side."""
-        return np.bincount(self.met.ravel(), values.ravel(), self.num_small + 1)[: self.num_small]
+        sums = np.bincount(self.met.ravel(), values.ravel(), self.num_small + 1)[: self.num_small]
+        return sums.astype(np.float64)
 
     def _eta(self, fixed: Array, scales: tuple[Array, Array], large: Array, small: Array) -> Array:
         parts = self.own @ (scales[0] * large)[:, :, None] + self.other @ self._at_met(scales[1] * small)[:, :, None]
@@ -207,7 +208,7 @@ class _Model:
         own, other = self._scaled(scales)
         padded = self._padded(weight)[:, :, None]
         weighted = (own * padded).transpose(0, 2, 1)
-        inverses = np.linalg.inv(np.eye(self.width) + weighted @ own)
+        inverses: Array = np.linalg.inv(np.eye(self.width) + weighted @ own).astype(np.float64)
         cross = weighted @ other
         bridges = inverses @ cross
         left = (other * padded).transpose(0, 2, 1) @ other - cross.transpose(0, 2, 1) @ bridges

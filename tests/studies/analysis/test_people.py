@@ -82,7 +82,8 @@ def test_a_made_up_code_belongs_to_nobody(db: Database, typed: str) -> None:
 
 def test_the_files_hold_people_and_no_word_of_the_ratings(db: Database, tmp_path: Path) -> None:
     folder = write_people(db, "judged", tmp_path / "people")
-    assert sorted(path.name for path in folder.iterdir()) == ["about.md", "answers.csv", "people.csv"]
+    lists = [f"prolific-{name}.csv" for name in ("approve", "review", "screened-out")]
+    assert sorted(path.name for path in folder.iterdir()) == ["about.md", "answers.csv", "people.csv", *lists]
     with (folder / "people.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == DESIGN.num_raters + 1
