@@ -35,6 +35,7 @@ class VAEGSLM(nn.Module):
         if config.has_latents:
             self.posterior_encoder = PosteriorEncoder(config)
         self.token_embedding = nn.Embedding(config.num_token_ids, config.token_dim)
+        self.latent_input: nn.Linear | CodeEmbedding
         if config.beside == "codes":
             self.quantiser = ResidualQuantiser(config)
             self.latent_input = CodeEmbedding(config, config.token_dim)
@@ -55,7 +56,7 @@ class VAEGSLM(nn.Module):
                 nn.init.zeros_(parameter)
         nn.init.uniform_(self.token_embedding.weight, -1, 1)
         if self.config.beside == "codes":
-            nn.init.uniform_(self.latent_input.table.weight, -1, 1)
+            nn.init.uniform_(self.get_parameter("latent_input.table.weight"), -1, 1)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -9,6 +9,7 @@ from torch import nn
 
 from undertone.engine import Bundle, BundleConfig, load_bundle
 from undertone.engine.bundle import CONFIG_FILE, read_config
+from undertone.engine.config import ModelConfig
 from undertone.engine.files.atomic_files import write_whole
 from undertone.studies.evaluation.card_tables import limitations, measured_tables, summary_rows
 from undertone.studies.evaluation.notices import licence_notices
@@ -102,17 +103,27 @@ def _example_source(config: BundleConfig) -> str:
 
 def _parts(bundle: Bundle) -> str:
     modules = {"model": bundle.model, "vocoder": bundle.vocoder, "tokenizer": cast(nn.Module, bundle.tokenizer)}
-    kinds = {"model": "VAE-GSLM", "vocoder": bundle.config.vocoder.kind, "tokenizer": bundle.config.tokenizer.kind}
+    config = bundle.config
+    kinds = {"model": config.model.system, "vocoder": config.vocoder.kind, "tokenizer": config.tokenizer.kind}
     lines = [
         f"| {part} | {kinds[part]} | {sum(p.numel() for p in module.parameters()):,} |"
         for part, module in modules.items()
     ]
-    model = bundle.config.model
+    model = config.model
     end = "It has learned when an utterance ends." if model.learned_end else "It has not learned where to end."
     return "\n".join(["| part | kind | parameters |", "|---|---|---:|", *lines]) + (
-        f"\n\n{model.num_tokens} units at {model.mel.frame_rate_hz:g} per second, {model.latent_dim} latent "
-        f"dimensions. {end}"
+        f"\n\n{model.num_tokens} units at {model.mel.frame_rate_hz:g} per second, {_beside_units(model)}. {end}"
     )
+
+
+def _beside_units(model: ModelConfig) -> str:
+    """Return in words what a frame has beside its unit."""
+    return {
+        "latents": f"{model.latent_dim} latent dimensions",
+        "nothing": "nothing beside them",
+        "pitch": "pitch beside them",
+        "codes": f"{model.latent_dim} levels of {model.codes.num_entries} acoustic codes beside them",
+    }[model.beside]
 
 
 def _training(config: BundleConfig) -> str:

@@ -52,8 +52,8 @@ def zero_latent_input(network: nn.Module) -> None:
     Transformer and decoder then depend on tokens alone; a bundle of such a network is an ordinary one.
     """
     assert isinstance(network, VAEGSLM)
-    network.latent_input.weight.zero_()
-    network.latent_input.bias.zero_()
+    for parameter in network.latent_input.parameters():
+        parameter.zero_()
 
 
 def objective(terms: Losses, kl_weight: float, recipe: ModelRecipe) -> Tensor:

@@ -161,7 +161,7 @@ def test_an_override_that_fits_nothing_is_refused(override: str, words: str) -> 
         ("librispeech-960", "learning_rate=-1"),
         ("librispeech-960", "utterance_seconds=[4, 2]"),
         ("librispeech-960", "checkpoint_minutes=0"),
-        ("librispeech-960", "model.latent_dim=0"),
+        ("librispeech-960", "model.latent_dim=-1"),
         ("librispeech-960", "model.transformer.num_heads=0"),
         ("demo-tokenizer", "frames_per_step=0"),
         ("vocoder-cpu", "segment_frames=0"),
