@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -38,6 +38,7 @@ class Analysis:
 
 
 Event = QueuePlace | Chunk | Take | Rendering | Analysis | float  # a float is the fraction done
+Events = Generator[Event, None, None]  # closing it ends the work
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Job:
     def __post_init__(self) -> None:
         RUNS.watch(self.stop)
 
-    def continue_(self, clip: PromptClip, wanted: ContinueParameters, seed: int) -> Iterator[Event]:
+    def continue_(self, clip: PromptClip, wanted: ContinueParameters, seed: int) -> Events:
         """Yield places, then chunks of which the last has the takes; with an edit, fractions and the edited take."""
         engine = self.context.engine
         edit, sampling = wanted.latent_edit(engine), wanted.sampling
@@ -78,7 +79,7 @@ class Job:
 
     def resynthesise(
         self, clip: PromptClip, wanted: ResynthesiseParameters, seed: int, other: PromptClip | None = None
-    ) -> Iterator[Event]:
+    ) -> Events:
         """Yield places and fractions, then the rendering."""
         engine = self.context.engine
         edit, sampling = wanted.latent_edit(engine), wanted.sampling
@@ -98,7 +99,7 @@ class Job:
 
         return self._in_turn(wanted.prompt_seconds, work)
 
-    def replay(self, clip: PromptClip, settings: bytes, other: PromptClip | None = None) -> Iterator[Event]:
+    def replay(self, clip: PromptClip, settings: bytes, other: PromptClip | None = None) -> Events:
         """Yield places and fractions, then the take or rendering that saved settings describe."""
         engine = self.context.engine
         saved = _read_settings(settings)
@@ -116,7 +117,7 @@ class Job:
 
         return self._in_turn(saved.seconds * saved.num_takes if isinstance(saved, TakeSettings) else 5.0, work)
 
-    def analyse(self, clip: PromptClip, wanted: PromptParameters) -> Iterator[Event]:
+    def analyse(self, clip: PromptClip, wanted: PromptParameters) -> Events:
         """Yield places, then the analysis."""
 
         def work(progress: CallProgress) -> Iterator[Event]:
@@ -126,7 +127,7 @@ class Job:
 
     # -----------------------------------------------------------------------------------------------------------
 
-    def _in_turn(self, speech_seconds: float, work: Callable[[CallProgress], Iterator[Event]]) -> Iterator[Event]:
+    def _in_turn(self, speech_seconds: float, work: Callable[[CallProgress], Iterator[Event]]) -> Events:
         """Yield the place until it is this job's turn, then the work.
 
         Raises:

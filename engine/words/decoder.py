@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from undertone.engine.bundle import Bundle
 from undertone.engine.config import HubertConfig
@@ -53,6 +53,7 @@ class WordDecoder:
         rate = _measured_error_rate(bundle)
         if "en" not in bundle.config.languages or rate > ERROR_RATES[1]:
             return None
+        assert isinstance(bundle.tokenizer, nn.Module)
         costs = PhoneCosts.of(bundle.tokenizer.get_buffer("centroids").cpu(), max(rate, ERROR_RATES[0]))
         return cls(config.phone_parts.phones, costs)
 

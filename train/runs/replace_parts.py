@@ -65,11 +65,15 @@ def replace_parts(
             "minutes": {**old.provenance.minutes, **{part: numbers["minutes"] for part, numbers in trained.items()}},
         }
     )
-    measured = {key: value for key, value in old.measured.items() if key != "evaluation"}
+    # A student goes the way of the decoder that it was taught by, so it leaves with it.
+    student = loaded.student if model is None else None
+    configs["student"] = old.student if student is not None else None
+    gone = {"evaluation"} if student is not None else {"evaluation", "student_training"}
+    measured = {key: value for key, value in old.measured.items() if key not in gone}
     measured |= {f"{part}_training": dict(numbers) for part, numbers in trained.items()}
     new = BundleConfig.model_validate({**dict(old), **configs, "provenance": provenance, "measured": measured})
-    networks = {part: network for part, network in parts.items() if isinstance(network, nn.Module)}
-    return save_bundle(out, new, **networks, dtype=torch.float16, eight_bit=("tokenizer",))
+    networks = parts["model"], parts["vocoder"], parts["tokenizer"]
+    return save_bundle(out, new, *networks, dtype=torch.float16, eight_bit=("tokenizer",), student=student)
 
 
 def _check_fit(old: BundleConfig, configs: dict[str, Any], given: dict[str, Path]) -> None:

@@ -16,6 +16,7 @@ from undertone.engine.config import ModelConfig, StudentConfig
 from undertone.engine.network import VAEGSLM, Student
 from undertone.engine.network.decoder.solvers import dpm_solver
 from undertone.engine.network.layers.basic import apply_mask, length_mask
+from undertone.train.data.augmentation import AugmentationConfig
 from undertone.train.loop.averaging import averaged_model
 from undertone.train.loop.gradients import apply_gradients
 from undertone.train.loop.metrics import Sample
@@ -39,6 +40,7 @@ class StudentWindows:
     pool_shards: int
     seed: int
     frames_per_batch: int | None = None
+    utterance_augmentation: AugmentationConfig | None = None
 
 
 def student_of(model: VAEGSLM, recipe: StudentRecipe) -> Student:

@@ -4,7 +4,7 @@ Each third of each phone, and of silence, is a part. The map and the points are 
 is the likelier part: minus half a squared distance is a log likelihood, up to a constant. T frames, F dims, V parts.
 """
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from undertone.engine.config import PhoneticConfig, WhisperConfig
 from undertone.engine.tokenizers import PARTS_OF_PHONE
 from undertone.train.corpora.source import CorpusError
 
-PhonesConfig = TypeVar("PhonesConfig", PhoneticConfig, WhisperConfig)
+PhonesConfig = TypeVar("PhonesConfig", bound=PhoneticConfig | WhisperConfig)
 UNLABELLED = -1
 STEPS = 1500
 FRAMES_PER_STEP = 4096
@@ -42,7 +42,7 @@ def with_phones(config: PhonesConfig, phones: tuple[str, ...]) -> PhonesConfig:
             f"Set num_units to {num_parts} in its recipe, and num_tokens in the model's."
         )
     named = {"phone_parts": parts.model_copy(update={"phones": phones})} if parts else {}
-    return config.model_copy(update={"phones": phones} | named)
+    return cast(PhonesConfig, config.model_copy(update={"phones": phones} | named))
 
 
 def parts_of(symbols: np.ndarray, ends: np.ndarray, num_phones: int) -> np.ndarray:

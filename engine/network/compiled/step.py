@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from undertone.engine.network.flow import CouplingLayer
 from undertone.engine.network.layers.cache import KeyValueCache
@@ -123,6 +123,7 @@ def kernel_weights(model: VAEGSLM) -> "Weights":
     def join(*tensors: Tensor) -> "Array":
         return np.ascontiguousarray(np.concatenate([copy(tensor) for tensor in tensors]))
 
+    assert isinstance(model.latent_input, nn.Linear)  # see `can_compile`
     return Weights(
         token_embedding=copy(model.token_embedding.weight),
         latent_input=copy(model.latent_input.weight),
