@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.tiny_bundle import OTHER_SYSTEMS, make_tiny_bundle
 from undertone.engine import AudioError, Engine, SettingsError
 from undertone.engine.generation.likelihood import SpeechLikelihood
 from undertone.studies.measures.likelihood import clip_likelihood
@@ -49,3 +50,14 @@ def test_what_cannot_be_scored_is_refused(engine: Engine, prompt: Tensor) -> Non
         engine.log_likelihood([prompt.repeat(1 + int(engine.max_seconds / 2.5))])
     with pytest.raises(SettingsError, match="no density"):
         SpeechLikelihood(-1.0, None, 3).of("both")
+
+
+@pytest.mark.parametrize("system", OTHER_SYSTEMS)
+def test_other_systems_have_a_likelihood_of_what_has_a_density(system: str, prompt: Tensor, tmp_path: Path) -> None:
+    engine = Engine.from_pretrained(make_tiny_bundle(tmp_path / "bundle", changes=OTHER_SYSTEMS[system]), device="cpu")
+    found = engine.likelihoods([prompt, prompt[:4_000]])
+    measured = clip_likelihood(engine, engine.analyse(prompt, 16_000))
+    assert found[0].tokens == pytest.approx(-measured.cross_entropy.total, rel=1e-5)
+    has_density = OTHER_SYSTEMS[system].get("beside") not in ("nothing", "pitch")
+    assert all((one.latents is not None) == has_density for one in found)
+    assert engine.log_likelihood([prompt], of="tokens").isfinite().all()
