@@ -4,9 +4,11 @@
 tokens and latents, `replay` makes a saved take again.
 """
 
+import math
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +19,9 @@ from undertone.engine.audio.mel import LogMel
 from undertone.engine.audio.reading import AudioLimits, CheckedPrompt, cut_prompt
 from undertone.engine.audio.voice_activity import VoiceActivity
 from undertone.engine.bundle import Bundle, load_bundle
-from undertone.engine.errors import SettingsError
+from undertone.engine.errors import AudioError, SettingsError
 from undertone.engine.generation.decode import TakeDecoder
+from undertone.engine.generation.likelihood import SpeechLikelihood, Stream, speech_likelihood
 from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.saved_sound import check_environment, check_same, environment
 from undertone.engine.generation.speech import Speech, analyse, cpu_copy
@@ -29,6 +32,7 @@ from undertone.engine.network import CompiledStep, favour_single_frames
 from undertone.engine.progress import CallProgress
 
 Dtype = Literal["auto", "float32", "bfloat16"]
+SHORTEST_SCORED_SECONDS = 0.5  # loudness is measured on 0.4 s or more
 
 
 class Engine:
@@ -116,6 +120,74 @@ class Engine:
     def analyse_prompt(self, prompt: CheckedPrompt) -> Speech:
         """Return a prompt, which has been checked and is not checked again, as the model sees it."""
         return analyse(self.bundle, self._mel, prompt, self.device)
+
+    def likelihoods(
+        self, waveforms: Sequence[Tensor], sample_rate_hz: int = 16_000, seed: int = 0, draws: int = 1
+    ) -> list[SpeechLikelihood]:
+        """Return the log-likelihood of every recording, whole, its tokens and latents apart.
+
+        Recordings are scored one by one, each with the noise of the same seed: none depends on its neighbours. One
+        shorter than `SHORTEST_SCORED_SECONDS` is analysed with silence behind it, which is not scored.
+
+        Args:
+            waveforms: [samples], or [channels, samples] as torchaudio reads them.
+            draws: of the latents, averaged.
+        Raises:
+            AudioError: empty, silent, not finite, or longer than the model has positions for.
+        """
+        if draws < 1:
+            raise SettingsError(f"draws is {draws}; expected 1 or more.")
+        return [
+            speech_likelihood(self.bundle, self._whole(waveform, sample_rate_hz), self.device, seed, draws)
+            for waveform in waveforms
+        ]
+
+    def log_likelihood(
+        self,
+        waveforms: Sequence[Tensor],
+        sample_rate_hz: int = 16_000,
+        of: Stream = "both",
+        per_frame: bool = False,
+        seed: int = 0,
+        draws: int = 1,
+    ) -> Tensor:
+        """Return the log-likelihoods of recordings, nats, float64 [len(waveforms)]; see `likelihoods`.
+
+        Args:
+            of: the tokens, the latents, or both.
+            per_frame: the mean over frames instead of the sum.
+        Raises:
+            SettingsError: latents of a system that has none with a density.
+        """
+        found = self.likelihoods(waveforms, sample_rate_hz, seed, draws)
+        return torch.tensor([one.of(of, per_frame) for one in found], dtype=torch.float64)
+
+    def _whole(self, waveform: Tensor, sample_rate_hz: int) -> Speech:
+        """Return all frames of a recording, however short."""
+        mono = waveform.float().mean(0) if waveform.ndim == 2 else waveform
+        if mono.numel() == 0:
+            raise AudioError("the recording is empty: it has no samples.")
+        seconds = mono.numel() / sample_rate_hz
+        if seconds > self.max_seconds:
+            raise AudioError(
+                f"the recording is {seconds:.2f} s long; this model has positions for {self.max_seconds:.2f} s. Cut it."
+            )
+        missing = max(0, math.ceil(SHORTEST_SCORED_SECONDS * sample_rate_hz) - mono.numel())
+        # A benchmark's recordings are as they are: nobody can record them again at a lower level.
+        given = {"min_seconds": 0.0, "max_seconds": self.max_seconds + 1, "max_clipped_share": 1.0}
+        limits = self.limits.model_copy(update=given)
+        padded = torch.nn.functional.pad(mono, (0, missing))
+        speech = self.analyse_prompt(cut_prompt(padded, sample_rate_hz, limits=limits))
+        if not missing:
+            return speech
+        kept = min(speech.num_frames, max(1, math.ceil(seconds * self.frame_rate_hz)))
+        logstd = speech.latents_logstd
+        return replace(
+            speech,
+            tokens=speech.tokens[:kept],
+            latents=speech.latents[:kept],
+            latents_logstd=None if logstd is None else logstd[:kept],
+        )
 
     def continue_(
         self,

@@ -30,8 +30,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "lexical", "runs",
     ),
     "studies": (
-        "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "probe", "sessions",
-        "analysis", "evaluation",
+        "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "benchmarks", "probe",
+        "sessions", "analysis", "evaluation",
     ),
     "app": (
         "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import typer
 
@@ -601,6 +601,26 @@ def evaluate_(
     listed = ListedCorpus.from_list(corpus, list_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
     for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
+        typer.echo(line)
+
+
+@app.command()
+def likelihood(
+    bundle: Annotated[str, typer.Argument(help="Bundle folder or Hub repository.")],
+    task: Annotated[str, typer.Argument(help="swuggy, sblimp, salmon or storycloze.")],
+    folder: Annotated[Path, typer.Argument(help="Its recordings, such as lexical/dev of ZeroSpeech 2021.")],
+    out: Annotated[Path, typer.Option(help="Folder for the numbers and the submissions.")],
+    draws: Annotated[int, typer.Option(min=1, help="Draws of the latents, averaged.")] = 1,
+) -> None:
+    """Score pairs of recordings by likelihood, in the public layout of a benchmark."""
+    from typing import get_args
+
+    from undertone.engine import Engine
+    from undertone.studies.benchmarks.run import Benchmark, run_benchmark
+
+    if task not in get_args(Benchmark):
+        raise typer.BadParameter(f"{task!r} is no benchmark; choose {', '.join(get_args(Benchmark))}.")
+    for line in run_benchmark(Engine.from_pretrained(bundle), cast(Benchmark, task), folder, out, draws):
         typer.echo(line)
 
 
