@@ -347,6 +347,9 @@ def tokenizer(
     whisper: Annotated[
         str | None, typer.Option(help="Whisper weights for the recipe whisper-phones: a folder, a file, a Hub id.")
     ] = None,
+    timing: Annotated[
+        Path | None, typer.Option(help="Bundle whose model is to read the units: they are timed like its own.")
+    ] = None,
     changes: SetOption = None,
     cpu: CpuOption = False,
     accept_changes: AcceptOption = False,
@@ -354,7 +357,9 @@ def tokenizer(
     """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
     from undertone.train import load_recipe, run_any_tokenizer
 
-    run_any_tokenizer(load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, accept_changes, whisper)
+    run_any_tokenizer(
+        load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, accept_changes, whisper, timing
+    )
 
 
 @app.command()

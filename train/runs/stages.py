@@ -5,7 +5,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from undertone.engine import SettingsError
+from undertone.engine import SettingsError, load_bundle
 from undertone.engine.config import GriffinLimConfig
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
@@ -27,6 +27,7 @@ from undertone.train.tokenizer.aligned_tokens import assign_aligned_tokens, wait
 from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.hubert_units import HubertRecipe, fit_hubert_units
 from undertone.train.tokenizer.load import load_tokenizer
+from undertone.train.tokenizer.part_alignment import PartAligner
 from undertone.train.tokenizer.phonetic_units import fit_units
 from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
 from undertone.train.tokenizer.stage import TokenizerStage
@@ -47,16 +48,19 @@ def run_tokenizer(
     cpu: bool = False,
     *,
     accept_changes: bool = False,
+    timing: Path | None = None,
 ) -> dict[str, float]:
     """Train a tokenizer on phones, from nothing or on Whisper's encoder, then fit its units.
 
     Args:
+        timing: bundle of the same dictionary, whose units those of the tokenizer are timed like.
         accept_changes: resume with a recipe that differs from the one the run was begun with.
     Returns:
         what was measured of it, in the main process; nothing in others.
     """
     accelerator = Accelerator(cpu=cpu)
     words = Lexicon(lexicon)
+    aligner = PartAligner(load_bundle(timing).tokenizer, words) if timing else None
     stage: TokenizerStage | WhisperStage
     if isinstance(recipe, WhisperRecipe):
         stage = WhisperStage(recipe, prepared, words, accelerator)
@@ -67,7 +71,9 @@ def run_tokenizer(
     numbers: dict[str, float] = {}
     if accelerator.is_main_process:
         tokenizer = stage.tokenizer_on_cpu()
-        numbers = stage.evaluate(clock.step) | fit_units(tokenizer, prepared, words, recipe.unit_frames, recipe.seed)
+        numbers = stage.evaluate(clock.step) | fit_units(
+            tokenizer, prepared, words, recipe.unit_frames, recipe.seed, aligner=aligner
+        )
         log.info("tokenizer: %s", numbers)
         export_stage(tokenizer, tokenizer.config, clock, out, numbers)
         if warning := phone_error_warning(numbers):
@@ -97,6 +103,7 @@ def run_any_tokenizer(
     cpu: bool = False,
     accept_changes: bool = False,
     whisper: str | None = None,
+    timing: Path | None = None,
 ) -> None:
     """Make the tokenizer of a recipe.
 
@@ -104,6 +111,7 @@ def run_any_tokenizer(
         lexicon: folder of the CMU dictionary, which a phonetic tokenizer needs.
         hubert: weights of HuBERT instead of those that the recipe names.
         whisper: weights of Whisper instead of those that the recipe names.
+        timing: see `run_tokenizer`.
     Raises:
         SettingsError: a recipe of another stage, or no lexicon for a phonetic one.
         TrainingError: a tokenizer that has learnt nothing; it is written all the same.
@@ -120,7 +128,7 @@ def run_any_tokenizer(
             )
         if isinstance(recipe, WhisperRecipe) and whisper:
             recipe = recipe.model_copy(update={"whisper": whisper})
-        numbers = run_tokenizer(recipe, prepared, lexicon, out, cpu, accept_changes=accept_changes)
+        numbers = run_tokenizer(recipe, prepared, lexicon, out, cpu, accept_changes=accept_changes, timing=timing)
         if warning := phone_error_warning(numbers):
             raise TrainingError(f"{out}: {warning}")
     else:

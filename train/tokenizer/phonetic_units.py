@@ -23,6 +23,7 @@ from undertone.train.data.flat_files import Clip
 from undertone.train.data.pool import open_corpus
 from undertone.train.tokenizer.clip_features import clip_features, encoder_inputs
 from undertone.train.tokenizer.hubert_units import unit_statistics
+from undertone.train.tokenizer.part_alignment import PartAligner
 from undertone.train.tokenizer.phone_parts import fit_points, parts_of, transition_costs
 
 
@@ -46,16 +47,19 @@ def fit_units(
     num_frames: int,
     seed: int = 0,
     max_hours: float = 20.0,
+    aligner: PartAligner | None = None,
 ) -> dict[str, float]:
     """Fit the tokenizer's units on random clips, in place.
 
+    Args:
+        aligner: says when each part of a phone is spoken; None: the tokenizer's own CTC.
     Returns:
         what the units look like: entropy in bits, share of units in use, mean run length in frames.
     Raises:
         CorpusError: nothing is transcribed, and phones are asked for.
     """
     num_units = tokenizer.config.num_units
-    frames = _collect_frames(tokenizer, prepared, lexicon, num_frames, seed, max_hours)
+    frames = _collect_frames(tokenizer, prepared, lexicon, num_frames, seed, max_hours, aligner)
     if tokenizer.projection is None or tokenizer.transition_costs is None:
         features = frames.features
         kmeans = MiniBatchKMeans(
@@ -76,7 +80,13 @@ def fit_units(
 
 
 def _collect_frames(
-    tokenizer: PhoneReader, prepared: Path, lexicon: Lexicon, num_frames: int, seed: int, max_hours: float
+    tokenizer: PhoneReader,
+    prepared: Path,
+    lexicon: Lexicon,
+    num_frames: int,
+    seed: int,
+    max_hours: float,
+    aligner: PartAligner | None,
 ) -> _Frames:
     """Return random clips until there are `num_frames`; parts of phones need those with a transcript."""
     audio = clip_features(tokenizer).needs_audio
@@ -89,7 +99,10 @@ def _collect_frames(
         lengths = torch.tensor([tokenizer.num_frames(len(inputs))])
         hidden = tokenizer.hidden_batch(inputs[None], lengths)
         if tokenizer.projection is not None:
-            labels = phone_parts(tokenizer, clip, inputs, corpus.mel(clip), lexicon)
+            if aligner is not None:
+                labels = aligner.labels(corpus, clip, int(lengths))
+            else:
+                labels = phone_parts(tokenizer, clip, inputs, corpus.mel(clip), lexicon)
             if labels is None:
                 continue
             found.labels.append(labels)
