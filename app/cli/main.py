@@ -357,9 +357,8 @@ def tokenizer(
     """Train a tokenizer on phones (demo-tokenizer; whisper-phones on Whisper's encoder), or cluster HuBERT's units."""
     from undertone.train import load_recipe, run_any_tokenizer
 
-    run_any_tokenizer(
-        load_recipe(recipe, changes or ()), prepared, lexicon, hubert, out, cpu, accept_changes, whisper, timing
-    )
+    loaded = load_recipe(recipe, changes or ())
+    run_any_tokenizer(loaded, prepared, lexicon, hubert, out, cpu, accept_changes, whisper, timing)
 
 
 @app.command()

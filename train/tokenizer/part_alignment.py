@@ -20,12 +20,7 @@ from undertone.train.data.flat_files import Clip
 from undertone.train.tokenizer.clip_features import clip_features
 
 WITHIN = (0, 1)  # a part follows itself or the part before it
-AFTER_PHONE = (
-    0,
-    1,
-    2,
-    3,
-)  # a first part follows itself or any part of the phone before: short phones have fewer frames
+AFTER_PHONE = (0, 1, 2, 3)  # a first part follows itself or any part of the phone before, whose last ones may lack
 OVER_SILENCE = (4, 5, 6)  # or of the phone before a silence that is left out
 UNREACHABLE = -1e30
 
