@@ -200,7 +200,7 @@ def test_the_figure_shows_the_take_that_is_chosen(visit_site: Visit, clips: dict
     site.page.locator("#figure-choice").get_by_label("Take 2").check()
     site.page.wait_for_function(f"{curve} !== {first!r}")
     names = site.page.evaluate(f"{figure}.map(trace => trace.name).join(' ')")
-    assert names == "prompt continuation mel F0 energy tokens token z1 z2 z3 z4"
+    assert names == "prompt continuation mel F0 energy tokens token words z1 z2 z3 z4"
     link = site.page.locator("#open-prosody").get_attribute("href") or ""
     assert re.search(r"/prosody/\?take=[\w-]{20,}$", link)
 
