@@ -11,6 +11,7 @@ from tests.train.tiny_recipes import TOKENIZER
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import prepare
 from undertone.train.runs.stages import run_tokenizer
+from undertone.train.tokenizer import phone_parts
 from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.load import load_tokenizer
 
@@ -81,3 +82,9 @@ def tokenizer_run(prepared: Path, lexicon_folder: Path, tmp_path_factory: pytest
 @pytest.fixture(scope="session")
 def tokens(tokenizer_run: Path, prepared: Path) -> Path:
     return assign_tokens(load_tokenizer(tokenizer_run), prepared)
+
+
+@pytest.fixture
+def roughly_fitted_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points of parts of phones after few steps, for tests of what does not depend on how well they fit."""
+    monkeypatch.setattr(phone_parts, "STEPS", 50)

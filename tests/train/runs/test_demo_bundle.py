@@ -48,6 +48,7 @@ def test_each_model_run_goes_on_from_the_one_before_and_the_bundle_names_them_al
     assert set(bundle.config.provenance.steps) == {"tokenizer", "vocoder", "half-decoder", "half-language", "model"}
 
 
+@pytest.mark.usefixtures("roughly_fitted_points")
 def test_with_text_the_transformer_learns_from_prose_last(corpus: Path, lexicon_folder: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     with lzma.open(tmp_path / "books.tsv.xz", "wt") as file:

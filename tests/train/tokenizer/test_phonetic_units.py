@@ -62,6 +62,7 @@ def test_a_path_repairs_a_frame_that_was_misheard() -> None:
     assert (viterbi_units(features, points, costs).numpy() != truth).mean() < 0.6 * alone
 
 
+@pytest.mark.usefixtures("roughly_fitted_points")
 def test_a_tokenizer_whose_units_are_parts_of_phones(prepared: Path, lexicon_folder: Path, tmp_path: Path) -> None:
     lexicon = Lexicon(lexicon_folder)
     parts = {"phone_parts": PhonePartsConfig(dim=8)}

@@ -116,6 +116,7 @@ def test_a_resumed_run_is_an_uninterrupted_one(
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
 
+@pytest.mark.usefixtures("roughly_fitted_points")
 def test_the_whole_stage_makes_units_aligns_and_assigns(
     recipe: WhisperRecipe, prepared: Path, lexicon_folder: Path, weights: Path, tmp_path: Path
 ) -> None:
