@@ -11,8 +11,8 @@ demo: .venv/setup.stamp
 	$(BIN)/undertone serve --bundle assets/demo --port $(PORT)
 
 test: .venv/test.stamp lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
