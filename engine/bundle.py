@@ -155,8 +155,7 @@ def save_bundle(
     if (student is None) != (config.student is None):
         raise ValueError("config.student and the student's weights belong together")
     parts = {"model": model, "vocoder": vocoder, "tokenizer": tokenizer} | ({"student": student} if student else {})
-    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file():
-        raise BundleError(f"{folder} exists and is no bundle (it has no {CONFIG_FILE}). Choose another folder.")
+    check_bundle_may_be_written(folder)
     with whole_folder(folder, replace=True) as unfinished:
         for part, module in parts.items():
             stored = _stored_weights(module, dtype)
@@ -167,6 +166,16 @@ def save_bundle(
         for file in unfinished.iterdir():
             file.chmod(0o644)  # safetensors writes for the owner alone
     return folder
+
+
+def check_bundle_may_be_written(folder: Path) -> None:
+    """Check that a bundle would replace nothing but a bundle; called before hours of work too.
+
+    Raises:
+        BundleError: the folder exists and holds something else.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file():
+        raise BundleError(f"{folder} exists and is no bundle (it has no {CONFIG_FILE}). Choose another folder.")
 
 
 def read_config(folder: Path) -> BundleConfig:

@@ -6,11 +6,13 @@ from pathlib import Path
 from torch import nn
 
 from undertone.engine import BundleConfig, load_bundle
+from undertone.engine.bundle import check_bundle_may_be_written
 from undertone.engine.config import Config
 from undertone.engine.errors import SettingsError
 from undertone.train.data.clean import CleanSettings
 from undertone.train.data.prepare import prepare
 from undertone.train.loop.budget import Clock
+from undertone.train.loop.saved_recipe import save_recipe
 from undertone.train.loop.stage_export import export_stage, is_exported, trained_numbers
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.runs.replace_parts import replace_parts
@@ -63,17 +65,20 @@ def finetune(
         workers: processes that prepare and assign tokens on the CPU.
         accept_changes: resume with a recipe that differs from the one the run was begun with.
     Raises:
-        SettingsError: a recipe with spoken_tokens and no tokenizer run, since a bundle's tokenizer cannot align.
+        SettingsError: a recipe with spoken_tokens and no tokenizer run, since a bundle's tokenizer cannot align; or a
+            work folder that was begun with another bundle.
         CorpusError: nothing usable in the corpus.
-        BundleError: no bundle, or a tokenizer that does not fit it.
+        BundleError: no bundle, a tokenizer that does not fit it, or `out` exists and is no bundle.
     """
     if recipe.spoken_tokens and tokenizer is None:
         raise SettingsError(
             "spoken_tokens needs --tokenizer, the run of the tokenizer: a bundle holds no phone classifier to align "
             "with"
         )
+    check_bundle_may_be_written(out)
     loaded = load_bundle(bundle)
     recipe = recipe_for(recipe, loaded.config)
+    save_recipe(work / START, loaded.config.model, bundle=loaded.fingerprint)  # refuses a folder of another bundle
     prepared = work / "prepared"
     prepare(corpus, prepared, workers=workers, settings=clean_settings(loaded.config))
     if tokenizer is None:

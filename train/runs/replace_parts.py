@@ -7,19 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
-from safetensors.torch import load_file
-from torch import nn
 
 from undertone.engine import BundleConfig, load_bundle, save_bundle
-from undertone.engine.config import TokenizerConfig, VocoderConfig
+from undertone.engine.config import TokenizerConfig
 from undertone.engine.errors import BundleError
-from undertone.engine.network import VAEGSLM
-from undertone.engine.vocoders import build_vocoder
-from undertone.train.loop.stage_export import CONFIG, WEIGHTS, trained_numbers
-from undertone.train.model.recipe import ModelRecipe
-from undertone.train.tokenizer.clip_features import units_only
-from undertone.train.tokenizer.load import load_tokenizer
+from undertone.train.loop.stage_export import trained_numbers
+from undertone.train.runs.bundle import read_model_run, read_tokenizer_run, read_vocoder_run, record_of_replaced
 
 
 def replace_parts(
@@ -52,26 +45,17 @@ def replace_parts(
     for part, run in given.items():
         configs[part], parts[part] = _READERS[part](run)
     _check_fit(old, configs, given)
-    provenance = old.provenance.model_copy(
-        update={
-            "recipe": "; ".join(
-                [
-                    old.provenance.recipe,
-                    *(f"its {part} was replaced by {run.resolve().name}" for part, run in given.items()),
-                ]
-            ),
-            "data": (*old.provenance.data, *(corpus for corpus in data if corpus not in old.provenance.data)),
-            "steps": {**old.provenance.steps, **{part: int(numbers["steps"]) for part, numbers in trained.items()}},
-            "minutes": {**old.provenance.minutes, **{part: numbers["minutes"] for part, numbers in trained.items()}},
-        }
-    )
     # A student goes the way of the decoder that it was taught by, so it leaves with it.
     student = loaded.student if model is None else None
     configs["student"] = old.student if student is not None else None
-    gone = {"evaluation"} if student is not None else {"evaluation", "student_training"}
-    measured = {key: value for key, value in old.measured.items() if key not in gone}
-    measured |= {f"{part}_training": dict(numbers) for part, numbers in trained.items()}
-    new = BundleConfig.model_validate({**dict(old), **configs, "provenance": provenance, "measured": measured})
+    record = record_of_replaced(
+        old,
+        trained,
+        [f"its {part} was replaced by {run.resolve().name}" for part, run in given.items()],
+        data,
+        forgotten=() if student is not None else ("student_training",),
+    )
+    new = BundleConfig.model_validate({**dict(old), **configs, **record})
     networks = parts["model"], parts["vocoder"], parts["tokenizer"]
     return save_bundle(out, new, *networks, dtype=torch.float16, eight_bit=("tokenizer",), student=student)
 
@@ -99,32 +83,4 @@ def _phones(config: TokenizerConfig) -> tuple[str, ...] | None:
     return parts.phones if parts else None
 
 
-def _read_tokenizer(run: Path) -> tuple[TokenizerConfig, nn.Module]:
-    try:
-        tokenizer = units_only(load_tokenizer(run))
-    except ValidationError as error:
-        raise BundleError(f"{run} holds no tokenizer; give the folder that `undertone tokenizer` wrote.") from error
-    return tokenizer.config, tokenizer
-
-
-def _read_vocoder(run: Path) -> tuple[VocoderConfig, nn.Module]:
-    try:
-        config: VocoderConfig = TypeAdapter[VocoderConfig](VocoderConfig).validate_json((run / CONFIG).read_text())
-    except ValidationError as error:
-        raise BundleError(f"{run} holds no vocoder; give the folder that `undertone vocoder` wrote.") from error
-    network = build_vocoder(config)
-    network.load_state_dict(load_file(str(run / WEIGHTS)))
-    return config, network.eval()
-
-
-def _read_model(run: Path) -> tuple[Any, nn.Module]:
-    try:
-        config = ModelRecipe.model_validate_json((run / CONFIG).read_text()).model
-    except ValidationError as error:
-        raise BundleError(f"{run} holds no model; give the folder that `undertone train` wrote.") from error
-    network = VAEGSLM(config)
-    network.load_state_dict(load_file(str(run / WEIGHTS)))
-    return config, network.eval()
-
-
-_READERS = {"tokenizer": _read_tokenizer, "vocoder": _read_vocoder, "model": _read_model}
+_READERS = {"tokenizer": read_tokenizer_run, "vocoder": read_vocoder_run, "model": read_model_run}

@@ -9,8 +9,14 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 
 from undertone.engine import BundleConfig, SettingsError, load_bundle
-from undertone.engine.bundle import CONFIG_FILE, WEIGHT_FILES, Bundle, bundle_folder, read_config
-from undertone.engine.errors import BundleError
+from undertone.engine.bundle import (
+    CONFIG_FILE,
+    WEIGHT_FILES,
+    Bundle,
+    bundle_folder,
+    check_bundle_may_be_written,
+    read_config,
+)
 from undertone.engine.files.atomic_files import whole_folder
 from undertone.engine.network import Student
 from undertone.engine.probe import PROBE_FILE
@@ -19,6 +25,7 @@ from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.loop.run import run_stage
 from undertone.train.loop.saved_recipe import save_recipe
 from undertone.train.loop.stage_export import export_stage, trained_numbers
+from undertone.train.runs.bundle import record_of_replaced
 from undertone.train.student.recipe import StudentRecipe
 from undertone.train.student.stage import StudentStage
 from undertone.train.tokenizer.assign_tokens import assign_tokens
@@ -55,7 +62,7 @@ def run_student(
         SettingsError: a tokenizer of another number of units, or a run begun with another teacher.
         BundleError: `out` exists and is no bundle.
     """
-    check_free(out)
+    check_bundle_may_be_written(out)
     folder = bundle_folder(bundle)
     loaded = load_bundle(folder)
     units = loaded.tokenizer if tokenizer is None else load_tokenizer(tokenizer)
@@ -76,12 +83,6 @@ def run_student(
         add_student(folder, student, trained_numbers(work), recipe.name, out)
     accelerator.wait_for_everyone()
     return out
-
-
-def check_free(out: Path) -> None:
-    """Check that a bundle may be written to a folder, hours before it is. Raises BundleError."""
-    if out.exists() and not (out / CONFIG_FILE).is_file():
-        raise BundleError(f"{out} exists and is no bundle (it has no {CONFIG_FILE}). Choose another folder.")
 
 
 def check_units(tokenizer: Tokenizer, bundle: Bundle) -> None:
@@ -105,17 +106,8 @@ def add_student(bundle: Path, student: Student, numbers: dict[str, float], recip
         out: folder to write; it may be `bundle` itself.
     """
     old = read_config(bundle)
-    provenance = old.provenance.model_copy(
-        update={
-            "recipe": f"{old.provenance.recipe}; its decoder was distilled by {recipe}",
-            "steps": {**old.provenance.steps, "student": int(numbers["steps"])},
-            "minutes": {**old.provenance.minutes, "student": numbers["minutes"]},
-        }
-    )
-    measured = {key: value for key, value in old.measured.items() if key != "evaluation"}
-    measured["student_training"] = dict(numbers)
-    changes = {"student": student.config, "provenance": provenance, "measured": measured}
-    config = BundleConfig.model_validate({**dict(old), **changes})
+    record = record_of_replaced(old, {"student": numbers}, [f"its decoder was distilled by {recipe}"])
+    config = BundleConfig.model_validate({**dict(old), "student": student.config, **record})
     weights = {key: value.to(torch.float16).contiguous() for key, value in student.state_dict().items()}
     with whole_folder(out, replace=True) as unfinished:
         for path in bundle.iterdir():

@@ -47,6 +47,14 @@ def test_the_sound_is_trained_and_the_language_stays(corpus: Path, tmp_path: Pat
     assert new.config.provenance.steps == {"model": 3}
     again = finetune(first, corpus, tmp_path / "again", tmp_path / "work", RECIPE, cpu=True, workers=1)
     assert load_bundle(again.bundle).fingerprint == new.fingerprint, "a second call makes the same of what is there"
+    other = make_tiny_bundle(tmp_path / "other", seed=1)
+    with pytest.raises(SettingsError, match=r"begun with other settings.*bundle"):
+        finetune(other, corpus, tmp_path / "never", tmp_path / "work", RECIPE, cpu=True, workers=1)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("kept")
+    with pytest.raises(BundleError, match="is no bundle"):
+        finetune(first, corpus, tmp_path / "mine", tmp_path / "elsewhere", RECIPE, cpu=True, workers=1)
+    assert not (tmp_path / "elsewhere").exists(), "refused before anything was prepared"
 
 
 def test_another_tokenizer_needs_units_that_mean_the_same(corpus: Path, tmp_path: Path) -> None:
