@@ -108,6 +108,7 @@ class UtteranceConfig(Config):
 # Classifier-free guidance (arXiv 2207.12598): how far a prediction is taken from the one without tokens and latents
 # towards and past the one with them.
 Guidance = Annotated[float, Field(ge=1.0, le=5.0)]
+DiffusionSolver = Literal["dpm++", "ddim", "ancestral"]
 
 
 class DecoderConfig(GrownConfig):

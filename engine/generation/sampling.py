@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from undertone.engine.config import Config, Guidance, StudentConfig
+from undertone.engine.config import Config, DiffusionSolver, Guidance, StudentConfig
 from undertone.engine.errors import SettingsError
 from undertone.engine.files.validation import validate_values
 
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Temperature = Annotated[float, Field(ge=0.0, le=2.0)]
-DiffusionSolver = Literal["dpm++", "ddim", "ancestral"]
-Solver = Literal["auto", "student", "dpm++", "ddim", "ancestral"]
+Solver = Literal["auto", "student", DiffusionSolver]
 End = Literal["auto", "learned", "voice", "never"]
 USUAL_STEPS = 12  # of dpm++
 

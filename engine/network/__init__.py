@@ -1,7 +1,7 @@
 """The VAE-GSLM network: modules, samplers of the decoder, losses. No files, no audio, no request state."""
 
 from undertone.engine.network.compiled.step import CompiledStep
-from undertone.engine.network.decoder.diffusion import Diffusion, Solver
+from undertone.engine.network.decoder.diffusion import Diffusion
 from undertone.engine.network.decoder.student import Student
 from undertone.engine.network.gaussian import Gaussian
 from undertone.engine.network.layers.cache import KeyValueCache
@@ -20,7 +20,6 @@ __all__ = [
     "Losses",
     "Part",
     "Prior",
-    "Solver",
     "Student",
     "TrainingDraws",
     "TrainingForward",

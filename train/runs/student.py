@@ -59,7 +59,8 @@ def run_student(
     Returns:
         the bundle.
     Raises:
-        SettingsError: a tokenizer of another number of units, or a run begun with another teacher.
+        SettingsError: a decoder without diffusion, a tokenizer of another number of units, or a run begun with another
+            teacher.
         BundleError: `out` exists and is no bundle.
     """
     check_bundle_may_be_written(out)
@@ -67,7 +68,7 @@ def run_student(
     loaded = load_bundle(folder)
     units = loaded.tokenizer if tokenizer is None else load_tokenizer(tokenizer)
     assert isinstance(units, PhoneReader | HubertTokenizer)
-    check_units(units, loaded)
+    check_teacher(units, loaded)
     accelerator = Accelerator(cpu=cpu)
     tokens = assign_tokens(units.to(accelerator.device), prepared, workers)
     inputs = {"tokens": tokens.name.removesuffix(".u16"), "teacher": loaded.fingerprint}
@@ -85,8 +86,17 @@ def run_student(
     return out
 
 
-def check_units(tokenizer: Tokenizer, bundle: Bundle) -> None:
-    """Check that a tokenizer makes the units that a bundle's model reads. Raises SettingsError where it does not."""
+def check_teacher(tokenizer: Tokenizer, bundle: Bundle) -> None:
+    """Check that a bundle's decoder can be distilled on the units of a tokenizer.
+
+    Raises:
+        SettingsError: a decoder that goes another way from noise to mel than diffusion, or other units than it reads.
+    """
+    if bundle.config.model.decoder.kind != "diffusion":
+        raise SettingsError(
+            f"the decoder of bundle {bundle.name!r} is of the kind {bundle.config.model.decoder.kind!r}; a student "
+            "learns from a diffusion decoder"
+        )
     if tokenizer.config.num_units != bundle.config.model.num_tokens:
         raise SettingsError(
             f"the tokenizer has {tokenizer.config.num_units} units, the model of bundle {bundle.name!r} reads "

@@ -4,12 +4,12 @@ B batch, T frames, M mel bins, C condition dims. x0 is the normalised mel divide
 """
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-from undertone.engine.config import ModelConfig
+from undertone.engine.config import DiffusionSolver, ModelConfig
 from undertone.engine.errors import SettingsError
 from undertone.engine.network.decoder import solvers
 from undertone.engine.network.decoder.schedule import Schedule
@@ -17,7 +17,13 @@ from undertone.engine.network.decoder.unet import UNet
 from undertone.engine.network.layers.basic import apply_mask
 from undertone.engine.noise import NormalNoise
 
-Solver = Literal["ddim", "ancestral", "dpm++"]
+
+class SolverSettings(NamedTuple):
+    """How a mel is to be sampled; a kind of decoder disregards what it has no use for."""
+
+    solver: DiffusionSolver
+    steps: int  # network evaluations
+    eta: float  # share of fresh noise of "ddim"
 
 
 class Diffusion(nn.Module):
@@ -110,7 +116,7 @@ class Diffusion(nn.Module):
         condition: Tensor,
         mask: Tensor | None,
         noise: NormalNoise,
-        solver: Solver = "ddim",
+        solver: DiffusionSolver = "ddim",
         steps: int = 100,
         eta: float = 0.5,
         start: Tensor | None = None,
@@ -134,26 +140,19 @@ class Diffusion(nn.Module):
         Raises:
             SettingsError: an unknown solver or a number of steps that it does not take.
         """
-        if solver not in get_args(Solver):
-            raise SettingsError(f"solver is {solver!r}; it must be one of {', '.join(get_args(Solver))}")
+        if solver not in get_args(DiffusionSolver):
+            raise SettingsError(f"solver is {solver!r}; it must be one of {', '.join(get_args(DiffusionSolver))}")
         x = noise.normal(*condition.shape[:2], self.num_mels) if start is None else start
         x = apply_mask(x, mask)
         predict = self.predictor(condition, mask, guidance, before_step)
-        return self._solve(predict, x, mask, noise, solver, steps, eta) * self.config.input_scale
+        return self._solve(predict, x, mask, noise, SolverSettings(solver, steps, eta)) * self.config.input_scale
 
     def _solve(
-        self,
-        predict: solvers.Predictor,
-        x: Tensor,
-        mask: Tensor | None,
-        noise: NormalNoise,
-        solver: Solver,
-        steps: int,
-        eta: float,
+        self, predict: solvers.Predictor, x: Tensor, mask: Tensor | None, noise: NormalNoise, asked: SolverSettings
     ) -> Tensor:
         """Return x0 from the start noise x, both [B, T, M]."""
-        if solver == "ddim":
-            return solvers.ddim(predict, x, self.schedule, mask, noise, steps, eta)
-        if solver == "ancestral":
+        if asked.solver == "ddim":
+            return solvers.ddim(predict, x, self.schedule, mask, noise, asked.steps, asked.eta)
+        if asked.solver == "ancestral":
             return solvers.ancestral(predict, x, self.schedule, mask, noise)
-        return solvers.dpm_solver(predict, x, self.schedule, mask, steps, self.config.solver_power)
+        return solvers.dpm_solver(predict, x, self.schedule, mask, asked.steps, self.config.solver_power)

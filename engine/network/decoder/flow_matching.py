@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from undertone.engine.network.decoder import solvers
-from undertone.engine.network.decoder.diffusion import Diffusion, Solver
+from undertone.engine.network.decoder.diffusion import Diffusion, SolverSettings
 from undertone.engine.network.layers.basic import apply_mask
 from undertone.engine.noise import NormalNoise
 
@@ -37,18 +37,11 @@ class FlowMatching(Diffusion):
         return ((t + 1) / self.config.timesteps)[:, None, None]
 
     def _solve(
-        self,
-        predict: solvers.Predictor,
-        x: Tensor,
-        mask: Tensor | None,
-        noise: NormalNoise,
-        solver: Solver,
-        steps: int,
-        eta: float,
+        self, predict: solvers.Predictor, x: Tensor, mask: Tensor | None, noise: NormalNoise, asked: SolverSettings
     ) -> Tensor:
         """Take `steps` even steps of Euler's method towards the clamped x0; the solvers of diffusion change nothing."""
         x0 = x
-        for t, following in pairwise(solvers.dense_timesteps(steps, self.config.timesteps, power=1.0)):
+        for t, following in pairwise(solvers.dense_timesteps(asked.steps, self.config.timesteps, power=1.0)):
             x0, _ = predict(x, t)
             x = x0 + (following + 1) / (t + 1) * (x - x0)
         return x0

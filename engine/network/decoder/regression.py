@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine.network.decoder import solvers
-from undertone.engine.network.decoder.diffusion import Diffusion, Solver
+from undertone.engine.network.decoder.diffusion import Diffusion, SolverSettings
 from undertone.engine.network.layers.basic import apply_mask
 from undertone.engine.noise import NormalNoise
 
@@ -35,14 +35,7 @@ class Regression(Diffusion):
         return torch.zeros_like(x)
 
     def _solve(
-        self,
-        predict: solvers.Predictor,
-        x: Tensor,
-        mask: Tensor | None,
-        noise: NormalNoise,
-        solver: Solver,
-        steps: int,
-        eta: float,
+        self, predict: solvers.Predictor, x: Tensor, mask: Tensor | None, noise: NormalNoise, asked: SolverSettings
     ) -> Tensor:
         """Evaluate the network once; solver, steps and noise change nothing."""
         return predict(torch.zeros_like(x), 0)[0]

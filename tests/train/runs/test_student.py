@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.speechlike import voice
-from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_bundle import make_tiny_bundle, tiny_model_config
 from tests.train.tiny_recipes import MODEL
 from undertone.engine import BundleConfig, Engine, Sampling, SettingsError
 from undertone.engine.bundle import load_bundle, save_bundle
@@ -71,6 +71,11 @@ def test_what_cannot_be_distilled_is_refused_before_any_training(
     other = make_tiny_bundle(tmp_path / "other")
     with pytest.raises(SettingsError, match="12 units, the model of bundle 'tiny' reads 24"):
         run_student(other, RECIPE, prepared, work, tmp_path / "out", tokenizer_run, cpu=True)
+    flow = make_tiny_bundle(
+        tmp_path / "flow", changes={"decoder": {**tiny_model_config().decoder.model_dump(), "kind": "flow_matching"}}
+    )
+    with pytest.raises(SettingsError, match="of the kind 'flow_matching'"):
+        run_student(flow, RECIPE, prepared, work, tmp_path / "out", cpu=True)
     assert not work.exists()
     run_student(finished, RECIPE, prepared, work, tmp_path / "out", cpu=True, workers=1)
     with pytest.raises(SettingsError, match=r"was begun with other settings.*teacher"):
