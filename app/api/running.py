@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from undertone.app.api.callers import RateError
-from undertone.app.guard.refusal import INTERNAL_ERROR, RefusedError, error_number, refusal
+from undertone.app.guard.refusal import INTERNAL_ERROR, RefusedError, error_number, refusal_for_now
 from undertone.app.shared.model_queue import MAX_WAITING, QueueFullError
 from undertone.app.shared.runs import RESTARTING, RUNS
 from undertone.engine import Cancelled, UndertoneError
@@ -19,7 +19,6 @@ from undertone.engine import Cancelled, UndertoneError
 _log = logging.getLogger(__name__)
 _END = object()
 Part = TypeVar("Part")
-RETRY_SECONDS = "10"
 
 
 @dataclass
@@ -57,10 +56,7 @@ def refusal_of(error: Exception) -> tuple[int, str]:
 
 def failure_response(error: Exception) -> Response:
     """Return the answer for what ended a job before its first part."""
-    response = refusal(*refusal_of(error))
-    if response.status_code in (429, 503):
-        response.headers["Retry-After"] = RETRY_SECONDS
-    return response
+    return refusal_for_now(*refusal_of(error))
 
 
 @dataclass

@@ -4,6 +4,7 @@ import secrets
 
 from starlette.responses import JSONResponse, Response
 
+RETRY_SECONDS = "10"
 INTERNAL_ERROR = "Something went wrong on this server. Try again; if it stays, tell its keeper the number {number}."
 
 
@@ -24,6 +25,14 @@ class RefusedError(Exception):
 def refusal(status: int, sentence: str) -> Response:
     """Return the answer, in the two words by which Gradio's pages know an error."""
     return JSONResponse({"detail": sentence, "error": sentence}, status, headers={"Cache-Control": "no-store"})
+
+
+def refusal_for_now(status: int, sentence: str) -> Response:
+    """Return the answer to a program, which is told when to ask again where the refusal will pass: 429 and 503."""
+    response = refusal(status, sentence)
+    if status in (429, 503):
+        response.headers["Retry-After"] = RETRY_SECONDS
+    return response
 
 
 def error_number() -> str:

@@ -20,7 +20,7 @@ from undertone.app.asgi.client_address import address_of
 from undertone.app.auth.api_keys import check_rate, known_key
 from undertone.app.guard.bodies import check_length
 from undertone.app.guard.headers import check_site
-from undertone.app.guard.refusal import RefusedError, refusal
+from undertone.app.guard.refusal import RefusedError, refusal_for_now
 from undertone.engine import UndertoneError
 from undertone.studies.store import Database, StoreError
 
@@ -157,9 +157,7 @@ async def _pass_counted(app: ASGIApp, scope: Scope, receive: Receive, send: Send
 
 
 def _refused(refused: RefusedError) -> Response:
-    response = refusal(refused.status, refused.sentence)
+    response = refusal_for_now(refused.status, refused.sentence)
     if refused.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if refused.status in (429, 503):
-        response.headers["Retry-After"] = "10"
     return response
