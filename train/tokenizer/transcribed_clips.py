@@ -15,6 +15,7 @@ from undertone.train.alignment.lexicon import Lexicon, LexiconCoverage, no_words
 from undertone.train.data.flat_corpus import FlatCorpus
 from undertone.train.data.flat_files import Clip
 
+InputsReader = Callable[[FlatCorpus, Clip, int], Tensor]  # returns what the encoder reads of a clip with so many phones
 MIN_FRAMES_PER_PHONE = 2  # CTC needs a blank between two phones that are the same
 
 
@@ -55,7 +56,7 @@ class TranscribedClips:
         corpus: FlatCorpus,
         split: str,
         lexicon: Lexicon,
-        read_inputs: Callable[[FlatCorpus, Clip, int], Tensor],
+        read_inputs: InputsReader,
         num_frames: Callable[[int], int],
         known_only: bool = False,
         max_frames: int | None = None,

@@ -24,7 +24,7 @@ from undertone.train.tokenizer.ctc_stage import CTCStage
 from undertone.train.tokenizer.frozen_layers import compute_frozen_frames
 from undertone.train.tokenizer.phone_parts import with_phones
 from undertone.train.tokenizer.recipe import WhisperRecipe
-from undertone.train.tokenizer.transcribed_clips import PhoneBatch, TranscribedClips
+from undertone.train.tokenizer.transcribed_clips import InputsReader, PhoneBatch, TranscribedClips
 
 LOG_MEL_FRAMES_PER_SECOND = 100
 WORKERS = 2  # processes that compute the frozen layers on a CPU
@@ -64,12 +64,23 @@ class WhisperStage(CTCStage[WhisperRecipe, WhisperTokenizer]):
         return [recipe.learning_rate * warmup_cosine(progress, recipe.warmup), encoder]
 
     def open_clips(self, tokenizer: WhisperTokenizer, prepared: Path, split: str, lexicon: Lexicon) -> TranscribedClips:
-        """Return the clips of a split that the encoder can read as a whole."""
-        recipe, log_mel = self.recipe, WhisperLogMel(tokenizer.config.num_mels)
-        corpus = open_corpus(prepared, split, recipe.model.mel, recipe.max_hours, audio=True)
+        """Return the clips of a split that the encoder can read as a whole; of training ones with augmentation.
 
+        With `frozen_copies` they are read as the frozen layers hear them, which is computed where it is not there.
+        """
+        recipe, config = self.recipe, tokenizer.config
+        corpus = open_corpus(prepared, split, recipe.model.mel, recipe.max_hours, audio=True)
         if recipe.frozen_copies:
-            return self._open_frozen_clips(tokenizer, corpus, prepared, split, lexicon)
+            read_inputs = self._frozen_reader(tokenizer, prepared, split)
+            return TranscribedClips(
+                corpus, split, lexicon, read_inputs, int, max_frames=config.max_frames
+            )  # one frame each
+        read_inputs = self._log_mel_reader(WhisperLogMel(config.num_mels), split)
+        return TranscribedClips(corpus, split, lexicon, read_inputs, tokenizer.num_frames, max_frames=config.max_frames)
+
+    def _log_mel_reader(self, log_mel: WhisperLogMel, split: str) -> InputsReader:
+        """Return what reads the log-mel of a clip, [N, M]."""
+        recipe = self.recipe
 
         def augmented(corpus: FlatCorpus, clip: Clip, num_phones: int) -> Tensor:
             waveform = augment_waveform(corpus.audio(clip), recipe.augmentation)
@@ -79,13 +90,10 @@ class WhisperStage(CTCStage[WhisperRecipe, WhisperTokenizer]):
             found: Tensor = log_mel(corpus.audio(clip))
             return found
 
-        read_inputs, longest = augmented if split == "train" else plain, tokenizer.config.max_frames
-        return TranscribedClips(corpus, split, lexicon, read_inputs, tokenizer.num_frames, max_frames=longest)
+        return augmented if split == "train" else plain
 
-    def _open_frozen_clips(
-        self, tokenizer: WhisperTokenizer, corpus: FlatCorpus, prepared: Path, split: str, lexicon: Lexicon
-    ) -> TranscribedClips:
-        """Return the clips as the frozen layers hear them, which is computed first where it is not there."""
+    def _frozen_reader(self, tokenizer: WhisperTokenizer, prepared: Path, split: str) -> InputsReader:
+        """Return what reads the hidden frames of a clip after the frozen layers, [T, D]."""
         recipe = self.recipe
         frozen = compute_frozen_frames(
             tokenizer, prepared, self.frozen_layers, recipe.frozen_copies, recipe.augmentation, WORKERS
@@ -102,8 +110,7 @@ class WhisperStage(CTCStage[WhisperRecipe, WhisperTokenizer]):
         def plain(corpus: FlatCorpus, clip: Clip, num_phones: int) -> Tensor:
             return frozen.read(clip, num_frames(clip))
 
-        read_inputs, longest = masked if split == "train" else plain, tokenizer.config.max_frames
-        return TranscribedClips(corpus, split, lexicon, read_inputs, lambda frames: frames, max_frames=longest)
+        return masked if split == "train" else plain
 
     def logits(self, tokenizer: nn.Module, batch: PhoneBatch) -> Tensor:
         """Return the CTC logits [B, T, P] of a batch; the frozen layers are run without a graph."""
