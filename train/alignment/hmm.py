@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertone.train.alignment.segments import MIN_SILENCE_FRAMES, SILENCE, PhoneSegments
+from undertone.train.alignment.viterbi import IMPOSSIBLE, Steps, likeliest_states
 
 SMOOTHING_FRAMES = 50.0  # added to a symbol's counts, spread as the units are over all speech
-IMPOSSIBLE = -1e30
 PAUSE_SKIP = MIN_SILENCE_FRAMES + 1  # states from the one before a pause to the one after it
 
 
@@ -68,32 +68,24 @@ class States:
 
 
 def best_path(states: States, units: np.ndarray, emissions: Emissions) -> np.ndarray:
-    """Return the most likely state of every frame, int64 [T] (Viterbi)."""
+    """Return the most likely state of every frame, int64 [T] (Viterbi).
+
+    Raises:
+        ValueError: fewer frames than phones.
+    """
     quiet = states.symbols == SILENCE
     end, stay = emissions.log_end[states.symbols], emissions.log_stay[states.symbols]
     inside = quiet & (np.append(states.owner[1:], -1) == states.owner)  # of a pause: its minimum is not yet over
     end, stay = np.where(inside, 0.0, end), np.where(inside, IMPOSSIBLE, stay)
     barrier = np.full(len(quiet), IMPOSSIBLE)
     barrier[PAUSE_SKIP:][~quiet[PAUSE_SKIP:] & quiet[PAUSE_SKIP - 1 : -1]] = 0.0
-    emitted = emissions.log_unit[states.symbols][:, units].T.copy()  # [T, S]
-    score = np.full(len(quiet), IMPOSSIBLE)
-    score[[0, MIN_SILENCE_FRAMES]] = emitted[0, [0, MIN_SILENCE_FRAMES]]
-    back = np.zeros(emitted.shape, dtype=np.int8)
-    moved, jumped = np.full_like(score, IMPOSSIBLE), np.full_like(score, IMPOSSIBLE)
-    for frame in range(1, len(units)):
-        left, kept = score + end, score + stay
-        moved[1:] = left[:-1]
-        jumped[PAUSE_SKIP:] = left[:-PAUSE_SKIP] + barrier[PAUSE_SKIP:]
-        score = np.maximum(kept, np.maximum(moved, jumped))
-        back[frame] = np.where(score == kept, 0, np.where(score == moved, 1, PAUSE_SKIP))
-        score += emitted[frame]
+    free = np.zeros_like(barrier)
+    steps = Steps((0, 1, PAUSE_SKIP), np.stack([stay, end, end]), np.stack([free, free, barrier]))
     last = len(quiet) - 1
-    before_pause = last - MIN_SILENCE_FRAMES
-    state = last if score[last] >= score[before_pause] else before_pause
-    path = np.empty(len(units), dtype=np.int64)
-    for frame in range(len(units) - 1, -1, -1):
-        path[frame] = state
-        state -= int(back[frame, state])
+    emitted = emissions.log_unit[states.symbols][:, units].T.copy()  # [T, S]
+    path = likeliest_states(emitted, steps, [0, MIN_SILENCE_FRAMES], [last, last - MIN_SILENCE_FRAMES])
+    if path is None:
+        raise ValueError(f"{len(units)} frames are too few for {len(states.symbols)} states")
     return path
 
 

@@ -14,6 +14,7 @@ import torch
 from undertone.engine.tokenizers import PARTS_OF_PHONE
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.alignment.viterbi import IMPOSSIBLE, Steps, likeliest_states
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_corpus import FlatCorpus
 from undertone.train.data.flat_files import Clip
@@ -22,7 +23,6 @@ from undertone.train.tokenizer.clip_features import clip_features
 WITHIN = (0, 1)  # a part follows itself or the part before it
 AFTER_PHONE = (0, 1, 2, 3)  # a first part follows itself or any part of the phone before, whose last ones may lack
 OVER_SILENCE = (4, 5, 6)  # or of the phone before a silence that is left out
-UNREACHABLE = -1e30
 
 
 class PartAligner:
@@ -66,25 +66,12 @@ def align_parts(log_probs: np.ndarray, symbols: Sequence[tuple[int, bool]]) -> n
         int64 [T]; None where the frames are too few for the phones.
     """
     parts, allowed = _states(symbols)
-    scores = log_probs[:, parts]
-    best = np.full(len(parts), UNREACHABLE)
-    best[[0, PARTS_OF_PHONE]] = scores[0, [0, PARTS_OF_PHONE]]  # silence, or the first phone
-    steps = np.zeros(scores.shape, dtype=np.int64)
-    for frame in range(1, len(scores)):
-        reached = np.full(allowed.shape, UNREACHABLE)
-        for step in range(len(allowed)):
-            reached[step, step:] = np.where(allowed[step, step:], best[: len(best) - step], UNREACHABLE)
-        steps[frame] = reached.argmax(0)
-        best = reached.max(0) + scores[frame]
-    ends = np.arange(len(parts) - 2 * PARTS_OF_PHONE, len(parts))  # the last phone, or the silence behind it
-    state = int(ends[best[ends].argmax()])
-    if best[state] < UNREACHABLE / 2:
-        return None
-    path = np.empty(len(scores), dtype=np.int64)
-    for frame in range(len(scores) - 1, -1, -1):
-        path[frame] = parts[state]
-        state -= int(steps[frame, state])
-    return path
+    entering = np.where(allowed, 0.0, IMPOSSIBLE)
+    steps = Steps(range(len(allowed)), np.zeros_like(entering), entering)
+    first = (0, PARTS_OF_PHONE)  # silence, or the first phone
+    last = range(len(parts) - 2 * PARTS_OF_PHONE, len(parts))  # the last phone, or the silence behind it
+    path = likeliest_states(log_probs[:, parts], steps, first, last)
+    return None if path is None else parts[path]
 
 
 def _states(symbols: Sequence[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:
