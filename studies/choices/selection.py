@@ -20,8 +20,9 @@ import numpy as np
 from undertone.studies.choices.model import Answer, Floats, Ints, fitted_strengths, information_of, terms_of
 
 PRIOR_DEVIATION = 1.5  # log odds; of a strength before anything was answered
-DRAWS = 16  # of the posterior, over which the information of a set is averaged
+DRAWS = 64  # of the posterior, over which the information of a set is averaged
 MOST_CANDIDATES = 400  # sets that are compared; of more, so many are drawn
+SAME_GAIN = 0.1  # of the largest gain: what the few draws of the posterior leave open
 
 Choose = Literal["balanced", "active"]
 
@@ -104,8 +105,11 @@ def plan_sets(
     plan: list[tuple[str, ...]] = []
     while by_prompt and len(plan) < rules.trials_per_session:
         candidates = _candidates(by_prompt, rules.clips, random)
-        gains = _evenness(candidates, counts) if posterior is None else posterior.gains(candidates)
-        best = np.flatnonzero(gains >= gains.max() - 1e-9)
+        evenness = _evenness(candidates, counts)
+        if posterior is not None:
+            gains = posterior.gains(candidates)
+            evenness[gains < (1 - SAME_GAIN) * gains.max()] = -np.inf
+        best = np.flatnonzero(evenness == evenness.max())
         chosen = candidates[best[random.integers(len(best))]]
         prompt = _emptiest_prompt(chosen, by_prompt, counts, rules, random)
         placed = _placed([by_prompt[prompt][system] for system in chosen], counts, random)
