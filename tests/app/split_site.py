@@ -88,10 +88,11 @@ def split_site(
     with subprocess.Popen(
         command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
+        lines: queue.Queue[str] = queue.Queue()
+        errors = threading.Thread(target=lambda: [log.append(line) for line in server.stderr or ()], daemon=True)
+        errors.start()
         try:
-            lines: queue.Queue[str] = queue.Queue()
             threading.Thread(target=lambda: [lines.put(line) for line in server.stdout or ()], daemon=True).start()
-            threading.Thread(target=lambda: [log.append(line) for line in server.stderr or ()], daemon=True).start()
             found = re.fullmatch(r"Undertone is at (http://\S+)\n", lines.get(timeout=PATIENCE))
             assert found
             yield SplitSite(server, found[1].replace("localhost", "127.0.0.1"), data, log)
@@ -102,3 +103,4 @@ def split_site(
                     server.wait(timeout=40)
                 except subprocess.TimeoutExpired:
                     server.kill()
+            errors.join(timeout=10)  # its last words, before leaving closes the pipe
