@@ -24,7 +24,9 @@ def test_the_cards_script_sends_what_the_server_reads_and_reads_what_it_sends(ed
     read = set(re.findall(r"\bevent\.(\w+)", handlers))
     sent = {name for data in re.findall(r"(?:trigger|send)\(.*", script) for name in re.findall(r"\b\w+\b", data)}
     sent |= {"values", "morph"} if "current = () => ({ values: state.values, morph: state.morph })" in script else set()
-    sent |= {"start", "end", "card"}  # of range.js
+    for other in ("range.js", "word_tool.js"):
+        data = re.findall(r"trigger\(.*", (PROSODY / other).read_text(encoding="utf-8"))
+        sent |= {name for line in data for name in re.findall(r"\b\w+\b", line)}
     assert {"session", "sequence", "values", "morph", "token", "audition", "label"} <= read
     assert read <= sent
     shown = set(cards_value(edited_take, 1))

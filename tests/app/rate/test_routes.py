@@ -58,7 +58,7 @@ def rater(site: TestClient, clock: Clock, study: str, **query: str) -> Client:
 
 
 def whole_session(site: TestClient, clock: Clock, study: str, db: Database) -> Client:
-    client = rater(site, clock, study, PROLIFIC_PID="5f00")
+    client = rater(site, clock, study, PROLIFIC_PID="PID-5f00")
     client.answer(agree=True)
     client.answer(answers={"hearing": "Yes"})
     client.send("GET", f"audio/{client.view['sound']}")
@@ -85,7 +85,7 @@ def test_no_byte_that_reaches_a_rater_tells_what_is_judged(
     client.received += [site.get(f"/rate/{study}"), site.get("/rate"), client.send("GET", "view")]
     with db.reading() as transaction:
         row = transaction.get_one(Study, study)
-        names = {row.name, row.definition_hash, str(tmp_path), "5f00", "prompt0", "known.wav", *SECRET_NAMES}
+        names = {row.name, row.definition_hash, str(tmp_path), "PID-5f00", "prompt0", "known.wav", *SECRET_NAMES}
         for stimulus in transaction.scalars(select(Stimulus)):
             own = (stimulus.id, stimulus.path, stimulus.sha256, stimulus.system_id, stimulus.prompt_id)
             names |= {name for name in own if name}

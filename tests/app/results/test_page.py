@@ -61,7 +61,8 @@ def test_a_reader_who_calls_every_handler_changes_nothing(served: str, db: Datab
         kind_of = {component["id"]: component["type"] for component in config["components"]}
         template = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "results-template")
         events = [event for event in config["dependencies"] if event["backend_fn"]]
-        (renewing,) = [event for event in events if len(event["outputs"]) == 10]
+        study = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "results-study")
+        (renewing,) = [event for event in events if study in event["outputs"]]
         answer_of(client, renewing, [None])  # tells the session which studies there are to choose from
         answers = []
         for event in events:

@@ -23,5 +23,6 @@ def test_people_are_shown_and_their_codes_checked(access: ResultsAccess, db: Dat
     assert SECRET_ANSWER in shown
     assert "finished, not accepted (failed: traps)" in shown
     archive = actions.make_people(access, ADA, "judged")
-    assert set(zipfile.ZipFile(archive).namelist()) == {"people.csv", "answers.csv", "about.md"}
+    for_panel = {"prolific-approve.csv", "prolific-review.csv", "prolific-screened-out.csv"}
+    assert set(zipfile.ZipFile(archive).namelist()) == {"people.csv", "answers.csv", "about.md", *for_panel}
     assert "study.people_exported" in kinds(db)
