@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_collection_finish() -> None:
-    """Leave what the imports made out of every later collection of garbage: statsmodels collects in each correction."""
+    """Leave what the imports made out of every later collection of garbage."""
     gc.collect()
     gc.freeze()
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from undertone.studies.analysis.clustered import LEVEL, Mean, clustered_mean
+from undertone.studies.analysis.holm import holm
 from undertone.studies.analysis.pairs import Comparison, SystemDifference, clustered_covariance
 from undertone.studies.analysis.ratings_frame import StudyData, codes, select, systems_of
 
@@ -190,7 +190,7 @@ def ranks(comparison: Comparison, means: dict[str, float]) -> tuple[Rank, ...]:
         means: by system, for the order.
     """
     tested = [pair for pair in comparison.pairs if pair.p is not None]
-    corrected = multipletests([pair.p for pair in tested], method="holm")[1] if tested else []
+    corrected = holm([pair.p for pair in tested])
     better, worse = dict.fromkeys(means, 0), dict.fromkeys(means, 0)
     for pair, p in zip(tested, corrected, strict=True):
         if p <= 1 - LEVEL:
@@ -253,7 +253,7 @@ def group_difference(frame: pd.DataFrame, scale: str, column: str, screened: boo
         p = _welch(deviation.dropna(), of_rater)
         if p is not None:
             system_p.append(p)
-    smallest = float(min(multipletests(system_p, method="holm")[1])) if system_p else None
+    smallest = float(min(holm(system_p))) if system_p else None
     return GroupDifference(
         column,
         {str(group): int(number) for group, number in kept.items()},

@@ -22,10 +22,10 @@ from scipy import stats
 from scipy.sparse import csr_array, hstack
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsmr
-from statsmodels.stats.multitest import multipletests
 
 from undertone.studies.analysis.clustered import LEVEL, Mean, differs
 from undertone.studies.analysis.degrees import effective_clusters, satterthwaite
+from undertone.studies.analysis.holm import holm
 from undertone.studies.analysis.ratings_frame import codes, select, systems_of
 
 Array = NDArray[np.float64]
@@ -240,7 +240,7 @@ def with_holm(pairs: Sequence[SystemDifference]) -> list[SystemDifference]:
         tested = [number for number, pair in enumerate(pairs) if pair.family == family and pair.p is not None]
         if not tested:
             continue
-        corrected = multipletests([pairs[number].p for number in tested], method="holm")[1]
+        corrected = holm([pairs[number].p for number in tested])
         for number, p_holm in zip(tested, corrected, strict=True):
             pair = pairs[number]
             assert pair.standard_error is not None

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from undertone.studies.analysis.choices import paired
 from undertone.studies.analysis.clustered import Mean, clustered_mean, differs
+from undertone.studies.analysis.holm import holm
 from undertone.studies.analysis.ratings_frame import select
 
 
@@ -70,7 +70,7 @@ def preferences(
     groups = ratings.groupby(["first", "second"], sort=False)
     found = [_preference(str(a), str(b), rows) for (a, b), rows in groups]
     tested = [pair.p for pair in found if pair.p is not None]
-    corrected = iter(multipletests(tested, method="holm")[1] if tested else [])
+    corrected = iter(holm(tested))
     heard_second = clustered_mean(ratings["later"], ratings["rater"], ratings["prompt"])
     return Preferences(
         scale,

@@ -13,10 +13,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from undertone.studies.analysis.clustered import LEVEL, differs
 from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.analysis.holm import holm
 from undertone.studies.choices.model import (
     Answer,
     Floats,
@@ -217,7 +217,7 @@ def _pairs(names: Sequence[str], strengths: Floats, fit: Fit | None) -> tuple[Ra
         chance_low, chance_high = (None if end is None else _chance(end) for end in (low, high))
         found.append(RankedPair(names[i], names[j], value, low, high, _chance(value), chance_low, chance_high, p))
     tested = [pair.p for pair in found if pair.p is not None]
-    corrected = iter(multipletests(tested, method="holm")[1] if tested else [])
+    corrected = iter(holm(tested))
     return tuple(pair if pair.p is None else replace(pair, p_holm=float(next(corrected))) for pair in found)
 
 

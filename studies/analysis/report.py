@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from undertone.engine.files.atomic_files import whole_file
@@ -71,9 +72,6 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         at: the time it bears.
         banner: a remark above everything, for example that the data are simulated.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     helpers: dict[str, Callable[..., Any]] = {
         "number": number,
         "percent": lambda share: f"{share:.0%}",
@@ -86,7 +84,7 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         "odds": lambda logits: math.exp(min(logits, 20.0)),
         "places": lambda order: ", ".join(f"{name} {place:.2f}" for name, place in order.mean_places.items()),
     }
-    return environment.get_template(TEMPLATE.name).render(
+    return _template().render(
         results=results,
         data=results.data,
         banner=banner,
@@ -103,6 +101,15 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         plans={scale.scale: _plan(results.data, scale) for scale in results.scales if scale.components},
         **helpers,
     )
+
+
+@cache
+def _template() -> Template:
+    """Return the report's template, compiled once."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template(TEMPLATE.name)
 
 
 def scale_figures(data: StudyData, scale: ScaleResults, raters: Mapping[str, str]) -> dict[str, Markup]:

@@ -198,11 +198,16 @@ def test_what_a_rater_is_sending_is_finished_before_the_end(bundle: Path, tmp_pa
 
 
 def test_a_hub_that_does_not_answer_does_not_hold_up_the_end(bundle: Path, tmp_path: Path) -> None:
+    places = StorageLocations.at(tmp_path / "data")
+    db = Database(places.url, places.events)
+    migrate(db)
+    add_admin(db, "ada", "admin", PASSPHRASE)  # something to upload
+    db.close()
     with hub_stand_in() as hub:
+        hub.answers.clear()
         given = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
-        with split_site(bundle, tmp_path / "data", UNDERTONE_BACKUP_REPO="ada/ratings", **given) as running:
+        with split_site(bundle, places.data, UNDERTONE_BACKUP_REPO="ada/ratings", **given) as running:
             running.until("/rate")
-            hub.answers.clear()
             began = time.monotonic()
             running.server.send_signal(signal.SIGTERM)
             assert running.server.wait(timeout=40) == 0

@@ -77,17 +77,16 @@ def test_naive_tests_call_equal_systems_different() -> None:
     assert found.naive_half_width < found.half_width / 1.8
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("people", PEOPLE)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_intervals_cover_over_the_whole_grid(design: Design, people: str) -> None:
-    for score in SCORES:
-        found = measure_coverage(design, PEOPLE[people], 4000, liking_of(score, PEOPLE[people]))
-        assert 0.90 <= found.means.value <= 0.985, found
-        assert 0.93 <= found.differences.value <= 0.995, found
-        assert found.called_different.value <= 0.065, found
-        assert found.naive_means.value < min(0.93, found.means.value), found
+    """One score for each design and people, in turn; `undertone study simulate --grid` measures every score."""
+    score = SCORES[(DESIGNS.index(design) + list(PEOPLE).index(people)) % len(SCORES)]
+    found = measure_coverage(design, PEOPLE[people], 1500, liking_of(score, PEOPLE[people]))
+    assert 0.90 <= found.means.value <= 0.985, found
+    assert 0.93 <= found.differences.value <= 0.995, found
+    assert found.called_different.value <= 0.065, found
+    assert found.naive_means.value < min(0.93, found.means.value), found
 
 
 def test_the_true_score_is_what_many_ratings_come_to() -> None:
