@@ -1,9 +1,11 @@
 """Without the optional packages: every verb that needs one ends with one line that names the extra to install."""
 
+import json
 import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,9 @@ ROOT = Path(__file__).parents[3]
 IMPORTED_AS = {"scikit-learn": "sklearn", "faster-whisper": "faster_whisper"}
 # A package that is blocked is not found, as where it was never installed; the packages of torch are as they are.
 WITHOUT = """
+import contextlib
+import io
+import json
 import sys
 from importlib.abc import MetaPathFinder
 
@@ -27,7 +32,16 @@ class Missing(MetaPathFinder):
 
 sys.meta_path.insert(0, Missing())
 from undertone.app.cli.main import main
-main()
+
+for words in json.loads({calls!r}):
+    sys.argv = ["undertone", *words]
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    print(json.dumps([status, err.getvalue()]))
 """
 TRAINING = [
     ("prepare", "--corpus", "{tmp}", "--out", "{tmp}/prepared"),
@@ -46,11 +60,16 @@ MEASURING = [
 ]
 
 
-def undertone_without(packages: tuple[str, ...], *words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", WITHOUT.format(packages=set(packages)), *map(str, words)]
+def ends_without(packages: tuple[str, ...], *calls: Sequence[str]) -> list[tuple[int, str]]:
+    """Exit status and standard error of every call, all in one process that lacks the packages."""
+    code = WITHOUT.format(packages=set(packages), calls=json.dumps(calls))
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == 0, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def extras_of_the_project() -> dict[str, set[str]]:
@@ -65,27 +84,24 @@ def test_the_table_of_extras_is_that_of_the_project() -> None:
     assert {extra: set(packages) for extra, packages in EXTRAS.items()} == extras_of_the_project()
 
 
-@pytest.mark.parametrize("words", [*TRAINING, *MEASURING], ids=lambda words: words[0])
-def test_a_verb_without_its_extra_names_it_in_one_line(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_verb_without_its_extra_names_it_in_one_line(tmp_path: Path) -> None:
     write_wav16(tmp_path / "clip.wav", speechlike(2.0, seed=1))
-    failed = undertone_without(OPTIONAL, *(word.format(tmp=tmp_path) for word in words))
-    assert failed.returncode == 2
-    lines = failed.stderr.strip().splitlines()
-    assert len(lines) == 1, failed.stderr
-    assert lines[0].endswith(f"pip install 'undertone[{EXTRAS_OF_VERBS.get(words[0], 'train')}]'")
-
-
-def test_a_stored_probe_is_shown_without_any_extra() -> None:
-    shown = undertone_without(OPTIONAL, "probe", ROOT / "assets" / "demo")
-    assert shown.returncode == 0, shown.stderr
+    calls = [[word.format(tmp=tmp_path) for word in words] for words in (*TRAINING, *MEASURING)]
+    stored = ["probe", str(ROOT / "assets" / "demo")]
+    *failed, shown = ends_without(OPTIONAL, *calls, stored)
+    for words, (status, said) in zip(calls, failed, strict=True):
+        assert status == 2, words
+        assert len(said.strip().splitlines()) == 1, said
+        assert said.strip().endswith(f"pip install 'undertone[{EXTRAS_OF_VERBS.get(words[0], 'train')}]'"), said
+    assert shown[0] == 0, "a stored probe is shown without any extra"
 
 
 def test_a_study_on_postgresql_without_its_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERTONE_DATABASE", "postgresql://nobody@127.0.0.1:1/nothing")
-    failed = undertone_without(EXTRAS["postgresql"], "study", "status")
-    assert failed.returncode == 2
-    assert "Traceback" not in failed.stderr
-    assert "pip install 'undertone[postgresql]'" in failed.stderr
+    ((status, said),) = ends_without(EXTRAS["postgresql"], ["study", "status"])
+    assert status == 2
+    assert "Traceback" not in said
+    assert "pip install 'undertone[postgresql]'" in said
 
 
 def test_a_missing_module_of_no_extra_is_no_persons_to_mend() -> None:

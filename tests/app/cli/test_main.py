@@ -1,9 +1,10 @@
-"""The console script as a person uses it: in a process of its own, on a bundle of random weights."""
+"""The console script as a person uses it, on a bundle of random weights: two calls in processes, the others here."""
 
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,35 @@ import soundfile
 
 from tests.speechlike import voice
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.cli.main import main
 
 ROOT = Path(__file__).parents[3]
+Undertone = Callable[..., subprocess.CompletedProcess[str]]
 VERBS = (
     "batch", "bench", "bundle", "continue", "demo-bundle", "evaluate", "import", "lexical", "prepare", "probe",
     "replace-vocoder", "serve", "study", "text", "tokenizer", "tokens", "train", "vocoder",
 )  # fmt: skip
 
 
-def undertone(*words: object) -> subprocess.CompletedProcess[str]:
+def in_a_process(*words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "undertone", *map(str, words)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
+
+
+@pytest.fixture
+def undertone(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Undertone:
+    monkeypatch.chdir(ROOT)
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["undertone", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        status = ended.value.code if isinstance(ended.value.code, int) else 0
+        return subprocess.CompletedProcess(sys.argv, status, said.out, said.err)
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +55,7 @@ def prompt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_help_lists_every_verb() -> None:
+def test_help_lists_every_verb(undertone: Undertone) -> None:
     shown = undertone("--help")
     assert shown.returncode == 0
     for verb in VERBS:
@@ -44,7 +63,7 @@ def test_help_lists_every_verb() -> None:
 
 
 def test_takes_are_written_and_replayed_to_the_same_bytes(bundle: Path, prompt: Path, tmp_path: Path) -> None:
-    made = undertone(
+    made = in_a_process(
         "continue", prompt, "--seconds", 1, "--takes", 2, "--seed", 7, "--out", tmp_path / "a", "--bundle", bundle
     )
     assert made.returncode == 0, made.stderr
@@ -52,14 +71,16 @@ def test_takes_are_written_and_replayed_to_the_same_bytes(bundle: Path, prompt: 
     assert names == ["take-7.json", "take-7.wav", "take-8.json", "take-8.wav"]
     assert json.loads((tmp_path / "a" / "take-8.json").read_text())["index"] == 1
     settings = tmp_path / "a" / "take-8.json"
-    again = undertone("continue", prompt, "--replay", settings, "--out", tmp_path / "b", "--bundle", bundle)
+    again = in_a_process("continue", prompt, "--replay", settings, "--out", tmp_path / "b", "--bundle", bundle)
     assert again.returncode == 0, again.stderr
     for suffix in ("wav", "json"):
         name = f"take-8.{suffix}"
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_another_take_of_the_same_name_is_never_overwritten(bundle: Path, prompt: Path, tmp_path: Path) -> None:
+def test_another_take_of_the_same_name_is_never_overwritten(
+    undertone: Undertone, bundle: Path, prompt: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.wav"
     soundfile.write(other, voice(4.0, 180, 1), 16_000)
     settings = ("--seconds", 1, "--seed", 7, "--out", tmp_path / "out", "--bundle", bundle)
@@ -72,7 +93,9 @@ def test_another_take_of_the_same_name_is_never_overwritten(bundle: Path, prompt
     assert len(list((tmp_path / "out").glob("*.wav"))) == 2
 
 
-def test_replay_of_another_recording_is_refused(bundle: Path, prompt: Path, tmp_path: Path) -> None:
+def test_replay_of_another_recording_is_refused(
+    undertone: Undertone, bundle: Path, prompt: Path, tmp_path: Path
+) -> None:
     undertone("continue", prompt, "--seconds", 1, "--seed", 1, "--out", tmp_path, "--bundle", bundle)
     other = tmp_path / "other.wav"
     soundfile.write(other, voice(4.0, 180, 1), 16_000)
@@ -96,7 +119,7 @@ def test_replay_of_another_recording_is_refused(bundle: Path, prompt: Path, tmp_
         (["prepare", "--corpus", "no-such-corpus", "--out", "build/never"], "no-such-corpus"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_it(words: list[str], told: str) -> None:
+def test_a_mistake_is_one_line_that_names_it(undertone: Undertone, words: list[str], told: str) -> None:
     failed = undertone(*words)
     assert failed.returncode == 2
     assert told in failed.stderr
