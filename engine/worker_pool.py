@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from math import ceil
 from multiprocessing import active_children, connection, get_context, parent_process
 from threading import Thread
 from typing import Any, TypeVar
@@ -33,9 +34,11 @@ def map_in_workers(
         build: returns the task from `arguments`; called once in every process, so that what a task holds (a network,
             memory-mapped files) is neither sent nor read for every item.
         arguments: pickled, with several workers.
-        workers: how many processes; with one or none the work is done in this one.
+        workers: how many processes at most; with one or none, or one chunk of items, the work is done in this one.
         chunk_size: items that are sent to a worker at once.
     """
+    items = list(items)
+    workers = min(workers, ceil(len(items) / chunk_size))  # a process takes seconds to start: none for nothing
     if workers <= 1:
         yield from map(build(*arguments), items)
         return

@@ -1,16 +1,22 @@
 """A corpus of a dozen synthetic clips, prepared once for all tests of the training package."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
 
 from tests.speechlike import voice
 from tests.train.tiny_recipes import TOKENIZER
+from undertone.engine.worker_pool import map_in_workers
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.prepare import prepare
+from undertone.train.model import pitch_targets
 from undertone.train.runs.stages import run_tokenizer
+from undertone.train.text import align_corpus
+from undertone.train.tokenizer import assign_tokens as assign_tokens_module
 from undertone.train.tokenizer import phone_parts
 from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.load import load_tokenizer
@@ -33,6 +39,17 @@ the DH AH0
 the(2) DH IY0
 we W IY1
 """
+
+
+@pytest.fixture
+def single_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send workers one item at a time, so that they are started for a dozen clips."""
+
+    def map_singly(build: Any, arguments: Any, items: Any, workers: int, chunk_size: int = 1) -> Iterator[Any]:
+        return map_in_workers(build, arguments, items, workers)
+
+    for module in (align_corpus, assign_tokens_module, pitch_targets):
+        monkeypatch.setattr(module, "map_in_workers", map_singly)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SHARD_HOURS = 1.0  # 29 MB of mels, about 60 MB of FLAC
 CUTS_AT_ONCE = 64
+CUTS_OF_A_WORKER = 16  # that are sent to it at once
 
 
 def list_corpus(
@@ -122,13 +123,14 @@ def _clean_all(manifest: Manifest, files: FlatWriter, workers: int, settings: Cl
     if files.recordings:
         log.info("prepare goes on behind %d recordings", files.recordings)
     with ExitStack() as stack:
-        pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
         total = manifest.num_cuts
+        several = workers > 1 and total - files.recordings > CUTS_OF_A_WORKER  # a process takes seconds to start
+        pool = stack.enter_context(worker_pool(workers)) if several else None
         bar = stack.enter_context(
             tqdm(total=total, initial=files.recordings, desc="prepare", unit=" clips", mininterval=5.0)
         )
         while block := list(islice(cuts, CUTS_AT_ONCE)):
-            results = pool.map(task, block, chunksize=8) if pool else map(task, block)
+            results = pool.map(task, block, chunksize=CUTS_OF_A_WORKER) if pool else map(task, block)
             cleaned: list[CleanClip] = []
             rejected: list[dict[str, str]] = []
             for cut, (clips, reasons) in zip(block, results, strict=True):

@@ -50,7 +50,7 @@ def assign_pitch(prepared: Path, share_of_clips: float = 0.3, seed: int = 0, wor
 
     def rows(some: Sequence[Clip]) -> Iterator[tuple[Clip, np.ndarray]]:
         measured = [clip for clip in some if clip.clip_id in chosen]
-        found = map_in_workers(_PitchTask, (prepared,), measured, workers, chunk_size=4)
+        found = map_in_workers(_PitchTask, (prepared,), measured, workers, chunk_size=8)
         yield from zip(measured, tqdm(found, total=len(measured), desc="pitch"), strict=True)
 
     return update_rows(prepared / FILE, clips, np.float16, np.nan, rows)

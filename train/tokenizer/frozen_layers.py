@@ -98,7 +98,7 @@ def compute_frozen_frames(
         def rows(wanted: Sequence[Clip], copy: int = copy) -> Iterator[tuple[Clip, np.ndarray]]:
             readable = [clip for clip in wanted if clip.num_frames <= tokenizer.config.max_frames]
             arguments = (packed, prepared, layers, copy, augmentation)
-            found = map_in_workers(_FrozenTask, arguments, readable, workers, chunk_size=8)
+            found = map_in_workers(_FrozenTask, arguments, readable, workers, chunk_size=16)
             bar = tqdm(found, total=len(readable), desc=f"frozen layers, copy {copy + 1}", mininterval=5.0)
             yield from zip(readable, bar, strict=True)
 

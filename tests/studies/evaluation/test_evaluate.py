@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,13 @@ def engine(tiny_folder: Path) -> Engine:
 
 
 @pytest.fixture
-def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.InstalledMeasures, "installed", lambda whisper=None: DEAF)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CONTINUATION_SECONDS", 1.5)
+
+
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch, short: None) -> None:
+    monkeypatch.setattr(module.InstalledMeasures, "installed", lambda whisper=None: DEAF)
     monkeypatch.setattr(module, "QUICK_CLIPS", 2)
     monkeypatch.setattr(module, "QUICK_CONTINUATIONS", 2)
 
@@ -94,6 +99,7 @@ def test_an_evaluation_measures_every_system_and_writes_every_row(engine: Engine
     assert Evaluation.model_validate_json((tmp_path / "evaluation.json").read_text()) == found
 
 
+@pytest.mark.usefixtures("short")
 def test_other_systems_are_heard_by_the_same_judges(
     engine: Engine, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +134,10 @@ def test_measuring_twice_gives_the_same_numbers(engine: Engine, corpus: Path) ->
 
 
 @pytest.mark.usefixtures("deaf")
-def test_a_bundle_carries_its_numbers_and_keeps_what_training_wrote(corpus: Path, tmp_path: Path) -> None:
+def test_a_bundle_carries_its_numbers_and_keeps_what_training_wrote(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "evaluate", partial(evaluate, sampling=FAST, workers=0))
     folder = make_tiny_bundle(tmp_path / "tiny")
     weights = (folder / "model.safetensors").read_bytes()
     lines = list(evaluate_bundle(folder, corpus, quick=True, out=tmp_path / "rows"))

@@ -79,6 +79,15 @@ def test_a_prepared_folder_is_not_prepared_again(corpus: Path, prepared: Path) -
     assert (prepared / "audio.i16").stat().st_mtime_ns == before
 
 
+def test_two_processes_prepare_what_one_does(
+    corpus: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("undertone.train.data.prepare.CUTS_OF_A_WORKER", 3)
+    prepare(corpus, tmp_path, workers=2)
+    for name in ("audio.i16", "mel.f16", "index.jsonl", "rejected.jsonl"):
+        assert (tmp_path / name).read_bytes() == (prepared / name).read_bytes(), name
+
+
 def test_an_interrupted_preparation_goes_on_and_ends_with_the_same_files(
     corpus: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

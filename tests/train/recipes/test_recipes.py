@@ -40,6 +40,8 @@ SMALL = {
     "vocoder": """steps=2 batch=1 adversarial_batch=1 segment_frames=12 precision=float32
         discriminators.period_width=2 discriminators.resolution_width=2 evaluation_clips=1""",
 }
+SMALL_CODES = """model.codes.num_entries=8 model.codes.depth_dim=16 model.codes.depth_layers=1
+    model.codes.depth_heads=2 model.codes.depth_feedforward_dim=16"""
 SMALL_GENERATOR = {
     "vocos": "generator.channels=16 generator.hidden_channels=16 generator.num_layers=1",
     "hifigan": "generator.channels=64",
@@ -57,6 +59,7 @@ def small(name: str) -> list[str]:
     if isinstance(recipe, ModelRecipe):
         words += ["frames_per_batch=256"] if recipe.frames_per_batch else []
         words += ["model.num_tokens=12"] if recipe.tokens else []
+        words += SMALL_CODES.split() if recipe.model.beside == "codes" else []
     return words
 
 

@@ -47,6 +47,7 @@ def test_an_interrupted_alignment_goes_on_where_it_stopped(
     assert align_corpus(tokenizer_run, prepared, lexicon, again.parent) == again
 
 
+@pytest.mark.usefixtures("single_items")
 def test_two_processes_align_as_one_does(tokenizer_run: Path, prepared: Path, lexicon: Lexicon, tmp_path: Path) -> None:
     one = align_corpus(tokenizer_run, prepared, lexicon, tmp_path / "one", workers=1, max_clips=3)
     two = align_corpus(tokenizer_run, prepared, lexicon, tmp_path / "two", workers=2, max_clips=3)

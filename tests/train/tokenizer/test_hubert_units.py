@@ -171,6 +171,7 @@ def test_units_are_the_nearest_centroids_and_the_mel_is_cut_to_them(
     assert windows.clips[0].num_frames == len(features)
 
 
+@pytest.mark.usefixtures("single_items")
 def test_worker_processes_assign_the_units_that_one_process_does(
     run_folder: Path, prepared: Path, corpus: Path, tmp_path: Path
 ) -> None:
