@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import torch
 
+from undertone.studies.build.known_clips import known_sets
+from undertone.studies.build.prepare import RawClip
 from undertone.studies.design import StudyFile
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Prompt, Stimulus, Study, System
@@ -71,6 +74,21 @@ def design(sections: tuple[dict[str, Any], ...] = SHORT_FLOW, prompts: int = 4, 
     return StudyFile.model_validate({**values, **more})
 
 
+def known_stimuli(study: StudyFile) -> list[dict[str, Any]]:
+    """The fields of the stimuli with known answers, as the build stores them."""
+    if study.trials is None:
+        wanted: list[dict[str, Any]] = [{"kind": "trap", "expected": {"answers": ANSWER}} for _ in study.traps]
+        wanted += [{"kind": "gold", "expected": {"answers": GOLD}} for _ in study.golds]
+        return wanted + [
+            {"kind": "training", "expected": {"answers": GOLD, "feedback": item.feedback}} for item in study.training
+        ]
+    sound = torch.zeros(16_000)
+    main = [
+        RawClip("main", sound, {}, system.name, item.name) for system in study.systems for item in study.prompts.items
+    ]
+    return [{"kind": clip.kind, "expected": clip.expected} for clip in known_sets(study, main)]
+
+
 def add_study(
     db: Database, media: Path, study: StudyFile, status: str = "open", clip_seconds: float = CLIP_SECONDS
 ) -> str:
@@ -99,11 +117,7 @@ def add_study(
         wanted: list[dict[str, Any]] = [
             {"system_id": system.id, "prompt_id": prompt.id, "kind": "main"} for system in systems for prompt in prompts
         ]
-        wanted += [{"kind": "trap", "expected": {"answers": ANSWER}} for _ in study.traps]
-        wanted += [{"kind": "gold", "expected": {"answers": GOLD}} for _ in study.golds]
-        wanted += [
-            {"kind": "training", "expected": {"answers": GOLD, "feedback": item.feedback}} for item in study.training
-        ]
+        wanted += known_stimuli(study)
         for fields in wanted:
             stimulus = Stimulus(study_id=row.id, path="", sha256="0" * 64, seconds=clip_seconds, **fields)
             transaction.add(stimulus)

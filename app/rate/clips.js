@@ -100,8 +100,11 @@ function questionBox(scale, index, trial, player) {
 }
 
 function showFeedback(feedback, nextView) {
-  const lines = feedback.scales.map(({ title, right, expected }) => make("p", { className: `note note-${right ? "good" : "warning"}` },
-    right ? t("{title}: as expected.", { title }) : t("{title}: we would have expected {expected}.", { title, expected })));
+  const lines = feedback.scales.map(({ title: scale, clip, right, expected }) => {
+    const title = clip ? t("{title} of {name}", { title: scale, name: t("clip {number}", { number: clip }) }) : scale;
+    return make("p", { className: `note note-${right ? "good" : "warning"}` },
+      right ? t("{title}: as expected.", { title }) : t("{title}: we would have expected {expected}.", { title, expected }));
+  });
   const next = button(t("Continue"), () => render(nextView));
   keys.next = () => next.click();
   show(t("Practice: your answers"), ...lines, feedback.text ? paragraphs(feedback.text) : null, make("p", { className: "row" }, next));

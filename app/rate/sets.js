@@ -10,7 +10,8 @@ const soundsOf = (set) => [...set.clips.map((clip) => clip.id), ...(set.referenc
 function setPage(view, { intro, players, questions, report, digits, keyWords, fetchAhead = fetchSound }) {
   const { set, scales } = view;
   const ids = new Set(set.clips.map((clip) => clip.id));
-  const next = button(t("Next"), finish);
+  const practice = view.state === "training";
+  const next = button(practice ? t("Check my answers") : t("Next"), finish);
   const hint = make("p", { className: "soft small", role: "status" });
   const unheard = () => players.filter((one) => !one.heard);
   const missing = () => questions.find((question) => !question.answered());
@@ -37,7 +38,8 @@ function setPage(view, { intro, players, questions, report, digits, keyWords, fe
     next.disabled = true;
     for (const one of players) one.audio.pause();
     try {
-      render((await askUntilDone("POST", "finish", { trial: set.clips[0].id, signs: takeSigns() })).view);
+      const result = await askUntilDone("POST", "finish", { trial: set.clips[0].id, signs: takeSigns() });
+      if (result.feedback) showFeedback(result.feedback, result.view); else render(result.view);
     } catch (refusal) {
       next.disabled = false;
       if (refusal.word === "not_listened") for (const one of players) await ask("POST", "heard", one.report()).catch(() => {});
@@ -53,7 +55,7 @@ function setPage(view, { intro, players, questions, report, digits, keyWords, fe
   const { done, of } = view.clips;
   show(t("Trial {number} of {of}", { number: done + 1, of }),
     make("progress", { className: "whole", max: of, value: done, "aria-label": t("Trials done") }),
-    done === 0 && view.text ? paragraphs(t(view.text)) : null,
+    (practice || done === 0) && view.text ? paragraphs(t(view.text)) : null,
     make("p", { className: "question" }, intro), ...report, hint, ...questions.map((question) => question.box),
     make("p", { className: "row" }, next), keyHint(...keyWords));
   refresh();

@@ -8,6 +8,8 @@ was not at hand when this was written: the wording of the items is ours.
 
 from dataclasses import dataclass
 
+from undertone.studies.analysis.choices import kind_of
+from undertone.studies.analysis.kinds import PAIRED
 from undertone.studies.analysis.results import StudyResults
 
 NOT_RECORDED = "not recorded"
@@ -64,8 +66,9 @@ def checklist(results: StudyResults) -> tuple[ChecklistItem, ...]:
 
 
 def method_term(results: StudyResults) -> str:
-    """Return the ITU-T name of the method: ACR or CCR of P.800, in the crowd P.808; nothing where none fits."""
+    """Return the ITU name of the method: ACR or CCR of P.800, in the crowd P.808, or MUSHRA; nothing without words."""
     data = results.data
+    kind = kind_of(data)
     names = set()
     for scale in results.scales:
         wording = data.wording(scale.scale)
@@ -73,9 +76,13 @@ def method_term(results: StudyResults) -> str:
             continue
         ends = (float(wording.get("minimum", 1)), float(wording.get("maximum", 5)))
         steps = float(wording.get("increment", 1))
-        if data.pairs and ends == (-3.0, 3.0) and steps == 1:
+        if kind == "mushra":
+            names.add("multiple stimuli with hidden reference and anchor (MUSHRA, ITU-R BS.1534-3)")
+        elif kind == "best_worst":
+            names.add("best-worst scaling; not a method of P.800")
+        elif kind in PAIRED and ends == (-3.0, 3.0) and steps == 1:
             names.add("comparison category rating (CCR, P.800 annex E); means are CMOS")
-        elif data.pairs:
+        elif kind in PAIRED:
             names.add(f"paired comparison on a scale of {ends[0]:g} to {ends[1]:g}; not the CCR scale of P.800")
         elif ends == (1.0, 5.0) and steps == 1:
             names.add("absolute category rating (ACR, P.800); means are MOS")

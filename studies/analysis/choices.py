@@ -116,9 +116,9 @@ def _of_page(rows: pd.DataFrame, kind: str) -> Judgement:
 
 
 def _second_clips(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the second clip of each page, with the system of the first one beside it."""
+    """Return the rows of the second clip of each page of the study's own, with the system of the first beside it."""
     ordered = frame.sort_values(["session", "page", "scale", "position"], kind="stable")
-    ordered = ordered[ordered["page"].notna()]
+    ordered = ordered[ordered["page"].notna() & (ordered["kind"] == "main")]
     groups = ordered.groupby(["session", "page", "scale"], sort=False)
     ordered = ordered.assign(heard_first=groups["system"].transform("first"))
     return ordered[(groups.cumcount() == 1) & (groups["system"].transform("size") == 2)]

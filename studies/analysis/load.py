@@ -1,4 +1,4 @@
-"""A study's ratings out of the database. Casual ratings, withdrawn people and practice never come along."""
+"""A study's ratings out of the database, without casual ratings and withdrawn people; only kind "main" counts."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,18 +1,15 @@
 """All the clips of a study before they are prepared: main, training, golds, traps and the one for the volume page."""
 
-import random
 from itertools import permutations
 from typing import Any
 
-from undertone.engine import CallProgress, UndertoneError
+from undertone.engine import CallProgress
 from undertone.engine.config import SAMPLE_RATE_HZ
-from undertone.studies.build.prepare import RawClip, join_pair, splice_instruction, trim_to_shortest
+from undertone.studies.build.known_clips import known_clips, known_sets
+from undertone.studies.build.prepare import RawClip, join_pair, trim_to_shortest
 from undertone.studies.build.recordings import Recording, read_sound, unused_recording
 from undertone.studies.build.render import ClipRenderer, RenderedClip
-from undertone.studies.design.errors import DesignError
-from undertone.studies.design.sources import KnownItem, Trap
 from undertone.studies.design.study_file import StudyFile
-from undertone.studies.store.tables import StimulusKind
 
 VOLUME_SECONDS = 6.0
 
@@ -46,10 +43,8 @@ def make_clips(
     main = trim_to_shortest(main, study.preparation)
     if study.comparison == "ab":
         main = _pairs(study, main)
-    known = [_known_clip(study, item, "training", raw) for item in study.training]
-    known += [_known_clip(study, item, "gold", raw) for item in study.golds]
-    traps = [_trap_clip(study, trap, number, main) for number, trap in enumerate(study.traps)]
-    return trim_to_shortest([*main, *known, *traps, *_volume_clips(study)], study.preparation)
+    known = known_sets(study, main) if study.trials is not None else known_clips(study, raw, main)
+    return trim_to_shortest([*main, *known, *_volume_clips(study)], study.preparation)
 
 
 def _pairs(study: StudyFile, clips: list[RawClip]) -> list[RawClip]:
@@ -66,35 +61,6 @@ def _pairs(study: StudyFile, clips: list[RawClip]) -> list[RawClip]:
         for prompt in dict.fromkeys(clip.prompt for clip in clips)
         for a, b in permutations(study.systems, 2)
     ]
-
-
-def _known_clip(
-    study: StudyFile, item: KnownItem, kind: StimulusKind, raw: dict[tuple[str, str], RenderedClip]
-) -> RawClip:
-    answers = {scale: answer.model_dump() for scale, answer in item.expected.items()}
-    expected = {"answers": answers, "feedback": item.feedback}
-    if item.audio is not None:
-        path = study.resolved(item.audio)
-        return RawClip(kind, read_sound(path), {"file": path.name}, expected=expected)
-    rendering = raw.get((item.system or "", item.prompt or ""))
-    if rendering is None:
-        raise DesignError(f"a {kind} item names {item.system!r} and {item.prompt!r}, which this study has not.")
-    return RawClip(kind, rendering.waveform, rendering.provenance, expected=expected)
-
-
-def _trap_clip(study: StudyFile, trap: Trap, number: int, main: list[RawClip]) -> RawClip:
-    expected = {"answers": {scale: answer.model_dump() for scale, answer in trap.expected.items()}, "feedback": ""}
-    if trap.audio is not None:
-        path = study.resolved(trap.audio)
-        return RawClip("trap", read_sound(path), {"file": path.name}, expected=expected)
-    assert trap.instruction is not None
-    path = study.resolved(trap.instruction)
-    carrier = random.Random(f"{study.seed} trap {number}").choice(main)
-    try:
-        sound = splice_instruction(carrier.waveform, read_sound(path), trap.after_seconds)
-    except UndertoneError as error:
-        raise DesignError(f"trap {path.name}: {error}") from error
-    return RawClip("trap", sound, {"file": path.name, "carrier": carrier.provenance}, expected=expected)
 
 
 def _volume_clips(study: StudyFile) -> list[RawClip]:

@@ -1,9 +1,9 @@
 """Where a study's sounds come from: systems, prompts, and the clips with known answers. Paths are beside the file."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from undertone.engine import Sampling
 from undertone.engine.config import Config
@@ -79,8 +79,8 @@ class KnownAnswer(Config):
     tolerance: Annotated[float, Field(ge=0.0, le=2e6)] = 0.0
 
 
-class KnownItem(Config):
-    """A finished clip whose right answer is known: a gold or training item.
+class KnownClip(Config):
+    """A finished clip whose right answer is known.
 
     Give `audio`, or `system` and `prompt` to use one of the study's own stimuli.
     """
@@ -89,20 +89,45 @@ class KnownItem(Config):
     system: str | None = None
     prompt: str | None = None
     expected: dict[str, KnownAnswer] = Field(default_factory=dict)  # by scale; training items may have none
+
+
+class KnownItem(KnownClip):
+    """A gold or training item of a study that rates clips by themselves."""
+
     feedback: str = ""  # training: shown after the answer
+
+
+class KnownSet(Config):
+    """A gold or training item of a study whose trials have several clips: the clips of one trial."""
+
+    clips: Annotated[tuple[KnownClip, ...], Field(min_length=2)]
+    feedback: str = ""  # training: shown after the answers
+
+
+def _form_of(item: Any) -> str:
+    """Return which of the two a known item is meant to be, so that an error names the keys of that one only."""
+    return "set" if isinstance(item, KnownSet) or (isinstance(item, dict) and "clips" in item) else "clip"
+
+
+Known = Annotated[
+    Annotated[KnownItem, Tag("clip")] | Annotated[KnownSet, Tag("set")],
+    Discriminator(_form_of),
+]
 
 
 class Trap(Config):
     """A clip that says which answer to give. There is no speech synthesis here that can say it: supply the sound.
 
     Give `audio`, a finished trap; or `instruction`, a recording of the sentence ("please select two"): the build puts
-    it behind the beginning of one of the study's own clips, and the trap is as long as its neighbours.
+    it behind the beginning of one of the study's own clips, and the trap is as long as its neighbours. Where trials
+    have several clips, the sentence speaks of the clip in which it is heard ("please choose this clip as the best"),
+    and the trial's other clips are other systems' of the same prompt.
     """
 
     audio: Path | None = None
     instruction: Path | None = None
     after_seconds: Annotated[float, Field(ge=0.0, le=600.0)] = 2.0  # of the study's clip before the instruction
-    expected: Annotated[dict[str, KnownAnswer], Field(min_length=1)]
+    expected: Annotated[dict[str, KnownAnswer], Field(min_length=1)]  # of this clip, by scale
 
 
 class Preparation(Config):

@@ -14,11 +14,12 @@ from undertone.studies.design.analysis_plan import AnalysisPlan
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.framing import Origin
 from undertone.studies.design.kinds import MOST_CLIPS, MushraTrial, Trials
+from undertone.studies.design.known_answers import check_clips, check_form, listed_clips
 from undertone.studies.design.languages import Language, Message, find_wrong_message
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits, VarianceRule
 from undertone.studies.design.scales import SCALES, Scale, Slug
 from undertone.studies.design.sections import Break, RatingSection, Section, Training
-from undertone.studies.design.sources import DegradedSource, KnownItem, Preparation, Prompts, SystemDesign, Trap
+from undertone.studies.design.sources import DegradedSource, Known, Preparation, Prompts, SystemDesign, Trap
 from undertone.studies.store.storable import find_unstorable
 
 ADDED_KEYS = (
@@ -44,8 +45,8 @@ class StudyFile(Config):
     preparation: Preparation = Preparation()
     scales: Annotated[tuple[Scale, ...], Field(min_length=1)]  # a name of `scales.SCALES`, or the whole wording
     sections: Annotated[tuple[Section, ...], Field(min_length=1)]
-    training: tuple[KnownItem, ...] = ()
-    golds: tuple[KnownItem, ...] = ()
+    training: tuple[Known, ...] = ()
+    golds: tuple[Known, ...] = ()
     traps: tuple[Trap, ...] = ()
     allocation: Allocation = Allocation()
     screening: Screening = Screening()
@@ -192,20 +193,9 @@ def _check_known_answers(study: StudyFile) -> None:
     ):
         if len(items) < wanted:
             raise ValueError(f"allocation asks for {wanted} {what} in a session, but {len(items)} are listed")
-    for trap in study.traps:
-        if (trap.audio is None) == (trap.instruction is None):
-            raise ValueError("a trap needs either `audio` or `instruction`")
-    for item in [*study.training, *study.golds]:
-        if (item.audio is None) == (item.system is None or item.prompt is None):
-            raise ValueError("a gold or training item needs either `audio` or `system` and `prompt`")
-    if any(not gold.expected for gold in study.golds):
+    check_clips([*study.training, *study.golds], study.traps, study.scales)
+    if any(not any(clip.expected for clip in listed_clips(gold)) for gold in study.golds):
         raise ValueError("a gold needs `expected`")
-    scales = {scale.name: scale for scale in study.scales}
-    known_items: list[KnownItem | Trap] = [*study.training, *study.golds, *study.traps]
-    for known in known_items:
-        for name, answer in known.expected.items():
-            if name not in scales or not scales[name].allows(answer.value):
-                raise ValueError(f"expected answer {name}: {answer.value:g} is not an answer of this study's scales")
 
 
 def _scale_of(value: Any) -> Any:
@@ -261,22 +251,19 @@ def _check_language(study: StudyFile) -> None:
 
 
 def _check_trials(study: StudyFile) -> None:
-    """Check that a study of sets has the scales and systems of its kind, and nothing that needs single clips."""
+    """Check that a study of sets has the scales and systems of its kind, and items of several clips."""
     trials = study.trials
+    items = [*study.training, *study.golds]
     if trials is None:
+        check_form(items, trials, 1, None)
         return
     if study.comparison != "single":
         raise ValueError(f"trials of kind {trials.kind!r} play each clip by itself; leave `comparison: ab` out")
-    for what, there in (
-        ("training items", study.training or study.has_kind("training")),
-        ("golds", study.golds),
-        ("traps", study.traps),
-    ):
-        if there:
-            raise ValueError(f"{what} are single clips, which trials of kind {trials.kind!r} do not have; remove them")
     if any(isinstance(rule, VarianceRule) for rule in study.screening.rules) and trials.kind != "mushra":
         raise ValueError(f"the rule 'variance' says nothing about trials of kind {trials.kind!r}; remove it")
     _TRIAL_CHECKS[trials.kind](study)
+    reference = next((system.name for system in study.systems if system.role == "ground_truth"), None)
+    check_form(items, trials, clips_per_trial(study), reference)
 
 
 def _check_preference(study: StudyFile) -> None:

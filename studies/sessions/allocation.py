@@ -6,16 +6,25 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from undertone.studies.design import StudyFile
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.pair_choice import plan_pages
-from undertone.studies.sessions.plan import Cell, PlanRules, StimulusCounts, open_cells, plan_session
+from undertone.studies.sessions.plan import (
+    Cell,
+    PlannedTrial,
+    PlanRules,
+    StimulusCounts,
+    add_checks,
+    open_cells,
+    plan_session,
+)
 from undertone.studies.sessions.presence import Applicant, holding_time, release_places, sessions_to_release
 from undertone.studies.sessions.session_context import ENDS, SessionContext
-from undertone.studies.store.tables import Prompt, Session, Stimulus, Study, System, Trial
+from undertone.studies.store.tables import Prompt, Session, Stimulus, StimulusKind, Study, System, Trial
 
 RETRY_SECONDS = 15.0  # after which a page asks again for a place
 
@@ -109,59 +118,41 @@ def reserve_plan(context: SessionContext) -> None:
     if not open_cells(taken.cells, taken.held, rules):
         kept = open_cells(taken.cells, taken.kept, rules)
         raise SessionError("full_for_now", wait_seconds=RETRY_SECONDS) if kept else SessionError("full")
-    if context.design.trials is not None:
-        _reserve_pages(context, taken)
-        return
-    plan = plan_session(
-        taken.cells,
-        taken.held,
-        rules,
-        context.session.seed,
-        heard_prompts=_heard_prompts(context),
-        traps=_stimuli(context, "trap"),
-        golds=_stimuli(context, "gold"),
-    )
+    plan = _plan_session(context, taken, rules)
     if not plan:
         raise SessionError("already_completed")
-    training = [(stimulus, "training") for stimulus in _stimuli(context, "training")]
+    training = [PlannedTrial(stimuli, "training") for stimuli in _known_trials(context, "training")]
     expires = now + holding_time(context.design.allocation, done=0)
-    for position, (stimulus, kind) in enumerate([*training, *((trial.stimulus, trial.kind) for trial in plan)]):
+    paged = context.design.trials is not None
+    places = [
+        (page, trial.kind, stimulus) for page, trial in enumerate([*training, *plan]) for stimulus in trial.stimuli
+    ]
+    for position, (page, kind, stimulus) in enumerate(places):
         transaction.add(
             Trial(
                 session_id=context.session.id,
                 study_id=study.id,
                 stimulus_id=stimulus,
                 position=position,
+                page=page if paged else None,
                 kind=kind,
                 reserved_at=now,
                 reservation_expires_at=expires,
             )
         )
     transaction.flush()
-    context.log("planned", {"seed": context.session.seed, "trials": len(plan)}, actor="server")
+    planned = {"seed": context.session.seed, "trials": sum(len(trial.stimuli) for trial in plan)}
+    context.log("planned", {**planned, "pages": len(plan)} if paged else planned, actor="server")
 
 
-def _reserve_pages(context: SessionContext, taken: PlaceCounts) -> None:
-    """Write the clips of each page; the caller holds the study's lock."""
-    plan = plan_pages(context, taken.cells, _heard_prompts(context))
-    if not plan:
-        raise SessionError("already_completed")
-    expires = context.now + holding_time(context.design.allocation, done=0)
-    places = [(page, stimulus) for page, stimuli in enumerate(plan) for stimulus in stimuli]
-    for position, (page, stimulus) in enumerate(places):
-        context.transaction.add(
-            Trial(
-                session_id=context.session.id,
-                study_id=context.study.id,
-                stimulus_id=stimulus,
-                position=position,
-                page=page,
-                reserved_at=context.now,
-                reservation_expires_at=expires,
-            )
-        )
-    context.transaction.flush()
-    context.log("planned", {"seed": context.session.seed, "trials": len(places), "pages": len(plan)}, actor="server")
+def _plan_session(context: SessionContext, taken: PlaceCounts, rules: PlanRules) -> list[PlannedTrial]:
+    """Return the session's trials after the practice; the caller holds the study's lock."""
+    heard, seed = _heard_prompts(context), context.session.seed
+    traps, golds = _known_trials(context, "trap"), _known_trials(context, "gold")
+    if context.design.trials is None:
+        return plan_session(taken.cells, taken.held, rules, seed, heard_prompts=heard, traps=traps, golds=golds)
+    main = [PlannedTrial(stimuli) for stimuli in plan_pages(context, taken.cells, heard)]
+    return add_checks(main, traps, golds, rules, np.random.default_rng(seed)) if main else []
 
 
 def extend_reservation(context: SessionContext) -> None:
@@ -245,9 +236,15 @@ def _heard_prompts(context: SessionContext) -> set[str]:
     return {prompt for prompt in context.transaction.scalars(query) if prompt is not None}
 
 
-def _stimuli(context: SessionContext, kind: str) -> list[str]:
-    query = select(Stimulus.id).where(Stimulus.study_id == context.study.id, Stimulus.kind == kind)
-    return list(context.transaction.scalars(query.order_by(Stimulus.path)))
+def _known_trials(context: SessionContext, kind: StimulusKind) -> list[tuple[str, ...]]:
+    """Return the stimuli of each trial with known answers: one, or those of a set in an order of this session."""
+    query = select(Stimulus).where(Stimulus.study_id == context.study.id, Stimulus.kind == kind)
+    sets: dict[int | str, list[str]] = {}
+    for stimulus in context.transaction.scalars(query.order_by(Stimulus.path)):
+        sets.setdefault((stimulus.expected or {}).get("set", stimulus.id), []).append(stimulus.id)
+    rng = np.random.default_rng([context.session.seed, len(sets)])
+    in_order = sorted(sets.items()) if context.design.trials else sets.items()
+    return [tuple(stimuli[index] for index in rng.permutation(len(stimuli))) for _, stimuli in in_order]
 
 
 def _is_full(

@@ -1,6 +1,6 @@
 """Trials of several clips: each clip is a row of its own, and the clips of one page are heard and answered together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from undertone.studies.design.kinds import REASON, BestWorstTrial, MushraTrial, PreferenceTrial
 from undertone.studies.design.scales import Scale
@@ -19,6 +19,11 @@ def pages_of(trials: Sequence[Trial]) -> list[Page]:
         else:
             found.append([trial])
     return found
+
+
+def values_of(answers: Mapping[str, Rating]) -> dict[str, float]:
+    """Return the values of the answers about a clip by scale."""
+    return {scale: rating.value for scale, rating in answers.items()}
 
 
 def is_done(page: Page) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from undertone.engine import UndertoneError
 from undertone.studies.sessions.williams import williams_orders
 
-Kind = Literal["main", "trap", "gold"]
+Kind = Literal["main", "trap", "gold", "training"]
 
 _FULL_COST = 1e5  # of a cell that has all its raters: taken only where no other fits
 _MISSING_COST = 1e9  # of a prompt that a system does not have: never taken
@@ -55,10 +55,10 @@ class PlanRules:
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One place of the plan."""
+    """One place of the plan: a clip, or the clips that are heard and answered together."""
 
-    stimulus: str
-    kind: Kind
+    stimuli: tuple[str, ...]
+    kind: Kind = "main"
 
 
 def open_cells(cells: Iterable[Cell], counts: StimulusCounts, rules: PlanRules) -> list[Cell]:
@@ -76,8 +76,8 @@ def plan_session(
     rules: PlanRules,
     seed: int,
     heard_prompts: Collection[str] = (),
-    traps: Sequence[str] = (),
-    golds: Sequence[str] = (),
+    traps: Sequence[tuple[str, ...]] = (),
+    golds: Sequence[tuple[str, ...]] = (),
 ) -> list[PlannedTrial]:
     """Plan one rater's session.
 
@@ -90,8 +90,8 @@ def plan_session(
         rules: of the study.
         seed: of this session; the same arguments give the same plan.
         heard_prompts: that this rater has heard in an earlier session.
-        traps: stimuli with a known instruction.
-        golds: stimuli with a known answer.
+        traps: the stimuli of each trial with a known instruction.
+        golds: those of each trial with a known answer.
     Returns:
         the trials in order; empty when nothing is left that wants raters and that this rater may hear.
     Raises:
@@ -103,9 +103,27 @@ def plan_session(
         return []
     length = min(rules.trials_per_session, len({cell.prompt for cell in unheard}))
     systems = _system_order(unheard, counts, length, rng)
-    main = [PlannedTrial(stimulus, "main") for stimulus in _assign_prompts(unheard, systems, counts, rules, rng)]
-    checks = [PlannedTrial(name, "trap") for name in _draw(traps, rules.traps, "traps", rng)]
-    checks += [PlannedTrial(name, "gold") for name in _draw(golds, rules.golds, "golds", rng)]
+    main = [PlannedTrial((stimulus,)) for stimulus in _assign_prompts(unheard, systems, counts, rules, rng)]
+    return add_checks(main, traps, golds, rules, rng)
+
+
+def add_checks(
+    main: list[PlannedTrial],
+    traps: Sequence[tuple[str, ...]],
+    golds: Sequence[tuple[str, ...]],
+    rules: PlanRules,
+    rng: np.random.Generator,
+) -> list[PlannedTrial]:
+    """Return the trials with as many traps and golds between them as the rules say.
+
+    Args:
+        traps: the stimuli of each trial with a known instruction.
+        golds: those of each trial with a known answer.
+    Raises:
+        PlanError: fewer traps or golds than asked for.
+    """
+    checks = [PlannedTrial(stimuli, "trap") for stimuli in _draw(traps, rules.traps, "traps", rng)]
+    checks += [PlannedTrial(stimuli, "gold") for stimuli in _draw(golds, rules.golds, "golds", rng)]
     return _spread(main, [checks[index] for index in rng.permutation(len(checks))], rng)
 
 
@@ -162,11 +180,13 @@ def _costs(
     return np.array(heard, float) + _FULL_COST * full + _MISSING_COST * missing
 
 
-def _draw(names: Sequence[str], number: int, what: str, rng: np.random.Generator) -> list[str]:
-    """Draw some of the names, in random order."""
-    if number > len(names):
-        raise PlanError(f"a session is to have {number} {what}, but the study has {len(names)}. Add some or ask fewer.")
-    return [sorted(names)[index] for index in rng.permutation(len(names))[:number]]
+def _draw(trials: Sequence[tuple[str, ...]], number: int, what: str, rng: np.random.Generator) -> list[tuple[str, ...]]:
+    """Draw some of the trials, in random order."""
+    if number > len(trials):
+        raise PlanError(
+            f"a session is to have {number} {what}, but the study has {len(trials)}. Add some or ask fewer."
+        )
+    return [sorted(trials)[index] for index in rng.permutation(len(trials))[:number]]
 
 
 def _spread(main: list[PlannedTrial], checks: list[PlannedTrial], rng: np.random.Generator) -> list[PlannedTrial]:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from undertone.studies.design.rules import HiddenRule, PaceRule, VarianceRule
 from undertone.studies.sessions.known_answers import judge_answers
+from undertone.studies.sessions.pages import pages_of, values_of
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Event, Rating, Trial
 
@@ -34,14 +35,14 @@ def is_accepted(screening: dict[str, Verdict]) -> bool:
 
 def _judge_known_answers(kind: str) -> Callable[[SessionContext, Any, Sequence[Trial], Ratings], tuple[bool, Verdict]]:
     def judged(context: SessionContext, rule: Any, trials: Sequence[Trial], ratings: Ratings) -> tuple[bool, Verdict]:
-        items = {}
-        for trial in trials:
-            if trial.kind == kind:
-                given = {scale: rating.value for scale, rating in ratings[trial.id].items()}
-                items[trial.id] = judge_answers(context.stimulus(trial), given)
-        right = sum(all(scales.values()) for scales in items.values())
-        wanted = min(rule.pass_at_least, len(items))
-        return right >= wanted, {"right": right, "of": len(items), "needed": rule.pass_at_least, "items": items}
+        pages = [
+            {trial.id: judge_answers(context.stimulus(trial), values_of(ratings[trial.id])) for trial in page}
+            for page in pages_of([trial for trial in trials if trial.kind == kind])
+        ]
+        right = sum(all(verdict for scales in page.values() for verdict in scales.values()) for page in pages)
+        items = {trial: scales for page in pages for trial, scales in page.items() if scales}
+        wanted = min(rule.pass_at_least, len(pages))
+        return right >= wanted, {"right": right, "of": len(pages), "needed": rule.pass_at_least, "items": items}
 
     return judged
 

@@ -231,6 +231,9 @@ class Sessions:
 
     def _reference(self, context: SessionContext, page: Page) -> Callable[[], Sound]:
         """Return the open reference of a MUSHRA page: the recording that is also among its clips, hidden."""
+        if page[0].kind != "main":
+            stimuli = [context.stimulus(trial) for trial in page]
+            return self._file(next(one for one in stimuli if (one.expected or {}).get("reference")))
         prompt = context.stimulus(page[0]).prompt_id
         query = (
             select(Stimulus)

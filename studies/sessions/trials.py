@@ -8,9 +8,18 @@ from typing import Any
 from undertone.studies.sessions.allocation import extend_reservation
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import advance, current_page, due_break
-from undertone.studies.sessions.known_answers import feedback
+from undertone.studies.sessions.known_answers import feedback, set_feedback
 from undertone.studies.sessions.listening import covers, merge_intervals, seconds_to_wait
-from undertone.studies.sessions.pages import Page, complete, is_rated_alone, missing_answers, page_of, scale_of, settle
+from undertone.studies.sessions.pages import (
+    Page,
+    complete,
+    is_rated_alone,
+    missing_answers,
+    page_of,
+    scale_of,
+    settle,
+    values_of,
+)
 from undertone.studies.sessions.screening import LISTENED
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.sessions.signs import PageSigns, note_signs
@@ -126,7 +135,6 @@ def finish_trial(context: SessionContext, trial_id: str, signs: PageSigns | None
         return None
     _check_current(context, trial)
     page = page_of(context, trial)
-    given = {scale: rating.value for scale, rating in context.ratings([trial])[trial.id].items()}
     missing = missing_answers(context, page)
     if missing:
         raise SessionError("bad_answer", f"Please answer first: {', '.join(missing)}.")
@@ -146,7 +154,16 @@ def finish_trial(context: SessionContext, trial_id: str, signs: PageSigns | None
         advance(context)
     if trial.kind != "training":
         return None
-    return feedback(context.stimulus(trial), {scale.name: scale for scale in context.design.scales}, given)
+    return _practice_feedback(context, page)
+
+
+def _practice_feedback(context: SessionContext, page: Page) -> dict[str, Any]:
+    scales = {scale.name: scale for scale in context.design.scales}
+    stimuli, ratings = [context.stimulus(one) for one in page], context.ratings(page)
+    given = [values_of(ratings[one.id]) for one in page]
+    if context.design.trials is None:
+        return feedback(stimuli[0], scales, given[0])
+    return set_feedback(stimuli, scales, given, context.design.trials)
 
 
 def _check_current(context: SessionContext, trial: Trial) -> None:

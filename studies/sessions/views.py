@@ -22,7 +22,7 @@ from undertone.studies.sessions.flow import current_trial, due_break, headphone_
 from undertone.studies.sessions.forms import question_views
 from undertone.studies.sessions.headphones import SECONDS as TONES_SECONDS
 from undertone.studies.sessions.listening import covers
-from undertone.studies.sessions.pages import Page, is_done, open_pages, pages_of
+from undertone.studies.sessions.pages import Page, is_done, open_pages, pages_of, values_of
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store.tables import Trial
 
@@ -128,5 +128,5 @@ def _trial(context: SessionContext, trial: Trial) -> View:
         "id": trial.id,
         "heard": covers(trial.listened, context.stimulus(trial).seconds),
         "plays": trial.plays,
-        "answers": {scale: rating.value for scale, rating in answers.items()},
+        "answers": values_of(answers),
     }

@@ -92,6 +92,37 @@ def test_best_and_worst_by_keyboard_alone(arrive: Arrive) -> None:
 
 
 @DEVICES
+def test_practice_of_sets_says_what_was_expected(arrive: Arrive, device: dict[str, Any]) -> None:
+    values = (1, -1, None)
+    clips = [
+        {"system": f"zebra{index}", "prompt": "prompt0", "expected": {"best-worst": {"value": value}} if value else {}}
+        for index, value in enumerate(values)
+    ]
+    flow = (SHORT_FLOW[0], {"kind": "training"}, *SHORT_FLOW[1:])
+    kind = of_kind({"kind": "best_worst", "clips": 3}, "best-worst")
+    rater = arrive(device, **{**kind, "sections": flow, "training": [{"clips": clips, "feedback": "One is noise."}]})
+    rater.agree()
+    expect(rater.heading).to_have_text("Trial 1 of 1")
+    expect(rater.page.get_by_text("These answers do not count")).to_be_visible()
+    for number in range(1, 4):
+        rater.press(f"▶ Play clip {number}")
+        expect(rater.page.get_by_role("button", name=f"▶ Play clip {number} again")).to_be_visible()
+    ready(rater)
+    best, worst = (rater.page.get_by_role("group", name=re.compile(word)) for word in ("best?", "worst?"))
+    best.get_by_label("Clip 1").check()
+    worst.get_by_label("Clip 2").check()
+    expect(rater.page.locator(".state.is-saved")).to_have_count(2)
+    rater.press("Check my answers")
+    expect(rater.heading).to_have_text("Practice: your answers")
+    notes = rater.page.get_by_text(re.compile(r"^Best and worst of clip [123]: (as expected|we would have expected)"))
+    expect(notes).to_have_count(2)
+    expect(rater.page.get_by_text("One is noise.")).to_be_visible()
+    picture(rater, "practice-of-sets")
+    rater.press("Continue")
+    expect(rater.heading).to_have_text("Trial 1 of 2")
+
+
+@DEVICES
 def test_a_preference_with_reasons(arrive: Arrive, device: dict[str, Any]) -> None:
     reasons = [{"name": "clear", "text": "It is easier to understand"}, {"name": "real", "text": "It is like a person"}]
     rater = arrive(device, **of_kind({"kind": "preference", "reasons": reasons}, "ccr"))

@@ -6,7 +6,8 @@ from scipy.special import expit
 
 from undertone.studies.analysis.components import VarianceComponents
 from undertone.studies.analysis.ordinal import ordinal_model
-from undertone.studies.analysis.ordinal_fit import OrdinalFitError, _Model, fit_ordinal
+from undertone.studies.analysis.ordinal_criterion import OrdinalCriterion
+from undertone.studies.analysis.ordinal_fit import OrdinalFitError, fit_ordinal
 from undertone.studies.analysis.simulation.simulate import Design, allocate, simulate, to_frame
 
 # Bitterness of wine (Randall, 1989), rows by temperature and contact, columns by judge, as printed in table 1 of
@@ -43,7 +44,7 @@ def test_the_wine_data_give_what_r_prints() -> None:
 @pytest.mark.parametrize("sides", [(JUDGE, BOTTLE), (BOTTLE, JUDGE)])
 def test_the_gradient_is_that_of_the_criterion(sides: tuple[np.ndarray, np.ndarray]) -> None:
     """Through the mode of the effects and the determinant, whichever side is eliminated."""
-    model = _Model(WINE.ravel() - 1, TREATMENT, *sides, BOTTLE // 4, np.arange(4))
+    model = OrdinalCriterion(WINE.ravel() - 1, TREATMENT, *sides, BOTTLE // 4, np.arange(4))
     at = np.array([-1.0, 0.5, 0.6, 0.4, 1.0, 0.8, 0.9, 0.6, 0.5, 0.4])
     steps = 1e-5 * np.eye(len(at))
     finite = [(model.criterion(at + step)[0] - model.criterion(at - step)[0]) / 2e-5 for step in steps]

@@ -16,6 +16,7 @@ from undertone.studies.analysis.preregistration import preregister
 from undertone.studies.analysis.report import render_report
 from undertone.studies.analysis.results import analyse_study
 from undertone.studies.analysis.simulation.example import AT
+from undertone.studies.design.scales import BEST_WORST, CCR, CHOICE, MUSHRA
 from undertone.studies.store import Database, migrate
 from undertone.studies.store.tables import Session, Study
 
@@ -96,6 +97,22 @@ def test_the_checklist_answers_from_the_data_and_says_what_is_not_recorded(own: 
         item.asked for item in left
     }
     assert method_term(analyse_study(bare, largest_mixed=0)) == ""
+
+
+def test_the_method_of_each_kind_of_trial_has_the_name_that_the_field_gives_it(own: Database) -> None:
+    results = analyse_study(load_study(own, "judged"), largest_mixed=0)
+    cases = (
+        ("preference", CCR, "CCR"),
+        ("preference", CHOICE, "paired comparison"),
+        ("best_worst", BEST_WORST, "best-worst scaling"),
+        ("mushra", MUSHRA, "MUSHRA, ITU-R BS.1534-3"),
+    )
+    for kind, scale, said in cases:
+        words = [{**scale.model_dump(mode="json"), "name": one.scale} for one in results.scales]
+        definition = {**results.data.definition, "trials": {"kind": kind}, "scales": words}
+        told = method_term(replace(results, data=replace(results.data, definition=definition)))
+        assert said in told
+        assert "absolute" not in told
 
 
 def test_a_declared_margin_gives_equivalence_tests(own: Database) -> None:

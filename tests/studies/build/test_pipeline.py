@@ -293,6 +293,39 @@ def test_traps_golds_and_training_items_keep_their_answers_and_a_trap_its_neighb
     assert np.ptp([s.loudness_lufs for s in by_kind.values()]) < 0.1
 
 
+def test_known_answers_of_sets_are_trials_of_equally_long_clips_and_a_trap_is_one_of_them(
+    db: Database, places: StorageLocations, tmp_path: Path
+) -> None:
+    write_folders(tmp_path)
+    write_speech(tmp_path / "set-this-to-20.wav", 1.2, 77)
+    clips = [{"system": name, "prompt": "p1"} for name in ("good", "loud", "truth", "anchor")]
+    worst = {**clips[3], "expected": {"mushra": {"value": 0, "tolerance": 30}}}
+    built(
+        db,
+        places,
+        tmp_path,
+        trials={"kind": "mushra"},
+        scales=["mushra"],
+        traps=[{"instruction": "set-this-to-20.wav", "after_seconds": 1.0, "expected": {"mushra": {"value": 20}}}],
+        golds=[{"clips": [*clips[:3], worst]}],
+        training=[{"clips": clips, "feedback": "One is noisy."}],
+        sections=[{"kind": "consent", "text": "?"}, {"kind": "training"}, {"kind": "rating"}],
+        allocation={"trials_per_session": 3, "traps": 1, "golds": 1},
+    )
+    known = [one for one in stimuli(db) if one.kind != "main"]
+    assert all(one.expected is not None for one in known)
+    sets = [[one for one in known if (one.expected or {})["set"] == number] for number in range(3)]
+    assert [{one.kind for one in found} for found in sets] == [{"training"}, {"gold"}, {"trap"}]
+    for found in sets:
+        assert len(found) == 4
+        assert len({one.seconds for one in found}) == 1
+        assert sum((one.expected or {}).get("reference", False) for one in found) == 1
+    told = [[one for one in found if (one.expected or {})["answers"]] for found in sets]
+    assert [len(found) for found in told] == [0, 1, 1]
+    assert "carrier" in told[2][0].provenance
+    assert not (told[2][0].expected or {}).get("reference")
+
+
 def test_an_instruction_longer_than_the_clip_is_refused(db: Database, places: StorageLocations, tmp_path: Path) -> None:
     write_folders(tmp_path)
     write_speech(tmp_path / "long.wav", 9.0, 77)

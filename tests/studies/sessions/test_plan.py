@@ -34,7 +34,7 @@ class Study:
         stimuli: Counter[str] = Counter()
         positions: Counter[tuple[str, int]] = Counter()
         for plan in self.accepted + self.live:
-            main = [self.by_id[trial.stimulus] for trial in plan if trial.kind == "main"]
+            main = [self.by_id[trial.stimuli[0]] for trial in plan if trial.kind == "main"]
             stimuli.update(cell.stimulus for cell in main)
             positions.update((cell.system, place) for place, cell in enumerate(main))
         return StimulusCounts(stimuli, positions)
@@ -64,7 +64,7 @@ def test_a_rater_hears_each_prompt_once_and_systems_equally_often(size: tuple[in
     systems, prompts, length, raters = size
     study = Study(cells_of(systems, prompts), PlanRules(length, raters))
     plan = study.enter(seed)
-    cells = [study.by_id[trial.stimulus] for trial in plan]
+    cells = [study.by_id[trial.stimuli[0]] for trial in plan]
     assert len(plan) == min(length, prompts)
     assert len({cell.prompt for cell in cells}) == len(cells)
     assert spread(Counter(cell.system for cell in cells), [f"system{s}" for s in range(systems)]) <= 1
@@ -94,7 +94,7 @@ def test_cells_stay_level_while_raters_come_drop_out_and_are_rejected(
         if kind == "enter":
             before = study.counts().stimuli
             plan = study.enter(number)
-            heard = {trial.stimulus for trial in plan}
+            heard = {trial.stimuli[0] for trial in plan}
             # Nothing is filled beyond its need while as good a session could be made of cells that still need raters.
             if any(before.get(name, 0) >= 3 for name in heard):
                 assert any(before.get(cell.stimulus, 0) < 3 for cell in study.cells)
@@ -129,7 +129,7 @@ def test_without_drop_outs_cells_differ_by_one_and_places_are_balanced(systems: 
 def test_simultaneous_raters_get_different_cells_while_there_are_enough() -> None:
     study = Study(cells_of(4, 12), PlanRules(12, 1))
     plans = [study.enter(seed) for seed in range(4)]
-    heard = [trial.stimulus for plan in plans for trial in plan]
+    heard = [trial.stimuli[0] for plan in plans for trial in plan]
     assert len(heard) == len(set(heard)) == 48
     assert study.enter(99) == []
 
@@ -137,10 +137,10 @@ def test_simultaneous_raters_get_different_cells_while_there_are_enough() -> Non
 def test_a_rater_who_comes_again_hears_other_prompts() -> None:
     study = Study(cells_of(3, 9), PlanRules(6, 5))
     first = study.enter(1)
-    heard = {study.by_id[trial.stimulus].prompt for trial in first}
+    heard = {study.by_id[trial.stimuli[0]].prompt for trial in first}
     second = study.enter(2, heard_prompts=heard)
     assert len(second) == 3
-    assert not heard & {study.by_id[trial.stimulus].prompt for trial in second}
+    assert not heard & {study.by_id[trial.stimuli[0]].prompt for trial in second}
     assert study.enter(3, heard_prompts={cell.prompt for cell in study.cells}) == []
 
 
@@ -149,11 +149,18 @@ def test_a_rater_who_comes_again_hears_other_prompts() -> None:
 def test_checks_are_spread_and_never_come_first(length: int, traps: int, golds: int, seed: int) -> None:
     rules = PlanRules(length, 5, traps, golds)
     names = [f"trap{i}" for i in range(4)], [f"gold{i}" for i in range(4)]
-    plan = plan_session(cells_of(4, 20), StimulusCounts(), rules, seed, traps=names[0], golds=names[1])
+    plan = plan_session(
+        cells_of(4, 20),
+        StimulusCounts(),
+        rules,
+        seed,
+        traps=[(name,) for name in names[0]],
+        golds=[(name,) for name in names[1]],
+    )
     kinds = Counter(trial.kind for trial in plan)
     assert kinds == Counter({"main": length, "trap": traps, "gold": golds})
     assert plan[0].kind == "main"
-    assert len({trial.stimulus for trial in plan}) == len(plan)
+    assert len({trial.stimuli[0] for trial in plan}) == len(plan)
     if traps + golds < length / 2:
         runs = [len(list(group)) for check, group in itertools.groupby(t.kind != "main" for t in plan) if check]
         assert max(runs, default=0) <= 2
@@ -161,7 +168,7 @@ def test_checks_are_spread_and_never_come_first(length: int, traps: int, golds: 
 
 def test_too_few_traps_are_refused() -> None:
     with pytest.raises(PlanError, match="2 traps, but the study has 1"):
-        plan_session(cells_of(2, 4), StimulusCounts(), PlanRules(4, 2, traps=2), 0, traps=["only"])
+        plan_session(cells_of(2, 4), StimulusCounts(), PlanRules(4, 2, traps=2), 0, traps=[("only",)])
 
 
 def test_a_prompt_that_a_system_lacks_is_not_planned() -> None:
@@ -169,7 +176,7 @@ def test_a_prompt_that_a_system_lacks_is_not_planned() -> None:
     for seed in range(10):
         plan = plan_session(cells, StimulusCounts(), PlanRules(4, 2), seed)
         assert len(plan) == 4
-        assert {trial.stimulus for trial in plan} <= {cell.stimulus for cell in cells}
+        assert {trial.stimuli[0] for trial in plan} <= {cell.stimulus for cell in cells}
 
 
 @pytest.mark.parametrize("size", range(1, 9))

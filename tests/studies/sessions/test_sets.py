@@ -26,7 +26,7 @@ ROLES = ("system", "ground_truth", "low_anchor", "system", "system")
 def set_design(trials: dict[str, Any], systems: int = 4, prompts: int = 6, **more: Any) -> StudyFile:
     scale = {"best_worst": "best-worst", "preference": "preference", "mushra": "mushra"}[trials["kind"]]
     return design(
-        SHORT_FLOW,
+        more.pop("sections", SHORT_FLOW),
         prompts,
         **{
             "systems": [
