@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from undertone.app.shared.gradio_import import shorten_gradio_import
+
+shorten_gradio_import()  # before any test's module imports Gradio, as `undertone serve` does
+
 
 def pytest_collection_finish() -> None:
     """Leave what the imports made out of every later collection of garbage."""

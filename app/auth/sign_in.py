@@ -17,11 +17,11 @@ from undertone.app.asgi.client_address import address_of, is_https
 from undertone.app.auth.attempts import Attempts, ScheduledAttempt
 from undertone.app.auth.passphrases import verify_passphrase
 from undertone.app.auth.sign_in_log import SIGNED_IN, SIGNED_OUT, SignInLog
+from undertone.app.auth.tickets import COOKIE
 from undertone.engine import UndertoneError
 from undertone.studies.store import Database, StoreError
 from undertone.studies.store.tables import AdminRole, AdminUser, Event
 
-COOKIE = "undertone_admin"
 DEVICE_COOKIE = "undertone_device"  # says that this browser has signed in before; it opens nothing
 SIGNED_IN_SECONDS = 12 * 3600
 DEVICE_SECONDS = 180 * 24 * 3600

@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from undertone.app.asgi.plain_page import SAFE_HEADERS
 from undertone.app.asgi.threads import ThreadedRoute
 from undertone.studies.design import DesignError
+from undertone.studies.design.storable import find_unstorable
 from undertone.studies.sessions import SessionError
 from undertone.studies.store import StoreError
-from undertone.studies.store.storable import find_unstorable
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024

@@ -103,6 +103,9 @@ def _end_with_parent(parent: int) -> None:
 def _serve(settings: PlaygroundSettings, report: Any) -> None:
     import uvicorn
 
+    from undertone.app.shared.gradio_import import shorten_gradio_import
+
+    shorten_gradio_import()
     from undertone.app.server.studies_client import StudiesClient
     from undertone.app.shared.context import Context
     from undertone.app.shared.prompt_panel import find_examples

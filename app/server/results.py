@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from undertone.app.asgi.error_pages import wait_page
+from undertone.app.shared.gradio_import import shorten_gradio_import
 from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 def build_results(studies_site: StudiesSite) -> FastAPI:
     """Return the application with the Results page; takes seconds, as it loads Gradio."""
+    shorten_gradio_import()
     from undertone.app.site.application import RESULTS, ResultsContext, mount_pages, navigation_of, new_app
 
     app = new_app()

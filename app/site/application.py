@@ -23,11 +23,11 @@ from undertone.app.shared.model_queue import MAX_WAITING
 from undertone.app.shared.share_preview import use_own_preview
 from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.theme import STYLE_PATH, theme
-from undertone.app.site.studies_site import StudiesSite
 from undertone.engine.audio.formats import SUFFIXES
 
 if TYPE_CHECKING:
     from undertone.app.shared.context import Context
+    from undertone.app.site.studies_site import StudiesSite  # and the database: the playground has none
 
 QUICK_THREADS = 24  # of a page, for events that do not wait for the model
 FILES_KEPT_SECONDS = 2 * 3600  # uploads and takes in Gradio's cache; looked at every ten minutes
@@ -52,7 +52,7 @@ class PageContext(Protocol):
 class ResultsContext:
     """Context of the Results page: the studies and no engine, as the front process has none."""
 
-    studies_site: StudiesSite
+    studies_site: "StudiesSite"
     model_name: str | None = None
     examples: tuple[Path, ...] = ()
 
@@ -103,7 +103,7 @@ RESULTS = Page("/results", "Results", _build_results, signed_in=True)
 
 
 def create_app(
-    context: PageContext, pages: Sequence[Page] = PAGES, studies_site: StudiesSite | None = None, api: bool = False
+    context: PageContext, pages: Sequence[Page] = PAGES, studies_site: "StudiesSite | None" = None, api: bool = False
 ) -> FastAPI:
     """Build the whole site on one engine, in one process; `undertone serve` spreads it over two.
 
@@ -145,7 +145,7 @@ def mount_pages(
     context: PageContext,
     pages: Sequence[Page],
     navigation: Sequence[Page],
-    studies_site: StudiesSite | None = None,
+    studies_site: "StudiesSite | None" = None,
     visitors: Visitors | None = None,
 ) -> None:
     """Mount pages under their paths; every address works with and without a slash, wrong ones are answered in words.
@@ -174,7 +174,7 @@ def mount_pages(
     app.add_middleware(ErrorPages)
 
 
-def _context_of(page: Page, context: PageContext, studies_site: StudiesSite | None) -> PageContext:
+def _context_of(page: Page, context: PageContext, studies_site: "StudiesSite | None") -> PageContext:
     """Return what a page is given."""
     if not page.signed_in:
         return context

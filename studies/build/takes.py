@@ -12,10 +12,10 @@ from undertone.studies.design.rules import Allocation
 from undertone.studies.design.sections import Consent, Debrief, RatingSection, Section, Volume
 from undertone.studies.design.sources import FolderSource, PromptItem, Prompts, SystemDesign
 from undertone.studies.design.study_file import StudyFile
-from undertone.studies.store import Database, StorageLocations
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the playground makes `TakeSound`s and has no database
     from undertone.engine import Take
+    from undertone.studies.store import Database, StorageLocations
 
 CONSENT = (
     "You will listen to short clips of speech and answer questions about each. We store your answers, their times, "
@@ -55,16 +55,16 @@ class TakeSound:
 
 
 def study_from_takes(
-    db: Database, takes: Sequence["Take"], places: StorageLocations, name: str, **more: Any
+    db: "Database", takes: Sequence["Take"], places: "StorageLocations", name: str, **more: Any
 ) -> StudyFile:
     """Write takes of the engine down as a draft study; arguments and errors are those of `study_from_sounds`."""
     return study_from_sounds(db, [TakeSound.of(take) for take in takes], places, name, **more)
 
 
 def study_from_sounds(
-    db: Database,
+    db: "Database",
     takes: Sequence[TakeSound],
-    places: StorageLocations,
+    places: "StorageLocations",
     name: str,
     title: str = "How does this speech sound?",
     scales: Sequence[str] = ("naturalness", "meaningfulness"),

@@ -20,7 +20,7 @@ from undertone.studies.design.rules import Allocation, Completion, Screening, Se
 from undertone.studies.design.scales import SCALES, Scale, Slug
 from undertone.studies.design.sections import Break, RatingSection, Section, Training
 from undertone.studies.design.sources import DegradedSource, Known, Preparation, Prompts, SystemDesign, Trap
-from undertone.studies.store.storable import find_unstorable
+from undertone.studies.design.storable import find_unstorable
 
 ADDED_KEYS = (
     "trials",

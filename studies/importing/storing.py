@@ -15,10 +15,10 @@ from undertone.studies.design.analysis_plan import AnalysisPlan
 from undertone.studies.design.kinds import Trials
 from undertone.studies.design.scales import SCALES, Scale
 from undertone.studies.design.sections import Section
+from undertone.studies.design.storable import find_unstorable
 from undertone.studies.importing.layouts import SHOWN, ImportProblem, RatingRow, Table
 from undertone.studies.store import Database
 from undertone.studies.store.columns import new_id, utc_now
-from undertone.studies.store.storable import find_unstorable
 from undertone.studies.store.tables import Participant, Prompt, Rating, Role, Session, Stimulus, Study, System, Trial
 
 WORDING = "Not recorded: the ratings were imported."

@@ -1,4 +1,4 @@
-"""What a process without a model may import: nothing of it loads torch."""
+"""What a process may import: without a model no torch, before its first visitor nothing that pages do not need."""
 
 import subprocess
 import sys
@@ -19,14 +19,40 @@ WITHOUT_A_MODEL = (
     "undertone.app.rate",
     "undertone.app.auth.sign_in_page",
     "undertone.app.site.studies_site",
+    "undertone.app.cli.main",
+    "undertone.app.cli.serve",
+    "undertone.app.server.front",
 )
+PLAYGROUND = """
+from undertone.app.shared.gradio_import import shorten_gradio_import
+shorten_gradio_import()
+from undertone.app import prosody
+from undertone.app.continue_page import page
+from undertone.app.server import playground, studies_client
+from undertone.app.site import application
+from undertone.engine import Engine
+"""
+NOT_OF_THE_PLAYGROUND = {
+    "accelerate", "alembic", "lhotse", "librosa", "matplotlib", "mcp", "numba", "parselmouth", "scipy", "sklearn",
+    "sqlalchemy", "statsmodels", "torch._dynamo", "transformers", "undertone.studies.store", "undertone.train",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", WITHOUT_A_MODEL)
 def test_what_serves_raters_loads_neither_torch_nor_gradio(module: str) -> None:
-    code = f"import sys, {module}; print(*sorted({{'torch', 'gradio', 'pandas'}} & set(sys.modules)))"
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert loaded.stdout.split() == []
+    assert _loaded(f"import {module}", {"torch", "gradio", "pandas"}) == []
+
+
+def test_the_playground_loads_its_engine_and_pages_and_neither_studies_nor_what_only_some_requests_need() -> None:
+    needed = {"gradio", "torch"}  # the question is answered of a process that has loaded its pages
+    assert _loaded(PLAYGROUND, NOT_OF_THE_PLAYGROUND | needed) == sorted(needed)
+
+
+def _loaded(code: str, modules: set[str]) -> list[str]:
+    """Return which of the modules a fresh process has imported after the code."""
+    asked = f"{code}\nimport sys; print(*sorted({modules!r} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    return ran.stdout.split()
 
 
 def test_every_public_name_of_the_engine_is_found() -> None:
