@@ -189,10 +189,10 @@ def ranks(comparison: Comparison, means: dict[str, float]) -> tuple[Rank, ...]:
         comparison: every pair of the systems.
         means: by system, for the order.
     """
-    tested = [pair for pair in comparison.pairs if pair.p is not None]
-    corrected = holm([pair.p for pair in tested])
+    tested = [(pair, pair.p) for pair in comparison.pairs if pair.p is not None]
+    corrected = holm([p for _, p in tested])
     better, worse = dict.fromkeys(means, 0), dict.fromkeys(means, 0)
-    for pair, p in zip(tested, corrected, strict=True):
+    for (pair, _), p in zip(tested, corrected, strict=True):
         if p <= 1 - LEVEL:
             upper, lower = (pair.first, pair.second) if pair.value > 0 else (pair.second, pair.first)
             better[lower] += 1

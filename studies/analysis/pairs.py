@@ -237,11 +237,10 @@ def with_holm(pairs: Sequence[SystemDifference]) -> list[SystemDifference]:
     """Return the pairs with p corrected and intervals widened within each family."""
     found = list(pairs)
     for family in {pair.family for pair in pairs}:
-        tested = [number for number, pair in enumerate(pairs) if pair.family == family and pair.p is not None]
+        tested = {n: pair.p for n, pair in enumerate(pairs) if pair.family == family and pair.p is not None}
         if not tested:
             continue
-        corrected = holm([pairs[number].p for number in tested])
-        for number, p_holm in zip(tested, corrected, strict=True):
+        for number, p_holm in zip(tested, holm(list(tested.values())), strict=True):
             pair = pairs[number]
             assert pair.standard_error is not None
             quantile = float(stats.t.ppf(1 - (1 - LEVEL) / (2 * len(tested)), pair.df))
