@@ -11,6 +11,22 @@ from undertone.app.shared.gradio_import import shorten_gradio_import
 shorten_gradio_import()  # before any test's module imports Gradio, as `undertone serve` does
 
 
+# Files that take minutes begin before the others: the last of them would leave the other core with nothing to do.
+LONGEST = (
+    "train/data/test_processes.py",
+    "app/server/test_two_processes.py",
+    "app/test_wheel.py",
+    "train/tokenizer/test_hubert_units.py",
+    "studies/store/test_accidents.py",
+    "studies/evaluation/test_evaluate.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+
+
 def pytest_collection_finish() -> None:
     """Leave what the imports made out of every later collection of garbage."""
     gc.collect()
