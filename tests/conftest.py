@@ -5,9 +5,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from undertone.app.shared.gradio_import import shorten_gradio_import
 
+# A busy machine is no failure.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 shorten_gradio_import()  # before any test's module imports Gradio, as `undertone serve` does
 
 

@@ -194,7 +194,7 @@ def assert_consistent(browser: Browser) -> None:
     assert shown["save-wav"]["value"] == str(visit.save(rendering)[0])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 35)), min_size=3, max_size=25),
     seed=st.integers(0, 9),

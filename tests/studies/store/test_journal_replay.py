@@ -23,7 +23,7 @@ class UndoneError(Exception):
     """Rolls a transaction back."""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(transactions=TRANSACTIONS)
 def test_a_replay_gives_the_same_rows_whatever_was_done(transactions: list[tuple[list[str], bool]]) -> None:
     with tempfile.TemporaryDirectory() as name:
