@@ -25,7 +25,7 @@ USER, TOKEN = "ada", "hf_" + "a" * 34
 
 @dataclass
 class Repository:
-    """A Space or a dataset."""
+    """A Space, a dataset or a model."""
 
     private: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Repository:
 
 
 class Hub:
-    """What the stand-in holds; repositories by `spaces/owner/name` and `datasets/owner/name`."""
+    """What the stand-in holds; repositories by `spaces/owner/name`, `datasets/…`, `models/…`."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
@@ -50,7 +50,7 @@ class Hub:
 
     def create(self, wanted: dict[str, Any]) -> tuple[int, Any]:
         owner = wanted.get("organization") or USER
-        name = f"{wanted['type']}s/{owner}/{wanted['name']}"
+        name = f"{wanted.get('type') or 'model'}s/{owner}/{wanted['name']}"
         if name in self.repositories:
             return 409, {"error": "You already created this repo", "url": f"{self.url}/{name}"}
         self.repositories[name] = Repository(wanted.get("visibility") == "private", wanted)

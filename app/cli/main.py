@@ -13,6 +13,7 @@ import typer
 from undertone.app.cli.extras import missing_extra
 from undertone.app.cli.key import key
 from undertone.app.cli.load import load
+from undertone.app.cli.push import push
 from undertone.app.cli.space import space
 from undertone.app.cli.study import study
 from undertone.app.package_data import DEMO, bundle_or_demo
@@ -28,6 +29,7 @@ app.add_typer(study)
 app.add_typer(space)
 app.add_typer(key)
 app.command()(load)
+app.command()(push)
 
 BundleOption = Annotated[
     str | None,

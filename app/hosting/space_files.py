@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import yaml
 
+from undertone.app.hosting.hub import GIT_ATTRIBUTES, HubError
 from undertone.app.hosting.requirements import gradio_version, requirements_text
 from undertone.app.package_data import DEMO, EXAMPLES, asset_folder
-from undertone.engine.errors import UndertoneError
 
 Kind = Literal["demo", "study"]
 APP_FILE = "space.py"  # `spaces` is a package of Hugging Face, `app` a folder here
@@ -18,9 +18,6 @@ PYTHON_VERSION = "3.12"
 PACKAGES = ("app", "engine", "studies")  # training has no place there
 _CODE = (".py", ".css", ".html", ".j2", ".js", ".yaml")
 _PACKAGE = Path(__file__).parents[2]  # the folder of the four packages, in a checkout and in a wheel
-# The Hub takes larger files than 10 MiB by LFS only, and marks nothing by itself.
-_LARGE = ("*.safetensors", "*.bin", "*.npz", "*.pt", "*.wav", "*.flac", "*.mp3", "*.ogg")
-GIT_ATTRIBUTES = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in _LARGE)
 _APP = '''"""The app file of a Hugging Face Space: serves the site with what the Space's settings say."""
 
 from undertone.app.cli.space_app import run
@@ -30,7 +27,7 @@ if __name__ == "__main__":
 '''
 
 
-class SpaceError(UndertoneError):
+class SpaceError(HubError):
     """A Space cannot be made as it was asked for: the text says why."""
 
 

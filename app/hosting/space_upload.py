@@ -2,13 +2,13 @@
 
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from undertone.app.auth.first_admin import ADMIN_VARIABLE
+from undertone.app.hosting.hub import hub_api, hub_refusals
 from undertone.app.hosting.space_files import SpaceError, SpacePlan, write_space
 from undertone.studies.sessions.signing_key import SECRET_VARIABLE
 from undertone.studies.store.hub import REPOSITORY_VARIABLE
@@ -64,8 +64,8 @@ def create_space(
     Raises:
         SpaceError: the Hub refuses, or something that a study needs is missing.
     """
-    api = api or _api()
-    with _refusals(repository):
+    api = api or hub_api()
+    with hub_refusals(repository):
         settings = _settings(repository, plan, keeper, api)
         api.create_repo(
             repository,
@@ -85,8 +85,8 @@ def update_space(repository: str, plan: SpacePlan, api: "HfApi | None" = None) -
     Raises:
         SpaceError: the Hub refuses, or there is no such Space.
     """
-    api = api or _api()
-    with _refusals(repository):
+    api = api or hub_api()
+    with hub_refusals(repository):
         api.repo_info(repository, repo_type="space")
         return _upload(api, repository, plan, "Update the Space")
 
@@ -134,24 +134,3 @@ def _upload(api: "HfApi", repository: str, plan: SpacePlan, message: str) -> str
         added = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in sorted(files.items())]
         api.create_commit(repository, [*gone, *added], commit_message=message, repo_type="space")
     return f"{api.endpoint}/spaces/{repository}"
-
-
-def _api() -> "HfApi":
-    from huggingface_hub import HfApi
-
-    return HfApi()
-
-
-@contextmanager
-def _refusals(repository: str) -> Iterator[None]:
-    """Turn what the Hub answers into words."""
-    import httpx
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
-
-    try:
-        yield
-    except LocalTokenNotFoundError as error:
-        raise SpaceError("nobody is signed in to the Hub here. Set HF_TOKEN, or call `hf auth login`.") from error
-    except (HfHubHTTPError, HFValidationError, httpx.TransportError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise SpaceError(f"the Hub does not take {repository}: {line}") from error

@@ -1,6 +1,6 @@
 """When a run ends, and how far it is."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from undertone.train.loop.divergence import TrainingError
 
@@ -31,17 +31,20 @@ class Budget:
 
 @dataclass
 class Clock:
-    """Training time and frames, checkpointed so that they survive a restart."""
+    """Training time, frames and what early stopping counts, checkpointed so that they survive a restart."""
 
     step: int = 0
     seconds: float = 0.0
     frames: float = 0.0
+    best: float | None = None  # the lowest value of `stop_metric` so far
+    unimproved: int = 0  # measurements since then
 
-    def state_dict(self) -> dict[str, float]:
+    def state_dict(self) -> dict[str, float | None]:
         """Return the state to checkpoint."""
-        return {"step": self.step, "seconds": self.seconds, "frames": self.frames}
+        return asdict(self)
 
-    def load_state_dict(self, state: dict[str, float]) -> None:
+    def load_state_dict(self, state: dict[str, float | None]) -> None:
         """Load the state of a checkpoint."""
-        self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.frames = float(state.get("frames", 0.0))  # checkpoints of earlier versions did not count them
+        self.step, self.seconds = int(state["step"] or 0), float(state["seconds"] or 0.0)
+        self.frames = float(state.get("frames") or 0.0)  # checkpoints of earlier versions did not count them,
+        self.best, self.unimproved = state.get("best"), int(state.get("unimproved") or 0)  # nor these

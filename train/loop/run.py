@@ -20,6 +20,7 @@ from torch import nn
 from undertone.train.loop.budget import Budget, Clock
 from undertone.train.loop.checkpoints import load_newest, save_checkpoint
 from undertone.train.loop.divergence import DivergenceGuard
+from undertone.train.loop.early_stopping import count_measurement, is_stalled
 from undertone.train.loop.metrics import Metrics, Sample, reduce_metrics
 from undertone.train.loop.progress_bar import RunProgress
 from undertone.train.loop.settings import RunSettings
@@ -68,7 +69,9 @@ def run_stage(
     seed: int = 0,
     settings: RunSettings = RunSettings(),
 ) -> Clock:
-    """Train a stage until its budget is spent; resumes from the newest checkpoint under `out` that can be read.
+    """Train a stage until its budget is spent or its dev split improves no more.
+
+    A run resumes from the newest checkpoint under `out` that can be read.
 
     Args:
         stage: networks, optimisers and data; its step returns at least `loss`.
@@ -93,7 +96,7 @@ def run_stage(
         metrics = Metrics(out, stack) if accelerator.is_main_process else None
         bar = stack.enter_context(RunProgress(stage.name, budget, clock, accelerator.is_main_process))
         saved_at = evaluated_at = clock.seconds
-        for progress in _progress(budget, clock):
+        for progress in _progress(budget, clock, settings):
             started = time.perf_counter()
             torch.manual_seed(step_seed(seed, clock.step, accelerator.process_index))
             values = stage.step(clock.step, progress)
@@ -114,15 +117,24 @@ def run_stage(
                 last_good, saved_at = save_checkpoint(accelerator, out, clock, settings.checkpoints_kept), clock.seconds
             if clock.seconds - evaluated_at > 60 * settings.evaluate_minutes:
                 evaluated_at = clock.seconds
-                _evaluate(stage, clock, metrics)
+                count_measurement(clock, _evaluate(stage, clock, metrics), settings, accelerator)
         save_checkpoint(accelerator, out, clock, settings.checkpoints_kept)
         _evaluate(stage, clock, metrics)
     return clock
 
 
-def _progress(budget: Budget, clock: Clock) -> Iterator[float]:
+def _progress(budget: Budget, clock: Clock, settings: RunSettings) -> Iterator[float]:
     """Yield the share of the budget used before each step."""
     while (progress := budget.progress(clock.step, clock.seconds, clock.frames)) < 1.0:
+        if is_stalled(clock, settings):
+            log.info(
+                "step %d: no lower %s than %s since %d measurements; the run ends before its budget",
+                clock.step,
+                settings.stop_metric,
+                clock.best,
+                clock.unimproved,
+            )
+            return
         yield progress
 
 
@@ -134,9 +146,11 @@ def _stop(accelerator: Accelerator, out: Path, clock: Clock, settings: RunSettin
     raise Stopped(number)
 
 
-def _evaluate(stage: Stage, clock: Clock, metrics: Metrics | None) -> None:
-    values = {f"dev/{key}": value for key, value in stage.evaluate(clock.step).items()}
+def _evaluate(stage: Stage, clock: Clock, metrics: Metrics | None) -> dict[str, float]:
+    measured = stage.evaluate(clock.step)
+    values = {f"dev/{key}": value for key, value in measured.items()}
     if metrics and values:
         metrics.write(clock, values)
         metrics.show(clock, stage.samples(clock.step))
         log.info("%s step %d: %s", stage.name, clock.step, values)
+    return measured

@@ -46,6 +46,9 @@ class RunSettings(Config):
     checkpoints_kept: CheckpointCount = 2
     evaluate_minutes: Minutes = 10.0  # of training between two measurements of the dev split
     log_steps: Count = 20
+    # Early stopping: the run ends after so many measurements in a row without a lower value; None goes to the budget.
+    stop_patience: Count | None = None
+    stop_metric: str = "loss"  # of the dev split, as metrics.jsonl names it behind `dev/`; lower is better
 
     @property
     def budget(self) -> Budget:

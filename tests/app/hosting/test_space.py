@@ -14,8 +14,9 @@ from packaging.requirements import Requirement
 from tests.hub_stand_in import LARGEST_FILE, TOKEN, Hub, hub_stand_in
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.hosting import space_files
+from undertone.app.hosting.hub import GIT_ATTRIBUTES
 from undertone.app.hosting.requirements import CPU_INDEX, dependencies, requirements_text
-from undertone.app.hosting.space_files import APP_FILE, GIT_ATTRIBUTES, SpacePlan, front_matter, write_space
+from undertone.app.hosting.space_files import APP_FILE, SpacePlan, front_matter, write_space
 
 ROOT = Path(__file__).parents[3]
 SPACE = "ada/voices"
