@@ -20,7 +20,13 @@ from starlette.types import Message, Receive, Scope, Send
 from undertone.app.guard.answer_filter import AnswerFilter
 from undertone.app.guard.bodies import parse_json_body
 from undertone.app.guard.files import file_response
-from undertone.app.guard.headers import add_security_headers, check_site, request_for_gradio
+from undertone.app.guard.headers import (
+    IMMUTABLE,
+    add_security_headers,
+    check_site,
+    is_immutable,
+    request_for_gradio,
+)
 from undertone.app.guard.refusal import INTERNAL_ERROR, RefusedError, error_number, refusal
 from undertone.app.guard.uploads import Uploads
 from undertone.app.guard.values import NO_VALUE, check_inputs, without_files
@@ -148,6 +154,8 @@ class Gate:
                 answer = Response(status_code=message["status"])
                 answer.raw_headers = list(message.get("headers", []))
                 add_security_headers(answer.headers)
+                if message["status"] == HTTPStatus.OK and is_immutable(scope["path"]):
+                    answer.headers["Cache-Control"] = IMMUTABLE
                 message = {**message, "headers": answer.raw_headers}
             await send(message)
 

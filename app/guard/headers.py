@@ -36,6 +36,8 @@ _POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
     f"worker-src 'self' blob:; object-src 'none'; form-action 'self'; base-uri 'self'; {FRAME_ANCESTORS}"
 )
+IMMUTABLE = "public, max-age=31536000, immutable"  # Cache-Control of files whose names hold their hash
+_HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8,10}\.\w+$")  # as Vite names them
 CLOSED_POLICY = f"default-src 'none'; {FRAME_ANCESTORS}"
 FILE_POLICY = f"default-src 'none'; sandbox; {FRAME_ANCESTORS}"
 
@@ -104,6 +106,11 @@ def add_security_headers(headers: MutableHeaders, policy: str = CLOSED_POLICY) -
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
+
+
+def is_immutable(path: str) -> bool:
+    """Return whether a path names a file of Gradio's pages that has another name once it changes."""
+    return _HASHED.search(path) is not None
 
 
 def _cors(headers: MutableHeaders) -> Iterable[str]:

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from undertone.app.asgi.api_paths import CALLER_HEADER, CALLER_SCOPE, is_api_path
 from undertone.app.asgi.error_pages import wait_page
 from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in_cookie, without_sign_in
+from undertone.app.server.asset_cache import AssetCache, send_kept
 from undertone.app.server.playground import END_PATH, PRIVATE
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Forwarding:
     _streams: set[anyio.CancelScope] = field(default_factory=set)
     _messages: int = 0  # open streams with what runs say; one ends when the last run of its page does
     _ending: bool = False
+    _assets: AssetCache = field(default_factory=AssetCache)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request with the playground's answer, or say why there is none."""
@@ -74,6 +76,8 @@ class Forwarding:
         if address is None or self._ending:
             text = "The model is being loaded. This page opens in a moment."
             await wait_page(scope, "The model is loading", text, 3)(scope, receive, send)
+        elif kept := self._assets.find(scope):
+            await send_kept(kept, send)
         elif len(self._streams) >= MOST_STREAMS:
             text = "Too many people are here at the moment. Try again in a minute."
             await wait_page(scope, "Very busy", text, 20)(scope, receive, send)
@@ -81,7 +85,7 @@ class Forwarding:
             says_runs = scope["path"].endswith(MESSAGES_ENDING)
             self._messages += says_runs
             try:
-                await self._pass(address, scope, _Exchange(receive, send))
+                await self._pass(address, scope, _Exchange(receive, self._assets.recorder(scope, send)))
             finally:
                 self._messages -= says_runs
 
@@ -107,6 +111,7 @@ class Forwarding:
         """Return the connections to the playground that runs now; it has a new socket after each start."""
         if address not in self._pools:
             self._pools.clear()  # of a process that is gone, and its sockets with it
+            self._assets.clear()
             self._pools[address] = httpcore2.AsyncConnectionPool(
                 uds=str(address), max_connections=MOST_STREAMS, max_keepalive_connections=20, keepalive_expiry=10.0
             )

@@ -27,7 +27,7 @@ from undertone.app.server.connections import ConnectionBounds, bounded_protocol
 from undertone.app.server.forwarding import Forwarding
 from undertone.app.server.health import health_router
 from undertone.app.server.metrics import ServerMetrics
-from undertone.app.server.process import Playground
+from undertone.app.server.process import Playground, store_kernels
 from undertone.app.server.results import LazyApp, build_results
 from undertone.app.server.studies_socket import studies_socket_app
 from undertone.app.site.studies_site import StudiesSite
@@ -166,6 +166,7 @@ async def run_front(
                 if metrics_listener is not None:
                     tasks.start_soon(counts.serve, [metrics_listener])
                 tasks.start_soon(playground.run)
+                tasks.start_soon(store_kernels)
                 tasks.start_soon(front.results.run)
                 await server.serve(sockets=[listener])
                 private.should_exit = counts.should_exit = True

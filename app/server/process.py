@@ -17,6 +17,7 @@ import httpcore2
 from undertone.app.asgi.root_path import site_path
 from undertone.app.server.confinement import playground_environment
 from undertone.app.server.health import ModelState
+from undertone.app.server.kernel_store import kernels_are_stored
 from undertone.app.server.log_format import LogFormat
 from undertone.app.server.playground import HEALTH_PATH, PlaygroundSettings
 from undertone.engine import BundleError
@@ -189,6 +190,19 @@ def module_command(module: str) -> list[str]:
     """
     searched = "" in sys.path or str(Path.cwd()) in sys.path
     return [sys.executable, *([] if searched else ["-P"]), "-m", module]
+
+
+async def store_kernels() -> None:
+    """Compile the model's step for later starts, in a process that may write beside the code; once for all of them."""
+    if kernels_are_stored():
+        return
+    command = module_command("undertone.app.server.kernel_store")
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 async def find_bundle(source: str | Path) -> Path:

@@ -1,4 +1,7 @@
-"""The Results page in the front process: built in a thread while raters are served, as Gradio loads for seconds."""
+"""The Results page in the front process: built in a thread while raters are served, as Gradio loads for seconds.
+
+It is built when somebody asks for it, or some time after the start: until then the model's pages have the processor.
+"""
 
 import asyncio
 import contextlib
@@ -18,6 +21,7 @@ from undertone.app.shared.gradio_import import shorten_gradio_import
 from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
+AT_LATEST_SECONDS = 60.0  # after the start
 
 
 def build_results(studies_site: StudiesSite) -> FastAPI:
@@ -38,15 +42,20 @@ class LazyApp:
     Args:
         build: makes it.
         name: for the page that says that it is loading.
+        at_latest_seconds: after its start it is built even if nobody has asked.
     """
 
     build: Callable[[], FastAPI]
     name: str
+    at_latest_seconds: float = AT_LATEST_SECONDS
     _app: ASGIApp | None = None
+    _asked: anyio.Event = field(default_factory=anyio.Event)
     _requests: set[anyio.CancelScope] = field(default_factory=set)
 
     async def run(self) -> None:
-        """Build it, and keep it running until this is cancelled."""
+        """Build it in time, and keep it running until this is cancelled."""
+        with anyio.move_on_after(self.at_latest_seconds):
+            await self._asked.wait()
         try:
             app = await _in_thread(self.build)
         except Exception:  # of whatever it is made of: raters must be served on
@@ -58,6 +67,7 @@ class LazyApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or say that it is loading."""
+        self._asked.set()
         if self._app is None:
             await wait_page(scope, f"{self.name} is loading", f"{self.name} opens in a moment.", 2)(
                 scope, receive, send

@@ -10,10 +10,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    Request,
+    WebError,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.continue_site import Site
 from tests.browser.prosody_site import ProsodySite
@@ -98,7 +108,8 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def browser(playwright: Playwright, clips: dict[str, Path]) -> Iterator[Browser]:
+def chromium(clips: dict[str, Path]) -> dict[str, Any]:
+    """Return how Playwright launches Chromium."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         message = "no Chromium is installed: run `apt-get install -y chromium` and repeat"
@@ -106,32 +117,79 @@ def browser(playwright: Playwright, clips: dict[str, Path]) -> Iterator[Browser]
             pytest.fail(message)
         pytest.skip(message)
     microphone = f"--use-file-for-fake-audio-capture={clips['microphone']}"
-    chromium = playwright.chromium.launch(executable_path=path, args=[*FLAGS, microphone])
-    yield chromium
-    chromium.close()
+    return {"executable_path": path, "args": [*FLAGS, microphone]}
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, chromium: dict[str, Any]) -> Iterator[Browser]:
+    launched = playwright.chromium.launch(**chromium)
+    yield launched
+    launched.close()
+
+
+@pytest.fixture(scope="session")
+def regular(
+    playwright: Playwright, chromium: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """Open the browser of a visitor who has been here before: it has the site's scripts, a third of a page's load."""
+    context = playwright.chromium.launch_persistent_context(tmp_path_factory.mktemp("profile"), **chromium)
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def new_page(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """Open an empty page of a new visitor; no page asks another machine, and no script fails, whatever the test is."""
+def new_page(url: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Open an empty page of a visitor whom the site does not know; a test's second visitor has a browser of their own.
+
+    No page asks another machine, and no script fails, whatever the test is.
+    """
     contexts: list[BrowserContext] = []
     requests: list[str] = []
     errors: list[str] = []
 
+    def asked(made: Request) -> None:
+        requests.append(made.url)
+
+    def failed(error: WebError) -> None:
+        errors.append(str(error.error))
+
     def make(width: int = 1280, height: int = 900) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        kept = "browser" if contexts else "regular"
+        found: Browser | BrowserContext = request.getfixturevalue(kept)
+        context = found.new_context() if isinstance(found, Browser) else found
         contexts.append(context)
         context.set_default_timeout(120_000)
-        context.on("request", lambda request: requests.append(request.url))
-        context.on("weberror", lambda error: errors.append(str(error.error)))
-        return context.new_page()
+        context.on("request", asked)
+        context.on("weberror", failed)
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        return page
 
     yield make
-    for context in contexts:
+    for context in contexts[1:]:
         context.close()
+    for context in contexts[:1]:
+        forget_visitor(context, url)
+        context.remove_listener("request", asked)
+        context.remove_listener("weberror", failed)
     outside = [address for address in requests if not address.startswith((url, "data:", "blob:"))]
     assert not outside, f"the page asked other machines: {outside}"
     assert not errors, f"the page's scripts failed: {errors}"
+
+
+def forget_visitor(context: BrowserContext, url: str) -> None:
+    """Close a context's pages, and delete all that the site has stored in it but the files of the pages."""
+    for page in context.pages[1:]:
+        page.close()
+    blank = context.pages[0]
+    blank.goto("about:blank")
+    context.clear_cookies()
+    devtools = context.new_cdp_session(blank)
+    devtools.send(
+        "Storage.clearDataForOrigin",
+        {"origin": url, "storageTypes": "cookies,file_systems,indexeddb,local_storage,service_workers,cache_storage"},
+    )
+    devtools.detach()
 
 
 @pytest.fixture
