@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -34,13 +34,16 @@ def direction(language: str) -> str:
     return "rtl" if language.partition("-")[0] in RIGHT_TO_LEFT else "ltr"
 
 
-def find_wrong_message(language: str, brought: Mapping[str, Message]) -> str | None:
+def find_wrong_message(language: str, brought: Mapping[str, Message], scales: Collection[str] = ()) -> str | None:
     """Return what is wrong with the messages that a study file brings for its language; None where they can be used.
 
     A built-in language may be changed in part; any other one must say everything.
+
+    Args:
+        scales: texts of the ready-made scales, which may be brought too.
     """
     known = catalogue("en")
-    unknown = sorted(set(brought) - set(known))
+    unknown = sorted(set(brought) - set(known) - set(scales))
     if unknown:
         return f"there is no message {unknown[0]!r}; the keys are those of {FOLDER.name}/en.json, the English texts"
     missing = sorted(set(known) - set(brought))
@@ -49,7 +52,7 @@ def find_wrong_message(language: str, brought: Mapping[str, Message]) -> str | N
     for key, message in brought.items():
         if isinstance(message, dict):
             wrong = sorted(set(message) - PLURALS)
-            if wrong or "other" not in message or not isinstance(known[key], dict):
+            if wrong or "other" not in message or not isinstance(known.get(key), dict):
                 return f"message {key!r} has forms {sorted(message)}; expected a text, or by plural form with `other`"
         forms = message.values() if isinstance(message, dict) else (message,)
         wanted = set(_PLACE.findall(key))

@@ -7,8 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from tests.rating_study import design
+from undertone.studies.design import StudyFile
 from undertone.studies.design.languages import LANGUAGES, RIGHT_TO_LEFT, catalogue, direction, find_wrong_message
 from undertone.studies.design.rules import Completion
+from undertone.studies.design.scale_words import scale_texts, texts_of, wordings
+from undertone.studies.design.scales import NATURALNESS, SCALES
 from undertone.studies.design.sections import NOT_SAYING, Break, Questionnaire, Training, Volume
 from undertone.studies.sessions.errors import _MEANINGS
 
@@ -50,6 +53,33 @@ def test_no_message_is_missing_and_none_is_idle() -> None:
         assert message.split(". ")[0] in joined, f"{message!r} is said by nobody"
 
 
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+def test_every_scale_is_worded_in_every_language(language: str) -> None:
+    own = wordings(language)
+    assert set(own) == scale_texts()
+    assert [text for text, said in own.items() if said == text] == []
+    assert len({own[text] for text in scale_texts()}) == len(own), "two answers with one wording"
+    for name, scale in SCALES.items():
+        spoken = design(language=f"{language}-XX", scales=[name], golds=[], traps=[]).scale(name)
+        assert spoken.labels == {value: own[text] for value, text in scale.labels.items()}
+        assert spoken.hash != scale.hash, "what was read decides the hash"
+        assert design(language="en", scales=[name], golds=[], traps=[]).scale(name) == scale
+
+
+def test_a_brought_language_brings_the_words_of_its_scales_or_whole_scales() -> None:
+    page = {key: f"ع {' '.join(PLACE.findall(key))}" for key in catalogue("en")}
+    known: dict[str, object] = {"golds": [], "traps": [], "language": "ar", "scales": ["naturalness"]}
+    with pytest.raises(ValidationError, match="scale 'naturalness' has no words in 'ar': 7 texts are missing"):
+        design(**known, messages=page)
+    study = design(**known, messages={**page, **{text: f"س{text}" for text in texts_of(NATURALNESS)}})
+    assert study.scale("naturalness").title == f"س{NATURALNESS.title}"
+    assert StudyFile.model_validate(study.model_dump(mode="json")) == study, "as it is stored, so it is read"
+    own = {**NATURALNESS.model_dump(mode="json"), "title": "طبيعية"}
+    assert design(**{**known, "scales": [own]}, messages=page).scale("naturalness").title == "طبيعية"
+    changed = design(language="de", golds=[], traps=[], messages={NATURALNESS.title: "Echtheit"})
+    assert changed.scale("naturalness").title == "Echtheit"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_catalogue_says_everything_with_the_same_places(language: str) -> None:
     own, english = catalogue(language), catalogue("en")
@@ -68,9 +98,10 @@ def test_every_catalogue_says_everything_with_the_same_places(language: str) -> 
 
 
 def test_a_language_without_a_catalogue_must_bring_all_of_it() -> None:
+    scales = {text: f"ع{place}" for place, text in enumerate(sorted(scale_texts()))}
     with pytest.raises(ValidationError, match=f"lacks {len(catalogue('en')) - 1} of"):
-        design(language="ar", messages={"Next": "التالي"})
-    whole = {key: f"ع {' '.join(PLACE.findall(key))}" for key in catalogue("en")}
+        design(language="ar", messages={"Next": "التالي", **scales})
+    whole = {**scales, **{key: f"ع {' '.join(PLACE.findall(key))}" for key in catalogue("en")}}
     study = design(language="ar", messages=whole)
     assert direction(study.language) == "rtl"
     assert design(language="pt-BR", messages=whole).language == "pt-BR"
