@@ -64,6 +64,19 @@ def find_wrong_message(language: str, brought: Mapping[str, Message], scales: Co
     return None
 
 
+def renew_messages(language: str, brought: Mapping[str, Message], scales: Collection[str] = ()) -> dict[str, Message]:
+    """Return a stored study's messages as this version's page needs them, so that a study outlives an update.
+
+    What the page no longer says is left out. What it says only since then is in English in a brought language.
+
+    Args:
+        scales: texts of the ready-made scales, which are kept.
+    """
+    known = catalogue("en")
+    kept = {key: message for key, message in brought.items() if key in known or key in scales}
+    return kept if language.partition("-")[0] in LANGUAGES else {**known, **kept}
+
+
 def page_words(language: str, brought: Mapping[str, Message]) -> dict[str, object]:
     """Return what the page needs to speak a language: its tag, direction and messages."""
     return {

@@ -15,7 +15,7 @@ from undertone.studies.design.errors import DesignError
 from undertone.studies.design.framing import Origin
 from undertone.studies.design.kinds import MOST_CLIPS, MushraTrial, Trials
 from undertone.studies.design.known_answers import check_clips, check_form, listed_clips
-from undertone.studies.design.languages import Language, Message, find_wrong_message
+from undertone.studies.design.languages import Language, Message, find_wrong_message, renew_messages
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits, VarianceRule
 from undertone.studies.design.scale_words import scale_texts, speak_scale
 from undertone.studies.design.scales import Scale, Slug
@@ -144,7 +144,10 @@ def load_study_file(path: Path) -> StudyFile:
 
 
 def study_from_json(definition: dict[str, Any]) -> StudyFile:
-    """Read the definition as it is stored with a study."""
+    """Read the definition as it is stored with a study, perhaps by an earlier version with other messages."""
+    brought, language = definition.get("messages"), str(definition.get("language", "en"))
+    if brought:
+        definition = {**definition, "messages": renew_messages(language, brought, scale_texts())}
     return validate_values(StudyFile, definition, "the stored study", DesignError)
 
 

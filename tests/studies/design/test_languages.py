@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.rating_study import design
-from undertone.studies.design import StudyFile
+from undertone.studies.design import StudyFile, study_from_json
 from undertone.studies.design.languages import LANGUAGES, RIGHT_TO_LEFT, catalogue, direction, find_wrong_message
 from undertone.studies.design.rules import Completion
 from undertone.studies.design.scale_words import scale_texts, texts_of, wordings
@@ -130,3 +130,15 @@ def test_each_right_to_left_language_is_so_in_every_region() -> None:
     for language in RIGHT_TO_LEFT:
         assert direction(language) == direction(f"{language}-XX") == "rtl"
     assert {direction(language) for language in (*LANGUAGES, "arn", "pt-BR")} == {"ltr"}
+
+
+def test_a_stored_study_outlives_messages_that_came_and_went() -> None:
+    page = {key: f"ع {' '.join(PLACE.findall(key))}" for key in catalogue("en")}
+    own = NATURALNESS.model_dump(mode="json")
+    stored = design(language="ar", messages=page, scales=[own], golds=[], traps=[]).model_dump(mode="json")
+    assert study_from_json(stored).messages == page
+    earlier = {**stored["messages"], "Said by an earlier version": "ع"}
+    del earlier["Next"]
+    assert study_from_json({**stored, "messages": earlier}).messages == {**page, "Next": "Next"}
+    german = design(language="de", messages={"Next": "Los"}).model_dump(mode="json")
+    assert study_from_json(german).messages == {"Next": "Los"}
