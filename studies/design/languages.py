@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -77,10 +78,24 @@ def renew_messages(language: str, brought: Mapping[str, Message], scales: Collec
     return kept if language.partition("-")[0] in LANGUAGES else {**known, **kept}
 
 
-def page_words(language: str, brought: Mapping[str, Message]) -> dict[str, object]:
-    """Return what the page needs to speak a language: its tag, direction and messages."""
-    return {
-        "language": language,
-        "direction": direction(language),
-        "messages": {**catalogue(language), **brought},
-    }
+@dataclass(frozen=True)
+class PageWords:
+    """A language of the rater's page: its tag, and messages by their English text."""
+
+    language: str = "en"
+    brought: Mapping[str, Message] = field(default_factory=dict)  # by a study file, instead of the built-in ones
+
+    @property
+    def direction(self) -> str:
+        return direction(self.language)
+
+    def say(self, english: str) -> str:
+        """Return a message without a number in it."""
+        said = self.brought.get(english) or catalogue(self.language)[english]
+        assert isinstance(said, str), english
+        return said
+
+    def for_page(self) -> dict[str, object]:
+        """Return what the page needs to speak the language: its tag, direction and messages."""
+        messages = {**catalogue(self.language), **self.brought}
+        return {"language": self.language, "direction": self.direction, "messages": messages}

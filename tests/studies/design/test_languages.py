@@ -1,5 +1,6 @@
 """Every word of the rater's page is in every catalogue, and what a study file brings is complete or refused."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from undertone.studies.design.rules import Completion
 from undertone.studies.design.scale_words import scale_texts, texts_of, wordings
 from undertone.studies.design.scales import NATURALNESS, SCALES
 from undertone.studies.design.sections import NOT_SAYING, Break, Questionnaire, Training, Volume
-from undertone.studies.sessions.errors import _MEANINGS
+from undertone.studies.sessions.errors import _MEANINGS, STRANGE
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = sorted((ROOT / "app" / "rate").glob("*.js"))
@@ -28,8 +29,12 @@ def said_by_the_page() -> set[str]:
         text = script.read_text(encoding="utf-8")
         found |= set(re.findall(r'(?<![\w.])t\("((?:[^"\\]|\\.)*)"', text))
         found |= set(re.findall(r'(?:OFFLINE|word: "offline"), text: "([^"]*)"', text))
-    body = (ROOT / "app" / "rate" / "page.py").read_text(encoding="utf-8")
-    return found | set(re.findall(r"data-said[^>]*>([^<]*)<", body)) | {"Skip to the content"}
+    return found | set(re.findall(r"data-said[^>]*>([^<]*)<", page_body())) | {"Skip to the content"}
+
+
+def page_body() -> str:
+    """What the page holds before its script runs."""
+    return (ROOT / "app" / "rate" / "page.py").read_text(encoding="utf-8").partition("_BODY = ")[2]
 
 
 def said_by_the_server() -> set[str]:
@@ -38,19 +43,72 @@ def said_by_the_server() -> set[str]:
     ends = {completion.finished.text, completion.screened_out.text, completion.timed_out.text}
     sections = {Volume().text, Training().text, Break(after_trials=1).text}
     title = {str(Questionnaire.model_fields["title"].default)}
-    return ends | sections | title | {NOT_SAYING} | {text for _, text in _MEANINGS.values()}
+    return ends | sections | title | {NOT_SAYING} | {text for _, text in _MEANINGS.values()} | said_in_views()
 
 
-def test_no_message_is_missing_and_none_is_idle() -> None:
-    known = set(catalogue("en"))
-    page, server = said_by_the_page(), said_by_the_server()
+def said_in_views() -> set[str]:
+    """Every sentence in the code that makes what a rater's page shows, without docstrings."""
+    found = set()
+    for name in ("views", "endings", "declining", "known_answers", "forms", "pages", "estimate"):
+        tree = ast.parse((ROOT / "studies" / "sessions" / f"{name}.py").read_text(encoding="utf-8"))
+        described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
+                found |= {node.value} if re.match(r"[A-Z][a-z]+,? [a-z]", node.value) else set()
+    return found
+
+
+def refusals() -> list[tuple[str, ast.Call]]:
+    """Every place where a rater's request is refused, by its file and line."""
+    found = []
+    for folder in ("studies", "app"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if "SessionError(" not in (text := path.read_text(encoding="utf-8")):
+                continue
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "SessionError":
+                    found.append((f"{path.relative_to(ROOT)}:{node.lineno}", node))
+    return found
+
+
+def test_every_refusal_is_a_message_that_stands_where_it_is_raised() -> None:
+    """A sentence that is put together where it is raised, or that no catalogue has, would reach raters in English."""
+    found, said = refusals(), said_by_the_server()
+    assert len(found) > 30
+    for place, call in found:
+        first, *message = call.args[:2]
+        words = [node.value for node in ast.walk(first) if isinstance(node, ast.Constant)]
+        assert set(words) & set(_MEANINGS), f"{place} has no known word"
+        if message and isinstance(message[0], ast.Name):
+            assert message[0].id == "STRANGE", place
+        elif message:
+            assert isinstance(message[0], ast.Constant), f"{place} puts its sentence together"
+            said.add(message[0].value)
+            wanted, given = set(PLACE.findall(message[0].value)), {f"{{{one.arg}}}" for one in call.keywords}
+            assert wanted == given - {"{wait_seconds}"}, f"{place} leaves a place of its sentence empty"
+    known, page = set(catalogue("en")), said_by_the_page()
     assert len(page) > 100
-    assert page | server <= known
-    others = known - page - server
-    texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "studies" / "sessions").glob("*.py"))
-    joined = re.sub(r'"\s*\n\s*"', "", texts)
-    for message in others:
-        assert message.split(". ")[0] in joined, f"{message!r} is said by nobody"
+    assert said | page | {STRANGE} <= known
+    assert known <= said | page | {STRANGE}, "a message that nobody says"
+
+
+def test_no_sentence_stands_in_a_script_outside_of_the_catalogue() -> None:
+    """Everything between quotes that reads like words is a message, or names something of the browser's."""
+    sentence = re.compile(r"[A-Za-z’']{2,} [a-z]{2,}.*[.?!:]|[A-Z][a-z]+ [a-z]+|[A-Z][a-z]{2,}[ .!?]")
+    found, known = [], said_by_the_page()
+    for script in SCRIPTS:
+        code = re.sub(r"^\s*//.*$|\s//\s.*$", "", script.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        for match in re.finditer(r'"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`', code):
+            text = re.sub(r"\$\{[^{}]*\}", "", match[1] or match[2] or "")
+            if sentence.search(text) and match[1] not in known and text != "Bearer ":
+                found.append(f"{script.name}: {match[0]}")
+    assert not found
+
+
+def test_the_page_s_own_words_are_all_messages() -> None:
+    shown = re.findall(r"<[^>]*>(?=[^<]*[A-Za-z])", page_body())
+    assert len(shown) > 10
+    assert [tag for tag in shown if "data-said" not in tag] == []
 
 
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
