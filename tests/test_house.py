@@ -31,7 +31,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "studies": (
         "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "benchmarks", "probe",
-        "sessions", "analysis", "evaluation",
+        "sessions", "panels", "analysis", "evaluation",
     ),
     "app": (
         "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",

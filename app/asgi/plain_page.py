@@ -33,6 +33,9 @@ def plain_page(
     style: str = "",
     framed_by: Sequence[str] = (),
     forms_to: Sequence[str] = (),
+    language: str = "en",
+    direction: str = "ltr",
+    skip: str = "Skip to the content",
 ) -> HTMLResponse:
     """Return a whole page.
 
@@ -43,6 +46,9 @@ def plain_page(
         style: added to the common style.
         framed_by: origins that may hold the page in a frame, beside this site's own and the Hub's.
         forms_to: origins that its forms may be sent to, beside this site's own.
+        language: tag of the page's language.
+        direction: in which it is written, "ltr" or "rtl".
+        skip: words of the link over the header.
     """
     styles = plain_style() + style
     forms, frames = " ".join(("'self'", *forms_to)), " ".join(("'self'", "https://huggingface.co", *framed_by))
@@ -51,7 +57,7 @@ def plain_page(
         f"media-src blob:; img-src data:; form-action {forms}; base-uri 'none'; frame-ancestors {frames}"
     )
     content = f"""<!doctype html>
-<html lang="en">
+<html lang="{escape(language)}" dir="{direction}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -60,7 +66,7 @@ def plain_page(
 <style>{styles}</style>
 </head>
 <body>
-<a class="skip" href="#main">Skip to the content</a>
+<a class="skip" href="#main">{escape(skip)}</a>
 <header class="site"><span class="brand">Undertone</span></header>
 {body}
 {f"<script>{script}</script>" if script else ""}

@@ -13,6 +13,7 @@ import typer
 from undertone.app.cli.extras import missing_extra
 from undertone.app.cli.key import key
 from undertone.app.cli.load import load
+from undertone.app.cli.panel import prolific
 from undertone.app.cli.push import push
 from undertone.app.cli.space import space
 from undertone.app.cli.study import study
@@ -25,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+study.command()(prolific)
 app.add_typer(study)
 app.add_typer(space)
 app.add_typer(key)

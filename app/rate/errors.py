@@ -1,4 +1,4 @@
-"""Errors of the raters' routes, as JSON with a word for the page and a text for the person."""
+"""Errors of the raters' routes, as JSON with a word for the page and a message that it says in the study's language."""
 
 import json
 import logging
@@ -15,6 +15,7 @@ from undertone.app.asgi.threads import ThreadedRoute
 from undertone.studies.design import DesignError
 from undertone.studies.design.storable import find_unstorable
 from undertone.studies.sessions import SessionError
+from undertone.studies.sessions.errors import STRANGE
 from undertone.studies.store import StoreError
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 
 class RaterRoute(ThreadedRoute):
-    """Route that answers every error in one form: `{"error": {"word", "text", "wait_seconds"}}`."""
+    """Route that answers every error in one form: `{"error": {"word", "text", "values", "wait_seconds"}}`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with its errors translated; a body that is too large is not read at all."""
@@ -40,9 +41,7 @@ class RaterRoute(ThreadedRoute):
             except SessionError as error:
                 return error_response(error)
             except RequestValidationError:
-                return error_response(
-                    SessionError("bad_answer", "The page sent something that we do not know. Reload it.")
-                )
+                return error_response(SessionError("bad_answer", STRANGE))
             except (StoreError, DesignError, SQLAlchemyError):
                 logger.exception("a rater's request could not be answered")
                 return error_response(SessionError("read_only"))
@@ -52,8 +51,8 @@ class RaterRoute(ThreadedRoute):
 
 def error_response(error: SessionError, status: int | None = None) -> JSONResponse:
     """Return the answer to a refused request."""
-    content = {"error": {"word": error.word, "text": str(error), "wait_seconds": error.wait_seconds}}
-    return JSONResponse(content, status or error.status, headers=SAFE_HEADERS)
+    said = {"word": error.word, "text": error.message, "values": error.values, "wait_seconds": error.wait_seconds}
+    return JSONResponse({"error": said}, status or error.status, headers=SAFE_HEADERS)
 
 
 def _check(body: bytes) -> None:
@@ -63,7 +62,8 @@ def _check(body: bytes) -> None:
     except (ValueError, RecursionError):
         found = "something that is no JSON"
     if found is not None:
-        raise SessionError("bad_answer", f"The page sent {found}, which cannot be kept. Change your answer or reload.")
+        logger.info("a rater's request held %s", found)
+        raise SessionError("bad_answer", "The page sent something that cannot be kept. Change your answer, or reload.")
 
 
 def _is_small(request: Request) -> bool:

@@ -1,33 +1,52 @@
-"""The page of all raters: it holds nothing of any study until its script has asked for it."""
+"""The page of all raters: it holds nothing of any study but its language until its script has asked for it."""
 
+import re
 from functools import cache
+from html import escape, unescape
 from pathlib import Path
 
 from fastapi.responses import HTMLResponse
 
 from undertone.app.asgi.plain_page import plain_page
 from undertone.studies.design.framing import form_targets
+from undertone.studies.design.languages import PageWords
 
+_SAID = re.compile(r"data-said([^>]*)>([^<]*)<")
 _FOLDER = Path(__file__).parent
 SCRIPTS = (  # in this order, one scope
     *("words.js", "elements.js", "server.js", "player.js", "forms.js", "clips.js", "sets.js", "mushra.js", "page.js"),
 )
 
 
-def rate_page(framed_by: tuple[str, ...] = ()) -> HTMLResponse:
+def rate_page(framed_by: tuple[str, ...] = (), words: PageWords | None = None) -> HTMLResponse:
     """Return the page with its script and style inside, so that it arrives whole or not at all.
 
     Args:
         framed_by: origins that the study names.
+        words: the study's language; None for English, which the script may still replace.
     """
+    words = words or PageWords()
     return plain_page(
-        "Listening study",
-        _BODY,
+        words.say("Listening study"),
+        _said_in(words),
         script=_script(),
         style=_style(),
         framed_by=framed_by,
         forms_to=form_targets(framed_by),
+        language=words.language,
+        direction=words.direction,
+        skip=words.say("Skip to the content"),
     )
+
+
+def _said_in(words: PageWords) -> str:
+    """Return the body in a language; each element keeps its English text, by which the script knows the message."""
+
+    def say(found: re.Match[str]) -> str:
+        english = unescape(found[2])
+        return f'data-said="{escape(english)}"{found[1]}>{escape(words.say(english))}<'
+
+    return _SAID.sub(say, _BODY)
 
 
 @cache
@@ -45,7 +64,8 @@ _BODY = """
 <main id="main">
   <div id="connection" class="note note-warning" role="status" hidden></div>
   <section id="card" class="card" aria-busy="true"><h1 id="heading" tabindex="-1" data-said>One moment …</h1></section>
-  <noscript><p class="note note-problem">This page needs JavaScript. Switch it on and load it again.</p></noscript>
+  <noscript><p class="note note-problem" data-said>This page needs JavaScript. Switch it on and load it again.</p>
+  </noscript>
 </main>
 <footer id="foot" class="soft small" hidden>
   <p><span data-said>To go on later or on another device, open this page there and enter your code:</span>

@@ -17,11 +17,12 @@ from undertone.app.asgi.client_address import address_of
 from undertone.app.asgi.plain_page import SAFE_HEADERS
 from undertone.app.rate.errors import RaterRoute
 from undertone.app.rate.page import rate_page
+from undertone.studies.design.languages import PageWords
 from undertone.studies.sessions import Playback, SessionError, Sessions, TrialAnswer, arrival_of
 from undertone.studies.sessions.signs import PageSigns
 
 API = "/rate/api"
-SECONDS_FOR_FRAMES = 2.0
+SECONDS_FOR_PAGE = 2.0  # to ask the database for frames and language
 LIMIT_OF_SESSION = "30/second;600/minute"
 LIMIT_OF_BEGINNING = "120/minute"  # from one address, which may be a whole panel behind a proxy
 LIMIT_OF_CODES = "20/minute"  # a code has 58 bits
@@ -100,7 +101,7 @@ def rate_router(
         if sessions.db.read_only:
             raise SessionError("read_only")
 
-    known_frames: dict[str, tuple[str, ...]] = {}  # by study; only of studies that name some
+    known: dict[str, tuple[tuple[str, ...], PageWords]] = {}  # by study; only of those with frames or a language
     router = APIRouter(include_in_schema=False, route_class=RaterRoute)
     api = APIRouter(include_in_schema=False, route_class=RaterRoute, dependencies=[Depends(refuse_while_paused)])
     limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -123,14 +124,14 @@ def rate_router(
 
     @router.get("/rate/{study}")
     async def page(study: str) -> HTMLResponse:
-        """Answer without the database where it is slow: the page then lies in no frame but this site's own."""
-        framed_by: tuple[str, ...] = known_frames.get(study, ())
-        if study not in known_frames and not sessions.db.read_only:
-            with move_on_after(SECONDS_FOR_FRAMES):
-                framed_by = await to_thread.run_sync(sessions.framed_by, study[:64], abandon_on_cancel=True)
-                if framed_by:
-                    known_frames[study] = framed_by
-        return rate_page(framed_by)
+        """Answer without the database where it is slow: in English, and in no frame but this site's own."""
+        found: tuple[tuple[str, ...], PageWords] = known.get(study, ((), PageWords()))
+        if study not in known and not sessions.db.read_only:
+            with move_on_after(SECONDS_FOR_PAGE):
+                found = await to_thread.run_sync(sessions.page_of, study[:64], abandon_on_cancel=True)
+                if found != ((), PageWords()):
+                    known[study] = found
+        return rate_page(*found)
 
     @api.post("/begin")
     def begin(body: BeginBody, request: Request, user_agent: Annotated[str, Header()] = "") -> Response:

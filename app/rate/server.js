@@ -61,7 +61,11 @@ function forget() {
 }
 
 class Refusal extends Error {
-  constructor({ word, text, wait_seconds: wait }) { super(t(text)); this.word = word; this.wait = wait; }
+  constructor({ word, text, values = {}, wait_seconds: wait }) {
+    super(t(text, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "string" ? t(value) : value]))));
+    this.word = word;
+    this.wait = wait;
+  }
 }
 const OFFLINE = { word: "offline", text: "No connection. Check your network; this page keeps trying and loses nothing." };
 

@@ -53,7 +53,8 @@ function setPage(view, { intro, players, questions, report, digits, keyWords, fe
   };
   keys.next = finish;
   const { done, of } = view.clips;
-  show(t("Trial {number} of {of}", { number: done + 1, of }),
+  const place = { number: done + 1, of };
+  show(practice ? t("Practice trial {number} of {of}", place) : t("Trial {number} of {of}", place),
     make("progress", { className: "whole", max: of, value: done, "aria-label": t("Trials done") }),
     (practice || done === 0) && view.text ? paragraphs(t(view.text)) : null,
     make("p", { className: "question" }, intro), ...report, hint, ...questions.map((question) => question.box),

@@ -16,8 +16,7 @@ function speak(fresh) {
   words = fresh;
   document.documentElement.lang = words.language;
   document.documentElement.dir = words.direction;
-  for (const element of document.querySelectorAll("[data-said], .skip")) {
-    element.dataset.said ||= element.textContent;
-    element.textContent = t(element.dataset.said);
-  }
+  for (const element of document.querySelectorAll("[data-said]")) element.textContent = t(element.dataset.said);
+  document.querySelector(".skip").textContent = t("Skip to the content");
+  if (!current) document.title = t("Listening study");
 }

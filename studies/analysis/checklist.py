@@ -8,6 +8,7 @@ was not at hand when this was written: the wording of the items is ours.
 
 from dataclasses import dataclass
 
+from undertone.studies.analysis.caveats import unjudged_words
 from undertone.studies.analysis.choices import kind_of
 from undertone.studies.analysis.kinds import PAIRED
 from undertone.studies.analysis.results import StudyResults
@@ -106,7 +107,9 @@ def _demographics(results: StudyResults) -> str:
 
 def _left_out(results: StudyResults) -> str:
     rules = [f"{rule.rule} {rule.failed} of {rule.judged}" for rule in results.rules if rule.excludes]
-    return ", ".join(rules) or ("no rule was set" if results.states else "")
+    if rules or not results.states:
+        return ", ".join(rules)
+    return "nobody: rules only flag" if results.rules else unjudged_words(results.data.definition)
 
 
 def _loudness(values: list[float]) -> str:

@@ -12,7 +12,7 @@ HOW = {
     "anchors hidden among them (ITU-R BS.1534-3), with one position for all clips.",
 }
 CHOICE = {
-    "balanced": "Systems were put together so that all pairs came equally often",
+    "balanced": "Systems were put together to let all pairs come equally often",
     "active": "Systems were put together by the expected gain of information about their strengths, from the answers "
     "so far and the trials that were under way",
 }

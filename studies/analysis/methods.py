@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from undertone.studies.analysis.caveats import equalising_words, unjudged_words
 from undertone.studies.analysis.choice_methods import import_sentence, ranking_sentence, trial_sentence
 from undertone.studies.analysis.mos import RatingTotals
 from undertone.studies.analysis.pairs import EXPLORED, PRIMARY, REFERENCES, SYSTEMS
@@ -129,7 +130,7 @@ def _screening(results: StudyResults) -> str:
             f"{rule.failed} of {rule.judged} {dropped} because they {reason} ({rule.failed_alone} for this alone)."
         )
     if not results.rules:
-        sentences.append("No screening rule was set.")
+        sentences.append(unjudged_words(results.data.definition))
     return " ".join(sentences)
 
 
@@ -202,11 +203,8 @@ def _analysis(results: StudyResults) -> str:
             + (" with a bootstrap interval over prompts." if resampled else ".")
         )
     if scored:
-        sentences.append(
-            "Scores are relative to the systems of this study and cannot be compared with those of others: raters "
-            "use the whole scale for whatever they are given (range equalising), so that a poor anchor raises the "
-            "scores of the others and ground truth lowers them."
-        )
+        rated = {score.system for scale in scored for score in scale.mos.systems}
+        sentences.append(equalising_words([role for name, role in results.data.roles.items() if name in rated]))
     return " ".join(sentences)
 
 

@@ -12,12 +12,18 @@ from typing import Any
 from sqlalchemy import select
 
 from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.sessions.panel_note import panel_status
 from undertone.studies.sessions.signs import signs_in_words
 from undertone.studies.store import Database
 from undertone.studies.store.studies import find_study
 from undertone.studies.store.tables import Participant, Session
 
-_ENDINGS = {"screened_out": "screened out", "timed_out": "ran out of time"}
+_ENDINGS = {
+    "screened_out": "screened out",
+    "timed_out": "ran out of time",
+    "RETURNED": "returned at the panel",
+    "TIMED-OUT": "ran out of the panel's time",
+}
 _NOT_A_QUESTIONNAIRE = ("consent",)
 
 
@@ -41,6 +47,7 @@ class PersonSession:
         accepted: None while it is not judged.
         failed: screening rules that the session failed.
         signs: of a program instead of a person, in words.
+        panel_status: with which the panel has ended the session, "RETURNED" or "TIMED-OUT"; None where it has not.
     """
 
     panel_id: str | None
@@ -53,6 +60,7 @@ class PersonSession:
     ended: datetime | None
     answers: tuple[GivenAnswer, ...]
     signs: tuple[str, ...] = ()
+    panel_status: str | None = None
 
     @property
     def minutes(self) -> float | None:
@@ -67,7 +75,8 @@ class PersonSession:
             return "finished and accepted" if self.accepted else f"finished, not accepted{why}"
         if self.ended is None:
             return "under way"
-        return _ENDINGS.get(self.state, self.state.replace("_", " "))
+        how = self.panel_status or self.state
+        return _ENDINGS.get(how, how.replace("_", " "))
 
 
 def people_of(db: Database, study_name: str) -> tuple[PersonSession, ...]:
@@ -122,6 +131,7 @@ def _person_session(session: Session, person: Participant, texts: dict[tuple[str
         ended=session.ended_at,
         answers=tuple(_answers(session.answers or {}, texts)),
         signs=signs_in_words(session.answers or {}),
+        panel_status=panel_status(session.answers or {}),
     )
 
 

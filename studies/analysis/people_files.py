@@ -57,9 +57,10 @@ def prolific_lists(sessions: Sequence[PersonSession]) -> dict[str, list[str]]:
     """Return the ids of people from Prolific by the file that they go into, each person in one; nothing for no people.
 
     `prolific-approve.csv` is what Prolific's bulk approval takes: an id on each line. Somebody whose session failed
-    screening is in `prolific-review.csv` and not among those to approve: a person decides, not a rule.
+    screening is in `prolific-review.csv` and not among those to approve: a person decides, not a rule. Who has
+    returned the task there is in none: nothing is to be done.
     """
-    own = [one for one in sessions if one.source == "prolific" and one.panel_id]
+    own = [one for one in sessions if one.source == "prolific" and one.panel_id and one.panel_status != "RETURNED"]
     approved = {str(one.panel_id) for one in own if one.state == "finished" and one.accepted}
     reviewed = {str(one.panel_id) for one in own if one.state == "finished"} - approved
     ended = {state: {str(one.panel_id) for one in own if one.state == state} for state in ("screened_out", "timed_out")}

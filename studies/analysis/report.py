@@ -15,6 +15,7 @@ from markupsafe import Markup
 from undertone.engine.files.atomic_files import whole_file
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.bootstrap import Percentiles
+from undertone.studies.analysis.caveats import checks_words, dots_words, naive_words, order_words, unjudged_words
 from undertone.studies.analysis.checklist import checklist
 from undertone.studies.analysis.clustered import Mean
 from undertone.studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
@@ -82,7 +83,11 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         "colour": colour,
         "agreement": agreement_words,
         "odds": lambda logits: math.exp(min(logits, 20.0)),
-        "places": lambda order: ", ".join(f"{name} {place:.2f}" for name, place in order.mean_places.items()),
+        "naive_words": naive_words,
+        "dots_words": lambda scores: dots_words(results.data.roles, [score.system for score in scores]),
+        "checks_words": checks_words,
+        "order_words": order_words,
+        "unjudged_words": unjudged_words,
     }
     return _template().render(
         results=results,

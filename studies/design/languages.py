@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -34,13 +35,16 @@ def direction(language: str) -> str:
     return "rtl" if language.partition("-")[0] in RIGHT_TO_LEFT else "ltr"
 
 
-def find_wrong_message(language: str, brought: Mapping[str, Message]) -> str | None:
+def find_wrong_message(language: str, brought: Mapping[str, Message], scales: Collection[str] = ()) -> str | None:
     """Return what is wrong with the messages that a study file brings for its language; None where they can be used.
 
     A built-in language may be changed in part; any other one must say everything.
+
+    Args:
+        scales: texts of the ready-made scales, which may be brought too.
     """
     known = catalogue("en")
-    unknown = sorted(set(brought) - set(known))
+    unknown = sorted(set(brought) - set(known) - set(scales))
     if unknown:
         return f"there is no message {unknown[0]!r}; the keys are those of {FOLDER.name}/en.json, the English texts"
     missing = sorted(set(known) - set(brought))
@@ -49,7 +53,7 @@ def find_wrong_message(language: str, brought: Mapping[str, Message]) -> str | N
     for key, message in brought.items():
         if isinstance(message, dict):
             wrong = sorted(set(message) - PLURALS)
-            if wrong or "other" not in message or not isinstance(known[key], dict):
+            if wrong or "other" not in message or not isinstance(known.get(key), dict):
                 return f"message {key!r} has forms {sorted(message)}; expected a text, or by plural form with `other`"
         forms = message.values() if isinstance(message, dict) else (message,)
         wanted = set(_PLACE.findall(key))
@@ -61,10 +65,37 @@ def find_wrong_message(language: str, brought: Mapping[str, Message]) -> str | N
     return None
 
 
-def page_words(language: str, brought: Mapping[str, Message]) -> dict[str, object]:
-    """Return what the page needs to speak a language: its tag, direction and messages."""
-    return {
-        "language": language,
-        "direction": direction(language),
-        "messages": {**catalogue(language), **brought},
-    }
+def renew_messages(language: str, brought: Mapping[str, Message], scales: Collection[str] = ()) -> dict[str, Message]:
+    """Return a stored study's messages as this version's page needs them, so that a study outlives an update.
+
+    What the page no longer says is left out. What it says only since then is in English in a brought language.
+
+    Args:
+        scales: texts of the ready-made scales, which are kept.
+    """
+    known = catalogue("en")
+    kept = {key: message for key, message in brought.items() if key in known or key in scales}
+    return kept if language.partition("-")[0] in LANGUAGES else {**known, **kept}
+
+
+@dataclass(frozen=True)
+class PageWords:
+    """A language of the rater's page: its tag, and messages by their English text."""
+
+    language: str = "en"
+    brought: Mapping[str, Message] = field(default_factory=dict)  # by a study file, instead of the built-in ones
+
+    @property
+    def direction(self) -> str:
+        return direction(self.language)
+
+    def say(self, english: str) -> str:
+        """Return a message without a number in it."""
+        said = self.brought.get(english) or catalogue(self.language)[english]
+        assert isinstance(said, str), english
+        return said
+
+    def for_page(self) -> dict[str, object]:
+        """Return what the page needs to speak the language: its tag, direction and messages."""
+        messages = {**catalogue(self.language), **self.brought}
+        return {"language": self.language, "direction": self.direction, "messages": messages}

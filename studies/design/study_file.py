@@ -15,9 +15,10 @@ from undertone.studies.design.errors import DesignError
 from undertone.studies.design.framing import Origin
 from undertone.studies.design.kinds import MOST_CLIPS, MushraTrial, Trials
 from undertone.studies.design.known_answers import check_clips, check_form, listed_clips
-from undertone.studies.design.languages import Language, Message, find_wrong_message
+from undertone.studies.design.languages import Language, Message, find_wrong_message, renew_messages
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits, VarianceRule
-from undertone.studies.design.scales import SCALES, Scale, Slug
+from undertone.studies.design.scale_words import scale_texts, speak_scale
+from undertone.studies.design.scales import Scale, Slug
 from undertone.studies.design.sections import Break, RatingSection, Section, Training
 from undertone.studies.design.sources import DegradedSource, Known, Preparation, Prompts, SystemDesign, Trap
 from undertone.studies.design.storable import find_unstorable
@@ -64,9 +65,14 @@ class StudyFile(Config):
     @model_validator(mode="before")
     @classmethod
     def _scales_by_name(cls, values: Any) -> Any:
-        """Replace scales given by their name."""
+        """Replace scales given by their name by their words in the study's language."""
         if isinstance(values, dict) and isinstance(values.get("scales"), list | tuple):
-            values = {**values, "scales": [_scale_of(scale) for scale in values["scales"]]}
+            language, brought = values.get("language", "en"), values.get("messages", {})
+            if isinstance(language, str) and isinstance(brought, dict):  # what else they are is said by their fields
+                scales = [
+                    speak_scale(one, language, brought) if isinstance(one, str) else one for one in values["scales"]
+                ]
+                values = {**values, "scales": scales}
         return values
 
     @model_validator(mode="after")
@@ -138,7 +144,10 @@ def load_study_file(path: Path) -> StudyFile:
 
 
 def study_from_json(definition: dict[str, Any]) -> StudyFile:
-    """Read the definition as it is stored with a study."""
+    """Read the definition as it is stored with a study, perhaps by an earlier version with other messages."""
+    brought, language = definition.get("messages"), str(definition.get("language", "en"))
+    if brought:
+        definition = {**definition, "messages": renew_messages(language, brought, scale_texts())}
     return validate_values(StudyFile, definition, "the stored study", DesignError)
 
 
@@ -198,14 +207,6 @@ def _check_known_answers(study: StudyFile) -> None:
         raise ValueError("a gold needs `expected`")
 
 
-def _scale_of(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value not in SCALES:
-        raise ValueError(f"unknown scale {value!r}; known scales: {', '.join(SCALES)}, or give the whole wording")
-    return SCALES[value]
-
-
 def _check_analysis(study: StudyFile) -> None:
     """Check that declared contrasts are between systems of the study, on its scales, each declared once."""
     systems, scales = {system.name for system in study.systems}, {scale.name for scale in study.scales}
@@ -245,7 +246,7 @@ def rated_systems(study: StudyFile) -> list[str]:
 
 
 def _check_language(study: StudyFile) -> None:
-    wrong = find_wrong_message(study.language, study.messages)
+    wrong = find_wrong_message(study.language, study.messages, scale_texts())
     if wrong:
         raise ValueError(wrong)
 

@@ -15,7 +15,10 @@ from undertone.studies.store.tables import Participant, Session
 from undertone.studies.store.withdrawal import withdraw
 
 _TEXT = "You have not taken part, and nothing about you is kept."
-_OF_A_PANEL = " Please return the task on your panel's page, so that somebody else can take it."
+_OF_A_PANEL = (
+    "You have not taken part, and nothing about you is kept. Please return the task on your panel's page, so that "
+    "somebody else can take it."
+)
 
 
 def decline(db: Database, session_id: str, now: datetime, backups: Path | None = None) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def _forget_session(db: Database, session_id: str, now: datetime) -> None:
 
 def _declined_view(context: SessionContext, of_a_panel: bool) -> dict[str, Any]:
     ending = context.design.completion.declined
-    text = ending.text if ending and ending.text else _TEXT + (_OF_A_PANEL if of_a_panel else "")
+    text = ending.text if ending and ending.text else _OF_A_PANEL if of_a_panel else _TEXT
     code, url = (ending.code, ending.url) if ending else (None, None)
     return {
         "text": text,

@@ -15,6 +15,7 @@ from undertone.studies.sessions.allocation import check_places, session_seed
 from undertone.studies.sessions.endings import close_expired
 from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import enter
+from undertone.studies.sessions.panel_note import has_answers
 from undertone.studies.sessions.presence import Addresses, Applicant
 from undertone.studies.sessions.session_context import SessionContext, study_design
 from undertone.studies.sessions.session_tokens import new_resume_code
@@ -67,9 +68,30 @@ def arrival_of(query: Mapping[str, str], user_agent: str, nonce: str = "", addre
         if key in query:
             if not _PANEL_ID.fullmatch(query[key]):
                 raise SessionError("bad_answer", "The link lacks your panel's id. Open it from the panel's page again.")
-            beginning = f"{source} {query[key]} {query.get(submission, '')}"
+            beginning = link_of(source, query[key], query.get(submission, ""))
             return Arrival(source, query[key], device, beginning, address)
     return Arrival("link", None, device, f"link {nonce}" if nonce else "", address)
+
+
+def link_of(source: Source, external_id: str, submission: str) -> str:
+    """Return what stands for a panel's link: the ids in it, of the person and of the submission if it has one."""
+    return f"{source} {external_id} {submission}"
+
+
+def sessions_of_link(transaction: Transaction, study_id: str, link: str, secret: str) -> list[Session]:
+    """Return the sessions of a study that a panel's link has begun, in their order.
+
+    Args:
+        link: `link_of` a person and a submission.
+        secret: of the server at which they began.
+    """
+    found: list[Session] = []
+    for session_id in _ids(study_id, link, secret):
+        session = transaction.get(Session, session_id)
+        if session is None:
+            break
+        found.append(session)
+    return found
 
 
 def device_of(user_agent: str) -> dict[str, str]:
@@ -100,7 +122,7 @@ def begin(
     study = transaction.get(Study, study_id)
     if study is None:
         raise SessionError("unknown_study")
-    ids = _ids(study_id, visitor, secret)
+    ids = _ids(study_id, visitor.beginning, secret)
     begun, session_id = _find_session(transaction, ids, now)
     addresses.note(session_id, visitor.address)
     if begun is not None:
@@ -138,12 +160,12 @@ def begin(
     return session
 
 
-def _ids(study_id: str, visitor: Arrival, secret: str) -> Iterator[str]:
+def _ids(study_id: str, beginning: str, secret: str) -> Iterator[str]:
     """Yield the ids that sessions of this beginning have, one after the other; random ones where it cannot be told."""
     for attempt in itertools.count():
-        if not visitor.beginning:
+        if not beginning:
             yield new_id()
-        text = f"{study_id}:{visitor.beginning}:{attempt}"
+        text = f"{study_id}:{beginning}:{attempt}"
         yield hmac.new(secret.encode(), f"beginning:{text}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
@@ -160,7 +182,7 @@ def _find_session(transaction: Transaction, ids: Iterator[str], now: datetime) -
 
 def _counts_as_participation(transaction: Transaction, session: Session) -> bool:
     """Return whether a session counts: one that ran out of time before anything was given in it does not."""
-    if session.state != "timed_out" or session.section_index or session.answers:
+    if session.state != "timed_out" or session.section_index or has_answers(session):
         return True
     return transaction.scalar(select(Rating.id).where(Rating.session_id == session.id).limit(1)) is not None
 

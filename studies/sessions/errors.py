@@ -1,4 +1,7 @@
-"""Errors of a rater's request: each has a word for the page, an HTTP status, and a sentence for the person."""
+"""Errors of a rater's request: each has a word for the page, an HTTP status, and a sentence for the person.
+
+A sentence is a message, known by its English text, so that the page can say it in the study's language.
+"""
 
 from undertone.engine import UndertoneError
 
@@ -29,17 +32,26 @@ _MEANINGS: dict[str, tuple[int, str]] = {
 }
 
 
+STRANGE = "The page sent something that we do not know. Reload it."  # no page of ours sends it
+
+
 class SessionError(UndertoneError):
     """A rater's request that cannot be done.
 
     Args:
         word: one of the known words, which the page acts on.
-        detail: replaces the usual sentence.
+        message: replaces the usual sentence; a key of the catalogue, written out where it is raised.
         wait_seconds: after which the same request may be sent again.
+        values: of the message's places; texts of the study, other messages, or numbers.
     """
 
-    def __init__(self, word: str, detail: str | None = None, wait_seconds: float | None = None) -> None:
+    def __init__(
+        self, word: str, message: str | None = None, wait_seconds: float | None = None, **values: str | float
+    ) -> None:
         self.word = word
         self.status, usual = _MEANINGS[word]
+        self.message = message or usual
+        self.values = values
         self.wait_seconds = wait_seconds
-        super().__init__(detail or usual)
+        numbers = {name: f"{value:g}" for name, value in values.items() if not isinstance(value, str)}
+        super().__init__(self.message.format(**{**values, **numbers}))

@@ -8,7 +8,7 @@ from undertone.studies.design.sections import Break, Consent, Eligibility, Headp
 from undertone.studies.sessions import headphones
 from undertone.studies.sessions.allocation import extend_reservation, reserve_plan
 from undertone.studies.sessions.endings import end_session
-from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.errors import STRANGE, SessionError
 from undertone.studies.sessions.forms import check_answers, eligibility_decisions
 from undertone.studies.sessions.listening import seconds_to_wait
 from undertone.studies.sessions.pages import is_done, open_pages, pages_of
@@ -130,7 +130,7 @@ def _tones(context: SessionContext, given: dict[str, Any]) -> None:
     if given.get("trial") != len(progress["answers"]):
         raise SessionError("wrong_section")
     if choice not in (1, 2, 3):
-        raise SessionError("bad_answer", "Please choose the first, second or third tone.")
+        raise SessionError("bad_answer", "Please choose one of the three tones.")
     served = datetime.fromisoformat(progress["served_at"]) if progress["served_at"] else None
     if served is not None and served > context.now:  # the clock was set back
         served = context.now
@@ -179,7 +179,7 @@ def _store_answers(context: SessionContext, name: str, answers: dict[str, Any]) 
 def _answers_in(given: dict[str, Any]) -> dict[str, Any]:
     answers = given.get("answers")
     if not isinstance(answers, dict):
-        raise SessionError("bad_answer", "The answers are missing. Reload the page and try again.")
+        raise SessionError("bad_answer", STRANGE)
     return answers
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undertone.studies.design.sections import NOT_SAYING, Question
-from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.errors import STRANGE, SessionError
 
 MAX_TEXT = 2000  # characters of a free answer
 
@@ -25,9 +25,8 @@ def check_answers(questions: Sequence[Question], given: Mapping[str, Any]) -> di
     Raises:
         SessionError: naming the question that is missing or answered in another way than asked.
     """
-    unknown = given.keys() - {question.name for question in questions}
-    if unknown:
-        raise SessionError("bad_answer", f"There is no question {sorted(unknown)[0]!r} here. Reload the page.")
+    if given.keys() - {question.name for question in questions}:
+        raise SessionError("bad_answer", STRANGE)
     answers = {question.name: _check_answer(question, given.get(question.name)) for question in questions}
     return {name: answer for name, answer in answers.items() if answer is not None}
 
@@ -46,7 +45,7 @@ def eligibility_decisions(questions: Sequence[Question], answers: Mapping[str, A
 def _check_answer(question: Question, answer: Any) -> Any:
     if answer in (None, "", []):
         if question.required:
-            raise SessionError("bad_answer", f"Please answer: {question.text}")
+            raise SessionError("bad_answer", "Please answer: {what}", what=question.text)
         return None
     if question.prefer_not_to_say and answer in (NOT_SAYING, [NOT_SAYING]):
         return NOT_SAYING
@@ -55,16 +54,18 @@ def _check_answer(question: Question, answer: Any) -> Any:
     if question.kind == "several":
         return _several(question, answer)
     if not isinstance(answer, str) or (question.kind == "choice" and answer not in question.options):
-        raise SessionError("bad_answer", f"Please choose one of the answers: {question.text}")
+        raise SessionError("bad_answer", "Please choose from the answers: {what}", what=question.text)
     if len(answer) > MAX_TEXT:
-        raise SessionError("bad_answer", f"Please use at most {MAX_TEXT} characters: {question.text}")
+        raise SessionError(
+            "bad_answer", "Please use at most {most} characters: {what}", most=MAX_TEXT, what=question.text
+        )
     return answer
 
 
 def _several(question: Question, answer: Any) -> list[str]:
     known = isinstance(answer, list) and all(option in question.options for option in answer)
     if not known or len(set(answer)) != len(answer):
-        raise SessionError("bad_answer", f"Please choose from the answers: {question.text}")
+        raise SessionError("bad_answer", "Please choose from the answers: {what}", what=question.text)
     return sorted(answer, key=question.options.index)
 
 
@@ -76,6 +77,9 @@ def _number(question: Question, answer: Any) -> float:
     low = float("-inf") if question.minimum is None else question.minimum
     high = float("inf") if question.maximum is None else question.maximum
     if not low <= number <= high or number in (float("inf"), float("-inf")):
-        between = f" from {low:g} to {high:g}" if question.minimum is not None and question.maximum is not None else ""
-        raise SessionError("bad_answer", f"Please give a number{between}: {question.text}")
+        if question.minimum is None or question.maximum is None:
+            raise SessionError("bad_answer", "Please give a number: {what}", what=question.text)
+        raise SessionError(
+            "bad_answer", "Please give a number from {low} to {high}: {what}", low=low, high=high, what=question.text
+        )
     return number

@@ -68,10 +68,10 @@ def _in_words(scale: Scale, value: float, tolerance: float) -> str:
 
 
 def describe_answers(scale: Scale, value: float, tolerance: float) -> str:
-    """Return the right answers in words: "2 to 4" or "2 (Poor)"."""
+    """Return the right answers as they are read in any language: "2 – 4" or "2 (Poor)"."""
     low, high = max(scale.minimum, value - tolerance), min(scale.maximum, value + tolerance)
     if high - low >= scale.increment:
-        return f"{low:g} to {high:g}"
+        return f"{low:g} – {high:g}"
     label = next((text for known, text in scale.labels.items() if math.isclose(known, value)), "")
     return f"{value:g} ({label})" if label else f"{value:g}"
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from undertone.studies.sessions.errors import SessionError
+from undertone.studies.sessions.errors import STRANGE, SessionError
 
 COVERAGE = 0.98  # of the clip; what a browser reports ends some milliseconds before the end
 _BRIDGED_SECONDS = 0.05  # a gap this short between two intervals is the browser's clock, not a jump
@@ -24,11 +24,11 @@ def merge_intervals(intervals: Iterable[Sequence[float]], seconds: float) -> lis
     """
     listed = [tuple(interval) for interval in intervals]
     if len(listed) > _MOST_INTERVALS or any(len(interval) != 2 for interval in listed):
-        raise SessionError("bad_answer", "The page reported what was played in a form that we do not know. Reload it.")
+        raise SessionError("bad_answer", STRANGE)
     result: list[Interval] = []
     for start, end in sorted((float(interval[0]), float(interval[1])) for interval in listed):
         if not (math.isfinite(start) and math.isfinite(end) and start <= end):
-            raise SessionError("bad_answer", f"An interval from {start} to {end} s cannot have been played. Reload.")
+            raise SessionError("bad_answer", STRANGE)
         start, end = max(0.0, start), min(seconds, end)
         if end <= start:
             continue

@@ -69,12 +69,12 @@ def settle(context: SessionContext, page: Page, answered: Rating) -> None:
 
 
 def missing_answers(context: SessionContext, page: Page) -> list[str]:
-    """Return in words what is still to be answered on a page."""
+    """Return what is still to be answered on a page: titles of scales, or messages of the page."""
     given = context.ratings(page)
     if isinstance(context.design.trials, BestWorstTrial):
         scale = context.design.scales[0]
         values = [answers[scale.name].value for answers in given.values() if scale.name in answers]
-        words = {1.0: "the best clip", -1.0: "the worst clip"}
+        words = {1.0: "Which one sounds best?", -1.0: "Which one sounds worst?"}
         return [word for value, word in words.items() if value not in values]
     return [scale.title for scale in context.design.scales if any(scale.name not in given[trial.id] for trial in page)]
 

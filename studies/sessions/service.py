@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from undertone.studies.design.kinds import MushraTrial
-from undertone.studies.design.languages import page_words
+from undertone.studies.design.languages import PageWords
 from undertone.studies.design.sections import Headphones
 from undertone.studies.sessions import headphones
 from undertone.studies.sessions.declining import decline
@@ -92,13 +92,16 @@ class Sessions:
             if study is None:
                 raise SessionError("unknown_study")
             design = study_design(study)
-            return {**page_words(design.language, design.messages), "framed_by": list(design.framed_by)}
+            return {**PageWords(design.language, design.messages).for_page(), "framed_by": list(design.framed_by)}
 
-    def framed_by(self, study_id: str) -> tuple[str, ...]:
-        """Return the sites that may hold the page of a study in a frame; none where there is no such study."""
+    def page_of(self, study_id: str) -> tuple[tuple[str, ...], PageWords]:
+        """Return the sites that may hold a study's page in a frame, and its language; none and English for no study."""
         with self.db.reading() as transaction:
             study = transaction.get(Study, study_id)
-            return () if study is None else study_design(study).framed_by
+            if study is None:
+                return (), PageWords()
+            design = study_design(study)
+            return design.framed_by, PageWords(design.language, design.messages)
 
     def words_of(self, token: str) -> View:
         """Return the same for the study of a session."""

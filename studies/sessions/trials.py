@@ -137,7 +137,7 @@ def finish_trial(context: SessionContext, trial_id: str, signs: PageSigns | None
     page = page_of(context, trial)
     missing = missing_answers(context, page)
     if missing:
-        raise SessionError("bad_answer", f"Please answer first: {', '.join(missing)}.")
+        raise SessionError("bad_answer", "Please answer: {what}", what=missing[0])
     if len(page) > 1:
         _check_heard(context, page)
     if signs is not None:

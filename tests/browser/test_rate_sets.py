@@ -102,7 +102,7 @@ def test_practice_of_sets_says_what_was_expected(arrive: Arrive, device: dict[st
     kind = of_kind({"kind": "best_worst", "clips": 3}, "best-worst")
     rater = arrive(device, **{**kind, "sections": flow, "training": [{"clips": clips, "feedback": "One is noise."}]})
     rater.agree()
-    expect(rater.heading).to_have_text("Trial 1 of 1")
+    expect(rater.heading).to_have_text("Practice trial 1 of 1")
     expect(rater.page.get_by_text("These answers do not count")).to_be_visible()
     for number in range(1, 4):
         rater.press(f"▶ Play clip {number}")

@@ -458,10 +458,23 @@ def test_the_words_of_a_study_come_before_anybody_has_begun(site: TestClient, cl
     study = make(language="de")
     words = site.get(f"/rate/api/words/{study}").json()
     assert (words["language"], words["direction"], words["messages"]["Next"]) == ("de", "ltr", "Weiter")
+    page = site.get(f"/rate/{study}").text  # before its script runs, and where none does
+    for said in (
+        '<html lang="de" dir="ltr">',
+        "<title>Hörstudie",
+        "Diese Seite braucht JavaScript",
+        "Zum Inhalt springen",
+    ):
+        assert said in page
+    assert '<html lang="en" dir="ltr">' in site.get("/rate/nothing").text
     assert site.get("/rate/api/words/nothing").json()["error"]["word"] == "unknown_study"
     client = rater(site, clock, study)
     resumed = site.post("/rate/api/resume", json={"code": client.view["resume_code"]}).json()
     assert resumed["words"] == words
+    client.answer(agree=True)
+    assert {scale["title"] for scale in client.view["scales"]} == {"Natürlichkeit", "Sinnhaftigkeit"}
+    strange = client.post("answer", section=client.view["progress"]["step"], answers=1).json()["error"]
+    assert strange["text"] in words["messages"]
 
 
 def test_who_came_from_prolific_is_taken_back_with_the_code_of_their_end(

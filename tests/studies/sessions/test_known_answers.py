@@ -194,7 +194,7 @@ def test_a_practice_trial_is_left_only_when_it_was_answered(db: Database, sessio
     rater = begin(sessions, make(db, tmp_path, "best_worst"))
     rater.answer(agree=True)
     rater.hear_set()
-    with pytest.raises(SessionError, match="the best clip"):
+    with pytest.raises(SessionError, match="Which one sounds best"):
         rater.go_on()
 
 

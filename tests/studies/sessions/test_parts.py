@@ -114,7 +114,7 @@ def test_only_an_accepted_answer_lets_in() -> None:
 
 
 def test_known_answers_are_told_in_the_words_of_the_scale() -> None:
-    assert describe_answers(NATURALNESS, 5, 1) == "4 to 5"
+    assert describe_answers(NATURALNESS, 5, 1) == "4 – 5"
     assert describe_answers(NATURALNESS, 2, 0) == "2 (Poor: mostly unnatural speech)"
     assert describe_answers(PREFERENCE, -2, 0) == "-2 (The first is much better)"
 

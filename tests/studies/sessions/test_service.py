@@ -58,7 +58,7 @@ def test_the_whole_way_from_consent_to_the_code(sessions: Sessions, make_study: 
     assert rater.state == "training"
     assert rater.rate_clip(naturalness=1)["feedback"] == {
         "text": "This is speech.",
-        "scales": [{"title": "Naturalness", "right": False, "expected": "4 to 5"}],
+        "scales": [{"title": "Naturalness", "right": False, "expected": "4 – 5"}],
     }
     assert rater.state == "rating"
     breaks = 0
