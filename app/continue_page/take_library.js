@@ -1,7 +1,7 @@
 // The takes that a visitor keeps, in the browser's own database: {id, name, settings, sound, seconds}, settings as JSON
 // text and the sound as a Blob. And links to takes: the settings behind "#take=" are loaded as if their file were chosen.
 const section = element.querySelector(".library"), list = element.querySelector(".library-list");
-const said = element.querySelector(".library-said");
+const said = element.querySelector(".library-said"), all = element.querySelector(".library-all");
 const NAME = "undertone", STORE = "takes", MOST_NAME_CHARS = 80, PATIENCE_MS = 60000;
 
 const open = () => new Promise((resolve, reject) => {
@@ -60,6 +60,7 @@ async function show() {
   list.querySelectorAll("audio").forEach((sound) => URL.revokeObjectURL(sound.src));
   const takes = await inStore("readonly", (store) => store.getAll());
   list.replaceChildren(...takes.map(row));
+  all.hidden = !takes.length;
   section.hidden = !takes.length && !said.textContent;
   element.dataset.kept = String(takes.length);
 }
@@ -88,13 +89,16 @@ document.addEventListener("undertone:keep", async ({ detail }) => {
   } catch (error) { failed(error); }
 });
 document.addEventListener("undertone:link", ({ detail }) => copyLink(detail.settings));
-element.querySelector(".library-all").addEventListener("click", async () => {
+all.addEventListener("click", async () => {
   const takes = await inStore("readonly", (store) => store.getAll());
-  takes.forEach((take, place) => setTimeout(() => { // browsers take downloads one after another
-    const name = `${String(place + 1).padStart(2, "0")} ${fileName(take.name)}`;
-    download(take.sound, `${name}.wav`);
-    download(settingsOf(take), `${name}.json`);
-  }, 300 * place));
+  const files = takes.flatMap((take, place) => {
+    const name = `${String(place + 1).padStart(2, "0")} ${fileName(take.name)}`; // the number tells two of one name apart
+    return [{ name: `${name}.wav`, input: take.sound }, { name: `${name}.json`, input: settingsOf(take) }];
+  });
+  try {
+    download(await downloadZip(files).blob(), "undertone-takes.zip");
+    said.textContent = "";
+  } catch (error) { failed(error); }
 });
 
 function openLink() {

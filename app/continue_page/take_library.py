@@ -4,12 +4,13 @@ from pathlib import Path
 
 import gradio as gr
 
+_SCRIPTS = ("client_zip.js", "take_library.js")
 _TEMPLATE = """
 <section class="tools library" aria-label="Kept takes" hidden>
   <h3>Kept takes</h3>
   <p class="hint">They lie in this browser alone, sounds (16 bit) and settings, until you delete them.</p>
   <ul class="library-list"></ul>
-  <button type="button" class="library-all">Download all</button>
+  <button type="button" class="library-all">Download all, one zip</button>
   <p class="library-said" role="status"></p>
 </section>
 """
@@ -24,7 +25,7 @@ def build_take_library() -> gr.HTML:
     return gr.HTML(
         value=None,
         html_template=_TEMPLATE,
-        js_on_load=Path(__file__).with_name("take_library.js").read_text(encoding="utf-8"),
+        js_on_load="\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _SCRIPTS),
         apply_default_css=False,
         elem_id="take-library",
     )

@@ -1,5 +1,6 @@
 """Takes that a visitor keeps: in the browser alone, over a reload; and links that make the same bytes again."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.axe_findings import serious_findings
 from tests.browser.continue_site import Site
+from undertone.engine import TakeSettings, read_audio
 
 
 def test_a_kept_take_survives_a_reload_and_its_link_makes_it_again(
@@ -34,6 +36,14 @@ def test_a_kept_take_survives_a_reload_and_its_link_makes_it_again(
     with page.expect_download() as download:
         library.get_by_role("button", name="Save the settings: A good one").click()
     assert download.value.suggested_filename == "A good one.json"
+    with page.expect_download() as download:
+        library.get_by_role("button", name="Download all").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["01 A good one.wav", "01 A good one.json"]
+        assert archive.read("01 A good one.json").decode() == TakeSettings.parse(settings).model_dump_json()
+        kept, rate_hz = read_audio(archive.read("01 A good one.wav"))
+    assert (len(kept), rate_hz) == (len(read_audio(sound)[0]), 16_000)
     library.get_by_role("button", name="Copy the link: A good one").click()
     link = library.locator("[data-link]").get_attribute("data-link") or ""
     assert link.startswith(f"{url}/#take=")
