@@ -16,7 +16,10 @@ from undertone.engine import AudioLimits
 
 DEFAULT_SECONDS = 3.0  # the prompt length of the paper's evaluation
 LONGEST_SECONDS = 10.0
-EMPTY_NOTE = Note("quiet", "Speak for three seconds or more, or choose a clip. Nothing is kept when you leave.")
+EMPTY_NOTE = Note(
+    "quiet",
+    "Speak for three seconds or more, or choose a clip. Nothing is kept when you leave, unless you share it.",
+)
 
 
 @dataclass(frozen=True)
