@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from undertone.app.shared.blind_pair import BlindPair
 from undertone.app.shared.handover import HandedTake
 from undertone.app.shared.prompt_check import CutCheck, check_cut
-from undertone.app.shared.prompt_clip import PromptClip
+from undertone.app.shared.prompt_clip import PromptClip, RepairedClip
 from undertone.app.shared.runs import RUNS
 from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError
 from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
@@ -49,12 +49,14 @@ class ClipHolder:
 
     Attributes:
         saved_cut: start and length in seconds of a saved prompt, until a clip has them.
+        repaired: the clip, or the one that comes next, where it is one that was repaired.
     """
 
     clip: PromptClip | None = None
     clip_error: str | None = None
     clip_path: str | None = None
     saved_cut: tuple[float, float] | None = None
+    repaired: RepairedClip | None = None
     _check: CutCheck | None = None
 
     def __post_init__(self) -> None:
@@ -67,10 +69,13 @@ class ClipHolder:
             if path is not None and path == self.clip_path and self.clip is not None:
                 return
             self.clip, self.clip_error, self.clip_path, self._check = None, None, path, None
+            if self.repaired is not None and path != self.repaired.path:
+                self.repaired = None
             if path is None:
                 return
             try:
-                self.clip = PromptClip.read(path)
+                clip = PromptClip.read(path)
+                self.clip = clip if self.repaired is None else replace(clip, repairs=self.repaired.repairs)
             except AudioError as error:
                 self.clip_error = str(error)
 
