@@ -155,7 +155,8 @@ def run_updates(
                 if not progress.takes:
                     yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
                 else:
-                    visit.keep(with_prompt_take(progress.takes, visit, run.inputs[0] if run.inputs else None))
+                    takes = with_prompt_take(progress.takes, visit, run.inputs[0] if run.inputs else None)
+                    visit.keep(takes, prompt)
                     yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
                         take_cards.outputs, show_takes(context, take_cards, visit)
                     )

@@ -1,8 +1,11 @@
-// The takes that a visitor keeps, in the browser's own database: {id, name, settings, sound, seconds}, settings as JSON
-// text and the sound as a Blob. And links to takes: the settings behind "#take=" are loaded as if their file were chosen.
+// The takes that a visitor keeps, in the browser's own database: {id, name, settings, sound, link}, settings as JSON
+// text, the sound as a Blob, the link {settings, prompt} where the prompt was shared. And links to takes: what is behind
+// "#take=" is given to the page when one is opened, the settings and the name of the prompt where that is shared. The
+// keys that delete shared prompts are in the local storage.
 const section = element.querySelector(".library"), list = element.querySelector(".library-list");
-const said = element.querySelector(".library-said");
-const NAME = "undertone", STORE = "takes", MOST_NAME_CHARS = 80, PATIENCE_MS = 60000;
+const said = element.querySelector(".library-said"), all = element.querySelector(".library-all");
+const shares = element.querySelector(".library-shares"), sharesList = element.querySelector(".library-shares-list");
+const NAME = "undertone", STORE = "takes", SHARES = "undertone-shared-prompts", MOST_NAME_CHARS = 80, DAY_MS = 86400000;
 
 const open = () => new Promise((resolve, reject) => {
   const request = indexedDB.open(NAME, 1);
@@ -51,7 +54,11 @@ function row(take) {
     item.append(made);
   };
   button("Save the settings", () => download(settingsOf(take), `${fileName(take.name)}.json`));
-  button("Copy the link", () => copyLink(take.settings));
+  button("Copy the link", () => {
+    const isShared = readShares().some(({ prompt }) => prompt === take.link?.prompt); // not withdrawn, days not over
+    if (isShared) copyLink(take.link.settings, take.link.prompt);
+    else copyLink(take.settings);
+  });
   button("Delete", () => inStore("readwrite", (store) => store.delete(take.id)).then(show, failed));
   return item;
 }
@@ -60,60 +67,98 @@ async function show() {
   list.querySelectorAll("audio").forEach((sound) => URL.revokeObjectURL(sound.src));
   const takes = await inStore("readonly", (store) => store.getAll());
   list.replaceChildren(...takes.map(row));
-  section.hidden = !takes.length && !said.textContent;
+  const shared = showShares();
+  all.hidden = !takes.length;
+  section.hidden = !takes.length && !said.textContent && !shared;
   element.dataset.kept = String(takes.length);
 }
 
 // Bytes of a JSON text in the letters that an address may have, and back.
 const encode = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text))).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 const decode = (letters) => new TextDecoder().decode(Uint8Array.from(atob(letters.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0)));
-const linkOf = (settings) => `${location.origin}${location.pathname}#take=${encode(settings)}`;
+const linkOf = (settings, prompt) =>
+  `${location.origin}${location.pathname}#take=${encode(settings)}${prompt ? `&prompt=${prompt}` : ""}`;
 
-async function copyLink(settings) {
+async function copyLink(settings, prompt = null) {
   section.hidden = false;
-  const link = linkOf(settings);
+  const link = linkOf(settings, prompt);
   element.dataset.link = link;
+  const has = prompt ? "the settings and the prompt" : "the settings and no sound";
   try {
     await navigator.clipboard.writeText(link);
-    said.textContent = "The link is copied. It has the settings and no sound: whoever opens it needs the same clip.";
-  } catch { said.textContent = `Copy this link; it has the settings and no sound: ${link}`; }
+    said.textContent = `The link is copied. It has ${has}${prompt ? "." : ": whoever opens it needs the same clip."}`;
+  } catch { said.textContent = `Copy this link; it has ${has}: ${link}`; }
 }
+
+// Prompts that this browser shares: {key, prompt, name, until}; a key alone deletes the prompt found as `prompt`.
+let unsaved = null; // the list where the browser stores nothing: it lasts as long as the page
+function readShares() {
+  if (unsaved) return unsaved;
+  try { return JSON.parse(localStorage.getItem(SHARES) || "[]").filter(({ until }) => until > Date.now()); } catch { return []; }
+}
+function writeShares(shared) {
+  try { localStorage.setItem(SHARES, JSON.stringify(shared)); } catch { unsaved = shared; }
+  showShares();
+}
+function showShares() {
+  const shared = readShares();
+  shares.hidden = !shared.length;
+  sharesList.replaceChildren(...shared.map(({ key, name, until }) => {
+    const item = document.createElement("li"), text = document.createElement("span");
+    const stop = Object.assign(document.createElement("button"), { type: "button", textContent: "Delete the prompt" });
+    text.textContent = `${name}, kept until ${new Date(until).toLocaleDateString()}`;
+    stop.setAttribute("aria-label", `Delete the prompt: ${name}`);
+    stop.addEventListener("click", () => trigger("delete", { key }));
+    item.append(text, stop);
+    return item;
+  }));
+  return shared.length;
+}
+watch("value", () => {
+  if (!props.value) return;
+  section.hidden = false;
+  said.textContent = props.value.said;
+  writeShares(readShares().filter(({ key }) => key !== props.value.key));
+  document.dispatchEvent(new CustomEvent("undertone:withdrawn", { detail: props.value.key }));
+});
 
 document.addEventListener("undertone:keep", async ({ detail }) => {
   try {
     const sound = await (await fetch(detail.url)).blob();
-    await inStore("readwrite", (store) => store.add({ name: detail.name, settings: detail.settings, sound }));
+    await inStore("readwrite", (store) => store.add({ name: detail.name, settings: detail.settings, link: detail.link, sound }));
     said.textContent = `${detail.name} is kept in this browser.`;
     await show();
   } catch (error) { failed(error); }
 });
-document.addEventListener("undertone:link", ({ detail }) => copyLink(detail.settings));
-element.querySelector(".library-all").addEventListener("click", async () => {
+document.addEventListener("undertone:link", ({ detail: { settings, name, shared } }) => {
+  if (shared && !readShares().some(({ key }) => key === shared.key))
+    writeShares([...readShares(), { key: shared.key, prompt: shared.name, name, until: Date.now() + shared.days * DAY_MS }]);
+  copyLink(settings, shared?.name);
+});
+all.addEventListener("click", async () => {
   const takes = await inStore("readonly", (store) => store.getAll());
-  takes.forEach((take, place) => setTimeout(() => { // browsers take downloads one after another
-    const name = `${String(place + 1).padStart(2, "0")} ${fileName(take.name)}`;
-    download(take.sound, `${name}.wav`);
-    download(settingsOf(take), `${name}.json`);
-  }, 300 * place));
+  const files = takes.flatMap((take, place) => {
+    const name = `${String(place + 1).padStart(2, "0")} ${fileName(take.name)}`; // the number tells two of one name apart
+    return [{ name: `${name}.wav`, input: take.sound }, { name: `${name}.json`, input: settingsOf(take) }];
+  });
+  try {
+    download(await downloadZip(files).blob(), "undertone-takes.zip");
+    said.textContent = "";
+  } catch (error) { failed(error); }
 });
 
 function openLink() {
-  const letters = /^#take=([\w-]{1,60000})$/.exec(location.hash)?.[1], end = Date.now() + PATIENCE_MS;
+  const [, letters, prompt = ""] = /^#take=([\w-]{1,60000})(?:&prompt=([\w-]{1,64}))?$/.exec(location.hash) || [];
   if (!letters) return;
-  let text = "";
-  try { text = decode(letters); } catch { text = "{}"; } // the server says what is wrong with it
+  let settings = "";
+  try { settings = decode(letters); } catch { settings = "{}"; } // the server says what is wrong with it
   history.replaceState(null, "", location.pathname + location.search);
   const waiting = setInterval(() => {
-    const input = document.querySelector("#replay input[type=file], input#replay[type=file]") || document.querySelector("#replay")?.parentElement?.querySelector("input[type=file]");
-    if (Date.now() > end) clearInterval(waiting);
-    if (!input) return;
+    if (!document.querySelector("#go")) return; // the page is being laid out
     clearInterval(waiting);
-    const files = new DataTransfer();
-    files.items.add(new File([text], "take.json", { type: "application/json" }));
-    input.files = files.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-  }, 200);
+    trigger("select", { settings, prompt });
+  }, 100);
 }
 window.addEventListener("hashchange", openLink);
 openLink();
-show().catch(() => { section.hidden = true; }); // a browser that keeps nothing says so when it is asked to
+show().catch(() => { section.hidden = !showShares(); }); // a browser that keeps nothing says so when it is asked to

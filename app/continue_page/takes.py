@@ -11,7 +11,7 @@ import gradio as gr
 from undertone.app.continue_page.controls import MAX_TAKES
 from undertone.app.continue_page.kept_runs import KeptRuns, build_kept_runs, kept_takes, show_kept_runs
 from undertone.app.continue_page.quick_rating import QuickRating, bind_quick_rating, build_quick_rating
-from undertone.app.continue_page.take_player import boundary_value, build_boundary
+from undertone.app.continue_page.take_player import LinkedPrompt, boundary_value, build_boundary
 from undertone.app.shared.blind_comparison import (
     BlindComparison,
     bind_blind_comparison,
@@ -140,6 +140,16 @@ def words_of_take(context: Context, visit: Visit, index: int) -> dict[str, Any] 
     return words_value(visit.take_name(index), lines, decoder.phone_names)
 
 
+def show_boundary(context: Context, visit: Visit, index: int, problem: str = "") -> dict[str, Any]:
+    """Return the value of a shown take's boundary, with what a link to it may have."""
+    run = visit.shown
+    assert run is not None
+    prompt = None
+    if context.shared_prompts is not None and run.prompt is not None:
+        prompt = LinkedPrompt(len(run.prompt), visit.shared_keys.get(run.number))
+    return boundary_value(run.takes[index], visit.take_name(index), prompt, problem)
+
+
 @dataclass(frozen=True)
 class TakeFiles:
     """The files of a take in the visitor's own folder."""
@@ -197,7 +207,7 @@ def _card_updates(context: Context, visit: Visit, index: int, files: Sequence[Ta
     if index >= len(files):
         return [show_container(False, CARD), "", None, None, None, None, None]
     take = visit.takes[index]
-    title, boundary = _title_html(take, index + 1), boundary_value(take, visit.take_name(index))
+    title, boundary = _title_html(take, index + 1), show_boundary(context, visit, index)
     playback, wav, settings = (str(path) for path in (files[index].playback, files[index].wav, files[index].settings))
     files_updates = gr.update(value=wav), gr.update(value=settings)
     return [show_container(True, CARD), title, playback, boundary, words_of_take(context, visit, index), *files_updates]

@@ -14,6 +14,7 @@ from undertone.app.results.access import ResultsAccess
 from undertone.app.shared.widgets import Note
 from undertone.engine import UndertoneError
 from undertone.studies.analysis.anonymise import anonymous_names
+from undertone.studies.analysis.finding import finding_sentence
 from undertone.studies.analysis.load import load_study
 from undertone.studies.analysis.power import TYPICAL, Goal, plan_power
 from undertone.studies.analysis.progress import audit_log, study_progress
@@ -104,7 +105,8 @@ def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> Sc
     pairs = found.comparison.pairs and not found.preferences
     single, names = not found.ranking and not found.preferences, anonymous_names(data)
     return ScaleView(
-        note="".join(Note("warning", note).html() for note in found.notes),
+        note=Note("quiet", finding_sentence(found)).html()
+        + "".join(Note("warning", one).html() for one in found.notes),
         scores=plots.to_plot(plots.score_figure(data, found)),
         score_table=SCORES_HINT + tables.scores_table(found),
         differences=plots.to_plot(plots.difference_figure(found)) if pairs else None,

@@ -30,12 +30,14 @@ from undertone.app.server.metrics import ServerMetrics
 from undertone.app.server.process import Playground, store_kernels
 from undertone.app.server.results import LazyApp, build_results
 from undertone.app.server.studies_socket import studies_socket_app
+from undertone.app.shared.shared_prompts import SharedPrompts
 from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
 RESULTS_PATH = "/results"
 TELL_SECONDS = 4.0  # for visitors whose runs are ended, when the server is to end
 FINISH_SECONDS = 7  # then for what raters are sending; who waits longer for the database is not answered, sends again
+SWEEP_SECONDS = 3600.0  # between two looks for shared prompts whose days are over
 SWITCH_SECONDS = 0.0005  # a page of Results that computes must not hold up an answer: threads take turns this often
 
 
@@ -156,13 +158,15 @@ async def run_front(
     app = metrics.counted(app)
     config = _config(app if wrap is None else wrap(app), bounded_protocol(bounds), proxy_headers=wrap is None)
     server = _Server(config, front)
-    private_app = metrics.counted(studies_socket_app(studies_site, tickets))
+    prompts = SharedPrompts(studies_site.places.data / "shared-prompts")
+    private_app = metrics.counted(studies_socket_app(studies_site, tickets, prompts))
     private = _PrivateServer(_config(private_app, "h11", proxy_headers=False))
     counts = _PrivateServer(_config(metrics.page(playground), "h11", proxy_headers=False))
     try:
         with _private_listener(playground.studies_socket) as private_listener:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(private.serve, [private_listener])
+                tasks.start_soon(_sweep_prompts, prompts)
                 if metrics_listener is not None:
                     tasks.start_soon(counts.serve, [metrics_listener])
                 tasks.start_soon(playground.run)
@@ -173,6 +177,16 @@ async def run_front(
                 tasks.cancel_scope.cancel()
     except* Exception as group:
         raise _first_error(group)  # noqa: B904  # the group says nothing more
+
+
+async def _sweep_prompts(prompts: SharedPrompts) -> None:
+    """Delete shared prompts whose days are over, at the start and every hour."""
+    while True:
+        try:
+            await anyio.to_thread.run_sync(prompts.sweep)
+        except OSError as error:
+            logger.warning("shared prompts whose days are over could not be deleted: %s", error)
+        await anyio.sleep(SWEEP_SECONDS)
 
 
 def _config(app: ASGIApp, http: Any, proxy_headers: bool) -> uvicorn.Config:

@@ -120,11 +120,13 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         engine = Engine.from_pretrained(settings.bundle, device=settings.device)
     limit_threads(engine)
     threading.Thread(target=engine.compiled_step, daemon=True).start()  # seconds, before the first visitor comes
+    front = StudiesClient(settings.studies_socket)
     context = Context(
         engine,
         settings.folder / "gradio" / "visits",
         tuple(find_examples(settings.examples)),
-        feedback=StudiesClient(settings.studies_socket),
+        feedback=front,
+        shared_prompts=front,
     )
     app = _PrivateRoutes(create_app(context, api=settings.api), context.queue)
     config = uvicorn.Config(

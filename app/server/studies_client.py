@@ -1,4 +1,4 @@
-"""Client of the studies' socket in the playground: sends quick ratings and draft studies."""
+"""Client of the private socket in the playground: sends quick ratings, draft studies and shared prompts."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -11,13 +11,20 @@ from pydantic import BaseModel, ValidationError
 from undertone.app.auth.tickets import TICKET_HEADER
 from undertone.app.server.studies_messages import (
     DRAFT_PATH,
+    FETCH_PATH,
     QUICK_RATING_PATH,
+    SHARE_PATH,
+    WITHDRAW_PATH,
     DraftCreated,
     DraftStudy,
     DraftTake,
+    PromptMessage,
+    PromptWord,
     QuickRatingMessage,
     Refusal,
+    Withdrawn,
 )
+from undertone.app.shared.shared_prompts import is_word
 from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.engine import TakeSettings, UndertoneError
 from undertone.studies.build.takes import TakeSound
@@ -27,7 +34,7 @@ NOT_NOW = "The studies do not answer at the moment. Try again in a minute."
 
 
 class StudiesClient:
-    """`TakeFeedback` over a socket of the front process.
+    """`TakeFeedback` and `PromptSharing` over a socket of the front process.
 
     Args:
         socket: path of its Unix socket.
@@ -54,6 +61,25 @@ class StudiesClient:
         except ValidationError as error:
             raise UndertoneError(f"no study can be made of this: {error.errors()[0]['msg']}.") from error
         return DraftCreated.model_validate_json(self._send(DRAFT_PATH, message)).name
+
+    def share_prompt(self, samples: bytes) -> str:
+        """Keep a prompt and return its key; see `PromptSharing`."""
+        try:
+            message = PromptMessage(samples=b64encode(samples))
+        except ValidationError as error:
+            raise UndertoneError(f"the prompt cannot be shared: {error.errors()[0]['msg']}.") from error
+        return PromptWord.model_validate_json(self._send(SHARE_PATH, message)).word
+
+    def fetch_prompt(self, name: str) -> bytes | None:
+        """Return the samples of a shared prompt; see `PromptSharing`. Raises UndertoneError."""
+        if not is_word(name):
+            return None
+        answer = self._send(FETCH_PATH, PromptWord(word=name))
+        return None if answer == b"null" else PromptMessage.model_validate_json(answer).samples
+
+    def withdraw_prompt(self, key: str) -> bool:
+        """Delete a shared prompt; see `PromptSharing`. Raises UndertoneError."""
+        return is_word(key) and Withdrawn.model_validate_json(self._send(WITHDRAW_PATH, PromptWord(word=key))).was_kept
 
     def _send(self, path: str, message: BaseModel) -> bytes:
         url = httpcore2.URL(scheme=b"http", host=b"studies", target=path.encode())

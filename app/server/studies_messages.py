@@ -1,10 +1,11 @@
-"""Messages from the playground to the process with the studies, checked like input from outside."""
+"""Messages from the playground to the process with the studies and shared prompts, checked as from outside."""
 
 from typing import Annotated
 
 import numpy as np
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, field_validator
 
+from undertone.app.shared.shared_prompts import LONGEST_SECONDS as LONGEST_PROMPT_SECONDS
 from undertone.engine import TakeSettings
 from undertone.engine.audio.wav import SAMPLE_BYTES
 from undertone.engine.config import SAMPLE_RATE_HZ
@@ -13,6 +14,7 @@ from undertone.studies.build.takes import TakeSound
 
 QUICK_RATING_PATH = "/quick-rating"
 DRAFT_PATH = "/draft"
+SHARE_PATH, FETCH_PATH, WITHDRAW_PATH = "/share-prompt", "/fetch-prompt", "/withdraw-prompt"
 LONGEST_SECONDS = 300  # of a take
 LONGEST_DRAFT_SECONDS = 900  # of all takes of a draft together
 MOST_BYTES = 4 * LONGEST_DRAFT_SECONDS * SAMPLE_RATE_HZ * SAMPLE_BYTES // 3 + 2_000_000  # as base64, with settings
@@ -20,6 +22,16 @@ MOST_BYTES = 4 * LONGEST_DRAFT_SECONDS * SAMPLE_RATE_HZ * SAMPLE_BYTES // 3 + 2_
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _checked_samples(samples: bytes, longest_seconds: int) -> bytes:
+    """Return little-endian float32 samples at 16 kHz as they are. Raises ValueError for others, and too many."""
+    count = len(samples) // SAMPLE_BYTES
+    if len(samples) % SAMPLE_BYTES or not 0 < count <= longest_seconds * SAMPLE_RATE_HZ:
+        raise ValueError(f"{len(samples)} bytes; expected whole float32 samples of {longest_seconds} s at most")
+    if not np.isfinite(np.frombuffer(samples, "<f4")).all():
+        raise ValueError("samples are not finite")
+    return samples
 
 
 class QuickRatingMessage(_Message):
@@ -41,12 +53,7 @@ class DraftTake(_Message):
     @field_validator("samples")
     @classmethod
     def _are_samples(cls, samples: bytes) -> bytes:
-        count = len(samples) // SAMPLE_BYTES
-        if len(samples) % SAMPLE_BYTES or not 0 < count <= LONGEST_SECONDS * SAMPLE_RATE_HZ:
-            raise ValueError(f"{len(samples)} bytes; expected whole float32 samples of {LONGEST_SECONDS} s at most")
-        if not np.isfinite(np.frombuffer(samples, "<f4")).all():
-            raise ValueError("samples are not finite")
-        return samples
+        return _checked_samples(samples, LONGEST_SECONDS)
 
     @property
     def sound(self) -> TakeSound:
@@ -72,3 +79,26 @@ class DraftCreated(_Message):
     """The name of the study that was made."""
 
     name: str
+
+
+class PromptMessage(_Message):
+    """A prompt that a visitor shares, or that was shared: samples, little-endian float32 at 16 kHz."""
+
+    samples: Base64Bytes
+
+    @field_validator("samples")
+    @classmethod
+    def _are_samples(cls, samples: bytes) -> bytes:
+        return _checked_samples(samples, LONGEST_PROMPT_SECONDS)
+
+
+class PromptWord(_Message):
+    """The name of a shared prompt, or the key that withdraws it."""
+
+    word: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32}$")]
+
+
+class Withdrawn(_Message):
+    """Whether a shared prompt was there and is deleted now."""
+
+    was_kept: bool

@@ -1,5 +1,6 @@
-"""Server of the studies' private socket: answers the playground's two messages and nothing else."""
+"""Server of the private socket: answers the playground's few messages and nothing else."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,34 +15,42 @@ from pydantic import BaseModel, ValidationError
 from undertone.app.auth.tickets import Tickets
 from undertone.app.server.studies_messages import (
     DRAFT_PATH,
+    FETCH_PATH,
     MOST_BYTES,
     QUICK_RATING_PATH,
+    SHARE_PATH,
+    WITHDRAW_PATH,
     DraftCreated,
     DraftStudy,
+    PromptMessage,
+    PromptWord,
     QuickRatingMessage,
     Refusal,
+    Withdrawn,
 )
+from undertone.app.shared.shared_prompts import PromptSharing
 from undertone.app.shared.take_feedback import SignInNeededError, TakeFeedback
 from undertone.engine import UndertoneError
 
-LIMIT = parse("300/minute")  # of all visitors together: people press these buttons
+LIMIT = parse("300/minute")  # of all visitors together, for each message: people press these buttons
 M = TypeVar("M", bound=BaseModel)
 
 
-def studies_socket_app(feedback: TakeFeedback, tickets: Tickets) -> FastAPI:
+def studies_socket_app(feedback: TakeFeedback, tickets: Tickets, prompts: PromptSharing) -> FastAPI:
     """Return the application for the private socket.
 
     Args:
         feedback: the studies.
         tickets: those that were issued to the playground's visitors.
+        prompts: that visitors share.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     limiter = MovingWindowRateLimiter(MemoryStorage())
     threads = anyio.CapacityLimiter(2)  # of its own, so that raters never wait for a thread that works here
 
     async def respond(request: Request, kind: type[M], act: Callable[[M], BaseModel | None]) -> Response:
-        if not limiter.hit(LIMIT):
-            return _refusal(429, "Too many opinions at once. Try again in a minute.")
+        if not limiter.hit(LIMIT, request.url.path):
+            return _refusal(429, "Too many people do this at once. Try again in a minute.")
         try:
             body = await _read_body(request)
             done = await anyio.to_thread.run_sync(lambda: act(kind.model_validate_json(body)), limiter=threads)
@@ -67,6 +76,22 @@ def studies_socket_app(feedback: TakeFeedback, tickets: Tickets) -> FastAPI:
             return DraftCreated(name=feedback.draft(takes, given.name, tickets.redeem(given.ticket)))
 
         return await respond(request, DraftStudy, make)
+
+    @app.post(SHARE_PATH)
+    async def share(request: Request) -> Response:
+        return await respond(request, PromptMessage, lambda given: PromptWord(word=prompts.share_prompt(given.samples)))
+
+    @app.post(FETCH_PATH)
+    async def fetch(request: Request) -> Response:
+        def find(given: PromptWord) -> PromptMessage | None:
+            samples = prompts.fetch_prompt(given.word)
+            return None if samples is None else PromptMessage(samples=b64encode(samples))
+
+        return await respond(request, PromptWord, find)
+
+    @app.post(WITHDRAW_PATH)
+    async def withdraw(request: Request) -> Response:
+        return await respond(request, PromptWord, lambda given: Withdrawn(was_kept=prompts.withdraw_prompt(given.word)))
 
     return app
 

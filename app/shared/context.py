@@ -8,6 +8,7 @@ from pathlib import Path
 from undertone.app.shared.handover import Handovers
 from undertone.app.shared.model_queue import ModelQueue
 from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
+from undertone.app.shared.shared_prompts import PromptSharing
 from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.visitor import Visit, Visitor
 from undertone.engine import AudioLimits, Engine
@@ -27,6 +28,7 @@ class Context:
         queue: before the model, for all pages and programs.
         handovers: takes on their way to the Prosody page.
         feedback: where quick ratings and draft studies go; None where the site has no listening studies.
+        shared_prompts: where prompts go that visitors share with a link; None where the site keeps none.
     """
 
     engine: Engine
@@ -35,6 +37,7 @@ class Context:
     queue: ModelQueue = field(default_factory=ModelQueue)
     handovers: Handovers = field(default_factory=Handovers)
     feedback: TakeFeedback | None = None
+    shared_prompts: PromptSharing | None = None
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property

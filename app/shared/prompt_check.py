@@ -1,10 +1,10 @@
 """The check of a cut before anything runs: whether it can be a prompt, and its level, clipping and silence in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from undertone.app.shared.noise import background_noise
+from undertone.app.shared.noise import BackgroundNoise, background_noise
 from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.shared.widgets import Note
 from undertone.engine import AudioError, AudioLimits
@@ -26,6 +26,7 @@ class CutCheck:
         start_seconds, end_seconds: the part that was asked for.
         note: what to say of it.
         prompt: what the engine analyses; None where the part cannot be a prompt.
+        background: what lies under the voice.
     """
 
     clip: PromptClip
@@ -33,6 +34,7 @@ class CutCheck:
     end_seconds: float
     note: Note
     prompt: CheckedPrompt | None
+    background: BackgroundNoise = field(default_factory=BackgroundNoise)
 
     def is_of(self, clip: PromptClip, start: float, end: float | None) -> bool:
         """Return whether this is the check of a clip's part between two times."""
@@ -47,15 +49,19 @@ def check_cut(clip: PromptClip, start: float, length: float, limits: AudioLimits
     except AudioError as error:
         return CutCheck(clip, start, end, Note("problem", str(error)), None)
     part = remove_offset(cut(clip.waveform, clip.sample_rate_hz, start, end))
-    return CutCheck(clip, start, end, describe(part, clip.sample_rate_hz, prompt.samples), prompt)
+    noise = background_noise(prompt.samples)
+    note = describe(part, clip.sample_rate_hz, noise)
+    if clip.repairs:
+        note = replace(note, text=f"{note.text} The clip had {', and '.join(clip.repairs)}.")
+    return CutCheck(clip, start, end, note, prompt, noise)
 
 
-def describe(part: Tensor, sample_rate_hz: int, samples: Tensor) -> Note:
+def describe(part: Tensor, sample_rate_hz: int, noise: BackgroundNoise) -> Note:
     """Return a note on the level, the clipping, the silence and the background noise of a prompt.
 
     Args:
         part: [samples] at the recording's own rate, where clipping is seen.
-        samples: the same at 16 kHz.
+        noise: of the same part.
     """
     measured = level(part, sample_rate_hz)
     if measured.clipped_fraction > CLIPPED_FRACTION:
@@ -66,12 +72,11 @@ def describe(part: Tensor, sample_rate_hz: int, samples: Tensor) -> Note:
         return Note("warning", f"{share:.0f} % of this part is silence. Move the cut to where you speak.")
     if measured.rms_db < QUIET_DB:
         return Note("warning", f"Quiet: speech at {measured.rms_db:.0f} dB. A closer microphone is better.")
-    noise = background_noise(samples)
     if noise.hum_db is not None:
         return Note(
             "warning",
             f"Hum of {noise.hum_hz:.0f} Hz at {noise.hum_db:.0f} dB, from the mains. The model may take it for a part "
-            "of the voice: move cables and power supplies away, or use another microphone.",
+            "of the voice: take it away here, or move cables and power supplies away.",
         )
     if noise.noise_db is not None:
         return Note(

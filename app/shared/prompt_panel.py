@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from undertone.app.shared.clip_repair import ClipRepair, bind_clip_repair, build_clip_repair, show_clip_repair
 from undertone.app.shared.cut_view import cut_value, cut_view, follow_sliders_js
 from undertone.app.shared.example_sounds import bind_example_sounds, build_example_sounds
 from undertone.app.shared.visitor import ClipHolder
@@ -16,7 +17,10 @@ from undertone.engine import AudioLimits
 
 DEFAULT_SECONDS = 3.0  # the prompt length of the paper's evaluation
 LONGEST_SECONDS = 10.0
-EMPTY_NOTE = Note("quiet", "Speak for three seconds or more, or choose a clip. Nothing is kept when you leave.")
+EMPTY_NOTE = Note(
+    "quiet",
+    "Speak for three seconds or more, or choose a clip. Nothing is kept when you leave, unless you share it.",
+)
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,17 @@ class PromptPanel:
     start: gr.Slider
     length: gr.Slider
     note: gr.HTML
+    repair: ClipRepair
 
     @property
     def outputs(self) -> list[Any]:
         """Return the widgets that a new clip changes."""
-        return [self.cut, self.view, self.start, self.length, self.note]
+        return [self.cut, self.view, self.start, self.length, *self.judged]
+
+    @property
+    def judged(self) -> list[Any]:
+        """Return the widgets that a moved cut changes."""
+        return [self.note, *self.repair.outputs]
 
 
 def build_prompt_panel(examples: Sequence[Path], min_seconds: float, use: ClipUse = PROMPT) -> PromptPanel:
@@ -93,7 +103,8 @@ def build_prompt_panel(examples: Sequence[Path], min_seconds: float, use: ClipUs
                 label="Length, s", min_width=200, elem_id=f"{prefix}cut-length", buttons=[],
             )  # fmt: skip
     note = gr.HTML(use.empty.html(), elem_id=f"{prefix}prompt-note")
-    return PromptPanel(clip, chooser, sounds, cut, view, start, length, note)
+    repair = build_clip_repair(prefix)
+    return PromptPanel(clip, chooser, sounds, cut, view, start, length, note, repair)
 
 
 def bind_prompt_panel(
@@ -105,8 +116,10 @@ def bind_prompt_panel(
     def load(path: str | None, visit: Any) -> list[Any]:
         return load_clip(path, use.holder(visit), limits, use)
 
-    def judge(start: float, length: float, visit: Any) -> str:
-        return judge_cut(start, length, use.holder(visit), limits, use).html()
+    def judge(start: float, length: float, visit: Any) -> list[Any]:
+        holder = use.holder(visit)
+        note = judge_cut(start, length, holder, limits, use)
+        return [note.html(), *show_clip_repair(holder, holder.check(start, length, limits))]
 
     def pick(index: int | None) -> str | None:
         return str(examples[index]) if index is not None and 0 <= index < len(examples) else None
@@ -121,18 +134,23 @@ def bind_prompt_panel(
     panel.view.select(read_drag, None, cut, **QUIET)
     gr.on([slider.change for slider in cut], None, cut, None, js=follow_sliders_js(f"{use.prefix}cut-view"))
     gr.on(
-        [slider.change for slider in cut], judge, [*cut, visit], panel.note,
+        [slider.change for slider in cut], judge, [*cut, visit], panel.judged,
         trigger_mode="always_last", **QUIET,
+    )  # fmt: skip
+    bind_clip_repair(
+        panel.repair, panel.clip, cut, visit, use.holder,
+        lambda start, length, holder: holder.check(start, length, limits),
     )  # fmt: skip
 
 
 def load_clip(path: str | None, holder: ClipHolder, limits: AudioLimits, use: ClipUse = PROMPT) -> list[Any]:
-    """Read a clip into the visit: updates of the waveform, both sliders and the note."""
+    """Read a clip into the visit: updates of the waveform, both sliders, the note and what can be taken away."""
     holder.load(path)
     clip = holder.clip
     if clip is None or path is None:
         note = use.empty if holder.clip_error is None else Note("problem", holder.clip_error)
-        return [gr.update(visible=False), None, gr.skip(), gr.skip(), note.html()]
+        nothing = show_clip_repair(holder, None)
+        return [gr.update(visible=False), None, gr.skip(), gr.skip(), note.html(), *nothing]
     start, length = _first_cut(holder, clip.seconds, limits, use)
     latest = _tenths(max(0.1, clip.seconds - limits.min_seconds))
     longest = _tenths(max(limits.min_seconds + 0.1, min(use.longest_seconds, clip.seconds)))
@@ -140,7 +158,10 @@ def load_clip(path: str | None, holder: ClipHolder, limits: AudioLimits, use: Cl
     url = f"gradio_api/file={quote(path)}"
     value = cut_value(clip.waveform, clip.seconds, url, start, length, cut_limits, use.noun)
     note = judge_cut(start, length, holder, limits, use)
-    return [gr.update(visible=True), value, set_slider(start, latest), set_slider(length, longest), note.html()]
+    repair = show_clip_repair(holder, holder.check(start, length, limits))
+    return [
+        gr.update(visible=True), value, set_slider(start, latest), set_slider(length, longest), note.html(), *repair,
+    ]  # fmt: skip
 
 
 def _first_cut(holder: ClipHolder, seconds: float, limits: AudioLimits, use: ClipUse) -> tuple[float, float]:

@@ -3,14 +3,16 @@
 import secrets
 import shutil
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
+
+from torch import Tensor
 
 from undertone.app.shared.blind_pair import BlindPair
 from undertone.app.shared.handover import HandedTake
 from undertone.app.shared.prompt_check import CutCheck, check_cut
-from undertone.app.shared.prompt_clip import PromptClip
+from undertone.app.shared.prompt_clip import PromptClip, RepairedClip
 from undertone.app.shared.runs import RUNS
 from undertone.engine import AudioError, AudioLimits, Take, TakeSettings, UndertoneError
 from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
@@ -47,12 +49,14 @@ class ClipHolder:
 
     Attributes:
         saved_cut: start and length in seconds of a saved prompt, until a clip has them.
+        repaired: the clip, or the one that comes next, where it is one that was repaired.
     """
 
     clip: PromptClip | None = None
     clip_error: str | None = None
     clip_path: str | None = None
     saved_cut: tuple[float, float] | None = None
+    repaired: RepairedClip | None = None
     _check: CutCheck | None = None
 
     def __post_init__(self) -> None:
@@ -65,10 +69,13 @@ class ClipHolder:
             if path is not None and path == self.clip_path and self.clip is not None:
                 return
             self.clip, self.clip_error, self.clip_path, self._check = None, None, path, None
+            if self.repaired is not None and path != self.repaired.path:
+                self.repaired = None
             if path is None:
                 return
             try:
-                self.clip = PromptClip.read(path)
+                clip = PromptClip.read(path)
+                self.clip = clip if self.repaired is None else replace(clip, repairs=self.repaired.repairs)
             except AudioError as error:
                 self.clip_error = str(error)
 
@@ -163,13 +170,15 @@ class FinishedRun:
     number: int  # counted from 1 within the visit
     takes: list[Take]
     folder: Path
+    prompt: Tensor | None = None  # as it was analysed, [samples] at 16 kHz
     figures: dict[int, str] = field(default_factory=dict)  # JSON, by the take's index
     words: dict[int, list[HeardWord]] = field(default_factory=dict)
 
     @property
     def num_bytes(self) -> int:
         """Return the bytes that the sounds take in memory and on disk; the rest is small beside them."""
-        return sum(SOUND_BYTES_PER_SAMPLE * take.audio.numel() for take in self.takes)
+        prompt = 0 if self.prompt is None else self.prompt.nbytes
+        return prompt + sum(SOUND_BYTES_PER_SAMPLE * take.audio.numel() for take in self.takes)
 
 
 @dataclass(frozen=True)
@@ -202,6 +211,8 @@ class Visit(ClipHolder, Visitor):
         shown: the one on the page.
         onward: the take from which the visitor goes on, last pressed.
         saved: loaded into the controls, to be made again.
+        linked_path: of the clip that came with a link, last opened.
+        shared_keys: of the prompts that the visitor shares, by the numbers of their runs.
         offers: takes that may be opened on the Prosody page, by their tickets.
     """
 
@@ -209,8 +220,14 @@ class Visit(ClipHolder, Visitor):
     shown: FinishedRun | None = None
     onward: OnwardPrompt | None = None
     saved: TakeSettings | None = None
+    linked_path: str | None = None
+    shared_keys: dict[int, str] = field(default_factory=dict)
     offers: dict[str, HandedTake] = field(default_factory=dict)
     _finished: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.sharing = threading.Lock()  # held while a prompt is shared. No field: Gradio copies the fields of a state
 
     @property
     def takes(self) -> list[Take]:
@@ -226,10 +243,11 @@ class Visit(ClipHolder, Visitor):
         """Return a name that no other take of this visit has, for the page's scripts."""
         return f"{self.shown.number if self.shown is not None else 0}-{index}"
 
-    def keep(self, takes: list[Take]) -> None:
+    def keep(self, takes: list[Take], prompt: CheckedPrompt | None = None) -> None:
         """Keep the takes of a finished run and show them; the oldest runs go where there are too many."""
         self._finished += 1
-        run = FinishedRun(self._finished, takes, self.folder / f"run-{self._finished}")
+        samples = None if prompt is None else prompt.samples
+        run = FinishedRun(self._finished, takes, self.folder / f"run-{self._finished}", samples)
         runs = [*self.runs, run]
         while len(runs) > 1 and (len(runs) > MOST_RUNS or sum(kept.num_bytes for kept in runs) > MOST_RUN_BYTES):
             shutil.rmtree(runs.pop(0).folder, ignore_errors=True)
@@ -252,5 +270,5 @@ class Visit(ClipHolder, Visitor):
         """Forget everything and remove the files."""
         super().close()
         self.load(None)
-        self.runs, self.shown, self.onward, self.blind = (), None, None, None
-        self.offers = {}
+        self.runs, self.shown, self.onward, self.blind, self.linked_path = (), None, None, None, None
+        self.offers, self.shared_keys = {}, {}

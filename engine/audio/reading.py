@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import av
 import numpy as np
@@ -43,6 +43,19 @@ class AudioLimits(Config):
     clip_level: float = 0.999
 
 
+class ReadAudio(NamedTuple):
+    """A sound file as it was read.
+
+    Attributes:
+        waveform: mono, float32 [samples].
+        repairs: what was wrong with the file and how that was repaired, in words.
+    """
+
+    waveform: Tensor
+    sample_rate_hz: int
+    repairs: tuple[str, ...]
+
+
 def read_audio(source: Source, limits: AudioLimits = AudioLimits()) -> tuple[Tensor, int]:
     """Read a sound file: wav, flac, ogg, mp3, aiff, and the m4a or webm that browsers and phones record.
 
@@ -57,15 +70,28 @@ def read_audio(source: Source, limits: AudioLimits = AudioLimits()) -> tuple[Ten
     Raises:
         AudioError: not a sound file, damaged, empty, or outside the limits.
     """
+    read = read_and_repair(source, limits)
+    return read.waveform, read.sample_rate_hz
+
+
+def read_and_repair(source: Source, limits: AudioLimits = AudioLimits()) -> ReadAudio:
+    """Read a sound file as `read_audio` does, and say what was repaired. Raises AudioError."""
     data = _bytes_of(source, limits)
     demuxer = _container(data)
     if demuxer is None:
         raise AudioError(f"this is not a sound file that can be read. Use {named_formats()}.")
-    waveform, sample_rate_hz = _decode(data, demuxer, limits)
-    return remove_offset(to_full_scale(waveform)), sample_rate_hz
+    mixed, sample_rate_hz, repairs = _decode(data, demuxer, limits)
+    scaled = to_full_scale(mixed)
+    if scaled is not mixed:
+        repairs += ("samples beyond full scale, which were brought back to it",)
+    waveform = remove_offset(scaled)
+    if waveform is not scaled:
+        percent = 100 * scaled.double().mean().item()
+        repairs += (f"a constant offset of {percent:.1f} % of full scale, which was removed",)
+    return ReadAudio(waveform, sample_rate_hz, repairs)
 
 
-def _decode(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tensor, int]:
+def _decode(data: bytes, demuxer: str, limits: AudioLimits) -> ReadAudio:
     """Return the samples of a file as its decoder gives them, mixed down."""
     # Two foreign decoders on bytes from anywhere: whatever they throw means that the file cannot be read.
     try:
@@ -240,7 +266,7 @@ def _bytes_of(source: Source, limits: AudioLimits) -> bytes:
     return data
 
 
-def _read_with_soundfile(data: bytes, limits: AudioLimits) -> tuple[Tensor, int] | None:
+def _read_with_soundfile(data: bytes, limits: AudioLimits) -> ReadAudio | None:
     """Return samples and their rate; None where libsndfile finds no samples, as in a wav whose header says 0 bytes."""
     with _ForwardFile(_LenientBytes(data)) as file:
         _check_rate(file.samplerate, limits)
@@ -275,7 +301,7 @@ class _ForwardFile(soundfile.SoundFile):
         return False
 
 
-def _read_with_av(data: bytes, demuxer: str, limits: AudioLimits) -> tuple[Tensor, int]:
+def _read_with_av(data: bytes, demuxer: str, limits: AudioLimits) -> ReadAudio:
     with av.open(BytesIO(data), mode="r", format=demuxer, **LENIENT_METADATA) as container:
         if not container.streams.audio:
             raise AudioError("the file has no sound track. Choose a file with sound.")
@@ -310,15 +336,13 @@ class _LenientBytes(BytesIO):
             return self.tell()
 
 
-def _mix_to_mono(
-    blocks: Callable[[], Iterator[np.ndarray]], rate_hz: int, limits: AudioLimits
-) -> tuple[Tensor, int] | None:
+def _mix_to_mono(blocks: Callable[[], Iterator[np.ndarray]], rate_hz: int, limits: AudioLimits) -> ReadAudio | None:
     """Mix a recording down to one channel: the mean, or in a second pass the channel that the mean loses.
 
     Args:
         blocks: decodes the recording from its beginning, in blocks [channels, samples].
     Returns:
-        float32 [samples] and the rate at which they were kept, or None where there are none.
+        The samples at the rate at which they were kept, or None where there are none.
     Raises:
         AudioError: longer than the longest file allowed.
     """
@@ -328,7 +352,8 @@ def _mix_to_mono(
     if channel is None:
         return mixed
     del mixed  # so that there is one waveform in memory
-    return _collected((block[channel].copy() for block in blocks()), rate_hz, limits)
+    alone = _collected((block[channel].copy() for block in blocks()), rate_hz, limits)
+    return None if alone is None else alone._replace(repairs=(power.describe_loss(),))
 
 
 def _means(blocks: Iterator[np.ndarray], power: ChannelPower) -> Iterator[np.ndarray]:
@@ -339,7 +364,7 @@ def _means(blocks: Iterator[np.ndarray], power: ChannelPower) -> Iterator[np.nda
         yield mixed
 
 
-def _collected(parts: Iterator[np.ndarray], rate_hz: int, limits: AudioLimits) -> tuple[Tensor, int] | None:
+def _collected(parts: Iterator[np.ndarray], rate_hz: int, limits: AudioLimits) -> ReadAudio | None:
     """Return blocks [samples] as one waveform with its rate; stops at the longest allowed file."""
     buffer, samples = MonoBuffer(rate_hz), 0
     for part in parts:
@@ -347,7 +372,7 @@ def _collected(parts: Iterator[np.ndarray], rate_hz: int, limits: AudioLimits) -
         if samples > limits.max_file_seconds * rate_hz:
             raise AudioError(f"the file is longer than {limits.max_file_seconds:g} s. Cut it first.")
         buffer.add(part)
-    return (buffer.waveform(), buffer.rate_hz) if samples else None
+    return ReadAudio(buffer.waveform(), buffer.rate_hz, ()) if samples else None
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ LEAST_MIX_POWER = 0.18  # of the loudest channel's, -7.5 dB; one silent channel 
 OFFSET_RATIO = 0.02  # mean to standard deviation; 3 s of ordinary speech stay below 0.008
 OVER_SCALE = 2.0  # no decoder overshoots so far: such samples are counted in another unit
 OVER_SCALE_SHARE = 0.001  # of samples beyond full scale; fewer are clicks
+DEAD_CHANNEL_POWER = 1e-4  # of the loudest channel's, -40 dB: nobody is heard in it
 INTEGER_SCALES = (2.0**7, 2.0**15, 2.0**23, 2.0**31)
 
 
@@ -40,12 +41,26 @@ class ChannelPower:
 
     def cancelling(self) -> int | None:
         """Return the loudest channel where the mean of all loses it (opposite phase, one of six), else None."""
-        if self._sums is None or self._squares is None or len(self._sums) < 3:
+        powers = self._powers()
+        if len(powers) < 3:
             return None
-        powers = self._squares / self._samples - (self._sums / self._samples) ** 2
         loudest = int(powers[:-1].argmax())
         lost = np.isfinite(powers).all() and powers[-1] < LEAST_MIX_POWER * powers[loudest]
         return loudest if lost else None
+
+    def describe_loss(self) -> str:
+        """Return why the mean loses the loudest channel, in words."""
+        powers = self._powers()[:-1]
+        live = int((powers > DEAD_CHANNEL_POWER * powers.max()).sum())
+        if live == 1:
+            return f"one live channel of {len(powers)}, which alone is used"
+        return "channels of opposite phase, of which the loudest alone is used"
+
+    def _powers(self) -> np.ndarray:
+        """Return the power of each channel and of the mean, [channels + 1]; empty before any block."""
+        if self._sums is None or self._squares is None:
+            return np.zeros(0)
+        return np.asarray(self._squares / self._samples - (self._sums / self._samples) ** 2)
 
 
 def mix_down(samples: Tensor) -> Tensor:

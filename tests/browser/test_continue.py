@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import soundfile
+import torch
 from playwright.sync_api import expect
 
 from tests.browser.continue_site import Site
 from tests.browser.states import wait_until_still
+from tests.clips import speechlike, write_wav16
+from undertone.engine import read_audio
 
 Visit = Callable[..., Site]
 
@@ -346,3 +349,27 @@ def test_an_example_is_heard_before_it_is_chosen(visit_site: Visit) -> None:
     expect(sounds).to_have_attribute("data-playing", "")
     expect(page.locator("#examples input:checked")).to_have_count(0)
     expect(site.prompt_note).to_contain_text("choose a clip")  # nothing was chosen
+
+
+def test_hum_is_taken_away_from_a_clip_which_can_come_back(visit_site: Visit, tmp_path: Path) -> None:
+    hum = 0.04 * torch.sin(2 * torch.pi * 50 * torch.arange(64_000) / 16_000)
+    site = visit_site(width=390)
+    page = site.page
+    site.upload(write_wav16(tmp_path / "hum.wav", speechlike(4.0, hz=130) + hum))
+    expect(site.prompt_note).to_contain_text("Hum of 50 Hz")
+    site.fill("cut-start", 0.5)
+    page.get_by_role("button", name="Take the hum away").click()
+    expect(site.prompt_note).to_contain_text("Good level")
+    expect(site.prompt_note).to_contain_text("hum of 50 Hz, which was taken away")
+    expect(site.number("cut-length")).to_have_value("3")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the repaired clip").click()
+    assert len(read_audio(download.value.path())[0]) == 48_000
+    assert site.width() == 390
+    site.settings(seconds=1.0, seed=3)
+    site.go.click()
+    site.finish()
+    assert json.loads(site.save(1, "json"))["prompt_end_seconds"] == 3.0
+    page.get_by_role("button", name="Use the clip as it was").click()
+    expect(site.prompt_note).to_contain_text("Hum of 50 Hz")
+    expect(site.number("cut-start")).to_have_value("0.5")

@@ -48,6 +48,7 @@ def test_a_rule_that_few_pass_raises_an_alarm(db: Database, access: ResultsAcces
 def test_scores_come_with_plots_and_tables(access: ResultsAccess) -> None:
     view = views.scale_view(access, "judged", "naturalness")
     assert "hidden until the study is closed" in view.note
+    assert "nothing is concluded on naturalness before it is closed" in view.note
     assert "hidden" in view.difference_table
     drawn = json.loads(view.scores.plot)
     assert len(drawn["data"][0]["x"]) == 3

@@ -1,4 +1,4 @@
-"""The two things that the playground may ask of the studies, over a real socket, and everything that it may not."""
+"""What the playground may ask of the process with the studies, over a real socket, and all that it may not."""
 
 import asyncio
 import contextlib
@@ -23,6 +23,7 @@ from undertone.app.auth.tickets import TICKET_HEADER, Tickets, sets_sign_in_cook
 from undertone.app.server.front import _PrivateServer
 from undertone.app.server.studies_client import StudiesClient
 from undertone.app.server.studies_socket import studies_socket_app
+from undertone.app.shared.shared_prompts import SharedPrompts, prompt_name
 from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.app.site.studies_site import StudiesSite
 from undertone.engine.errors import UndertoneError
@@ -93,7 +94,10 @@ def link(tmp_path: Path) -> Iterator[Link]:
         listener.bind(str(path))
         listener.listen(8)
         config = uvicorn.Config(
-            studies_socket_app(studies_site, tickets), http="h11", lifespan="off", log_level="error"
+            studies_socket_app(studies_site, tickets, SharedPrompts(tmp_path / "prompts")),
+            http="h11",
+            lifespan="off",
+            log_level="error",
         )
         server = _PrivateServer(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
@@ -177,6 +181,27 @@ def test_what_is_no_message_is_refused_and_leaves_nothing(link: Link) -> None:
     with link.studies_site.db.reading() as transaction:
         assert transaction.scalar(select(func.count()).select_from(CasualRating)) == 0
     assert study_names(link.studies_site.db) == []
+
+
+def test_a_shared_prompt_comes_back_to_the_bit_and_goes_with_its_key(link: Link) -> None:
+    samples = np.linspace(-1, 1, 1601).astype("<f4").tobytes()
+    key = link.client.share_prompt(samples)
+    assert link.client.fetch_prompt(prompt_name(key)) == samples
+    assert link.client.fetch_prompt("a" * 32) is None
+    assert link.client.fetch_prompt("../../etc/passwd") is None
+    assert link.client.withdraw_prompt(key)
+    assert not link.client.withdraw_prompt(key)
+    assert link.client.fetch_prompt(prompt_name(key)) is None
+
+
+def test_no_file_but_a_prompt_is_shared_or_fetched(link: Link) -> None:
+    for samples in ("", "AAA=", "AADAfw==", "x", 7):
+        assert link.raw("/share-prompt", json={"samples": samples}).status_code == 422, samples
+    for word in ("", "../" * 10 + "ab", "a" * 31, "a" * 33, None):
+        for path in ("/fetch-prompt", "/withdraw-prompt"):
+            assert link.raw(path, json={"word": word}).status_code == 422, word
+    with pytest.raises(UndertoneError, match="cannot be shared"):
+        link.client.share_prompt(np.full(8, np.nan, "<f4").tobytes())
 
 
 def test_a_server_that_is_gone_is_said_in_words(tmp_path: Path) -> None:

@@ -69,9 +69,9 @@ def test_the_saved_cut_is_taken_over_by_the_next_clip_it_fits(takes: list[Take],
     limits = AudioLimits()
     visit.saved_cut = take_cut(takes[0].settings)
     assert visit.saved_cut == (0.5, 1.5)
-    _, view, start, length, _ = load_clip(str(clip_path), visit, limits)
+    _, view, start, length, *_ = load_clip(str(clip_path), visit, limits)
     assert (view["start"], start["value"], length["value"]) == (0.5, 0.5, 1.5)
-    _, view, start, length, _ = load_clip(str(clip_path), visit, limits)
+    _, view, start, length, *_ = load_clip(str(clip_path), visit, limits)
     assert (start["value"], length["value"]) == (0.0, 3.0)
     visit.saved_cut = (100.0, 3.0)
     assert load_clip(str(clip_path), visit, limits)[2]["value"] == 0.0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.engine.audio.test_reading import encoded, tone
-from undertone.engine.audio.reading import check_prompt, read_audio
+from undertone.engine.audio.reading import check_prompt, read_and_repair, read_audio
 from undertone.engine.audio.repairs import remove_offset, to_full_scale
 from undertone.engine.errors import AudioError
 
@@ -36,6 +36,25 @@ LOST = {
 def test_a_channel_that_the_mean_loses_is_taken_alone(name: str) -> None:
     assert torch.equal(read_back(LOST[name]), VOICE)
     assert torch.equal(check_prompt(LOST[name], 16_000), VOICE)
+
+
+REPAIRED = {
+    "opposite phase": (LOST["opposite phase"], ["channels of opposite phase, of which the loudest alone is used"]),
+    "one of six": (LOST["one of six"], ["one live channel of 6, which alone is used"]),
+    "offset": (VOICE.numpy() + 0.25, ["a constant offset of 25.0 % of full scale, which was removed"]),
+    "integers": (16_384 * VOICE.numpy(), ["samples beyond full scale, which were brought back to it"]),
+    "nothing": (VOICE.numpy(), []),
+    "both": (
+        LOST["one of six"] + 0.1,
+        ["one live channel of 6, which alone is used", "a constant offset of 10.0 % of full scale, which was removed"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REPAIRED)
+def test_what_was_repaired_is_named(name: str) -> None:
+    samples, repairs = REPAIRED[name]
+    assert list(read_and_repair(encoded(samples, 16_000, "WAV", "FLOAT")).repairs) == repairs
 
 
 @pytest.mark.parametrize("right", [SILENCE, VOICE, 0.5 * VOICE, torch.from_numpy(tone(hz=330.0))])
