@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from undertone.engine.generation.stream import Chunk
     from undertone.engine.generation.take import Take
     from undertone.engine.generation.take_settings import TakeSettings
+    from undertone.engine.generation.together import TakesRequest
     from undertone.engine.progress import CallProgress, Cancelled
     from undertone.engine.threads import limit_threads
 
@@ -35,6 +36,7 @@ __all__ = [
     "Speech",
     "Take",
     "TakeSettings",
+    "TakesRequest",
     "UndertoneError",
     "check_prompt",
     "limit_threads",
@@ -51,6 +53,7 @@ _HOMES = {
     "undertone.engine.bundle": ("Bundle", "BundleConfig", "load_bundle", "save_bundle"),
     "undertone.engine.engine": ("Engine",),
     "undertone.engine.generation.sampling": ("PRESETS", "PUBLISHED", "Sampling"),
+    "undertone.engine.generation.together": ("TakesRequest",),
     "undertone.engine.generation.speech": ("Speech",),
     "undertone.engine.generation.stream": ("Chunk",),
     "undertone.engine.generation.saved_sound": ("wav_bytes",),

@@ -4,6 +4,7 @@
 tokens and latents, `replay` makes a saved take again.
 """
 
+import logging
 import math
 import secrets
 import threading
@@ -22,16 +23,19 @@ from undertone.engine.bundle import Bundle, load_bundle
 from undertone.engine.errors import AudioError, SettingsError
 from undertone.engine.generation.decode import TakeDecoder
 from undertone.engine.generation.likelihood import SpeechLikelihood, Stream, speech_likelihood
+from undertone.engine.generation.pool import TakePool
 from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.saved_sound import check_environment, check_same, environment
 from undertone.engine.generation.speech import Speech, analyse, cpu_copy
 from undertone.engine.generation.stream import Chunk, ContinuationRequest, stream_takes
 from undertone.engine.generation.take import Take
 from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, StepKind, TakeSettings
+from undertone.engine.generation.together import TakesRequest, takes_together
 from undertone.engine.network import CompiledStep, favour_single_frames
 from undertone.engine.progress import CallProgress
 
 Dtype = Literal["auto", "float32", "bfloat16"]
+logger = logging.getLogger(__name__)
 SHORTEST_SCORED_SECONDS = 0.5  # loudness is measured on 0.4 s or more
 
 
@@ -248,6 +252,37 @@ class Engine:
         """
         return stream_takes(self._request(speech, seconds, sampling, seed, num_takes, step), progress)
 
+    def takes_together(self, requests: Sequence[TakesRequest], slots: int = MAX_TAKES) -> list[list[Take]]:
+        """Return the takes of several requests with prompts, settings and seeds of their own, drawn together.
+
+        With the compiled step the samples are those of `takes` to the bit; with the modules they agree to 1e-3 until
+        a draw falls beside a boundary, as sums over another number of rows are rounded differently, and the settings
+        say so (`together`).
+
+        Args:
+            slots: takes that are made at once; further ones wait.
+        Raises:
+            SettingsError: as for `takes`, before anything is made; or requests that want different steps.
+        """
+        checked = [self.check_request(request) for request in requests]
+        steps = {None if one.compiled is None else "compiled" for one in checked}
+        if len(steps) > 1:
+            raise SettingsError("step differs between the requests. Ask for those of one step at a time.")
+        if not checked:
+            return []
+        slots = max(slots, *(len(one.settings) for one in checked))
+        return takes_together(self.take_pool(slots, checked[0].compiled), checked)
+
+    def take_pool(self, slots: int, compiled: CompiledStep | None) -> TakePool:
+        """Return an empty pool for requests of `check_request` whose frames are made by this step."""
+        return TakePool(self.bundle.model, compiled, slots)
+
+    def check_request(self, request: TakesRequest) -> ContinuationRequest:
+        """Return a request that can be carried out. Raises SettingsError."""
+        return self._request(
+            request.speech, request.seconds, request.sampling, request.seed, request.num_takes, request.step
+        )
+
     @torch.inference_mode()
     def synthesise(
         self, tokens: Tensor, latents: Tensor, utterance: Tensor, sampling: Sampling = Sampling(), seed: int = 0
@@ -275,6 +310,9 @@ class Engine:
     ) -> Take:
         """Make a saved take again, to the same bytes on the same machine and version.
 
+        One that was drawn together with others' by the modules comes again to 1e-3 of a sample, or differs from where a
+        draw fell beside a boundary; a warning is logged.
+
         Args:
             settings: what `Take.save` wrote beside the wav, or its path.
             waveform: the recording that the prompt was cut from.
@@ -289,6 +327,8 @@ class Engine:
         speech = self.analyse(waveform, sample_rate_hz, settings.prompt_start_seconds, settings.prompt_end_seconds)
         check_same("prompt", settings.prompt_sha256, speech.audio_sha256, "take")
         check_same("analysis of the prompt", settings.frames_sha256, speech.frames_sha256, "take")
+        if settings.together:
+            logger.warning("this take was drawn together with others, and comes again to rounding, not to the bit")
         takes = self.takes(
             speech, settings.seconds, settings.sampling, settings.seed, settings.num_takes, progress, settings.step
         )

@@ -232,6 +232,13 @@ def serve(
             help="Who may use the API for programs: off, keys (of `undertone key create`), or open to everybody.",
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            envvar="UNDERTONE_ENGINE",
+            help="ray://HOST:PORT of replicas (`undertone replicas`) which make takes; by default this machine does.",
+        ),
+    ] = None,
 ) -> None:
     """Open the app in the browser.
 
@@ -249,6 +256,38 @@ def serve(
         metrics_port=metrics_port,
         log_format=log_format.value,
         api=api,
+        engine=engine,
+    )
+
+
+@app.command()
+def replicas(
+    bundle: Annotated[
+        str | None, typer.Option("--bundle", help="Bundle folder, at the same place on every machine.")
+    ] = None,
+    number: Annotated[int, typer.Option("--replicas", help="Replicas that always run.")] = 2,
+    most: Annotated[int | None, typer.Option(help="Replicas while there is much to do; by default no more.")] = None,
+    slots: Annotated[int, typer.Option(help="Requests that one replica works at together.")] = 8,
+    cpus: Annotated[float, typer.Option(help="Cores of each.")] = 1.0,
+    gpus: Annotated[float, typer.Option(help="GPUs of each, or a share of one; 0 is the CPU.")] = 0.0,
+    host: Annotated[str, typer.Option(help="Address to listen on, which only apps should reach.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster, or auto; by default one of this machine is started.")
+    ] = None,
+    measure: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Make so many takes here and with the replicas, print times, end.")
+    ] = None,
+) -> None:
+    """Start replicas of the engine with Ray Serve, for `undertone serve --engine ray://HOST:PORT`."""
+    from undertone.app.cli.replicas import run_replicas
+    from undertone.app.replicas.deployment import DeploymentSettings
+
+    folder = Path(bundle_or_demo(bundle)).expanduser().resolve()
+    run_replicas(
+        DeploymentSettings(folder, number, number if most is None else most, slots, cpus, gpus, host, port),
+        cluster,
+        measure,
     )
 
 

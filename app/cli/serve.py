@@ -19,6 +19,7 @@ from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is
 from undertone.app.asgi.root_path import read_root_path, serve_under
 from undertone.app.package_data import EXAMPLES, asset_folder
 from undertone.app.server.log_format import LogFormat, set_up_log
+from undertone.app.server.replicas_relay import ReplicasAddress
 from undertone.engine import UndertoneError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def serve(
     metrics_port: int | None = None,
     log_format: LogFormat = "text",
     api: str | None = None,
+    engine: str | None = None,
 ) -> None:
     """Serve the site on a bundle.
 
@@ -56,19 +58,21 @@ def serve(
         metrics_port: for Prometheus, on the same address; 0 for any free one, None for none.
         log_format: "text" for people, "json" for one object a line.
         api: "off", "keys" or "open": who may use the API for programs; None is `UNDERTONE_API`, or off.
+        engine: ray://HOST:PORT of the replicas that make takes; None makes them here.
     Raises:
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken, the address is not this machine's, or the system has no Unix sockets.
         ProxyNameError: a proxy is no address.
         PassphraseError: `UNDERTONE_ADMIN` names nobody, or its passphrase is too short.
         RootPathError: the site cannot be shown under this sub-path.
-        UndertoneError: what `api` or a rate of the environment says is none.
+        UndertoneError: what `engine`, `api` or a rate of the environment says is none.
     """
     check_system()
     from undertone.app.server.work_folder import work_folder
 
     set_up_log(log_format)
     proxies = TrustedProxies.parse(trusted_proxies)
+    replicas = None if engine is None else ReplicasAddress.parse(engine)
     serve_under(read_root_path(root_path))
     with _quiet_interrupts(), work_folder() as folder, _socket_folder(folder) as sockets:
         # Gradio reads these when it is imported or when widgets are built, so they come first.
@@ -95,6 +99,7 @@ def serve(
             protected=places.protected,
             log_format=log_format,
             api=programs.mode != "off",
+            replicas=replicas,
         )
         with _listen(host, port) as listener, _metrics(host, metrics_port) as metrics, open_database(places) as db:
             shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host

@@ -47,6 +47,7 @@ class PlaygroundSettings(BaseModel):
         protected: what it must not be able to open.
         root_path: the sub-path under which a proxy shows the site.
         api: whether programs are answered.
+        replicas_socket: leads to the replicas that make the takes; None where this process makes them.
         log_format: of the lines that this process logs.
     """
 
@@ -62,6 +63,7 @@ class PlaygroundSettings(BaseModel):
     parent: int
     root_path: str = ""
     api: bool = False
+    replicas_socket: Path | None = None
     log_format: LogFormat = "text"
 
 
@@ -108,23 +110,32 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     shorten_gradio_import()
     from undertone.app.server.studies_client import StudiesClient
     from undertone.app.shared.context import Context
+    from undertone.app.shared.model_queue import ModelQueue
     from undertone.app.shared.prompt_panel import find_examples
     from undertone.app.site.application import create_app
     from undertone.engine import Engine, limit_threads
 
+    queue = ModelQueue()
     if has_zero_gpu():
         from undertone.app.server.zero_gpu import ZeroGpuEngine
 
         engine: Engine = ZeroGpuEngine.load(settings.bundle)
+    elif settings.replicas_socket is not None:
+        from undertone.app.replicas.remote import RemoteEngine
+
+        engine = RemoteEngine.connect(settings.bundle, settings.replicas_socket)
+        queue = ModelQueue(slots=engine.slots)
     else:
         engine = Engine.from_pretrained(settings.bundle, device=settings.device)
     limit_threads(engine)
-    threading.Thread(target=engine.compiled_step, daemon=True).start()  # seconds, before the first visitor comes
+    if settings.replicas_socket is None:  # seconds, before the first visitor comes; replicas have done it
+        threading.Thread(target=engine.compiled_step, daemon=True).start()
     front = StudiesClient(settings.studies_socket)
     context = Context(
         engine,
         settings.folder / "gradio" / "visits",
         tuple(find_examples(settings.examples)),
+        queue,
         feedback=front,
         shared_prompts=front,
     )

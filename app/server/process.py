@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from undertone.app.server.health import ModelState
 from undertone.app.server.kernel_store import kernels_are_stored
 from undertone.app.server.log_format import LogFormat
 from undertone.app.server.playground import HEALTH_PATH, PlaygroundSettings
+from undertone.app.server.replicas_relay import ReplicasAddress, relay_to
 from undertone.engine import BundleError
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Playground:
         protected: folders and files that the process must not be able to open.
         log_format: of the lines that the process logs.
         api: whether it answers programs.
+        replicas: that make the takes; None where the process makes them itself.
     """
 
     bundle: str | Path
@@ -66,6 +69,7 @@ class Playground:
     silence: SilenceLimits = SilenceLimits()
     log_format: LogFormat = "text"
     api: bool = False
+    replicas: ReplicasAddress | None = None
     address: Path | None = None  # where it answers; None while it does not
     _process: asyncio.subprocess.Process | None = None
     _starts: int = 0
@@ -89,19 +93,29 @@ class Playground:
         Raises:
             BundleError: at the first start, where the bundle cannot be loaded.
         """
-        wait = FIRST_WAIT_SECONDS
         try:
             bundle = await find_bundle(self.bundle)
-            while True:
-                began = anyio.current_time()
-                await self._run_once(bundle)
-                wait = FIRST_WAIT_SECONDS if anyio.current_time() - began > STEADY_SECONDS else wait
-                logger.error("the playground's process ended; it is started again in %.1f s", wait)
-                await anyio.sleep(wait)
-                wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            async with AsyncExitStack() as stack:
+                if self.replicas is not None:
+                    await stack.enter_async_context(relay_to(self.replicas, self._replicas_socket))
+                await self._run_again_and_again(bundle)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._end()
+
+    async def _run_again_and_again(self, bundle: Path) -> None:
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            began = anyio.current_time()
+            await self._run_once(bundle)
+            wait = FIRST_WAIT_SECONDS if anyio.current_time() - began > STEADY_SECONDS else wait
+            logger.error("the playground's process ended; it is started again in %.1f s", wait)
+            await anyio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    @property
+    def _replicas_socket(self) -> Path:
+        return self.sockets / "replicas"
 
     async def _run_once(self, bundle: Path) -> None:
         """Run the process once, from its start to its end."""
@@ -143,6 +157,7 @@ class Playground:
                 parent=os.getpid(),
                 root_path=site_path(""),
                 api=self.api,
+                replicas_socket=None if self.replicas is None else self._replicas_socket,
                 log_format=self.log_format,
             )
             self._process = await asyncio.create_subprocess_exec(

@@ -38,11 +38,13 @@ def describe_outcome(saved: TakeSettings, takes: list[Take]) -> str | None:
     if made is None:
         return None
     same = {"prompt_sha256", "prompt_start_seconds", "prompt_end_seconds", "frames_sha256", "prompt_frames", "written"}
-    same |= {"prompt_take"}
+    same |= {"prompt_take", "together"}
     if made.settings.model_dump(exclude=same) != saved.model_dump(exclude=same):
         return None
     if made.settings.prompt_sha256 != saved.prompt_sha256:
         return "The clip or its cut differs from the saved one, so this is another take."
+    if saved.together or made.settings.together:
+        return f"Take {saved.index + 1} is the saved one again, to rounding: it was made together with those of others."
     return f"Take {saved.index + 1} is the saved one again."
 
 

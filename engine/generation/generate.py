@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine.generation.sampling import Sampling, token_probabilities
-from undertone.engine.network import VAEGSLM, CompiledStep
+from undertone.engine.network import VAEGSLM, CompiledStep, KeyValueCache
 from undertone.engine.noise import Noise
 
 
@@ -23,6 +23,86 @@ class PartialTakes:
     num_frames: int  # filled, the prompt included
     lengths: list[int]  # of each take: num_frames, or less where it has ended
     ended: list[bool]  # whether the take drew the end
+
+
+class FrameDrawing:
+    """Drawing of the frames of one request, from hidden states that somebody computes: `generate`, or `TakePool`.
+
+    Attributes:
+        draft: the frames so far.
+        token: of the last frame, int64 [B].
+        latent: of the last frame, [B, Z].
+    """
+
+    def __init__(
+        self,
+        model: VAEGSLM,
+        tokens: Tensor,
+        latents: Tensor,
+        num_frames: int,
+        sampling: Sampling,
+        noise: Noise,
+        min_frames: int = 0,
+        compiled: CompiledStep | None = None,
+    ) -> None:
+        batch, num_prompt = tokens.shape
+        self.draft = PartialTakes(
+            tokens=torch.cat([tokens, tokens.new_zeros(batch, num_frames)], dim=1),
+            latents=torch.cat([latents, latents.new_zeros(batch, num_frames, latents.shape[2])], dim=1),
+            num_frames=num_prompt,
+            lengths=[num_prompt] * batch,
+            ended=[False] * batch,
+        )
+        self.token, self.latent = tokens[:, -1], latents[:, -1]
+        self.num_prompt = num_prompt
+        self.model = model
+        self._sampling = sampling
+        self.noise = noise
+        self.compiled = compiled
+        self._may_end = model.config.learned_end and sampling.end in ("auto", "learned")
+        self._min_frames = min_frames
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether no frame is left to draw."""
+        return self.draft.num_frames == self.draft.tokens.shape[1] or all(self.draft.ended)
+
+    def read_prompt(self, cache: KeyValueCache) -> Tensor:
+        """Write the prompt into an empty cache; return the hidden state behind every frame of it, [B, 1 + P, D]."""
+        draft, frames = self.draft, slice(self.num_prompt)
+        first = self.model.initial_state(self.noise, len(draft.lengths))
+        inputs = torch.cat([first, self.model.fuse(draft.tokens[:, frames], draft.latents[:, frames])], dim=1)
+        return self.model.transform(inputs.to(self.model.transformer.input.weight.dtype), cache=cache)
+
+    def draw(self, hidden: Tensor) -> None:
+        """Draw one more frame from the last of the hidden states [B, T, D], of which more than one is published."""
+        draft = self.draft
+        can_end = self._may_end and draft.num_frames - self.num_prompt >= self._min_frames
+        token, self.latent = _draw(
+            self.model, hidden.to(self.model.dtype), self._sampling, self.noise, can_end, self.compiled
+        )
+        self.token = _take_ends(draft, token, self.model.config.num_tokens) if can_end else token
+        frame = draft.num_frames
+        draft.tokens[:, frame] = self.token
+        draft.latents[:, frame] = self.latent
+        draft.num_frames = frame + 1
+        draft.lengths = [length if end else frame + 1 for length, end in zip(draft.lengths, draft.ended, strict=True)]
+
+
+def next_hidden(
+    model: VAEGSLM, token: Tensor, latent: Tensor, cache: KeyValueCache, compiled: CompiledStep | None
+) -> Tensor:
+    """Return the hidden state behind one more frame of every row of a cache, [B, 1, D].
+
+    Args:
+        token: int64 [B].
+        latent: [B, Z].
+        compiled: computes it instead of the modules.
+    """
+    if compiled is not None:
+        return compiled.advance(token, latent, cache).unsqueeze(1)
+    inputs = model.fuse(token.unsqueeze(1), latent.unsqueeze(1))
+    return model.transform(inputs.to(model.transformer.input.weight.dtype), cache=cache)
 
 
 def generate(
@@ -48,43 +128,23 @@ def generate(
             its recorded noise gives its samples.
         compiled: makes the frames behind the first instead of the modules.
     """
-    batch, num_prompt = tokens.shape
-    draft = PartialTakes(
-        tokens=torch.cat([tokens, tokens.new_zeros(batch, num_frames)], dim=1),
-        latents=torch.cat([latents, latents.new_zeros(batch, num_frames, latents.shape[2])], dim=1),
-        num_frames=num_prompt,
-        lengths=[num_prompt] * batch,
-        ended=[False] * batch,
-    )
-    yield draft
-    weight = model.transformer.input.weight
-    cache = model.new_cache(batch, num_prompt + num_frames, dtype=weight.dtype)
-    may_end = model.config.learned_end and sampling.end in ("auto", "learned")
+    drawing = FrameDrawing(model, tokens, latents, num_frames, sampling, noise, min_frames, compiled)
+    yield drawing.draft
+    yield from draw_alone(drawing, published_draws)
+
+
+def draw_alone(drawing: FrameDrawing, published_draws: bool = False) -> Iterator[PartialTakes]:
+    """Draw the frames of one request by itself; yields its draft after every frame."""
+    model, batch = drawing.model, len(drawing.draft.lengths)
+    cache = model.new_cache(batch, drawing.draft.tokens.shape[1], dtype=model.transformer.input.weight.dtype)
     if published_draws:
-        model.initial_state(noise, batch)
-    inputs = torch.cat([model.initial_state(noise, batch), model.fuse(tokens, latents)], dim=1)
-    token, latent = tokens[:, -1], latents[:, -1]
-    for step in range(num_frames):
-        if step == 0 or compiled is None:
-            hidden = model.transform(inputs.to(weight.dtype), cache=cache)
-        else:
-            hidden = compiled.advance(token, latent, cache).unsqueeze(1)
-        if not published_draws:
-            hidden = hidden[:, -1:]
-        can_end = may_end and step >= min_frames
-        token, latent = _draw(model, hidden.to(model.dtype), sampling, noise, can_end, compiled)
-        if can_end:
-            token = _take_ends(draft, token, model.config.num_tokens)
-        frame = num_prompt + step
-        draft.tokens[:, frame] = token
-        draft.latents[:, frame] = latent
-        draft.num_frames = frame + 1
-        draft.lengths = [length if end else frame + 1 for length, end in zip(draft.lengths, draft.ended, strict=True)]
-        yield draft
-        if all(draft.ended):
-            return
-        if compiled is None:
-            inputs = model.fuse(token.unsqueeze(1), latent.unsqueeze(1))
+        model.initial_state(drawing.noise, batch)
+    hidden = drawing.read_prompt(cache)
+    while not drawing.is_done:
+        drawing.draw(hidden if published_draws else hidden[:, -1:])
+        yield drawing.draft
+        if not drawing.is_done:
+            hidden = next_hidden(model, drawing.token, drawing.latent, cache, drawing.compiled)
 
 
 def _draw(

@@ -9,7 +9,7 @@ from torch import Tensor
 from undertone.engine.audio.voice_activity import VoiceActivity, VoiceEnd
 from undertone.engine.bundle import Bundle
 from undertone.engine.generation.decode import TakeDecoder
-from undertone.engine.generation.generate import PartialTakes, generate
+from undertone.engine.generation.generate import FrameDrawing, PartialTakes, draw_alone
 from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.speech import Speech, cpu_copy
 from undertone.engine.generation.take import Ended, Take
@@ -87,6 +87,61 @@ class _Row:
         return min(-(-samples // hop) * hop, self.decoded)
 
 
+class TakesInProgress:
+    """Takes of one request that are being made: their frames, decoders and sound so far.
+
+    Whoever draws the frames of `drawing` calls `begin` before the first one, `after_frame` behind each, and `finish`.
+
+    Args:
+        progress: told of every frame, and asked before every step of the decoder too.
+    """
+
+    def __init__(self, request: ContinuationRequest, progress: CallProgress = CallProgress()) -> None:
+        speech, sampling, device = request.speech, request.sampling, request.device
+        seeds = [settings.seed + settings.index for settings in request.settings]
+        noise = SeededNoise(seeds, device)
+        utterance = speech.utterance.to(device)[None]
+        self.request = request
+        self.progress = progress
+        self.total = speech.num_frames + request.num_frames
+        self.rows = [
+            _Row(TakeDecoder(request.bundle, utterance, sampling, seed, progress), _voice_end(request))
+            for seed in seeds
+        ]
+        self.drawing = FrameDrawing(
+            request.bundle.model,
+            speech.tokens.to(device).expand(len(seeds), -1),
+            _prompt_latents(request, noise),
+            request.num_frames,
+            sampling,
+            noise,
+            min_frames=request.min_frames,
+            compiled=request.compiled,
+        )
+
+    def begin(self) -> Chunk:
+        """Return the beginning of the prompt. Raises Cancelled, as the others do."""
+        self.progress.update(self.drawing.draft.num_frames, self.total)
+        return _chunk(_feed(self.rows, self.drawing.draft), self.drawing.draft, self.total)
+
+    def after_frame(self) -> Chunk | None:
+        """Decode what the newest frame makes ready; returns a chunk where there is sound, and now and then."""
+        draft = self.drawing.draft
+        self.progress.update(draft.num_frames, self.total)
+        new = _feed(self.rows, draft)
+        if any(audio.numel() for audio in new) or draft.num_frames % HEARTBEAT_FRAMES == 0:
+            return _chunk(new, draft, self.total)
+        return None
+
+    def finish(self) -> Chunk:
+        """Decode the rest; return the last chunk, which has the takes."""
+        draft = self.drawing.draft
+        new = _feed(self.rows, draft, complete=True)
+        self.progress.update(self.total, self.total)
+        takes = tuple(_take(self.request, draft, row, i) for i, row in enumerate(self.rows))
+        return _chunk(new, draft, self.total, takes)
+
+
 @torch.inference_mode()
 def stream_takes(request: ContinuationRequest, progress: CallProgress = CallProgress()) -> Iterator[Chunk]:
     """Draw and decode the frames of a request; the last chunk has the takes.
@@ -96,38 +151,12 @@ def stream_takes(request: ContinuationRequest, progress: CallProgress = CallProg
     Raises:
         Cancelled: the caller asked to stop.
     """
-    speech, sampling, device = request.speech, request.sampling, request.device
-    seeds = [settings.seed + settings.index for settings in request.settings]
-    noise = SeededNoise(seeds, device)
-    batch = len(seeds)
-    tokens = speech.tokens.to(device).expand(batch, -1)
-    latents = _prompt_latents(request, noise)
-    utterance = speech.utterance.to(device)[None]
-    rows = [
-        _Row(TakeDecoder(request.bundle, utterance, sampling, seed, progress), _voice_end(request)) for seed in seeds
-    ]
-    total = speech.num_frames + request.num_frames
-    drafts = generate(
-        request.bundle.model,
-        tokens,
-        latents,
-        request.num_frames,
-        sampling,
-        noise,
-        min_frames=request.min_frames,
-        compiled=request.compiled,
-    )
-    draft = next(drafts)
-    progress.update(draft.num_frames, total)
-    yield _chunk(_feed(rows, draft), draft, total)
-    for draft in drafts:
-        progress.update(draft.num_frames, total)
-        new = _feed(rows, draft)
-        if any(audio.numel() for audio in new) or draft.num_frames % HEARTBEAT_FRAMES == 0:
-            yield _chunk(new, draft, total)
-    new = _feed(rows, draft, complete=True)
-    progress.update(total, total)
-    yield _chunk(new, draft, total, tuple(_take(request, draft, row, i) for i, row in enumerate(rows)))
+    takes = TakesInProgress(request, progress)
+    yield takes.begin()
+    for _ in draw_alone(takes.drawing):
+        if (chunk := takes.after_frame()) is not None:
+            yield chunk
+    yield takes.finish()
 
 
 def _feed(rows: list[_Row], draft: PartialTakes, complete: bool = False) -> list[Tensor]:

@@ -79,6 +79,9 @@ class TakeSettings(SavedSettings):
     num_takes: Annotated[int, Field(ge=1, le=MAX_TAKES)]  # drawn together: sums are rounded differently in other sizes
     index: Annotated[int, Field(ge=0)]  # of this take in the batch
     step: StepKind = "modules"  # then the key is left out, as before there was another
+    # Drawn by the modules beside takes of other requests, whose number changes how sums are rounded: a replay gives its
+    # samples to 1e-3, and others from where a draw fell beside a boundary. Where it is false the key is left out.
+    together: bool = False
     written: WrittenSound | None = None  # None: as float wav at 16 kHz; then the key is left out, as it was before
     # Of the take whose saved sound the prompt was cut from: a replay needs that sound. None where it was a recording.
     prompt_take: "TakeSettings | None" = None
@@ -88,6 +91,8 @@ class TakeSettings(SavedSettings):
         values: dict[str, Any] = dump(self)
         if self.step == "modules":
             values.pop("step", None)
+        if not self.together:
+            values.pop("together", None)
         if self.written is None:
             values.pop("written", None)
         if self.prompt_take is None:

@@ -4,7 +4,7 @@ from undertone.engine.network.compiled.step import CompiledStep
 from undertone.engine.network.decoder.diffusion import Diffusion
 from undertone.engine.network.decoder.student import Student
 from undertone.engine.network.gaussian import Gaussian
-from undertone.engine.network.layers.cache import KeyValueCache
+from undertone.engine.network.layers.cache import KeyValueCache, SlotCache
 from undertone.engine.network.layers.weight_layout import favour_single_frames
 from undertone.engine.network.losses import Losses, losses, total
 from undertone.engine.network.model import VAEGSLM
@@ -20,6 +20,7 @@ __all__ = [
     "Losses",
     "Part",
     "Prior",
+    "SlotCache",
     "Student",
     "TrainingDraws",
     "TrainingForward",

@@ -13,7 +13,7 @@ from undertone.engine.network.decoder.build import build_decoder
 from undertone.engine.network.flow import Flow
 from undertone.engine.network.gaussian import Gaussian, certain
 from undertone.engine.network.layers.basic import apply_mask, length_mask
-from undertone.engine.network.layers.cache import KeyValueCache
+from undertone.engine.network.layers.cache import KeyValueCache, SlotCache
 from undertone.engine.network.layers.transformer import Transformer
 from undertone.engine.network.posterior import PosteriorEncoder
 from undertone.engine.network.prior import Prior, PriorHead, standard_prior
@@ -122,6 +122,11 @@ class VAEGSLM(nn.Module):
         """Return an empty cache for `max_positions` frames, by default in the weights' dtype and on their device."""
         place = self.device if device is None else device
         return KeyValueCache(self.config.transformer, batch, max_positions, dtype or self.dtype, place)
+
+    def new_slots(self, slots: int, max_positions: int) -> SlotCache:
+        """Return an empty cache for takes at different frames, in the transformer's dtype and on its device."""
+        dtype = self.transformer.input.weight.dtype
+        return SlotCache(self.config.transformer, slots, max_positions, dtype, self.device)
 
     def prior(self, hidden: Tensor, tokens: Tensor | None = None, logits: Tensor | None = None) -> Prior:
         """Return token logits and latent base distribution of every frame; see `PriorHead.forward`."""

@@ -117,21 +117,30 @@ def gelu(x: Array) -> None:
 
 
 @compiled
-def attend(heads: Array, keys: Array, values: Array, slopes: Array, position: int, scores: Array, out: Array) -> None:
+def attend(
+    heads: Array,
+    keys: Array,
+    values: Array,
+    slopes: Array,
+    positions: NDArray[np.int64],
+    scores: Array,
+    out: Array,
+) -> None:
     """Write a frame's keys and values into one layer's cache, and what its queries find there into `out` [B, D].
 
     Args:
         heads: query, key and value of every row, [B, 3 D].
-        keys: [B, H, T, Dh].
-        values: [B, H, T, Dh].
+        keys: [rows, H, T, Dh], of which the first B are these.
+        values: [rows, H, T, Dh].
         slopes: [H].
-        position: frames before this one, and where it is written.
+        positions: frames of each row before this one, and where it is written, int64 [B].
         scores: scratch [T].
     """
-    batch, num_heads, _, size = keys.shape
+    _, num_heads, _, size = keys.shape
     dim = num_heads * size
     norm = ONE / np.float32(math.sqrt(np.float32(size)))
-    for b in range(batch):
+    for b in range(heads.shape[0]):
+        position = positions[b]
         for h in range(num_heads):
             first = h * size
             for i in range(size):
@@ -157,7 +166,13 @@ def attend(heads: Array, keys: Array, values: Array, slopes: Array, position: in
 
 @compiled
 def advance_frame(
-    w: Weights, tokens: NDArray[np.int64], latents: Array, keys: Array, values: Array, position: int, hidden: Array
+    w: Weights,
+    tokens: NDArray[np.int64],
+    latents: Array,
+    keys: Array,
+    values: Array,
+    positions: NDArray[np.int64],
+    hidden: Array,
 ) -> None:
     """Write the normed hidden state [B, D] behind a frame into `hidden`, its keys and values into the cache.
 
@@ -165,9 +180,9 @@ def advance_frame(
         w: weights.
         tokens: int64 [B].
         latents: [B, Z].
-        keys: [L, B, H, T, Dh].
-        values: [L, B, H, T, Dh].
-        position: frames before this one.
+        keys: [L, rows, H, T, Dh], of which the first B rows are these.
+        values: [L, rows, H, T, Dh].
+        positions: frames of each row before this one, int64 [B].
         hidden: [B, D].
     """
     batch, dim, wide = len(tokens), w.input.shape[0], w.expand.shape[1]
@@ -180,12 +195,12 @@ def advance_frame(
     x, normed = np.empty((batch, dim), np.float32), np.empty((batch, dim), np.float32)
     change = np.empty((batch, dim), np.float32)
     heads, inside = np.empty((batch, 3 * dim), np.float32), np.empty((batch, wide), np.float32)
-    scores = np.empty(position + 1, np.float32)
+    scores = np.empty(positions.max() + 1, np.float32)
     linear(frame, w.input, none, x)
     for layer in range(w.attention_scale.shape[0]):
         rms_norm(x, w.attention_scale[layer], w.constants[0], normed)
         linear(normed, w.attention_input[layer], none, heads)
-        attend(heads, keys[layer], values[layer], w.slopes, position, scores, normed)
+        attend(heads, keys[layer], values[layer], w.slopes, positions, scores, normed)
         linear(normed, w.attention_output[layer], none, change)
         x += change
         rms_norm(x, w.feedforward_scale[layer], w.constants[0], normed)

@@ -94,7 +94,7 @@ class CompiledStep:
         cache.check_room(1)
         hidden = torch.empty(len(tokens), self.config.transformer.dim)
         arrays = tokens.contiguous().numpy(), _array(latents), cache.keys.numpy(), cache.values.numpy()
-        self._kernels.advance_frame(self._weights, *arrays, cache.position, hidden.numpy())
+        self._kernels.advance_frame(self._weights, *arrays, cache.row_positions().numpy(), hidden.numpy())
         cache.advance(1)
         return hidden
 

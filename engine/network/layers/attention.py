@@ -17,7 +17,7 @@ def causal_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) ->
         query: [B, H, T, Dh], the last T of the S positions.
         key: [B, H, S, Dh].
         value: [B, H, S, Dh].
-        bias: float32 [1, H, T, S], minus infinity where a query must not look.
+        bias: float32 [1 or B, H, T, S], minus infinity where a query must not look.
     Returns:
         [B, H, T, Dh].
     """

@@ -23,7 +23,7 @@ class SelfAttention(nn.Module):
         nn.init.uniform_(self.output.weight, -bound, bound)
 
     def forward(self, x: Tensor, bias: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
-        """Attend over the frames seen so far; x and the result are [B, T, D], bias [1, H, T, keys]."""
+        """Attend over the frames seen so far; x and the result are [B, T, D], bias [1 or B, H, T, keys]."""
         batch, frames, dim = x.shape
         heads = self.input(x).view(batch, frames, 3, self.num_heads, dim // self.num_heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each [B, H, T, Dh]
@@ -85,7 +85,7 @@ class Transformer(nn.Module):
             )
         if cache is not None:
             cache.check_room(frames)
-        bias = self.alibi(frames, past + frames)
+        bias = self.alibi(frames, frames) if cache is None else cache.bias(self.alibi, frames)
         x = self.input(x)
         for i, layer in enumerate(self.layers):
             x = layer(x, bias, i, cache)

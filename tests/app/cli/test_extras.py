@@ -88,11 +88,13 @@ def test_a_verb_without_its_extra_names_it_in_one_line(tmp_path: Path) -> None:
     write_wav16(tmp_path / "clip.wav", speechlike(2.0, seed=1))
     calls = [[word.format(tmp=tmp_path) for word in words] for words in (*TRAINING, *MEASURING)]
     stored = ["probe", str(ROOT / "assets" / "demo")]
-    *failed, shown = ends_without(OPTIONAL, *calls, stored)
+    *failed, served, shown = ends_without(OPTIONAL, *calls, ["replicas", "--bundle", str(tmp_path)], stored)
     for words, (status, said) in zip(calls, failed, strict=True):
         assert status == 2, words
         assert len(said.strip().splitlines()) == 1, said
         assert said.strip().endswith(f"pip install 'undertone[{EXTRAS_OF_VERBS.get(words[0], 'train')}]'"), said
+    assert served[0] == 2
+    assert served[1].strip().endswith("pip install 'undertone[serve]'")
     assert shown[0] == 0, "a stored probe is shown without any extra"
 
 

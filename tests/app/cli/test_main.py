@@ -13,12 +13,13 @@ import soundfile
 from tests.speechlike import voice
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.cli.main import main
+from undertone.engine import Engine, TakesRequest, read_audio
 
 ROOT = Path(__file__).parents[3]
 Undertone = Callable[..., subprocess.CompletedProcess[str]]
 VERBS = (
     "batch", "bench", "bundle", "continue", "demo-bundle", "evaluate", "import", "lexical", "prepare", "probe",
-    "replace-vocoder", "serve", "study", "text", "tokenizer", "tokens", "train", "vocoder",
+    "replace-vocoder", "replicas", "serve", "study", "text", "tokenizer", "tokens", "train", "vocoder",
 )  # fmt: skip
 
 
@@ -104,12 +105,31 @@ def test_replay_of_another_recording_is_refused(
     assert "prompt" in refused.stderr
 
 
+def test_a_take_drawn_together_with_others_is_replayed_to_rounding(
+    undertone: Undertone, bundle: Path, prompt: Path, tmp_path: Path
+) -> None:
+    engine = Engine.from_pretrained(bundle, device="cpu")
+    speech = engine.analyse(*read_audio(prompt), 0.0, 2.0)
+    requests = [TakesRequest(speech, 0.6, seed=seed, step="modules") for seed in (1, 2)]
+    take = engine.takes_together(requests)[1][0]
+    _, settings = take.save(tmp_path, "together")
+    again = undertone("continue", prompt, "--replay", settings, "--out", tmp_path, "--bundle", bundle)
+    assert again.returncode == 0, again.stderr
+    assert "drawn together with others" in again.stderr
+    samples, _ = soundfile.read(tmp_path / "take-2.wav", dtype="float32")
+    assert abs(samples - take.audio.numpy()).max() <= 1e-3
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["continue", "nothing.wav"], "nothing.wav"),
         (["continue", "README.md"], "README.md"),
         (["serve", "--bundle", "no-such-folder"], "no-such-folder"),
+        (["serve", "--engine", "http://models:8000"], "expected ray://HOST:PORT"),
+        (["replicas", "--replicas", "3", "--most", "2"], "--replicas is 3 and --most 2"),
+        (["replicas", "--slots", "0"], "--slots is 0"),
+        (["replicas", "--bundle", "no-such-folder"], "no-such-folder"),
         (["train", "no-such-recipe", "--prepared", "x", "--tokenizer", "y", "--out", "z"], "no-such-recipe"),
         (["train", "vocoder-cpu", "--prepared", "x", "--tokenizer", "y", "--out", "z"], "stage 'vocoder'"),
         (["text", "prepare-split", "no-such-corpus", "build/never"], "no-such-corpus"),

@@ -40,6 +40,11 @@ def test_another_model_or_clip_is_named(takes: list[Take], engine: Engine) -> No
     assert "clip or its cut differs" in (describe_outcome(other_clip, takes) or "")
 
 
+def test_a_take_drawn_together_with_others_comes_again_to_rounding(takes: list[Take]) -> None:
+    saved = read_take_settings(saved_bytes(takes[0], together=True), 4)
+    assert (describe_outcome(saved, takes) or "").startswith("Take 1 is the saved one again, to rounding:")
+
+
 def test_changed_controls_are_not_called_a_replay(takes: list[Take]) -> None:
     assert describe_outcome(read_take_settings(saved_bytes(takes[0], seed=8), 4), takes) is None
 

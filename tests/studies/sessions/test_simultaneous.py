@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import func, select
 from tests.rating_study import add_study, design
 from tests.studies.sessions.rater import Rater, visitor
 from undertone.studies.sessions import SessionError, Sessions, TrialAnswer
-from undertone.studies.store import Database
+from undertone.studies.store import Database, migrate
 from undertone.studies.store.tables import Participant, Rating, Session, Stimulus, Trial
 
 RATERS = 12
@@ -39,6 +40,51 @@ def test_no_cell_is_reserved_more_often_than_it_wants_raters(service: Sessions, 
     with service.db.reading() as transaction:
         counts = list(transaction.scalars(select(func.count()).select_from(Trial).group_by(Trial.stimulus_id)))
     assert counts == [2] * 18
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_servers_share_the_places_of_a_study_and_its_raters(database_url: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        servers = []
+        for _ in range(2):
+            db = Database(database_url, tmp_path / "events")
+            stack.callback(db.close)
+            migrate(db)
+            servers.append(Sessions(db, tmp_path / "media", "secret"))
+        allocation = {"trials_per_session": 3, "raters_per_stimulus": 2}
+        study = add_study(servers[0].db, tmp_path / "media", design(prompts=6, allocation=allocation))
+
+        def come(number: int) -> Rater | str:
+            try:  # each person's second request, too, may reach the other server
+                rater = Rater.begin(servers[number % 2], study, f"PID{number}")
+                rater.sessions = servers[number // 2 % 2]
+                rater.answer(agree=True)
+            except SessionError as error:
+                return error.word
+            return rater
+
+        with ThreadPoolExecutor(RATERS + 4) as pool:
+            came = list(pool.map(come, range(RATERS + 4)))
+        raters = [one for one in came if isinstance(one, Rater)]
+        assert [one for one in came if not isinstance(one, Rater)] == ["full_for_now"] * 4
+        with servers[0].db.reading() as transaction:
+            counts = list(transaction.scalars(select(func.count()).select_from(Trial).group_by(Trial.stimulus_id)))
+            systems = Counter(
+                transaction.execute(
+                    select(Trial.session_id, Stimulus.system_id).join(Stimulus, Stimulus.id == Trial.stimulus_id)
+                ).all()
+            )
+        assert counts == [2] * 18
+        assert len(systems) == RATERS * 3
+        assert set(systems.values()) == {1}  # each hears every system once
+
+        rater = raters[0]
+        answer = TrialAnswer(rater.view["trial"]["id"], "naturalness", 4, "one-nonce", rater.hear())
+        with ThreadPoolExecutor(8) as pool:
+            saved = list(pool.map(lambda i: servers[i % 2].rate(rater.token, answer, rater.now), range(8)))
+        assert all(acknowledged == saved[0] for acknowledged in saved)
+        with servers[1].db.reading() as transaction:
+            assert [rating.value for rating in transaction.scalars(select(Rating))] == [4]
 
 
 def test_one_person_who_opens_the_link_many_times_at_once_gets_one_session(service: Sessions, tmp_path: Path) -> None:
