@@ -108,6 +108,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     shorten_gradio_import()
     from undertone.app.server.studies_client import StudiesClient
     from undertone.app.shared.context import Context
+    from undertone.app.shared.other_systems import systems_beside
     from undertone.app.shared.prompt_panel import find_examples
     from undertone.app.site.application import create_app
     from undertone.engine import Engine, limit_threads
@@ -125,6 +126,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         settings.folder / "gradio" / "visits",
         tuple(find_examples(settings.examples)),
         feedback=StudiesClient(settings.studies_socket),
+        others=() if has_zero_gpu() else systems_beside(settings.bundle, engine),
     )
     app = _PrivateRoutes(create_app(context, api=settings.api), context.queue)
     config = uvicorn.Config(

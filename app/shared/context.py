@@ -7,6 +7,7 @@ from pathlib import Path
 
 from undertone.app.shared.handover import Handovers
 from undertone.app.shared.model_queue import ModelQueue
+from undertone.app.shared.other_systems import OtherSystem
 from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
 from undertone.app.shared.take_feedback import TakeFeedback
 from undertone.app.shared.visitor import Visit, Visitor
@@ -27,6 +28,7 @@ class Context:
         queue: before the model, for all pages and programs.
         handovers: takes on their way to the Prosody page.
         feedback: where quick ratings and draft studies go; None where the site has no listening studies.
+        others: systems that can go on from the same prompts as the engine.
     """
 
     engine: Engine
@@ -35,6 +37,7 @@ class Context:
     queue: ModelQueue = field(default_factory=ModelQueue)
     handovers: Handovers = field(default_factory=Handovers)
     feedback: TakeFeedback | None = None
+    others: tuple[OtherSystem, ...] = ()
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property
