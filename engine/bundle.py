@@ -6,10 +6,17 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -29,6 +36,8 @@ LOCAL_FOLDERS = ("assets", ".", "..")  # where a missing bundle is never taken f
 SCALE = ".int8_scale"  # after the name of a matrix that is stored in 8 bits: what each of its rows is multiplied by
 WEIGHT_FILES = {part: f"{part}.safetensors" for part in ("model", "vocoder", "tokenizer", "student")}
 OPTIONAL_PARTS = ("student",)
+SharedPart = Literal["vocoder", "tokenizer"]
+NeighbourName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$", max_length=100)]  # no path out of the folder
 
 
 class Provenance(Config):
@@ -54,6 +63,9 @@ class BundleConfig(Config):
     tokenizer: TokenizerConfig
     student: StudentConfig | None = None  # of the diffusion decoder; None, and then the key is left out: none
     provenance: Provenance = Provenance()
+    # Of parts that are stored once for several systems: the bundle beside this one, in the same folder, that holds the
+    # part. Where there are none, the key is left out.
+    shared_parts: dict[SharedPart, NeighbourName] = Field(default_factory=dict)
     prompt_loudness_lufs: float | None = None  # prompts are brought to the loudness of training; None leaves them
     limits: tuple[str, ...] = ()  # sentences of its makers for the model card: what it falls short of, and why
     measured: dict[str, JsonValue] = Field(default_factory=dict)  # numbers of the model card, on held-out speech
@@ -63,6 +75,8 @@ class BundleConfig(Config):
         values: dict[str, Any] = dump(self)
         if values.get("student", ...) is None:  # a bundle without one is written as before there were any
             del values["student"]
+        if values.get("shared_parts", ...) == {}:
+            del values["shared_parts"]
         return values
 
     @model_validator(mode="after")
@@ -103,13 +117,17 @@ class Bundle:
         return self.config.name
 
 
-def load_bundle(source: str | Path, device: torch.device | str = "cpu") -> Bundle:
+def load_bundle(
+    source: str | Path, device: torch.device | str = "cpu", shared_with: tuple[str | Path, Bundle] | None = None
+) -> Bundle:
     """Load a bundle.
 
     Args:
         source: a folder, or a Hub repository as `owner/name` or `owner/name@revision`; the Hub is only asked
             where no such folder exists.
         device: where the modules go; weights become float32 whatever they are stored as.
+        shared_with: folder of a bundle and that bundle as it was loaded onto the same device: parts that are stored
+            there are not loaded a second time.
     Raises:
         BundleError: naming the file, the key and what was expected.
     """
@@ -122,9 +140,14 @@ def load_bundle(source: str | Path, device: torch.device | str = "cpu") -> Bundl
     }
     if config.student is not None:
         modules["student"] = Student(config.model, config.student)
-    for part, module in modules.items():
-        load_weights(module, folder / WEIGHT_FILES[part])
-        module.to(device).eval().requires_grad_(False)
+    files = weight_files(folder, config)
+    for part in map(str, config.shared_parts):
+        if shared_with is not None and files[part].parent == Path(shared_with[0]).resolve():
+            modules[part] = getattr(shared_with[1], part)
+            del files[part]
+    for part, path in files.items():
+        load_weights(modules[part], path)
+        modules[part].to(device).eval().requires_grad_(False)
     sha256 = fingerprint(folder)
     return Bundle(config, sha256, **modules, probe=load_probe(folder, sha256))
 
@@ -148,6 +171,7 @@ def save_bundle(
         eight_bit: parts ("tokenizer", ...) whose matrices are stored as int8 with a scale for each row: a quarter of
             float32. For a tokenizer one unit in some hundred changes.
         student: of the model's decoder, where `config.student` says that there is one.
+        vocoder, tokenizer: not written where `config.shared_parts` says that a neighbour holds them.
     Raises:
         BundleError: the folder exists and holds something else.
     """
@@ -155,6 +179,7 @@ def save_bundle(
     if (student is None) != (config.student is None):
         raise ValueError("config.student and the student's weights belong together")
     parts = {"model": model, "vocoder": vocoder, "tokenizer": tokenizer} | ({"student": student} if student else {})
+    parts = {part: module for part, module in parts.items() if part not in config.shared_parts}
     check_bundle_may_be_written(folder)
     with whole_folder(folder, replace=True) as unfinished:
         for part, module in parts.items():
@@ -166,6 +191,19 @@ def save_bundle(
         for file in unfinished.iterdir():
             file.chmod(0o644)  # safetensors writes for the owner alone
     return folder
+
+
+def bundles_sharing(folder: Path) -> list[Path]:
+    """Return the bundles beside a bundle whose parts lie in it, by name: the systems that are compared with it."""
+    found = []
+    for path in sorted(folder.resolve().parent.glob(f"*/{CONFIG_FILE}")):
+        try:
+            config = read_config(path.parent)
+        except BundleError:  # somebody's bundle of a later version, or half a bundle: nothing that is asked for
+            continue
+        if set(config.shared_parts.values()) == {folder.resolve().name}:
+            found.append(path.parent)
+    return found
 
 
 def check_bundle_may_be_written(folder: Path) -> None:
@@ -184,6 +222,7 @@ def read_config(folder: Path) -> BundleConfig:
     values = read_json(path, f"the configuration of a bundle, which has {_expected_files()}", BundleError)
     values.setdefault("languages", list(LANGUAGES_BEFORE))
     values.setdefault("student", None)
+    values.setdefault("shared_parts", {})
     return validate_values(BundleConfig, values, str(path), BundleError, complete=True)
 
 
@@ -234,16 +273,28 @@ def fingerprint(folder: Path) -> str:
     config = read_config(folder)
     values = config.model_dump(mode="json", include=telling)
     total = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    for name in _weight_files(config).values():
-        with (folder / name).open("rb") as file:
-            total.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    for path in weight_files(folder, config).values():
+        with path.open("rb") as file:
+            total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()
 
 
-def _weight_files(config: BundleConfig) -> dict[str, str]:
-    """Return the files that a bundle has, by part."""
+def weight_files(folder: Path, config: BundleConfig) -> dict[str, Path]:
+    """Return the file of each part that a bundle has, its own or that of the neighbour which holds the part.
+
+    Raises:
+        BundleError: there is no such neighbour, or it holds no such part itself.
+    """
     absent = () if config.student is not None else OPTIONAL_PARTS
-    return {part: name for part, name in WEIGHT_FILES.items() if part not in absent}
+    files = {part: folder / name for part, name in WEIGHT_FILES.items() if part not in absent}
+    for part, neighbour in config.shared_parts.items():
+        files[part] = folder.resolve().parent / neighbour / WEIGHT_FILES[part]
+        if not files[part].is_file():
+            raise BundleError(
+                f"the {part} of {folder} is stored in the bundle {neighbour!r} beside it; {files[part]} is missing. "
+                "Put that bundle into the same folder."
+            )
+    return files
 
 
 def bundle_folder(source: str | Path) -> Path:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from undertone.train.runs.replace_parts import replace_parts
     from undertone.train.runs.stages import run_any_tokenizer, run_model, run_tokenizer, run_tokens, run_vocoder
     from undertone.train.runs.student import run_student
+    from undertone.train.runs.systems import train_systems
     from undertone.train.student.recipe import StudentRecipe
     from undertone.train.tokenizer.hubert_units import HubertRecipe
     from undertone.train.tokenizer.recipe import TokenizerRecipe, WhisperRecipe
@@ -57,6 +58,7 @@ __all__ = [
     "run_tokens",
     "run_vocoder",
     "train_demo",
+    "train_systems",
     "write_bundle",
 ]
 
@@ -83,6 +85,7 @@ _HOMES = {
         "run_vocoder",
     ),
     "undertone.train.runs.student": ("run_student",),
+    "undertone.train.runs.systems": ("train_systems",),
     "undertone.train.student.recipe": ("StudentRecipe",),
     "undertone.train.tokenizer.hubert_units": ("HubertRecipe",),
     "undertone.train.tokenizer.recipe": ("TokenizerRecipe", "WhisperRecipe"),

@@ -565,6 +565,38 @@ def student(
     typer.echo(write_card(out))
 
 
+@app.command()
+def systems(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder of a finished voice, a VAE-GSLM.")],
+    corpus: CorpusOption,
+    out: Annotated[Path, typer.Option(help="Folder of the bundles, one for each system.")],
+    work: Annotated[Path, typer.Option(help="Prepared corpus and runs; a second call resumes.")] = Path("systems"),
+    recipe: Annotated[str, typer.Option(help="Recipe name or YAML file; sizes are the voice's.")] = "systems",
+    system: Annotated[
+        list[str] | None,
+        typer.Option(help="vae-gslm, token-lm, token-lm-pitch, token-lm-acoustic or no-tokens; repeat for more."),
+    ] = None,
+    share_parts: Annotated[
+        bool, typer.Option(help="Store tokenizer and vocoder once, in the voice's bundle, which lies in --out too.")
+    ] = False,
+    changes: SetOption = None,
+    workers: WorkersOption = 2,
+    cpu: CpuOption = False,
+) -> None:
+    """Train the systems of the paper's comparison from one voice, each for as many steps, and write their bundles."""
+    from undertone.studies.evaluation.model_card import write_card
+    from undertone.train import ModelRecipe, load_recipe_of, train_systems
+    from undertone.train.runs.demo_bundle import describe_corpora
+    from undertone.train.runs.systems import SYSTEMS
+
+    loaded, data = load_recipe_of(ModelRecipe, recipe, changes or ()), describe_corpora(corpus)
+    names = tuple(system or SYSTEMS)
+    for made in train_systems(bundle, corpus, out, work, loaded, names, data, share_parts, cpu, workers):
+        losses = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in made.losses.items() if value)
+        typer.echo(f"{made.name}: {losses}")
+        typer.echo(write_card(made.bundle))
+
+
 @app.command("demo-bundle")
 def demo_bundle(
     corpus: CorpusOption,

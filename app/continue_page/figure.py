@@ -106,7 +106,8 @@ def build_figure_panel() -> FigurePanel:
 
 def show_figure(context: Context, visit: Visit) -> list[Any]:
     """Return one update for each of `FigurePanel.outputs`, which show the first take."""
-    choices = [(f"Take {index + 1}", index) for index in range(len(visit.takes))]
+    run = visit.shown
+    choices = [] if run is None else [(run.name_of(index), index) for index in range(len(run.takes))]
     return [
         gr.update(visible=True),
         gr.update(choices=choices, value=0),
@@ -124,7 +125,10 @@ def show_take(context: Context, visit: Visit, index: int) -> list[Any]:
 
 def prosody_link(context: Context, visit: Visit, index: int) -> Any:
     """Return the update of the button that opens a take on the Prosody page, in another tab: the takes here stay."""
-    if index not in range(len(visit.takes)):
+    run = visit.shown
+    if run is None or index not in range(len(run.takes)):
         return gr.skip()
+    if run.systems:
+        return gr.update(interactive=False, link=None)  # the page moves the voice's own latents
     ticket = context.handovers.offer(visit.offers, visit.takes[index], f"Take {index + 1} of the Continue page")
-    return gr.update(link=site_path(f"/prosody/?take={ticket}"))
+    return gr.update(interactive=True, link=site_path(f"/prosody/?take={ticket}"))

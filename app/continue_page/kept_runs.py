@@ -71,9 +71,12 @@ def kept_takes(visit: Visit) -> Iterator[tuple[FinishedRun, int, str]]:
     for run in visit.runs:
         prefix = f"run {run.number}, " if len(visit.runs) > 1 else ""
         for index in range(len(run.takes)):
-            yield run, index, f"{prefix}take {index + 1}"
+            name = run.name_of(index)
+            yield run, index, f"{prefix}{name if run.systems else name.lower()}"
 
 
 def _label(run: FinishedRun) -> str:
     settings, count = run.takes[0].settings, len(run.takes)
+    if run.systems:
+        return f"Run {run.number}: {', '.join(run.systems)}, seed {settings.seed}"
     return f"Run {run.number}: {count} take{'s' if count > 1 else ''}, seed {settings.seed}"

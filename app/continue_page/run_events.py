@@ -10,6 +10,7 @@ from undertone.app.continue_page.controls import Controls, draw_seed, read_setti
 from undertone.app.continue_page.figure import FigurePanel, show_figure
 from undertone.app.continue_page.generation import continue_prompt
 from undertone.app.continue_page.onward import onward_prompt, with_prompt_take
+from undertone.app.continue_page.others import compared, others_go_on
 from undertone.app.continue_page.run_widgets import RunPanel, show_busy, show_idle, show_report
 from undertone.app.continue_page.takes import TakeCards, show_takes, show_words
 from undertone.app.shared.context import MODEL_QUEUE, Context
@@ -30,7 +31,9 @@ SECONDS, SEED = 1, 3  # their places among `Controls.inputs`
 ONWARD_JS = (
     f"(...inputs) => {{ document.getElementById('go').parentElement.scrollIntoView(); return ({ARM_JS})(...inputs); }}"
 )
+OTHERS_JS = "(...inputs) => { document.getElementById('go').parentElement.scrollIntoView(); return inputs; }"
 NO_CLIP = Note("warning", "There is no clip yet. Record, upload or choose an example first.")
+NO_TAKE = Note("warning", "There is no take whose prompt the other systems could go on from. Press Continue first.")
 CANCELLED = Note("quiet", "Cancelled. Your clip and your settings are still here.")
 log = logging.getLogger(__name__)
 
@@ -85,6 +88,14 @@ def bind_run(
 
         return begin_onward
 
+    def begin_others(visit: Visit, request: gr.Request) -> list[Any]:
+        context.remember(request.session_hash, visit)
+        visit.begin()
+        return show_busy("Waiting for the model")
+
+    def work_others(visit: Visit) -> Iterator[Any]:
+        yield from other_updates(context, visit, panel, take_cards, figure)
+
     presses = [
         panel.go.click(
             begin,
@@ -107,9 +118,13 @@ def bind_run(
     # Not `cancels=`: reports on their way when it cuts a run off arrive after the answer to the press, and stay. A run
     # that is told to stop ends by saying so, after its last report. The press is answered with the very same words, as
     # its answer may be shown after them.
-    for started in presses:
+    works = [work] * len(presses)
+    if take_cards.others is not None:
+        presses.append(take_cards.others.click(begin_others, visit, panel.outputs, js=OTHERS_JS, **QUIET))
+        works.append(work_others)
+    for started, worker in zip(presses, works, strict=True):
         started.then(
-            work,
+            worker,
             visit,
             [*panel.outputs, *take_cards.outputs, *figure.outputs],
             concurrency_id=MODEL_QUEUE,
@@ -157,26 +172,74 @@ def run_updates(
                 else:
                     takes = with_prompt_take(progress.takes, visit, run.inputs[0] if run.inputs else None)
                     visit.keep(takes, prompt)
-                    yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
-                        take_cards.outputs, show_takes(context, take_cards, visit)
-                    )
-                    words = show_words(context, take_cards, visit)
-                    yield (
-                        words
-                        | _by_widget(figure.outputs, show_figure(context, visit))
-                        | _by_widget(panel.outputs, show_idle(_done_note(visit), broadcast))
-                    )
+                    yield from _show_finished(context, visit, panel, take_cards, figure, broadcast)
                     return
         yield from _cancelled(visit, run, panel, broadcast)
-    except Cancelled:
-        yield from _cancelled(visit, run, panel, broadcast)
-    except UndertoneError as error:
-        yield _by_widget(panel.outputs, show_idle(Note("problem", str(error)), broadcast))
-    except Exception:
-        log.exception("a run of the Continue page failed")
-        yield _by_widget(panel.outputs, show_idle(FAULT, broadcast))
+    except Exception as error:
+        yield from _failed(error, visit, run, panel, broadcast)
     finally:
         visit.finish(run)
+
+
+def other_updates(
+    context: Context, visit: Visit, panel: RunPanel, take_cards: TakeCards, figure: FigurePanel
+) -> Iterator[dict[Any, Any]]:
+    """Yield what the page shows while other systems go on from the shown run's prompt, and at the end."""
+    run, shown = visit.run, visit.shown
+    if run is None or not run.start():
+        if run is not None and RUNS.are_ending:
+            yield _by_widget(panel.outputs, show_idle(RESTARTING))
+        return
+    broadcast = Broadcast()
+    try:
+        if shown is None or shown.systems or shown.prompt is None:
+            yield _by_widget(panel.outputs, show_idle(NO_TAKE))
+            return
+        systems = compared(context)
+        with context.queue.turn(id(visit), shown.takes[0].settings.seconds * len(systems)) as turn:
+            for place in turn.places(CallProgress(run.stop.is_set)):
+                yield _by_widget(panel.reports, show_report(place.text, None, broadcast))
+            for progress in others_go_on(context, shown, run):
+                if not progress.takes:
+                    yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
+                else:
+                    names = (context.engine.bundle.config.model.system, *(system.name for system in systems))
+                    visit.keep(list(progress.takes), shown.prompt, names)
+                    yield from _show_finished(context, visit, panel, take_cards, figure, broadcast)
+                    return
+        yield from _cancelled(visit, run, panel, broadcast)
+    except Exception as error:
+        yield from _failed(error, visit, run, panel, broadcast)
+    finally:
+        visit.finish(run)
+
+
+def _show_finished(
+    context: Context, visit: Visit, panel: RunPanel, take_cards: TakeCards, figure: FigurePanel, broadcast: Broadcast
+) -> Iterator[dict[Any, Any]]:
+    """Yield the takes of the run that was kept last, then their words and figure."""
+    yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
+        take_cards.outputs, show_takes(context, take_cards, visit)
+    )
+    words = show_words(context, take_cards, visit)
+    yield (
+        words
+        | _by_widget(figure.outputs, show_figure(context, visit))
+        | _by_widget(panel.outputs, show_idle(_done_note(visit), broadcast))
+    )
+
+
+def _failed(
+    error: Exception, visit: Visit, run: Run, panel: RunPanel, broadcast: Broadcast
+) -> Iterator[dict[Any, Any]]:
+    """Yield what the page says of a run that ended with an error, called while that is handled."""
+    if isinstance(error, Cancelled):
+        yield from _cancelled(visit, run, panel, broadcast)
+    elif isinstance(error, UndertoneError):
+        yield _by_widget(panel.outputs, show_idle(Note("problem", str(error)), broadcast))
+    else:
+        log.exception("a run of the Continue page failed")
+        yield _by_widget(panel.outputs, show_idle(FAULT, broadcast))
 
 
 def _cancelled(visit: Visit, run: Run, panel: RunPanel, broadcast: Broadcast) -> Iterator[dict[Any, Any]]:
@@ -186,6 +249,9 @@ def _cancelled(visit: Visit, run: Run, panel: RunPanel, broadcast: Broadcast) ->
 
 def _done_note(visit: Visit) -> Note:
     count = len(visit.takes)
+    if visit.shown is not None and visit.shown.systems:
+        text = f"{count} systems went on from the same prompt with seed {visit.takes[1].settings.seed}."
+        return Note("good", text, link=("Listen below", "#take-cards"))
     text = f"{count} take{'s' if count > 1 else ''} made with seed {visit.takes[0].settings.seed}."
     again = describe_outcome(visit.saved, visit.takes) if visit.saved is not None else None
     return Note("good", f"{text} {again}" if again else text, link=("Listen below", "#take-cards"))

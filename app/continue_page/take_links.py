@@ -108,8 +108,8 @@ def _shared_key(context: Context, visit: Visit, run: FinishedRun) -> str:
         raise UndertoneError("this site keeps no prompts. Share the settings alone.")
     if len(visit.shared_keys) >= MOST_SHARED:
         raise UndertoneError(f"{MOST_SHARED} prompts were shared from this page. Reload it to share more.")
-    check_readable(run.prompt, context.limits)
-    return context.shared_prompts.share_prompt(sample_bytes(run.prompt))
+    check_readable(run.prompt.samples, context.limits)
+    return context.shared_prompts.share_prompt(sample_bytes(run.prompt.samples))
 
 
 def check_readable(prompt: Tensor, limits: AudioLimits) -> None:

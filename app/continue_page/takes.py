@@ -10,6 +10,7 @@ import gradio as gr
 
 from undertone.app.continue_page.controls import MAX_TAKES
 from undertone.app.continue_page.kept_runs import KeptRuns, build_kept_runs, kept_takes, show_kept_runs
+from undertone.app.continue_page.others import build_others, show_others
 from undertone.app.continue_page.quick_rating import QuickRating, bind_quick_rating, build_quick_rating
 from undertone.app.continue_page.take_player import LinkedPrompt, boundary_value, build_boundary
 from undertone.app.shared.blind_comparison import (
@@ -63,6 +64,7 @@ class TakeCards:
     section: gr.Column
     runs: KeptRuns
     cards: tuple[TakeCard, ...]
+    others: gr.Button | None
     blind: BlindComparison
     study: StudyMaker | None
 
@@ -71,6 +73,7 @@ class TakeCards:
         return [
             self.section,
             *self.runs.outputs,
+            *([self.others] if self.others is not None else []),
             *(part for card in self.cards for part in card.outputs),
             *self.blind.outputs,
         ]
@@ -84,11 +87,12 @@ def build_take_cards(context: Context) -> TakeCards:
         runs = build_kept_runs()
         with gr.Row(elem_classes="take-grid"):
             cards = tuple(_build_card(index, asks) for index in range(MAX_TAKES))
+        others = build_others(context)
         blind = build_blind_comparison(
             [f"take {number}" for number in range(1, MAX_TAKES + 1)], "Compare two takes without knowing which is which"
         )
         study = build_study_maker() if asks else None
-    return TakeCards(section, runs, cards, blind, study)
+    return TakeCards(section, runs, cards, others, blind, study)
 
 
 def bind_take_cards(context: Context, take_cards: TakeCards, visit: gr.State) -> None:
@@ -110,6 +114,8 @@ def take_sounds(visit: Visit) -> list[tuple[str, Path]]:
 def show_takes(context: Context, take_cards: TakeCards, visit: Visit) -> list[Any]:
     """Return one update for each of `TakeCards.outputs`, which show the visit's takes."""
     updates: list[Any] = [show_container(bool(visit.takes)), *show_kept_runs(visit)]
+    if take_cards.others is not None:
+        updates.append(show_others(visit))
     files = [take_files(visit, index) for index in range(len(visit.takes))]
     for index, card in enumerate(take_cards.cards):
         updates += _card_updates(context, visit, index, files)
@@ -146,7 +152,7 @@ def show_boundary(context: Context, visit: Visit, index: int, problem: str = "")
     assert run is not None
     prompt = None
     if context.shared_prompts is not None and run.prompt is not None:
-        prompt = LinkedPrompt(len(run.prompt), visit.shared_keys.get(run.number))
+        prompt = LinkedPrompt(len(run.prompt.samples), visit.shared_keys.get(run.number))
     return boundary_value(run.takes[index], visit.take_name(index), prompt, problem)
 
 
@@ -207,13 +213,14 @@ def _card_updates(context: Context, visit: Visit, index: int, files: Sequence[Ta
     if index >= len(files):
         return [show_container(False, CARD), "", None, None, None, None, None]
     take = visit.takes[index]
-    title, boundary = _title_html(take, index + 1), show_boundary(context, visit, index)
+    name = visit.shown.name_of(index) if visit.shown is not None else f"Take {index + 1}"
+    title, boundary = _title_html(take, name), show_boundary(context, visit, index)
     playback, wav, settings = (str(path) for path in (files[index].playback, files[index].wav, files[index].settings))
     files_updates = gr.update(value=wav), gr.update(value=settings)
     return [show_container(True, CARD), title, playback, boundary, words_of_take(context, visit, index), *files_updates]
 
 
-def _title_html(take: Take, number: int) -> str:
+def _title_html(take: Take, name: str) -> str:
     parent = take.settings.prompt_take
     chain = ""
     if parent is not None:
@@ -225,7 +232,7 @@ def _title_html(take: Take, number: int) -> str:
     ended = escape(ENDED.get(take.ended, take.ended))
     seed = take.settings.seed + take.settings.index  # the first take of a run with this seed sounds the same
     return (
-        f"<h3>Take {number}</h3>"
+        f"<h3>{escape(name)}</h3>"
         f'<p class="take-facts">{prompt:.1f} s prompt and {total - prompt:.1f} s after it, {ended} '
         f'<span class="seed">seed {seed}</span></p>{chain}'
     )

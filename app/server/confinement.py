@@ -16,6 +16,8 @@ from typing import Any
 from undertone import app, engine, studies
 from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.server import landlock
+from undertone.engine import BundleError
+from undertone.engine.bundle import bundles_sharing, read_config
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ def confinement_of(
     system = [Path(part) for part in _SYSTEM] + [Path("/etc") / name for name in _SETTINGS]
     proc = [Path("/proc") / name for name in _PROC]
     linked = {path.resolve().parent for path in bundle.iterdir() if path.is_symlink()}  # as the Hub's cache lies
-    readable = [*code, *libraries, *system, *proc, bundle, examples, *linked]
+    readable = [*code, *libraries, *system, *proc, bundle, examples, *linked, *bundles_beside(bundle)]
     devices = [Path("/dev") / name for name in _DEVICES] + sorted(Path("/dev").glob("nvidia*"))
     return Confinement(
         readable=exclude_protected([path.absolute() for path in readable], protected),
@@ -123,6 +125,15 @@ def confinement_of(
         writable=(folder, *devices),
         protected=tuple(path.resolve() for path in protected),
     )
+
+
+def bundles_beside(bundle: Path) -> list[Path]:
+    """Return the bundles with which the one that is served shares parts: those that hold and those that lack them."""
+    try:
+        sharing = set(read_config(bundle).shared_parts.values())
+    except BundleError:  # said where the bundle is loaded
+        return []
+    return [bundle.resolve().parent / name for name in sorted(sharing)] + bundles_sharing(bundle)
 
 
 def exclude_protected(allowed: Iterable[Path], protected: Sequence[Path]) -> tuple[Path, ...]:

@@ -111,6 +111,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
     from undertone.app.server.studies_client import StudiesClient
     from undertone.app.shared.context import Context
     from undertone.app.shared.model_queue import ModelQueue
+    from undertone.app.shared.other_systems import systems_beside
     from undertone.app.shared.prompt_panel import find_examples
     from undertone.app.site.application import create_app
     from undertone.engine import Engine, limit_threads
@@ -138,6 +139,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         queue,
         feedback=front,
         shared_prompts=front,
+        others=systems_beside(settings.bundle, engine) if type(engine) is Engine else (),
     )
     app = _PrivateRoutes(create_app(context, api=settings.api), context.queue)
     config = uvicorn.Config(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from undertone.app.shared.handover import Handovers
 from undertone.app.shared.model_queue import ModelQueue
+from undertone.app.shared.other_systems import OtherSystem
 from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
 from undertone.app.shared.shared_prompts import PromptSharing
 from undertone.app.shared.take_feedback import TakeFeedback
@@ -29,6 +30,7 @@ class Context:
         handovers: takes on their way to the Prosody page.
         feedback: where quick ratings and draft studies go; None where the site has no listening studies.
         shared_prompts: where prompts go that visitors share with a link; None where the site keeps none.
+        others: systems that can go on from the same prompts as the engine.
     """
 
     engine: Engine
@@ -38,6 +40,7 @@ class Context:
     handovers: Handovers = field(default_factory=Handovers)
     feedback: TakeFeedback | None = None
     shared_prompts: PromptSharing | None = None
+    others: tuple[OtherSystem, ...] = ()
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property

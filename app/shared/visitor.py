@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from torch import Tensor
-
 from undertone.app.shared.blind_pair import BlindPair
 from undertone.app.shared.handover import HandedTake
 from undertone.app.shared.prompt_check import CutCheck, check_cut
@@ -170,15 +168,20 @@ class FinishedRun:
     number: int  # counted from 1 within the visit
     takes: list[Take]
     folder: Path
-    prompt: Tensor | None = None  # as it was analysed, [samples] at 16 kHz
+    prompt: CheckedPrompt | None = None  # as it was analysed
+    systems: tuple[str, ...] = ()  # that made the takes, in their order; none: the voice made them all
     figures: dict[int, str] = field(default_factory=dict)  # JSON, by the take's index
     words: dict[int, list[HeardWord]] = field(default_factory=dict)
 
     @property
     def num_bytes(self) -> int:
         """Return the bytes that the sounds take in memory and on disk; the rest is small beside them."""
-        prompt = 0 if self.prompt is None else self.prompt.nbytes
+        prompt = 0 if self.prompt is None else self.prompt.samples.nbytes
         return prompt + sum(SOUND_BYTES_PER_SAMPLE * take.audio.numel() for take in self.takes)
+
+    def name_of(self, index: int) -> str:
+        """Return what a take is called on the page: its number, or the system that made it."""
+        return self.systems[index] if self.systems else f"Take {index + 1}"
 
 
 @dataclass(frozen=True)
@@ -243,11 +246,15 @@ class Visit(ClipHolder, Visitor):
         """Return a name that no other take of this visit has, for the page's scripts."""
         return f"{self.shown.number if self.shown is not None else 0}-{index}"
 
-    def keep(self, takes: list[Take], prompt: CheckedPrompt | None = None) -> None:
-        """Keep the takes of a finished run and show them; the oldest runs go where there are too many."""
+    def keep(self, takes: list[Take], prompt: CheckedPrompt | None = None, systems: tuple[str, ...] = ()) -> None:
+        """Keep the takes of a finished run and show them; the oldest runs go where there are too many.
+
+        Args:
+            prompt: of the takes, for other systems to go on from.
+            systems: that made them; none where the voice did.
+        """
         self._finished += 1
-        samples = None if prompt is None else prompt.samples
-        run = FinishedRun(self._finished, takes, self.folder / f"run-{self._finished}", samples)
+        run = FinishedRun(self._finished, takes, self.folder / f"run-{self._finished}", prompt, systems)
         runs = [*self.runs, run]
         while len(runs) > 1 and (len(runs) > MOST_RUNS or sum(kept.num_bytes for kept in runs) > MOST_RUN_BYTES):
             shutil.rmtree(runs.pop(0).folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The hum of the mains, taken away from under a voice when a person asks for it.
 
-It changes what the model hears, so it stays where nobody asks. So does noise: the README says what was measured of that.
+It changes what the model hears, so it stays where nobody asks. So does noise: the README says what was measured.
 """
 
 import numpy as np

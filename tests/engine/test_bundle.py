@@ -11,7 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.tiny_bundle import make_tiny_bundle
-from undertone.engine.bundle import Bundle, BundleConfig, fingerprint, load_bundle, save_bundle
+from undertone.engine.bundle import (
+    Bundle,
+    BundleConfig,
+    bundles_sharing,
+    fingerprint,
+    load_bundle,
+    read_config,
+    save_bundle,
+)
 from undertone.engine.config import GriffinLimConfig, HiFiGANConfig, HubertConfig, PhoneticConfig
 from undertone.engine.errors import BundleError
 
@@ -220,3 +228,55 @@ def test_a_missing_folder_is_never_fetched_from_the_hub(missing: str | Path, mon
     monkeypatch.chdir("/")
     with pytest.raises(BundleError, match="there is no bundle folder"):
         load_bundle(missing)
+
+
+@pytest.fixture
+def sharing(folder: Path) -> Path:
+    """Return a bundle beside `folder` whose tokenizer and vocoder lie there."""
+    bundle = load_bundle(folder)
+    shared = {"tokenizer": folder.name, "vocoder": folder.name}
+    config = BundleConfig.model_validate({**dict(bundle.config), "name": "sharing", "shared_parts": shared})
+    return save_bundle(folder.parent / "sharing", config, bundle.model, bundle.vocoder, bundle.tokenizer)
+
+
+def test_parts_of_a_neighbour_are_loaded_as_if_they_were_its_own(folder: Path, sharing: Path) -> None:
+    assert not (sharing / "tokenizer.safetensors").exists()
+    assert not (sharing / "vocoder.safetensors").exists()
+    whole, found = load_bundle(folder), load_bundle(sharing)
+    assert found.fingerprint == whole.fingerprint, "it makes the same samples, wherever its parts lie"
+    for part in ("model", "vocoder", "tokenizer"):
+        weights, copies = getattr(whole, part).state_dict(), getattr(found, part).state_dict()
+        assert all(torch.equal(weights[key], copies[key]) for key in weights)
+    in_memory = load_bundle(sharing, shared_with=(folder, whole))
+    assert in_memory.tokenizer is whole.tokenizer
+    assert in_memory.vocoder is whole.vocoder
+    assert in_memory.model is not whole.model
+    assert bundles_sharing(folder) == [sharing]
+    assert bundles_sharing(sharing) == []
+    assert "shared_parts" not in json.loads((folder / "bundle.json").read_text())
+
+
+def test_a_neighbour_that_is_not_there_is_named(folder: Path, sharing: Path) -> None:
+    (folder / "vocoder.safetensors").unlink()
+    with pytest.raises(BundleError, match=r"vocoder .* stored in the bundle 'bundle' beside it"):
+        load_bundle(sharing)
+    folder.rename(folder.parent / "elsewhere")
+    with pytest.raises(BundleError, match="beside it"):
+        fingerprint(sharing)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../other", "/etc", "a/b", "", "a\\b", ".hidden", "x" * 200, "a\n"])
+def test_a_neighbour_is_a_name_and_no_path(sharing: Path, name: str) -> None:
+    path = sharing / "bundle.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"shared_parts": {"tokenizer": name}}))
+    with pytest.raises(BundleError, match="shared_parts"):
+        read_config(sharing)
+
+
+def test_the_model_itself_is_never_a_neighbours(sharing: Path) -> None:
+    path = sharing / "bundle.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"shared_parts": {"model": "bundle"}}))
+    with pytest.raises(BundleError, match="shared_parts"):
+        read_config(sharing)

@@ -15,6 +15,7 @@ from undertone.engine.noise import BatchNoise
 from undertone.train.loop.averaging import averaged_model
 from undertone.train.loop.compilation import CompiledOrPlain
 from undertone.train.loop.gradients import apply_gradients, micro_batches, part_of_step
+from undertone.train.loop.initial_weights import load_matching_weights
 from undertone.train.loop.metrics import Sample
 from undertone.train.loop.precision import autocast
 from undertone.train.loop.run import step_seed
@@ -33,10 +34,17 @@ ACTIVE_NATS = 0.02  # a latent dimension with more KL than this per frame carrie
 DEV_SEED = 1
 
 
-def build_network(recipe: ModelRecipe, start: Path | None = None) -> VAEGSLM:
-    """Build the network of a recipe, untrained or with the weights that another run of the same sizes exported."""
+def build_network(recipe: ModelRecipe, start: Path | None = None, of_another_system: bool = False) -> VAEGSLM:
+    """Build the network of a recipe, untrained or with the weights that another run of the same sizes exported.
+
+    Args:
+        start: exported weights to begin with.
+        of_another_system: those of another system of the same sizes: what both have is taken, the rest is untrained.
+    """
     network = VAEGSLM(recipe.model)
-    if start is not None:
+    if start is not None and of_another_system:
+        load_matching_weights(network, start)
+    elif start is not None:
         network.load_state_dict(load_file(str(start)))
     if not recipe.latents:
         zero_latent_input(network)
@@ -80,6 +88,7 @@ class ModelStage:
         start: exported weights to begin with instead of random ones.
         aligned: what `assign_aligned_tokens` returned, to predict instead of the tokenizer's tokens.
         loader_workers: processes that build windows ahead of time; the windows are the same.
+        start_of_another_system: see `build_network`.
     """
 
     name = "model"
@@ -93,12 +102,13 @@ class ModelStage:
         start: Path | None = None,
         aligned: Path | None = None,
         loader_workers: int = 0,
+        start_of_another_system: bool = False,
     ) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         torch.manual_seed(recipe.seed)
-        network = build_network(recipe, start)
+        network = build_network(recipe, start, start_of_another_system)
         tokens = token_file if recipe.tokens else None
-        if recipe.model.beside == "codes" and start is None:
+        if recipe.model.beside == "codes" and (start is None or start_of_another_system):
             left = fit_codebooks(network, window_source(recipe, prepared, tokens, 1, None, aligned), recipe.seed)
             log.info(
                 "codes leave %s of the mel's variance, level by level", ", ".join(f"{share:.3f}" for share in left)

@@ -83,8 +83,8 @@ def finetune(
     prepare(corpus, prepared, workers=workers, settings=clean_settings(loaded.config))
     if tokenizer is None:
         assert isinstance(loaded.tokenizer, nn.Module)
-        _export_once(loaded.tokenizer, loaded.config.tokenizer, work / TOKENIZER)
-    _export_once(loaded.model, recipe, work / START)
+        export_once(loaded.tokenizer, loaded.config.tokenizer, work / TOKENIZER)
+    export_once(loaded.model, recipe, work / START)
     run = work / recipe.name
     tokens_of = tokenizer or work / TOKENIZER
     run_model(recipe, prepared, tokens_of, run, cpu, work / START, lexicon, workers, accept_changes, measure_start=True)
@@ -105,7 +105,7 @@ def clean_settings(config: BundleConfig) -> CleanSettings:
     return CleanSettings(mel=config.model.mel, loudness_lufs=loudness, trim=loudness is not None)
 
 
-def _export_once(network: nn.Module, config: Config, out: Path) -> None:
+def export_once(network: nn.Module, config: Config, out: Path) -> None:
     """Write a part of the bundle as a finished run, where it is not there."""
     if not is_exported(out):
         out.mkdir(parents=True, exist_ok=True)

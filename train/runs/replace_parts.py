@@ -55,7 +55,7 @@ def replace_parts(
         data,
         forgotten=() if student is not None else ("student_training",),
     )
-    new = BundleConfig.model_validate({**dict(old), **configs, **record})
+    new = BundleConfig.model_validate({**dict(old), **configs, "shared_parts": {}, **record})
     networks = parts["model"], parts["vocoder"], parts["tokenizer"]
     return save_bundle(out, new, *networks, dtype=torch.float16, eight_bit=("tokenizer",), student=student)
 

@@ -178,6 +178,7 @@ def run_model(
     workers: int = 2,
     accept_changes: bool = False,
     measure_start: bool = False,
+    start_of_another_system: bool = False,
 ) -> None:
     """Assign tokens, where they are not yet, and train VAE-GSLM.
 
@@ -188,6 +189,7 @@ def run_model(
         start: run whose exported weights to begin with.
         lexicon: folder of cmudict.dict, for a recipe with `spoken_tokens`; the alignment is kept beside `out`.
         measure_start: measure the weights that the run begins with too; the numbers are exported as `start_NAME`.
+        start_of_another_system: see `build_network`.
     Raises:
         SettingsError: a recipe that needs the lexicon, without it, or of another number of tokens than the tokenizer's.
     """
@@ -212,7 +214,7 @@ def run_model(
     save_recipe(out, recipe, accept_changes, accelerator.is_main_process, **inputs)
     weights = start / WEIGHTS if start else None
     loader_workers = 0 if accelerator.device.type == "cpu" else workers  # beside a GPU cores have nothing else to do
-    stage = ModelStage(recipe, prepared, tokens, accelerator, weights, aligned, loader_workers)
+    stage = ModelStage(recipe, prepared, tokens, accelerator, weights, aligned, loader_workers, start_of_another_system)
     train_and_export(stage, prepared, out, measure_start)
 
 

@@ -16,6 +16,7 @@ from undertone.engine.bundle import (
     bundle_folder,
     check_bundle_may_be_written,
     read_config,
+    weight_files,
 )
 from undertone.engine.files.atomic_files import whole_folder
 from undertone.engine.network import Student
@@ -117,11 +118,14 @@ def add_student(bundle: Path, student: Student, numbers: dict[str, float], recip
     """
     old = read_config(bundle)
     record = record_of_replaced(old, {"student": numbers}, [f"its decoder was distilled by {recipe}"])
-    config = BundleConfig.model_validate({**dict(old), "student": student.config, **record})
+    config = BundleConfig.model_validate({**dict(old), "student": student.config, "shared_parts": {}, **record})
     weights = {key: value.to(torch.float16).contiguous() for key, value in student.state_dict().items()}
     with whole_folder(out, replace=True) as unfinished:
         for path in bundle.iterdir():
             if path.is_file() and path.name not in (CONFIG_FILE, PROBE_FILE):
+                shutil.copy2(path, unfinished / path.name)
+        for path in weight_files(bundle, old).values():  # a part that a neighbour holds is its own from now on
+            if not (unfinished / path.name).exists():
                 shutil.copy2(path, unfinished / path.name)
         save_file(weights, unfinished / WEIGHT_FILES["student"])
         (unfinished / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")

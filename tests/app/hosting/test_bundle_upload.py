@@ -10,6 +10,7 @@ from tests.hub_stand_in import TOKEN, Hub, Repository, hub_stand_in
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.hosting.bundle_upload import push_bundle
 from undertone.app.hosting.hub import HubError
+from undertone.engine.bundle import BundleConfig, load_bundle, save_bundle
 from undertone.engine.errors import BundleError
 
 MODEL = "ada/voice"
@@ -60,3 +61,17 @@ def test_what_cannot_be_published_is_refused_and_changes_nothing(hub: Hub, tmp_p
     with pytest.raises(BundleError):
         push_bundle(bundle, MODEL, api=api(hub))
     assert f"models/{MODEL}" not in hub.repositories
+
+
+def test_parts_that_a_neighbour_holds_are_published_with_it(hub: Hub, tmp_path: Path) -> None:
+    voice = make_tiny_bundle(tmp_path / "voice")
+    loaded = load_bundle(voice)
+    shared = {"tokenizer": "voice", "vocoder": "voice"}
+    config = BundleConfig.model_validate({**dict(loaded.config), "shared_parts": shared})
+    bundle = save_bundle(tmp_path / "system", config, loaded.model, loaded.vocoder, loaded.tokenizer)
+    push_bundle(bundle, MODEL, api=api(hub))
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    for name, content in hub.repositories[f"models/{MODEL}"].files.items():
+        (fetched / name).write_bytes(content)
+    assert load_bundle(fetched).fingerprint == load_bundle(bundle).fingerprint

@@ -1,0 +1,40 @@
+"""Systems that a visitor can compare with the voice: bundles beside its own that share its tokenizer and vocoder."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from undertone.engine import Engine
+from undertone.engine.bundle import bundles_sharing, load_bundle, read_config
+
+
+@dataclass
+class OtherSystem:
+    """A system of the comparison, loaded when it is first asked for.
+
+    Attributes:
+        name: of the system as in the paper's tables.
+        folder: of its bundle.
+    """
+
+    name: str
+    folder: Path
+    _voice: tuple[Path, Engine] = field(repr=False)
+    _engine: Engine | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def engine(self) -> Engine:
+        """Return its engine, whose tokenizer and vocoder are the voice's own. Raises BundleError."""
+        with self._lock:
+            if self._engine is None:
+                folder, voice = self._voice
+                bundle = load_bundle(self.folder, voice.device, (folder, voice.bundle))
+                self._engine = Engine(bundle, voice.device, limits=voice.limits)
+            return self._engine
+
+
+def systems_beside(folder: Path, voice: Engine) -> tuple[OtherSystem, ...]:
+    """Return the systems whose bundles lie beside that of a voice and share its parts, by their folders' names."""
+    return tuple(
+        OtherSystem(read_config(found).model.system, found, (folder, voice)) for found in bundles_sharing(folder)
+    )
