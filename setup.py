@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-ASSETS = ("demo", "examples")  # of assets/, found again by app/package_data.py
+ASSETS = ("demo", "examples", "token-lm", "token-lm-acoustic")  # of assets/, found again by app/package_data.py
 
 
 class BuildWithAssets(build_py):

@@ -193,6 +193,20 @@ def save_bundle(
     return folder
 
 
+def standalone_files(folder: Path) -> dict[str, Path | bytes]:
+    """Return what a bundle needs where no neighbour of it is, by file name: its configuration, and its parts' weights.
+
+    Raises:
+        BundleError: as `read_config`, or a neighbour that holds a part is missing.
+    """
+    config = read_config(folder)
+    files: dict[str, Path | bytes] = {path.name: path for path in weight_files(folder, config).values()}
+    alone = config.model_copy(update={"shared_parts": {}})
+    if config.shared_parts:
+        return {CONFIG_FILE: (alone.model_dump_json(indent=2) + "\n").encode(), **files}
+    return {CONFIG_FILE: folder / CONFIG_FILE, **files}
+
+
 def bundles_sharing(folder: Path) -> list[Path]:
     """Return the bundles beside a bundle whose parts lie in it, by name: the systems that are compared with it."""
     found = []

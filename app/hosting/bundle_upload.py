@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from undertone.app.hosting.hub import GIT_ATTRIBUTES, HubError, hub_api, hub_refusals
-from undertone.engine.bundle import CONFIG_FILE, WEIGHT_FILES, load_bundle, read_config, weight_files
+from undertone.engine.bundle import CONFIG_FILE, WEIGHT_FILES, load_bundle, standalone_files
 from undertone.engine.probe import PROBE_FILE
 from undertone.studies.evaluation.model_card import CARD_FILE, model_card
 
@@ -40,7 +40,9 @@ def push_bundle(bundle: Path, repository: str, private: bool = False, api: "HfAp
         there = set(api.list_repo_files(repository))
         if CONFIG_FILE not in there and any(name.endswith((".safetensors", ".bin", ".pt")) for name in there):
             raise HubError(f"{repository} holds another model, which is no bundle; give a name of its own.")
-        files = _published(bundle)
+        files = standalone_files(bundle)
+        if (bundle / PROBE_FILE).is_file():
+            files[PROBE_FILE] = bundle / PROBE_FILE
         files[CARD_FILE] = card
         if ATTRIBUTES_FILE not in there:
             files[ATTRIBUTES_FILE] = GIT_ATTRIBUTES.encode()
@@ -48,17 +50,6 @@ def push_bundle(bundle: Path, repository: str, private: bool = False, api: "HfAp
         added = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=what) for name, what in files.items()]
         api.create_commit(repository, [*gone, *added], commit_message=f"Publish {bundle.resolve().name}")
     return f"{api.endpoint}/{repository}"
-
-
-def _published(bundle: Path) -> dict[str, Path | bytes]:
-    """Return the files of a bundle by name; parts that a neighbour holds are its own where it is published."""
-    files: dict[str, Path | bytes] = {name: bundle / name for name in PUBLISHED if (bundle / name).is_file()}
-    config = read_config(bundle)
-    if config.shared_parts:
-        files |= {path.name: path for path in weight_files(bundle, config).values()}
-        whole = config.model_copy(update={"shared_parts": {}})
-        files[CONFIG_FILE] = (whole.model_dump_json(indent=2) + "\n").encode()
-    return files
 
 
 def _card(bundle: Path) -> bytes:

@@ -95,6 +95,8 @@ def write_space(plan: SpacePlan, folder: Path) -> None:
     Raises:
         SpaceError: there is no such bundle.
     """
+    from undertone.engine.bundle import bundles_sharing, standalone_files  # PyTorch, which names of files do not need
+
     bundle = plan.bundle_folder
     for source, below in _code():
         (folder / below).parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +111,14 @@ def write_space(plan: SpacePlan, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     if bundle is not None:
         _copy_folder(bundle, folder / DEMO)
+        for name, content in standalone_files(bundle).items():
+            if isinstance(content, bytes):
+                (folder / DEMO / name).write_bytes(content)
+            elif not (folder / DEMO / name).exists():
+                shutil.copyfile(content, folder / DEMO / name)
+        if bundle.resolve().name == DEMO.name:  # by which the others find what they share
+            for other in bundles_sharing(bundle):
+                _copy_folder(other, folder / DEMO.parent / other.name)
     if (examples := asset_folder(EXAMPLES)).is_dir():
         _copy_folder(examples, folder / EXAMPLES)
 

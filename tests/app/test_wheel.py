@@ -15,7 +15,7 @@ from tests.app.split_site import split_site
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("app", "engine", "studies", "train")
-ASSETS = ("assets/demo/", "assets/examples/")
+ASSETS = ("assets/demo/", "assets/examples/", "assets/token-lm/", "assets/token-lm-acoustic/")
 OFFLINE = ("Temporary failure in name resolution", "No matching distribution found for setuptools", "Connection")
 
 

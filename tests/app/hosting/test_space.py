@@ -17,6 +17,7 @@ from undertone.app.hosting import space_files
 from undertone.app.hosting.hub import GIT_ATTRIBUTES
 from undertone.app.hosting.requirements import CPU_INDEX, dependencies, requirements_text
 from undertone.app.hosting.space_files import APP_FILE, SpacePlan, front_matter, write_space
+from undertone.engine.bundle import BundleConfig, bundles_sharing, load_bundle, save_bundle
 
 ROOT = Path(__file__).parents[3]
 SPACE = "ada/voices"
@@ -112,6 +113,17 @@ def test_a_space_that_is_there_already_is_not_made_again(hub: Hub) -> None:
     done = undertone(hub, "create", SPACE, "--kind", "demo")
     assert done.returncode == 2
     assert not hub.repositories[f"spaces/{SPACE}"].files
+
+
+def test_the_systems_beside_the_embedded_voice_come_along_and_a_system_alone_is_whole(tmp_path: Path) -> None:
+    voice = load_bundle(make_tiny_bundle(tmp_path / "bundles" / "demo"))
+    config = BundleConfig.model_validate({**dict(voice.config), "shared_parts": {"tokenizer": "demo"}})
+    parts = voice.model, voice.vocoder, voice.tokenizer
+    system = save_bundle(tmp_path / "bundles" / "system", config, *parts)
+    for bundle, name in ((tmp_path / "bundles" / "demo", "with"), (system, "alone")):
+        write_space(SpacePlan("demo", "Voices", str(bundle)), tmp_path / name)
+    assert bundles_sharing(tmp_path / "with" / "assets" / "demo") == [tmp_path / "with" / "assets" / "system"]
+    assert load_bundle(tmp_path / "alone" / "assets" / "demo").fingerprint == load_bundle(system).fingerprint
 
 
 @pytest.fixture(scope="module")
