@@ -35,7 +35,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "app": (
         "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",
-        "replicas", "server", "hosting", "load", "cli",
+        "replicas", "server", "hosting", "load", "browser", "cli",
     ),
 }  # fmt: skip
 # Started by a console script, as a process of its own, or by Alembic.
