@@ -22,8 +22,8 @@ COMMANDS = "app.cli"  # the command line alone joins all packages
 ORDER: dict[str, tuple[str, ...]] = {
     "engine": (
         "errors", "config", "noise", "progress", "worker_pool", "lexical_pair", "files", "audio", "network", "probe",
-        "tokenizers", "vocoders", "bundle", "words", "generation", "published", "engine", "prosody", "threads",
-        "benchmark",
+        "tokenizers", "vocoders", "bundle", "words", "generation", "export", "published", "engine", "prosody",
+        "threads", "benchmark",
     ),
     "train": (
         "corpora", "alignment", "data", "loop", "tokenizer", "model", "student", "vocoder", "recipes", "text",
@@ -35,7 +35,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "app": (
         "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",
-        "replicas", "server", "hosting", "load", "cli",
+        "replicas", "server", "hosting", "load", "browser", "cli",
     ),
 }  # fmt: skip
 # Started by a console script, as a process of its own, or by Alembic.

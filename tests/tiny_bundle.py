@@ -15,11 +15,12 @@ from undertone.engine.config import (
     ModelConfig,
     PhonePartsConfig,
     PhoneticConfig,
+    StudentConfig,
     TransformerConfig,
     UtteranceConfig,
     VocosConfig,
 )
-from undertone.engine.network import VAEGSLM
+from undertone.engine.network import VAEGSLM, Student
 from undertone.engine.tokenizers import build_tokenizer
 from undertone.engine.vocoders import build_vocoder
 
@@ -65,6 +66,7 @@ def make_tiny_bundle(
     seed: int = 0,
     phones: tuple[str, ...] = (),
     changes: dict[str, Any] | None = None,
+    student: bool = False,
 ) -> Path:
     """Write a random bundle.
 
@@ -75,6 +77,7 @@ def make_tiny_bundle(
         seed: of the weights.
         phones: whose parts the units are, silence not among them; none: units are nothing in particular.
         changes: to the model's configuration.
+        student: whether the decoder has one.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -99,8 +102,10 @@ def make_tiny_bundle(
             prompt_loudness_lufs=LOUDNESS_LUFS,
             provenance=Provenance(recipe="random", created="2026-01-01"),
             measured={"note": "random weights"},
+            student=StudentConfig(steps=2, guidance=1.0) if student else None,
         )
         model = VAEGSLM(config.model)
         tokenizer = build_tokenizer(config.tokenizer)
         tokenizer.get_buffer("centroids").normal_()
-        return save_bundle(folder, config, model, build_vocoder(config.vocoder), tokenizer)
+        taught = Student(config.model, config.student) if config.student else None
+        return save_bundle(folder, config, model, build_vocoder(config.vocoder), tokenizer, student=taught)

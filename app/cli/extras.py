@@ -9,6 +9,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "requests",
         "speechmos",
     ),
+    "export": ("onnx",),
     "mcp": ("mcp",),
     "postgresql": ("psycopg",),
     "serve": ("ray",),

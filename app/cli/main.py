@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
+from undertone.app.cli.export import export
 from undertone.app.cli.extras import missing_extra
 from undertone.app.cli.key import key
 from undertone.app.cli.load import load
@@ -30,6 +31,7 @@ study.command()(prolific)
 app.add_typer(study)
 app.add_typer(space)
 app.add_typer(key)
+app.add_typer(export)
 app.command()(load)
 app.command()(push)
 

@@ -49,16 +49,16 @@ class PhoneticTokenizer(PhoneReader):
         mean = (log_mel * valid).sum(1, keepdim=True) / lengths[:, None, None]
         return (log_mel - mean) / self.config.mel.std * valid
 
-    def layers(self, mel: Tensor, lengths: Tensor) -> list[Tensor]:
+    def layers(self, mel: Tensor, lengths: Tensor | None) -> list[Tensor]:
         """Return the output of every encoder layer.
 
         Args:
             mel: normalised as `normalised` does, [B, T, M].
-            lengths: valid frames, int64 [B].
+            lengths: valid frames, int64 [B]; None: all are.
         Returns:
             one [B, T, F] for each layer.
         """
-        padding = torch.arange(mel.shape[1], device=mel.device) >= lengths[:, None]
+        padding = None if lengths is None else torch.arange(mel.shape[1], device=mel.device) >= lengths[:, None]
         hidden = self.input(mel).transpose(0, 1)  # the library's layers take [T, B, F]
         outputs = []
         for layer in self.encoder.conformer_layers:

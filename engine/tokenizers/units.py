@@ -16,11 +16,15 @@ def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:
     Returns:
         int64 [..., T].
     """
-    flat = features.reshape(-1, features.shape[-1]).float()
-    centroids = centroids.float()
-    offsets = centroids.square().sum(1)
-    blocks = [torch.addmm(offsets, block, centroids.T, alpha=-2.0).argmin(1) for block in flat.split(FRAMES_PER_BLOCK)]
+    flat = features.reshape(-1, features.shape[-1])
+    blocks = [relative_distances(block, centroids).argmin(1) for block in flat.split(FRAMES_PER_BLOCK)]
     return torch.cat(blocks).reshape(features.shape[:-1])
+
+
+def relative_distances(features: Tensor, centroids: Tensor) -> Tensor:
+    """Return the squared distances of features [T, F] from centroids [V, F] less the features' own square, [T, V]."""
+    centroids = centroids.float()
+    return torch.addmm(centroids.square().sum(1), features.float(), centroids.T, alpha=-2.0)
 
 
 def viterbi_units(features: Tensor, centroids: Tensor, transition_costs: Tensor) -> Tensor:
@@ -40,9 +44,7 @@ def viterbi_units(features: Tensor, centroids: Tensor, transition_costs: Tensor)
     """
     if not len(features):
         return nearest_centroid(features, centroids)
-    centroids = centroids.float()
-    squared = torch.addmm(centroids.square().sum(1), features.float(), centroids.T, alpha=-2.0)
-    distances = squared.detach().cpu().double().numpy()
+    distances = relative_distances(features, centroids).detach().cpu().double().numpy()
     arriving = np.ascontiguousarray(transition_costs.cpu().double().numpy().T)  # [to, from]
     every = np.arange(len(centroids))
     came_from = np.zeros(distances.shape, dtype=np.int32)

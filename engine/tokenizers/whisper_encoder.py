@@ -51,12 +51,16 @@ class WhisperLogMel(nn.Module):
             torch.cat([left, padded]), N_FFT, HOP_SAMPLES, window=self.window, center=False, return_complex=True
         )
         power = torch.view_as_real(spectrum).square().sum(-1)[:, :frames]
-        log_mel = (power.T @ self.filterbank).clamp_min(FLOOR).log10()
-        return (log_mel.clamp_min(float(log_mel.max()) - RANGE) + 4.0) / 4.0
+        return self.scaled(power.T @ self.filterbank)
+
+    def scaled(self, power: Tensor) -> Tensor:
+        """Return the log-mel that Whisper reads of a clip's mel power, both [N, M]."""
+        log_mel = power.clamp_min(FLOOR).log10()
+        return (torch.maximum(log_mel, log_mel.max() - RANGE) + 4.0) / 4.0
 
 
 class _Attention(nn.Module):
-    """Self-attention over all valid frames."""
+    """Self-attention over all valid frames; None: all are."""
 
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
@@ -66,12 +70,12 @@ class _Attention(nn.Module):
         self.v_proj = nn.Linear(dim, dim)
         self.out_proj = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor, valid: Tensor) -> Tensor:  # [B, T, D], bool [B, T]
+    def forward(self, x: Tensor, valid: Tensor | None) -> Tensor:  # [B, T, D], bool [B, T]
         query, key, value = (
             projected.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projected in (self.q_proj(x), self.k_proj(x), self.v_proj(x))
         )
-        mask = None if bool(valid.all()) else valid[:, None, None, :]
+        mask = None if valid is None or bool(valid.all()) else valid[:, None, None, :]
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return output
@@ -88,7 +92,7 @@ class _Layer(nn.Module):
         self.fc2 = nn.Linear(config.feedforward_dim, config.dim)
         self.final_layer_norm = nn.LayerNorm(config.dim)
 
-    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor | None) -> Tensor:
         x = x + self.self_attn(self.self_attn_layer_norm(x), valid)
         return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
 
@@ -134,11 +138,23 @@ class WhisperEncoder(nn.Module):
         output: Tensor = self.layer_norm(hidden)
         return output
 
-    def _embedded(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """Return what the layers start from [B, T, D]."""
-        place = torch.arange(log_mel.shape[1], device=log_mel.device)
-        heard = (place < 2 * lengths[:, None])[:, None]  # [B, 1, N]
-        x = F.gelu(self.conv1(log_mel.transpose(1, 2) * heard)) * heard  # as if the clip ended there
+    def whole(self, log_mel: Tensor) -> Tensor:
+        """Return the output [B, T, D] of log-mels [B, N, M] without padding."""
+        hidden = self._embedded(log_mel, None)
+        for layer in self.layers:
+            hidden = layer(hidden, None)
+        output: Tensor = self.layer_norm(hidden)
+        return output
+
+    def _embedded(self, log_mel: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return what the layers start from [B, T, D]; without lengths all of the log-mel is heard."""
+        x = log_mel.transpose(1, 2)
+        if lengths is None:
+            x = F.gelu(self.conv1(x))
+        else:
+            place = torch.arange(log_mel.shape[1], device=log_mel.device)
+            heard = (place < 2 * lengths[:, None])[:, None]  # [B, 1, N]
+            x = F.gelu(self.conv1(x * heard)) * heard  # as if the clip ended there
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         return x + self.positions[: x.shape[1]]
 

@@ -16,9 +16,9 @@ def noise_table() -> Tensor:
     return torch.randn(NOISE_SAMPLES, generator=torch.Generator().manual_seed(NOISE_SEED))
 
 
-def noise(table: Tensor, first_sample: int, num_samples: int) -> Tensor:
+def noise(table: Tensor, first_sample: int | Tensor, num_samples: int) -> Tensor:
     """Return the noise [num_samples] from some sample on, the same at the same place in a block and in the whole."""
-    position = torch.arange(first_sample, first_sample + num_samples, device=table.device)
+    position = first_sample + torch.arange(num_samples, device=table.device)
     return table[position % len(table)]
 
 
@@ -33,9 +33,14 @@ def anchors(level: Tensor, reach: int) -> Tensor:
     Returns:
         int64 [B, T].
     """
+    return marks(level, reach).cummax(dim=1).values
+
+
+def marks(level: Tensor, reach: int) -> Tensor:
+    """Return the index of every frame where it is an anchor, see `anchors`, and 0 elsewhere, int64 [B, T]."""
     lowest = -F.max_pool1d(-level[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
     index = torch.arange(level.shape[1], device=level.device)
-    return torch.where(level <= lowest, index, 0).cummax(dim=1).values
+    return torch.where(level <= lowest, index, 0)
 
 
 def cycles(hz: Tensor, start: Tensor, hop_samples: int, sample_rate_hz: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.config import MelConfig, SourceFilterConfig
-from undertone.engine.vocoders.excitation import anchors, cycles, noise, noise_table, pulses
+from undertone.engine.vocoders.excitation import anchors, cycles, marks, noise, noise_table, pulses
 from undertone.engine.vocoders.vocos import ConvNeXtBlock
 
 VOICE_HZ = 1000.0  # below it the voice is strong where it is voiced
@@ -108,15 +108,13 @@ class SourceFilter(nn.Module):
 
     def waveform(self, features: Tensor, log_mel: Tensor, hz: Tensor, first_frame: int = 0) -> Tensor:
         """Map hidden layer [B, T, C], mel [B, T, M] and pitch [B, T] to samples float32 [B, T * hop], not clipped."""
-        batch, frames, _ = features.shape
-        per_mel, bins = self.config.frames_per_mel, self.config.n_fft // 2 + 1
+        frames, per_mel = features.shape[1], self.config.frames_per_mel
         with torch.autocast(features.device.type, enabled=False):
-            head = self.head(features.to(self.head.weight.dtype)).float()
-            voiced, noisy, phase = head.view(batch, frames * per_mel, 3, bins).unbind(2)
-            envelope = self._upsampled(log_mel.float()) @ self.envelope + self.envelope_bias  # [B, T * R, K]
-            pulse_spectrum, noise_spectrum = self._sources(log_mel, hz.float(), first_frame)
-            gain = torch.polar((envelope + voiced).clamp(max=MAX_LOG_GAIN).exp(), phase)
-            spectrum = gain * pulse_spectrum + (envelope + noisy).clamp(max=MAX_LOG_GAIN).exp() * noise_spectrum
+            voiced, noisy, phase = self.filters(features, log_mel)
+            start = anchors(self._voice_level(log_mel), self.config.anchor_frames)
+            pulse_spectrum, noise_spectrum = map(self._spectrum, self.sources(hz.float(), start, first_frame))
+            gain = torch.polar(voiced.clamp(max=MAX_LOG_GAIN).exp(), phase)
+            spectrum = gain * pulse_spectrum + noisy.clamp(max=MAX_LOG_GAIN).exp() * noise_spectrum
             return torch.istft(
                 spectrum.transpose(1, 2),
                 n_fft=self.config.n_fft,
@@ -148,16 +146,42 @@ class SourceFilter(nn.Module):
         share = torch.arange(per_mel, device=frames.device).view(1, 1, per_mel, 1) / per_mel
         return torch.lerp(frames[:, :, None], following[:, :, None], share.to(frames.dtype)).flatten(1, 2)
 
-    def _sources(self, log_mel: Tensor, hz: Tensor, first_frame: int) -> tuple[Tensor, Tensor]:
-        """Return the spectra [B or 1, T * R, K] of pulses and noise."""
+    def filters(self, features: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map the hidden layer [B, T, C] and the mel [B, T, M] to what shapes the sources, float32 [B, T * R, K] each.
+
+        Returns:
+            the log gain of the pulses, the log gain of the noise, and the phase of the pulses.
+        """
+        batch, frames, _ = features.shape
+        per_mel, bins = self.config.frames_per_mel, self.config.n_fft // 2 + 1
+        head = self.head(features.to(self.head.weight.dtype)).float()
+        voiced, noisy, phase = head.view(batch, frames * per_mel, 3, bins).unbind(2)
+        envelope = self._upsampled(log_mel.float()) @ self.envelope + self.envelope_bias  # [B, T * R, K]
+        return envelope + voiced, envelope + noisy, phase
+
+    def sources(self, hz: Tensor, start: Tensor, first_frame: int | Tensor) -> tuple[Tensor, Tensor]:
+        """Return the samples of pulses [B, T * hop] and of noise [1, T * hop].
+
+        Args:
+            hz: pitch [B, T].
+            start: int64 [B, T], the frame from which the pulses of each are counted.
+            first_frame: where in the take they begin.
+        """
         mel = self.config.mel
         samples = hz.shape[1] * mel.hop_samples
-        voice_bins = max(1, round(float(_mel_of(VOICE_HZ) / _mel_of(mel.max_hz)) * mel.num_mels))
-        start = anchors(log_mel[..., :voice_bins].float().mean(-1), self.config.anchor_frames)
         periods = cycles(hz, start, mel.hop_samples, mel.sample_rate_hz)
         pulse = pulses(periods, hz.repeat_interleave(mel.hop_samples, dim=1), mel.sample_rate_hz)
-        hiss = noise(self.noise_table, first_frame * mel.hop_samples, samples)[None]
-        return self._spectrum(pulse), self._spectrum(hiss)
+        return pulse, noise(self.noise_table, first_frame * mel.hop_samples, samples)[None]
+
+    def anchor_marks(self, log_mel: Tensor) -> Tensor:
+        """Return the index of every frame from which pulses are counted, 0 elsewhere, int64 [B, T], of [B, T, M]."""
+        return marks(self._voice_level(log_mel), self.config.anchor_frames)
+
+    def _voice_level(self, log_mel: Tensor) -> Tensor:
+        """Return how strong the voice is where it is voiced, [B, T]."""
+        mel = self.config.mel
+        voice_bins = max(1, round(float(_mel_of(VOICE_HZ) / _mel_of(mel.max_hz)) * mel.num_mels))
+        return log_mel[..., :voice_bins].float().mean(-1)
 
     def _spectrum(self, waveform: Tensor) -> Tensor:
         hop = self.config.mel.hop_samples // self.config.frames_per_mel

@@ -74,15 +74,21 @@ class Vocos(nn.Module):
             x = block(x)
         return self.final_norm(x)
 
-    def waveform(self, features: Tensor) -> Tensor:
-        """Map the hidden layer [B, T, C] to samples [B, T * hop], always in float32 and not yet clipped."""
+    def spectrum(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Map the hidden layer [B, T, C] to log magnitude and phase, both float32 [B, T * R, K]."""
         batch, frames, _ = features.shape
         per_mel, bins = self.config.frames_per_mel, self.config.n_fft // 2 + 1
+        head = self.head(features.to(self.head.weight.dtype)).float()
+        log_magnitude, phase = head.view(batch, frames * per_mel, 2, bins).unbind(2)
+        # The clamp keeps an early training step from overflowing; speech stays far below it.
+        return log_magnitude.clamp(max=6.0), phase
+
+    def waveform(self, features: Tensor) -> Tensor:
+        """Map the hidden layer [B, T, C] to samples [B, T * hop], always in float32 and not yet clipped."""
+        frames, per_mel = features.shape[1], self.config.frames_per_mel
         with torch.autocast(features.device.type, enabled=False):
-            head = self.head(features.to(self.head.weight.dtype)).float()
-            log_magnitude, phase = head.view(batch, frames * per_mel, 2, bins).unbind(2)
-            # The clamp keeps an early training step from overflowing; speech stays far below it.
-            spectrum = torch.polar(log_magnitude.clamp(max=6.0).exp(), phase)  # [B, T * R, K]
+            log_magnitude, phase = self.spectrum(features)
+            spectrum = torch.polar(log_magnitude.exp(), phase)  # [B, T * R, K]
             return torch.istft(
                 spectrum.transpose(1, 2),
                 n_fft=self.config.n_fft,

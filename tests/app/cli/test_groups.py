@@ -24,6 +24,7 @@ def plain(result: Result) -> str:
     [
         (("text", "--help"), ("Usage: undertone text ", "align", "latents", "phones", "train", "measure", "pairs")),
         (("text", "align", "--help"), ("Usage: undertone text align ", "--tokenizer", "--ctc-clips", "--help")),
+        (("export", "onnx", "--help"), ("Usage: undertone export onnx ", "--runtime", "--title")),
         (("lexical", "--help"), ("Usage: undertone lexical ", "bundle", "run")),
         (("lexical", "run", "--help"), ("Usage: undertone lexical run ", "--scores")),
     ],
