@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from undertone.engine.audio.loudness import LOUDNESS_LUFS
-from undertone.engine.bundle import BundleConfig, Provenance, save_bundle
+from undertone.engine.bundle import BundleConfig, Provenance, load_bundle, save_bundle
 from undertone.engine.config import (
     DecoderConfig,
     EncoderConfig,
@@ -109,3 +109,15 @@ def make_tiny_bundle(
         tokenizer.get_buffer("centroids").normal_()
         taught = Student(config.model, config.student) if config.student else None
         return save_bundle(folder, config, model, build_vocoder(config.vocoder), tokenizer, student=taught)
+
+
+def make_tiny_system(voice: Path, folder: Path, system: str) -> Path:
+    """Write a random bundle of another system that shares tokenizer and vocoder with a voice in the same folder."""
+    whole = load_bundle(voice)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = VAEGSLM(change_config(whole.config.model, OTHER_SYSTEMS[system]))
+    changed = {"model": model.config, "shared_parts": {"tokenizer": voice.name, "vocoder": voice.name}}
+    config = BundleConfig.model_validate({**dict(whole.config), **changed})
+    assert isinstance(whole.tokenizer, torch.nn.Module)
+    return save_bundle(folder, config, model, whole.vocoder, whole.tokenizer)

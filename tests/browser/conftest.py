@@ -28,7 +28,7 @@ from playwright.sync_api import (
 from tests.browser.continue_site import Site
 from tests.browser.prosody_site import ProsodySite
 from tests.clips import speechlike, write_wav16
-from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
 
 ROOT = Path(__file__).parent.parent.parent
 PHONES = ("AH", "D", "IY", "K", "N", "S", "T")
@@ -51,8 +51,11 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a bundle of random weights whose units are parts of phones, so that words can be read."""
-    return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny", phones=PHONES)
+    """Write a bundle of random weights whose units are parts of phones, so that words can be read, and a baseline."""
+    folder = tmp_path_factory.mktemp("bundles")
+    voice = make_tiny_bundle(folder / "tiny", phones=PHONES)
+    make_tiny_system(voice, folder / "baseline", "Token-LM")
+    return voice
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import soundfile
 import torch
 from playwright.sync_api import expect
 
+from tests.browser.axe_findings import serious_findings
 from tests.browser.continue_site import Site
 from tests.browser.states import wait_until_still
 from tests.clips import speechlike, write_wav16
@@ -314,6 +315,28 @@ def test_earlier_runs_are_shown_again_and_compared(visit_site: Visit, clips: dic
     page.locator("#blind-start").click()
     page.locator("#prefer-y").click()
     expect(page.locator("#blind-note")).to_contain_text("run 2, take 1")
+
+
+def test_another_system_goes_on_from_the_same_prompt(visit_site: Visit, clips: dict[str, Path]) -> None:
+    site = visit_site()
+    page = site.page
+    site.upload(clips["low"])
+    site.settings(seconds=1, takes=1, seed=5)
+    site.go.click()
+    site.finish()
+    page.locator("#others").click()
+    expect(site.run_note).to_contain_text("2 systems went on from the same prompt with seed 5")
+    expect(site.take(1)).to_contain_text("VAE-GSLM")
+    expect(site.take(2)).to_contain_text("Token-LM")
+    expect(site.take(2).locator("audio, #take-2-player").first).to_be_attached()
+    expect(page.locator("#others")).to_be_disabled()
+    expect(page.locator("#run-choice")).to_contain_text("Run 2: VAE-GSLM, Token-LM, seed 5")
+    page.locator("#figure-choice").get_by_label("Token-LM").check()
+    expect(page.locator("#open-prosody")).to_be_disabled()
+    assert not serious_findings(page)
+    page.locator("#run-choice").get_by_label("Run 1").check()
+    expect(page.locator("#others")).to_be_enabled()
+    expect(page.locator("#open-prosody")).to_be_enabled()
 
 
 def test_a_take_goes_on_from_its_end_and_says_so(visit_site: Visit, clips: dict[str, Path]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from tests.tiny_bundle import OTHER_SYSTEMS, make_tiny_bundle
+from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
 from undertone.app.continue_page.figure import build_figure_panel
 from undertone.app.continue_page.kept_runs import kept_takes
 from undertone.app.continue_page.others import MOST_OTHERS, build_others
@@ -17,7 +17,6 @@ from undertone.app.shared.context import Context
 from undertone.app.shared.other_systems import OtherSystem, systems_beside
 from undertone.app.shared.visitor import Visit
 from undertone.engine import Engine
-from undertone.engine.bundle import BundleConfig, load_bundle, save_bundle
 
 VALUES = ("custom", 1.0, 2, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
 SYSTEMS = ("Token-LM", "Token-LM + Acoustic")
@@ -27,15 +26,13 @@ SYSTEMS = ("Token-LM", "Token-LM + Acoustic")
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a bundle beside which two others share its parts, and a third does not."""
     folder = tmp_path_factory.mktemp("systems")
-    voice = load_bundle(make_tiny_bundle(folder / "voice"))
+    voice = make_tiny_bundle(folder / "voice")
     for name in SYSTEMS:
-        made = load_bundle(make_tiny_bundle(folder / f"whole-{name}", changes=OTHER_SYSTEMS[name]))
-        shared = {"tokenizer": "voice", "vocoder": "voice"}
-        config = BundleConfig.model_validate({**dict(made.config), "shared_parts": shared})
-        save_bundle(folder / name, config, made.model, voice.vocoder, voice.tokenizer)
+        make_tiny_system(voice, folder / name, name)
+    make_tiny_bundle(folder / "alone")
     (folder / "broken").mkdir()
     (folder / "broken" / "bundle.json").write_text("{")
-    return folder / "voice"
+    return voice
 
 
 @pytest.fixture
