@@ -83,13 +83,13 @@ def _texts(bundle: Bundle, plan: SitePlan) -> dict[str, str]:
     return {
         "index.html": page.replace("{{title}}", escape(plan.title)),
         "style.css": plain_style() + (_HERE / "browser.css").read_text(encoding="utf-8"),
-        "README.md": readme_text(bundle, plan),
+        "README.md": site_readme(bundle, plan),
         ".gitattributes": _ATTRIBUTES,
         "_headers": f"/*\n{headers}",  # read by Cloudflare Pages and Netlify
     }
 
 
-def readme_text(bundle: Bundle, plan: SitePlan) -> str:
+def site_readme(bundle: Bundle, plan: SitePlan) -> str:
     """Return README.md, whose front matter makes a static Space of the folder."""
     licence = bundle.config.licence
     matter: dict[str, Any] = {

@@ -8,15 +8,15 @@ import gradio as gr
 
 from undertone.app.continue_page.controls import MAX_TAKES, ContinuationSettings
 from undertone.app.continue_page.generation import GenerationProgress, continue_prompt
+from undertone.app.shared.compared_systems import ComparedSystem
 from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import Broadcast
-from undertone.app.shared.other_systems import OtherSystem
 from undertone.app.shared.visitor import FinishedRun, Run, Visit
 
 MOST_OTHERS = MAX_TAKES - 1  # beside the voice's own take
 
 
-def compared(context: Context) -> tuple[OtherSystem, ...]:
+def compared(context: Context) -> tuple[ComparedSystem, ...]:
     """Return the systems for which the page has a place."""
     return context.others[:MOST_OTHERS]
 

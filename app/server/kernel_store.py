@@ -23,7 +23,7 @@ def kernels_are_stored(folder: Path = COMPILED) -> bool:
     return any(path.stat().st_mtime >= source.stat().st_mtime for path in stored)
 
 
-def main() -> None:
+def compile_kernels() -> None:
     """Compile and store the kernels, with the smallest network that has them: they are the same for every size."""
     from undertone.engine.config import EncoderConfig, ModelConfig, TransformerConfig
     from undertone.engine.network import VAEGSLM, CompiledStep
@@ -39,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    compile_kernels()

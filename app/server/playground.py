@@ -109,9 +109,9 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
 
     shorten_gradio_import()
     from undertone.app.server.studies_client import StudiesClient
+    from undertone.app.shared.compared_systems import systems_beside
     from undertone.app.shared.context import Context
     from undertone.app.shared.model_queue import ModelQueue
-    from undertone.app.shared.other_systems import systems_beside
     from undertone.app.shared.prompt_panel import find_examples
     from undertone.app.site.application import create_app
     from undertone.engine import Engine, limit_threads

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from undertone.app.shared.compared_systems import ComparedSystem
 from undertone.app.shared.handover import Handovers
 from undertone.app.shared.model_queue import ModelQueue
-from undertone.app.shared.other_systems import OtherSystem
 from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
 from undertone.app.shared.shared_prompts import PromptSharing
 from undertone.app.shared.take_feedback import TakeFeedback
@@ -40,7 +40,7 @@ class Context:
     handovers: Handovers = field(default_factory=Handovers)
     feedback: TakeFeedback | None = None
     shared_prompts: PromptSharing | None = None
-    others: tuple[OtherSystem, ...] = ()
+    others: tuple[ComparedSystem, ...] = ()
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property

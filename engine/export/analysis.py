@@ -53,7 +53,7 @@ class WhisperMelGraph(nn.Module):
         return self.mel.scaled((real.square() + imaginary.square()) @ self.mel.filterbank)
 
 
-class SelfAttention(nn.Module):
+class TracedAttention(nn.Module):
     """`nn.MultiheadAttention` of a sequence with itself, whose own code fixes the length when it is traced."""
 
     def __init__(self, attention: nn.MultiheadAttention) -> None:
@@ -80,7 +80,7 @@ class UnitsGraph(nn.Module):
         if isinstance(self.tokenizer, PhoneticTokenizer):
             for layer in self.tokenizer.encoder.conformer_layers:
                 assert isinstance(layer.self_attn, nn.MultiheadAttention)
-                layer.self_attn = SelfAttention(layer.self_attn)
+                layer.self_attn = TracedAttention(layer.self_attn)
         self.mel = WhisperMelGraph(tokenizer.mel) if isinstance(tokenizer, WhisperTokenizer) else None
 
     def forward(self, waveform: Tensor, log_mel: Tensor) -> Tensor:

@@ -27,10 +27,7 @@ def model_card(bundle: Bundle) -> str:
     sections = [
         _front_matter(config),
         f"# {config.name}",
-        "A variational spoken language model after VAE-GSLM ([arXiv 2506.14767](https://arxiv.org/abs/2506.14767)): "
-        "speech in, speech out, without text in between. One transformer predicts discrete units (what is said) and "
-        "continuous latents (how it is said), a diffusion decoder turns both into a mel spectrogram and a vocoder "
-        "into sound at 16 kHz.",
+        _what_it_is(config),
         "## Use",
         f"```\nundertone continue PROMPT.wav --bundle {_example_source(config)} --seconds 10\n"
         f"undertone serve --bundle {_example_source(config)}\n```",
@@ -92,9 +89,31 @@ def _front_matter(config: BundleConfig) -> str:
         "language": list(config.languages),
         "library_name": "undertone",
         "pipeline_tag": "audio-to-audio",
-        "tags": ["speech", "speech-language-model", "speech-continuation", "variational-autoencoder"],
+        "tags": [
+            *("speech", "speech-language-model", "speech-continuation"),
+            *(["variational-autoencoder"] if config.model.has_latents else []),
+        ],
     }
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---"
+
+
+def _what_it_is(config: BundleConfig) -> str:
+    """Return what kind of model it is, as a paragraph."""
+    paper = "[arXiv 2506.14767](https://arxiv.org/abs/2506.14767)"
+    if config.model.has_latents:
+        kind = f"A variational spoken language model after VAE-GSLM ({paper})"
+        predicted = "discrete units (what is said) and continuous latents (how it is said)"
+    else:
+        kind = f"{config.model.system}, a baseline of the paper on VAE-GSLM ({paper})"
+        beside = {"nothing": "", "pitch": " and their pitch", "codes": " and acoustic codes behind each"}
+        predicted = f"discrete units{beside[config.model.beside]}"
+    sentences = [
+        f"{kind}: speech in, speech out, without text in between.",
+        f"One transformer predicts {predicted}, a {config.model.decoder.kind.replace('_', ' ')} decoder turns "
+        f"{'both' if config.model.has_latents else 'these'} into a mel spectrogram and a vocoder into sound at 16 kHz.",
+        *(f"Its {part} is stored in the bundle {name!r} beside it." for part, name in config.shared_parts.items()),
+    ]
+    return " ".join(sentences)
 
 
 def _example_source(config: BundleConfig) -> str:

@@ -36,7 +36,7 @@ SHARED = ("tokenizer", "vocoder")  # parts that the systems have in common, stor
 
 
 @dataclass(frozen=True)
-class System:
+class TrainedSystem:
     """A system of the comparison as it was made: its bundle, and its losses per frame on the dev split."""
 
     name: str
@@ -55,7 +55,7 @@ def train_systems(
     share_parts: bool = False,
     cpu: bool = False,
     workers: int = 2,
-) -> list[System]:
+) -> list[TrainedSystem]:
     """Train systems of the comparison, each from the weights of one voice that it has a place for.
 
     All have the voice's tokenizer, vocoder, sizes, corpus, windows and number of steps; what is new in a system (the
@@ -105,7 +105,7 @@ def train_systems(
         )
         shared = {part: bundle.resolve().name for part in SHARED} if share_parts else {}
         written = write_system(loaded, run, out / name, f"{loaded.config.name}-{name}", data, shared)
-        made.append(System(name, written, trained_numbers(run)))
+        made.append(TrainedSystem(name, written, trained_numbers(run)))
     return made
 
 

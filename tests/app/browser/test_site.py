@@ -9,7 +9,7 @@ import yaml
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.browser import site
 from undertone.app.browser.runtime import RuntimeFilesError
-from undertone.app.browser.site import MARK, SCRIPTS, SitePlan, check_may_be_written, readme_text, write_site
+from undertone.app.browser.site import MARK, SCRIPTS, SitePlan, check_may_be_written, site_readme, write_site
 from undertone.engine.bundle import Bundle, load_bundle
 from undertone.engine.errors import UndertoneError
 
@@ -39,7 +39,7 @@ def test_the_page_names_no_other_host_and_sends_nothing() -> None:
 
 
 def test_the_readme_makes_a_static_space_whose_page_is_isolated(bundle: Bundle) -> None:
-    _, matter, text = readme_text(bundle, SitePlan(title="A: voice")).split("---\n", 2)
+    _, matter, text = site_readme(bundle, SitePlan(title="A: voice")).split("---\n", 2)
     fields = yaml.safe_load(matter)
     assert fields["sdk"] == "static"
     assert fields["title"] == "A: voice"

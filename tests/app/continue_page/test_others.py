@@ -13,8 +13,8 @@ from undertone.app.continue_page.others import MOST_OTHERS, build_others
 from undertone.app.continue_page.run_events import other_updates, run_updates
 from undertone.app.continue_page.run_widgets import build_run_panel
 from undertone.app.continue_page.takes import build_take_cards
+from undertone.app.shared.compared_systems import ComparedSystem, systems_beside
 from undertone.app.shared.context import Context
-from undertone.app.shared.other_systems import OtherSystem, systems_beside
 from undertone.app.shared.visitor import Visit
 from undertone.engine import Engine
 
@@ -119,7 +119,7 @@ def test_a_page_with_one_system_offers_no_others_and_one_with_many_as_many_as_it
         many = Context(
             compared.engine,
             compared.folder,
-            others=tuple(OtherSystem(f"S{n}", Path(), (Path(), compared.engine)) for n in range(9)),
+            others=tuple(ComparedSystem(f"S{n}", Path(), (Path(), compared.engine)) for n in range(9)),
         )
         hints = [block.value for block in _built(many) if isinstance(block, gr.HTML)]
     assert sum(f"S{n}" in hints[0] for n in range(9)) == MOST_OTHERS

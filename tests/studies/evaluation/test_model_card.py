@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
 from undertone.engine import Sampling, load_bundle
 from undertone.engine.bundle import Bundle
 from undertone.engine.config import WhisperConfig
@@ -166,3 +166,17 @@ def test_a_measure_that_is_missing_is_not_a_column_of_dashes(folder: Path) -> No
     card = path.read_text(encoding="utf-8")
     assert "CER, %" not in card
     assert "### Continuations" not in card
+
+
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [("Token-LM", "predicts discrete units, a"), ("Token-LM + Acoustic", "acoustic codes behind each")],
+)
+def test_a_baselines_card_is_about_the_baseline(system: str, said: str, tmp_path: Path) -> None:
+    make_tiny_bundle(tmp_path / "voice")
+    card = model_card(load_bundle(make_tiny_system(tmp_path / "voice", tmp_path / "system", system)))
+    assert f"{system}, a baseline of the paper" in card
+    assert said in card
+    assert "latent" not in card.split("## Use")[0]
+    assert "variational" not in card.split("## Use")[0]
+    assert "tokenizer is stored in the bundle 'voice' beside it" in card

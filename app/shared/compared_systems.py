@@ -9,7 +9,7 @@ from undertone.engine.bundle import bundles_sharing, load_bundle, read_config
 
 
 @dataclass
-class OtherSystem:
+class ComparedSystem:
     """A system of the comparison, loaded when it is first asked for.
 
     Attributes:
@@ -33,8 +33,8 @@ class OtherSystem:
             return self._engine
 
 
-def systems_beside(folder: Path, voice: Engine) -> tuple[OtherSystem, ...]:
+def systems_beside(folder: Path, voice: Engine) -> tuple[ComparedSystem, ...]:
     """Return the systems whose bundles lie beside that of a voice and share its parts, by their folders' names."""
     return tuple(
-        OtherSystem(read_config(found).model.system, found, (folder, voice)) for found in bundles_sharing(folder)
+        ComparedSystem(read_config(found).model.system, found, (folder, voice)) for found in bundles_sharing(folder)
     )
