@@ -91,7 +91,8 @@ def remake_take(
     if speech.audio_sha256 != saved.prompt_sha256:
         raise SettingsError("this is not the recording that the saved take was made from; choose that one.")
     progress = CallProgress(run.stop.is_set)
-    for chunk in engine.stream(speech, saved.seconds, saved.sampling, saved.seed, saved.num_takes, progress):
+    drawn = engine.stream(speech, saved.seconds, saved.sampling, saved.seed, saved.num_takes, progress, saved.step)
+    for chunk in drawn:
         if chunk.takes:
             return chunk.takes[saved.index]
         yield status.show_progress("Making the take again", chunk.frames_done / max(1, chunk.frames_total))

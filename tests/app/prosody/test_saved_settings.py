@@ -1,15 +1,22 @@
 """Saved settings of a rendering: restored to the same bytes, or refused with the reason."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
+import gradio as gr
 import pytest
 import torch
 
 from undertone.app.prosody.cards import Move
 from undertone.app.prosody.edit_state import EditState
 from undertone.app.prosody.editing_session import EditingSession, Original
-from undertone.app.prosody.saved_settings import read_prosody_settings, restore_edit
-from undertone.engine import Engine, Sampling, SettingsError, Speech
+from undertone.app.prosody.saved_settings import read_prosody_settings, remake_take, restore_edit
+from undertone.app.prosody.status import build_status
+from undertone.app.shared.visitor import Run
+from undertone.engine import Engine, Sampling, SettingsError, Speech, Take, read_audio
+from undertone.engine.audio.reading import cut_prompt
+from undertone.engine.generation.take_settings import StepKind
 from undertone.engine.prosody import RedrawnLatents
 
 SAMPLING = Sampling(steps=2)
@@ -52,3 +59,21 @@ def test_settings_of_another_recording_are_not_applied(engine: Engine, editing: 
 def test_a_file_that_is_no_settings_is_refused(data: bytes) -> None:
     with pytest.raises(SettingsError):
         read_prosody_settings(data)
+
+
+@pytest.mark.parametrize("step", ["modules", "compiled"])
+def test_a_take_is_made_again_by_the_step_that_made_it(engine: Engine, clip_path: Path, step: StepKind) -> None:
+    waveform, rate = read_audio(clip_path)
+    prompt = cut_prompt(waveform, rate, 0.5, 1.5, engine.limits)
+    (take,) = engine.takes(engine.analyse_prompt(prompt), 0.3, SAMPLING, seed=3, step=step)
+    with gr.Blocks():
+        status = build_status()
+    made: list[Take] = []
+
+    def remake() -> Iterator[object]:
+        made.append((yield from remake_take(engine, status, Run(), prompt, take.settings)))
+
+    list(remake())
+    (again,) = made
+    assert again.settings.step == step
+    assert torch.equal(again.audio, take.audio)
