@@ -126,7 +126,7 @@ def exported(traced: Traced) -> onnx.ModelProto:
         torch.onnx.export(
             traced.module.eval(),
             tuple(traced.inputs.values()),
-            file,
+            file,  # type: ignore[arg-type]  # a file in memory does too
             dynamo=False,
             opset_version=OPSET,
             dynamic_axes=traced.dynamic,
