@@ -17,7 +17,6 @@ from undertone import app, engine, studies
 from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.server import landlock
 from undertone.engine import BundleError
-from undertone.engine.bundle import bundles_sharing, read_config
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +128,8 @@ def confinement_of(
 
 def bundles_beside(bundle: Path) -> list[Path]:
     """Return the bundles with which the one that is served shares parts: those that hold and those that lack them."""
+    from undertone.engine.bundle import bundles_sharing, read_config  # PyTorch, which the front process does without
+
     try:
         sharing = set(read_config(bundle).shared_parts.values())
     except BundleError:  # said where the bundle is loaded

@@ -21,6 +21,7 @@ from undertone.app.shared.context import Context
 from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.site.application import create_app
 from undertone.engine import AudioError, Engine
+from undertone.engine.audio.reading import ReadAudio
 
 META = {"_type": "gradio.FileData"}
 
@@ -174,7 +175,7 @@ def test_no_more_than_two_clips_are_decoded_at_once(monkeypatch: pytest.MonkeyPa
     running, most = 0, 0
     lock = threading.Lock()
 
-    def slow(*_: object) -> tuple[torch.Tensor, int]:
+    def slow(*_: object) -> ReadAudio:
         nonlocal running, most
         with lock:
             running += 1
@@ -182,9 +183,9 @@ def test_no_more_than_two_clips_are_decoded_at_once(monkeypatch: pytest.MonkeyPa
         time.sleep(0.05)
         with lock:
             running -= 1
-        return torch.zeros(16_000), 16_000
+        return ReadAudio(torch.zeros(16_000), 16_000, ())
 
-    monkeypatch.setattr("undertone.app.shared.prompt_clip.read_audio", slow)
+    monkeypatch.setattr("undertone.app.shared.prompt_clip.read_and_repair", slow)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(PromptClip.read, [str(path)] * 8))
     assert most == 2
