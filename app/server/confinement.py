@@ -128,13 +128,20 @@ def confinement_of(
 
 def bundles_beside(bundle: Path) -> list[Path]:
     """Return the bundles with which the one that is served shares parts: those that hold and those that lack them."""
-    from undertone.engine.bundle import bundles_sharing, read_config  # PyTorch, which the front process does without
+    from undertone.engine.bundle import read_config  # PyTorch, which the front process does without
 
     try:
-        sharing = set(read_config(bundle).shared_parts.values())
+        holding = set(read_config(bundle).shared_parts.values())
     except BundleError:  # said where the bundle is loaded
         return []
-    return [bundle.resolve().parent / name for name in sorted(sharing)] + bundles_sharing(bundle)
+    return [bundle.resolve().parent / name for name in sorted(holding)] + sharing_bundles(bundle)
+
+
+def sharing_bundles(bundle: Path) -> list[Path]:
+    """Return the bundles beside the one that is served whose parts lie in it."""
+    from undertone.engine.bundle import bundles_sharing
+
+    return bundles_sharing(bundle)
 
 
 def exclude_protected(allowed: Iterable[Path], protected: Sequence[Path]) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from undertone.app.asgi.root_path import serve_under
 from undertone.app.asgi.space_environment import has_zero_gpu
-from undertone.app.server.confinement import confinement_of
+from undertone.app.server.confinement import confinement_of, sharing_bundles
 from undertone.app.server.log_format import LogFormat, set_up_log
 from undertone.engine import UndertoneError
 
@@ -76,11 +77,12 @@ def main() -> None:
     set_up_log(settings.log_format, "playground")
     serve_under(settings.root_path)
     _end_with_parent(settings.parent)
+    compared = sharing_bundles(settings.bundle)  # for which it looks around in the folder that it then may not list
     confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply(
         by_system=not has_zero_gpu()
     )
     try:
-        _serve(settings, lambda **report: print(json.dumps(report), file=reports, flush=True))
+        _serve(settings, compared, lambda **report: print(json.dumps(report), file=reports, flush=True))
     except UndertoneError as error:
         print(json.dumps({"problem": str(error)}), file=reports, flush=True)
         raise SystemExit(2) from error
@@ -102,7 +104,7 @@ def _end_with_parent(parent: int) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _serve(settings: PlaygroundSettings, report: Any) -> None:
+def _serve(settings: PlaygroundSettings, compared: Sequence[Path], report: Any) -> None:
     import uvicorn
 
     from undertone.app.shared.gradio_import import shorten_gradio_import
@@ -139,7 +141,7 @@ def _serve(settings: PlaygroundSettings, report: Any) -> None:
         queue,
         feedback=front,
         shared_prompts=front,
-        others=systems_beside(settings.bundle, engine) if type(engine) is Engine else (),
+        others=systems_beside(settings.bundle, engine, compared) if type(engine) is Engine else (),
     )
     app = _PrivateRoutes(create_app(context, api=settings.api), context.queue)
     config = uvicorn.Config(

@@ -1,6 +1,7 @@
 """Systems that a visitor can compare with the voice: bundles beside its own that share its tokenizer and vocoder."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,8 +34,11 @@ class ComparedSystem:
             return self._engine
 
 
-def systems_beside(folder: Path, voice: Engine) -> tuple[ComparedSystem, ...]:
-    """Return the systems whose bundles lie beside that of a voice and share its parts, by their folders' names."""
-    return tuple(
-        ComparedSystem(read_config(found).model.system, found, (folder, voice)) for found in bundles_sharing(folder)
-    )
+def systems_beside(folder: Path, voice: Engine, found: Sequence[Path] | None = None) -> tuple[ComparedSystem, ...]:
+    """Return the systems whose bundles lie beside that of a voice and share its parts, by their folders' names.
+
+    Args:
+        found: what `bundles_sharing` returned, for a process that may no longer look around.
+    """
+    beside = bundles_sharing(folder) if found is None else found
+    return tuple(ComparedSystem(read_config(path).model.system, path, (folder, voice)) for path in beside)
