@@ -325,7 +325,7 @@ def test_another_system_goes_on_from_the_same_prompt(visit_site: Visit, clips: d
     site.go.click()
     site.finish()
     page.locator("#others").click()
-    expect(site.run_note).to_contain_text("2 systems went on from the same prompt with seed 5")
+    expect(site.run_note).to_contain_text("2 systems went on from the same prompt with seed 5", timeout=120_000)
     expect(site.take(1)).to_contain_text("VAE-GSLM")
     expect(site.take(2)).to_contain_text("Token-LM")
     expect(site.take(2).locator("audio, #take-2-player").first).to_be_attached()
