@@ -1,14 +1,15 @@
 """The bindings of a run of the Continue page: its beginning, its reports, its end and Cancel."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from undertone.app.continue_page.controls import Controls, draw_seed, read_settings
 from undertone.app.continue_page.figure import FigurePanel, show_figure
-from undertone.app.continue_page.generation import continue_prompt
+from undertone.app.continue_page.generation import GenerationProgress, continue_prompt
 from undertone.app.continue_page.onward import onward_prompt, with_prompt_take
 from undertone.app.continue_page.others import compared, others_go_on
 from undertone.app.continue_page.run_widgets import RunPanel, show_busy, show_idle, show_report
@@ -21,7 +22,7 @@ from undertone.app.shared.runs import RESTARTING, RUNS
 from undertone.app.shared.saved_settings import describe_outcome
 from undertone.app.shared.visitor import Run, Visit
 from undertone.app.shared.widgets import QUIET, Note
-from undertone.engine import CallProgress, Cancelled, UndertoneError
+from undertone.engine import CallProgress, Cancelled, Take, UndertoneError
 
 FAULT = Note(
     "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
@@ -136,6 +137,21 @@ def bind_run(
     panel.cancel.click(stop, visit, panel.outputs, js=PAUSE_JS, **QUIET)
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What a run does once it is its turn.
+
+    Attributes:
+        speech_seconds: that it makes.
+        reports: of its progress; the last one has the takes.
+        keep: keeps the takes with the visit.
+    """
+
+    speech_seconds: float
+    reports: Iterator[GenerationProgress]
+    keep: Callable[[tuple[Take, ...]], None]
+
+
 def run_updates(
     context: Context,
     visit: Visit,
@@ -147,6 +163,57 @@ def run_updates(
     figure: FigurePanel,
 ) -> Iterator[dict[Any, Any]]:
     """Yield what the page shows while the model works, and at the end; an error changes only the note."""
+
+    def plan(run: Run, broadcast: Broadcast) -> _Work | Note:
+        if visit.clip is None and visit.clip_error is None:
+            return NO_CLIP
+        note = judge_cut(start, length, visit, context.limits)
+        if note.tone == "problem":
+            return note
+        prompt = visit.prompt(start, start + length, context.limits)
+        settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
+        return _Work(
+            settings.seconds * settings.num_takes,
+            continue_prompt(context.engine, prompt, settings, run, broadcast),
+            lambda takes: visit.keep(with_prompt_take(takes, visit, run.inputs[0] if run.inputs else None), prompt),
+        )
+
+    yield from _updates(context, visit, plan, panel, take_cards, figure)
+
+
+def other_updates(
+    context: Context, visit: Visit, panel: RunPanel, take_cards: TakeCards, figure: FigurePanel
+) -> Iterator[dict[Any, Any]]:
+    """Yield what the page shows while other systems go on from the shown run's prompt, and at the end."""
+
+    def plan(run: Run, broadcast: Broadcast) -> _Work | Note:
+        shown = visit.shown
+        if shown is None or shown.systems or shown.prompt is None:
+            return NO_TAKE
+        systems, prompt = compared(context), shown.prompt
+        names = (context.engine.bundle.config.model.system, *(system.name for system in systems))
+        return _Work(
+            shown.takes[0].settings.seconds * len(systems),
+            others_go_on(context, shown, run),
+            lambda takes: visit.keep(list(takes), prompt, names),
+        )
+
+    yield from _updates(context, visit, plan, panel, take_cards, figure)
+
+
+def _updates(
+    context: Context,
+    visit: Visit,
+    plan: Callable[[Run, Broadcast], _Work | Note],
+    panel: RunPanel,
+    take_cards: TakeCards,
+    figure: FigurePanel,
+) -> Iterator[dict[Any, Any]]:
+    """Yield what the page shows from the turn of the visit's run to its end.
+
+    Args:
+        plan: returns what is to be done, or a note that says why nothing can be.
+    """
     run = visit.run
     if run is None or not run.start():
         if run is not None and RUNS.are_ending:  # it waited for its turn when the server was told to end
@@ -154,92 +221,38 @@ def run_updates(
         return
     broadcast = Broadcast()
     try:
-        if visit.clip is None and visit.clip_error is None:
-            yield _by_widget(panel.outputs, show_idle(NO_CLIP))
+        work = plan(run, broadcast)
+        if isinstance(work, Note):
+            yield _by_widget(panel.outputs, show_idle(work))
             return
-        note = judge_cut(start, length, visit, context.limits)
-        if note.tone == "problem":
-            yield _by_widget(panel.outputs, show_idle(note))
-            return
-        prompt = visit.prompt(start, start + length, context.limits)
-        settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
-        with context.queue.turn(id(visit), settings.seconds * settings.num_takes) as turn:
+        with context.queue.turn(id(visit), work.speech_seconds) as turn:
             for place in turn.places(CallProgress(run.stop.is_set)):
                 yield _by_widget(panel.reports, show_report(place.text, None, broadcast))
-            for progress in continue_prompt(context.engine, prompt, settings, run, broadcast):
+            for progress in work.reports:
                 if not progress.takes:
                     yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
                 else:
-                    takes = with_prompt_take(progress.takes, visit, run.inputs[0] if run.inputs else None)
-                    visit.keep(takes, prompt)
-                    yield from _show_finished(context, visit, panel, take_cards, figure, broadcast)
+                    work.keep(progress.takes)
+                    yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
+                        take_cards.outputs, show_takes(context, take_cards, visit)
+                    )
+                    words = show_words(context, take_cards, visit)
+                    yield (
+                        words
+                        | _by_widget(figure.outputs, show_figure(context, visit))
+                        | _by_widget(panel.outputs, show_idle(_done_note(visit), broadcast))
+                    )
                     return
         yield from _cancelled(visit, run, panel, broadcast)
-    except Exception as error:
-        yield from _failed(error, visit, run, panel, broadcast)
-    finally:
-        visit.finish(run)
-
-
-def other_updates(
-    context: Context, visit: Visit, panel: RunPanel, take_cards: TakeCards, figure: FigurePanel
-) -> Iterator[dict[Any, Any]]:
-    """Yield what the page shows while other systems go on from the shown run's prompt, and at the end."""
-    run, shown = visit.run, visit.shown
-    if run is None or not run.start():
-        if run is not None and RUNS.are_ending:
-            yield _by_widget(panel.outputs, show_idle(RESTARTING))
-        return
-    broadcast = Broadcast()
-    try:
-        if shown is None or shown.systems or shown.prompt is None:
-            yield _by_widget(panel.outputs, show_idle(NO_TAKE))
-            return
-        systems = compared(context)
-        with context.queue.turn(id(visit), shown.takes[0].settings.seconds * len(systems)) as turn:
-            for place in turn.places(CallProgress(run.stop.is_set)):
-                yield _by_widget(panel.reports, show_report(place.text, None, broadcast))
-            for progress in others_go_on(context, shown, run):
-                if not progress.takes:
-                    yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
-                else:
-                    names = (context.engine.bundle.config.model.system, *(system.name for system in systems))
-                    visit.keep(list(progress.takes), shown.prompt, names)
-                    yield from _show_finished(context, visit, panel, take_cards, figure, broadcast)
-                    return
+    except Cancelled:
         yield from _cancelled(visit, run, panel, broadcast)
-    except Exception as error:
-        yield from _failed(error, visit, run, panel, broadcast)
-    finally:
-        visit.finish(run)
-
-
-def _show_finished(
-    context: Context, visit: Visit, panel: RunPanel, take_cards: TakeCards, figure: FigurePanel, broadcast: Broadcast
-) -> Iterator[dict[Any, Any]]:
-    """Yield the takes of the run that was kept last, then their words and figure."""
-    yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
-        take_cards.outputs, show_takes(context, take_cards, visit)
-    )
-    words = show_words(context, take_cards, visit)
-    yield (
-        words
-        | _by_widget(figure.outputs, show_figure(context, visit))
-        | _by_widget(panel.outputs, show_idle(_done_note(visit), broadcast))
-    )
-
-
-def _failed(
-    error: Exception, visit: Visit, run: Run, panel: RunPanel, broadcast: Broadcast
-) -> Iterator[dict[Any, Any]]:
-    """Yield what the page says of a run that ended with an error, called while that is handled."""
-    if isinstance(error, Cancelled):
-        yield from _cancelled(visit, run, panel, broadcast)
-    elif isinstance(error, UndertoneError):
+    except UndertoneError as error:
         yield _by_widget(panel.outputs, show_idle(Note("problem", str(error)), broadcast))
-    else:
+    except Exception:
         log.exception("a run of the Continue page failed")
         yield _by_widget(panel.outputs, show_idle(FAULT, broadcast))
+    finally:
+        visit.finish(run)
 
 
 def _cancelled(visit: Visit, run: Run, panel: RunPanel, broadcast: Broadcast) -> Iterator[dict[Any, Any]]:
