@@ -18,7 +18,7 @@ import httpcore2
 from undertone.app.asgi.root_path import site_path
 from undertone.app.server.confinement import playground_environment
 from undertone.app.server.health import ModelState
-from undertone.app.server.kernel_store import kernels_are_stored
+from undertone.app.server.kernel_store import COMPILED, kernels_are_stored
 from undertone.app.server.log_format import LogFormat
 from undertone.app.server.playground import HEALTH_PATH, PlaygroundSettings
 from undertone.app.server.replicas_relay import ReplicasAddress, relay_to
@@ -209,7 +209,7 @@ def module_command(module: str) -> list[str]:
 
 async def store_kernels() -> None:
     """Compile the model's step for later starts, in a process that may write beside the code; once for all of them."""
-    if kernels_are_stored():
+    if kernels_are_stored() or not os.access(COMPILED, os.W_OK):  # else Numba stores them where no server looks
         return
     command = module_command("undertone.app.server.kernel_store")
     process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
