@@ -220,6 +220,11 @@ def bundles_sharing(folder: Path) -> list[Path]:
     return found
 
 
+def bundles_holding(folder: Path) -> list[Path]:
+    """Return the bundles beside a bundle that hold parts of it. Raises BundleError as `read_config` does."""
+    return [folder.resolve().parent / name for name in sorted(set(read_config(folder).shared_parts.values()))]
+
+
 def check_bundle_may_be_written(folder: Path) -> None:
     """Check that a bundle would replace nothing but a bundle; called before hours of work too.
 

@@ -16,7 +16,6 @@ from typing import Any
 from undertone import app, engine, studies
 from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.server import landlock
-from undertone.engine import BundleError
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +96,12 @@ class Confinement:
 
 
 def confinement_of(
-    bundle: Path, examples: Path, folder: Path, protected: Sequence[Path] = (), search_path: Sequence[str] | None = None
+    bundle: Path,
+    examples: Path,
+    folder: Path,
+    protected: Sequence[Path] = (),
+    search_path: Sequence[str] | None = None,
+    sharing: Sequence[Path] = (),
 ) -> Confinement:
     """Return what the playground needs.
 
@@ -107,6 +111,7 @@ def confinement_of(
         folder: temporary, the process's own.
         protected: folders and files of the studies; cut out of what is allowed, wherever they lie.
         search_path: where Python looks for modules; None is this process's.
+        sharing: folders of the bundles that share parts with the model's.
     """
     entries = [Path(entry or ".").resolve() for entry in (sys.path if search_path is None else search_path)]
     packages = [Path(package.__file__ or "").parent for package in (app, engine, studies)]
@@ -116,7 +121,7 @@ def confinement_of(
     system = [Path(part) for part in _SYSTEM] + [Path("/etc") / name for name in _SETTINGS]
     proc = [Path("/proc") / name for name in _PROC]
     linked = {path.resolve().parent for path in bundle.iterdir() if path.is_symlink()}  # as the Hub's cache lies
-    readable = [*code, *libraries, *system, *proc, bundle, examples, *linked, *bundles_beside(bundle)]
+    readable = [*code, *libraries, *system, *proc, bundle, examples, *linked, *sharing]
     devices = [Path("/dev") / name for name in _DEVICES] + sorted(Path("/dev").glob("nvidia*"))
     return Confinement(
         readable=exclude_protected([path.absolute() for path in readable], protected),
@@ -124,24 +129,6 @@ def confinement_of(
         writable=(folder, *devices),
         protected=tuple(path.resolve() for path in protected),
     )
-
-
-def bundles_beside(bundle: Path) -> list[Path]:
-    """Return the bundles with which the one that is served shares parts: those that hold and those that lack them."""
-    from undertone.engine.bundle import read_config  # PyTorch, which the front process does without
-
-    try:
-        holding = set(read_config(bundle).shared_parts.values())
-    except BundleError:  # said where the bundle is loaded
-        return []
-    return [bundle.resolve().parent / name for name in sorted(holding)] + sharing_bundles(bundle)
-
-
-def sharing_bundles(bundle: Path) -> list[Path]:
-    """Return the bundles beside the one that is served whose parts lie in it."""
-    from undertone.engine.bundle import bundles_sharing
-
-    return bundles_sharing(bundle)
 
 
 def exclude_protected(allowed: Iterable[Path], protected: Sequence[Path]) -> tuple[Path, ...]:

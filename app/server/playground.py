@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from undertone.app.asgi.root_path import serve_under
 from undertone.app.asgi.space_environment import has_zero_gpu
-from undertone.app.server.confinement import confinement_of, sharing_bundles
+from undertone.app.server.confinement import confinement_of
 from undertone.app.server.log_format import LogFormat, set_up_log
 from undertone.engine import UndertoneError
 
@@ -77,11 +77,14 @@ def main() -> None:
     set_up_log(settings.log_format, "playground")
     serve_under(settings.root_path)
     _end_with_parent(settings.parent)
-    compared = sharing_bundles(settings.bundle)  # for which it looks around in the folder that it then may not list
-    confinement_of(settings.bundle, settings.examples, settings.folder, settings.protected).apply(
-        by_system=not has_zero_gpu()
-    )
+    from undertone.engine.bundle import bundles_holding, bundles_sharing  # PyTorch: the front process imports this file
+
     try:
+        # It looks around in the folder of the bundle, which it may not list from then on.
+        compared, holding = bundles_sharing(settings.bundle), bundles_holding(settings.bundle)
+        confinement_of(
+            settings.bundle, settings.examples, settings.folder, settings.protected, sharing=[*compared, *holding]
+        ).apply(by_system=not has_zero_gpu())
         _serve(settings, compared, lambda **report: print(json.dumps(report), file=reports, flush=True))
     except UndertoneError as error:
         print(json.dumps({"problem": str(error)}), file=reports, flush=True)

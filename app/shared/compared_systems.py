@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from undertone.engine import Engine
-from undertone.engine.bundle import bundles_sharing, load_bundle, read_config
+from undertone.engine.bundle import load_bundle, read_config
 
 
 @dataclass
@@ -34,11 +34,11 @@ class ComparedSystem:
             return self._engine
 
 
-def systems_beside(folder: Path, voice: Engine, found: Sequence[Path] | None = None) -> tuple[ComparedSystem, ...]:
-    """Return the systems whose bundles lie beside that of a voice and share its parts, by their folders' names.
+def systems_beside(folder: Path, voice: Engine, found: Sequence[Path]) -> tuple[ComparedSystem, ...]:
+    """Return the systems whose bundles share the parts of a voice's, in the order in which they were found.
 
     Args:
-        found: what `bundles_sharing` returned, for a process that may no longer look around.
+        folder: of the voice's bundle.
+        found: what `bundles_sharing` returned for it.
     """
-    beside = bundles_sharing(folder) if found is None else found
-    return tuple(ComparedSystem(read_config(path).model.system, path, (folder, voice)) for path in beside)
+    return tuple(ComparedSystem(read_config(path).model.system, path, (folder, voice)) for path in found)

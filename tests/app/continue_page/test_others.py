@@ -17,6 +17,7 @@ from undertone.app.shared.compared_systems import ComparedSystem, systems_beside
 from undertone.app.shared.context import Context
 from undertone.app.shared.visitor import Visit
 from undertone.engine import Engine
+from undertone.engine.bundle import bundles_sharing
 
 VALUES = ("custom", 1.0, 2, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
 SYSTEMS = ("Token-LM", "Token-LM + Acoustic")
@@ -38,7 +39,7 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def compared(voice: Path, tmp_path: Path) -> Context:
     engine = Engine.from_pretrained(voice, device="cpu")
-    return Context(engine, tmp_path / "visits", others=systems_beside(voice, engine))
+    return Context(engine, tmp_path / "visits", others=systems_beside(voice, engine, bundles_sharing(voice)))
 
 
 @pytest.fixture
