@@ -44,3 +44,12 @@ def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
     migrate(db)
     yield db
     db.close()
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """On SQLite; tests of locks take `database`, which is both kinds."""
+    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
+    migrate(db)
+    yield db
+    db.close()

@@ -1,7 +1,6 @@
 """Ratings from elsewhere: every known layout becomes a closed study with the same numbers; bad rows are named."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +16,11 @@ from undertone.studies.analysis.mos import mos
 from undertone.studies.analysis.report import study_report
 from undertone.studies.analysis.results import analyse_study
 from undertone.studies.importing import ImportProblem, Table, import_ratings, read_ratings
-from undertone.studies.store import Database, migrate
+from undertone.studies.store import Database
 from undertone.studies.store.studies import study_names
 from undertone.studies.store.tables import Session, Study
 
 RATERS, SYSTEMS, PROMPTS = 6, ("alpha", "beta", "reference"), 5
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(db)
-    yield db
-    db.close()
 
 
 def crossed() -> pd.DataFrame:

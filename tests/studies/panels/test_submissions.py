@@ -1,6 +1,6 @@
 """A submission that was returned frees its places, one is approved for ratings that are accepted, and no other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,11 @@ from undertone.studies.analysis.people import people_of
 from undertone.studies.analysis.people_files import prolific_lists
 from undertone.studies.panels import PanelError, Submission, SubmissionReview, review_submissions
 from undertone.studies.sessions import SessionError, Sessions
-from undertone.studies.store import Database, migrate
+from undertone.studies.store import Database
 from undertone.studies.store.tables import Event, Trial
 
 FEW = {"allocation": {"trials_per_session": 2, "raters_per_stimulus": 4}, "golds": [], "traps": []}
 NAME, SECRET = "secret-study", "a secret of the server"
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(db)
-    yield db
-    db.close()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Fixtures: the service of raters' sessions on a database of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +8,7 @@ import pytest
 
 from tests.rating_study import add_study, design
 from undertone.studies.sessions import Sessions
-from undertone.studies.store import Database, migrate
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    """On SQLite; tests of locks take `database`, which is both kinds."""
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(db)
-    yield db
-    db.close()
+from undertone.studies.store import Database
 
 
 @pytest.fixture
