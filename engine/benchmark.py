@@ -108,6 +108,8 @@ def benchmark(
     names = ("transformer", "prior_head", "flow", "latent_input")  # the last two where there are latents
     read = [module for name, module in model.named_children() if name in names]
     weight_bytes = sum(p.numel() * p.element_size() for module in read for p in module.parameters())
+    if compiled is not None:
+        weight_bytes = compiled.weight_bytes
     peak = _peak_memory_bytes(engine)  # before the copy, whose memory is not the engine's
     copy = copy_bandwidth(engine)
     return Benchmark(

@@ -24,7 +24,10 @@ def kernels_are_stored(folder: Path = COMPILED) -> bool:
 
 
 def compile_kernels() -> None:
-    """Compile and store the kernels, with the smallest network that has them: they are the same for every size."""
+    """Compile and store the kernels, with the smallest network that has them: they are the same for every size.
+
+    Bundles hold float16, which the kernels read as such; those for other weights are compiled when they are met.
+    """
     from undertone.engine.config import EncoderConfig, ModelConfig, TransformerConfig
     from undertone.engine.network import VAEGSLM, CompiledStep
 
@@ -35,7 +38,7 @@ def compile_kernels() -> None:
         encoder=EncoderConfig(channels=4, hidden_channels=(4,)),
         transformer=TransformerConfig(dim=4, num_layers=1, num_heads=1, feedforward_dim=4),
     )
-    CompiledStep.load(VAEGSLM(small).eval())
+    CompiledStep.load(VAEGSLM(small).eval().half().float())
 
 
 if __name__ == "__main__":

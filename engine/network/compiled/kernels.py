@@ -3,58 +3,103 @@
 Every row of a batch is summed in the same order whatever stands beside it, so a take does not depend on its batch
 mates. L layers, B batch, T cache positions, H heads, Dh head dim, D transformer dim, F feed-forward dim, N token dim,
 Z latent dims, V' token ids, C couplings, E hidden size of the flow. All arrays are float32 unless said otherwise.
+
+A frame is the reading of its weights: matrices are read as float16 where that is exact, which halves it.
 """
 
 import logging
 import math
+import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import llvmlite.binding
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Matrix = Array | NDArray[np.uint16]  # float32, or the bits of float16
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Sums may be split over the lanes of a vector register; infinities and the sign of zero keep their meaning.
 REORDERED = {"reassoc", "contract"}
 ONE, HALF = np.float32(1.0), np.float32(0.5)
 SQRT_HALF = np.float32(0.5**0.5)
+ERF_IS_ONE = np.float32(4.0)  # from here on, in float32
 
 log = logging.getLogger(__name__)
+
+
+def reads_halves() -> bool:
+    """Return whether this machine's processor turns float16 into float32 by itself."""
+    machine = platform.machine().lower()
+    return machine in ("arm64", "aarch64") or bool(llvmlite.binding.get_host_cpu_features().get("f16c"))
+
+
+def matrix(weight: Array) -> Matrix:
+    """Return a copy of a matrix as the kernels read it: the bits of float16 where no value changes by that."""
+    weight = np.array(weight, dtype=np.float32, order="C")
+    with np.errstate(over="ignore"):
+        half = weight.astype(np.float16)
+    return half.view(np.uint16) if reads_halves() and np.array_equal(half, weight) else weight
+
+
+@intrinsic
+def widened(typing_context: Any, value: Any) -> Any:
+    """Return the float32 of a value of a matrix: itself, or what the bits of a float16 stand for."""
+
+    def convert(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    if value == types.uint16:
+        return types.float32(types.uint16), convert
+    return value(value), lambda context, builder, signature, arguments: arguments[0]
+
+
+@intrinsic
+def float_of_bits(typing_context: Any, bits: Any) -> Any:
+    """Return the float32 that the bits of an int32 stand for."""
+
+    def convert(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), convert
 
 
 class Weights(NamedTuple):
     """What a frame reads; matrices as [out, in], row by row in memory."""
 
     token_embedding: Array  # [V', N]
-    latent_input: Array  # [N, Z]
+    latent_input: Matrix  # [N, Z]
     latent_bias: Array
-    input: Array  # [D, N]
+    input: Matrix  # [D, N]
     slopes: Array  # [H], of ALiBi
     attention_scale: Array  # [L, D]
-    attention_input: Array  # [L, 3 D, D]
-    attention_output: Array  # [L, D, D]
+    attention_input: Matrix  # [L, 3 D, D]
+    attention_output: Matrix  # [L, D, D]
     feedforward_scale: Array  # [L, D]
-    expand: Array  # [L, F, D]
+    expand: Matrix  # [L, F, D]
     expand_bias: Array  # [L, F]
-    project: Array  # [L, D, F]
+    project: Matrix  # [L, D, F]
     project_bias: Array  # [L, D]
     final_scale: Array  # [D]
-    hidden: Array  # [2 D, D], of the condition and of the token
+    hidden: Matrix  # [2 D, D], of the condition and of the token
     hidden_bias: Array
-    logits: Array  # [V', D]
+    logits: Matrix  # [V', D]
     logits_bias: Array
-    readers: Array  # [2 Z + 2 E C, D], of the condition: mean, logstd, and gain and offset of every coupling
+    readers: Matrix  # [2 Z + 2 E C, D], of the condition: mean, logstd, and gain and offset of every coupling
     readers_bias: Array
-    flow_input: Array  # [C, E, Z / 2], in the order in which the flow is undone
+    flow_input: Matrix  # [C, E, Z / 2], in the order in which the flow is undone
     flow_input_bias: Array  # [C, E]
     flow_scale: Array  # [C, E]
     flow_offset: Array  # [C, E]
-    flow_output: Array  # [C, Z, E]
+    flow_output: Matrix  # [C, Z, E]
     flow_output_bias: Array  # [C, Z]
     constants: Array  # [4]: eps of the norms, eps of the flow's, and where the flow's scale begins and how far it goes
 
@@ -86,13 +131,13 @@ def copy_stored(name: str, folder: Path) -> None:
 
 
 @compiled
-def linear(x: Array, weight: Array, bias: Array, out: Array) -> None:
+def linear(x: Array, weight: Matrix, bias: Array, out: Array) -> None:
     """Write weight x + bias into `out` [B, out] for x [B, in]; a row of the weight is read once for all of B."""
     for row in range(weight.shape[0]):
         for b in range(x.shape[0]):
             total = bias[row]
             for i in range(weight.shape[1]):
-                total += weight[row, i] * x[b, i]
+                total += widened(weight[row, i]) * x[b, i]
             out[b, row] = total
 
 
@@ -110,10 +155,42 @@ def rms_norm(x: Array, scale: Array, eps: np.float32, out: Array) -> None:
 
 @compiled
 def gelu(x: Array) -> None:
-    """Apply the exact GELU in place."""
+    """Apply the exact GELU in place, within 1e-6: erf as the quotient of polynomials that Eigen and XLA have.
+
+    The loop runs in a vector's lanes, which calls of the C library's erf would keep it from.
+    """
     for b in range(x.shape[0]):
         for i in range(x.shape[1]):
-            x[b, i] = HALF * x[b, i] * (ONE + np.float32(math.erf(x[b, i] * SQRT_HALF)))
+            z = min(max(x[b, i] * SQRT_HALF, -ERF_IS_ONE), ERF_IS_ONE)
+            q = z * z
+            above = np.float32(-2.72614225801306e-10) * q + np.float32(2.77068142495902e-08)
+            above = above * q + np.float32(-2.10102402082508e-06)
+            above = above * q + np.float32(-5.69250639462346e-05)
+            above = above * q + np.float32(-7.34990630326855e-04)
+            above = above * q + np.float32(-2.95459980854025e-03)
+            above = above * q + np.float32(-1.60960333262415e-02)
+            below = np.float32(-1.45660718464996e-05) * q + np.float32(-2.13374055278905e-04)
+            below = below * q + np.float32(-1.68282697438203e-03)
+            below = below * q + np.float32(-7.37332916720468e-03)
+            below = below * q + np.float32(-1.42647390514189e-02)
+            x[b, i] = HALF * x[b, i] * (ONE + z * above / below)
+
+
+@compiled
+def exp_of_negative(x: np.float32) -> np.float32:
+    """Return exp(x) of x <= 0 within 2 units of the last place, in operations that run in a vector's lanes.
+
+    x = n log(2) + r, exp(r) as the polynomial of Cephes' `expf`.
+    """
+    x = max(x, np.float32(-87.0))
+    n = np.int32(x * np.float32(1.44269504) - HALF)
+    r = x - np.float32(n) * np.float32(0.693359375) + np.float32(n) * np.float32(2.12194440e-4)
+    y = np.float32(1.9875691500e-4) * r + np.float32(1.3981999507e-3)
+    y = y * r + np.float32(8.3334519073e-3)
+    y = y * r + np.float32(4.1665795894e-2)
+    y = y * r + np.float32(1.6666665459e-1)
+    y = y * r + np.float32(5.0000001201e-1)
+    return (y * r * r + r + ONE) * float_of_bits(np.int32((n + np.int32(127)) << np.int32(23)))
 
 
 @compiled
@@ -147,21 +224,30 @@ def attend(
                 keys[b, h, position, i] = heads[b, dim + first + i]
                 values[b, h, position, i] = heads[b, 2 * dim + first + i]
                 out[b, first + i] = np.float32(0.0)
-            highest = np.float32(-np.inf)
+            query, found = heads[b, first : first + size], out[b, first : first + size]
+            key, value = keys[b, h], values[b, h]
             for t in range(position + 1):
                 score = np.float32(0.0)
                 for i in range(size):
-                    score += heads[b, first + i] * keys[b, h, t, i]
+                    score += query[i] * key[t, i]
                 scores[t] = score * norm - slopes[h] * np.float32(position - t)
+            highest = np.float32(-np.inf)
+            for t in range(position + 1):
                 highest = max(highest, scores[t])
             total = np.float32(0.0)
             for t in range(position + 1):
-                scores[t] = np.float32(math.exp(scores[t] - highest))
+                scores[t] = exp_of_negative(scores[t] - highest)
                 total += scores[t]
             for t in range(position + 1):
-                share = scores[t] / total
+                scores[t] /= total
+            four_by_four = position + 1 - (position + 1) % 4  # what was found is read and written once for four frames
+            for t in range(0, four_by_four, 4):
                 for i in range(size):
-                    out[b, first + i] += share * values[b, h, t, i]
+                    nearer = scores[t + 2] * value[t + 2, i] + scores[t + 3] * value[t + 3, i]
+                    found[i] += scores[t] * value[t, i] + scores[t + 1] * value[t + 1, i] + nearer
+            for t in range(four_by_four, position + 1):
+                for i in range(size):
+                    found[i] += scores[t] * value[t, i]
 
 
 @compiled
@@ -227,12 +313,12 @@ def draw_frame(
     """
     batch, dim = hidden.shape
     size, width, half = latents.shape[1], w.flow_input.shape[1], latents.shape[1] // 2
-    both = np.empty((batch, 2 * dim), np.float32)
-    linear(hidden, w.hidden, w.hidden_bias, both)
-    both = np.maximum(both, np.float32(0.0))
-    linear(both[:, dim:], w.logits, w.logits_bias, logits)
+    inner = np.empty((batch, dim), np.float32)  # contiguous, unlike a part of a wider one: it is read in vectors
+    linear(hidden, w.hidden[dim:], w.hidden_bias[dim:], inner)
+    linear(np.maximum(inner, np.float32(0.0)), w.logits, w.logits_bias, logits)
     read = np.empty((batch, w.readers.shape[0]), np.float32)
-    linear(both[:, :dim], w.readers, w.readers_bias, read)
+    linear(hidden, w.hidden[:dim], w.hidden_bias[:dim], inner)
+    linear(np.maximum(inner, np.float32(0.0)), w.readers, w.readers_bias, read)
     for b in range(batch):
         for i in range(size):
             latents[b, i] = read[b, i] + temperature * np.float32(math.exp(read[b, size + i])) * normal[b, i]

@@ -49,6 +49,12 @@ class CompiledStep:
         self._kernels = kernels
         self._weights = kernel_weights(model)
 
+    @property
+    def weight_bytes(self) -> int:
+        """Return the bytes of the weights that a frame reads; of the embedding, one row."""
+        embedding = self._weights.token_embedding
+        return sum(array.nbytes for array in self._weights) - embedding.nbytes + embedding[0].nbytes
+
     @classmethod
     def load(cls, model: VAEGSLM) -> "CompiledStep | None":
         """Return the step of a model, compiled; None where the model has none, or it cannot be compiled here.
@@ -105,7 +111,7 @@ def _array(x: Tensor) -> "Array":
 
 def kernel_weights(model: VAEGSLM) -> "Weights":
     """Return a copy of a model's weights as the kernels read them."""
-    from undertone.engine.network.compiled.kernels import Weights
+    from undertone.engine.network.compiled.kernels import Weights, matrix
 
     layers = [layer for layer in model.transformer.layers if isinstance(layer, TransformerLayer)]
     couplings = [layer for layer in model.flow.layers if isinstance(layer, CouplingLayer)][::-1]
@@ -126,30 +132,30 @@ def kernel_weights(model: VAEGSLM) -> "Weights":
     assert isinstance(model.latent_input, nn.Linear)  # see `can_compile`
     return Weights(
         token_embedding=copy(model.token_embedding.weight),
-        latent_input=copy(model.latent_input.weight),
+        latent_input=matrix(copy(model.latent_input.weight)),
         latent_bias=copy(model.latent_input.bias),
-        input=copy(model.transformer.input.weight),
+        input=matrix(copy(model.transformer.input.weight)),
         slopes=copy(model.transformer.alibi.slopes),
         attention_scale=stack(*(layer.attention_norm.scale for layer in layers)),
-        attention_input=stack(*(layer.attention.input.weight for layer in layers)),
-        attention_output=stack(*(layer.attention.output.weight for layer in layers)),
+        attention_input=matrix(stack(*(layer.attention.input.weight for layer in layers))),
+        attention_output=matrix(stack(*(layer.attention.output.weight for layer in layers))),
         feedforward_scale=stack(*(layer.feedforward_norm.scale for layer in layers)),
-        expand=stack(*(layer.expand.weight for layer in layers)),
+        expand=matrix(stack(*(layer.expand.weight for layer in layers))),
         expand_bias=stack(*(layer.expand.bias for layer in layers)),
-        project=stack(*(layer.project.weight for layer in layers)),
+        project=matrix(stack(*(layer.project.weight for layer in layers))),
         project_bias=stack(*(layer.project.bias for layer in layers)),
         final_scale=copy(model.transformer.norm.scale),
-        hidden=join(head.latent_hidden.weight, head.token_hidden.weight),
+        hidden=matrix(join(head.latent_hidden.weight, head.token_hidden.weight)),
         hidden_bias=join(head.latent_hidden.bias, head.token_hidden.bias),
-        logits=copy(head.token_logits.weight),
+        logits=matrix(copy(head.token_logits.weight)),
         logits_bias=copy(head.token_logits.bias),
-        readers=join(*(reader.weight for reader in readers)),
+        readers=matrix(join(*(reader.weight for reader in readers))),
         readers_bias=join(*(reader.bias for reader in readers)),
-        flow_input=stack(*(layer.input.weight for layer in couplings)),
+        flow_input=matrix(stack(*(layer.input.weight for layer in couplings))),
         flow_input_bias=stack(*(layer.input.bias for layer in couplings)),
         flow_scale=stack(*(layer.norm.weight for layer in couplings)),
         flow_offset=stack(*(layer.norm.bias for layer in couplings)),
-        flow_output=stack(*(layer.output.weight for layer in couplings)),
+        flow_output=matrix(stack(*(layer.output.weight for layer in couplings))),
         flow_output_bias=stack(*(layer.output.bias for layer in couplings)),
         constants=np.array(constants, dtype=np.float32),
     )
