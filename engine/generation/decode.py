@@ -113,20 +113,21 @@ class TakeDecoder:
         """Return the natural-log mel decoded so far, [T, M]."""
         return torch.cat(self._mel)
 
-    def feed(self, tokens: Tensor, latents: Tensor, complete: bool) -> Tensor:
+    def feed(self, tokens: Tensor, latents: Tensor, complete: bool, max_blocks: int | None = None) -> Tensor:
         """Decode what is ready of all frames of the take so far.
 
         Args:
             tokens: int64 [T].
             latents: [T, Z].
             complete: whether these are all it will have.
+            max_blocks: blocks to decode at most; None: all that are ready.
         Returns:
             the samples that follow those returned before, float32 [samples] on the CPU.
         Raises:
             Cancelled: the caller asked to stop.
         """
-        pieces = []
-        while (end := self._next_end(tokens.shape[0], complete)) is not None:
+        pieces: list[Tensor] = []
+        while len(pieces) != max_blocks and (end := self._next_end(tokens.shape[0], complete)) is not None:
             self._decode(tokens, latents, end)
             pieces.append(self._vocode(complete and end == tokens.shape[0]))
         return torch.cat(pieces) if pieces else torch.zeros(0)
@@ -171,16 +172,21 @@ class TakeDecoder:
         end = self._mel_frames if complete else self._mel_frames - (self._mel_frames if context is None else context)
         if end <= start:
             return torch.zeros(0)
-        left = 0 if context is None else max(0, start - vocoder_history(self.bundle.vocoder, context))
+        left = 0 if context is None else max(0, start - context)
+        first = left if context is None else max(0, start - vocoder_history(self.bundle.vocoder, context))
         right = self._mel_frames if context is None else min(self._mel_frames, end + context)
-        audio = self._window_audio(self.mel[left:right], left)
+        audio = self._window_audio(self.mel[first:right], first, left - first)
         self._audio_frames = end
         return audio[(start - left) * self.hop_samples : (end - left) * self.hop_samples]
 
-    def _window_audio(self, mel: Tensor, first_frame: int) -> Tensor:
-        """Return the samples of natural-log mel [t, M] that begins at frame `first_frame`, on the CPU."""
+    def _window_audio(self, mel: Tensor, first_frame: int, history: int) -> Tensor:
+        """Return the samples of natural-log mel [t, M] that begins at frame `first_frame`, on the CPU.
+
+        Args:
+            history: frames at its beginning that have no samples in the result.
+        """
         vocoder = self.bundle.vocoder
-        placed = {"first_frame": first_frame} if hasattr(vocoder, "history_frames") else {}
+        placed = {"first_frame": first_frame, "history": history} if hasattr(vocoder, "history_frames") else {}
         audio: Tensor = vocoder(mel[None], **placed)[0]
         return audio.float().cpu()
 

@@ -4,7 +4,7 @@ B takes as one batch, P prompt frames, N frames to draw, Z latent dims, V token 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,6 +23,10 @@ class PartialTakes:
     num_frames: int  # filled, the prompt included
     lengths: list[int]  # of each take: num_frames, or less where it has ended
     ended: list[bool]  # whether the take drew the end
+
+    def so_far(self) -> "PartialTakes":
+        """Return the same tensors with the counts of now, which do not grow with the next frame."""
+        return replace(self)
 
 
 class FrameDrawing:

@@ -85,7 +85,7 @@ class TakePool:
         events: list[PoolEvent] = []
         try:
             takes = TakesInProgress(request, progress)
-            events.append(PoolEvent(key, takes.begin()))
+            events += [PoolEvent(key, chunk) for chunk in takes.begin(takes.drawing.draft)]
             drawing, weight = takes.drawing, self._model.transformer.input.weight
             cache = self._model.new_cache(len(takes.rows), 1 + drawing.num_prompt, dtype=weight.dtype)
             drawing.draw(drawing.read_prompt(cache)[:, -1:])
@@ -126,7 +126,7 @@ class TakePool:
         chunks: list[Chunk | None] = []
         try:
             draw()
-            chunks.append(member.takes.after_frame())
+            chunks.append(member.takes.after_frame(member.takes.drawing.draft))
             if not member.takes.drawing.is_done:
                 return [PoolEvent(member.key, chunk) for chunk in chunks if chunk is not None]
             chunks.append(member.takes.finish())

@@ -1,6 +1,7 @@
 """Streaming of one request: frames are drawn, decoded and yielded as they are ready; no state outlives it."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from undertone.engine.audio.voice_activity import VoiceActivity, VoiceEnd
 from undertone.engine.bundle import Bundle
+from undertone.engine.generation.ahead import MadeAhead, has_second_processor
 from undertone.engine.generation.decode import TakeDecoder
 from undertone.engine.generation.generate import FrameDrawing, PartialTakes, draw_alone
 from undertone.engine.generation.sampling import Sampling
@@ -19,6 +21,7 @@ from undertone.engine.noise import SeededNoise
 from undertone.engine.progress import CallProgress
 
 HEARTBEAT_FRAMES = 10  # a chunk comes at least this often, so that progress moves and a stop is heard
+FRAMES_AHEAD = 250  # drawn while a block is decoded, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +71,9 @@ class _Row:
     complete: bool = False
     kept: int = 0  # samples that will surely be part of the take
 
-    def feed(self, tokens: Tensor, latents: Tensor, complete: bool) -> Tensor:
+    def feed(self, tokens: Tensor, latents: Tensor, complete: bool, max_blocks: int | None = None) -> Tensor:
         """Decode what can be decoded; returns the samples to hand out."""
-        new = torch.zeros(0) if self.complete else self.decoder.feed(tokens, latents, complete)
+        new = torch.zeros(0) if self.complete else self.decoder.feed(tokens, latents, complete, max_blocks)
         if self.complete or not (complete or new.numel()):
             return new
         self.complete = complete
@@ -119,14 +122,27 @@ class TakesInProgress:
             compiled=request.compiled,
         )
 
-    def begin(self) -> Chunk:
-        """Return the beginning of the prompt. Raises Cancelled, as the others do."""
-        self.progress.update(self.drawing.draft.num_frames, self.total)
-        return _chunk(_feed(self.rows, self.drawing.draft), self.drawing.draft, self.total)
+    def begin(self, draft: PartialTakes) -> Iterator[Chunk]:
+        """Yield the beginning of the prompt, block by block, so that the first is heard while the next is decoded.
 
-    def after_frame(self) -> Chunk | None:
-        """Decode what the newest frame makes ready; returns a chunk where there is sound, and now and then."""
-        draft = self.drawing.draft
+        Args:
+            draft: as it was before the first frame.
+        Raises:
+            Cancelled: the caller asked to stop; so do the others.
+        """
+        self.progress.update(draft.num_frames, self.total)
+        new = _feed(self.rows, draft, max_blocks=1)
+        yield _chunk(new, draft, self.total)
+        while any(audio.numel() for audio in new):
+            new = _feed(self.rows, draft, max_blocks=1)
+            yield _chunk(new, draft, self.total)
+
+    def after_frame(self, draft: PartialTakes) -> Chunk | None:
+        """Decode what a new frame makes ready; returns a chunk where there is sound, and now and then.
+
+        Args:
+            draft: with the frame; more frames may have been drawn since.
+        """
         self.progress.update(draft.num_frames, self.total)
         new = _feed(self.rows, draft)
         if any(audio.numel() for audio in new) or draft.num_frames % HEARTBEAT_FRAMES == 0:
@@ -152,17 +168,25 @@ def stream_takes(request: ContinuationRequest, progress: CallProgress = CallProg
         Cancelled: the caller asked to stop.
     """
     takes = TakesInProgress(request, progress)
-    yield takes.begin()
-    for _ in draw_alone(takes.drawing):
-        if (chunk := takes.after_frame()) is not None:
-            yield chunk
-    yield takes.finish()
+    prompt = takes.drawing.draft.so_far()
+    drafts = (draft.so_far() for draft in draw_alone(takes.drawing))
+    with MadeAhead(drafts, FRAMES_AHEAD) if _decodes_beside(request) else nullcontext(drafts) as drawn:
+        yield from takes.begin(prompt)
+        for draft in drawn:
+            if (chunk := takes.after_frame(draft)) is not None:
+                yield chunk
+        yield takes.finish()
 
 
-def _feed(rows: list[_Row], draft: PartialTakes, complete: bool = False) -> list[Tensor]:
-    """Return the samples of each take that the frames drawn so far make ready."""
+def _decodes_beside(request: ContinuationRequest) -> bool:
+    """Return whether frames are drawn by one thread and decoded by another: the modules would wait for each other."""
+    return request.compiled is not None and has_second_processor()
+
+
+def _feed(rows: list[_Row], draft: PartialTakes, complete: bool = False, max_blocks: int | None = None) -> list[Tensor]:
+    """Return the samples of each take that the frames drawn so far make ready, `max_blocks` of each at most."""
     return [
-        row.feed(draft.tokens[i, :frames], draft.latents[i, :frames], complete or draft.ended[i])
+        row.feed(draft.tokens[i, :frames], draft.latents[i, :frames], complete or draft.ended[i], max_blocks)
         for i, (row, frames) in enumerate(zip(rows, draft.lengths, strict=True))
     ]
 

@@ -84,9 +84,10 @@ class BlockDecoder(TakeDecoder):
         self.kept.mels[span] = (tokens.clone(), latents.clone(), mel)
         return mel
 
-    def _window_audio(self, mel: Tensor, first_frame: int) -> Tensor:
+    def _window_audio(self, mel: Tensor, first_frame: int, history: int) -> Tensor:
         span = (first_frame, mel.shape[0])
         old = self._before.sounds.get(span) if self._before is not None else None
-        audio = old[1] if old is not None and torch.equal(old[0], mel) else super()._window_audio(mel, first_frame)
+        kept = old is not None and torch.equal(old[0], mel)
+        audio = old[1] if old is not None and kept else super()._window_audio(mel, first_frame, history)
         self.kept.sounds[span] = (mel, audio)
         return audio

@@ -107,12 +107,23 @@ class SourceFilter(nn.Module):
         return self.final_norm(x)
 
     def waveform(self, features: Tensor, log_mel: Tensor, hz: Tensor, first_frame: int = 0) -> Tensor:
-        """Map hidden layer [B, T, C], mel [B, T, M] and pitch [B, T] to samples float32 [B, T * hop], not clipped."""
+        """Return the samples float32 [B, T * hop] of the last T frames of a mel, not clipped.
+
+        Args:
+            features: hidden layer [B, T, C].
+            log_mel: [B, H + T, M].
+            hz: pitch [B, H + T].
+            first_frame: where in the take the mel begins.
+        """
         frames, per_mel = features.shape[1], self.config.frames_per_mel
+        history = log_mel.shape[1] - frames
         with torch.autocast(features.device.type, enabled=False):
-            voiced, noisy, phase = self.filters(features, log_mel)
+            voiced, noisy, phase = self.filters(features, log_mel[:, history:])
             start = anchors(self._voice_level(log_mel), self.config.anchor_frames)
-            pulse_spectrum, noise_spectrum = map(self._spectrum, self.sources(hz.float(), start, first_frame))
+            sources = self.sources(hz.float(), start, first_frame)
+            pulse_spectrum, noise_spectrum = (
+                self._spectrum(source[:, history * self.config.mel.hop_samples :]) for source in sources
+            )
             gain = torch.polar(voiced.clamp(max=MAX_LOG_GAIN).exp(), phase)
             spectrum = gain * pulse_spectrum + noisy.clamp(max=MAX_LOG_GAIN).exp() * noise_spectrum
             return torch.istft(
@@ -124,12 +135,13 @@ class SourceFilter(nn.Module):
                 length=frames * self.config.mel.hop_samples,
             )
 
-    def forward(self, log_mel: Tensor, first_frame: int = 0) -> Tensor:
+    def forward(self, log_mel: Tensor, first_frame: int = 0, history: int = 0) -> Tensor:
         """Return the waveform of a natural-log mel.
 
         Args:
-            log_mel: [B, T, M], un-normalised, as LogMel returns it.
+            log_mel: [B, H + T, M], un-normalised, as LogMel returns it.
             first_frame: where in the take the mel begins; the noise depends on it.
+            history: H, frames of which only the periods of the voice are counted.
         Returns:
             float32 [B, T * hop_samples] in [-1, 1].
         """
@@ -137,7 +149,7 @@ class SourceFilter(nn.Module):
             hz = self.log_hz(log_mel).exp()
         if self.training:  # another stretch of noise every time, or the network learns this one
             first_frame = int(torch.randint(1 << 16, ()))
-        return self.waveform(self.features(log_mel), log_mel, hz, first_frame).clamp(-1.0, 1.0)
+        return self.waveform(self.features(log_mel[:, history:]), log_mel, hz, first_frame).clamp(-1.0, 1.0)
 
     def _upsampled(self, frames: Tensor) -> Tensor:
         """Interpolate [B, T, ...] at mel frames to [B, T * R, ...] at spectral frames, linearly."""

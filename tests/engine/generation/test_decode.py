@@ -152,8 +152,8 @@ def test_a_vocoder_without_context_speaks_when_all_is_there(tmp_path: Path) -> N
 class _Quiet(SourceFilter):
     """Brings the mels of random weights, which reach e ** 30, to the level of speech."""
 
-    def forward(self, log_mel: torch.Tensor, first_frame: int = 0) -> torch.Tensor:
-        return super().forward(0.1 * log_mel - 6.0, first_frame)
+    def forward(self, log_mel: torch.Tensor, first_frame: int = 0, history: int = 0) -> torch.Tensor:
+        return super().forward(0.1 * log_mel - 6.0, first_frame, history)
 
 
 def test_a_vocoder_that_counts_periods_speaks_the_same_in_blocks_and_at_once(tiny_folder: Path) -> None:
