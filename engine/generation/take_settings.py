@@ -10,7 +10,7 @@ from undertone.engine.errors import SettingsError
 from undertone.engine.files.validation import parse_json, read_json, validate_values
 from undertone.engine.generation.sampling import Sampling
 
-ENGINE_VERSION = 1  # counts up when the same settings no longer give the same samples
+ENGINE_VERSION = 2  # counts up when the same settings no longer give the same samples
 MAX_SEED = 2**31 - 1
 MAX_TAKES = 16
 

@@ -84,6 +84,19 @@ def test_settings_that_do_not_fit_are_named(
         engine.replay(saved[1], prompt, RATE)
 
 
+def test_takes_of_the_first_engine_version_come_again_where_nothing_changed_since(
+    engine: Engine, prompt: Tensor
+) -> None:
+    for step, same in (("modules", True), ("compiled", False)):
+        take = engine.continue_(engine.analyse(prompt, RATE), 0.5, seed=3, step=step)
+        old = take.settings.model_copy(update={"engine_version": 1})
+        if same:
+            assert torch.equal(engine.replay(old, prompt, RATE).audio, take.audio)
+        else:
+            with pytest.raises(SettingsError, match="another engine version"):
+                engine.replay(old, prompt, RATE)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{"])
 def test_files_that_are_no_settings(engine: Engine, prompt: Tensor, tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
