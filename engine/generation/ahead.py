@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -80,6 +81,8 @@ class MadeAhead(Generic[Item], Iterator[Item]):
 
 
 def has_second_processor() -> bool:
-    """Return whether a second thread of this process has a processor to run on."""
+    """Return whether a second thread of this process has a processor to run on; those of a worker serve its mates."""
+    if parent_process() is not None:
+        return False
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
     return len(affinity(0)) > 1 if affinity else (os.cpu_count() or 1) > 1
