@@ -114,7 +114,7 @@ DiffusionSolver = Literal["dpm++", "ddim", "ancestral"]
 class DecoderConfig(GrownConfig):
     """Diffusion U-Net on mel frames (spec section 3.8), or the same network as another decoder."""
 
-    later_keys = ("kind",)
+    later_keys = ("kind", "guidance_rescale")
 
     kind: Literal["diffusion", "flow_matching", "regression"] = "diffusion"
     channels: Size = 512
@@ -136,6 +136,9 @@ class DecoderConfig(GrownConfig):
     prediction: Literal["noise", "velocity"] = "noise"
     solver_power: float = 2.0  # DPM-Solver++ visits t ~ (i / steps) ** power; x0 scaled by 1/5 is decided at low noise
     guidance: Guidance = 1.0  # 1 is none, as published; more needs training with `condition_dropout`
+    # How far a guided prediction gets back the mean and spread of the one that it leads away from (arXiv 2305.08891,
+    # section 3.4, which advises 0.7): guidance alone widens the mel's range, which makes speech several dB louder.
+    guidance_rescale: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
     @model_validator(mode="after")
     def _kind_fits(self) -> "DecoderConfig":
@@ -143,6 +146,8 @@ class DecoderConfig(GrownConfig):
             raise ValueError(
                 f"prediction is {self.prediction!r}, a choice of diffusion; {self.kind} has only one: noise"
             )
+        if self.kind != "diffusion" and self.guidance_rescale:
+            raise ValueError(f"guidance_rescale is {self.guidance_rescale:g}, a choice of diffusion; set it to 0")
         if self.kind == "regression" and self.guidance != 1.0:
             raise ValueError(
                 f"guidance is {self.guidance:g}; regression draws nothing that could be guided, set it to 1"

@@ -18,6 +18,7 @@ from undertone.engine.bundle import (
     read_config,
     weight_files,
 )
+from undertone.engine.config import DecoderConfig
 from undertone.engine.files.atomic_files import whole_folder
 from undertone.engine.network import Student
 from undertone.engine.probe import PROBE_FILE
@@ -74,6 +75,10 @@ def run_student(
     tokens = assign_tokens(units.to(accelerator.device), prepared, workers)
     inputs = {"tokens": tokens.name.removesuffix(".u16"), "teacher": loaded.fingerprint}
     save_recipe(work, recipe, accept_changes, accelerator.is_main_process, **inputs)
+    decoder = loaded.config.model.decoder
+    if recipe.guidance_rescale is not None:
+        decoder = decoder.model_copy(update={"guidance_rescale": recipe.guidance_rescale})
+        loaded.model.decoder.config = decoder
     stage = StudentStage(recipe, loaded.model, prepared, tokens, accelerator)
     clock = run_stage(stage, work, recipe.budget, accelerator, seed=recipe.seed, settings=recipe)
     if accelerator.is_main_process:
@@ -82,7 +87,7 @@ def run_student(
         numbers = stage.evaluate(clock.step)
         log.info("student: %s", numbers)
         export_stage(student, student.config, clock, work, numbers)
-        add_student(folder, student, trained_numbers(work), recipe.name, out)
+        add_student(folder, student, decoder, trained_numbers(work), recipe.name, out)
     accelerator.wait_for_everyone()
     return out
 
@@ -105,20 +110,25 @@ def check_teacher(tokenizer: Tokenizer, bundle: Bundle) -> None:
         )
 
 
-def add_student(bundle: Path, student: Student, numbers: dict[str, float], recipe: str, out: Path) -> Path:
+def add_student(
+    bundle: Path, student: Student, decoder: DecoderConfig, numbers: dict[str, float], recipe: str, out: Path
+) -> Path:
     """Write a bundle with a student; its other weights stay to the byte.
 
     Probe and evaluation were measured without it, and are left out, to be measured again.
 
     Args:
         bundle: folder of the teacher's bundle.
+        decoder: configuration of the teacher; it is written too.
         numbers: of the student's training.
         recipe: of the student, for the provenance.
         out: folder to write; it may be `bundle` itself.
     """
     old = read_config(bundle)
     record = record_of_replaced(old, {"student": numbers}, [f"its decoder was distilled by {recipe}"])
-    config = BundleConfig.model_validate({**dict(old), "student": student.config, "shared_parts": {}, **record})
+    model = old.model.model_copy(update={"decoder": decoder})
+    changed = {"model": model, "student": student.config, "shared_parts": {}, **record}
+    config = BundleConfig.model_validate({**dict(old), **changed})
     weights = {key: value.to(torch.float16).contiguous() for key, value in student.state_dict().items()}
     with whole_folder(out, replace=True) as unfinished:
         for path in bundle.iterdir():

@@ -30,6 +30,8 @@ class StudentRecipe(TimedSettings):
     student_steps: Size = 2  # evaluations of the network for a mel
     teacher_steps: Size = 12  # of dpm++, guided; a multiple of the student's, whose timesteps are then among them
     guidance: Guidance | None = None  # of the teacher; None: the model's own
+    # Of the teacher, and of the bundle's decoder from then on; None: the model's own.
+    guidance_rescale: Share | None = None
     waypoint_weight: Weight = 0.5  # of the states on the way against the mel at its end
     window_frames: WindowFrames = 160
     batch_size: Count = 8  # windows per process and step

@@ -92,6 +92,7 @@ class Diffusion(nn.Module):
         """Return what solvers ask for clamped x0 and noise, given x_t and t; arguments as of `sample`."""
         guidance = self.config.guidance if guidance is None else guidance
         guided = guidance != 1.0
+        rescale = guided and self.config.guidance_rescale > 0.0
         seen = torch.cat([condition, self.null_condition(condition)]) if guided else condition
         seen_mask = torch.cat([mask, mask]) if guided and mask is not None else mask
         projected = self.unet.project(seen, seen_mask)
@@ -104,11 +105,31 @@ class Diffusion(nn.Module):
                 pair = self.unet.denoise(torch.cat([x, x]), torch.cat([steps_now, steps_now]), projected, seen_mask)
                 conditional, unconditional = pair.chunk(2)
                 output = unconditional + guidance * (conditional - unconditional)
+                if rescale:
+                    x0 = self._rescaled(x, steps_now, output, conditional, mask)
+                    return x0, self._noise_beside(x, steps_now, x0, mask)
             else:
                 output = self.unet.denoise(x, steps_now, projected, mask)
             return self.predict_x0(x, steps_now, output, mask), self._noise(x, steps_now, output, mask)
 
         return predict
+
+    def _rescaled(self, x: Tensor, t: Tensor, guided: Tensor, conditional: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the guided x0 [B, T, M] whose mean and spread over a take are taken back towards the conditional's.
+
+        Args:
+            guided: the network's output [B, T, M], after guidance.
+            conditional: the same before it.
+        """
+        x0, origin = (self.predict_x0(x, t, output, mask) for output in (guided, conditional))
+        real = torch.ones_like(x0) if mask is None else apply_mask(torch.ones_like(x0), mask)
+        (mean, spread), (origin_mean, origin_spread) = _moments(x0, real), _moments(origin, real)
+        rescaled = (x0 - mean) * (origin_spread / spread.clamp_min(1e-6)) + origin_mean
+        return apply_mask(torch.lerp(x0, rescaled, self.config.guidance_rescale), mask)
+
+    def _noise_beside(self, x: Tensor, t: Tensor, x0: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the noise [B, T, M] that x_t holds beside an x0."""
+        return apply_mask((x - self._table("signal", t) * x0) / self._table("noise", t), mask)
 
     @torch.no_grad()
     def sample(
@@ -156,3 +177,10 @@ class Diffusion(nn.Module):
         if asked.solver == "ancestral":
             return solvers.ancestral(predict, x, self.schedule, mask, noise)
         return solvers.dpm_solver(predict, x, self.schedule, mask, asked.steps, self.config.solver_power)
+
+
+def _moments(x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation [B, 1, 1] of the entries of [B, T, M] where `real` is 1."""
+    count = real.sum((1, 2), keepdim=True).clamp_min(1.0)
+    mean = (x * real).sum((1, 2), keepdim=True) / count
+    return mean, (((x - mean) * real).square().sum((1, 2), keepdim=True) / count).sqrt()

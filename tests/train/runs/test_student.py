@@ -58,6 +58,17 @@ def test_one_call_adds_a_student_and_changes_no_other_weight(
     # The same call into the bundle itself: the run is finished, and the student the same.
     run_student(finished, RECIPE, prepared, tmp_path / "work", finished, tokenizer_run, cpu=True, workers=1)
     assert load_bundle(finished).fingerprint == bundle.fingerprint
+    assert bundle.config.model == load_bundle(finished).config.model == MODEL.model
+
+
+def test_a_teacher_that_keeps_the_level_is_in_the_bundle_too(
+    finished: Path, prepared: Path, tokenizer_run: Path, tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"guidance": 2.0, "guidance_rescale": 0.7, "steps": 2})
+    out = run_student(finished, recipe, prepared, tmp_path / "w", tmp_path / "o", tokenizer_run, cpu=True, workers=1)
+    bundle = load_bundle(out)
+    assert bundle.model.decoder.config.guidance_rescale == bundle.config.model.decoder.guidance_rescale == 0.7
+    assert bundle.config.model.decoder.model_copy(update={"guidance_rescale": 0.0}) == MODEL.model.decoder
 
 
 def test_what_cannot_be_distilled_is_refused_before_any_training(

@@ -57,6 +57,38 @@ def test_one_step_goes_past_the_conditional_prediction_by_the_guidance(
     assert torch.allclose(sampled(guided, condition, 2.5, steps=1), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("mask", [None, torch.arange(9) < torch.tensor([[9], [6]])], ids=["whole", "padded"])
+def test_rescaled_guidance_keeps_mean_and_spread_and_no_rescaling_is_none(
+    guided: VAEGSLM, condition: torch.Tensor, mask: torch.Tensor | None
+) -> None:
+    decoder, x = guided.decoder, 0.1 * SeededNoise([7, 8]).normal(2, 9, 80)
+    found = {}
+    for rescale in (0.0, 0.5, 1.0):
+        decoder.config = decoder.config.model_copy(update={"guidance_rescale": rescale, "clamp_range": (-99.0, 99.0)})
+        for guidance in (1.0, 4.0):
+            found[rescale, guidance] = decoder.predictor(condition, mask, guidance)(x, 500)[0]
+    decoder.config = guided.config.decoder
+    assert torch.equal(found[0.0, 1.0], found[1.0, 1.0]), "nothing is guided"
+    for row, length in enumerate((9, 9) if mask is None else (9, 6)):
+        free, half, kept, origin = (
+            found[key][row, :length] for key in ((0.0, 4.0), (0.5, 4.0), (1.0, 4.0), (0.0, 1.0))
+        )
+        assert free.std() > 1.002 * origin.std()
+        torch.testing.assert_close(kept.mean(), origin.mean(), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(kept.std(unbiased=False), origin.std(unbiased=False), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(half, (free + kept) / 2, atol=1e-5, rtol=1e-4)
+    if mask is not None:
+        assert not found[1.0, 4.0][1, 6:].any()
+
+
+def test_x0_and_noise_of_a_rescaled_prediction_belong_together(guided: VAEGSLM, condition: torch.Tensor) -> None:
+    decoder, x = guided.decoder, SeededNoise([7, 8]).normal(2, 9, 80)
+    decoder.config = decoder.config.model_copy(update={"guidance_rescale": 0.7})
+    x0, eps = decoder.predictor(condition, None, 2.0)(x, 500)
+    decoder.config = guided.config.decoder
+    torch.testing.assert_close(decoder.q_sample(x0, torch.tensor([500, 500]), eps), x, atol=1e-4, rtol=1e-4)
+
+
 def test_the_null_condition_gives_the_same_at_every_guidance(guided: VAEGSLM, condition: torch.Tensor) -> None:
     null = guided.decoder.null_condition(condition)
     assert torch.allclose(sampled(guided, null, 4.0, steps=1), sampled(guided, null, 1.0, steps=1), atol=1e-3)

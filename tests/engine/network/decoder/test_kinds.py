@@ -97,6 +97,7 @@ def test_a_bundle_streams_what_it_makes_at_once(kind: str, prompt: Tensor, tmp_p
     [
         ("flow_matching", {"prediction": "velocity"}, "prediction is 'velocity', a choice of diffusion"),
         ("regression", {"guidance": 2.0}, "guidance is 2; regression draws nothing that could be guided"),
+        ("flow_matching", {"guidance_rescale": 0.7}, r"guidance_rescale is 0\.7, a choice of diffusion"),
     ],
 )
 def test_choices_of_another_kind_are_refused(kind: str, more: dict[str, object], reason: str) -> None:
