@@ -73,7 +73,7 @@ def test_rescaled_guidance_keeps_mean_and_spread_and_no_rescaling_is_none(
         free, half, kept, origin = (
             found[key][row, :length] for key in ((0.0, 4.0), (0.5, 4.0), (1.0, 4.0), (0.0, 1.0))
         )
-        assert free.std() > 1.002 * origin.std()
+        assert not torch.isclose(free.std(), origin.std(), rtol=1e-4)
         torch.testing.assert_close(kept.mean(), origin.mean(), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(kept.std(unbiased=False), origin.std(unbiased=False), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(half, (free + kept) / 2, atol=1e-5, rtol=1e-4)
