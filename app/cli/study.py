@@ -46,6 +46,9 @@ def new(
 def build(
     source: Annotated[str, typer.Argument(help="Study file, or the name of a draft such as one made from takes.")],
     cpu: Annotated[bool, typer.Option("--cpu", help="Render on the CPU even where there is a GPU.")] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that make the takes of bundles, about 1.2 GB each.")
+    ] = 1,
     data: DataOption = None,
 ) -> None:
     """Render, level and check every sound; a build that was interrupted goes on where it was."""
@@ -70,7 +73,7 @@ def build(
                 bar.update(done - bar.n)
 
             progress = CallProgress(report=show)
-            made = build_study(db, name, places, progress, device="cpu" if cpu else "auto")
+            made = build_study(db, name, places, progress, "cpu" if cpu else "auto", workers)
         undo.pop_all()
     sounds = ", ".join(f"{count} {kind}" for kind, count in sorted(made.stimuli.items()))
     typer.echo(f"{name}: {sounds}; {made.seconds / 60:.1f} min at {made.loudness_lufs:.1f} LUFS")

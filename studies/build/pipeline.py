@@ -39,19 +39,26 @@ class BuildResult:
 
 
 def build_study(
-    db: Database, name: str, places: StorageLocations, progress: CallProgress = CallProgress(), device: str = "auto"
+    db: Database,
+    name: str,
+    places: StorageLocations,
+    progress: CallProgress = CallProgress(),
+    device: str = "auto",
+    workers: int = 1,
 ) -> BuildResult:
     """Make and store every sound of a study that nobody has heard yet.
 
     Args:
         progress: told the clips done and in all.
         device: for bundles: "auto", "cpu" or "cuda".
+        workers: processes that make the takes of bundles; 1 is this one.
     Raises:
         DesignError: the study has begun, or a sound cannot be made or fails its check; it names the sound.
     """
     study_id, study = _load_buildable(db, name)
     recordings = read_recordings(study)
     renderer = ClipRenderer(study, recordings, places.data / "renderings", device)
+    renderer.make_takes(workers, progress)
     clips = make_clips(study, renderer, recordings, progress)
     prepared, target = prepare_clips(clips, study.preparation)
     folder = places.media_of(study_id)

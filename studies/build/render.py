@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,10 +13,11 @@ import torch
 from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
-from undertone.engine import PRESETS, PUBLISHED, Engine, Sampling, UndertoneError, wav_bytes
+from undertone.engine import PRESETS, PUBLISHED, CallProgress, Engine, Sampling, UndertoneError, wav_bytes
 from undertone.engine.bundle import fingerprint
 from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.worker_pool import map_in_workers
 from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, SystemDesign
@@ -31,6 +32,51 @@ class RenderedClip:
     prompt: str
     waveform: Tensor  # [samples] at 16 kHz
     provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class TakeJob:
+    """Continuation of a prompt by a bundle that is not in the cache; it is pickled for a worker."""
+
+    bundle: str  # folder or repository id
+    system: str
+    recording: Recording
+    prompt_seconds: float
+    seconds: float  # of continuation at most
+    sampling: Sampling
+    seed: int
+    is_whole: bool  # prompt and continuation are heard
+    stem: Path  # of the two files to write
+
+    @property
+    def notes(self) -> Path:
+        """Return the file with the take's settings; it is written last: where it is, the sound is whole."""
+        return self.stem.with_suffix(".json")
+
+    def run(self, engine: Engine) -> None:
+        """Make the take and write its two files. Raises UndertoneError: it cannot be made."""
+        start = self.recording.start_seconds
+        speech = engine.analyse(self.recording.waveform, SAMPLE_RATE_HZ, start, start + self.prompt_seconds)
+        take = engine.continue_(speech, self.seconds, self.sampling, self.seed)
+        self.stem.parent.mkdir(parents=True, exist_ok=True)
+        self.stem.with_suffix(".wav").write_bytes(wav_bytes(take.audio if self.is_whole else take.continuation_audio))
+        write_whole(self.notes, take.settings.model_dump_json())
+
+
+def build_take_worker(device: str) -> Callable[[TakeJob], None]:
+    """Return what runs jobs with a bundle that stays loaded until a job asks for another.
+
+    It raises DesignError: the take cannot be made; the text names the system and the prompt.
+    """
+    engine = lru_cache(maxsize=1)(lambda bundle: Engine.from_pretrained(bundle, device=device))
+
+    def run(job: TakeJob) -> None:
+        try:
+            job.run(engine(job.bundle))
+        except UndertoneError as error:
+            raise _unmade(job.system, job.recording, error) from error
+
+    return run
 
 
 class ClipRenderer:
@@ -53,6 +99,28 @@ class ClipRenderer:
             for index, recording in enumerate(self._recordings):
                 yield None if self._is_left_out(system, recording) else self.one(system, index)
 
+    def make_takes(self, workers: int, progress: CallProgress = CallProgress()) -> None:
+        """Make all continuations that are not in the cache, in several processes.
+
+        Args:
+            workers: how many; one makes none: they are then made where they are asked for.
+            progress: asked whether to go on, after every take.
+        Raises:
+            DesignError: one cannot be made; the text names the system and the prompt. Those that are made are kept.
+        """
+        if workers < 2:
+            return
+        jobs = [
+            self._job(system, system.source, index)
+            for system in self._study.systems
+            if isinstance(system.source, BundleSource)
+            for index in range(len(self._recordings))
+        ]
+        missing = [job for job in jobs if not job.notes.is_file()]
+        for _ in map_in_workers(build_take_worker, (self._device,), missing, workers):
+            self.rendered += 1
+            progress.check()
+
     def one(self, system: SystemDesign, index: int) -> RenderedClip:
         """Render one prompt as one system says it.
 
@@ -63,7 +131,7 @@ class ClipRenderer:
         try:
             waveform, provenance = self._sound(system, index)
         except UndertoneError as error:
-            raise DesignError(f"system {system.name!r}, prompt {recording.name!r}: {error}") from error
+            raise _unmade(system.name, recording, error) from error
         whole = {"system": system.name, "prompt": recording.name, "source": system.source.kind, **provenance}
         return RenderedClip(system.name, recording.name, self._cut(waveform), whole)
 
@@ -76,7 +144,7 @@ class ClipRenderer:
     def _sound(self, system: SystemDesign, index: int) -> tuple[Tensor, dict[str, Any]]:
         source, recording = system.source, self._recordings[index]
         if isinstance(source, BundleSource):
-            return self._continued(source, index)
+            return self._continued(self._job(system, source, index))
         if isinstance(source, FolderSource):
             path = _file_of(self._study.resolved(source.folder), recording)
             return read_sound(path), {"file": path.name, "sha256": _hash(path.read_bytes())}
@@ -92,8 +160,8 @@ class ClipRenderer:
             "start_seconds": recording.start_seconds + start,
         }
 
-    def _continued(self, source: BundleSource, index: int) -> tuple[Tensor, dict[str, Any]]:
-        """Return a continuation by a bundle, generated now or read from the cache."""
+    def _job(self, system: SystemDesign, source: BundleSource, index: int) -> TakeJob:
+        """Return what makes a continuation; its stem is the hash of everything that decides its sound."""
         recording, prompts = self._recordings[index], self._study.prompts
         sampling = sampling_of(source.sampling)
         seed = (self._study.seed if source.seed is None else source.seed) + index
@@ -105,19 +173,25 @@ class ClipRenderer:
             "seconds": prompts.continuation_seconds,
             "heard": self._study.preparation.heard,
         }
-        stem = self._kept / _hash(json.dumps(wanted, sort_keys=True).encode())[:32]
-        sound, notes = stem.with_suffix(".wav"), stem.with_suffix(".json")
-        if not notes.is_file():  # written last: where it is, the sound is whole
-            engine = self._engine(source.bundle)
-            end = recording.start_seconds + prompts.prompt_seconds
-            speech = engine.analyse(recording.waveform, SAMPLE_RATE_HZ, recording.start_seconds, end)
-            take = engine.continue_(speech, prompts.continuation_seconds, sampling, seed)
-            heard = take.audio if self._study.preparation.heard == "whole" else take.continuation_audio
-            self._kept.mkdir(parents=True, exist_ok=True)
-            sound.write_bytes(wav_bytes(heard))
-            write_whole(notes, take.settings.model_dump_json())
+        return TakeJob(
+            bundle=self._place(source.bundle),
+            system=system.name,
+            recording=recording,
+            prompt_seconds=prompts.prompt_seconds,
+            seconds=prompts.continuation_seconds,
+            sampling=sampling,
+            seed=seed,
+            is_whole=self._study.preparation.heard == "whole",
+            stem=self._kept / _hash(json.dumps(wanted, sort_keys=True).encode())[:32],
+        )
+
+    def _continued(self, job: TakeJob) -> tuple[Tensor, dict[str, Any]]:
+        """Return a continuation by a bundle, generated now or read from the cache."""
+        if not job.notes.is_file():
+            job.run(self._engine(job.bundle))
             self.rendered += 1
-        return read_sound(sound), {"take": json.loads(notes.read_text(encoding="utf-8"))}
+        notes = json.loads(job.notes.read_text(encoding="utf-8"))
+        return read_sound(job.stem.with_suffix(".wav")), {"take": notes}
 
     @property
     def _seconds(self) -> float:
@@ -133,12 +207,16 @@ class ClipRenderer:
         beside = self._study.resolved(Path(bundle))
         return str(beside) if beside.is_dir() else bundle
 
-    def _load(self, bundle: str) -> Engine:
-        return Engine.from_pretrained(self._place(bundle), device=self._device)
+    def _load(self, place: str) -> Engine:
+        return Engine.from_pretrained(place, device=self._device)
 
     def _find_fingerprint(self, bundle: str) -> str:
-        place = Path(self._place(bundle))
-        return fingerprint(place) if place.is_dir() else self._engine(bundle).bundle.fingerprint
+        place = self._place(bundle)
+        return fingerprint(Path(place)) if Path(place).is_dir() else self._engine(place).bundle.fingerprint
+
+
+def _unmade(system: str, recording: Recording, error: UndertoneError) -> DesignError:
+    return DesignError(f"system {system!r}, prompt {recording.name!r}: {error}")
 
 
 def sampling_of(given: Sampling | str) -> Sampling:

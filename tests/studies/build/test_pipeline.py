@@ -18,7 +18,7 @@ from undertone.studies.build.levels import measure_level
 from undertone.studies.build.lifecycle import make_study, set_status
 from undertone.studies.build.media import decode, encode_sound, metadata_blocks, pad_to_equal_size
 from undertone.studies.build.pipeline import BuildResult, build_study
-from undertone.studies.build.recordings import slug, sound_files
+from undertone.studies.build.recordings import read_recordings, slug, sound_files
 from undertone.studies.design import DesignError
 from undertone.studies.store import Database, StorageLocations, migrate
 from undertone.studies.store.tables import Participant, Prompt, Stimulus, Study, System
@@ -36,10 +36,10 @@ def db(places: StorageLocations) -> Database:
     return database
 
 
-def built(db: Database, places: StorageLocations, root: Path, **changes: Any) -> BuildResult:
+def built(db: Database, places: StorageLocations, root: Path, workers: int = 1, **changes: Any) -> BuildResult:
     study = study_file(root, **changes)
     make_study(db, study)
-    return build_study(db, study.name, places, device="cpu")
+    return build_study(db, study.name, places, device="cpu", workers=workers)
 
 
 def stimuli(db: Database) -> list[Stimulus]:
@@ -241,6 +241,45 @@ def test_a_bundle_is_rendered_once_and_an_interrupted_build_goes_on(
     heard = sound(db, places, model["p0"])
     middle = slice(1000, len(heard) - 1000)
     assert np.corrcoef(heard[middle], take[: len(heard)][middle])[0, 1] > 0.9999  # the take, at another level
+
+
+def test_takes_made_by_workers_are_kept_and_are_those_of_one_process(
+    db: Database, places: StorageLocations, tmp_path: Path
+) -> None:
+    write_folders(tmp_path)
+    make_tiny_bundle(tmp_path / "bundle", student=True)
+    systems = [
+        {"name": name, "source": {"kind": "bundle", "bundle": "bundle", "sampling": {"end": "never"}, "seed": seed}}
+        for name, seed in (("model", 5), ("again", 50))
+    ]
+    study = study_file(tmp_path, systems=systems)
+    renderer = {
+        workers: render_module.ClipRenderer(study, read_recordings(study), tmp_path / str(workers), "cpu")
+        for workers in (1, 2)
+    }
+    torch.set_num_threads(1)  # as every worker has
+    for workers, one in renderer.items():
+        one.make_takes(workers)
+    assert [one.rendered for one in renderer.values()] == [0, 6]
+    waveforms = {workers: [clip.waveform for clip in one.all() if clip] for workers, one in renderer.items()}
+    assert [one.rendered for one in renderer.values()] == [6, 6]
+    assert all(torch.equal(*pair) for pair in zip(*waveforms.values(), strict=True))
+    renderer[2].make_takes(2)
+    assert renderer[2].rendered == 6, "all are kept"
+
+
+def test_a_take_that_a_worker_cannot_make_is_named_and_the_others_are_kept(
+    db: Database, places: StorageLocations, tmp_path: Path
+) -> None:
+    write_folders(tmp_path)
+    make_tiny_bundle(tmp_path / "bundle")
+    systems = [
+        {"name": "model", "source": {"kind": "bundle", "bundle": "bundle", "sampling": {"steps": 2}}},
+        {"name": "broken", "source": {"kind": "bundle", "bundle": "bundle", "sampling": {"solver": "student"}}},
+    ]
+    with pytest.raises(DesignError, match=r"system 'broken', prompt '.*student"):
+        built(db, places, tmp_path, systems=systems, workers=2)
+    assert len(list((places.data / "renderings").glob("*.json"))) >= 3
 
 
 def test_an_ab_study_presents_every_pair_in_both_orders(db: Database, places: StorageLocations, tmp_path: Path) -> None:
