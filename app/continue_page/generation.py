@@ -1,14 +1,14 @@
 """One press of Continue: from a prompt to takes, reporting as it goes. No widgets here."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from undertone.app.continue_page.controls import ContinuationSettings
 from undertone.app.shared.live_player import Broadcast
 from undertone.app.shared.model_metrics import StepTimer
 from undertone.app.shared.visitor import Run
-from undertone.engine import CallProgress, Cancelled, Chunk, Engine, Take
+from undertone.engine import CallProgress, Cancelled, Chunk, Engine, Speech, Take
 from undertone.engine.audio.reading import CheckedPrompt
 
 
@@ -22,17 +22,23 @@ class GenerationProgress:
 
 
 def continue_prompt(
-    engine: Engine, prompt: CheckedPrompt, settings: ContinuationSettings, run: Run, broadcast: Broadcast
+    engine: Engine,
+    prompt: CheckedPrompt,
+    settings: ContinuationSettings,
+    run: Run,
+    broadcast: Broadcast,
+    analyse: Callable[[CheckedPrompt], Speech] | None = None,
 ) -> Iterator[GenerationProgress]:
     """Analyse a prompt and yield how far its continuations are; ends without takes when `run.stop` is set.
 
     Args:
         broadcast: receives the first take's sound as it is made.
+        analyse: the prompt, instead of the engine.
     Raises:
         SettingsError: a setting is out of its range.
     """
     yield GenerationProgress("Listening to the prompt")
-    speech = engine.analyse_prompt(prompt)
+    speech = (analyse or engine.analyse_prompt)(prompt)
     broadcast.prompt_samples = round(speech.num_frames * engine.sample_rate_hz / engine.frame_rate_hz)
     yield GenerationProgress("Starting to speak", 0.0)
     began = time.monotonic()

@@ -47,7 +47,7 @@ def build_continue_page(context: Context) -> None:
     take_cards = build_take_cards(context)
     library = build_take_library()
     figure = build_figure_panel()
-    bind_prompt_panel(prompt, visit, context.examples, limits)
+    bind_prompt_panel(prompt, visit, context.examples, limits, analyse_ahead=context.analyses.begin)
     prompt.clip.change(_clear_note, [prompt.clip, visit], run.note, **QUIET)
     bind_controls(controls)
     bind_take_cards(context, take_cards, visit)

@@ -174,7 +174,7 @@ def run_updates(
         settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
         return _Work(
             settings.seconds * settings.num_takes,
-            continue_prompt(context.engine, prompt, settings, run, broadcast),
+            continue_prompt(context.engine, prompt, settings, run, broadcast, context.analyses.speech),
             lambda takes: visit.keep(with_prompt_take(takes, visit, run.inputs[0] if run.inputs else None), prompt),
         )
 

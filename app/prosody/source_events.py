@@ -36,7 +36,7 @@ from undertone.engine.prosody import ProsodySettings
 def bind_source(step: SourceWidgets, view: PageView) -> None:
     """Bind the clip, Analyse, and settings that are loaded."""
     context, panel = view.context, step.panel
-    bind_prompt_panel(panel, view.visit, context.examples, context.limits, SOURCE)
+    bind_prompt_panel(panel, view.visit, context.examples, context.limits, SOURCE, analyse_ahead=context.analyses.begin)
 
     def start(visit: ProsodyVisit, request: gr.Request) -> Updates:
         context.remember(request.session_hash, visit)
@@ -149,7 +149,7 @@ def _analyse_clip(
     """Return the cut clip as speech, or the take that saved settings were made from."""
     engine, limits, take = view.context.engine, view.context.limits, None if saved is None else saved.source.take
     if take is None:
-        return engine.analyse_prompt(visit.source.prompt(start, start + length, limits))
+        return view.context.analyses.speech(visit.source.prompt(start, start + length, limits))
     prompt = visit.source.prompt(take.prompt_start_seconds, take.prompt_end_seconds, limits)
     return (yield from remake_take(engine, view.status, task.run, prompt, take))
 

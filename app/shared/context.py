@@ -8,6 +8,7 @@ from pathlib import Path
 from undertone.app.shared.compared_systems import ComparedSystem
 from undertone.app.shared.handover import Handovers
 from undertone.app.shared.model_queue import ModelQueue
+from undertone.app.shared.prompt_analyses import PromptAnalyses
 from undertone.app.shared.prompt_panel import DEFAULT_SECONDS
 from undertone.app.shared.shared_prompts import PromptSharing
 from undertone.app.shared.take_feedback import TakeFeedback
@@ -69,6 +70,11 @@ class Context:
     def words(self) -> WordDecoder | None:
         """Return the reader of words from the model's tokens; None where they are not phones of English."""
         return WordDecoder.of(self.engine.bundle)
+
+    @cached_property
+    def analyses(self) -> PromptAnalyses:
+        """Return what analyses prompts, ahead of the press where it can."""
+        return PromptAnalyses(self.engine, self.queue)
 
     def new_visit(self) -> Visit:
         """Return the state of a visitor of the Continue page who has just come."""

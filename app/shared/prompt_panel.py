@@ -14,6 +14,7 @@ from undertone.app.shared.example_sounds import bind_example_sounds, build_examp
 from undertone.app.shared.visitor import ClipHolder
 from undertone.app.shared.widgets import QUIET, WAVEFORM, Note, set_slider
 from undertone.engine import AudioLimits
+from undertone.engine.audio.reading import CheckedPrompt
 
 DEFAULT_SECONDS = 3.0  # the prompt length of the paper's evaluation
 LONGEST_SECONDS = 10.0
@@ -108,18 +109,35 @@ def build_prompt_panel(examples: Sequence[Path], min_seconds: float, use: ClipUs
 
 
 def bind_prompt_panel(
-    panel: PromptPanel, visit: gr.State, examples: Sequence[Path], limits: AudioLimits, use: ClipUse = PROMPT
+    panel: PromptPanel,
+    visit: gr.State,
+    examples: Sequence[Path],
+    limits: AudioLimits,
+    use: ClipUse = PROMPT,
+    analyse_ahead: Callable[[CheckedPrompt], None] = lambda prompt: None,
 ) -> None:
-    """Bind the panel: a new clip is read and judged; a moved cut is judged again."""
+    """Bind the panel: a new clip is read and judged; a moved cut is judged again.
+
+    Args:
+        analyse_ahead: called with every part that can be a prompt, before anybody asks for more of it.
+    """
     cut = [panel.start, panel.length]
 
     def load(path: str | None, visit: Any) -> list[Any]:
-        return load_clip(path, use.holder(visit), limits, use)
+        holder = use.holder(visit)
+        updates = load_clip(path, holder, limits, use)
+        begin(holder)
+        return updates
 
     def judge(start: float, length: float, visit: Any) -> list[Any]:
         holder = use.holder(visit)
         note = judge_cut(start, length, holder, limits, use)
+        begin(holder)
         return [note.html(), *show_clip_repair(holder, holder.check(start, length, limits))]
+
+    def begin(holder: ClipHolder) -> None:
+        if holder.checked_prompt is not None:
+            analyse_ahead(holder.checked_prompt)
 
     def pick(index: int | None) -> str | None:
         return str(examples[index]) if index is not None and 0 <= index < len(examples) else None

@@ -92,6 +92,12 @@ class ClipHolder:
                 self._check = check_cut(self.clip, start, length, limits)
             return self._check
 
+    @property
+    def checked_prompt(self) -> CheckedPrompt | None:
+        """Return the part that was checked last; None where it cannot be a prompt."""
+        check = self._check
+        return None if check is None else check.prompt
+
     def prompt(self, start: float, end: float | None, limits: AudioLimits) -> CheckedPrompt:
         """Return the clip's part between two times, as it was checked where it is the one that was checked last.
 
