@@ -1,5 +1,6 @@
 """How fast a bundle runs on this machine: the numbers that `undertone bench` prints."""
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from undertone.engine.generation.generate import generate
 from undertone.engine.generation.sampling import PUBLISHED, Sampling
 from undertone.engine.generation.speech import Speech
 from undertone.engine.generation.take_settings import StepKind
+from undertone.engine.generation.together import TakesRequest
 from undertone.engine.network import CompiledStep
 from undertone.engine.noise import SeededNoise
 
@@ -55,6 +57,18 @@ class Benchmark:
     against_cpu_real_time_factor: float | None = None
     times_faster: float | None = None  # wall time of the other / of this
     times_less_cpu: float | None = None  # the same of the processor time
+
+
+@dataclass(frozen=True)
+class LoadBenchmark:
+    """Seconds that visitors wait who press at the same moment, one take each, from the press; p50 and p95 over them."""
+
+    visitors: int
+    policy: str  # "in turn", as the pages serve them, or "together", frame by frame
+    first_audio_p50_seconds: float  # analysis and the first samples, which begin the prompt
+    first_audio_p95_seconds: float
+    finish_p50_seconds: float
+    finish_p95_seconds: float
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,83 @@ def benchmark(
         peak_memory_bytes=peak,
         **(_compare(rival, own, others[0], seconds) if rival else {}),
     )
+
+
+def benchmark_load(
+    engine: Engine,
+    visitors: int,
+    seconds: float = 10.0,
+    sampling: Sampling = Sampling(end="never"),
+    step: StepKind | None = None,
+    prompt_seconds: float = 3.0,
+) -> list[LoadBenchmark]:
+    """Measure what visitors wait who come at once: served one after the other, and all together.
+
+    Args:
+        visitors: each with a prompt of its own.
+        step: what makes the frames; None is the engine's own.
+    Raises:
+        SettingsError: settings that the bundle cannot follow.
+    """
+    voice = synthetic_voice(prompt_seconds + 0.1 * visitors)
+    prompts = [
+        voice[round(0.1 * i * SAMPLE_RATE_HZ) :][: round(prompt_seconds * SAMPLE_RATE_HZ)] for i in range(visitors)
+    ]
+    engine.continue_(engine.analyse(prompts[0], SAMPLE_RATE_HZ), 0.2, sampling, seed=0, step=step)
+    return [
+        _load_benchmark(policy, serve(engine, prompts, seconds, sampling, step))
+        for policy, serve in (("in turn", _serve_in_turn), ("together", _serve_together))
+    ]
+
+
+def _load_benchmark(policy: str, waited: list[tuple[float, float]]) -> LoadBenchmark:
+    first, finish = (sorted(column) for column in zip(*waited, strict=True))
+    percentiles = [_percentile(column, share) for column in (first, finish) for share in (0.5, 0.95)]
+    return LoadBenchmark(len(waited), policy, *percentiles)
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    """Return the smallest value that so large a share of the ordered values does not exceed."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def _serve_in_turn(
+    engine: Engine, prompts: list[Tensor], seconds: float, sampling: Sampling, step: StepKind | None
+) -> list[tuple[float, float]]:
+    """Return for every prompt the seconds from the beginning to its first samples and to its end."""
+    start, waited = time.perf_counter(), []
+    for seed, prompt in enumerate(prompts):
+        first = 0.0
+        for chunk in engine.stream(engine.analyse(prompt, SAMPLE_RATE_HZ), seconds, sampling, seed=seed, step=step):
+            if not first and chunk.lengths[0]:
+                first = time.perf_counter() - start
+        waited.append((first, time.perf_counter() - start))
+    return waited
+
+
+def _serve_together(
+    engine: Engine, prompts: list[Tensor], seconds: float, sampling: Sampling, step: StepKind | None
+) -> list[tuple[float, float]]:
+    """Return the same where each joins those at work as soon as its prompt is analysed."""
+    start = time.perf_counter()
+    first, finish = [0.0] * len(prompts), [0.0] * len(prompts)
+    pool = engine.take_pool(len(prompts), None if step == "modules" else engine.compiled_step())
+    waiting = list(enumerate(prompts))
+    while waiting or pool.num_free < pool.slots:
+        events = []
+        if waiting:
+            seed, prompt = waiting.pop(0)
+            speech = engine.analyse(prompt, SAMPLE_RATE_HZ)
+            events += pool.add(seed, engine.check_request(TakesRequest(speech, seconds, sampling, seed, step=step)))
+        for event in events + pool.step():
+            if isinstance(event.outcome, Exception):
+                raise event.outcome
+            now = time.perf_counter() - start
+            if not first[event.key] and event.outcome.lengths[0]:
+                first[event.key] = now
+            if event.is_last:
+                finish[event.key] = now
+    return list(zip(first, finish, strict=True))
 
 
 def _compare(rival: Rival, own: "_StreamTimes", other: "_StreamTimes", seconds: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn, cast
+from typing import Annotated, Literal, NoReturn, cast
 
 import typer
 
@@ -325,10 +325,13 @@ def bench(
     against_diffusion: Annotated[
         bool, typer.Option("--against-diffusion", help="Measure 12 steps of dpm++ and the modules as well.")
     ] = False,
+    visitors: Annotated[
+        int, typer.Option(min=0, max=64, help="Measure too what so many visitors wait who come at once.")
+    ] = 0,
 ) -> None:
     """Measure speed and memory on this machine; the last line is JSON."""
     from undertone.engine import Engine, Sampling, SettingsError, limit_threads
-    from undertone.engine.benchmark import DIFFUSION, REFERENCE
+    from undertone.engine.benchmark import DIFFUSION, REFERENCE, benchmark_load
     from undertone.engine.benchmark import benchmark as run_bench
 
     if against_reference and against_diffusion:
@@ -338,12 +341,13 @@ def bench(
     sampling = Sampling.of(end="never", **{key: value for key, value in asked.items() if value is not None})
     engine = Engine.from_pretrained(bundle_or_demo(bundle), device)
     limit_threads(engine)
-    measured = run_bench(engine, seconds=seconds, sampling=sampling, step="modules" if modules else None, rival=rival)
-    numbers = asdict(measured)
+    step: Literal["modules"] | None = "modules" if modules else None
+    numbers = asdict(run_bench(engine, seconds=seconds, sampling=sampling, step=step, rival=rival))
+    load = [asdict(one) for one in benchmark_load(engine, visitors, seconds, sampling, step)] if visitors else []
     if not json_only:
-        for key, value in numbers.items():
+        for key, value in [*numbers.items(), *(item for one in load for item in one.items())]:
             typer.echo(f"{key:32} {value:.6g}" if isinstance(value, float) else f"{key:32} {value}")
-    typer.echo(json.dumps(numbers))
+    typer.echo(json.dumps(numbers | {"load": load}))
 
 
 @app.command()

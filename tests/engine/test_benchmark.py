@@ -2,11 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from undertone.engine import Engine, Sampling
-from undertone.engine.benchmark import Rival, benchmark, synthetic_voice
+from undertone.engine.benchmark import Rival, benchmark, benchmark_load, synthetic_voice
 
 
 def test_every_number_is_measured(tiny_folder: Path) -> None:
@@ -24,6 +25,21 @@ def test_every_number_is_measured(tiny_folder: Path) -> None:
     assert {"real_time_factor", "step_milliseconds", "first_audio_seconds", "memory_bandwidth_fraction"} <= set(
         asdict(result)
     )
+
+
+@pytest.mark.parametrize("step", [None, "modules"])
+def test_visitors_who_come_at_once_wait_in_turn_or_are_served_together(
+    tiny_folder: Path, step: Literal["modules"] | None
+) -> None:
+    engine = Engine.from_pretrained(tiny_folder, device="cpu")
+    in_turn, together = benchmark_load(engine, 5, 0.6, Sampling(steps=2, end="never"), step, prompt_seconds=1.5)
+    for one in (in_turn, together):
+        assert one.visitors == 5
+        assert 0 < one.first_audio_p50_seconds < one.first_audio_p95_seconds <= one.finish_p95_seconds
+        assert one.first_audio_p50_seconds < one.finish_p50_seconds < one.finish_p95_seconds
+    assert (in_turn.policy, together.policy) == ("in turn", "together")
+    alone = benchmark_load(engine, 1, 0.2, Sampling(steps=2, end="never"), step, prompt_seconds=1.5)
+    assert all(one.finish_p50_seconds == one.finish_p95_seconds for one in alone)
 
 
 def test_the_synthetic_voice_has_its_length() -> None:
