@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,19 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which the server keeps its temporary files."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="session")
+def url(bundle: Path, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address that `undertone serve` prints, on a free port, once the model and the results are there."""
     data = tmp_path_factory.mktemp("studies")
     command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(bundle), "--port", "0"]
     command += ["--data", str(data)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = _address(server)
             _wait_for_pages(address)
@@ -130,21 +138,49 @@ def browser(playwright: Playwright, chromium: dict[str, Any]) -> Iterator[Browse
     launched.close()
 
 
+class Regulars:
+    """Browsers of visitors who have been here before: each has the site's scripts, a third of a page's load."""
+
+    def __init__(self, launch: Callable[[], BrowserContext]) -> None:
+        self._launch = launch
+        self._free: list[BrowserContext] = []
+
+    def come(self) -> BrowserContext:
+        """Return a browser that nobody uses; the site does not know its visitor."""
+        return self._free.pop() if self._free else self._launch()
+
+    def leave(self, context: BrowserContext, url: str) -> None:
+        """Take a browser back."""
+        forget_visitor(context, url)
+        self._free.append(context)
+
+    def close(self) -> None:
+        """Close every browser that was taken back."""
+        for context in self._free:
+            context.close()
+
+
 @pytest.fixture(scope="session")
-def regular(
+def regulars(
     playwright: Playwright, chromium: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BrowserContext]:
-    """Open the browser of a visitor who has been here before: it has the site's scripts, a third of a page's load."""
-    context = playwright.chromium.launch_persistent_context(tmp_path_factory.mktemp("profile"), **chromium)
-    yield context
-    context.close()
+) -> Iterator[Regulars]:
+    """Keep the browsers of visitors, one for each who is there at a time."""
+
+    def launch() -> BrowserContext:
+        context = playwright.chromium.launch_persistent_context(tmp_path_factory.mktemp("profile"), **chromium)
+        context.set_default_timeout(120_000)
+        return context
+
+    kept = Regulars(launch)
+    yield kept
+    kept.close()
 
 
-@pytest.fixture
-def new_page(url: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """Open an empty page of a visitor whom the site does not know; a test's second visitor has a browser of their own.
+@contextmanager
+def visiting(regulars: Regulars, url: str) -> Iterator[Callable[..., Page]]:
+    """Yield what opens an empty page of a visitor whom the site does not know, each in a browser of their own.
 
-    No page asks another machine, and no script fails, whatever the test is.
+    No page asks another machine, and no script fails, whatever is done meanwhile.
     """
     contexts: list[BrowserContext] = []
     requests: list[str] = []
@@ -157,11 +193,8 @@ def new_page(url: str, request: pytest.FixtureRequest) -> Iterator[Callable[...,
         errors.append(str(error.error))
 
     def make(width: int = 1280, height: int = 900) -> Page:
-        kept = "browser" if contexts else "regular"
-        found: Browser | BrowserContext = request.getfixturevalue(kept)
-        context = found.new_context() if isinstance(found, Browser) else found
+        context = regulars.come()
         contexts.append(context)
-        context.set_default_timeout(120_000)
         context.on("request", asked)
         context.on("weberror", failed)
         page = context.new_page()
@@ -169,12 +202,10 @@ def new_page(url: str, request: pytest.FixtureRequest) -> Iterator[Callable[...,
         return page
 
     yield make
-    for context in contexts[1:]:
-        context.close()
-    for context in contexts[:1]:
-        forget_visitor(context, url)
+    for context in contexts:
         context.remove_listener("request", asked)
         context.remove_listener("weberror", failed)
+        regulars.leave(context, url)
     outside = [address for address in requests if not address.startswith((url, "data:", "blob:"))]
     assert not outside, f"the page asked other machines: {outside}"
     assert not errors, f"the page's scripts failed: {errors}"
@@ -193,6 +224,20 @@ def forget_visitor(context: BrowserContext, url: str) -> None:
         {"origin": url, "storageTypes": "cookies,file_systems,indexeddb,local_storage,service_workers,cache_storage"},
     )
     devtools.detach()
+
+
+@pytest.fixture
+def new_page(regulars: Regulars, url: str) -> Iterator[Callable[..., Page]]:
+    """Open the pages of a test's visitors."""
+    with visiting(regulars, url) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_page(regulars: Regulars, url: str) -> Iterator[Callable[..., Page]]:
+    """Open pages that the tests of a module share; each test brings the page to where it begins."""
+    with visiting(regulars, url) as make:
+        yield make
 
 
 @pytest.fixture

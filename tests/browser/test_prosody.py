@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.axe_findings import serious_findings
 from tests.browser.continue_site import Site
 from tests.browser.prosody_site import PATIENCE_MS, STEPS_SENT, ProsodySite
+from tests.browser.states import wait_for_words
 
 Visit = Callable[..., ProsodySite]
 
@@ -94,7 +95,7 @@ def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
     with again.page.expect_file_chooser() as chooser:
         again.page.get_by_role("button", name="Load saved settings").click()
     chooser.value.set_files(tmp_path / "settings.json")
-    expect(again.note).to_contain_text("press Analyse", timeout=PATIENCE_MS)
+    wait_for_words(again.note, "press Analyse")
     again.upload(clips["high"])
     again.page.locator("#analyse").click()
     again.wait_until_idle("saved settings again")
@@ -158,7 +159,7 @@ def test_a_take_of_the_continue_page_arrives_as_it_sounded(
     expect(prosody.page.get_by_role("button", name="Recording", exact=True)).not_to_be_visible()
     gone = site.page.context.new_page()
     gone.goto(re.sub(r"take=.*", "take=guessed", prosody.page.url))
-    expect(ProsodySite(gone).note).to_contain_text("This take is gone", timeout=PATIENCE_MS)
+    wait_for_words(ProsodySite(gone).note, "This take is gone")
 
 
 def test_prosody_and_voice_of_a_second_recording_and_of_the_model(visit_prosody: Visit, clips: dict[str, Path]) -> None:
@@ -247,7 +248,7 @@ def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
         assert shifts == [expected]
     sound = site.save()
     site.page.locator("#range-apply").click()
-    expect(site.note).to_contain_text("time range first", timeout=PATIENCE_MS)
+    wait_for_words(site.note, "time range first")
     site.wait_until_idle()
     expect(site.page.locator("#undo")).to_have_text("Undo")
     expect(site.page.locator("#prosody-numbers")).to_contain_text("Duration")
