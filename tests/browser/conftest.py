@@ -1,5 +1,6 @@
 """Fixtures of the browser tests: the app in a process of its own, a real Chromium, a microphone that plays a file."""
 
+import itertools
 import os
 import queue
 import re
@@ -28,8 +29,11 @@ from playwright.sync_api import (
 
 from tests.browser.continue_site import Site
 from tests.browser.prosody_site import ProsodySite
+from tests.browser.rate_site import CLIP_SECONDS, DESKTOP, Arrive, RaterPage, RateServer
 from tests.clips import speechlike, write_wav16
+from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
+from undertone.studies.store import Database, StorageLocations, migrate
 
 ROOT = Path(__file__).parent.parent.parent
 PHONES = ("AH", "D", "IY", "K", "N", "S", "T")
@@ -46,6 +50,7 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
+_studies = itertools.count()
 
 expect.set_options(timeout=30_000)
 
@@ -250,3 +255,61 @@ def visit_site(new_page: Callable[..., Page], url: str) -> Callable[..., Site]:
 def visit_prosody(new_page: Callable[..., Page], url: str) -> Callable[..., ProsodySite]:
     """Open the Prosody page as a new visitor."""
     return lambda **size: ProsodySite.open(new_page(**size), url)
+
+
+@pytest.fixture(scope="session")
+def rate_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageLocations]:
+    """Return where the studies of the rater's pages are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("UNDERTONE_DATABASE", raising=False)
+        patch.delenv("UNDERTONE_SECRET", raising=False)
+        yield StorageLocations.at(tmp_path_factory.mktemp("studies"))
+
+
+@pytest.fixture(scope="session")
+def rate_db(rate_places: StorageLocations) -> Iterator[Database]:
+    db = Database(rate_places.url)
+    migrate(db)
+    yield db
+    db.close()
+
+
+@pytest.fixture(scope="session")
+def rate_server(rate_places: StorageLocations, rate_db: Database) -> Iterator[RateServer]:
+    """Start the server of all studies; a test that kills it starts it again."""
+    server = RateServer(rate_places.data)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def arrive(
+    browser: Browser, rate_server: RateServer, rate_db: Database, rate_places: StorageLocations
+) -> Iterator[Arrive]:
+    """Open a study's link as a new visitor; nothing is asked of other machines and no script fails."""
+    contexts: list[BrowserContext] = []
+    requests: list[str] = []
+    errors: list[str] = []
+    studies: dict[str, str] = {}
+    if rate_server.process is None:  # a test failed before it had started it again
+        rate_server.start()
+
+    def arrive(device: dict[str, Any] = DESKTOP, query: str = "", path: str | None = None, **study: Any) -> RaterPage:
+        context = browser.new_context(**device)
+        contexts.append(context)
+        if not studies:
+            fresh = design(name=f"secret-study-{next(_studies)}", **study)
+            studies["id"] = add_study(rate_db, rate_places.media, fresh, clip_seconds=CLIP_SECONDS)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{rate_server.url}/rate/{studies['id']}{query}" if path is None else rate_server.url + path)
+        return RaterPage(page, rate_db, studies["id"])
+
+    yield arrive
+    for context in contexts:
+        context.close()
+    outside = [address for address in requests if not address.startswith((rate_server.url, "data:", "blob:"))]
+    assert not outside, f"the page asked other machines: {outside}"
+    assert not errors, f"the page's scripts failed: {errors}"
