@@ -29,6 +29,12 @@ function sound(id, samples) {
 
 // The clip
 
+/** Let a clip be recorded or chosen, or not: one that is taken before the page is loaded again would be lost. */
+function takeClips(taken) {
+  at("record").disabled = at("file").disabled = !taken;
+  if (taken) say("clip-note", "Three seconds are enough. Recording stops by itself.");
+}
+
 function promptRange() {
   const start = Math.round(Number(at("start").value) * RATE_HZ);
   return [start, Math.min(state.clip.length, start + Math.round(Number(at("prompt-seconds").value) * RATE_HZ))];
@@ -195,10 +201,12 @@ async function isolate() {
 }
 
 async function begin() {
+  takeClips(false); // a browser that keeps the state of controls over a reload may have them open
   const lack = lacking();
   if (lack) { say("run-note", lack, PROBLEM); return; }
   say("run-note", "The voice is being loaded.");
-  if (await isolate()) return;
+  if (await isolate()) return; // the page that is loaded next takes clips
+  takeClips(true);
   worker.postMessage({ kind: "load", device: query.get("device") ?? "auto", threads: Number(query.get("threads")) || undefined });
 }
 

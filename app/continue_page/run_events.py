@@ -1,6 +1,7 @@
 """The bindings of a run of the Continue page: its beginning, its reports, its end and Cancel."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ from undertone.engine import CallProgress, Cancelled, Take, UndertoneError
 FAULT = Note(
     "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
 )
+# Between two reports: a browser spends up to a tenth of a second on one, as Gradio goes through every widget of a run.
+REPORT_SECONDS = 0.4
 SECONDS, SEED = 1, 3  # their places among `Controls.inputs`
 # The run is reported beside Continue, above the takes.
 ONWARD_JS = (
@@ -228,8 +231,12 @@ def _updates(
         with context.queue.turn(id(visit), work.speech_seconds) as turn:
             for place in turn.places(CallProgress(run.stop.is_set)):
                 yield _by_widget(panel.reports, show_report(place.text, None, broadcast))
+            told = 0.0
             for progress in work.reports:
                 if not progress.takes:
+                    if len(broadcast.chunks) > 1 and time.monotonic() - told < REPORT_SECONDS:
+                        continue  # its sound goes with the next report; the first sound goes at once
+                    told = time.monotonic()
                     yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
                 else:
                     work.keep(progress.takes)

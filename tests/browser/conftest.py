@@ -1,5 +1,6 @@
 """Fixtures of the browser tests: the app in a process of its own, a real Chromium, a microphone that plays a file."""
 
+import itertools
 import os
 import queue
 import re
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,11 @@ from playwright.sync_api import (
 
 from tests.browser.continue_site import Site
 from tests.browser.prosody_site import ProsodySite
+from tests.browser.rate_site import CLIP_SECONDS, DESKTOP, Arrive, RaterPage, RateServer
 from tests.clips import speechlike, write_wav16
+from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
+from undertone.studies.store import Database, StorageLocations, migrate
 
 ROOT = Path(__file__).parent.parent.parent
 PHONES = ("AH", "D", "IY", "K", "N", "S", "T")
@@ -45,6 +50,7 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
+_studies = itertools.count()
 
 expect.set_options(timeout=30_000)
 
@@ -70,12 +76,19 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which the server keeps its temporary files."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="session")
+def url(bundle: Path, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address that `undertone serve` prints, on a free port, once the model and the results are there."""
     data = tmp_path_factory.mktemp("studies")
     command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(bundle), "--port", "0"]
     command += ["--data", str(data)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = _address(server)
             _wait_for_pages(address)
@@ -130,21 +143,49 @@ def browser(playwright: Playwright, chromium: dict[str, Any]) -> Iterator[Browse
     launched.close()
 
 
+class Regulars:
+    """Browsers of visitors who have been here before: each has the site's scripts, a third of a page's load."""
+
+    def __init__(self, launch: Callable[[], BrowserContext]) -> None:
+        self._launch = launch
+        self._free: list[BrowserContext] = []
+
+    def come(self) -> BrowserContext:
+        """Return a browser that nobody uses; the site does not know its visitor."""
+        return self._free.pop() if self._free else self._launch()
+
+    def leave(self, context: BrowserContext, url: str) -> None:
+        """Take a browser back."""
+        forget_visitor(context, url)
+        self._free.append(context)
+
+    def close(self) -> None:
+        """Close every browser that was taken back."""
+        for context in self._free:
+            context.close()
+
+
 @pytest.fixture(scope="session")
-def regular(
+def regulars(
     playwright: Playwright, chromium: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BrowserContext]:
-    """Open the browser of a visitor who has been here before: it has the site's scripts, a third of a page's load."""
-    context = playwright.chromium.launch_persistent_context(tmp_path_factory.mktemp("profile"), **chromium)
-    yield context
-    context.close()
+) -> Iterator[Regulars]:
+    """Keep the browsers of visitors, one for each who is there at a time."""
+
+    def launch() -> BrowserContext:
+        context = playwright.chromium.launch_persistent_context(tmp_path_factory.mktemp("profile"), **chromium)
+        context.set_default_timeout(120_000)
+        return context
+
+    kept = Regulars(launch)
+    yield kept
+    kept.close()
 
 
-@pytest.fixture
-def new_page(url: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """Open an empty page of a visitor whom the site does not know; a test's second visitor has a browser of their own.
+@contextmanager
+def visiting(regulars: Regulars, url: str) -> Iterator[Callable[..., Page]]:
+    """Yield what opens an empty page of a visitor whom the site does not know, each in a browser of their own.
 
-    No page asks another machine, and no script fails, whatever the test is.
+    No page asks another machine, and no script fails, whatever is done meanwhile.
     """
     contexts: list[BrowserContext] = []
     requests: list[str] = []
@@ -157,11 +198,8 @@ def new_page(url: str, request: pytest.FixtureRequest) -> Iterator[Callable[...,
         errors.append(str(error.error))
 
     def make(width: int = 1280, height: int = 900) -> Page:
-        kept = "browser" if contexts else "regular"
-        found: Browser | BrowserContext = request.getfixturevalue(kept)
-        context = found.new_context() if isinstance(found, Browser) else found
+        context = regulars.come()
         contexts.append(context)
-        context.set_default_timeout(120_000)
         context.on("request", asked)
         context.on("weberror", failed)
         page = context.new_page()
@@ -169,12 +207,10 @@ def new_page(url: str, request: pytest.FixtureRequest) -> Iterator[Callable[...,
         return page
 
     yield make
-    for context in contexts[1:]:
-        context.close()
-    for context in contexts[:1]:
-        forget_visitor(context, url)
+    for context in contexts:
         context.remove_listener("request", asked)
         context.remove_listener("weberror", failed)
+        regulars.leave(context, url)
     outside = [address for address in requests if not address.startswith((url, "data:", "blob:"))]
     assert not outside, f"the page asked other machines: {outside}"
     assert not errors, f"the page's scripts failed: {errors}"
@@ -196,6 +232,20 @@ def forget_visitor(context: BrowserContext, url: str) -> None:
 
 
 @pytest.fixture
+def new_page(regulars: Regulars, url: str) -> Iterator[Callable[..., Page]]:
+    """Open the pages of a test's visitors."""
+    with visiting(regulars, url) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_page(regulars: Regulars, url: str) -> Iterator[Callable[..., Page]]:
+    """Open pages that the tests of a module share; each test brings the page to where it begins."""
+    with visiting(regulars, url) as make:
+        yield make
+
+
+@pytest.fixture
 def visit_site(new_page: Callable[..., Page], url: str) -> Callable[..., Site]:
     """Open the Continue page as a new visitor."""
     return lambda **size: Site.open(new_page(**size), url)
@@ -205,3 +255,61 @@ def visit_site(new_page: Callable[..., Page], url: str) -> Callable[..., Site]:
 def visit_prosody(new_page: Callable[..., Page], url: str) -> Callable[..., ProsodySite]:
     """Open the Prosody page as a new visitor."""
     return lambda **size: ProsodySite.open(new_page(**size), url)
+
+
+@pytest.fixture(scope="session")
+def rate_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageLocations]:
+    """Return where the studies of the rater's pages are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("UNDERTONE_DATABASE", raising=False)
+        patch.delenv("UNDERTONE_SECRET", raising=False)
+        yield StorageLocations.at(tmp_path_factory.mktemp("studies"))
+
+
+@pytest.fixture(scope="session")
+def rate_db(rate_places: StorageLocations) -> Iterator[Database]:
+    db = Database(rate_places.url)
+    migrate(db)
+    yield db
+    db.close()
+
+
+@pytest.fixture(scope="session")
+def rate_server(rate_places: StorageLocations, rate_db: Database) -> Iterator[RateServer]:
+    """Start the server of all studies; a test that kills it starts it again."""
+    server = RateServer(rate_places.data)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def arrive(
+    browser: Browser, rate_server: RateServer, rate_db: Database, rate_places: StorageLocations
+) -> Iterator[Arrive]:
+    """Open a study's link as a new visitor; nothing is asked of other machines and no script fails."""
+    contexts: list[BrowserContext] = []
+    requests: list[str] = []
+    errors: list[str] = []
+    studies: dict[str, str] = {}
+    if rate_server.process is None:  # a test failed before it had started it again
+        rate_server.start()
+
+    def arrive(device: dict[str, Any] = DESKTOP, query: str = "", path: str | None = None, **study: Any) -> RaterPage:
+        context = browser.new_context(**device)
+        contexts.append(context)
+        if not studies:
+            fresh = design(name=f"secret-study-{next(_studies)}", **study)
+            studies["id"] = add_study(rate_db, rate_places.media, fresh, clip_seconds=CLIP_SECONDS)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{rate_server.url}/rate/{studies['id']}{query}" if path is None else rate_server.url + path)
+        return RaterPage(page, rate_db, studies["id"])
+
+    yield arrive
+    for context in contexts:
+        context.close()
+    outside = [address for address in requests if not address.startswith((rate_server.url, "data:", "blob:"))]
+    assert not outside, f"the page asked other machines: {outside}"
+    assert not errors, f"the page's scripts failed: {errors}"

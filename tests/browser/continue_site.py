@@ -6,7 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.states import fill_number, open_drawer
+from tests.browser.states import fill_number, open_drawer, wait_for_words
+
+FULL_LENGTH = "Only at the full length"
 
 
 def at_least(seconds: int) -> re.Pattern[str]:
@@ -59,9 +61,15 @@ class Site:
         """Return the element in which a take's player says where its sound is."""
         return self.page.locator(f"#take-{number}-boundary [data-playing]")
 
+    def clear(self) -> None:
+        """Take the clip away, where there is one, and see that the page knows of none."""
+        if self.page.locator("#clip").get_by_label("Clear").count():
+            self.page.locator("#clip").get_by_label("Clear").click()
+        expect(self.prompt_note).to_contain_text("choose a clip")
+
     def upload(self, path: Path) -> None:
         """Choose a file as the clip."""
-        if self.page.get_by_label("Clear").count():
+        if self.page.locator("#clip").get_by_label("Clear").count():
             self.page.locator("#clip").get_by_label("Clear").click()
         self.page.locator("#clip").get_by_label("Upload file").click()
         self.page.locator("#clip input[type=file]").set_input_files(path)
@@ -77,19 +85,22 @@ class Site:
         if seed is not None:
             self.fill("seed", seed)
         open_drawer(self.page, "#advanced", "#steps input[type=number]")
-        self.fill("steps", steps)
-        self.page.locator("#end input").click()
-        self.page.get_by_role("option", name="Only at the full length").click()
+        if self.number("steps").input_value() != str(steps):
+            self.fill("steps", steps)
+        end = self.page.locator("#end input")
+        if end.input_value() != FULL_LENGTH:
+            end.click()
+            self.page.get_by_role("option", name=FULL_LENGTH).click()
 
     def finish(self) -> None:
         """Wait for the run's end and its picture."""
-        expect(self.run_note).to_contain_text("made with seed", timeout=120_000)
+        wait_for_words(self.run_note, "made with seed")
         self.page.locator("#figure .js-plotly-plot").wait_for()
 
     def seconds_to_go(self) -> int:
         """Wait until the run makes sound, and read how long it will take by its own estimate."""
         label = self.page.locator("#run-note label")
-        expect(label).to_have_text(re.compile(r"about \d+ s to go"), timeout=120_000)
+        wait_for_words(label, re.compile(r"about \d+ s to go"))
         return int(re.findall(r"about (\d+) s", label.inner_text())[0])
 
     def record(self, seconds: int) -> None:

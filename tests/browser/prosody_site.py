@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.states import fill_number, open_drawer
+from tests.browser.states import fill_number, open_drawer, wait_for_words
 
 PATIENCE_MS = 120_000  # a tenth of it on an idle machine
 STEPS_SENT = "Number(document.querySelector('#prosody-cards [data-sent]')?.dataset.sent ?? 0)"
@@ -49,7 +49,7 @@ class ProsodySite:
         clip = self.page.locator(f"#{prefix}clip")
         clip.get_by_label("Upload file").click()
         clip.locator("input[type=file]").set_input_files(path)
-        expect(self.page.locator(f"#{prefix}prompt-note .note")).to_contain_text("Good level", timeout=PATIENCE_MS)
+        wait_for_words(self.page.locator(f"#{prefix}prompt-note .note"), "Good level")
 
     def analyse(self, path: Path, length: float = 1.5, steps: int = 2) -> None:
         """Analyse a short part of a file, at a quality that takes no time."""
@@ -67,7 +67,7 @@ class ProsodySite:
     def wait_until_idle(self, words: str | None = None) -> None:
         """Wait until nothing runs."""
         if words is not None:
-            expect(self.note).to_contain_text(words, timeout=PATIENCE_MS)
+            wait_for_words(self.note, words)
         expect(self.busy).to_have_count(0, timeout=PATIENCE_MS)
 
     def steps_sent(self) -> int:

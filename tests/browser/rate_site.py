@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
@@ -18,6 +20,13 @@ from undertone.studies.store.tables import Rating, Session, Trial
 
 ROOT = Path(__file__).parent.parent.parent
 CLIP_SECONDS = 1.2
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "user_agent": "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36",
+}
 
 
 class RateServer:
@@ -133,3 +142,6 @@ class RaterPage:
 
     def width(self) -> int:
         return int(self.page.evaluate("document.documentElement.scrollWidth"))
+
+
+Arrive = Callable[..., RaterPage]

@@ -1,5 +1,7 @@
 """States of a page that a test waits for, however busy the machine is: counted in frames that the browser draws."""
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 
 _STAYS = """async (field, text) => {
@@ -31,6 +33,15 @@ def fill_number(field: Locator, value: float, tries: int = 20) -> None:
         if field.evaluate(_STAYS, text):
             break
     expect(field).to_have_value(text)
+
+
+def wait_for_words(place: Locator, words: str | re.Pattern[str], timeout_ms: float = 120_000) -> None:
+    """Wait until an element is seen with words in it.
+
+    For what takes long: where an element is not there yet, an expectation of Playwright draws up the accessible tree
+    of the whole page each time it looks.
+    """
+    place.filter(has_text=words).wait_for(timeout=timeout_ms)
 
 
 def open_drawer(page: Page, drawer: str, field: str) -> None:

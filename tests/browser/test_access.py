@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gradio
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, ViewportSize, expect
 
 from tests.browser.axe_findings import EMPTY_VALUE, KNOWN, serious_findings
 from tests.browser.continue_site import Site, at_least
-from tests.browser.prosody_site import ProsodySite
 
 Visit = Callable[..., Site]
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+NARROW: ViewportSize = {"width": 320, "height": 700}  # the narrowest
 
 
 def tab_to(page: Page, selector: str, most: int = 60) -> None:
@@ -55,8 +55,20 @@ def test_everything_can_be_done_with_the_keyboard(visit_site: Visit) -> None:
         page.keyboard.press("Enter")
 
 
-def test_every_control_has_a_name(visit_site: Visit, clips: dict[str, Path]) -> None:
+def test_every_control_has_a_name_and_a_page_with_a_clip_asks_before_it_is_left(
+    visit_site: Visit, clips: dict[str, Path]
+) -> None:
     site = visit_site()
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    site.page.on("dialog", stay)
+    site.page.reload()
+    site.go.wait_for()
+    assert asked == []
     site.upload(clips["low"])
     expect(site.prompt_note).to_contain_text("Good level")
     nameless = site.page.evaluate("""() => [...document.querySelectorAll('button, input, select, textarea, a[href]')]
@@ -65,65 +77,39 @@ def test_every_control_has_a_name(visit_site: Visit, clips: dict[str, Path]) -> 
                        || e.getAttribute('aria-labelledby')))
         .map(e => e.outerHTML.slice(0, 160))""")
     assert nameless == []
+    site.page.reload()
+    assert asked == ["beforeunload"]
 
 
-def test_a_phone_shows_everything_without_scrolling_sideways(visit_site: Visit, clips: dict[str, Path]) -> None:
-    site = visit_site(**PHONE)
-    assert site.width() <= PHONE["width"]
+def test_a_phone_shows_everything_without_scrolling_sideways_and_its_buttons_suit_a_thumb(
+    visit_site: Visit, clips: dict[str, Path]
+) -> None:
+    site = visit_site(**NARROW)
+    assert_fits(site)
     site.upload(clips["low"])
     expect(site.prompt_note).to_contain_text("Good level")
-    assert site.width() <= PHONE["width"]
-    site.settings(seconds=2, takes=2)
-    assert site.width() <= PHONE["width"]
-    site.go.click()
-    site.finish()
-    assert site.width() <= PHONE["width"]
-    figure = site.page.locator("#figure .main-svg").first.bounding_box()
-    assert figure is not None
-    assert figure["x"] >= 0
-    assert figure["x"] + figure["width"] <= PHONE["width"]
-
-
-def test_buttons_are_large_enough_for_a_thumb(visit_site: Visit, clips: dict[str, Path]) -> None:
-    site = visit_site(**PHONE)
-    site.upload(clips["low"])
-    expect(site.prompt_note).to_contain_text("Good level")
+    assert_fits(site)
     for selector in ("#go", "#dice", ".cut-play", "#replay"):
         box = site.page.locator(selector).bounding_box()
         assert box is not None
         assert box["height"] >= 34, f"{selector} is {box['height']} px high"
-
-
-NARROW = {"width": 320, "height": 700}
-
-
-def test_the_narrowest_phone_shows_everything_without_scrolling_sideways(
-    visit_site: Visit, visit_prosody: Callable[..., ProsodySite], clips: dict[str, Path]
-) -> None:
-    site = visit_site(**NARROW)
-    assert site.width() <= NARROW["width"]
-    site.upload(clips["low"])
-    expect(site.prompt_note).to_contain_text("Good level")
     site.settings(seconds=1, takes=2)
+    assert_fits(site)
     site.go.click()
     site.finish()
+    figure = site.page.locator("#figure .main-svg").first.bounding_box()
+    assert figure is not None
+    assert figure["x"] >= 0
+    assert figure["x"] + figure["width"] <= NARROW["width"]
+    assert_fits(site)
+
+
+def assert_fits(site: Site) -> None:
+    """Check that nothing sticks out of a page on the narrowest phone, which it is on, nor on a usual one."""
     assert site.width() <= NARROW["width"]
-    prosody = visit_prosody(**NARROW)
-    assert prosody.width() <= NARROW["width"]
-    prosody.analyse(clips["low"])
-    assert prosody.width() <= NARROW["width"]
-
-
-def test_the_focus_is_seen_on_every_control_that_the_keyboard_reaches(visit_site: Visit) -> None:
-    site = visit_site()
-    for selector in ("#preset input", "#seconds input[type=range]", "#takes input", "#new-seed input", "#go"):
-        tab_to(site.page, selector)
-        shown = site.page.evaluate("""() => {
-            const active = document.activeElement;
-            return [active, active.closest("label")].filter(Boolean).map((e) => getComputedStyle(e))
-                .some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
-        }""")
-        assert shown, f"the focus on {selector} is not seen"
+    site.page.set_viewport_size(PHONE)
+    site.page.wait_for_function(f"document.documentElement.scrollWidth <= {PHONE['width']}")
+    site.page.set_viewport_size(NARROW)
 
 
 def test_the_focus_stays_when_a_run_begins_and_ends(visit_site: Visit, clips: dict[str, Path]) -> None:
@@ -139,34 +125,14 @@ def test_the_focus_stays_when_a_run_begins_and_ends(visit_site: Visit, clips: di
     expect(site.go).to_be_focused()
 
 
-def test_a_page_with_a_clip_asks_before_it_is_left(visit_site: Visit, clips: dict[str, Path]) -> None:
-    site = visit_site()
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.accept()
-
-    site.page.on("dialog", stay)
-    site.page.reload()
-    site.go.wait_for()
-    assert asked == []
-    site.upload(clips["low"])
-    expect(site.prompt_note).to_contain_text("Good level")
-    site.page.reload()
-    assert asked == ["beforeunload"]
-
-
-def test_a_recording_shows_how_long_it_is(visit_site: Visit) -> None:
+def test_a_recording_shows_how_long_it_is_and_without_a_microphone_the_page_says_what_to_do(visit_site: Visit) -> None:
     site = visit_site()
     site.page.locator("#clip .record-button").click()
     expect(site.page.locator(".clip-clock")).to_have_text(at_least(2))
     site.page.locator("#clip .stop-button").click()
     expect(site.page.locator(".clip-clock")).to_have_count(0)
-
-
-def test_record_without_a_microphone_says_what_to_do(visit_site: Visit) -> None:
-    site = visit_site()
+    expect(site.prompt_note).to_contain_text("level")
+    site.clear()
     site.page.evaluate("""() => { navigator.mediaDevices.getUserMedia =
         () => Promise.reject(new DOMException("none", "NotFoundError")); }""")
     site.page.locator("#clip .record-button").click()
@@ -178,9 +144,17 @@ ICON = '<svg width="20" height="20"></svg></div>'
 MARKED = (f'{EMPTY_BOX} class="empty svelte-x">{ICON}', f'<div aria-label="Ours">{ICON}')
 
 
-def test_only_what_gradio_writes_is_left_out_of_what_axe_finds(visit_site: Visit) -> None:
+def test_a_fresh_page_shows_where_the_focus_is_and_axe_finds_only_what_gradio_writes(visit_site: Visit) -> None:
     page = visit_site().page
     assert serious_findings(page) == []
+    for selector in ("#preset input", "#seconds input[type=range]", "#takes input", "#new-seed input", "#go"):
+        tab_to(page, selector)
+        shown = page.evaluate("""() => {
+            const active = document.activeElement;
+            return [active, active.closest("label")].filter(Boolean).map((e) => getComputedStyle(e))
+                .some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
+        }""")
+        assert shown, f"the focus on {selector} is not seen"
     for markup in MARKED:
         page.evaluate("markup => document.querySelector('footer.site').insertAdjacentHTML('beforeend', markup)", markup)
     assert serious_findings(page) == [f"aria-prohibited-attr: {MARKED[1]}"]

@@ -12,16 +12,26 @@ PAGES = ("/", "/prosody", "/results", "/sign-in/", "/rate/some-study/", "/nothin
 @pytest.mark.parametrize("path", PAGES)
 def test_every_link_leads_to_a_page(new_page: Callable[..., Page], url: str, path: str) -> None:
     page = new_page()
-    for number in range(len(links(page, url + path))):
-        href = links(page, url + path)[number]
+    found = links(page, url + path)
+    there = page.url
+    for href in found:
+        if page.url != there:
+            page.goto(there)
         link = page.locator(f'a[href="{href}"]:visible').first
-        with page.context.expect_page() if link.get_attribute("target") == "_blank" else page.expect_navigation():
-            link.click()
-        reached = page.context.pages[-1]
+        if link.get_attribute("target") == "_blank":
+            with page.context.expect_page() as opened:
+                link.click()
+            reached = opened.value
+        else:
+            with page.expect_navigation():
+                link.click()
+            reached = page
         expect(reached.locator("h1").first).to_be_visible(timeout=60_000)
         answer = reached.request.get(reached.url, headers={"accept": "text/html"})
         assert answer.status == 200, f"{path}: {href} leads to {reached.url}, {answer.status}"
         assert answer.headers["content-type"].startswith("text/html")
+        if reached is not page:
+            reached.close()
 
 
 def links(page: Page, address: str) -> list[str]:

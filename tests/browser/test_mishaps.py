@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.continue_site import Site
 from tests.clips import speechlike
@@ -32,12 +32,23 @@ BROKEN = {
 }
 
 
+@pytest.fixture(scope="module")
+def opened(shared_page: Callable[..., Page], url: str) -> Site:
+    return Site.open(shared_page(), url)
+
+
+@pytest.fixture
+def site(opened: Site) -> Site:
+    """Return the page of a visitor who has chosen no clip, or none any more; its last run may still be told of."""
+    opened.clear()
+    return opened
+
+
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_file_is_refused_with_the_reason(visit_site: Visit, tmp_path: Path, kind: str) -> None:
+def test_a_broken_file_is_refused_with_the_reason(site: Site, tmp_path: Path, kind: str) -> None:
     content, words = BROKEN[kind]
     path = tmp_path / "clip.wav"
     path.write_bytes(content)
-    site = visit_site()
     site.upload(path)
     expect(site.prompt_note).to_contain_text(words)
     expect(site.prompt_note).to_have_attribute("role", "alert")
@@ -46,28 +57,22 @@ def test_a_broken_file_is_refused_with_the_reason(visit_site: Visit, tmp_path: P
     expect(site.go).to_be_visible()
 
 
-def test_after_a_broken_file_a_good_one_works(visit_site: Visit, clips: dict[str, Path], tmp_path: Path) -> None:
-    path = tmp_path / "clip.wav"
-    path.write_bytes(b"nothing")
-    site = visit_site()
-    site.upload(path)
-    expect(site.prompt_note).to_contain_text("not a sound file")
-    site.upload(clips["low"])
-    expect(site.prompt_note).to_contain_text("Good level")
-    site.settings(seconds=1)
-    site.go.click()
-    site.finish()
-
-
 def test_without_a_clip_the_page_says_what_to_do(visit_site: Visit) -> None:
     site = visit_site()
     site.go.click()
     expect(site.run_note).to_contain_text("Record, upload or choose an example first")
 
 
-def test_too_much_for_the_model_is_refused_and_the_takes_stay(visit_site: Visit, clips: dict[str, Path]) -> None:
+def test_after_a_broken_file_a_good_one_works_and_too_much_for_the_model_leaves_its_takes(
+    visit_site: Visit, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(b"nothing")
     site = visit_site()
+    site.upload(path)
+    expect(site.prompt_note).to_contain_text("not a sound file")
     site.upload(clips["high"])
+    expect(site.prompt_note).to_contain_text("Good level")
     site.settings(seconds=1, seed=3)
     site.go.click()
     site.finish()
@@ -78,9 +83,8 @@ def test_too_much_for_the_model_is_refused_and_the_takes_stay(visit_site: Visit,
     expect(site.take(1)).to_be_visible()
 
 
-def test_a_file_that_is_no_settings_is_refused(visit_site: Visit, tmp_path: Path) -> None:
+def test_a_file_that_is_no_settings_is_refused(site: Site, tmp_path: Path) -> None:
     (tmp_path / "wrong.json").write_text('{"seed": 1}')
-    site = visit_site()
     seed = site.number("seed").input_value()
     with site.page.expect_file_chooser() as chooser:
         site.page.get_by_role("button", name="Load saved settings").click()

@@ -6,13 +6,32 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Page, expect
 
 from tests.browser.axe_findings import serious_findings
 from tests.browser.continue_site import Site
 from tests.browser.prosody_site import PATIENCE_MS, STEPS_SENT, ProsodySite
+from tests.browser.states import wait_for_words
 
 Visit = Callable[..., ProsodySite]
+
+
+@pytest.fixture(scope="module")
+def analysed(shared_page: Callable[..., Page], url: str, clips: dict[str, Path]) -> ProsodySite:
+    """Return a page with an analysed clip, at a quality at which drafts and the full sound differ."""
+    site = ProsodySite.open(shared_page(), url)
+    site.analyse(clips["low"], steps=12)
+    return site
+
+
+@pytest.fixture
+def resting(analysed: ProsodySite) -> ProsodySite:
+    """Return the page with every slider at rest."""
+    if saved_shifts(analysed):
+        analysed.press(".card-reset-all")
+    assert saved_shifts(analysed) == []
+    return analysed
 
 
 def test_a_card_moves_the_sound_and_every_way_back_is_exact(visit_prosody: Visit, clips: dict[str, Path]) -> None:
@@ -42,11 +61,8 @@ def test_a_card_moves_the_sound_and_every_way_back_is_exact(visit_prosody: Visit
     assert site.save() == rest
 
 
-def test_a_draft_is_heard_while_the_slider_moves_and_full_quality_follows(
-    visit_prosody: Visit, clips: dict[str, Path]
-) -> None:
-    site = visit_prosody()
-    site.analyse(clips["low"], steps=12)
+def test_a_draft_is_heard_while_the_slider_moves_and_full_quality_follows(resting: ProsodySite) -> None:
+    site = resting
     site.page.evaluate("""() => { window.heard = []; for (const name of ["draft", "edited"])
         document.addEventListener(`undertone:${name}`, () => window.heard.push(name)); }""")
     slider = site.shift("z3")
@@ -94,7 +110,7 @@ def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
     with again.page.expect_file_chooser() as chooser:
         again.page.get_by_role("button", name="Load saved settings").click()
     chooser.value.set_files(tmp_path / "settings.json")
-    expect(again.note).to_contain_text("press Analyse", timeout=PATIENCE_MS)
+    wait_for_words(again.note, "press Analyse")
     again.upload(clips["high"])
     again.page.locator("#analyse").click()
     again.wait_until_idle("saved settings again")
@@ -129,7 +145,7 @@ def test_two_visitors_edit_side_by_side(visit_prosody: Visit, clips: dict[str, P
 
 def test_cancel_keeps_what_is_heard(visit_prosody: Visit, clips: dict[str, Path]) -> None:
     site = visit_prosody()
-    site.analyse(clips["microphone"], length=10, steps=50)
+    site.analyse(clips["microphone"], length=5, steps=50)
     sound = site.save()
     site.page.locator("#draw").click()
     expect(site.busy).to_have_count(1)
@@ -158,7 +174,7 @@ def test_a_take_of_the_continue_page_arrives_as_it_sounded(
     expect(prosody.page.get_by_role("button", name="Recording", exact=True)).not_to_be_visible()
     gone = site.page.context.new_page()
     gone.goto(re.sub(r"take=.*", "take=guessed", prosody.page.url))
-    expect(ProsodySite(gone).note).to_contain_text("This take is gone", timeout=PATIENCE_MS)
+    wait_for_words(ProsodySite(gone).note, "This take is gone")
 
 
 def test_prosody_and_voice_of_a_second_recording_and_of_the_model(visit_prosody: Visit, clips: dict[str, Path]) -> None:
@@ -196,9 +212,12 @@ def test_prosody_and_voice_of_a_second_recording_and_of_the_model(visit_prosody:
 
 
 def test_by_keyboard_on_a_phone_and_for_assistive_technology(visit_prosody: Visit, clips: dict[str, Path]) -> None:
-    site = visit_prosody(width=390, height=844)
+    site = visit_prosody(width=320, height=700)
+    assert site.width() <= 320
     site.analyse(clips["low"])
-    assert site.width() <= 390
+    assert site.width() <= 320
+    site.page.set_viewport_size({"width": 390, "height": 844})
+    site.page.wait_for_function("document.documentElement.scrollWidth <= 390")  # the figure follows the window
     before = site.sounds()
     site.shift("z2").focus()
     for _ in range(3):
@@ -222,12 +241,9 @@ def saved_shifts(site: ProsodySite) -> list[float]:
     return [edit["shift"] for edit in json.loads(site.save("json"))["edit"]["edits"]]
 
 
-def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
-    visit_prosody: Visit, clips: dict[str, Path]
-) -> None:
+def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(resting: ProsodySite) -> None:
     """Three quick Shift values said "Speaking" for ever; a refused range wiped figure, numbers and buttons."""
-    site = visit_prosody()
-    site.analyse(clips["low"], steps=12)
+    site = resting
     field = site.card("z1").locator("[data-part='0'] .card-number")
     for value in ("0.5", "1", "1.5"):
         field.fill(value)
@@ -247,7 +263,7 @@ def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
         assert shifts == [expected]
     sound = site.save()
     site.page.locator("#range-apply").click()
-    expect(site.note).to_contain_text("time range first", timeout=PATIENCE_MS)
+    wait_for_words(site.note, "time range first")
     site.wait_until_idle()
     expect(site.page.locator("#undo")).to_have_text("Undo")
     expect(site.page.locator("#prosody-numbers")).to_contain_text("Duration")

@@ -1,83 +1,18 @@
 """A rater's session in a real browser: with mouse, keyboard or thumb, through reloads, restarts and lost networks."""
 
-import itertools
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.axe_findings import serious_findings
-from tests.browser.rate_site import CLIP_SECONDS, RaterPage, RateServer
+from tests.browser.rate_site import DESKTOP, PHONE, Arrive, RaterPage, RateServer
 from tests.browser.states import wait_until_still
-from tests.rating_study import CONSENT, FULL_FLOW, HEADPHONES, add_study, design
+from tests.rating_study import CONSENT, FULL_FLOW, HEADPHONES
 from undertone.studies.sessions.headphones import right_answer, tone_orders
-from undertone.studies.store import Database, StorageLocations, migrate
 
-DESKTOP = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "has_touch": True,
-    "is_mobile": True,
-    "user_agent": "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36",
-}
 FEW_TONES = {"kind": "headphones", "trials": 2, "pass_at_least": 2}
 TWO_CLIPS = {"allocation": {"trials_per_session": 2, "raters_per_stimulus": 9}}
-_studies = itertools.count()
-
-Arrive = Callable[..., RaterPage]
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageLocations]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("UNDERTONE_DATABASE", raising=False)
-        patch.delenv("UNDERTONE_SECRET", raising=False)
-        yield StorageLocations.at(tmp_path_factory.mktemp("studies"))
-
-
-@pytest.fixture(scope="module")
-def db(places: StorageLocations) -> Iterator[Database]:
-    db = Database(places.url)
-    migrate(db)
-    yield db
-    db.close()
-
-
-@pytest.fixture(scope="module")
-def server(places: StorageLocations, db: Database) -> Iterator[RateServer]:
-    server = RateServer(places.data)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def arrive(browser: Browser, server: RateServer, db: Database, places: StorageLocations) -> Iterator[Arrive]:
-    """Open a study's link as a new visitor; nothing is asked of other machines and no script fails."""
-    contexts: list[BrowserContext] = []
-    requests: list[str] = []
-    errors: list[str] = []
-    studies: dict[str, str] = {}
-
-    def arrive(device: dict[str, Any] = DESKTOP, query: str = "", path: str | None = None, **study: Any) -> RaterPage:
-        context = browser.new_context(**device)
-        contexts.append(context)
-        if not studies:
-            fresh = design(name=f"secret-study-{next(_studies)}", **study)
-            studies["id"] = add_study(db, places.media, fresh, clip_seconds=CLIP_SECONDS)
-        page = context.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{server.url}/rate/{studies['id']}{query}" if path is None else server.url + path)
-        return RaterPage(page, db, studies["id"])
-
-    yield arrive
-    for context in contexts:
-        context.close()
-    outside = [address for address in requests if not address.startswith((server.url, "data:", "blob:"))]
-    assert not outside, f"the page asked other machines: {outside}"
-    assert not errors, f"the page's scripts failed: {errors}"
 
 
 def check_access(page: Page) -> None:
@@ -227,18 +162,18 @@ def test_a_reload_in_the_middle_keeps_the_place_and_the_answers(arrive: Arrive) 
     assert rater.ratings() == [5, 2, 4, 3]
 
 
-def test_the_server_is_killed_and_started_again_in_the_middle(arrive: Arrive, server: RateServer) -> None:
+def test_the_server_is_killed_and_started_again_in_the_middle(arrive: Arrive, rate_server: RateServer) -> None:
     rater = arrive(**TWO_CLIPS)
     rater.agree()
     rater.hear("Clip 1 of 2")
     rater.choose("Naturalness", 2)
     expect(rater.page.locator(".state.is-saved")).to_have_count(1)
-    server.kill()
+    rate_server.kill()
     rater.choose("Meaningfulness", 4)
     expect(rater.page.locator("#connection")).to_contain_text("No connection")
     expect(rater.scale("Meaningfulness")).to_contain_text("Saving …")
     check_access(rater.page)
-    server.start()
+    rate_server.start()
     expect(rater.page.locator(".state.is-saved")).to_have_count(2)
     expect(rater.page.locator("#connection")).to_be_hidden()
     rater.press("Next clip")

@@ -6,14 +6,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.rate_site import RaterPage
-from tests.browser.test_rate import DESKTOP, PHONE, Arrive, arrive, db, places, server
+from tests.browser.rate_site import DESKTOP, PHONE, Arrive, RaterPage
 from tests.browser.test_rate_sets import of_kind, picture
 from tests.rating_study import SHORT_FLOW
 from undertone.studies.design.languages import catalogue
 from undertone.studies.design.scale_words import scale_texts
-
-__all__ = ["arrive", "db", "places", "server"]  # fixtures
 
 DEVICES = pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
 LATIN = re.compile(r"[A-Za-z]{3,}")

@@ -6,17 +6,8 @@ import pytest
 from playwright.sync_api import Route, expect
 from sqlalchemy import func, select
 
-from tests.browser.rate_site import RaterPage
-from tests.browser.test_rate import (  # noqa: F401  fixtures
-    PHONE,
-    TWO_CLIPS,
-    Arrive,
-    arrive,
-    check_access,
-    db,
-    places,
-    server,
-)
+from tests.browser.rate_site import PHONE, Arrive, RaterPage
+from tests.browser.test_rate import TWO_CLIPS, check_access
 from tests.rating_study import CONSENT
 from undertone.studies.store import Database
 from undertone.studies.store.tables import Participant, Session
@@ -26,7 +17,7 @@ PORTAL = "<html><body>Welcome to the hotel. Sign in.</body></html>"
 WITH_RATING = {"sections": (CONSENT, {"kind": "rating"})}
 
 
-def sessions_of(db: Database, study: str) -> int:  # noqa: F811
+def sessions_of(db: Database, study: str) -> int:
     with db.reading() as transaction:
         return transaction.scalar(select(func.count()).select_from(Session).where(Session.study_id == study)) or 0
 
@@ -38,7 +29,7 @@ def loses_one_answer(route: Route) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?PROLIFIC_PID=5f00&SESSION_ID=s1"], ids=["link", "panel"])
-def test_a_lost_answer_to_the_beginning_begins_nothing_twice(arrive: Arrive, query: str) -> None:  # noqa: F811
+def test_a_lost_answer_to_the_beginning_begins_nothing_twice(arrive: Arrive, query: str) -> None:
     rater = arrive(query=query, **TWO_CLIPS)
     expect(rater.heading).to_have_text("How does it sound?")
     page = rater.page.context.browser.new_context().new_page()  # type: ignore[union-attr]
@@ -51,7 +42,7 @@ def test_a_lost_answer_to_the_beginning_begins_nothing_twice(arrive: Arrive, que
     page.context.close()
 
 
-def test_the_same_panel_link_in_another_browser_goes_on_where_the_person_is(arrive: Arrive) -> None:  # noqa: F811
+def test_the_same_panel_link_in_another_browser_goes_on_where_the_person_is(arrive: Arrive) -> None:
     rater = arrive(query="?PROLIFIC_PID=5f00", **TWO_CLIPS)
     rater.agree()
     rater.rate("Clip 1 of 2")
@@ -60,7 +51,7 @@ def test_the_same_panel_link_in_another_browser_goes_on_where_the_person_is(arri
     expect(second.heading).to_have_text("Clip 2 of 2")
 
 
-def test_a_paused_server_makes_the_page_forget_nothing(arrive: Arrive) -> None:  # noqa: F811
+def test_a_paused_server_makes_the_page_forget_nothing(arrive: Arrive) -> None:
     rater = arrive(query="?PROLIFIC_PID=5f00", **TWO_CLIPS)
     rater.agree()
     rater.hear("Clip 1 of 2")
@@ -78,7 +69,7 @@ def test_a_paused_server_makes_the_page_forget_nothing(arrive: Arrive) -> None: 
     assert rater.ratings() == [2]
 
 
-def test_an_answer_waits_for_the_code_when_the_session_is_not_known(arrive: Arrive) -> None:  # noqa: F811
+def test_an_answer_waits_for_the_code_when_the_session_is_not_known(arrive: Arrive) -> None:
     rater = arrive(**TWO_CLIPS)
     rater.agree()
     rater.hear("Clip 1 of 2")
@@ -97,7 +88,7 @@ def test_an_answer_waits_for_the_code_when_the_session_is_not_known(arrive: Arri
     assert rater.ratings() == [2]
 
 
-def test_a_page_of_the_network_is_not_kept_as_the_clip(arrive: Arrive) -> None:  # noqa: F811
+def test_a_page_of_the_network_is_not_kept_as_the_clip(arrive: Arrive) -> None:
     rater = arrive(**TWO_CLIPS)
     rater.page.route(
         "**/rate/api/audio/**", lambda route: route.fulfill(status=200, content_type="text/html", body=PORTAL), times=1
@@ -108,7 +99,7 @@ def test_a_page_of_the_network_is_not_kept_as_the_clip(arrive: Arrive) -> None: 
     expect(rater.heading).to_have_text("Clip 2 of 2")
 
 
-def test_a_clip_that_arrived_broken_is_loaded_again_when_asked(arrive: Arrive) -> None:  # noqa: F811
+def test_a_clip_that_arrived_broken_is_loaded_again_when_asked(arrive: Arrive) -> None:
     rater = arrive(**TWO_CLIPS)
     rater.page.route(
         "**/rate/api/audio/**", lambda route: route.fulfill(status=200, content_type="audio/flac", body="fLaC"), times=1
@@ -120,7 +111,7 @@ def test_a_clip_that_arrived_broken_is_loaded_again_when_asked(arrive: Arrive) -
     expect(rater.heading).to_have_text("Clip 2 of 2")
 
 
-def test_a_second_person_on_the_same_computer_can_take_part(arrive: Arrive) -> None:  # noqa: F811
+def test_a_second_person_on_the_same_computer_can_take_part(arrive: Arrive) -> None:
     rater = arrive(allocation={"trials_per_session": 1, "raters_per_stimulus": 9})
     rater.agree()
     rater.rate("Clip 1 of 1")
@@ -141,7 +132,7 @@ def test_a_second_person_on_the_same_computer_can_take_part(arrive: Arrive) -> N
     assert sorted(rater.ratings()) == [1, 1, 3, 4]
 
 
-def test_another_person_may_begin_beside_a_session_that_is_not_finished(arrive: Arrive) -> None:  # noqa: F811
+def test_another_person_may_begin_beside_a_session_that_is_not_finished(arrive: Arrive) -> None:
     rater = arrive(**TWO_CLIPS)
     rater.agree()
     expect(rater.heading).to_have_text("Clip 1 of 2")
@@ -155,7 +146,7 @@ def test_another_person_may_begin_beside_a_session_that_is_not_finished(arrive: 
 
 
 @pytest.mark.parametrize("query", ["", "?PROLIFIC_PID=5f00"], ids=["link", "panel"])
-def test_who_does_not_agree_is_asked_nothing_and_leaves_nothing(arrive: Arrive, query: str) -> None:  # noqa: F811
+def test_who_does_not_agree_is_asked_nothing_and_leaves_nothing(arrive: Arrive, query: str) -> None:
     declined = {"code": "NOCONSENT", "url": "https://panel.example/?cc={code}"} if query else None
     rater = arrive(query=query, completion={"declined": declined} if declined else {}, **TWO_CLIPS)
     expect(rater.page.locator("#length")).to_have_text("About 5 minutes, 2 short clips to listen to.")

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.rate_site import RaterPage
-from tests.browser.test_rate import DESKTOP, PHONE, Arrive, arrive, check_access, db, places, server
+from tests.browser.rate_site import DESKTOP, PHONE, Arrive, RaterPage
+from tests.browser.test_rate import check_access
 from tests.rating_study import SHORT_FLOW
-
-__all__ = ["arrive", "db", "places", "server"]  # fixtures
 
 PICTURES = os.environ.get("UNDERTONE_TEST_PICTURES")  # a folder: what the pages look like is written there
 ROLES = ("system", "ground_truth", "low_anchor", "system")

@@ -5,18 +5,19 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic, sleep
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe_findings import serious_findings
-from tests.browser.conftest import ROOT, START_SECONDS
+from tests.browser.conftest import ROOT, START_SECONDS, Regulars, visiting
 from tests.browser.states import wait_until_still
 from tests.judged_study import PANEL_ID
 from tests.results_site import ADMIN, PASSPHRASE, READER, filled_places
 
+Enter = Callable[..., Page]
 TABS = ("Scores", "Raters", "Clips", "People", "Plan", "Log", "Manage")
 SHOWN = {
     "Scores": "#results-answers .js-plotly-plot",
@@ -56,15 +57,21 @@ def _wait_for(url: str) -> None:
     raise AssertionError("the server of the results did not start")
 
 
-def enter(browser: Browser, url: str, name: str = ADMIN, width: int = 1280) -> Page:
-    page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
-    page.set_default_timeout(120_000)
-    page.goto(f"{url}/results/")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Passphrase").fill(PASSPHRASE)
-    page.keyboard.press("Enter")
-    page.locator(".results-facts").wait_for()
-    return page
+@pytest.fixture
+def enter(regulars: Regulars, results_url: str) -> Iterator[Enter]:
+    """Open the page and sign in; no page asks another machine, and no script fails."""
+    with visiting(regulars, results_url) as make:
+
+        def enter(name: str = ADMIN) -> Page:
+            page = make()
+            page.goto(f"{results_url}/results/")
+            page.get_by_label("Name").fill(name)
+            page.get_by_label("Passphrase").fill(PASSPHRASE)
+            page.keyboard.press("Enter")
+            page.locator(".results-facts").wait_for()
+            return page
+
+        yield enter
 
 
 def to_tab(page: Page, name: str) -> None:
@@ -77,30 +84,29 @@ def to_tab(page: Page, name: str) -> None:
     page.locator(".overflow-dropdown button", has_text=name).click()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_every_tab_fits_and_has_no_serious_defect(width: int, browser: Browser, results_url: str) -> None:
-    page = enter(browser, results_url, width=width)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    for tab in ("Progress", *TABS):
-        to_tab(page, tab)
-        if tab in SHOWN:
-            page.locator(SHOWN[tab]).first.wait_for()
-        if tab == "People":
-            page.locator("#results-show-people").click()
-            page.locator("#results-people table").first.wait_for()
-        wait_until_still(page)
-        if width < 600:
-            assert page.evaluate(CLIPPED) == [], "a phone shows wide tables whole"
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
-        serious = serious_findings(page)
-        assert not serious, (tab, serious)
-    assert not errors
-    page.context.close()
+def test_every_tab_fits_and_has_no_serious_defect(enter: Enter) -> None:
+    page = enter()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.reload()
+        page.locator(".results-facts").wait_for()
+        for tab in ("Progress", *TABS):
+            to_tab(page, tab)
+            if tab in SHOWN:
+                page.locator(SHOWN[tab]).first.wait_for()
+            if tab == "People":
+                page.locator("#results-show-people").click()
+                page.locator("#results-people table").first.wait_for()
+            wait_until_still(page)
+            if width < 600:
+                assert page.evaluate(CLIPPED) == [], "a phone shows wide tables whole"
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+            serious = serious_findings(page)
+            assert not serious, (tab, serious)
 
 
-def test_an_admin_closes_a_study_and_reads_it_in_the_log(browser: Browser, results_url: str) -> None:
-    page = enter(browser, results_url)
+def test_an_admin_closes_a_study_and_reads_it_in_the_log(enter: Enter) -> None:
+    page = enter()
     expect(page.locator("#results-summary")).to_contain_text("108 of 120")
     to_tab(page, "Manage")
     page.locator("#results-pause").click()
@@ -120,11 +126,10 @@ def test_an_admin_closes_a_study_and_reads_it_in_the_log(browser: Browser, resul
     expect(page.locator("#results-done")).to_contain_text("is closed")
     expect(page.locator("#results-closing")).to_be_hidden()
     page.locator("#results-open").click()
-    page.context.close()
 
 
-def test_an_admin_checks_a_code_and_takes_the_list_along(browser: Browser, results_url: str) -> None:
-    page = enter(browser, results_url)
+def test_an_admin_checks_a_code_and_takes_the_list_along(enter: Enter, browser: Browser, results_url: str) -> None:
+    page = enter()
     to_tab(page, "People")
     page.get_by_label("Completion code or panel id").fill("made-up")
     page.keyboard.press("Enter")
@@ -142,32 +147,29 @@ def test_an_admin_checks_a_code_and_takes_the_list_along(browser: Browser, resul
     stranger = browser.new_context()
     assert stranger.request.get(f"{results_url}{address}").status == 401
     stranger.close()
-    page.context.close()
 
 
-def test_a_clip_is_heard(browser: Browser, results_url: str) -> None:
-    page = enter(browser, results_url, READER)
+def test_a_clip_is_heard(enter: Enter) -> None:
+    page = enter(READER)
     to_tab(page, "Clips")
     clip = page.locator("#results-clips audio").first
     clip.wait_for()
     clip.evaluate("audio => audio.play()")
     page.wait_for_function("() => document.querySelector('#results-clips audio').currentTime > 0.1")
-    page.context.close()
 
 
-def test_signing_out_ends_the_session(browser: Browser, results_url: str) -> None:
-    page = enter(browser, results_url)
+def test_signing_out_ends_the_session(enter: Enter, browser: Browser, results_url: str) -> None:
+    page = enter()
     copied = browser.new_context(storage_state=page.context.storage_state())
     assert copied.request.get(f"{results_url}/results/config").status == 200
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Passphrase").wait_for()
     assert copied.request.get(f"{results_url}/results/config").status == 401
     copied.close()
-    page.context.close()
 
 
-def test_a_reader_sees_results_but_no_way_to_change_them(browser: Browser, results_url: str) -> None:
-    page = enter(browser, results_url, READER)
+def test_a_reader_sees_results_but_no_way_to_change_them(enter: Enter) -> None:
+    page = enter(READER)
     to_tab(page, "Scores")
     expect(page.locator("#results-score-table")).to_contain_text("ground-truth")
     for admins_only in ("Manage", "People"):
@@ -178,4 +180,3 @@ def test_a_reader_sees_results_but_no_way_to_change_them(browser: Browser, resul
     with page.expect_download() as saved:
         link.click()
     assert saved.value.suggested_filename == "judged-report.html"
-    page.context.close()

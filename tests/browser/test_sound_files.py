@@ -6,14 +6,13 @@ from pathlib import Path
 
 import av
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.continue_site import Site
 from tests.clips import speechlike
 from undertone.engine.audio.formats import SUFFIXES
 from undertone.engine.config import SAMPLE_RATE_HZ
 
-Visit = Callable[..., Site]
 SECONDS = 4.0
 # Container, codec and rate by ending, as the devices that write them do.
 FORMATS = {
@@ -29,6 +28,18 @@ FORMATS = {
     ".aac": ("adts", "aac", 48_000),
     ".aifc": ("aiff", "pcm_s16be", 44_100),
 }
+
+
+@pytest.fixture(scope="module")
+def opened(shared_page: Callable[..., Page], url: str) -> Site:
+    return Site.open(shared_page(), url)
+
+
+@pytest.fixture
+def site(opened: Site) -> Site:
+    """Return the page of a visitor who has chosen no clip, or none any more."""
+    opened.clear()
+    return opened
 
 
 def record_as(path: Path) -> Path:
@@ -50,10 +61,7 @@ def record_as(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_recording_of_any_format_that_the_engine_reads_is_taken(
-    visit_site: Visit, tmp_path: Path, suffix: str
-) -> None:
-    site = visit_site()
+def test_a_recording_of_any_format_that_the_engine_reads_is_taken(site: Site, tmp_path: Path, suffix: str) -> None:
     site.upload(record_as(tmp_path / f"Recording 1{suffix}"))
     expect(site.prompt_note).to_contain_text("level")
     expect(site.page.locator(".cut-caption")).to_contain_text("of 4.")
@@ -61,9 +69,8 @@ def test_a_recording_of_any_format_that_the_engine_reads_is_taken(
 
 @pytest.mark.parametrize(("suffix", "answer"), [(".webm", "Stop"), (".mov", "Stop"), (".caf", "is used all the same")])
 def test_the_prompt_is_played_or_the_page_says_that_it_cannot_be(
-    visit_site: Visit, tmp_path: Path, suffix: str, answer: str
+    site: Site, tmp_path: Path, suffix: str, answer: str
 ) -> None:
-    site = visit_site()
     site.upload(record_as(tmp_path / f"clip{suffix}"))
     expect(site.prompt_note).to_contain_text("level")
     site.page.locator(".cut-play").click()
@@ -71,9 +78,8 @@ def test_the_prompt_is_played_or_the_page_says_that_it_cannot_be(
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".mov", ".caf"])
-def test_a_recording_may_be_dropped_too(visit_site: Visit, tmp_path: Path, suffix: str) -> None:
+def test_a_recording_may_be_dropped_too(site: Site, tmp_path: Path, suffix: str) -> None:
     path = record_as(tmp_path / f"clip{suffix}")
-    site = visit_site()
     site.page.locator("#clip").get_by_label("Upload file").click()
     site.page.locator("#clip input[type=file]").wait_for(state="attached")
     kind = {".webm": "video/webm", ".mov": "video/quicktime", ".caf": ""}[suffix]
@@ -91,8 +97,7 @@ def test_a_recording_may_be_dropped_too(visit_site: Visit, tmp_path: Path, suffi
     expect(site.prompt_note).to_contain_text("level")
 
 
-def test_the_chooser_offers_every_ending_that_the_engine_reads(visit_site: Visit) -> None:
-    site = visit_site()
+def test_the_chooser_offers_every_ending_that_the_engine_reads(site: Site) -> None:
     site.page.locator("#clip").get_by_label("Upload file").click()
     with site.page.expect_file_chooser() as chooser:
         site.page.locator("#clip").get_by_text("Click to Upload").click()
@@ -101,8 +106,7 @@ def test_the_chooser_offers_every_ending_that_the_engine_reads(visit_site: Visit
     assert {"audio/*", *SUFFIXES} <= set(offered.split(","))
 
 
-def test_a_file_that_is_no_sound_by_its_name_is_still_refused(visit_site: Visit, tmp_path: Path) -> None:
+def test_a_file_that_is_no_sound_by_its_name_is_still_refused(site: Site, tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"no sound")
-    site = visit_site()
     site.upload(tmp_path / "picture.png")
     expect(site.page.get_by_text("Invalid file type")).to_be_visible()

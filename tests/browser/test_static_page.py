@@ -49,6 +49,14 @@ NO_MICROPHONE = (
     "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('none', 'NotFoundError'); };"
 )
 
+# Whether a clip could be recorded or chosen at any time before the page was left.
+KEEPS_WHAT_WAS_OPEN = """(() => {
+    let open = false;
+    const look = () => { open ||= !!document.querySelector("#record:enabled, #file:enabled"); };
+    new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });
+    addEventListener("pagehide", () => sessionStorage.setItem("open", open));
+})()"""
+
 
 class RecordedNoise(SeededNoise):
     """Noise of one take that keeps what it drew."""
@@ -176,8 +184,18 @@ def test_a_recording_is_continued_by_keyboard_alone(visit: Callable[..., Page], 
     assert serious_findings(page) == []
 
 
+def test_no_clip_is_taken_that_the_second_loading_would_lose(visit: Callable[..., Page]) -> None:
+    page = visit(script=KEEPS_WHAT_WAS_OPEN)
+    for control in ("#record", "#file"):
+        expect(page.locator(control)).to_be_enabled(timeout=LOAD_MS)
+    expect(page.locator("#clip-note")).to_contain_text("Three seconds are enough")
+    assert page.evaluate("crossOriginIsolated"), "the page was not loaded again"
+    assert page.evaluate("sessionStorage.getItem('open')") == "false"
+
+
 def test_a_clip_that_is_no_sound_is_named_so(visit: Callable[..., Page]) -> None:
     page = visit(script=NO_MICROPHONE)
+    expect(page.locator("#record")).to_be_enabled(timeout=LOAD_MS)
     page.locator("#record").click()
     expect(page.locator("#clip-note")).to_contain_text("There is no microphone")
     page.locator("#file").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"no sound"})
