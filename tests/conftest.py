@@ -2,11 +2,14 @@
 
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from undertone.app.server.kernel_store import COMPILED, kernels_are_stored
 from undertone.app.shared.gradio_import import shorten_gradio_import
 
 # A busy machine is no failure.
@@ -24,6 +27,12 @@ LONGEST = (
     "studies/store/test_accidents.py",
     "studies/evaluation/test_evaluate.py",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the model's step once, before any worker: until it is stored, each server of a test compiles it anew."""
+    if not hasattr(config, "workerinput") and not kernels_are_stored() and os.access(COMPILED, os.W_OK):
+        subprocess.run([sys.executable, "-m", "undertone.app.server.kernel_store"], cwd=config.rootpath, check=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
