@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.app.split_site import BROWSER
+from tests.app.split_site import BROWSER, NO_CERTIFICATES
 
 
 class ContinueVisitor:
@@ -21,7 +21,7 @@ class ContinueVisitor:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.client = httpx.Client(timeout=120, headers={"sec-fetch-site": "same-origin"})
+        self.client = httpx.Client(timeout=120, headers={"sec-fetch-site": "same-origin"}, verify=NO_CERTIFICATES)
         opened = self.client.get(f"{address}/", headers=BROWSER)
         self.client.headers["cookie"] = opened.headers["set-cookie"].split(";")[0]  # also where it is only for https
         self.session = secrets.token_hex(6)

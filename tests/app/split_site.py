@@ -3,6 +3,7 @@
 import os
 import queue
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ import httpx
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 120.0  # seconds on a busy machine
 BROWSER = {"accept": "text/html"}
+# For clients that meet no TLS: by default each of them, and each `httpx.get`, reads all certificates, for 70 ms of CPU.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class SplitSite:
     log: list[str]
 
     def get(self, path: str, **more: object) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=30, **more)  # type: ignore[arg-type]
+        return httpx.get(self.url + path, timeout=30, verify=NO_CERTIFICATES, **more)  # type: ignore[arg-type]
 
     def until(self, path: str, status: int = 200, seconds: float = PATIENCE) -> httpx.Response:
         """Ask until an answer has this status."""

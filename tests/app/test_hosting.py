@@ -17,7 +17,7 @@ import pytest
 
 from tests.app.continue_visitor import ContinueVisitor
 from tests.app.nginx import free_port
-from tests.app.split_site import PATIENCE, ROOT, SplitSite, alive, split_site
+from tests.app.split_site import NO_CERTIFICATES, PATIENCE, ROOT, SplitSite, alive, split_site
 from tests.clips import speechlike, write_wav16
 from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
@@ -54,7 +54,7 @@ def site(bundle: Path, study: tuple[StorageLocations, str], metrics_port: int) -
 @pytest.fixture
 def metrics(metrics_port: int) -> Any:
     def read() -> dict[str, float]:
-        text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", timeout=30).text
+        text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", timeout=30, verify=NO_CERTIFICATES).text
         return {name: float(value) for name, value in re.findall(r"^(\w+(?:\{[^}]*\})?) (\S+)$", text, re.MULTILINE)}
 
     return read

@@ -11,7 +11,7 @@ import pytest
 
 from tests.app.continue_visitor import ContinueVisitor
 from tests.app.nginx import needs_nginx, nginx
-from tests.app.split_site import BROWSER, SplitSite, split_site
+from tests.app.split_site import BROWSER, NO_CERTIFICATES, SplitSite, split_site
 from tests.clips import speechlike, write_wav16
 from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
@@ -63,7 +63,7 @@ def proxy(site: SplitSite, request: pytest.FixtureRequest, tmp_path_factory: pyt
 @pytest.fixture
 def client(proxy: str) -> Iterator[httpx.Client]:
     headers = {"sec-fetch-site": "same-origin"}
-    with httpx.Client(base_url=proxy, timeout=120, headers=headers, follow_redirects=False) as client:
+    with httpx.Client(base_url=proxy, timeout=120, headers=headers, verify=NO_CERTIFICATES) as client:
         yield client
 
 

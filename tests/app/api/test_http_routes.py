@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from tests.app.api.conftest import ApiSite, until
+from tests.app.split_site import NO_CERTIFICATES
 from undertone.app.auth.api_keys import create_api_key
 from undertone.app.cli.continuation import ContinuationOptions, continue_recording
 from undertone.app.server.api_access import ApiSettings
@@ -116,7 +117,9 @@ def test_nobody_is_let_in_without_a_key(site: ApiSite, headers: dict[str, str]) 
 
 def test_wrong_keys_of_an_address_are_soon_answered_no_more(site: ApiSite) -> None:
     wrong = {"Authorization": "Bearer ut_" + "b" * 43}
-    statuses = [httpx.get(f"{site.url}/v1/models", headers=wrong).status_code for _ in range(22)]
+    statuses = [
+        httpx.get(f"{site.url}/v1/models", headers=wrong, verify=NO_CERTIFICATES).status_code for _ in range(22)
+    ]
     assert statuses == [401] * 20 + [429] * 2
     site.access._limiter.storage.reset()
 

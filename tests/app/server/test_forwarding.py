@@ -14,6 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
+from tests.app.split_site import NO_CERTIFICATES
 from undertone.app.auth.sign_in import COOKIE
 from undertone.app.auth.tickets import TICKET_HEADER, Tickets
 from undertone.app.server.forwarding import Forwarding, request_headers, response_headers
@@ -105,12 +106,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_bodies_paths_and_queries_arrive_as_they_were_sent(site: Site) -> None:
-    answer = httpx.post(f"{site.url}/a%2Fb/../c?x=%20y&z", content=bytes(3_000_000), timeout=60)
+    answer = httpx.post(f"{site.url}/a%2Fb/../c?x=%20y&z", content=bytes(3_000_000), timeout=60, verify=NO_CERTIFICATES)
     assert answer.text == "length 3000000"
     assert answer.headers["x-query"] == "x=%20y&z"
-    chunks = httpx.post(f"{site.url}/upload", content=iter([b"12345"] * 10), timeout=60)
+    chunks = httpx.post(f"{site.url}/upload", content=iter([b"12345"] * 10), timeout=60, verify=NO_CERTIFICATES)
     assert chunks.text == "length 50"
-    assert httpx.get(f"{site.url}/a%2Fb", timeout=60).headers["x-path"] == "/a%2Fb"
+    assert httpx.get(f"{site.url}/a%2Fb", timeout=60, verify=NO_CERTIFICATES).headers["x-path"] == "/a%2Fb"
 
 
 def test_a_body_is_not_gathered_before_it_is_passed_on(site: Site) -> None:
@@ -125,7 +126,7 @@ def test_a_body_is_not_gathered_before_it_is_passed_on(site: Site) -> None:
 
 
 def test_a_stream_begins_at_once_and_ends_behind_when_the_visitor_goes(site: Site) -> None:
-    with httpx.stream("GET", f"{site.url}/events", timeout=30) as stream:
+    with httpx.stream("GET", f"{site.url}/events", timeout=30, verify=NO_CERTIFICATES) as stream:
         parts = stream.iter_raw()  # held: where it goes, the connection is closed
         assert next(parts) == b"first"
         assert not site.behind.gone.is_set()
@@ -133,28 +134,28 @@ def test_a_stream_begins_at_once_and_ends_behind_when_the_visitor_goes(site: Sit
 
 
 def test_a_stream_is_ended_whole_when_the_server_is_to_end(site: Site) -> None:
-    with httpx.stream("GET", f"{site.url}/events", timeout=30) as stream:
+    with httpx.stream("GET", f"{site.url}/events", timeout=30, verify=NO_CERTIFICATES) as stream:
         parts = stream.iter_raw()
         assert next(parts) == b"first"
-        assert httpx.get(f"{site.url}/stop", timeout=30).status_code == 204
+        assert httpx.get(f"{site.url}/stop", timeout=30, verify=NO_CERTIFICATES).status_code == 204
         assert list(parts) == []
-    assert httpx.get(f"{site.url}/", timeout=30).status_code == 503
+    assert httpx.get(f"{site.url}/", timeout=30, verify=NO_CERTIFICATES).status_code == 503
 
 
 def test_a_refusal_before_the_end_of_a_body_is_passed_on(site: Site) -> None:
-    answer = httpx.post(f"{site.url}/refuses", content=bytes(50_000), timeout=60)
+    answer = httpx.post(f"{site.url}/refuses", content=bytes(50_000), timeout=60, verify=NO_CERTIFICATES)
     assert answer.status_code == 413
     assert answer.text == "too large"
 
 
 def test_nobody_behind_is_said_in_words(site: Site) -> None:
     site.behind.address = None
-    page = httpx.get(f"{site.url}/", headers={"accept": "text/html"}, timeout=30)
+    page = httpx.get(f"{site.url}/", headers={"accept": "text/html"}, timeout=30, verify=NO_CERTIFICATES)
     assert page.status_code == 503
     assert "loaded" in page.text
-    assert httpx.post(f"{site.url}/gradio_api/queue/join", timeout=30).json()["detail"]
+    assert httpx.post(f"{site.url}/gradio_api/queue/join", timeout=30, verify=NO_CERTIFICATES).json()["detail"]
     site.behind.address = Path("/nowhere")
-    assert httpx.get(f"{site.url}/", timeout=30).status_code == 503
+    assert httpx.get(f"{site.url}/", timeout=30, verify=NO_CERTIFICATES).status_code == 503
 
 
 def scope(*headers: tuple[bytes, bytes]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.app.split_site import BROWSER, PATIENCE, ROOT, SplitSite, alive, split_site
+from tests.app.split_site import BROWSER, NO_CERTIFICATES, PATIENCE, ROOT, SplitSite, alive, split_site
 from tests.hub_stand_in import TOKEN, hub_stand_in
 from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
@@ -48,7 +48,8 @@ def site(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spl
 
 @contextmanager
 def sign_in(site: SplitSite) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.url, timeout=60, headers={"origin": site.url}) as client:
+    headers = {"origin": site.url}
+    with httpx.Client(base_url=site.url, timeout=60, headers=headers, verify=NO_CERTIFICATES) as client:
         form = {"name": "ada", "passphrase": PASSPHRASE, "next": "/results"}
         assert client.post("/sign-in", data=form).status_code == 303
         yield client
