@@ -47,3 +47,11 @@ class RungScores(Config):
     parameters: int
     nats_per_word: float  # of held-out text
     minutes: float  # of training
+
+
+class NgramScores(Config):
+    """Log-likelihoods of phone n-gram models of the same text for the pairs, without their context."""
+
+    pairs: str
+    good: dict[int, tuple[float, ...]]  # by order of the model
+    bad: dict[int, tuple[float, ...]]

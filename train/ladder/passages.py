@@ -18,6 +18,7 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.text.prose import EXCLUDED_BOOKS, MAX_WORDS, MIN_WORDS, PAUSES, TITLES
 
 HELD_OUT_SHARE = 8  # every so many-th book, by a hash of its name, is held out of training
+HELD_OUT_WORDS = 8000  # of each book that is held out
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def is_held_out(book: str) -> bool:
 
 
 def read_ladder_text(text: Path, lexicon: Lexicon, train_words: int) -> LadderText:
-    """Return one passage of each book: the first part of every book to train on, all of the books that are held out.
+    """Return one passage of each book: the first part of every book to train on, and of those that are held out.
 
     Args:
         text: folder with `books.tsv.xz`: book, sentence.
@@ -145,7 +146,7 @@ def read_ladder_text(text: Path, lexicon: Lexicon, train_words: int) -> LadderTe
     each = -(-train_words // len(trained))  # rounded up
     return LadderText(
         tuple(_passage(book, books[book], speller, each) for book in trained),
-        tuple(_passage(book, books[book], speller, None) for book in held_out),
+        tuple(_passage(book, books[book], speller, HELD_OUT_WORDS) for book in held_out),
     )
 
 
@@ -158,14 +159,14 @@ def _raw_books(source: Path) -> dict[str, list[str]]:
     return books
 
 
-def _passage(book: str, lines: list[str], speller: Speller, words: int | None) -> Passage:
+def _passage(book: str, lines: list[str], speller: Speller, words: int) -> Passage:
     """Read a book's sentences until there are so many words."""
     found: list[Sentence] = []
     total = 0
     for sentence in _known(lines, speller):
         found.append(sentence)
         total += num_words(sentence)
-        if words is not None and total >= words:
+        if total >= words:
             break
     return Passage(book, tuple(found))
 
