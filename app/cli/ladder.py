@@ -18,7 +18,9 @@ ladder = typer.Typer(name="ladder", no_args_is_help=True, add_completion=False, 
 def make(
     text: Annotated[Path, typer.Option(exists=True, help="Folder with books.tsv.xz.")],
     corpus: Annotated[Path, typer.Option(exists=True, help="Recordings with transcripts, or a prepared folder.")],
-    lexicon: Annotated[Path, typer.Option(exists=True, help="Pronouncing dictionary, or the folder with cmudict.dict.")],
+    lexicon: Annotated[
+        Path, typer.Option(exists=True, help="Pronouncing dictionary, or the folder with cmudict.dict.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write; what is finished there is kept.")],
     words: Annotated[int, typer.Option(min=100, help="Words to train on, spread over the books.")] = 150_000,
     seeds: Annotated[int, typer.Option(min=1, max=20, help="Models of every rung.")] = 1,

@@ -1,7 +1,7 @@
 """Accuracies of rungs with intervals, and differences between rungs on the same pairs.
 
-A pair counts 1 where the good side is likelier, 0.5 for a tie and 0 otherwise; several seeds of a rung are averaged pair
-by pair. Intervals are bootstraps over clusters of pairs: words, fillings of a grammatical frame, exchanged stories.
+A pair counts 1 where the good side is likelier, 0.5 for a tie and 0 otherwise; several seeds of a rung are averaged
+pair by pair. Intervals are bootstraps over clusters of pairs: words, fillings of a frame, exchanged stories.
 """
 
 import json

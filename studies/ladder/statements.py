@@ -51,7 +51,9 @@ def judge_statements(accuracies: Accuracies, contrasts: Contrasts, ngrams: Ngram
 
 def _fair(ngrams: Ngrams) -> Statement:
     asked: list[tuple[int, Judgement]] = [(1, "words"), (2, "words"), (1, "grammar"), (3, "topics")]
-    found = [(order, judgement, ngrams[order][judgement].value) for order, judgement in asked if judgement in ngrams[order]]
+    found = [
+        (order, judgement, ngrams[order][judgement].value) for order, judgement in asked if judgement in ngrams[order]
+    ]
     fair = all(abs(100 * value - 50) <= FAIR_POINTS for _, _, value in found)
     return Statement(
         name="M0",
@@ -104,8 +106,8 @@ def _length(accuracies: Accuracies, contrasts: Contrasts) -> Statement:
 
 def _variability(accuracies: Accuracies, contrasts: Contrasts) -> Statement:
     says = (
-        f"Units of many speakers instead of phones cost words {-VARIABILITY_POINTS:g} points or more, with the interval "
-        "below 0, and one speaker lies between (here units of a supervised tokenizer; the paper's are unsupervised)."
+        f"Units of many speakers instead of phones cost words {-VARIABILITY_POINTS:g} points or more, with the "
+        "interval below 0, and one speaker lies between (units of a supervised tokenizer; the paper's are unsupervised)."
     )
     fall: tuple[Rung, Rung, Judgement] = ("phone-repeat", "speech-many", "words")
     if reason := _reason_untested(accuracies, contrasts, [fall]) or (
@@ -118,9 +120,7 @@ def _variability(accuracies: Accuracies, contrasts: Contrasts) -> Statement:
     return Statement(name="M4", says=says, verdict=_verdict(falls and repeat >= one >= many), evidence=evidence)
 
 
-def _reason_untested(
-    accuracies: Accuracies, contrasts: Contrasts, compared: list[tuple[Rung, Rung, Judgement]]
-) -> str:
+def _reason_untested(accuracies: Accuracies, contrasts: Contrasts, compared: list[tuple[Rung, Rung, Judgement]]) -> str:
     """Return why a comparison says nothing, an empty text where it does say something."""
     for before, after, judgement in compared:
         if (before, after, judgement) not in contrasts:

@@ -1,4 +1,5 @@
 """The modality ladder: one text as seven token streams, a language model of each, and the pairs it is judged on.
 
-`streams.Streams` makes the tokens, `pair_file.make_ladder_pairs` the pairs, `rung.train_rung` trains and scores one rung.
+`streams.make_stream` gives the tokens, `pair_file.make_ladder_pairs` the pairs, and `rung.train_rung` trains and scores
+one rung.
 """

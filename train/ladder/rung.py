@@ -38,12 +38,13 @@ class PairTokens:
 
 
 def encode_pair(stream: TokenStream, pair: LadderPair, speller: Speller, number: int) -> PairTokens:
-    """Return the tokens of a pair between two pauses; both sides are in one voice, with the same segments where they
-    say the same.
+    """Return the tokens of a pair between two pauses, both sides in one voice.
+
+    Both take the same segments where they say the same.
 
     Args:
         number: of the pair, which decides what is drawn.
-    """  # noqa: D205
+    """
     context, *sides = sides_of(pair, speller)
     memory: Memory = {}
     found = []
@@ -102,9 +103,7 @@ def train_rung(
     words, held_out = encode_passages(stream, text.train), encode_passages(stream, text.held_out)
     stage = RungStage(f"{rung} {settings.seed}", settings, words, held_out, stream.vocabulary, accelerator)
     if not is_exported(out):
-        clock = run_stage(
-            stage, out, Budget(steps=stage.steps), accelerator, seed=settings.seed, settings=settings
-        )
+        clock = run_stage(stage, out, Budget(steps=stage.steps), accelerator, seed=settings.seed, settings=settings)
         numbers = stage.evaluate(clock.step) | {"tokens": clock.frames}
         export_stage(stage.model, stage.config, clock, out, numbers)
     model = exported_token_lm(out).to(accelerator.device)

@@ -110,7 +110,12 @@ class FrameStream:
 
 
 def make_stream(
-    rung: Rung, text: Sequence[Passage], num_phones: int, splicers: dict[bool, Splicer], units: np.ndarray, num_units: int
+    rung: Rung,
+    text: Sequence[Passage],
+    num_phones: int,
+    splicers: dict[bool, Splicer],
+    units: np.ndarray,
+    num_units: int,
 ) -> TokenStream:
     """Return the stream of a rung.
 

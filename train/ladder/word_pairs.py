@@ -1,4 +1,4 @@
-"""Pairs of a word of the training text and a nonword of the same phones, and nearly the same letters, in another order."""
+"""Pairs of a word of the training text and a nonword of the same phones and letters in another order."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

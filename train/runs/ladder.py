@@ -22,6 +22,7 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_corpus import read_index
 from undertone.train.data.flat_files import INDEX
 from undertone.train.data.prepare import prepare
+from undertone.train.ladder.ngrams import PhoneNgrams
 from undertone.train.ladder.pair_file import (
     PairSettings,
     fingerprint_of_pairs,
@@ -29,7 +30,6 @@ from undertone.train.ladder.pair_file import (
     ngram_scores,
     write_ladder_pairs,
 )
-from undertone.train.ladder.ngrams import PhoneNgrams
 from undertone.train.ladder.passages import LadderText, Speller, num_words, read_ladder_text
 from undertone.train.ladder.rung import train_rung
 from undertone.train.ladder.rung_stage import LadderSettings
@@ -86,11 +86,11 @@ def plan_ladder(inputs: LadderInputs, out: Path, words: int, seeds: int, setting
     text = read_ladder_text(inputs.text, Lexicon(inputs.lexicon), words)
     held_out = sum(num_words(passage.words) for passage in text.held_out)
     windows = text.num_words // settings.window_words
-    done = [f"{rung}-{seed}" for rung in RUNGS for seed in range(seeds) if (out / f"{rung}-{seed}/scores.json").exists()]
+    done = [
+        f"{rung}-{seed}" for rung in RUNGS for seed in range(seeds) if (out / f"{rung}-{seed}/scores.json").exists()
+    ]
     steps = settings.epochs * max(1, windows // settings.batch_size)
-    return LadderPlan(
-        text.num_words, held_out, len(text.train) + len(text.held_out), RUNGS, seeds, steps, tuple(done)
-    )
+    return LadderPlan(text.num_words, held_out, len(text.train) + len(text.held_out), RUNGS, seeds, steps, tuple(done))
 
 
 def train_ladder(
@@ -135,9 +135,7 @@ def train_ladder(
     return found
 
 
-def _pairs(
-    text: LadderText, speller: Speller, lexicon: Path, settings: PairSettings, out: Path
-) -> list[LadderPair]:
+def _pairs(text: LadderText, speller: Speller, lexicon: Path, settings: PairSettings, out: Path) -> list[LadderPair]:
     """Return the pairs, made once with what n-grams make of them."""
     path = out / PAIRS
     if not (out / NGRAMS).is_file():
@@ -162,8 +160,8 @@ def _segments(inputs: LadderInputs, lexicon: Lexicon, out: Path, workers: int) -
     tokenizer = loaded.tokenizer
     if not isinstance(tokenizer, nn.Module) or _phones_of(loaded.config.tokenizer) != lexicon.inventory:
         raise CorpusError(
-            f"the units of {inputs.bundle} are not the parts of the dictionary's phones; give a bundle that was trained "
-            "with this dictionary"
+            f"the units of {inputs.bundle} are not the parts of the dictionary's phones; give a bundle that was "
+            "trained with this dictionary"
         )
     prepared = inputs.corpus
     if not (prepared / INDEX).is_file():
