@@ -107,7 +107,7 @@ def _length(accuracies: Accuracies, contrasts: Contrasts) -> Statement:
 def _variability(accuracies: Accuracies, contrasts: Contrasts) -> Statement:
     says = (
         f"Units of many speakers instead of phones cost words {-VARIABILITY_POINTS:g} points or more, with the "
-        "interval below 0, and one speaker lies between (units of a supervised tokenizer; the paper's are unsupervised)."
+        "interval below 0, and one speaker lies between (units of a supervised tokenizer; the paper's are not)."
     )
     fall: tuple[Rung, Rung, Judgement] = ("phone-repeat", "speech-many", "words")
     if reason := _reason_untested(accuracies, contrasts, [fall]) or (

@@ -15,7 +15,7 @@ WORDS = {
     "THE": "DH AH", "A": "AH", "CAT": "K AE T", "TABLE": "T EY B AH L", "SAT": "S AE T", "ON": "AA N", "DOG": "D AO G",
     "BATTLE": "B AE T AH L", "SEES": "S IY Z", "SEE": "S IY", "IT": "IH T", "BOY": "B OY", "BOYS": "B OY Z",
     "AND": "AE N D", "SO": "S OW", "NOT": "N AA T", "BASKET": "B AE S K AH T", "STABLE": "S T EY B AH L",
-    "BLANKET": "B L AE NG K AH T", "CASTLE": "K AE S AH L",
+    "BLANKET": "B L AE NG K AH T", "CASTLE": "K AE S AH L", "BAIT": "B EY T", "GATA": "G EY T AH",
 }  # fmt: skip
 SENTENCES = [
     "The cat sat on the table, and the dog sees it.",
@@ -23,6 +23,7 @@ SENTENCES = [
     "A castle, a stable and a basket; the boys see it.",
     "Not a battle, so the cat sees the dog.",
     "The boy sat on the basket, and the cat sat on it.",
+    "The bait, the gata and the table on a stable.",
 ]
 
 

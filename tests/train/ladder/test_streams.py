@@ -21,9 +21,7 @@ def streams(tmp_path: Path) -> Streams:
     num_phones = len(speller.lexicon.inventory)
     inventory, units = inventory_of(num_phones)
     splicers = {one: Splicer(inventory, one) for one in (True, False)}
-    return {
-        rung: make_stream(rung, text.train, num_phones, splicers, units, 3 * (num_phones + 1)) for rung in RUNGS
-    }
+    return {rung: make_stream(rung, text.train, num_phones, splicers, units, 3 * (num_phones + 1)) for rung in RUNGS}
 
 
 def test_every_stream_has_tokens_for_every_word_and_tells_words_apart(streams: Streams, tmp_path: Path) -> None:
