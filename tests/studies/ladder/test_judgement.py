@@ -64,7 +64,7 @@ def test_scores_of_other_pairs_are_refused(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text("".join(lines[1:]))
     with pytest.raises(MeasureError, match="other pairs"):
         judge_ladder(tmp_path)
-    with pytest.raises(MeasureError, match="pairs.jsonl"):
+    with pytest.raises(MeasureError, match="has no pairs"):
         judge_ladder(tmp_path / "nowhere")
 
 
@@ -73,5 +73,5 @@ def test_the_report_has_every_rung_statement_and_null_result_and_needs_no_networ
     page = write_ladder_report(result, tmp_path).read_text()
     for said in ("text-raw", "phone-raw", "M0", "M4", "no difference shown", "at chance", "85.6"):
         assert said in page
-    assert "cdn.plot.ly" not in page.replace("https://cdn.plot.ly/", "", 0) or 'src="https://cdn' not in page
+    assert '<script src="http' not in page
     assert len(ladder_lines(result)) == 2 + 5

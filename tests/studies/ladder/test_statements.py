@@ -17,8 +17,11 @@ PAPER: dict[Rung, tuple[float, float, float]] = {
     "speech-many": (51, 57, 53),
 }
 STEPS: tuple[tuple[Rung, Rung], ...] = (
-    ("text-bpe", "phone-bpe"), ("text-raw", "phone-raw"), ("phone-raw", "phone-repeat"), ("phone-repeat", "speech-many"),
-)  # fmt: skip
+    ("text-bpe", "phone-bpe"),
+    ("text-raw", "phone-raw"),
+    ("phone-raw", "phone-repeat"),
+    ("phone-repeat", "speech-many"),
+)
 
 
 def percent(value: float, half_width: float = 2.0) -> Estimate:
@@ -43,9 +46,8 @@ def judged(table: dict[Rung, tuple[float, float, float]], ngram: float = 50.0) -
 
 
 def test_all_statements_hold_of_numbers_as_the_papers() -> None:
-    assert {name: one.verdict for name, one in judged(PAPER).items()} == dict.fromkeys(
-        ("M0", "M1", "M2", "M3", "M4"), "holds"
-    )
+    verdicts = {name: one.verdict for name, one in judged(PAPER).items()}
+    assert verdicts == dict.fromkeys(("M0", "M1", "M2", "M3", "M4"), "holds")
 
 
 @pytest.mark.parametrize(

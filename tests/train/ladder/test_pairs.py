@@ -121,11 +121,8 @@ def test_phone_n_grams_without_words_or_context_are_right_in_half(pairs: list[La
     assert set(scores) == set(ORDERS)
 
     def share(order: int, judgement: str) -> float:
-        margins = [
-            round(good - bad, 6)
-            for pair, good, bad in zip(pairs, *scores[order], strict=True)
-            if pair.judgement == judgement
-        ]
+        both = zip(pairs, *scores[order], strict=True)
+        margins = [round(good - bad, 6) for pair, good, bad in both if pair.judgement == judgement]
         return float(np.mean([0.5 + 0.5 * np.sign(margin) for margin in margins]))
 
     assert share(1, "words") == 0.5
