@@ -140,7 +140,7 @@ def contrast(
     """Return (low, value, high) of the mean of `after - before` on the same pairs, in points."""
     sums: dict[Hashable, NDArray[np.float64]] = defaultdict(lambda: np.zeros(2))
     for difference, cluster in zip(after - before, clusters, strict=True):
-        sums[cluster] += (100 * difference, 1)
+        sums[cluster] += np.array([100 * difference, 1.0])
     return interval(np.array(list(sums.values())), lambda drawn: drawn[:, 0] / drawn[:, 1])
 
 

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from undertone.engine.ladder import LadderPair
-from undertone.train.ladder.passages import Passage
+from undertone.train.ladder.passages import Passage, marked_text
 
 NOUNS = (
     "boy boys|girl girls|man men|woman women|friend friends|mother mothers|brother brothers|sister sisters|king kings|"
@@ -108,7 +108,7 @@ def grammar_pairs(
         counts: of its words.
         min_count: of every word of a pair.
     """
-    text = " , ".join(" ".join(word.spelling or "," for word in passage.words) for passage in passages)
+    text = f" {' , '.join(marked_text(passage.words) for passage in passages)} "
     for kind, (sentences, together) in PHENOMENA.items():
         yield from _drawn(kind, sentences, together, text, counts, per_kind, min_count, random)
 

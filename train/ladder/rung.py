@@ -13,7 +13,7 @@ from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.ladder import LadderPair, Rung, RungScores
 from undertone.engine.network.token_lm import TokenLM, TokenLMConfig
 from undertone.train.ladder.pair_file import sides_of
-from undertone.train.ladder.passages import PAUSE, LadderText, Speller
+from undertone.train.ladder.passages import PAUSE, LadderText, Passage, Speller
 from undertone.train.ladder.rung_stage import LadderSettings, RungStage
 from undertone.train.ladder.splicer import Memory
 from undertone.train.ladder.streams import TokenStream, encode_passages
@@ -24,6 +24,7 @@ from undertone.train.loop.stage_export import CONFIG, WEIGHTS, export_stage, is_
 
 PAIR_KEY = 1_000_003  # in keys of pairs, so that none is that of a passage
 TOKENS_PER_BATCH = 8192  # of scoring
+HELD_OUT_SENTENCES = 40  # of each book, to measure on; the pairs are made of more
 SCORES = "scores.json"
 
 
@@ -100,7 +101,8 @@ def train_rung(
     if done.is_file() and (found := RungScores.model_validate_json(done.read_text())).pairs == fingerprint:
         return found
     accelerator = Accelerator(cpu=cpu)
-    words, held_out = encode_passages(stream, text.train), encode_passages(stream, text.held_out)
+    first = [Passage(passage.book, passage.sentences[:HELD_OUT_SENTENCES]) for passage in text.held_out]
+    words, held_out = encode_passages(stream, text.train), encode_passages(stream, first)
     stage = RungStage(f"{rung} {settings.seed}", settings, words, held_out, stream.vocabulary, accelerator)
     if not is_exported(out):
         clock = run_stage(stage, out, Budget(steps=stage.steps), accelerator, seed=settings.seed, settings=settings)

@@ -67,4 +67,4 @@ def test_the_same_key_gives_the_same_tokens_and_many_speakers_speak(streams: Str
     draws = [np.concatenate(many.encode(words, (key,))) for key in range(20)]
     assert (np.concatenate(many.encode(words, (3,))) == draws[3]).all()
     assert {int(tokens[0] % 3) for tokens in draws} == {0, 1}
-    assert {int(np.concatenate(streams["speech-one"].encode(words, (key,)))[0] % 3) for key in range(20)} == {0}
+    assert len({int(np.concatenate(streams["speech-one"].encode(words, (key,)))[0] % 3) for key in range(20)}) == 1
