@@ -24,7 +24,8 @@ class LetterGroups:
         self._counts: Counter[tuple[int, str]] = Counter()
         self._totals: Counter[int] = Counter()
         for spelling, phones in words:
-            self._add(phones, _even_groups(spelling, len(phones)))
+            if len(spelling) == len(phones):  # each letter is likely a phone's own, a start that longer words build on
+                self._add(phones, list(spelling))
         for _ in range(ROUNDS):
             cut = [(phones, self.cut(spelling, phones)) for spelling, phones in words]
             self._counts.clear()
@@ -64,9 +65,3 @@ class LetterGroups:
             groups.append(spelling[end - taken[end] : end])
             end -= taken[end]
         return groups[::-1]
-
-
-def _even_groups(spelling: str, count: int) -> list[str]:
-    """Cut a word into groups of about the same length."""
-    ends = [round(len(spelling) * (number + 1) / count) for number in range(count)]
-    return [spelling[start:end] for start, end in zip([0, *ends], ends, strict=False)]
