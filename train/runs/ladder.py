@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from undertone.engine import load_bundle
+from undertone.engine import SettingsError, load_bundle
 from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.ladder import RUNGS, LadderPair, NgramScores, Rung, RungScores
 from undertone.train.alignment.lexicon import Lexicon
@@ -36,7 +36,7 @@ from undertone.train.ladder.rung_stage import LadderSettings
 from undertone.train.ladder.segments import align_prepared
 from undertone.train.ladder.splicer import Splicer
 from undertone.train.ladder.streams import make_stream
-from undertone.train.loop.saved_recipe import save_recipe
+from undertone.train.loop.saved_recipe import CHANGEABLE, find_changes, list_changes, save_recipe
 from undertone.train.runs.finetune import clean_settings
 from undertone.train.text.unit_inventory import UnitInventory
 from undertone.train.tokenizer.assign_tokens import assign_tokens
@@ -113,9 +113,10 @@ def train_ladder(
         workers: processes that prepare the corpus.
     Raises:
         CorpusError: a text, corpus or dictionary that cannot be used, or units that are no parts of its phones.
+        SettingsError: the folder holds a ladder of another text, other pairs or other sizes.
     """
     lexicon = Lexicon(inputs.lexicon)
-    save_recipe(out, settings, pairs=pair_settings.model_dump_json(), words=str(words))
+    _claim(out, settings, pairs=pair_settings.model_dump_json(), words=str(words))
     text = read_ladder_text(inputs.text, lexicon, words)
     speller = Speller(lexicon)
     pairs = _pairs(text, speller, inputs.lexicon, pair_settings, out)
@@ -133,6 +134,17 @@ def train_ladder(
             found.append(train_rung(rung, stream, text, pairs, fingerprint, speller, own, folder, cpu))
             log.info("%s, seed %d: %.2f nats a word", rung, seed, found[-1].nats_per_word)
     return found
+
+
+def _claim(out: Path, settings: LadderSettings, **inputs: str) -> None:
+    """Write down what a ladder is made with. Raises SettingsError where the folder holds one of other settings."""
+    changes = find_changes(out, settings, inputs) if (out / NGRAMS).is_file() else {}
+    if bound := {key: values for key, values in changes.items() if key not in CHANGEABLE}:
+        raise SettingsError(
+            f"{out} holds a ladder of other settings: {list_changes(bound)}. Give those it was begun with, or another "
+            "folder."
+        )
+    save_recipe(out, settings, **inputs)
 
 
 def _pairs(text: LadderText, speller: Speller, lexicon: Path, settings: PairSettings, out: Path) -> list[LadderPair]:
