@@ -49,7 +49,7 @@ class RungResult(Config):
     minutes: float  # of all seeds
 
 
-class Contrast(Config):
+class RungDifference(Config):
     """Difference of accuracies of two rungs on the same pairs, from the first to the second, in points."""
 
     before: Rung
@@ -65,7 +65,7 @@ class LadderResult(Config):
 
     pairs: dict[Judgement, int]
     rungs: tuple[RungResult, ...]
-    contrasts: tuple[Contrast, ...]
+    contrasts: tuple[RungDifference, ...]
     ngrams: dict[int, dict[Judgement, Estimate]]  # phone n-grams by order, without context
     statements: tuple[Statement, ...]
 
@@ -203,11 +203,11 @@ def _rung(ladder: Ladder, rung: Rung, judgements: Sequence[Judgement]) -> RungRe
     )
 
 
-def _contrast(ladder: Ladder, before: Rung, after: Rung, judgement: Judgement) -> Contrast:
+def _contrast(ladder: Ladder, before: Rung, after: Rung, judgement: Judgement) -> RungDifference:
     places = ladder.places(judgement)
     one, other = (ladder.credits(rung, HEADLINE_BY_TOKEN[judgement])[places] for rung in (before, after))
     low, points, high = contrast(one, other, ladder.clusters(places))
-    return Contrast(before=before, after=after, judgement=judgement, points=points, low=low, high=high)
+    return RungDifference(before=before, after=after, judgement=judgement, points=points, low=low, high=high)
 
 
 def _ngram(ladder: Ladder, order: int, judgement: Judgement) -> Estimate:

@@ -8,7 +8,7 @@ from jinja2 import Environment
 
 from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.ladder import JUDGEMENTS
-from undertone.studies.ladder.judgement import Contrast, LadderResult
+from undertone.studies.ladder.judgement import LadderResult, RungDifference
 from undertone.studies.ladder.paper import PUBLISHED
 
 COLOURS = {"words": "#0f766e", "grammar": "#d97706", "topics": "#4f46e5"}
@@ -49,7 +49,7 @@ def ladder_figure(result: LadderResult) -> go.Figure:
     return figure
 
 
-def is_null(found: Contrast) -> bool:
+def is_null(found: RungDifference) -> bool:
     """Return whether a difference cannot be told from none: its interval holds 0."""
     return found.low <= 0 <= found.high
 

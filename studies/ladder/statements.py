@@ -78,11 +78,9 @@ def _language_model(accuracies: Accuracies, ngrams: Ngrams) -> Statement:
 
 def _phones_cost_little(accuracies: Accuracies, contrasts: Contrasts) -> Statement:
     says = f"Phones instead of text change words and grammar by at most {ALIKE_POINTS:g} points, in pieces and raw."
-    compared: list[tuple[Rung, Rung, Judgement]] = [
-        (before, after, judgement)
-        for before, after in (("text-bpe", "phone-bpe"), ("text-raw", "phone-raw"))
-        for judgement in ("words", "grammar")
-    ]
+    steps: tuple[tuple[Rung, Rung], ...] = (("text-bpe", "phone-bpe"), ("text-raw", "phone-raw"))
+    judgements: tuple[Judgement, ...] = ("words", "grammar")
+    compared = [(before, after, judgement) for before, after in steps for judgement in judgements]
     if reason := _reason_untested(accuracies, contrasts, compared):
         return _untested("M2", says, reason)
     alike = all(abs(contrasts[key][1]) <= ALIKE_POINTS for key in compared)

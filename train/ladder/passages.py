@@ -22,15 +22,15 @@ HELD_OUT_WORDS = 8000  # of each book that is held out
 
 
 @dataclass(frozen=True)
-class Word:
+class SpelledWord:
     """A word, or a pause: no letters, and the phone of silence."""
 
     spelling: str  # upper case
     phones: tuple[int, ...]  # from 1, in the dictionary's order; SILENCE for a pause
 
 
-PAUSE = Word("", (SILENCE,))
-Sentence = tuple[Word, ...]  # pauses within, none at its ends
+PAUSE = SpelledWord("", (SILENCE,))
+Sentence = tuple[SpelledWord, ...]  # pauses within, none at its ends
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Passage:
     sentences: tuple[Sentence, ...]
 
     @property
-    def words(self) -> list[Word]:
+    def words(self) -> list[SpelledWord]:
         """Return all words with a pause between sentences."""
-        found: list[Word] = []
+        found: list[SpelledWord] = []
         for sentence in self.sentences:
             found += [PAUSE, *sentence] if found else sentence
         return found
@@ -60,15 +60,15 @@ class Speller:
         self.lexicon = lexicon
         self.phone_class = {phone: number + 1 for number, phone in enumerate(lexicon.inventory)}
 
-    def word(self, spelling: str) -> Word | None:
+    def word(self, spelling: str) -> SpelledWord | None:
         """Return a word, None where the dictionary lacks it."""
         phones = self.lexicon.phones(spelling)
-        return Word(spelling, tuple(self.phone_class[phone] for phone in phones)) if phones else None
+        return SpelledWord(spelling, tuple(self.phone_class[phone] for phone in phones)) if phones else None
 
     def sentence(self, text: str) -> Sentence | None:
         """Return the words of a sentence of a book, None where one is unknown or there are too few or too many."""
         plain = TITLES.sub(r"\1", text)
-        found: list[Word] = []
+        found: list[SpelledWord] = []
         for phrase in PAUSES.split(plain):
             words = [self.word(spelling) for spelling in self.lexicon.words(phrase)]
             known = [word for word in words if word is not None]
@@ -77,7 +77,7 @@ class Speller:
             found += [PAUSE, *known] if found and known else known
         return tuple(found) if MIN_WORDS <= num_words(found) <= MAX_WORDS else None
 
-    def text(self, marked: str) -> list[Word]:
+    def text(self, marked: str) -> list[SpelledWord]:
         """Return the words of a pair's text.
 
         Raises:
@@ -92,12 +92,12 @@ class Speller:
         return found
 
 
-def marked_text(words: Iterable[Word]) -> str:
+def marked_text(words: Iterable[SpelledWord]) -> str:
     """Return words as a pair's text, which `Speller.text` reads."""
     return " ".join(word.spelling or PAUSE_MARK for word in words)
 
 
-def num_words(words: Iterable[Word]) -> int:
+def num_words(words: Iterable[SpelledWord]) -> int:
     """Return how many words there are, pauses not counted."""
     return sum(bool(word.spelling) for word in words)
 
@@ -120,7 +120,7 @@ class LadderText:
         return sum(num_words(passage.words) for passage in self.train)
 
 
-def is_held_out(book: str) -> bool:
+def is_held_out_book(book: str) -> bool:
     """Return whether a book is kept out of training; the same for every size of the text."""
     return int(hashlib.sha256(book.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0
 
@@ -138,8 +138,8 @@ def read_ladder_text(text: Path, lexicon: Lexicon, train_words: int) -> LadderTe
     if not source.is_file():
         raise CorpusError(f"{source} does not exist; pass the folder of the prose with --text")
     books = _raw_books(source)
-    held_out = [book for book in books if is_held_out(book)]
-    trained = [book for book in books if not is_held_out(book)]
+    held_out = [book for book in books if is_held_out_book(book)]
+    trained = [book for book in books if not is_held_out_book(book)]
     if not held_out or not trained:
         raise CorpusError(f"{source} holds {len(books)} books; about {2 * HELD_OUT_SHARE} are needed to hold one out")
     speller = Speller(lexicon)

@@ -7,7 +7,7 @@ import pytest
 from tests.train.ladder.small_ladder import lexicon_file, speller_of, text_folder, text_of
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
-from undertone.train.ladder.passages import PAUSE, is_held_out, marked_text, num_words, read_ladder_text
+from undertone.train.ladder.passages import PAUSE, is_held_out_book, marked_text, num_words, read_ladder_text
 
 
 def test_punctuation_is_a_pause_and_never_at_the_ends(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_no_book_is_on_both_sides_and_a_longer_text_begins_as_a_shorter(tmp_path
     short, long = text_of(tmp_path, 500), text_of(tmp_path, 2000)
     assert 500 <= short.num_words < long.num_words
     assert not {one.book for one in long.train} & {one.book for one in long.held_out}
-    assert all(is_held_out(one.book) for one in long.held_out)
+    assert all(is_held_out_book(one.book) for one in long.held_out)
     for one, other in zip(short.train, long.train, strict=True):
         assert other.sentences[: len(one.sentences)] == one.sentences
 
