@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from undertone.train.alignment.segments import SILENCE
-from undertone.train.ladder.passages import Passage, SpelledWord
+from undertone.train.ladder.passages import Passage, TextWord
 from undertone.train.text.diagnostics import TokenModel
 
 ORDERS = (1, 2, 3, 5)
@@ -24,12 +24,12 @@ class PhoneNgrams:
         text = [_padded(passage.words) for passage in passages]
         self._model = TokenModel(text, num_phones + 1, max(ORDERS))
 
-    def log_prob(self, words: Sequence[SpelledWord], order: int) -> float:
+    def log_prob(self, words: Sequence[TextWord], order: int) -> float:
         """Return the log-likelihood in nats of words between two pauses."""
         return -float(self._model.nats(_padded(words), order, STRENGTH).sum())
 
 
-def _padded(words: Sequence[SpelledWord]) -> np.ndarray:
+def _padded(words: Sequence[TextWord]) -> np.ndarray:
     """Return the phones of words after as many pauses as the longest context has, with one behind them."""
     phones = [phone for word in words for phone in word.phones]
     return np.array([SILENCE] * (max(ORDERS) - 1) + phones + [SILENCE], dtype=np.int64)

@@ -12,7 +12,7 @@ from undertone.engine.ladder import LadderPair
 from undertone.train.alignment.pronunciations import list_pronunciations
 from undertone.train.ladder.grammar_pairs import grammar_pairs
 from undertone.train.ladder.ngrams import ORDERS, PhoneNgrams
-from undertone.train.ladder.passages import LadderText, SpelledWord, Speller, count_spellings
+from undertone.train.ladder.passages import LadderText, Speller, TextWord, count_spellings
 from undertone.train.ladder.topic_pairs import topic_pairs
 from undertone.train.ladder.word_pairs import WordPairs
 from undertone.train.lexical.pseudowords import KnownWords
@@ -59,14 +59,14 @@ def fingerprint_of_pairs(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-def sides_of(pair: LadderPair, speller: Speller) -> tuple[list[SpelledWord], list[SpelledWord], list[SpelledWord]]:
+def sides_of(pair: LadderPair, speller: Speller) -> tuple[list[TextWord], list[TextWord], list[TextWord]]:
     """Return the words of the context, of the good side and of the bad one; a nonword has its own phones."""
     bad = speller.text(pair.bad) if not pair.bad_phones else [_nonword(pair, speller)]
     return speller.text(pair.context), speller.text(pair.good), bad
 
 
-def _nonword(pair: LadderPair, speller: Speller) -> SpelledWord:
-    return SpelledWord(pair.bad, tuple(speller.phone_class[phone] for phone in pair.bad_phones.split()))
+def _nonword(pair: LadderPair, speller: Speller) -> TextWord:
+    return TextWord(pair.bad, tuple(speller.phone_class[phone] for phone in pair.bad_phones.split()))
 
 
 def ngram_scores(

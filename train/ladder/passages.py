@@ -22,15 +22,15 @@ HELD_OUT_WORDS = 8000  # of each book that is held out
 
 
 @dataclass(frozen=True)
-class SpelledWord:
+class TextWord:
     """A word, or a pause: no letters, and the phone of silence."""
 
     spelling: str  # upper case
     phones: tuple[int, ...]  # from 1, in the dictionary's order; SILENCE for a pause
 
 
-PAUSE = SpelledWord("", (SILENCE,))
-Sentence = tuple[SpelledWord, ...]  # pauses within, none at its ends
+PAUSE = TextWord("", (SILENCE,))
+Sentence = tuple[TextWord, ...]  # pauses within, none at its ends
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Passage:
     sentences: tuple[Sentence, ...]
 
     @property
-    def words(self) -> list[SpelledWord]:
+    def words(self) -> list[TextWord]:
         """Return all words with a pause between sentences."""
-        found: list[SpelledWord] = []
+        found: list[TextWord] = []
         for sentence in self.sentences:
             found += [PAUSE, *sentence] if found else sentence
         return found
@@ -60,15 +60,15 @@ class Speller:
         self.lexicon = lexicon
         self.phone_class = {phone: number + 1 for number, phone in enumerate(lexicon.inventory)}
 
-    def word(self, spelling: str) -> SpelledWord | None:
+    def word(self, spelling: str) -> TextWord | None:
         """Return a word, None where the dictionary lacks it."""
         phones = self.lexicon.phones(spelling)
-        return SpelledWord(spelling, tuple(self.phone_class[phone] for phone in phones)) if phones else None
+        return TextWord(spelling, tuple(self.phone_class[phone] for phone in phones)) if phones else None
 
     def sentence(self, text: str) -> Sentence | None:
         """Return the words of a sentence of a book, None where one is unknown or there are too few or too many."""
         plain = TITLES.sub(r"\1", text)
-        found: list[SpelledWord] = []
+        found: list[TextWord] = []
         for phrase in PAUSES.split(plain):
             words = [self.word(spelling) for spelling in self.lexicon.words(phrase)]
             known = [word for word in words if word is not None]
@@ -77,7 +77,7 @@ class Speller:
             found += [PAUSE, *known] if found and known else known
         return tuple(found) if MIN_WORDS <= num_words(found) <= MAX_WORDS else None
 
-    def text(self, marked: str) -> list[SpelledWord]:
+    def text(self, marked: str) -> list[TextWord]:
         """Return the words of a pair's text.
 
         Raises:
@@ -92,12 +92,12 @@ class Speller:
         return found
 
 
-def marked_text(words: Iterable[SpelledWord]) -> str:
+def marked_text(words: Iterable[TextWord]) -> str:
     """Return words as a pair's text, which `Speller.text` reads."""
     return " ".join(word.spelling or PAUSE_MARK for word in words)
 
 
-def num_words(words: Iterable[SpelledWord]) -> int:
+def num_words(words: Iterable[TextWord]) -> int:
     """Return how many words there are, pauses not counted."""
     return sum(bool(word.spelling) for word in words)
 

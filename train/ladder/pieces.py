@@ -5,7 +5,7 @@ from functools import cache
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from undertone.train.ladder.passages import SpelledWord
+from undertone.train.ladder.passages import TextWord
 
 FIRST_CHARACTER = 0x4E00  # of the characters that stand for symbols: letters to the library, one each
 UNKNOWN = "?"
@@ -43,7 +43,7 @@ def _characters(symbols: Sequence[int]) -> str:
     return "".join(chr(FIRST_CHARACTER + symbol) for symbol in symbols)
 
 
-def letters_of(word: SpelledWord) -> list[int]:
+def letters_of(word: TextWord) -> list[int]:
     """Return the letters of a word as numbers: A to Z from 1, the apostrophe 27, anything else 28."""
     return [_letter(character) for character in word.spelling]
 

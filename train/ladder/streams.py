@@ -11,7 +11,7 @@ import numpy as np
 
 from undertone.engine.ladder import Rung
 from undertone.train.alignment.segments import SILENCE
-from undertone.train.ladder.passages import Passage, SpelledWord
+from undertone.train.ladder.passages import Passage, TextWord
 from undertone.train.ladder.pieces import NUM_LETTERS, Pieces, letters_of
 from undertone.train.ladder.splicer import Memory, Splicer
 
@@ -24,9 +24,7 @@ class TokenStream(Protocol):
 
     vocabulary: int
 
-    def encode(
-        self, words: Sequence[SpelledWord], key: tuple[int, ...], memory: Memory | None = None
-    ) -> list[np.ndarray]:
+    def encode(self, words: Sequence[TextWord], key: tuple[int, ...], memory: Memory | None = None) -> list[np.ndarray]:
         """Return the tokens of every word and pause, int64 [tokens] each.
 
         Args:
@@ -42,9 +40,7 @@ class LetterStream:
 
     vocabulary = NUM_LETTERS + 2  # the space first, the pause last
 
-    def encode(
-        self, words: Sequence[SpelledWord], key: tuple[int, ...], memory: Memory | None = None
-    ) -> list[np.ndarray]:
+    def encode(self, words: Sequence[TextWord], key: tuple[int, ...], memory: Memory | None = None) -> list[np.ndarray]:
         """Return the letters of every word, see `TokenStream.encode`."""
         return [_array([WORD_BEGIN, *letters_of(word)] if word.spelling else [NUM_LETTERS + 1]) for word in words]
 
@@ -55,9 +51,7 @@ class PhoneStream:
     def __init__(self, num_phones: int) -> None:
         self.vocabulary = num_phones + 1
 
-    def encode(
-        self, words: Sequence[SpelledWord], key: tuple[int, ...], memory: Memory | None = None
-    ) -> list[np.ndarray]:
+    def encode(self, words: Sequence[TextWord], key: tuple[int, ...], memory: Memory | None = None) -> list[np.ndarray]:
         """Return the phones of every word, see `TokenStream.encode`."""
         return [_array(word.phones) for word in words]
 
@@ -70,19 +64,17 @@ class PieceStream:
         phones: of phones instead of letters; pieces of phones do not say where a word begins.
     """
 
-    def __init__(self, text: Iterable[SpelledWord], phones: bool, size: int = PIECES) -> None:
+    def __init__(self, text: Iterable[TextWord], phones: bool, size: int = PIECES) -> None:
         self._phones = phones
         self._pieces = Pieces((self._symbols(word) for word in text if word.spelling), size)
         self.vocabulary = self._pieces.vocabulary + 1  # the pause last
 
-    def encode(
-        self, words: Sequence[SpelledWord], key: tuple[int, ...], memory: Memory | None = None
-    ) -> list[np.ndarray]:
+    def encode(self, words: Sequence[TextWord], key: tuple[int, ...], memory: Memory | None = None) -> list[np.ndarray]:
         """Return the pieces of every word, see `TokenStream.encode`."""
         pause = [self.vocabulary - 1]
         return [_array(self._pieces.encode(self._symbols(word)) if word.spelling else pause) for word in words]
 
-    def _symbols(self, word: SpelledWord) -> list[int]:
+    def _symbols(self, word: TextWord) -> list[int]:
         return list(word.phones) if self._phones else [WORD_BEGIN, *letters_of(word)]
 
 
@@ -101,9 +93,7 @@ class FrameStream:
         self._splicer, self._units = splicer, units
         self.vocabulary = num_units
 
-    def encode(
-        self, words: Sequence[SpelledWord], key: tuple[int, ...], memory: Memory | None = None
-    ) -> list[np.ndarray]:
+    def encode(self, words: Sequence[TextWord], key: tuple[int, ...], memory: Memory | None = None) -> list[np.ndarray]:
         """Return the tokens of every word's frames, see `TokenStream.encode`."""
         random = np.random.default_rng(key)
         phones = np.array([phone for word in words for phone in word.phones], dtype=np.int64)
@@ -153,12 +143,12 @@ def encode_passages(stream: TokenStream, passages: Sequence[Passage], seed: int 
     found: list[np.ndarray] = []
     for number, passage in enumerate(passages):
         for place, sentence in enumerate(passage.sentences):
-            words = (SpelledWord("", (SILENCE,)), *sentence)
+            words = (TextWord("", (SILENCE,)), *sentence)
             found += _with_pauses(words, stream.encode(words, (seed, number, place)))
     return found
 
 
-def _with_pauses(words: Sequence[SpelledWord], tokens: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+def _with_pauses(words: Sequence[TextWord], tokens: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     before: list[np.ndarray] = []
     for word, own in zip(words, tokens, strict=True):
         before.append(own)

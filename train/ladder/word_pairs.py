@@ -8,7 +8,7 @@ import numpy as np
 
 from undertone.engine.ladder import LadderPair
 from undertone.train.ladder.ngrams import PhoneNgrams
-from undertone.train.ladder.passages import SpelledWord, Speller
+from undertone.train.ladder.passages import Speller, TextWord
 from undertone.train.ladder.spelling import LetterGroups
 from undertone.train.lexical.pairs import sort_by_balance, unit_order
 from undertone.train.lexical.pseudowords import Bigrams, KnownWords, NonwordPair, find_nonwords
@@ -72,7 +72,7 @@ class WordPairs:
 
     def _log_prob(self, phones: Sequence[str]) -> float:
         classes = tuple(self._speller.phone_class[phone] for phone in phones)
-        return self._ngrams.log_prob([SpelledWord("?", classes)], 2)
+        return self._ngrams.log_prob([TextWord("?", classes)], 2)
 
     def _spell(self, pair: NonwordPair) -> str | None:
         """Return the letters of a nonword: those of the word's phones, moved with them; None where that is a word."""

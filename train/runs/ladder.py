@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from undertone.engine import SettingsError, load_bundle
 from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.ladder import RUNGS, LadderPair, NgramScores, Rung, RungScores
+from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_corpus import read_index
@@ -170,7 +170,8 @@ def _segments(inputs: LadderInputs, lexicon: Lexicon, out: Path, workers: int) -
     """Return the aligned segments of the train split, and the unit of every frame of the flat files."""
     loaded = load_bundle(inputs.bundle)
     tokenizer = loaded.tokenizer
-    if not isinstance(tokenizer, nn.Module) or _phones_of(loaded.config.tokenizer) != lexicon.inventory:
+    parts = tokenizer.config.phone_parts if isinstance(tokenizer, PhoneReader) else None
+    if not isinstance(tokenizer, PhoneReader) or parts is None or parts.phones != lexicon.inventory:
         raise CorpusError(
             f"the units of {inputs.bundle} are not the parts of the dictionary's phones; give a bundle that was "
             "trained with this dictionary"
@@ -183,8 +184,3 @@ def _segments(inputs: LadderInputs, lexicon: Lexicon, out: Path, workers: int) -
     alignment = align_prepared(prepared, tokens, lexicon, out)
     inventory = UnitInventory.build(alignment, read_index(prepared))
     return inventory, np.memmap(tokens, dtype=np.uint16, mode="r")
-
-
-def _phones_of(config: object) -> tuple[str, ...]:
-    parts = getattr(config, "phone_parts", None)
-    return tuple(parts.phones) if parts else ()

@@ -1,6 +1,6 @@
 """Pieces of words: whole words again, and none across two words."""
 
-from undertone.train.ladder.passages import SpelledWord
+from undertone.train.ladder.passages import TextWord
 from undertone.train.ladder.pieces import NUM_LETTERS, Pieces, letters_of
 
 
@@ -19,5 +19,5 @@ def test_different_words_have_different_pieces_and_the_same_word_the_same() -> N
 
 
 def test_letters_have_numbers_of_their_own() -> None:
-    letters = letters_of(SpelledWord("AZ'É", (1,)))
+    letters = letters_of(TextWord("AZ'É", (1,)))
     assert letters == [1, 26, 27, NUM_LETTERS]
