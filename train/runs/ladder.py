@@ -144,7 +144,7 @@ def _claim(out: Path, settings: LadderSettings, **inputs: str) -> None:
             f"{out} holds a ladder of other settings: {list_changes(bound)}. Give those it was begun with, or another "
             "folder."
         )
-    save_recipe(out, settings, **inputs)
+    save_recipe(out, settings, False, True, **inputs)
 
 
 def _pairs(text: LadderText, speller: Speller, lexicon: Path, settings: PairSettings, out: Path) -> list[LadderPair]:
