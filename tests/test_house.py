@@ -21,17 +21,17 @@ COMMANDS = "app.cli"  # the command line alone joins all packages
 # Each package's folders and loose modules in the order in which they build on each other: imports lead to the left.
 ORDER: dict[str, tuple[str, ...]] = {
     "engine": (
-        "errors", "config", "noise", "progress", "worker_pool", "lexical_pair", "files", "audio", "network", "probe",
-        "tokenizers", "vocoders", "bundle", "words", "generation", "export", "published", "engine", "prosody",
+        "errors", "config", "noise", "progress", "worker_pool", "lexical_pair", "ladder", "files", "audio", "network",
+        "probe", "tokenizers", "vocoders", "bundle", "words", "generation", "export", "published", "engine", "prosody",
         "threads", "benchmark",
     ),
     "train": (
         "corpora", "alignment", "data", "loop", "tokenizer", "model", "student", "vocoder", "recipes", "text",
-        "lexical", "runs",
+        "lexical", "ladder", "runs",
     ),
     "studies": (
-        "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "benchmarks", "probe",
-        "sessions", "panels", "analysis", "evaluation",
+        "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "ladder", "benchmarks",
+        "probe", "sessions", "panels", "analysis", "evaluation",
     ),
     "app": (
         "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",

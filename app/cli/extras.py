@@ -4,7 +4,7 @@ The table repeats pyproject.toml under the names by which the packages are impor
 """
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "train": ("lhotse", "psutil", "rapidfuzz", "sklearn", "tensorboard"),
+    "train": ("lhotse", "psutil", "rapidfuzz", "sklearn", "tensorboard", "tokenizers"),
     "evaluate": (
         "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "requests",
         "speechmos",

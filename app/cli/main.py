@@ -758,6 +758,14 @@ def lexical_(context: typer.Context) -> None:
     lexical(context.args, "undertone lexical")
 
 
+@app.command("ladder", context_settings=_PASS_ON)
+def ladder_(context: typer.Context) -> None:
+    """Train language models on one text as letters, phones and speech, and judge them on the same pairs."""
+    from undertone.app.cli.ladder import ladder
+
+    ladder(context.args, "undertone ladder")
+
+
 def main() -> None:
     """Run a verb; an error that a person can mend is one line on standard error and exit status 2."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

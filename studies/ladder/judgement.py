@@ -1,0 +1,216 @@
+"""Accuracies of rungs with intervals, and differences between rungs on the same pairs.
+
+A pair counts 1 where the good side is likelier, 0.5 for a tie and 0 otherwise; several seeds of a rung are averaged
+pair by pair. Intervals are bootstraps over clusters of pairs: words, fillings of a frame, exchanged stories.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from undertone.engine.config import Config
+from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.ladder import JUDGEMENTS, RUNGS, Judgement, LadderPair, NgramScores, Rung, RungScores
+from undertone.studies.errors import MeasureError
+from undertone.studies.ladder.statements import Statement, judge_statements
+from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate, interval
+
+TIE_NATS = 1e-9  # sums in another order differ by less
+HEADLINE_BY_TOKEN: dict[Judgement, bool] = {"words": False, "grammar": False, "topics": True}
+CONTRASTS: tuple[tuple[Rung, Rung], ...] = (
+    ("text-bpe", "phone-bpe"),
+    ("text-raw", "phone-raw"),
+    ("phone-raw", "phone-repeat"),
+    ("phone-repeat", "speech-one"),
+    ("speech-one", "speech-many"),
+    ("phone-repeat", "speech-many"),
+)
+
+
+class RungResult(Config):
+    """What one rung's models did, over all seeds."""
+
+    rung: Rung
+    seeds: int
+    headline: dict[Judgement, Estimate]  # by the sum of nats; of topics by the mean per token
+    other: dict[Judgement, Estimate]  # the other way round
+    grammar: dict[str, Estimate]  # by phenomenon
+    words_seen: int  # of each seed
+    tokens_seen: int
+    tokens_per_word: float
+    vocabulary: int
+    parameters: int
+    nats_per_word: float
+    minutes: float  # of all seeds
+
+
+class RungDifference(Config):
+    """Difference of accuracies of two rungs on the same pairs, from the first to the second, in points."""
+
+    before: Rung
+    after: Rung
+    judgement: Judgement
+    points: float
+    low: float
+    high: float
+
+
+class LadderResult(Config):
+    """Everything that is measured of a ladder, as `ladder.json` holds it."""
+
+    pairs: dict[Judgement, int]
+    rungs: tuple[RungResult, ...]
+    contrasts: tuple[RungDifference, ...]
+    ngrams: dict[int, dict[Judgement, Estimate]]  # phone n-grams by order, without context
+    statements: tuple[Statement, ...]
+
+
+class Ladder:
+    """Pairs and scores of a ladder's folder.
+
+    Raises:
+        MeasureError: no such files, or scores of other pairs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("pairs.jsonl", "ngrams.json"):
+            if not (folder / name).is_file():
+                raise MeasureError(f"{folder} has no {name}; `undertone ladder` writes it.")
+        try:
+            lines = (folder / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+            self.pairs = [LadderPair.model_validate_json(line) for line in lines]
+            self.ngrams = NgramScores.model_validate_json((folder / "ngrams.json").read_text(encoding="utf-8"))
+            paths = sorted(folder.glob("*/scores.json"))
+            self.scores = [RungScores.model_validate_json(path.read_text(encoding="utf-8")) for path in paths]
+        except ValidationError as error:
+            raise MeasureError(f"{folder} holds a file that is none of a ladder: {error}") from error
+        for scores in self.scores:
+            if scores.pairs != self.ngrams.pairs or len(scores.good) != len(self.pairs):
+                raise MeasureError(f"{scores.rung}, seed {scores.seed}, was scored on other pairs; train it again.")
+
+    def of(self, rung: Rung) -> list[RungScores]:
+        """Return the scores of a rung's seeds."""
+        return [scores for scores in self.scores if scores.rung == rung]
+
+    def places(self, judgement: Judgement, kind: str | None = None) -> list[int]:
+        """Return the numbers of the pairs of a judgement, or of one kind of them."""
+        return [
+            number
+            for number, pair in enumerate(self.pairs)
+            if pair.judgement == judgement and kind in (None, pair.kind)
+        ]
+
+    def clusters(self, places: Sequence[int]) -> list[str]:
+        """Return the cluster of each pair."""
+        return [self.pairs[place].cluster for place in places]
+
+    def credits(self, rung: Rung, by_token: bool) -> NDArray[np.float64]:
+        """Return what each pair counts for a rung, [pairs], the mean over its seeds."""
+        rows = []
+        for scores in self.of(rung):
+            good, bad = np.array(scores.good), np.array(scores.bad)
+            if by_token:
+                good, bad = good / scores.good_tokens, bad / scores.bad_tokens
+            rows.append(pair_credits(good, bad))
+        return np.asarray(np.mean(rows, axis=0))
+
+
+def pair_credits(good: NDArray[np.float64], bad: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 where the good side is likelier, 0.5 for a tie, else 0."""
+    margin = good - bad
+    return np.asarray(np.where(np.abs(margin) <= TIE_NATS, 0.5, margin > 0), dtype=np.float64)
+
+
+def accuracy(credits: Sequence[float], clusters: Sequence[Hashable]) -> Estimate:
+    """Return the mean of credits with its interval over clusters."""
+    found = estimate([ShareEstimate(float(credit), 1) for credit in credits], clusters)
+    if found is None:
+        raise MeasureError("there is no pair to measure on; make the ladder with more --words.")
+    return found
+
+
+def contrast(
+    before: NDArray[np.float64], after: NDArray[np.float64], clusters: Sequence[Hashable]
+) -> tuple[float, float, float]:
+    """Return (low, value, high) of the mean of `after - before` on the same pairs, in points."""
+    sums: dict[Hashable, NDArray[np.float64]] = defaultdict(lambda: np.zeros(2))
+    for difference, cluster in zip(after - before, clusters, strict=True):
+        sums[cluster] += np.array([100 * difference, 1.0])
+    return interval(np.array(list(sums.values())), lambda drawn: drawn[:, 0] / drawn[:, 1])
+
+
+def judge_ladder(folder: Path) -> LadderResult:
+    """Return the accuracies, contrasts and statements of a ladder, and write them to `ladder.json`.
+
+    Rungs that are not finished are left out; statements about them say so.
+
+    Raises:
+        MeasureError: no ladder in this folder.
+    """
+    ladder = Ladder(folder)
+    present = [judgement for judgement in JUDGEMENTS if ladder.places(judgement)]
+    rungs = tuple(_rung(ladder, rung, present) for rung in RUNGS if ladder.of(rung))
+    trained = {result.rung for result in rungs}
+    contrasts = tuple(
+        _contrast(ladder, before, after, judgement)
+        for before, after in CONTRASTS
+        for judgement in present
+        if {before, after} <= trained
+    )
+    ngrams = {
+        order: {judgement: _ngram(ladder, order, judgement) for judgement in present} for order in ladder.ngrams.good
+    }
+    result = LadderResult(
+        pairs={judgement: len(ladder.places(judgement)) for judgement in present},
+        rungs=rungs,
+        contrasts=contrasts,
+        ngrams=ngrams,
+        statements=judge_statements(
+            {result.rung: result.headline for result in rungs},
+            {(one.before, one.after, one.judgement): (one.low, one.points, one.high) for one in contrasts},
+            ngrams,
+        ),
+    )
+    write_whole(folder / "ladder.json", json.dumps(result.model_dump(mode="json"), indent=2) + "\n")
+    return result
+
+
+def _rung(ladder: Ladder, rung: Rung, judgements: Sequence[Judgement]) -> RungResult:
+    def measured(judgement: Judgement, by_token: bool, kind: str | None = None) -> Estimate:
+        places = ladder.places(judgement, kind)
+        return accuracy(ladder.credits(rung, by_token)[places].tolist(), ladder.clusters(places))
+
+    scores = ladder.of(rung)
+    phenomena = dict.fromkeys(pair.kind for pair in ladder.pairs if pair.judgement == "grammar")
+    return RungResult(
+        rung=rung,
+        seeds=len(scores),
+        headline={judgement: measured(judgement, HEADLINE_BY_TOKEN[judgement]) for judgement in judgements},
+        other={judgement: measured(judgement, not HEADLINE_BY_TOKEN[judgement]) for judgement in judgements},
+        grammar={kind: measured("grammar", HEADLINE_BY_TOKEN["grammar"], kind) for kind in phenomena},
+        words_seen=scores[0].words_seen,
+        tokens_seen=scores[0].tokens_seen,
+        tokens_per_word=scores[0].tokens_seen / max(1, scores[0].words_seen),
+        vocabulary=scores[0].vocabulary,
+        parameters=scores[0].parameters,
+        nats_per_word=float(np.mean([one.nats_per_word for one in scores])),
+        minutes=sum(one.minutes for one in scores),
+    )
+
+
+def _contrast(ladder: Ladder, before: Rung, after: Rung, judgement: Judgement) -> RungDifference:
+    places = ladder.places(judgement)
+    one, other = (ladder.credits(rung, HEADLINE_BY_TOKEN[judgement])[places] for rung in (before, after))
+    low, points, high = contrast(one, other, ladder.clusters(places))
+    return RungDifference(before=before, after=after, judgement=judgement, points=points, low=low, high=high)
+
+
+def _ngram(ladder: Ladder, order: int, judgement: Judgement) -> Estimate:
+    places = ladder.places(judgement)
+    credits = pair_credits(np.array(ladder.ngrams.good[order]), np.array(ladder.ngrams.bad[order]))
+    return accuracy(credits[places].tolist(), ladder.clusters(places))

@@ -1,0 +1,178 @@
+"""Text of the ladder: passages of books as words with their phones, every word in the dictionary.
+
+A pause stands at punctuation and between sentences, in every stream, so that streams differ in form alone.
+"""
+
+import csv
+import hashlib
+import lzma
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from undertone.engine.ladder import PAUSE_MARK
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.alignment.segments import SILENCE
+from undertone.train.corpora.source import CorpusError
+from undertone.train.text.prose import EXCLUDED_BOOKS, MAX_WORDS, MIN_WORDS, PAUSES, TITLES
+
+HELD_OUT_SHARE = 8  # every so many-th book, by a hash of its name, is held out of training
+HELD_OUT_WORDS = 8000  # of each book that is held out
+
+
+@dataclass(frozen=True)
+class TextWord:
+    """A word, or a pause: no letters, and the phone of silence."""
+
+    spelling: str  # upper case
+    phones: tuple[int, ...]  # from 1, in the dictionary's order; SILENCE for a pause
+
+
+PAUSE = TextWord("", (SILENCE,))
+Sentence = tuple[TextWord, ...]  # pauses within, none at its ends
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Sentences of one book that follow each other; those with an unknown word are left out."""
+
+    book: str
+    sentences: tuple[Sentence, ...]
+
+    @property
+    def words(self) -> list[TextWord]:
+        """Return all words with a pause between sentences."""
+        found: list[TextWord] = []
+        for sentence in self.sentences:
+            found += [PAUSE, *sentence] if found else sentence
+        return found
+
+
+class Speller:
+    """Words of texts, with their phones.
+
+    Args:
+        lexicon: the pronouncing dictionary; other words are unknown.
+    """
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self.phone_class = {phone: number + 1 for number, phone in enumerate(lexicon.inventory)}
+
+    def word(self, spelling: str) -> TextWord | None:
+        """Return a word, None where the dictionary lacks it."""
+        phones = self.lexicon.phones(spelling)
+        return TextWord(spelling, tuple(self.phone_class[phone] for phone in phones)) if phones else None
+
+    def sentence(self, text: str) -> Sentence | None:
+        """Return the words of a sentence of a book, None where one is unknown or there are too few or too many."""
+        plain = TITLES.sub(r"\1", text)
+        found: list[TextWord] = []
+        for phrase in PAUSES.split(plain):
+            words = [self.word(spelling) for spelling in self.lexicon.words(phrase)]
+            known = [word for word in words if word is not None]
+            if len(known) < len(words):
+                return None
+            found += [PAUSE, *known] if found and known else known
+        return tuple(found) if MIN_WORDS <= num_words(found) <= MAX_WORDS else None
+
+    def text(self, marked: str) -> list[TextWord]:
+        """Return the words of a pair's text.
+
+        Raises:
+            CorpusError: a word that the dictionary lacks.
+        """
+        found = []
+        for spelling in marked.split():
+            word = PAUSE if spelling == PAUSE_MARK else self.word(spelling)
+            if word is None:
+                raise CorpusError(f"the dictionary has no word {spelling!r}, which a pair is made of")
+            found.append(word)
+        return found
+
+
+def marked_text(words: Iterable[TextWord]) -> str:
+    """Return words as a pair's text, which `Speller.text` reads."""
+    return " ".join(word.spelling or PAUSE_MARK for word in words)
+
+
+def num_words(words: Iterable[TextWord]) -> int:
+    """Return how many words there are, pauses not counted."""
+    return sum(bool(word.spelling) for word in words)
+
+
+def count_spellings(passages: Iterable[Passage]) -> Counter[str]:
+    """Count the words of passages."""
+    return Counter(word.spelling for passage in passages for word in passage.words if word.spelling)
+
+
+@dataclass(frozen=True)
+class LadderText:
+    """Passages to train on, and others of books that are in none of them."""
+
+    train: tuple[Passage, ...]
+    held_out: tuple[Passage, ...]
+
+    @property
+    def num_words(self) -> int:
+        """Return the words to train on."""
+        return sum(num_words(passage.words) for passage in self.train)
+
+
+def is_held_out_book(book: str) -> bool:
+    """Return whether a book is kept out of training; the same for every size of the text."""
+    return int(hashlib.sha256(book.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0
+
+
+def read_ladder_text(text: Path, lexicon: Lexicon, train_words: int) -> LadderText:
+    """Return one passage of each book: the first part of every book to train on, and of those that are held out.
+
+    Args:
+        text: folder with `books.tsv.xz`: book, sentence.
+        train_words: spread evenly over the books.
+    Raises:
+        CorpusError: no such file, or no book on one of the two sides.
+    """
+    source = text / "books.tsv.xz"
+    if not source.is_file():
+        raise CorpusError(f"{source} does not exist; pass the folder of the prose with --text")
+    books = _raw_books(source)
+    held_out = [book for book in books if is_held_out_book(book)]
+    trained = [book for book in books if not is_held_out_book(book)]
+    if not held_out or not trained:
+        raise CorpusError(f"{source} holds {len(books)} books; about {2 * HELD_OUT_SHARE} are needed to hold one out")
+    speller = Speller(lexicon)
+    each = -(-train_words // len(trained))  # rounded up
+    return LadderText(
+        tuple(_passage(book, books[book], speller, each) for book in trained),
+        tuple(_passage(book, books[book], speller, HELD_OUT_WORDS) for book in held_out),
+    )
+
+
+def _raw_books(source: Path) -> dict[str, list[str]]:
+    books: dict[str, list[str]] = {}
+    with lzma.open(source, "rt", encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["book"] not in EXCLUDED_BOOKS:
+                books.setdefault(row["book"], []).append(row["sentence"])
+    return books
+
+
+def _passage(book: str, lines: list[str], speller: Speller, words: int) -> Passage:
+    """Read a book's sentences until there are so many words."""
+    found: list[Sentence] = []
+    total = 0
+    for sentence in _known(lines, speller):
+        found.append(sentence)
+        total += num_words(sentence)
+        if total >= words:
+            break
+    return Passage(book, tuple(found))
+
+
+def _known(lines: Iterable[str], speller: Speller) -> Iterator[Sentence]:
+    for line in lines:
+        sentence = speller.sentence(line)
+        if sentence is not None:
+            yield sentence

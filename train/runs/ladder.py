@@ -1,0 +1,186 @@
+"""`undertone ladder`: from a text and a corpus to the scores of every rung. Each part is made once.
+
+OUT/pairs.jsonl           pairs, the same for all rungs
+OUT/ngrams.json           what phone n-grams make of them
+OUT/segments-NAME.jsonl   the corpus aligned
+OUT/RUNG-SEED/            training and scores.json of each rung
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from undertone.engine import SettingsError, load_bundle
+from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.ladder import RUNGS, LadderPair, NgramScores, Rung, RungScores
+from undertone.engine.tokenizers.phone_reader import PhoneReader
+from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.corpora.source import CorpusError
+from undertone.train.data.flat_corpus import read_index
+from undertone.train.data.flat_files import INDEX
+from undertone.train.data.prepare import prepare
+from undertone.train.ladder.ngrams import PhoneNgrams
+from undertone.train.ladder.pair_file import (
+    PairSettings,
+    fingerprint_of_pairs,
+    make_ladder_pairs,
+    ngram_scores,
+    write_ladder_pairs,
+)
+from undertone.train.ladder.passages import LadderText, Speller, num_words, read_ladder_text
+from undertone.train.ladder.rung import train_rung
+from undertone.train.ladder.rung_stage import LadderSettings
+from undertone.train.ladder.segments import align_prepared
+from undertone.train.ladder.splicer import Splicer
+from undertone.train.ladder.streams import make_stream
+from undertone.train.loop.saved_recipe import CHANGEABLE, find_changes, list_changes, save_recipe
+from undertone.train.runs.finetune import clean_settings
+from undertone.train.text.unit_inventory import UnitInventory
+from undertone.train.tokenizer.assign_tokens import assign_tokens
+from undertone.train.tokenizer.phone_parts import num_parts_of
+
+PAIRS, NGRAMS = "pairs.jsonl", "ngrams.json"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LadderInputs:
+    """What a ladder is made of.
+
+    Attributes:
+        text: folder with books.tsv.xz.
+        corpus: recordings with transcripts in any layout that `prepare` reads, or a prepared folder of them.
+        lexicon: pronouncing dictionary, or its folder.
+        bundle: whose tokenizer names its units by the dictionary's phones.
+    """
+
+    text: Path
+    corpus: Path
+    lexicon: Path
+    bundle: Path
+
+
+@dataclass(frozen=True)
+class LadderPlan:
+    """What a ladder would train, without training it."""
+
+    train_words: int
+    held_out_words: int
+    books: int
+    rungs: tuple[Rung, ...]
+    seeds: int
+    steps: int  # of every rung
+    done: tuple[str, ...]  # rungs and seeds that are finished
+
+
+def plan_ladder(inputs: LadderInputs, out: Path, words: int, seeds: int, settings: LadderSettings) -> LadderPlan:
+    """Return what would be trained; nothing is written.
+
+    Raises:
+        CorpusError: no such text or dictionary.
+    """
+    text = read_ladder_text(inputs.text, Lexicon(inputs.lexicon), words)
+    held_out = sum(num_words(passage.words) for passage in text.held_out)
+    windows = text.num_words // settings.window_words
+    done = [
+        f"{rung}-{seed}" for rung in RUNGS for seed in range(seeds) if (out / f"{rung}-{seed}/scores.json").exists()
+    ]
+    steps = settings.epochs * max(1, windows // settings.batch_size)
+    return LadderPlan(text.num_words, held_out, len(text.train) + len(text.held_out), RUNGS, seeds, steps, tuple(done))
+
+
+def train_ladder(
+    inputs: LadderInputs,
+    out: Path,
+    words: int,
+    seeds: int = 1,
+    settings: LadderSettings = LadderSettings(),
+    pair_settings: PairSettings = PairSettings(),
+    rungs: Sequence[Rung] = RUNGS,
+    cpu: bool = False,
+    workers: int = 2,
+) -> list[RungScores]:
+    """Train and score every rung; an interrupted call goes on.
+
+    Args:
+        out: folder of everything that is made.
+        words: to train on, spread over the books; all rungs read the same ones in the same order.
+        seeds: models of every rung.
+        workers: processes that prepare the corpus.
+    Raises:
+        CorpusError: a text, corpus or dictionary that cannot be used, or units that are no parts of its phones.
+        SettingsError: the folder holds a ladder of another text, other pairs or other sizes.
+    """
+    lexicon = Lexicon(inputs.lexicon)
+    _claim(out, settings, pairs=pair_settings.model_dump_json(), words=str(words))
+    text = read_ladder_text(inputs.text, lexicon, words)
+    speller = Speller(lexicon)
+    pairs = _pairs(text, speller, inputs.lexicon, pair_settings, out)
+    fingerprint = fingerprint_of_pairs(out / PAIRS)
+    inventory, units = _segments(inputs, lexicon, out, workers)
+    splicers = {one: Splicer(inventory, one) for one in (True, False)}
+    found = []
+    for rung in rungs:
+        stream = make_stream(
+            rung, text.train, len(lexicon.inventory), splicers, units, num_parts_of(len(lexicon.inventory))
+        )
+        for seed in range(seeds):
+            own = settings.model_copy(update={"seed": seed})
+            folder = out / f"{rung}-{seed}"
+            found.append(train_rung(rung, stream, text, pairs, fingerprint, speller, own, folder, cpu))
+            log.info("%s, seed %d: %.2f nats a word", rung, seed, found[-1].nats_per_word)
+    return found
+
+
+def _claim(out: Path, settings: LadderSettings, **inputs: str) -> None:
+    """Write down what a ladder is made with. Raises SettingsError where the folder holds one of other settings."""
+    changes = find_changes(out, settings, inputs) if (out / NGRAMS).is_file() else {}
+    if bound := {key: values for key, values in changes.items() if key not in CHANGEABLE}:
+        raise SettingsError(
+            f"{out} holds a ladder of other settings: {list_changes(bound)}. Give those it was begun with, or another "
+            "folder."
+        )
+    save_recipe(out, settings, False, True, **inputs)
+
+
+def _pairs(text: LadderText, speller: Speller, lexicon: Path, settings: PairSettings, out: Path) -> list[LadderPair]:
+    """Return the pairs, made once with what n-grams make of them."""
+    path = out / PAIRS
+    if not (out / NGRAMS).is_file():
+        ngrams = PhoneNgrams(text.train, len(speller.lexicon.inventory))
+        made = make_ladder_pairs(text, speller, lexicon, settings, ngrams)
+        if not made:
+            raise CorpusError("the text is too short for a single pair; give more --words")
+        write_ladder_pairs(made, path)
+        by_order = ngram_scores(made, speller, ngrams)
+        scores = NgramScores(
+            pairs=fingerprint_of_pairs(path),
+            good={order: tuple(good) for order, (good, _) in by_order.items()},
+            bad={order: tuple(bad) for order, (_, bad) in by_order.items()},
+        )
+        write_whole(out / NGRAMS, scores.model_dump_json())
+    return [LadderPair.model_validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _segments(inputs: LadderInputs, lexicon: Lexicon, out: Path, workers: int) -> tuple[UnitInventory, np.ndarray]:
+    """Return the aligned segments of the train split, and the unit of every frame of the flat files."""
+    loaded = load_bundle(inputs.bundle)
+    tokenizer = loaded.tokenizer
+    parts = tokenizer.config.phone_parts if isinstance(tokenizer, PhoneReader) else None
+    if not isinstance(tokenizer, PhoneReader) or parts is None or parts.phones != lexicon.inventory:
+        raise CorpusError(
+            f"the units of {inputs.bundle} are not the parts of the dictionary's phones; give a bundle that was "
+            "trained with this dictionary"
+        )
+    prepared = inputs.corpus
+    if not (prepared / INDEX).is_file():
+        prepared = out / "prepared"
+        prepare(inputs.corpus, prepared, workers=workers, settings=clean_settings(loaded.config))
+    tokens = assign_tokens(tokenizer, prepared, workers)
+    alignment = align_prepared(prepared, tokens, lexicon, out)
+    inventory = UnitInventory.build(alignment, read_index(prepared))
+    return inventory, np.memmap(tokens, dtype=np.uint16, mode="r")
