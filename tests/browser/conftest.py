@@ -245,6 +245,19 @@ def shared_page(regulars: Regulars, url: str) -> Iterator[Callable[..., Page]]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def shared_site(shared_page: Callable[..., Page], url: str) -> Site:
+    """Return the Continue page that the tests of a module share."""
+    return Site.open(shared_page(), url)
+
+
+@pytest.fixture
+def cleared_site(shared_site: Site) -> Site:
+    """Return the page of a visitor who has chosen no clip, or none any more; its last run may still be told of."""
+    shared_site.clear()
+    return shared_site
+
+
 @pytest.fixture
 def visit_site(new_page: Callable[..., Page], url: str) -> Callable[..., Site]:
     """Open the Continue page as a new visitor."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.continue_site import Site
 from tests.clips import speechlike
@@ -32,29 +32,17 @@ BROKEN = {
 }
 
 
-@pytest.fixture(scope="module")
-def opened(shared_page: Callable[..., Page], url: str) -> Site:
-    return Site.open(shared_page(), url)
-
-
-@pytest.fixture
-def site(opened: Site) -> Site:
-    """Return the page of a visitor who has chosen no clip, or none any more; its last run may still be told of."""
-    opened.clear()
-    return opened
-
-
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_file_is_refused_with_the_reason(site: Site, tmp_path: Path, kind: str) -> None:
+def test_a_broken_file_is_refused_with_the_reason(cleared_site: Site, tmp_path: Path, kind: str) -> None:
     content, words = BROKEN[kind]
     path = tmp_path / "clip.wav"
     path.write_bytes(content)
-    site.upload(path)
-    expect(site.prompt_note).to_contain_text(words)
-    expect(site.prompt_note).to_have_attribute("role", "alert")
-    site.go.click()
-    expect(site.run_note).to_contain_text(words)
-    expect(site.go).to_be_visible()
+    cleared_site.upload(path)
+    expect(cleared_site.prompt_note).to_contain_text(words)
+    expect(cleared_site.prompt_note).to_have_attribute("role", "alert")
+    cleared_site.go.click()
+    expect(cleared_site.run_note).to_contain_text(words)
+    expect(cleared_site.go).to_be_visible()
 
 
 def test_without_a_clip_the_page_says_what_to_do(visit_site: Visit) -> None:
@@ -83,11 +71,11 @@ def test_after_a_broken_file_a_good_one_works_and_too_much_for_the_model_leaves_
     expect(site.take(1)).to_be_visible()
 
 
-def test_a_file_that_is_no_settings_is_refused(site: Site, tmp_path: Path) -> None:
+def test_a_file_that_is_no_settings_is_refused(cleared_site: Site, tmp_path: Path) -> None:
     (tmp_path / "wrong.json").write_text('{"seed": 1}')
-    seed = site.number("seed").input_value()
-    with site.page.expect_file_chooser() as chooser:
-        site.page.get_by_role("button", name="Load saved settings").click()
+    seed = cleared_site.number("seed").input_value()
+    with cleared_site.page.expect_file_chooser() as chooser:
+        cleared_site.page.get_by_role("button", name="Load saved settings").click()
     chooser.value.set_files(tmp_path / "wrong.json")
-    expect(site.run_note).to_contain_text("settings file")
-    assert site.number("seed").input_value() == seed
+    expect(cleared_site.run_note).to_contain_text("settings file")
+    assert cleared_site.number("seed").input_value() == seed

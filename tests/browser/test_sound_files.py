@@ -1,12 +1,11 @@
 """What phones, browsers and Macs record is taken by the page as by the command, whatever the browser calls it."""
 
 import base64
-from collections.abc import Callable
 from pathlib import Path
 
 import av
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.continue_site import Site
 from tests.clips import speechlike
@@ -30,18 +29,6 @@ FORMATS = {
 }
 
 
-@pytest.fixture(scope="module")
-def opened(shared_page: Callable[..., Page], url: str) -> Site:
-    return Site.open(shared_page(), url)
-
-
-@pytest.fixture
-def site(opened: Site) -> Site:
-    """Return the page of a visitor who has chosen no clip, or none any more."""
-    opened.clear()
-    return opened
-
-
 def record_as(path: Path) -> Path:
     """Write a voice in the format of the path's ending."""
     container, codec, rate = FORMATS[path.suffix]
@@ -61,29 +48,31 @@ def record_as(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_recording_of_any_format_that_the_engine_reads_is_taken(site: Site, tmp_path: Path, suffix: str) -> None:
-    site.upload(record_as(tmp_path / f"Recording 1{suffix}"))
-    expect(site.prompt_note).to_contain_text("level")
-    expect(site.page.locator(".cut-caption")).to_contain_text("of 4.")
+def test_a_recording_of_any_format_that_the_engine_reads_is_taken(
+    cleared_site: Site, tmp_path: Path, suffix: str
+) -> None:
+    cleared_site.upload(record_as(tmp_path / f"Recording 1{suffix}"))
+    expect(cleared_site.prompt_note).to_contain_text("level")
+    expect(cleared_site.page.locator(".cut-caption")).to_contain_text("of 4.")
 
 
 @pytest.mark.parametrize(("suffix", "answer"), [(".webm", "Stop"), (".mov", "Stop"), (".caf", "is used all the same")])
 def test_the_prompt_is_played_or_the_page_says_that_it_cannot_be(
-    site: Site, tmp_path: Path, suffix: str, answer: str
+    cleared_site: Site, tmp_path: Path, suffix: str, answer: str
 ) -> None:
-    site.upload(record_as(tmp_path / f"clip{suffix}"))
-    expect(site.prompt_note).to_contain_text("level")
-    site.page.locator(".cut-play").click()
-    expect(site.page.locator(".cut-bar")).to_contain_text(answer)
+    cleared_site.upload(record_as(tmp_path / f"clip{suffix}"))
+    expect(cleared_site.prompt_note).to_contain_text("level")
+    cleared_site.page.locator(".cut-play").click()
+    expect(cleared_site.page.locator(".cut-bar")).to_contain_text(answer)
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".mov", ".caf"])
-def test_a_recording_may_be_dropped_too(site: Site, tmp_path: Path, suffix: str) -> None:
+def test_a_recording_may_be_dropped_too(cleared_site: Site, tmp_path: Path, suffix: str) -> None:
     path = record_as(tmp_path / f"clip{suffix}")
-    site.page.locator("#clip").get_by_label("Upload file").click()
-    site.page.locator("#clip input[type=file]").wait_for(state="attached")
+    cleared_site.page.locator("#clip").get_by_label("Upload file").click()
+    cleared_site.page.locator("#clip input[type=file]").wait_for(state="attached")
     kind = {".webm": "video/webm", ".mov": "video/quicktime", ".caf": ""}[suffix]
-    site.page.evaluate(
+    cleared_site.page.evaluate(
         """([content, name, type]) => {
             const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
             const dataTransfer = new DataTransfer();
@@ -94,19 +83,19 @@ def test_a_recording_may_be_dropped_too(site: Site, tmp_path: Path, suffix: str)
         }""",
         [base64.b64encode(path.read_bytes()).decode(), path.name, kind],
     )
-    expect(site.prompt_note).to_contain_text("level")
+    expect(cleared_site.prompt_note).to_contain_text("level")
 
 
-def test_the_chooser_offers_every_ending_that_the_engine_reads(site: Site) -> None:
-    site.page.locator("#clip").get_by_label("Upload file").click()
-    with site.page.expect_file_chooser() as chooser:
-        site.page.locator("#clip").get_by_text("Click to Upload").click()
+def test_the_chooser_offers_every_ending_that_the_engine_reads(cleared_site: Site) -> None:
+    cleared_site.page.locator("#clip").get_by_label("Upload file").click()
+    with cleared_site.page.expect_file_chooser() as chooser:
+        cleared_site.page.locator("#clip").get_by_text("Click to Upload").click()
     offered = chooser.value.element.get_attribute("accept")
     assert offered is not None
     assert {"audio/*", *SUFFIXES} <= set(offered.split(","))
 
 
-def test_a_file_that_is_no_sound_by_its_name_is_still_refused(site: Site, tmp_path: Path) -> None:
+def test_a_file_that_is_no_sound_by_its_name_is_still_refused(cleared_site: Site, tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"no sound")
-    site.upload(tmp_path / "picture.png")
-    expect(site.page.get_by_text("Invalid file type")).to_be_visible()
+    cleared_site.upload(tmp_path / "picture.png")
+    expect(cleared_site.page.get_by_text("Invalid file type")).to_be_visible()
