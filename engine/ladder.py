@@ -14,6 +14,8 @@ Judgement = Literal["words", "grammar", "topics"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
 PAUSE_MARK = ","  # a pause in the texts of pairs
+PAIRS, NGRAMS = "pairs.jsonl", "ngrams.json"  # in a ladder's folder
+SCORES = "scores.json"  # in the folder of each rung and seed
 
 
 class LadderPair(Config):

@@ -15,7 +15,18 @@ from pydantic import ValidationError
 
 from undertone.engine.config import Config
 from undertone.engine.files.atomic_files import write_whole
-from undertone.engine.ladder import JUDGEMENTS, RUNGS, Judgement, LadderPair, NgramScores, Rung, RungScores
+from undertone.engine.ladder import (
+    JUDGEMENTS,
+    NGRAMS,
+    PAIRS,
+    RUNGS,
+    SCORES,
+    Judgement,
+    LadderPair,
+    NgramScores,
+    Rung,
+    RungScores,
+)
 from undertone.studies.errors import MeasureError
 from undertone.studies.ladder.statements import Statement, judge_statements
 from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate, interval
@@ -78,14 +89,14 @@ class Ladder:
     """
 
     def __init__(self, folder: Path) -> None:
-        for name in ("pairs.jsonl", "ngrams.json"):
+        for name in (PAIRS, NGRAMS):
             if not (folder / name).is_file():
                 raise MeasureError(f"{folder} has no {name}; `undertone ladder` writes it.")
         try:
-            lines = (folder / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+            lines = (folder / PAIRS).read_text(encoding="utf-8").splitlines()
             self.pairs = [LadderPair.model_validate_json(line) for line in lines]
-            self.ngrams = NgramScores.model_validate_json((folder / "ngrams.json").read_text(encoding="utf-8"))
-            paths = sorted(folder.glob("*/scores.json"))
+            self.ngrams = NgramScores.model_validate_json((folder / NGRAMS).read_text(encoding="utf-8"))
+            paths = sorted(folder.glob(f"*/{SCORES}"))
             self.scores = [RungScores.model_validate_json(path.read_text(encoding="utf-8")) for path in paths]
         except ValidationError as error:
             raise MeasureError(f"{folder} holds a file that is none of a ladder: {error}") from error

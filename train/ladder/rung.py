@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from undertone.engine.files.atomic_files import write_whole
-from undertone.engine.ladder import LadderPair, Rung, RungScores
+from undertone.engine.ladder import SCORES, LadderPair, Rung, RungScores
 from undertone.engine.network.token_lm import TokenLM, TokenLMConfig
 from undertone.train.ladder.pair_file import sides_of
 from undertone.train.ladder.passages import PAUSE, LadderText, Passage, Speller
@@ -25,7 +25,6 @@ from undertone.train.loop.stage_export import CONFIG, WEIGHTS, export_stage, is_
 PAIR_KEY = 1_000_003  # in keys of pairs, so that none is that of a passage
 TOKENS_PER_BATCH = 8192  # of scoring
 HELD_OUT_SENTENCES = 40  # of each book, to measure on; the pairs are made of more
-SCORES = "scores.json"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class WordWindows:
     @property
     def batches_per_epoch(self) -> int:
         """Return how many whole batches an epoch has, at least one."""
-        return max(1, self._num_windows // self.batch_size)
+        return batches_per_epoch(len(self._ends), self.window_words, self.batch_size)
 
     def places(self, step: int) -> list[int]:
         """Return the number of the first word of every window of a step."""
@@ -50,6 +50,11 @@ class WordWindows:
 
     def _between(self, first: int, last: int) -> np.ndarray:
         return self._tokens[self._ends[first - 1] if first else 0 : self._ends[last - 1]]
+
+
+def batches_per_epoch(num_words: int, window_words: int, batch_size: int) -> int:
+    """Return how many whole batches of windows a text of so many words has, at least one."""
+    return max(1, num_words // window_words // batch_size)
 
 
 def pad_tokens(rows: Sequence[np.ndarray]) -> Tensor:

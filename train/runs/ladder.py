@@ -15,7 +15,7 @@ import numpy as np
 
 from undertone.engine import SettingsError, load_bundle
 from undertone.engine.files.atomic_files import write_whole
-from undertone.engine.ladder import RUNGS, LadderPair, NgramScores, Rung, RungScores
+from undertone.engine.ladder import NGRAMS, PAIRS, RUNGS, SCORES, LadderPair, NgramScores, Rung, RungScores
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
@@ -36,13 +36,12 @@ from undertone.train.ladder.rung_stage import LadderSettings
 from undertone.train.ladder.segments import align_prepared
 from undertone.train.ladder.splicer import Splicer
 from undertone.train.ladder.streams import make_stream
+from undertone.train.ladder.windows import batches_per_epoch
 from undertone.train.loop.saved_recipe import CHANGEABLE, find_changes, list_changes, save_recipe
 from undertone.train.runs.finetune import clean_settings
 from undertone.train.text.unit_inventory import UnitInventory
 from undertone.train.tokenizer.assign_tokens import assign_tokens
 from undertone.train.tokenizer.phone_parts import num_parts_of
-
-PAIRS, NGRAMS = "pairs.jsonl", "ngrams.json"
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +84,8 @@ def plan_ladder(inputs: LadderInputs, out: Path, words: int, seeds: int, setting
     """
     text = read_ladder_text(inputs.text, Lexicon(inputs.lexicon), words)
     held_out = sum(num_words(passage.words) for passage in text.held_out)
-    windows = text.num_words // settings.window_words
-    done = [
-        f"{rung}-{seed}" for rung in RUNGS for seed in range(seeds) if (out / f"{rung}-{seed}/scores.json").exists()
-    ]
-    steps = settings.epochs * max(1, windows // settings.batch_size)
+    done = [f"{rung}-{seed}" for rung in RUNGS for seed in range(seeds) if (out / f"{rung}-{seed}" / SCORES).exists()]
+    steps = settings.epochs * batches_per_epoch(text.num_words, settings.window_words, settings.batch_size)
     return LadderPlan(text.num_words, held_out, len(text.train) + len(text.held_out), RUNGS, seeds, steps, tuple(done))
 
 
