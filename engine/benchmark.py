@@ -141,7 +141,7 @@ def benchmark(
         real_time_factor=own.whole / seconds,
         cpu_real_time_factor=own.cpu / seconds,
         step_milliseconds=1e3 * step_seconds,
-        step_p95_milliseconds=1e3 * sorted(steps)[min(len(steps) - 1, int(0.95 * len(steps)))],
+        step_p95_milliseconds=1e3 * _percentile(sorted(steps), 0.95),
         frames_per_second=1 / step_seconds,
         memory_bandwidth_fraction=weight_bytes / step_seconds / copy,
         copy_gigabytes_per_second=copy / 1e9,
