@@ -1,5 +1,6 @@
 """The front process: answers raters and admins itself and forwards everything else to the playground."""
 
+import asyncio
 import contextlib
 import logging
 import signal
@@ -24,7 +25,7 @@ from undertone.app.auth.tickets import Tickets
 from undertone.app.guard.body_limit import BodyLimit
 from undertone.app.server.api_access import ApiAccess, ApiSettings
 from undertone.app.server.connections import ConnectionBounds, bounded_protocol
-from undertone.app.server.forwarding import Forwarding
+from undertone.app.server.forwarding import Forwarding, log_loop_error
 from undertone.app.server.health import health_router
 from undertone.app.server.metrics import ServerMetrics
 from undertone.app.server.process import Playground, store_kernels
@@ -151,6 +152,7 @@ async def run_front(
         BundleError: the bundle cannot be loaded.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    asyncio.get_running_loop().set_exception_handler(log_loop_error)
     tickets = Tickets()
     app, front = front_app(studies_site, playground, tickets, api)
     metrics = ServerMetrics()

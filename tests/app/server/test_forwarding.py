@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 import uvicorn
@@ -17,7 +18,7 @@ import uvicorn
 from tests.app.split_site import NO_CERTIFICATES
 from undertone.app.auth.sign_in import COOKIE
 from undertone.app.auth.tickets import TICKET_HEADER, Tickets
-from undertone.app.server.forwarding import Forwarding, request_headers, response_headers
+from undertone.app.server.forwarding import Forwarding, log_loop_error, request_headers, response_headers
 from undertone.app.server.front import _PrivateServer
 
 
@@ -197,3 +198,27 @@ def test_the_playground_cannot_set_a_sign_in() -> None:
         (b"Date", b"x"),
     ]
     assert response_headers(sent) == [(b"set-cookie", b"visit=1")]
+
+
+def test_what_is_said_to_a_visitor_who_leaves_is_no_error_and_other_errors_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def leave_while_something_is_said() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_loop_error)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            stream = await anyio.abc.UNIXSocketStream.from_socket(ours)
+            reading = asyncio.ensure_future(stream.receive())
+            await asyncio.sleep(0.05)
+            # The socket is readable in the turn of the loop in which the wait is cancelled.
+            loop.call_soon(lambda: (theirs.send(b"x"), loop.call_soon(reading.cancel)))
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
+            await stream.aclose()
+        assert "invalid state" not in caplog.text
+        loop.call_soon(lambda: 1 / 0)
+        await asyncio.sleep(0.05)
+
+    asyncio.run(leave_while_something_is_said())
+    assert "ZeroDivisionError" in caplog.text
