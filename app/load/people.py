@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import random
 import secrets
 import time
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import httpx
 
 from undertone.app.load.measured import CrowdMeasures
 
-_HEARD_SECONDS = 0.3  # beyond a clip's end, before a person answers
+_ANSWER_SECONDS = 0.5, 1.5  # from a clip's end, or the last answer, to an answer, evenly: few people are as quick
 _BETWEEN_SECONDS = 1.0
 
 
@@ -27,7 +28,7 @@ class Rehearsal:
         study: id of the listening study.
         clip: that visitors send.
         clip_seconds: of the study's clips.
-        key: of the API.
+        keys: of the API, one for each visitor.
         speech_seconds: that visitors ask for.
         until: time of `time.monotonic` at which nobody begins anything new.
     """
@@ -36,7 +37,7 @@ class Rehearsal:
     study: str
     clip: Path
     clip_seconds: float
-    key: str
+    keys: tuple[str, ...]
     speech_seconds: float
     until: float
 
@@ -45,14 +46,21 @@ class Rehearsal:
         return time.monotonic() >= self.until
 
 
-async def play_rater(rehearsal: Rehearsal, measured: CrowdMeasures) -> None:
-    """Take part in the study again and again, each time as somebody new."""
-    async with httpx.AsyncClient(base_url=f"{rehearsal.url}/rate/api/", timeout=60) as client:
+def address_of(person: int) -> str:
+    """Return a person's own address of the loopback network, as a server limits what one address may do."""
+    return f"127.0.{1 + person // 250}.{1 + person % 250}"
+
+
+async def play_rater(rehearsal: Rehearsal, measured: CrowdMeasures, person: int) -> None:
+    """Take part in the study again and again, each time as somebody new; `person` counts everybody who is played."""
+    await asyncio.sleep(random.uniform(0, rehearsal.clip_seconds))  # people do not come at the same moment
+    own = httpx.AsyncHTTPTransport(local_address=address_of(person))
+    async with httpx.AsyncClient(base_url=f"{rehearsal.url}/rate/api/", timeout=60, transport=own) as client:
         while not rehearsal.is_over:
             try:
                 await _take_part(client, rehearsal, measured)
             except (httpx.HTTPError, KeyError) as error:
-                measured.refuse(f"rater: {type(error).__name__}")
+                measured.refuse(f"rater: {_what_happened(error)}")
                 await asyncio.sleep(_BETWEEN_SECONDS)
 
 
@@ -74,9 +82,10 @@ async def _rate(client: httpx.AsyncClient, rehearsal: Rehearsal, view: Any, meas
     """Hear a clip, rate it on every scale and go on; returns the next view."""
     trial = view["trial"]["id"]
     (await client.get(f"audio/{trial}")).raise_for_status()
-    await asyncio.sleep(rehearsal.clip_seconds + _HEARD_SECONDS)
+    await asyncio.sleep(rehearsal.clip_seconds)
     heard = {"trial": trial, "listened": [[0, rehearsal.clip_seconds]], "plays": 1, "hidden_seconds": 0}
     for scale in view["scales"]:
+        await asyncio.sleep(random.uniform(*_ANSWER_SECONDS))
         nonce, value = secrets.token_hex(12), scale["answers"][secrets.randbelow(len(scale["answers"]))]["value"]
         began = time.monotonic()
         await _post(client, "rating", **heard, scale=scale["name"], value=value, nonce=nonce)
@@ -91,12 +100,13 @@ async def _post(client: httpx.AsyncClient, path: str, **body: Any) -> Any:
     return answer.json()
 
 
-async def play_visitor(rehearsal: Rehearsal, measured: CrowdMeasures) -> None:
+async def play_visitor(rehearsal: Rehearsal, measured: CrowdMeasures, person: int, key: str) -> None:
     """Let the recording continue again and again."""
     sound = rehearsal.clip.read_bytes()
-    headers = {"Authorization": f"Bearer {rehearsal.key}"}
+    headers = {"Authorization": f"Bearer {key}"}
+    own = httpx.AsyncHTTPTransport(local_address=address_of(person))
     fields = {"seconds": f"{rehearsal.speech_seconds:g}", "stream_format": "sse"}
-    async with httpx.AsyncClient(timeout=600, headers=headers) as client:
+    async with httpx.AsyncClient(timeout=600, headers=headers, transport=own) as client:
         while not rehearsal.is_over:
             began, first, ended = time.monotonic(), None, False
             request = client.stream(
@@ -113,7 +123,7 @@ async def play_visitor(rehearsal: Rehearsal, measured: CrowdMeasures) -> None:
                             first = time.monotonic() - began
                         ended = ended or said.get("type") == "speech.audio.done"
             except httpx.HTTPError as error:
-                measured.refuse(f"visitor: {type(error).__name__}")
+                measured.refuse(f"visitor: {_what_happened(error)}")
                 await asyncio.sleep(_BETWEEN_SECONDS)
                 continue
             if not ended or first is None:
@@ -123,12 +133,17 @@ async def play_visitor(rehearsal: Rehearsal, measured: CrowdMeasures) -> None:
             measured.run_seconds.append(time.monotonic() - began)
 
 
-async def hold_connection(rehearsal: Rehearsal, slow: bool) -> None:
+def _what_happened(error: Exception) -> str:
+    return str(error.response.status_code) if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
+
+
+async def hold_connection(rehearsal: Rehearsal, person: int, slow: bool) -> None:
     """Hold a connection open and open it again when it is closed: say nothing, or a byte a second of a request."""
     parts = urlsplit(rehearsal.url)
     while not rehearsal.is_over:
         with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            own = (address_of(person), 0)
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port, local_addr=own)
             try:
                 await _linger(reader, writer, rehearsal, slow)
             finally:

@@ -1,6 +1,7 @@
 """A rehearsal from its study to its numbers."""
 
 import asyncio
+import itertools
 import os
 import re
 import subprocess
@@ -29,7 +30,6 @@ from undertone.studies.store.tables import Rating
 
 STUDY = "rehearsal"
 START_SECONDS = 300.0
-CLIP_SECONDS = 2.0
 SETTLE_SECONDS = 2.0  # after the last request, until what is left is counted
 
 
@@ -43,6 +43,7 @@ class Crowd:
 
     Attributes:
         idle, slow: connections that say nothing, or a byte a second.
+        clip_seconds: of what raters hear, or less where the recording is shorter.
         minutes: for how long.
         speech_seconds: of every continuation.
     """
@@ -52,6 +53,7 @@ class Crowd:
     idle: int = 0
     slow: int = 0
     minutes: float = 10.0
+    clip_seconds: float = 6.0
     speech_seconds: float = 5.0
 
 
@@ -67,11 +69,11 @@ def rehearse(bundle: str, clip: Path, crowd: Crowd) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="undertone-load-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         places = StorageLocations.at(folder / "data")
-        key, study = _prepare(places, clip, folder)
+        keys, study, heard = _prepare(places, clip, folder, crowd)
         measured = CrowdMeasures()
         with _server(bundle, places, folder) as url:
             until = time.monotonic() + 60 * crowd.minutes
-            rehearsal = Rehearsal(url, study, clip, CLIP_SECONDS, key, crowd.speech_seconds, until)
+            rehearsal = Rehearsal(url, study, clip, heard, keys, crowd.speech_seconds, until)
             asyncio.run(_play(rehearsal, crowd, measured))
             time.sleep(SETTLE_SECONDS)
             left = sum(path.stat().st_size for path in (folder / "tmp").rglob("*") if path.is_file())
@@ -79,39 +81,46 @@ def rehearse(bundle: str, clip: Path, crowd: Crowd) -> dict[str, Any]:
 
 
 async def _play(rehearsal: Rehearsal, crowd: Crowd, measured: CrowdMeasures) -> None:
+    people = itertools.count()
     await asyncio.gather(
-        *(play_rater(rehearsal, measured) for _ in range(crowd.raters)),
-        *(play_visitor(rehearsal, measured) for _ in range(crowd.visitors)),
-        *(hold_connection(rehearsal, slow=False) for _ in range(crowd.idle)),
-        *(hold_connection(rehearsal, slow=True) for _ in range(crowd.slow)),
+        *(play_rater(rehearsal, measured, next(people)) for _ in range(crowd.raters)),
+        *(play_visitor(rehearsal, measured, next(people), key) for key in rehearsal.keys),
+        *(hold_connection(rehearsal, next(people), slow=False) for _ in range(crowd.idle)),
+        *(hold_connection(rehearsal, next(people), slow=True) for _ in range(crowd.slow)),
     )
 
 
-def _prepare(places: StorageLocations, clip: Path, folder: Path) -> tuple[str, str]:
-    """Make a study of the clip's beginning and a key; returns the key's secret and the study's id."""
+def _prepare(places: StorageLocations, clip: Path, folder: Path, crowd: Crowd) -> tuple[tuple[str, ...], str, float]:
+    """Make a study of the clip's beginning and a key for each visitor.
+
+    Returns:
+        the keys' secrets, the study's id, and the seconds of its clips.
+    """
     waveform, rate = soundfile.read(clip, dtype="float32", always_2d=True)
+    seconds = min(crowd.clip_seconds, len(waveform) / rate)
     recordings = folder / "recordings"
     for name in ("first", "second"):
         (recordings / name).mkdir(parents=True)
     names = [f"prompt{number}" for number in range(8)]
     for number, name in enumerate(names):
-        part = waveform[: round(CLIP_SECONDS * rate), 0] * (1 - number / 100)
+        part = waveform[: round(seconds * rate), 0] * (1 - number / 100)
         for system in ("first", "second"):
             soundfile.write(recordings / system / f"{name}.wav", part, rate)
     db = Database(places.url, places.events)
     try:
         migrate(db)
-        make_study(db, StudyFile.model_validate(_definition(recordings, names)))
+        make_study(db, StudyFile.model_validate(_definition(recordings, names, seconds)))
         build_study(db, STUDY, places, device="cpu")
         set_status(db, STUDY, "open", places, actor="rehearsal")
         with db.reading() as transaction:
             study = find_study(transaction, STUDY).id
-        return create_api_key(db, STUDY, "100000/minute"), study
+        keys = tuple(create_api_key(db, f"visitor-{one}", "100000/minute") for one in range(crowd.visitors))
+        return keys, study, seconds
     finally:
         db.close()
 
 
-def _definition(recordings: Path, names: list[str]) -> dict[str, Any]:
+def _definition(recordings: Path, names: list[str], seconds: float) -> dict[str, Any]:
     systems = [{"name": name, "source": {"kind": "folder", "folder": str(recordings / name)}}
                for name in ("first", "second")]  # fmt: skip
     return {
@@ -120,8 +129,8 @@ def _definition(recordings: Path, names: list[str]) -> dict[str, Any]:
         "systems": systems,
         "prompts": {
             "items": [{"name": name, "audio": str(recordings / "first" / f"{name}.wav")} for name in names],
-            "prompt_seconds": CLIP_SECONDS / 2,
-            "continuation_seconds": CLIP_SECONDS / 2,
+            "prompt_seconds": seconds / 2,
+            "continuation_seconds": seconds / 2,
         },
         "preparation": {"heard": "whole"},
         "scales": ["naturalness", "meaningfulness"],

@@ -36,6 +36,7 @@ from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
 RESULTS_PATH = "/results"
+RATE_PATH = "/rate"
 TELL_SECONDS = 4.0  # for visitors whose runs are ended, when the server is to end
 FINISH_SECONDS = 7  # then for what raters are sending; who waits longer for the database is not answered, sends again
 SWEEP_SECONDS = 3600.0  # between two looks for shared prompts whose days are over
@@ -57,6 +58,8 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if scope["type"] == "http" and scope["path"].startswith(RATE_PATH):
+            self.results.wait_for_quiet()
         await self.studies(scope, receive, send)
 
     async def fallback(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +92,7 @@ def front_app(
     forwarding = Forwarding(playground, tickets)
     front = Front(studies, results, forwarding, ApiAccess(forwarding, studies_site.db, api))
     studies.mount("/", front.fallback)  # last: it takes whatever none of the routes above is for
-    pages = CanonicalPaths(front, folders=[RESULTS_PATH], plain=("/rate", "/sign-in", "/sign-out"))
+    pages = CanonicalPaths(front, folders=[RESULTS_PATH], plain=(RATE_PATH, "/sign-in", "/sign-out"))
     site: ASGIApp = UnderRootPath(BodyLimit(ErrorPages(pages)), site_path(""))
     return FramedCookies(site) if is_framed() else site, front
 

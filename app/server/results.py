@@ -1,6 +1,7 @@
 """The Results page in the front process: built in a thread while raters are served, as Gradio loads for seconds.
 
-It is built when somebody asks for it, or some time after the start: until then the model's pages have the processor.
+It is built when somebody asks for it, or some time after the start, when the model's pages are there and no rater is:
+loading Gradio and serving raters take turns in one interpreter, which made a rating's acknowledgement wait for 2 s.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ from undertone.app.shared.gradio_import import shorten_gradio_import
 from undertone.app.site.studies_site import StudiesSite
 
 logger = logging.getLogger(__name__)
-AT_LATEST_SECONDS = 60.0  # after the start
+EARLIEST_SECONDS = 60.0  # after the start
+QUIET_SECONDS = 20.0  # without a rater
 
 
 def build_results(studies_site: StudiesSite) -> FastAPI:
@@ -42,20 +44,25 @@ class LazyApp:
     Args:
         build: makes it.
         name: for the page that says that it is loading.
-        at_latest_seconds: after its start it is built even if nobody has asked.
+        earliest_seconds: from this time after its start on it is built even if nobody has asked, once it is quiet.
+        quiet_seconds: without a call of `wait_for_quiet`.
     """
 
     build: Callable[[], FastAPI]
     name: str
-    at_latest_seconds: float = AT_LATEST_SECONDS
+    earliest_seconds: float = EARLIEST_SECONDS
+    quiet_seconds: float = QUIET_SECONDS
     _app: ASGIApp | None = None
     _asked: anyio.Event = field(default_factory=anyio.Event)
+    _quiet_from: float = 0.0
     _requests: set[anyio.CancelScope] = field(default_factory=set)
 
     async def run(self) -> None:
         """Build it in time, and keep it running until this is cancelled."""
-        with anyio.move_on_after(self.at_latest_seconds):
-            await self._asked.wait()
+        self._quiet_from = max(self._quiet_from, anyio.current_time() + self.earliest_seconds)
+        while not self._asked.is_set() and (rest := self._quiet_from - anyio.current_time()) > 0:
+            with anyio.move_on_after(rest):
+                await self._asked.wait()
         try:
             app = await _in_thread(self.build)
         except Exception:  # of whatever it is made of: raters must be served on
@@ -64,6 +71,10 @@ class LazyApp:
         async with app.router.lifespan_context(app):
             self._app = app
             await anyio.sleep_forever()
+
+    def wait_for_quiet(self) -> None:
+        """Put off building what nobody has asked for, as somebody else is being served."""
+        self._quiet_from = max(self._quiet_from, anyio.current_time() + self.quiet_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or say that it is loading."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
+from sqlalchemy.orm import defer
 
 from undertone.studies.design import StudyFile, study_from_json
 from undertone.studies.design.sections import Break, Section
@@ -37,6 +38,7 @@ class SessionContext:
     design: StudyFile
     now: datetime
     addresses: Addresses = field(default_factory=Addresses)
+    _plan: list[Trial] = field(default_factory=list, repr=False)
 
     @classmethod
     def load(
@@ -56,7 +58,8 @@ class SessionContext:
         session = transaction.get(Session, session_id, with_for_update=lock)
         if session is None or session.state == "withdrawn":
             raise SessionError("unknown_session")
-        study = transaction.get_one(Study, session.study_id)
+        # The definition, which may hold hundreds of prompts, is read where `study_design` does not know its hash.
+        study = transaction.get_one(Study, session.study_id, options=[defer(Study.definition)])
         return cls(db, transaction, session, study, study_design(study), now, addresses or Addresses())
 
     @property
@@ -74,9 +77,11 @@ class SessionContext:
         return self.sections[min(self.session.section_index, len(self.sections) - 1)]
 
     def trials(self) -> list[Trial]:
-        """Return the stored plan in order, training first."""
-        query = select(Trial).where(Trial.session_id == self.session.id).order_by(Trial.position)
-        return list(self.transaction.scalars(query))
+        """Return the stored plan in order, training first; it is made once, as a whole, and read once for a step."""
+        if not self._plan:
+            query = select(Trial).where(Trial.session_id == self.session.id).order_by(Trial.position)
+            self._plan.extend(self.transaction.scalars(query))
+        return list(self._plan)
 
     def stage_trials(self) -> list[Trial]:
         """Return the trials of the section where the person is: the training's or the rating's."""
@@ -88,11 +93,9 @@ class SessionContext:
 
     def ratings(self, trials: Sequence[Trial]) -> dict[str, dict[str, Rating]]:
         """Return the ratings by trial and scale."""
-        query = select(Rating).where(Rating.session_id == self.session.id)
         found: dict[str, dict[str, Rating]] = {trial.id: {} for trial in trials}
-        for rating in self.transaction.scalars(query):
-            if rating.trial_id in found:
-                found[rating.trial_id][rating.scale] = rating
+        for rating in self.transaction.scalars(select(Rating).where(Rating.trial_id.in_(found))):
+            found[rating.trial_id][rating.scale] = rating
         return found
 
     def log(self, kind: str, payload: dict[str, Any] | None = None, actor: Actor = "rater") -> None:

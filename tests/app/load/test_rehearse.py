@@ -13,7 +13,7 @@ from undertone.app.load.rehearse import Crowd, rehearse
 def test_raters_and_visitors_are_served_beside_connections_that_only_hold_on(tmp_path: Path) -> None:
     bundle = make_tiny_bundle(tmp_path / "tiny")
     clip = write_wav16(tmp_path / "clip.wav", speechlike(4.0))
-    crowd = Crowd(raters=4, visitors=3, idle=20, slow=5, minutes=0.15, speech_seconds=1.0)
+    crowd = Crowd(raters=4, visitors=3, idle=20, slow=5, minutes=0.15, clip_seconds=2.0, speech_seconds=1.0)
     found = rehearse(str(bundle), clip, crowd)
     assert found["ratings"]["acknowledged"] >= crowd.raters
     assert found["ratings"]["lost"] == 0
