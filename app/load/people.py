@@ -46,7 +46,7 @@ class Rehearsal:
         return time.monotonic() >= self.until
 
 
-def address_of(person: int) -> str:
+def own_address(person: int) -> str:
     """Return a person's own address of the loopback network, as a server limits what one address may do."""
     return f"127.0.{1 + person // 250}.{1 + person % 250}"
 
@@ -54,7 +54,7 @@ def address_of(person: int) -> str:
 async def play_rater(rehearsal: Rehearsal, measured: CrowdMeasures, person: int) -> None:
     """Take part in the study again and again, each time as somebody new; `person` counts everybody who is played."""
     await asyncio.sleep(random.uniform(0, rehearsal.clip_seconds))  # people do not come at the same moment
-    own = httpx.AsyncHTTPTransport(local_address=address_of(person))
+    own = httpx.AsyncHTTPTransport(local_address=own_address(person))
     async with httpx.AsyncClient(base_url=f"{rehearsal.url}/rate/api/", timeout=60, transport=own) as client:
         while not rehearsal.is_over:
             try:
@@ -104,7 +104,7 @@ async def play_visitor(rehearsal: Rehearsal, measured: CrowdMeasures, person: in
     """Let the recording continue again and again."""
     sound = rehearsal.clip.read_bytes()
     headers = {"Authorization": f"Bearer {key}"}
-    own = httpx.AsyncHTTPTransport(local_address=address_of(person))
+    own = httpx.AsyncHTTPTransport(local_address=own_address(person))
     fields = {"seconds": f"{rehearsal.speech_seconds:g}", "stream_format": "sse"}
     async with httpx.AsyncClient(timeout=600, headers=headers, transport=own) as client:
         while not rehearsal.is_over:
@@ -142,7 +142,7 @@ async def hold_connection(rehearsal: Rehearsal, person: int, slow: bool) -> None
     parts = urlsplit(rehearsal.url)
     while not rehearsal.is_over:
         with contextlib.suppress(OSError):
-            own = (address_of(person), 0)
+            own = (own_address(person), 0)
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port, local_addr=own)
             try:
                 await _linger(reader, writer, rehearsal, slow)
