@@ -5,6 +5,7 @@ every upload, so that what a person withdrew does not live on in an old commit.
 """
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from undertone.studies.store.backup import LATEST
@@ -30,6 +31,9 @@ class HubCopy:
     Args:
         repository: `owner/name` of a dataset; it is made, private, where there is none.
         api: replaced in tests.
+
+    Attributes:
+        may_upload: asked before anything is uploaded; of several servers with the same studies one may.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class HubCopy:
 
         self._api = api or HfApi()
         self._scheduler: CommitScheduler | None = None
+        self.may_upload: Callable[[], bool] = lambda: True
 
     def fetch(self) -> int:
         """Download everything; returns the number of files, 0 for a dataset that is new.
@@ -68,7 +73,15 @@ class HubCopy:
         return len(files)
 
     def start(self) -> None:
-        """Upload what is there and what comes, from a thread of its own; call it again where the Hub was down."""
+        """Upload what is there and what comes, from a thread of its own.
+
+        Call it again from time to time: the Hub may have been down, or another server may have uploaded till then.
+        """
+        if not self.may_upload():
+            if self._scheduler is not None:
+                self._scheduler.stop()
+                self._scheduler = None
+            return
         if self._scheduler is not None:
             return
         from huggingface_hub import CommitScheduler

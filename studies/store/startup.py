@@ -25,6 +25,7 @@ from undertone.studies.store.migrate import migrate
 from undertone.studies.store.recovery import Recovery
 from undertone.studies.store.restore import restore
 from undertone.studies.store.tables import Event
+from undertone.studies.store.upload_turn import UploadTurn
 
 logger = logging.getLogger(__name__)
 SNAPSHOT_MINUTES = 15.0
@@ -48,6 +49,9 @@ def open_database(
     if hub is None and (repository := os.environ.get(REPOSITORY_VARIABLE)):
         hub = HubCopy(repository, places)
     db = Database(places.url, places.events)
+    turn = UploadTurn(db, places)
+    if hub is not None:
+        hub.may_upload = turn.take
     schedule = SnapshotSchedule(db, places.backups, snapshot_minutes, after=hub.start if hub else None).start()
     recovery = Recovery(lambda: prepare_database(db, places, hub), retry_seconds)
     try:
@@ -59,6 +63,7 @@ def open_database(
         schedule.stop()
         if hub is not None:
             hub.stop()
+        turn.release()
         db.close()
 
 
