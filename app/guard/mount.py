@@ -49,6 +49,7 @@ def mount_page(
     blocks.has_launched = True
     mount = app.router.routes[-1]
     assert isinstance(mount, Mount)
+    blocks.app = mount.app  # which `unserved_blocks` has left open
     mount.app = Gate(mount.app, blocks, visitors, authenticate, script_hashes(options.get("head", "")), routes)
 
 

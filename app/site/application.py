@@ -17,6 +17,7 @@ from undertone.app.asgi.error_pages import CanonicalPaths, ErrorPages
 from undertone.app.asgi.root_path import site_path
 from undertone.app.guard.body_limit import BodyLimit
 from undertone.app.guard.mount import mount_page
+from undertone.app.guard.unserved import unserved_blocks
 from undertone.app.guard.visitors import Visitors
 from undertone.app.shared.events import guard_events
 from undertone.app.shared.model_queue import MAX_WAITING
@@ -184,6 +185,11 @@ def _context_of(page: Page, context: PageContext, studies_site: "StudiesSite | N
 
 def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Blocks:
     """Build the page between the site's header and footer."""
+    with unserved_blocks():
+        return _build_blocks(context, page, pages)
+
+
+def _build_blocks(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Blocks:
     with gr.Blocks(
         title=f"{page.title} · Undertone",
         analytics_enabled=False,
