@@ -23,6 +23,10 @@ Visit = Callable[..., Site]
 
 FIGURE = "document.querySelector('#figure .js-plotly-plot').data"
 CURVE = f"JSON.stringify({FIGURE}.find(trace => trace.name === 'z1').y)"
+NOTE_WHAT_IS_SAID = """() => { window.said = []; new MutationObserver(() => {
+    const label = document.querySelector("#run-note label");
+    if (label && window.said.at(-1) !== label.innerText) window.said.push(label.innerText);
+}).observe(document.body, {childList: true, subtree: true, characterData: true}); }"""
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +178,11 @@ def test_two_visitors_at_once_get_their_own_results(visit_site: Visit, clips: di
     high.upload(clips["high"])
     for site in (low, high):
         expect(site.prompt_note).to_contain_text("Good level")
-    low.settings(seconds=4, seed=11)
+    low.settings(seconds=4, seed=11, steps=40)  # long enough for the other one to come meanwhile
     high.settings(seconds=4, seed=22)
+    high.page.evaluate(NOTE_WHAT_IS_SAID)
     low.go.click()
+    low.seconds_to_go()
     high.go.click()
     together = []
     for site in (low, high):
@@ -184,6 +190,8 @@ def test_two_visitors_at_once_get_their_own_results(visit_site: Visit, clips: di
         together.append(site.save_both(1))
     expect(low.run_note).to_contain_text("seed 11")
     expect(high.run_note).to_contain_text("seed 22")
+    said = high.page.evaluate("window.said")
+    assert any(re.fullmatch(r"Waiting for the model. You are next, about \d+ s", text) for text in said), said
     assert together[0] != together[1]
     high.go.click()  # alone now
     expect(high.page.locator("#run-choice").get_by_label("Run 2:")).to_be_checked(timeout=120_000)
