@@ -29,7 +29,8 @@ FAULT = Note(
     "problem", "This went wrong on the server. Your clip, your settings and your takes are still here; try again."
 )
 # Between two reports: a browser spends up to a tenth of a second on one, as Gradio goes through every widget of a run.
-REPORT_SECONDS = 0.4
+# The first piece of sound lasts a third of a second, so the second one is told soon.
+REPORT_SECONDS, SECOND_REPORT_SECONDS = 0.4, 0.1
 SECONDS, SEED = 1, 3  # their places among `Controls.inputs`
 # The run is reported beside Continue, above the takes.
 ONWARD_JS = (
@@ -231,12 +232,13 @@ def _updates(
         with context.queue.turn(id(visit), work.speech_seconds) as turn:
             for place in turn.places(CallProgress(run.stop.is_set)):
                 yield _by_widget(panel.reports, show_report(place.text, None, broadcast))
-            told = 0.0
+            told, told_chunks = 0.0, 0
             for progress in work.reports:
                 if not progress.takes:
-                    if len(broadcast.chunks) > 1 and time.monotonic() - told < REPORT_SECONDS:
+                    pause = REPORT_SECONDS if told_chunks > 1 else SECOND_REPORT_SECONDS
+                    if told_chunks and time.monotonic() - told < pause:
                         continue  # its sound goes with the next report; the first sound goes at once
-                    told = time.monotonic()
+                    told, told_chunks = time.monotonic(), len(broadcast.chunks)
                     yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
                 else:
                     work.keep(progress.takes)
