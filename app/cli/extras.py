@@ -4,10 +4,10 @@ The table repeats pyproject.toml under the names by which the packages are impor
 """
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "train": ("lhotse", "psutil", "rapidfuzz", "sklearn", "tensorboard", "tokenizers"),
+    "train": ("lhotse", "psutil", "rapidfuzz", "sklearn", "tensorboard", "tokenizers", "unicode_rbnf"),
     "evaluate": (
         "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "requests",
-        "speechmos",
+        "speechmos", "unicode_rbnf",
     ),
     "export": ("onnx",),
     "mcp": ("mcp",),
