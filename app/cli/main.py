@@ -42,7 +42,7 @@ BundleOption = Annotated[
         help="Bundle folder, or a Hugging Face repository id; by default assets/demo, or the voice that came along.",
     ),
 ]
-CorpusOption = Annotated[Path, typer.Option(help="Folder with manifest.tsv, or any folder of recordings.")]
+CorpusOption = Annotated[Path, typer.Option(help="Folder of recordings; `prepare` takes OWNER/NAME of the Hub.")]
 LexiconOption = Annotated[Path, typer.Option(help="Pronouncing dictionary, or the folder with cmudict.dict.")]
 PreparedOption = Annotated[Path, typer.Option(help="Folder that `undertone prepare` wrote.")]
 OutOption = Annotated[Path, typer.Option(help="Folder to write; an unfinished run there is resumed.")]

@@ -40,6 +40,7 @@ class Notes:
     Attributes:
         layout: the layout that was read.
         guessed: whether it was chosen by what lies in the folder.
+        sign: what that was.
         ignored: files that were not read, by what they are.
         without_split: recordings that the corpus gives no split, so that one in HELD_OUT_CLIPS became dev.
         recoded: text files that are not UTF-8, by the encoding that they were read in.
@@ -47,6 +48,7 @@ class Notes:
 
     layout: str = ""
     guessed: bool = False
+    sign: str = ""
     ignored: Counter[str] = field(default_factory=Counter)
     without_split: int = 0
     recoded: Counter[str] = field(default_factory=Counter)
@@ -56,6 +58,7 @@ class Notes:
         return {
             "layout": self.layout,
             "layout_guessed": self.guessed,
+            "layout_sign": self.sign,
             "ignored": dict(self.ignored.most_common()),
             "without_split": self.without_split,
             "recoded": dict(self.recoded.most_common()),
