@@ -4,7 +4,10 @@ The table repeats pyproject.toml under the names by which the packages are impor
 """
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "train": ("charset_normalizer", "lhotse", "praatio", "psutil", "rapidfuzz", "sklearn", "tensorboard", "tokenizers", "unicode_rbnf"),
+    "train": (
+        "charset_normalizer", "lhotse", "praatio", "psutil", "rapidfuzz", "sklearn", "tensorboard", "tokenizers",
+        "unicode_rbnf",
+    ),
     "evaluate": (
         "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "requests",
         "speechmos", "unicode_rbnf",

@@ -57,7 +57,7 @@ LayoutOption = Annotated[
     str,
     typer.Option(
         help="auto (by what lies in the folder), manifest, librispeech, librilight, ljspeech, vctk, commonvoice, "
-        "audiofolder, timit, kaldi, nemo or folder."
+        "audiofolder, timit, kaldi, nemo, parquet or folder."
     ),
 ]
 LanguageOption = Annotated[
@@ -360,6 +360,9 @@ def prepare(
     shards: Annotated[
         bool, typer.Option("--shards", help="Shards that stream, for hundreds of hours or more.")
     ] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of transcripts that are no Unicode; by default it is told from them.")
+    ] = None,
     shard_hours: Annotated[float, typer.Option(min=0.001, help="Speech in a shard.")] = 1.0,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Change neither level nor ends.")] = False,
 ) -> None:
@@ -370,13 +373,15 @@ def prepare(
     """
     from undertone.train import CleanSettings, corpus_summary, prepare_shards, read_report
     from undertone.train import prepare as run_prepare
+    from undertone.train.corpora.text_files import check_encoding
 
     settings = CleanSettings(trim=False, loudness_lufs=None) if as_recorded else CleanSettings()
     splits = tuple(split or ("train", "dev"))
+    named = check_encoding(encoding) if encoding else ""
     if shards:
-        prepare_shards(corpus, out, splits, workers, settings, layout, shard_hours)
+        prepare_shards(corpus, out, splits, workers, settings, layout, shard_hours, named)
     else:
-        run_prepare(corpus, out, splits, workers, settings, layout)
+        run_prepare(corpus, out, splits, workers, settings, layout, named)
     for line in corpus_summary(read_report(out)):
         typer.echo(line)
 

@@ -95,4 +95,6 @@ def _listing_lines(report: dict[str, Any]) -> list[str]:
         lines.append(f"with an id that was there before, left out: {report['duplicates']}")
     lines += [f"ignored: {count} x {what}" for what, count in listing.get("ignored", {}).items()]
     lines += [f"read as {name}: {count} text files" for name, count in listing.get("recoded", {}).items()]
+    if fitting := listing.get("encodings_that_fit"):
+        lines.append(f"  they are text in {', '.join(fitting)} as well; --encoding says another")
     return lines

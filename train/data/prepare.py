@@ -37,7 +37,12 @@ CUTS_OF_A_WORKER = 16  # that are sent to it at once
 
 
 def list_corpus(
-    corpus: Path, out: Path, splits: tuple[str, ...], layout: str = "auto", shard_hours: float = SHARD_HOURS
+    corpus: Path,
+    out: Path,
+    splits: tuple[str, ...],
+    layout: str = "auto",
+    shard_hours: float = SHARD_HOURS,
+    encoding: str = "",
 ) -> Manifest:
     """Return the manifest of a corpus, written once; splits that it lacks are listed behind those that it has.
 
@@ -48,12 +53,12 @@ def list_corpus(
         manifest = Manifest(out)
         manifest.check_asked(str(corpus), splits, layout)
         if missing := manifest.missing_splits(splits):
-            notes = Notes()
+            notes = Notes(encoding=encoding)
             folder, _ = _readable(corpus, out, missing, layout, notes)
             add_splits(manifest, folder, missing, notes)
             return Manifest(out)
         return manifest
-    notes = Notes(guessed=layout == "auto")
+    notes = Notes(guessed=layout == "auto", encoding=encoding)
     folder, layout = _readable(corpus, out, splits, layout, notes)
     write_manifest(cuts_of_corpus(folder, layout, notes), out, str(corpus), splits, shard_hours, notes=notes)
     return Manifest(out)
@@ -78,6 +83,7 @@ def prepare(
     workers: int = 2,
     settings: CleanSettings = CleanSettings(),
     layout: str = "auto",
+    encoding: str = "",
 ) -> list[Clip]:
     """Prepare a corpus once; a finished folder is returned as it is, an interrupted one goes on.
 
@@ -87,6 +93,7 @@ def prepare(
         corpus: folder that one of the layouts fits, cuts that Lhotse wrote, or OWNER/NAME of a dataset of the Hub.
         out: prepared folder; its index is written last.
         splits: the splits to keep; test is never prepared for training.
+        encoding: of text files that are no Unicode; by default it is told from them.
     Raises:
         CorpusError: nothing usable. Files that fail are listed in `rejected.jsonl`, counted in `report.json`, logged.
     """
@@ -95,7 +102,7 @@ def prepare(
             return read_index(out)
         _reopen(out)
     try:
-        manifest = list_corpus(corpus, out, splits, layout)
+        manifest = list_corpus(corpus, out, splits, layout, encoding=encoding)
     except CorpusError:
         if (out / INDEX).is_file():
             (out / JOURNAL).unlink(missing_ok=True)  # nothing could be added, so it is finished as it was
