@@ -1,4 +1,4 @@
-"""Runs that are logged to a tracker: the numbers of metrics.jsonl, one run over restarts, never the end of a training."""
+"""Runs that are logged to a tracker: the numbers of metrics.jsonl, one run over restarts, never a run's end."""
 
 import json
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_a_tracker_that_fails_later_ends_no_run_and_one_that_cannot_start_says_w
     assert run(tmp_path, 6)[-1]["step"] == 6
     assert caplog.text.count("does not take this run's numbers any more (no network)") == 1
     monkeypatch.setattr(recorder, "broken", ("start",))
-    with pytest.raises(SettingsError, match="cannot be logged to wandb: no network.*wandb login"):
+    with pytest.raises(SettingsError, match=r"cannot be logged to wandb: no network\. Log in with `wandb login`"):
         run(tmp_path, 8)
 
 
