@@ -445,6 +445,10 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
     ] = False,
+    plan_on: Annotated[
+        str | None, typer.Option(help="Plan for GPUs that are not here: h100, h200, a100-80gb, a100-40gb, l40s.")
+    ] = None,
+    gpus: Annotated[int, typer.Option(min=1, help="How many of them --plan-on is for.")] = 1,
     workers: WorkersOption = 2,
     cpu: CpuOption = False,
     accept_changes: AcceptOption = False,
@@ -453,6 +457,12 @@ def train(
     from undertone.train import ModelRecipe, load_recipe_of
 
     loaded = load_recipe_of(ModelRecipe, recipe, changes or ())
+    if plan_on:
+        from undertone.train.runs.plan import plan_run
+
+        for line in plan_run(loaded, plan_on, gpus).lines():
+            typer.echo(line)
+        return
     if dry_run:
         from undertone.train import dry_run as run_dry
 

@@ -215,10 +215,18 @@ class ModelStage:
 
 
 def forward_pass(
-    network: nn.Module, recipe: ModelRecipe, batch: Windows, device: torch.device, posterior: Gaussian | None = None
+    network: nn.Module,
+    recipe: ModelRecipe,
+    batch: Windows,
+    device: torch.device,
+    posterior: Gaussian | None = None,
+    counted: bool = False,
 ) -> TrainingForward:
-    """Run the training pass of windows on the device; its tokens are those to predict."""
-    with autocast(device.type, recipe.precision == "bf16"):
+    """Run the training pass of windows on the device; its tokens are those to predict.
+
+    `counted` passes compute nothing, see `autocast`.
+    """
+    with autocast(device.type, recipe.precision == "bf16", counted):
         forward: TrainingForward = network(
             batch.tokens,
             batch.mel,
