@@ -42,7 +42,7 @@ BundleOption = Annotated[
         help="Bundle folder, or a Hugging Face repository id; by default assets/demo, or the voice that came along.",
     ),
 ]
-CorpusOption = Annotated[Path, typer.Option(help="Folder with manifest.tsv, or any folder of recordings.")]
+CorpusOption = Annotated[Path, typer.Option(help="Folder of recordings; `prepare` takes OWNER/NAME of the Hub.")]
 LexiconOption = Annotated[Path, typer.Option(help="Pronouncing dictionary, or the folder with cmudict.dict.")]
 PreparedOption = Annotated[Path, typer.Option(help="Folder that `undertone prepare` wrote.")]
 OutOption = Annotated[Path, typer.Option(help="Folder to write; an unfinished run there is resumed.")]
@@ -57,7 +57,7 @@ LayoutOption = Annotated[
     str,
     typer.Option(
         help="auto (by what lies in the folder), manifest, librispeech, librilight, ljspeech, vctk, commonvoice, "
-        "audiofolder, timit, kaldi, nemo or folder."
+        "audiofolder, timit, kaldi, nemo, parquet or folder."
     ),
 ]
 LanguageOption = Annotated[
@@ -360,6 +360,9 @@ def prepare(
     shards: Annotated[
         bool, typer.Option("--shards", help="Shards that stream, for hundreds of hours or more.")
     ] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of transcripts that are no Unicode; by default it is told from them.")
+    ] = None,
     shard_hours: Annotated[float, typer.Option(min=0.001, help="Speech in a shard.")] = 1.0,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Change neither level nor ends.")] = False,
 ) -> None:
@@ -370,13 +373,15 @@ def prepare(
     """
     from undertone.train import CleanSettings, corpus_summary, prepare_shards, read_report
     from undertone.train import prepare as run_prepare
+    from undertone.train.corpora.text_files import check_encoding
 
     settings = CleanSettings(trim=False, loudness_lufs=None) if as_recorded else CleanSettings()
     splits = tuple(split or ("train", "dev"))
+    named = check_encoding(encoding) if encoding else ""
     if shards:
-        prepare_shards(corpus, out, splits, workers, settings, layout, shard_hours)
+        prepare_shards(corpus, out, splits, workers, settings, layout, shard_hours, named)
     else:
-        run_prepare(corpus, out, splits, workers, settings, layout)
+        run_prepare(corpus, out, splits, workers, settings, layout, named)
     for line in corpus_summary(read_report(out)):
         typer.echo(line)
 
@@ -440,6 +445,10 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print size, memory, speed and hours; no data needed.")
     ] = False,
+    plan_on: Annotated[
+        str | None, typer.Option(help="Plan for GPUs that are not here: h100, h200, a100-80gb, a100-40gb, l40s.")
+    ] = None,
+    gpus: Annotated[int, typer.Option(min=1, help="How many of them --plan-on is for.")] = 1,
     workers: WorkersOption = 2,
     cpu: CpuOption = False,
     accept_changes: AcceptOption = False,
@@ -448,6 +457,12 @@ def train(
     from undertone.train import ModelRecipe, load_recipe_of
 
     loaded = load_recipe_of(ModelRecipe, recipe, changes or ())
+    if plan_on:
+        from undertone.train.runs.plan import plan_run
+
+        for line in plan_run(loaded, plan_on, gpus).lines():
+            typer.echo(line)
+        return
     if dry_run:
         from undertone.train import dry_run as run_dry
 

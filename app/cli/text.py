@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from undertone.engine.config import MelConfig
+from undertone.engine.words.spoken_numbers import counting_words, number_languages
 from undertone.train import ModelRecipe, load_recipe_of, prepare
 from undertone.train.alignment.pronunciations import write_pronunciations
 from undertone.train.alignment.spelling import spell_words
@@ -50,10 +51,19 @@ def align(
 
 
 @text.command()
-def spell(prepared: Prepared, out: Annotated[Path, typer.Option(help="Dictionary to write; a file.")]) -> None:
+def spell(
+    prepared: Prepared,
+    out: Annotated[Path, typer.Option(help="Dictionary to write; a file.")],
+    language: Annotated[
+        str | None, typer.Option(help="Language that numbers are read in, such as de; by default they are left out.")
+    ] = None,
+) -> None:
     """Write a dictionary in which every word of the transcripts is said as it is written, for languages without one."""
-    words = spell_words(clip.transcript for clip in read_index(prepared))
-    write_pronunciations(out, words)
+    if language and not counting_words(language):
+        known = ", ".join(number_languages())
+        raise typer.BadParameter(f"numbers cannot be read in {language!r}; choose of {known}", param_hint="--language")
+    words = spell_words((clip.transcript for clip in read_index(prepared)), language)
+    write_pronunciations(out, words, language)
     letters = sorted({letter for spelling in words.values() for letter in spelling})
     units = num_parts_of(len(letters))
     typer.echo(f"{len(words)} words, {len(letters)} letters: {' '.join(letters)}")

@@ -100,7 +100,9 @@ def measured_tables(evaluation: Evaluation) -> list[str]:
         f"({speed.device}, {speed.threads} threads, batch 1)."
     )
     if evaluation.not_measured:
-        blocks.append("\n".join(f"* Not measured: {reason}" for reason in evaluation.not_measured.values()))
+        blocks.append(
+            "\n".join(f"* Not measured: {reason}" for reason in dict.fromkeys(evaluation.not_measured.values()))
+        )
     return blocks
 
 
@@ -126,13 +128,16 @@ def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
             if (found := getattr(accuracy, key)) is not None:
                 yield f"lexical pairs {kind}: {measure.label}", measure.show(found)
     yield "real-time factor", f"{evaluation.speed.real_time_factor:.2f}"
-    yield from (("not measured", reason) for reason in evaluation.not_measured.values())
+    yield from (("not measured", reason) for reason in dict.fromkeys(evaluation.not_measured.values()))
 
 
-def limitations(evaluation: Evaluation | None, of_its_makers: Sequence[str] = ()) -> str:
+def limitations(
+    evaluation: Evaluation | None, of_its_makers: Sequence[str] = (), languages: Sequence[str] = ("en",)
+) -> str:
     """Return what the model is not for, and what its makers say that it falls short of."""
+    speech = "English read speech" if tuple(languages) == ("en",) else f"Read speech in {', '.join(languages)}"
     lines = [
-        "* English read speech; other languages, singing and noisy rooms are outside what it has heard.",
+        f"* {speech}; other languages, singing and noisy rooms are outside what it has heard.",
         "* It continues a voice that it is given. Use recordings of people who agree, and say that the result is "
         "synthetic.",
         "* What it says carries no knowledge: words follow words as sounds do.",

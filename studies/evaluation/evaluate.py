@@ -89,7 +89,8 @@ def evaluate(
         own = student.guidance if student is not None and sampling.solver == "student" else engine.own_guidance
         sampling = sampling.model_copy(update={"guidance": own})
     workers = (os.cpu_count() or 1) if workers is None else workers
-    measuring = EvaluationContext(engine, sampling, seed, InstalledMeasures.installed(whisper), workers)
+    measures = InstalledMeasures.installed(whisper).for_languages(engine.bundle.config.languages)
+    measuring = EvaluationContext(engine, sampling, seed, measures, workers)
     lengths = DurationRange(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
     clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
     speed = _speed(engine)

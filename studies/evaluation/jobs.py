@@ -25,6 +25,9 @@ from undertone.studies.measures.speaker_similarity import SpeakerEncoder, speake
 Samples = NDArray[np.float32]
 
 
+RECOGNISED = "en"  # PocketSphinx' models and vocabulary, the language that Whisper is told, and `normalise_text`
+
+
 @dataclass(frozen=True)
 class InstalledMeasures:
     """The optional measures that this environment allows."""
@@ -62,6 +65,16 @@ class InstalledMeasures:
             except NotInstalledError as error:
                 missing[measure] = str(error)
         return cls("words" not in missing, "voices" not in missing, missing, "quality" not in missing, found["whisper"])
+
+    def for_languages(self, languages: tuple[str, ...]) -> "InstalledMeasures":
+        """Return those that tell something about speech in these languages (ISO 639): recognisers hear English."""
+        if RECOGNISED in languages:
+            return self
+        reason = (
+            f"error rates and real words: the recognisers are used for English alone, and this bundle speaks "
+            f"{', '.join(languages)}."
+        )
+        return replace(self, words=False, whisper=None, missing={**self.missing, "words": reason, "whisper": reason})
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def model_card(bundle: Bundle) -> str:
             else ["Not measured yet: `undertone evaluate BUNDLE --corpus FOLDER` fills this section."]
         ),
         "## Limits",
-        limitations(evaluation, config.limits),
+        limitations(evaluation, config.limits, config.languages),
         "## Licence",
         f"{config.licence}.",
         *licence_notices(config),

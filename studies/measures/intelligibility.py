@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undertone.engine.config import SAMPLE_RATE_HZ
+from undertone.engine.words.spoken_text import spoken_text
 from undertone.studies.errors import NotInstalledError
 from undertone.studies.measures.intervals import ShareEstimate
 
@@ -109,8 +110,8 @@ def word_errors(reference: str, heard: str) -> ShareEstimate:
 
 
 def normalise_text(text: str) -> str:
-    """Reduce a text to lower case letters, apostrophes and single spaces."""
-    return " ".join(re.sub(r"[^a-z']+", " ", text.lower().replace("’", "'")).split())
+    """Reduce an English text to lower case letters, apostrophes and single spaces, numbers as they are read aloud."""
+    return " ".join(re.sub(r"[^a-z']+", " ", spoken_text(text).lower()).split())
 
 
 @lru_cache(maxsize=1)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from undertone.engine.words.spoken_text import TITLES
 from undertone.studies.errors import MeasureError, NotInstalledError
-from undertone.studies.measures.intelligibility import INSTALL
+from undertone.studies.measures.intelligibility import INSTALL, normalise_text
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 FOLDER_VARIABLE = "UNDERTONE_WHISPER"
 NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
 BEAM_SIZE = 5
-SPELT_OUT = {"mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint"}  # as transcripts of read books have them
+SPELT_OUT = {name: TITLES[name] for name in ("mr", "mrs", "dr", "st")}  # as transcripts of read books have them
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def whisper_transcript(waveform: Tensor, folder: Path) -> WhisperTranscript:
 
 
 def spell_out_titles(text: str) -> str:
-    """Return the text in lower case words, abbreviations of titles spelt out."""
-    words = re.sub(r"[^a-z']+", " ", text.lower().replace("’", "'")).split()
+    """Return the text in lower case words, numbers and abbreviations of titles spelt out."""
+    words = normalise_text(text).split()
     return " ".join(SPELT_OUT.get(word, word) for word in words)
 
 

@@ -5,15 +5,17 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from undertone.train.alignment.pronunciations import first_pronunciations
+from undertone.engine.words.spoken_numbers import counting_words, number_languages
+from undertone.engine.words.spoken_text import APOSTROPHES, is_written, spoken_text
+from undertone.train.alignment.pronunciations import first_pronunciations, stated_language
 from undertone.train.corpora.source import CorpusError
 
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?|'[^\W\d_]+(?:'[^\W\d_]+)*")  # letters of any script, apostrophes
 NUMBER = re.compile(r"\S*\d\S*")
-APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ‛＇`´ʹ", "'"))
-MAX_UNKNOWN_SHARE = 0.3  # of a clip's words
+MAX_UNKNOWN_SHARE = 0.3  # of a clip's words; one unknown word among known ones is none too many
 UNKNOWN_NUMBER = "''''"  # what a number is read as: no dictionary holds it
 
 
@@ -26,6 +28,7 @@ class Lexicon:
 
     def __init__(self, source: Path) -> None:
         self._phones = first_pronunciations(source)
+        self._stated_language = stated_language(source)
         self.inventory = tuple(sorted({phone for phones in self._phones.values() for phone in phones}))
         self._class_of = {phone: index + 1 for index, phone in enumerate(self.inventory)}
 
@@ -34,13 +37,33 @@ class Lexicon:
         """Return the class of a word that the dictionary lacks: one behind the phones."""
         return len(self.inventory) + 1
 
-    def words(self, transcript: str) -> list[str]:
-        """Return the upper-case words of a transcript; a number becomes a word that no dictionary holds.
+    @cached_property
+    def language(self) -> str | None:
+        """Return the language that numbers are read in, an ISO 639 code; None where they are not.
 
-        Every kind of apostrophe counts as one, and letters of any script make words, so that what is not in the
-        dictionary is seen to be unknown instead of falling to pieces.
+        It is the one that the dictionary's first line names (`;;; language: de`), else the one of whose numbers from
+        one to twelve the dictionary holds every word.
         """
-        return [word for piece in plain_pieces(transcript) for word in piece]
+        if self._stated_language:
+            return self._stated_language
+        found = (code for code in number_languages() if (counted := counting_words(code)) and self._holds(counted))
+        return next(found, None)
+
+    def spoken(self, text: str) -> str:
+        """Return a text with numbers, and in English sums, dates and abbreviations, in words, see `spoken_text`."""
+        return spoken_text(text, self.language) if is_written(text) and self.language else text
+
+    def words(self, transcript: str) -> list[str]:
+        """Return the upper-case words of a transcript as it is read aloud.
+
+        A number that cannot be read becomes a word that no dictionary holds. Every kind of apostrophe counts as one,
+        and letters of any script make words, so that what is not in the dictionary is seen to be unknown instead of
+        falling to pieces.
+        """
+        return [word for piece in plain_pieces(self.spoken(transcript)) for word in piece]
+
+    def _holds(self, words: tuple[str, ...]) -> bool:
+        return all(self.phones(part) for word in words for part in find_words(word.upper()))
 
     def phones(self, word: str) -> tuple[str, ...] | None:
         """Return the phones of a word, None when it is unknown; an accent that the dictionary lacks is left out."""
@@ -60,12 +83,12 @@ class Lexicon:
         A word that the dictionary lacks is one symbol, `unknown_class`, which stands for any phones.
 
         Returns:
-            None where nothing is said, or more than MAX_UNKNOWN_SHARE of the words are unknown.
+            None where no word is known, or more than one and than MAX_UNKNOWN_SHARE of them are unknown.
         """
         found = self._symbols(transcript)
         words = sum(first for _, first in found)
         unknown = sum(symbol == self.unknown_class for symbol, _ in found)
-        return found if words and unknown <= MAX_UNKNOWN_SHARE * words else None
+        return found if unknown < words and unknown <= max(1, MAX_UNKNOWN_SHARE * words) else None
 
     def _symbols(self, transcript: str) -> list[tuple[int, bool]]:
         found: list[tuple[int, bool]] = []
@@ -112,8 +135,9 @@ class LexiconCoverage:
 def no_words_error(split: str, coverage: LexiconCoverage) -> CorpusError:
     """Return the error of a split without a clip to learn phones from, with what was found instead."""
     hint = (
-        "Give transcripts in the dictionary's language (English words for CMUdict), numbers spelled out, or another "
-        "dictionary; `undertone text spell` makes one of letters."
+        "Give transcripts in the dictionary's language (English words for CMUdict), or another dictionary; "
+        "`undertone text spell` makes one of letters. Numbers are read where the dictionary holds those from one to "
+        "twelve, or names its language in a first line such as `;;; language: de`."
     )
     return CorpusError(f"no clip of the split {split!r} can teach phones: {coverage.summary()}. {hint}")
 

@@ -12,6 +12,7 @@ NUMBERED = re.compile(r"\(\d+\)$")  # another pronunciation of a word
 STRESSED = re.compile(r"([A-Z]{2})[012]")  # a vowel of ARPAbet
 PROBABILITY = re.compile(r"\d*\.\d+|[01]")  # between a word and its phones
 COMMENTS = (";;;", "#")
+STATED_LANGUAGE = re.compile(r";;;\s*language:\s*([a-z]{2,3})\s*", re.IGNORECASE)  # a first line of ours
 NO_WORD = ("<", "[", "!")  # begins an entry that stands for no word, as <unk> and !SIL
 
 
@@ -57,9 +58,18 @@ def first_pronunciations(source: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def write_pronunciations(path: Path, words: dict[str, tuple[str, ...]]) -> None:
-    """Write a dictionary that `list_pronunciations` reads, words in order."""
-    path.write_text("".join(f"{word} {' '.join(phones)}\n" for word, phones in sorted(words.items())), encoding="utf-8")
+def stated_language(source: Path) -> str | None:
+    """Return the language that the first line of a dictionary names, lower case; None where it names none."""
+    with _dictionary_in(source).open(encoding="utf-8-sig") as lines:
+        found = STATED_LANGUAGE.fullmatch(lines.readline(1000))
+    return found[1].lower() if found else None
+
+
+def write_pronunciations(path: Path, words: dict[str, tuple[str, ...]], language: str | None = None) -> None:
+    """Write a dictionary that `list_pronunciations` reads, words in order, with its language where it is known."""
+    head = f";;; language: {language}\n" if language else ""
+    lines = (f"{word} {' '.join(phones)}\n" for word, phones in sorted(words.items()))
+    path.write_text(head + "".join(lines), encoding="utf-8")
 
 
 def _dictionary_in(source: Path) -> Path:

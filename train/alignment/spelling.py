@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
+from undertone.engine.words.spoken_text import spoken_text
 from undertone.train.alignment.lexicon import UNKNOWN_NUMBER, plain_pieces
 from undertone.train.corpora.source import CorpusError
 
@@ -11,8 +12,10 @@ MAX_LETTERS = 100  # more than these are characters of words or syllables, which
 RARE = 5  # occurrences below which a letter is left out, with the words that hold it
 
 
-def spell_words(transcripts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def spell_words(transcripts: Iterable[str], language: str | None = None) -> dict[str, tuple[str, ...]]:
     """Return the words of transcripts with their letters, by upper-case spelling; apostrophes are not said.
+
+    Numbers are read in the language, an ISO 639 code; without one they are left out.
 
     A mark belongs to its letter: decomposed and composed spellings give the same letters. Words with a letter that
     occurs less than RARE times (of a foreign name) are left out, and are then unknown words.
@@ -20,7 +23,7 @@ def spell_words(transcripts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     Raises:
         CorpusError: no words, or more than MAX_LETTERS letters.
     """
-    counts = Counter(word for transcript in transcripts for word in _words(transcript))
+    counts = Counter(word for transcript in transcripts for word in _words(transcript, language))
     spelled = {word: _letters(word) for word in counts}
     letters: Counter[str] = Counter()
     for word, found in spelled.items():
@@ -36,8 +39,9 @@ def spell_words(transcripts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {word: found for word, found in spelled.items() if found and set(found) <= common}
 
 
-def _words(transcript: str) -> list[str]:
-    return [word for piece in plain_pieces(transcript) for word in piece if word != UNKNOWN_NUMBER]
+def _words(transcript: str, language: str | None) -> list[str]:
+    said = spoken_text(transcript, language) if language else transcript
+    return [word for piece in plain_pieces(said) for word in piece if word != UNKNOWN_NUMBER]
 
 
 def _letters(word: str) -> tuple[str, ...]:

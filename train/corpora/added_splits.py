@@ -21,7 +21,7 @@ from undertone.train.corpora.source import Notes
 ADDED = ".added"
 
 
-def add_splits(manifest: Manifest, corpus: Path, missing: tuple[str, ...]) -> None:
+def add_splits(manifest: Manifest, corpus: Path, missing: tuple[str, ...], notes: Notes) -> None:
     """List the missing splits of the same corpus behind those of a finished manifest.
 
     `manifest.json` is replaced last, so that a killed process leaves the manifest as it was. An id that the folder
@@ -31,7 +31,6 @@ def add_splits(manifest: Manifest, corpus: Path, missing: tuple[str, ...]) -> No
         CorpusError: the corpus has no usable recording of these splits; nothing was changed.
     """
     facts, folder = manifest.facts, manifest.folder
-    notes = Notes()
     layout = (facts.get("asked") or {}).get("layout") or "auto"
     taken = np.array([id_hash(cut.id) for cut in manifest.cuts()], dtype=np.uint64)
     scratch = folder / ADDED
@@ -39,7 +38,7 @@ def add_splits(manifest: Manifest, corpus: Path, missing: tuple[str, ...]) -> No
     try:
         listed = cuts_of_corpus(corpus, layout, notes)
         write_manifest(
-            listed, scratch, str(corpus), missing, facts["shard_hours"], facts["seed"], notes=notes, taken=taken
+            listed, scratch, manifest.corpus, missing, facts["shard_hours"], facts["seed"], notes=notes, taken=taken
         )
         _append(manifest, Manifest(scratch))
     finally:

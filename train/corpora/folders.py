@@ -7,8 +7,10 @@ from pathlib import Path
 from undertone.engine.audio.reading import SUFFIXES
 from undertone.train.corpora.source import Notes, Source, split_name
 from undertone.train.corpora.text_files import read_text
+from undertone.train.corpora.textgrids import TextGridError, textgrid_words
 
 TEXT_SUFFIXES = (".txt", ".lab", ".normalized.txt", ".original.txt")
+TEXTGRIDS = (".TextGrid", ".textgrid", ".TEXTGRID")
 UNREAD_AUDIO = (".sph", ".nist", ".shn", ".amr", ".ape", ".wv", ".dss", ".ds2", ".raw", ".pcm")
 SIDE_FILES = {".txt", ".lab", ".json", ".jsonl", ".csv", ".tsv", ".md", ".textgrid", ".phn", ".wrd", ".pdf", ".html"}
 
@@ -48,13 +50,23 @@ def audio_files(folder: Path, notes: Notes) -> Iterator[Path]:
 
 
 def transcript_beside(path: Path, notes: Notes) -> str:
-    """Return the text beside a recording: NAME.txt, NAME.lab and the like in either case; empty where there is none."""
+    """Return the text beside a recording; empty where there is none.
+
+    It is that of NAME.txt, NAME.lab and the like in either case, else the words of NAME.TextGrid.
+    """
     for suffix in TEXT_SUFFIXES:
         for spelling in (suffix, suffix.upper()):
             text = path.with_suffix(spelling)
             if text.is_file():
                 return " ".join(read_text(text, notes).split())
-    return ""
+    textgrid = next((path.with_suffix(suffix) for suffix in TEXTGRIDS if path.with_suffix(suffix).is_file()), None)
+    if textgrid is None:
+        return ""
+    try:
+        return " ".join(textgrid_words(read_text(textgrid, notes)).split())
+    except TextGridError as error:
+        notes.ignored[f"TextGrids: {error}"] += 1
+        return ""
 
 
 def folder(root: Path, notes: Notes) -> Iterator[Source]:

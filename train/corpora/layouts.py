@@ -12,6 +12,7 @@ from undertone.engine.audio.reading import SUFFIXES
 from undertone.train.corpora.folders import folder, is_audio, walk
 from undertone.train.corpora.laboratory import is_timit, kaldi, kaldi_folders, timit, vctk, vctk_audio
 from undertone.train.corpora.librivox import is_librilight, librilight, librispeech, librispeech_parts
+from undertone.train.corpora.packed import packed, packed_files
 from undertone.train.corpora.source import CorpusError, Notes, Source
 from undertone.train.corpora.tables import (
     audio_folder,
@@ -36,7 +37,24 @@ LAYOUTS: dict[str, Callable[[Path, Notes], Iterator[Source]]] = {
     "librispeech": librispeech,
     "timit": timit,
     "nemo": nemo,
+    "parquet": packed,
     "folder": folder,
+}
+
+# By what each layout is known, in words for the summary.
+SIGNS = {
+    "manifest": "a manifest.tsv",
+    "kaldi": "a wav.scp",
+    "audiofolder": "a metadata file that names files in a column file_name",
+    "ljspeech": "metadata.csv and wavs",
+    "commonvoice": "clips and tables (.tsv)",
+    "vctk": "txt and wav48 or the like",
+    "librilight": "small, medium or large with folders of speakers and books",
+    "librispeech": "parts such as train-clean-100 with .trans.txt files",
+    "timit": "dialect regions (DR1 to DR8)",
+    "nemo": "JSON lines with audio_filepath",
+    "parquet": "tables (.parquet or .arrow)",
+    "folder": "sound files and no other layout's files",
 }
 
 # What lies in a folder of each layout; the first that fits is taken.
@@ -51,6 +69,7 @@ _RECOGNISERS: dict[str, Callable[[Path], object]] = {
     "librispeech": librispeech_parts,
     "timit": is_timit,
     "nemo": nemo_tables,
+    "parquet": packed_files,
     "folder": lambda path: any(is_audio(file) for file in walk(path)),
 }
 
@@ -67,7 +86,9 @@ def layout_of(corpus: Path) -> str:
         check_cuts_file(corpus)
         raise CorpusError(f"{corpus} holds cuts of Lhotse, which have no layout; leave --layout out")
     if not corpus.is_dir():
-        raise CorpusError(f"{corpus} is no folder; give a corpus folder, or Lhotse cuts as .jsonl or .jsonl.gz")
+        raise CorpusError(
+            f"{corpus} is no folder; give a corpus folder, Lhotse cuts as .jsonl or .jsonl.gz, or OWNER/NAME of the Hub"
+        )
     found = next((layout for layout, fits in _RECOGNISERS.items() if fits(corpus)), None)
     if found is None:
         raise CorpusError(f"{corpus} has no manifest.tsv and no audio files ({', '.join(SUFFIXES)})")
@@ -87,9 +108,10 @@ def read_layout(corpus: Path, layout: str = "auto", notes: Notes | None = None) 
     notes = Notes() if notes is None else notes
     if layout != "auto" and layout not in LAYOUTS:
         raise CorpusError(f"there is no layout {layout!r}; choose auto or one of {', '.join(LAYOUTS)}")
-    notes.guessed = layout == "auto"
+    notes.guessed = notes.guessed or layout == "auto"
     notes.layout = layout_of(corpus) if layout == "auto" else layout
-    if not notes.guessed and corpus.is_dir() and not _RECOGNISERS[layout](corpus):
+    notes.sign = SIGNS[notes.layout] if notes.guessed else ""
+    if layout not in ("auto", "parquet") and corpus.is_dir() and not _RECOGNISERS[layout](corpus):
         raise CorpusError(f"{corpus} does not look like the layout {layout!r}; leave --layout out to have it guessed")
     return LAYOUTS[notes.layout](corpus, notes)
 

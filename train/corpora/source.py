@@ -40,25 +40,35 @@ class Notes:
     Attributes:
         layout: the layout that was read.
         guessed: whether it was chosen by what lies in the folder.
+        sign: what that was.
         ignored: files that were not read, by what they are.
         without_split: recordings that the corpus gives no split, so that one in HELD_OUT_CLIPS became dev.
         recoded: text files that are not UTF-8, by the encoding that they were read in.
+        encoding: that of text files which are no Unicode, as it was given or told; "" until one is met.
+        encoding_told: whether it was told from the files.
+        encodings_that_fit: others in which they are text as well.
     """
 
     layout: str = ""
     guessed: bool = False
+    sign: str = ""
     ignored: Counter[str] = field(default_factory=Counter)
     without_split: int = 0
     recoded: Counter[str] = field(default_factory=Counter)
+    encoding: str = ""
+    encoding_told: bool = False
+    encodings_that_fit: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return the notes as plain values."""
         return {
             "layout": self.layout,
             "layout_guessed": self.guessed,
+            "layout_sign": self.sign,
             "ignored": dict(self.ignored.most_common()),
             "without_split": self.without_split,
             "recoded": dict(self.recoded.most_common()),
+            "encodings_that_fit": list(self.encodings_that_fit),
         }
 
     def split(self, clip_id: str, named: str | None) -> str:

@@ -82,10 +82,8 @@ def _listing_lines(report: dict[str, Any]) -> list[str]:
     listing = report.get("listing") or {}
     lines = []
     if listing.get("layout"):
-        hint = "; --layout says another" if listing.get("layout_guessed") else ""
-        lines.append(
-            f"layout: {listing['layout']}{' (by what lies in it)' if listing.get('layout_guessed') else ''}{hint}"
-        )
+        sign = f", known by {listing.get('layout_sign') or 'what lies in it'}; --layout says another"
+        lines.append(f"layout: {listing['layout']}{sign if listing.get('layout_guessed') else ''}")
     if "with_text" in report:
         lines.append(f"recordings with a transcript: {report['with_text']}")
     if listing.get("without_split"):
@@ -97,4 +95,6 @@ def _listing_lines(report: dict[str, Any]) -> list[str]:
         lines.append(f"with an id that was there before, left out: {report['duplicates']}")
     lines += [f"ignored: {count} x {what}" for what, count in listing.get("ignored", {}).items()]
     lines += [f"read as {name}: {count} text files" for name, count in listing.get("recoded", {}).items()]
+    if fitting := listing.get("encodings_that_fit"):
+        lines.append(f"  they are text in {', '.join(fitting)} as well; --encoding says another")
     return lines

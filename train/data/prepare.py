@@ -19,8 +19,10 @@ from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.worker_pool import worker_pool
 from undertone.train.corpora import CorpusError, layout_of
 from undertone.train.corpora.added_splits import add_splits
+from undertone.train.corpora.hub_datasets import fetch_dataset, is_hub_dataset
 from undertone.train.corpora.layouts import is_cut_manifest
 from undertone.train.corpora.manifest import DONE, FOLDER, Manifest, cuts_of_corpus, write_manifest
+from undertone.train.corpora.packed import unpack_tables
 from undertone.train.corpora.source import Notes
 from undertone.train.data.clean import CleanClip, CleanSettings, clean_clips, save_clean_settings
 from undertone.train.data.corpus_report import REJECTED, write_report
@@ -35,7 +37,12 @@ CUTS_OF_A_WORKER = 16  # that are sent to it at once
 
 
 def list_corpus(
-    corpus: Path, out: Path, splits: tuple[str, ...], layout: str = "auto", shard_hours: float = SHARD_HOURS
+    corpus: Path,
+    out: Path,
+    splits: tuple[str, ...],
+    layout: str = "auto",
+    shard_hours: float = SHARD_HOURS,
+    encoding: str = "",
 ) -> Manifest:
     """Return the manifest of a corpus, written once; splits that it lacks are listed behind those that it has.
 
@@ -46,14 +53,27 @@ def list_corpus(
         manifest = Manifest(out)
         manifest.check_asked(str(corpus), splits, layout)
         if missing := manifest.missing_splits(splits):
-            add_splits(manifest, corpus, missing)
+            notes = Notes(encoding=encoding)
+            folder, _ = _readable(corpus, out, missing, layout, notes)
+            add_splits(manifest, folder, missing, notes)
             return Manifest(out)
         return manifest
-    notes = Notes()
-    if not is_cut_manifest(corpus):
-        layout_of(corpus)  # before anything is written
-    write_manifest(cuts_of_corpus(corpus, layout, notes), out, str(corpus), splits, shard_hours, notes=notes)
+    notes = Notes(guessed=layout == "auto", encoding=encoding)
+    folder, layout = _readable(corpus, out, splits, layout, notes)
+    write_manifest(cuts_of_corpus(folder, layout, notes), out, str(corpus), splits, shard_hours, notes=notes)
     return Manifest(out)
+
+
+def _readable(corpus: Path, out: Path, splits: tuple[str, ...], layout: str, notes: Notes) -> tuple[Path, str]:
+    """Return where the recordings of a corpus lie as files, and in which layout; nothing is written if in none.
+
+    A dataset of the Hub is fetched, and one whose recordings are cells of tables is unpacked below `out`.
+    """
+    folder = fetch_dataset(str(corpus), splits) if is_hub_dataset(corpus) else corpus
+    if is_cut_manifest(folder):
+        return folder, layout
+    found = layout_of(folder) if layout == "auto" else layout
+    return (unpack_tables(folder, out, splits, notes), found) if found == "parquet" else (folder, layout)
 
 
 def prepare(
@@ -63,15 +83,17 @@ def prepare(
     workers: int = 2,
     settings: CleanSettings = CleanSettings(),
     layout: str = "auto",
+    encoding: str = "",
 ) -> list[Clip]:
     """Prepare a corpus once; a finished folder is returned as it is, an interrupted one goes on.
 
     Splits that a finished folder lacks are appended to it: clips that it has keep their offsets.
 
     Args:
-        corpus: folder that one of the layouts fits, or cuts that Lhotse wrote.
+        corpus: folder that one of the layouts fits, cuts that Lhotse wrote, or OWNER/NAME of a dataset of the Hub.
         out: prepared folder; its index is written last.
         splits: the splits to keep; test is never prepared for training.
+        encoding: of text files that are no Unicode; by default it is told from them.
     Raises:
         CorpusError: nothing usable. Files that fail are listed in `rejected.jsonl`, counted in `report.json`, logged.
     """
@@ -80,7 +102,7 @@ def prepare(
             return read_index(out)
         _reopen(out)
     try:
-        manifest = list_corpus(corpus, out, splits, layout)
+        manifest = list_corpus(corpus, out, splits, layout, encoding=encoding)
     except CorpusError:
         if (out / INDEX).is_file():
             (out / JOURNAL).unlink(missing_ok=True)  # nothing could be added, so it is finished as it was

@@ -52,6 +52,7 @@ def prepare_shards(
     settings: CleanSettings = CleanSettings(),
     layout: str = "auto",
     shard_hours: float = SHARD_HOURS,
+    encoding: str = "",
 ) -> dict[str, Any]:
     """Prepare this process' share of a corpus; the process that ends last writes the index and the report.
 
@@ -72,7 +73,7 @@ def prepare_shards(
         if not manifest.missing_splits(splits) and _covers(out / INDEX, manifest):
             return dict(json.loads((out / REPORT).read_text()))
     if ours.is_first:
-        list_corpus(corpus, out, splits, layout, shard_hours)
+        list_corpus(corpus, out, splits, layout, shard_hours, encoding)
         save_clean_settings(out, settings)
     manifest = _listed_manifest(out, splits)
     for split in manifest.shards:

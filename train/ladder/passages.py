@@ -67,7 +67,7 @@ class Speller:
 
     def sentence(self, text: str) -> Sentence | None:
         """Return the words of a sentence of a book, None where one is unknown or there are too few or too many."""
-        plain = TITLES.sub(r"\1", text)
+        plain = TITLES.sub(r"\1", self.lexicon.spoken(text))
         found: list[TextWord] = []
         for phrase in PAUSES.split(plain):
             words = [self.word(spelling) for spelling in self.lexicon.words(phrase)]

@@ -1,4 +1,4 @@
-"""Metrics of a run: metrics.jsonl, and TensorBoard with curves, mels and sounds."""
+"""Metrics of a run: metrics.jsonl, TensorBoard with curves, mels and sounds, and a tracker where one is asked for."""
 
 import json
 import zlib
@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from undertone.train.loop.budget import Clock
 from undertone.train.loop.divergence import TrainingError
+from undertone.train.loop.trackers import RunTracker
 
 SUMMED_METRIC = "frames"  # over processes; everything else is their mean
 
@@ -28,9 +29,10 @@ class Sample:
 
 
 class Metrics:
-    """Writer of averages between two log lines to metrics.jsonl and TensorBoard."""
+    """Writer of averages between two log lines to metrics.jsonl, TensorBoard and a tracker."""
 
-    def __init__(self, out: Path, stack: ExitStack) -> None:
+    def __init__(self, out: Path, stack: ExitStack, tracker: RunTracker | None = None) -> None:
+        self._tracker = tracker
         self._lines = stack.enter_context((out / "metrics.jsonl").open("a", buffering=1))
         self._board = stack.enter_context(SummaryWriter(str(out / "tensorboard")))
         self._sums: dict[str, float] = {}
@@ -50,10 +52,12 @@ class Metrics:
         return means
 
     def write(self, clock: Clock, values: dict[str, float]) -> None:
-        """Write values to both files."""
+        """Write values to both files and the tracker."""
         self._lines.write(json.dumps({"step": clock.step, "seconds": round(clock.seconds, 1), **values}) + "\n")
         for key, value in values.items():
             self._board.add_scalar(key, value, clock.step)
+        if self._tracker:
+            self._tracker.log(values, clock.step)
 
     def show(self, clock: Clock, samples: list[Sample]) -> None:
         """Write mels as pictures, low frequencies at the bottom, and sounds to TensorBoard."""

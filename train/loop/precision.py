@@ -16,14 +16,15 @@ def computes_bfloat16(device_type: str) -> bool:
     return device_type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def autocast(device_type: str, bfloat16: bool) -> torch.autocast:
+def autocast(device_type: str, bfloat16: bool, counted: bool = False) -> torch.autocast:
     """Return the context of a forward pass.
 
     Args:
         device_type: "cpu", "cuda" or another of torch.
         bfloat16: whether the recipe asks for it; where the device cannot, it is float32, and the log says so once.
+        counted: nothing is computed, bytes are counted for a device that computes in it.
     """
-    usable = bfloat16 and computes_bfloat16(device_type)
+    usable = bfloat16 and (counted or computes_bfloat16(device_type))
     if bfloat16 and not usable:
         _note_float32(device_type)
     return torch.autocast(device_type, torch.bfloat16, enabled=usable)

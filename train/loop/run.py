@@ -25,6 +25,7 @@ from undertone.train.loop.metrics import Metrics, Sample, reduce_metrics
 from undertone.train.loop.progress_bar import RunProgress
 from undertone.train.loop.settings import RunSettings
 from undertone.train.loop.stopping import Stopped, StopSignals
+from undertone.train.loop.trackers import RunTracker
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def run_stage(
     guard = DivergenceGuard()
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignals())
-        metrics = Metrics(out, stack) if accelerator.is_main_process else None
+        metrics = _open_metrics(stage.name, out, settings, stack) if accelerator.is_main_process else None
         bar = stack.enter_context(RunProgress(stage.name, budget, clock, accelerator.is_main_process))
         saved_at = evaluated_at = clock.seconds
         for progress in _progress(budget, clock, settings):
@@ -121,6 +122,12 @@ def run_stage(
         save_checkpoint(accelerator, out, clock, settings.checkpoints_kept)
         _evaluate(stage, clock, metrics)
     return clock
+
+
+def _open_metrics(name: str, out: Path, settings: RunSettings, stack: ExitStack) -> Metrics:
+    asked = settings.log_with
+    tracker = RunTracker(asked, out, name, settings.model_dump(mode="json"), stack) if asked else None
+    return Metrics(out, stack, tracker)
 
 
 def _progress(budget: Budget, clock: Clock, settings: RunSettings) -> Iterator[float]:

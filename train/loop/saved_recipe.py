@@ -27,7 +27,7 @@ CHANGEABLE = frozenset(
     {
         *("name", "steps", "minutes", "frames", "compile"),
         *("checkpoint_minutes", "checkpoints_kept", "evaluate_minutes", "log_steps", "dev_batches", "evaluation_clips"),
-        *("stop_patience", "stop_metric"),
+        *("stop_patience", "stop_metric", "log_with", "shard_optimiser"),
     }
 )
 

@@ -1,6 +1,6 @@
 """Settings that every trained stage has (budget, checkpoints, measurements), and the ranges of all settings."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -49,6 +49,7 @@ class RunSettings(Config):
     # Early stopping: the run ends after so many measurements in a row without a lower value; None goes to the budget.
     stop_patience: Count | None = None
     stop_metric: str = "loss"  # of the dev split, as metrics.jsonl names it behind `dev/`; lower is better
+    log_with: Literal["trackio", "wandb"] | None = None  # a tracker beside metrics.jsonl and TensorBoard
 
     @property
     def budget(self) -> Budget:

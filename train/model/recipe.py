@@ -66,6 +66,7 @@ class ModelRecipe(RunSettings):
     loss_per_frame: bool = False  # the published loss is a sum over frames; Adam hides the factor, clipping does not
     average_decay: ShareBelowOne | None = None  # exponential average of the weights, which is then what is exported
     precision: Literal["bf16", "float32"] = "bf16"
+    shard_optimiser: bool = False  # spread AdamW's state over the processes of a run
     compile: bool = False
     dev_batches: Count = 6
     seed: Seed = 0

@@ -19,6 +19,7 @@ from undertone.train.loop.initial_weights import load_matching_weights
 from undertone.train.loop.metrics import Sample
 from undertone.train.loop.precision import autocast
 from undertone.train.loop.run import step_seed
+from undertone.train.loop.sharded_optimiser import ShardedAdamW
 from undertone.train.model.codebooks import fit_codebooks
 from undertone.train.model.pitch_readout import PitchLosses, PitchReadout
 from undertone.train.model.pitch_targets import assign_pitch
@@ -114,9 +115,10 @@ class ModelStage:
                 "codes leave %s of the mel's variance, level by level", ", ".join(f"{share:.3f}" for share in left)
             )
         readout = PitchReadout(recipe.model.latent_dim) if recipe.trains_pitch_readout else nn.Identity()
-        optimizer = torch.optim.AdamW(
-            parameter_groups(nn.ModuleList([network, readout]), recipe.weight_decay),
-            recipe.learning_rate,
+        sharded = recipe.shard_optimiser and accelerator.num_processes > 1
+        optimizer = (ShardedAdamW if sharded else torch.optim.AdamW)(
+            parameter_groups(nn.ModuleList([network, readout]).to(accelerator.device), recipe.weight_decay),
+            lr=recipe.learning_rate,
             betas=(0.9, 0.98),
             eps=1e-8,
         )
@@ -213,10 +215,18 @@ class ModelStage:
 
 
 def forward_pass(
-    network: nn.Module, recipe: ModelRecipe, batch: Windows, device: torch.device, posterior: Gaussian | None = None
+    network: nn.Module,
+    recipe: ModelRecipe,
+    batch: Windows,
+    device: torch.device,
+    posterior: Gaussian | None = None,
+    counted: bool = False,
 ) -> TrainingForward:
-    """Run the training pass of windows on the device; its tokens are those to predict."""
-    with autocast(device.type, recipe.precision == "bf16"):
+    """Run the training pass of windows on the device; its tokens are those to predict.
+
+    `counted` passes compute nothing, see `autocast`.
+    """
+    with autocast(device.type, recipe.precision == "bf16", counted):
         forward: TrainingForward = network(
             batch.tokens,
             batch.mel,

@@ -103,11 +103,10 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> CostEstimate:
     """
     accelerator = Accelerator(cpu=cpu)
     device = accelerator.device
-    windows = recipe.batch_size if recipe.frames_per_batch is None else recipe.frames_per_batch // recipe.window_frames
-    windows = max(1, windows)
+    windows = micro_batch_windows(recipe)
     timed_windows = windows if device.type != "cpu" else min(windows, WINDOWS_ON_CPU)
     parameters, trained, one, two = count_memory(recipe, device)
-    memory = memory_bytes(recipe, sum(parameters.values()), trained, device)
+    memory = memory_bytes(recipe, sum(parameters.values()), trained, device, accelerator.num_processes)
     available = available_bytes(device)
     activations = {count: one + (two - one) * (count - 1) for count in (timed_windows, windows)}
     seconds = None
@@ -133,6 +132,13 @@ def dry_run(recipe: ModelRecipe, cpu: bool = False) -> CostEstimate:
     )
 
 
+def micro_batch_windows(recipe: ModelRecipe) -> int:
+    """Return the whole windows of a micro-batch."""
+    if recipe.frames_per_batch is None:
+        return recipe.batch_size
+    return max(1, recipe.frames_per_batch // recipe.window_frames)
+
+
 def count_memory(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, int], int, int, int]:
     """Count on tensors that have sizes and no contents, whatever the network's size.
 
@@ -147,15 +153,19 @@ def count_memory(recipe: ModelRecipe, device: torch.device) -> tuple[dict[str, i
         return parameters_by_part(network), trained, one, two
 
 
-def memory_bytes(recipe: ModelRecipe, weights: int, trained: int, device: torch.device) -> dict[str, int]:
+def memory_bytes(
+    recipe: ModelRecipe, weights: int, trained: int, device: torch.device, num_processes: int = 1
+) -> dict[str, int]:
     """Return the bytes, by use, of all that does not depend on the windows, from the numbers of parameters."""
+    stepped = math.ceil(trained / num_processes) if recipe.shard_optimiser else trained
     return {
         "weights": 4 * weights,
         "gradients": 4 * trained,
-        "optimiser": 8 * trained,
+        "gradients on the way": 4 * trained if num_processes > 1 else 0,  # buckets that processes exchange
+        "optimiser": 8 * stepped,
         "average": 4 * weights if recipe.average_decay is not None else 0,
         # on a GPU AdamW steps over all tensors at once, with temporaries of their size
-        "optimiser's step": 4 * trained if device.type == "cuda" else 0,
+        "optimiser's step": 4 * stepped if device.type == "cuda" else 0,
     }
 
 
@@ -192,7 +202,9 @@ def parameters_by_part(network: nn.Module) -> dict[str, int]:
     return {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
 
 
-def count_saved_bytes(network: nn.Module, recipe: ModelRecipe, num_windows: int, device: torch.device) -> int:
+def count_saved_bytes(
+    network: nn.Module, recipe: ModelRecipe, num_windows: int, device: torch.device, counted: bool = False
+) -> int:
     """Return the bytes of the tensors that autograd saves in a forward pass, each storage once, without the weights."""
     own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
     kept: dict[int, Tensor] = {}  # held, so that no storage's number is given to another one
@@ -204,7 +216,9 @@ def count_saved_bytes(network: nn.Module, recipe: ModelRecipe, num_windows: int,
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        outputs = losses(forward_pass(network, recipe, empty_windows(recipe, num_windows, device), device))
+        outputs = losses(
+            forward_pass(network, recipe, empty_windows(recipe, num_windows, device), device, counted=counted)
+        )
     del outputs
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 

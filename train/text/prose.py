@@ -44,7 +44,7 @@ class Prose:
 
 def phones_of_sentence(sentence: str, lexicon: Lexicon) -> list[int] | None:
     """Return the symbols of a sentence, None where a word is unknown or there are too few or too many words."""
-    plain = TITLES.sub(r"\1", sentence)
+    plain = TITLES.sub(r"\1", lexicon.spoken(sentence))
     if not MIN_WORDS <= len(lexicon.words(plain)) <= MAX_WORDS:
         return None
     found: list[int] = []

@@ -15,7 +15,12 @@ from tests.clips import speechlike, write_wav16
 from undertone.app.cli.extras import EXTRAS, EXTRAS_OF_VERBS, missing_extra
 
 ROOT = Path(__file__).parents[3]
-IMPORTED_AS = {"scikit-learn": "sklearn", "faster-whisper": "faster_whisper"}
+IMPORTED_AS = {
+    "scikit-learn": "sklearn",
+    "faster-whisper": "faster_whisper",
+    "unicode-rbnf": "unicode_rbnf",
+    "charset-normalizer": "charset_normalizer",
+}
 # A package that is blocked is not found, as where it was never installed; the packages of torch are as they are.
 WITHOUT = """
 import contextlib

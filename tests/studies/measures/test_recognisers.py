@@ -45,6 +45,14 @@ def test_a_folder_without_a_model_is_refused_and_one_from_the_environment_is_tak
     assert InstalledMeasures.installed().whisper == tmp_path
 
 
+def test_speech_that_is_not_english_gets_no_error_rates() -> None:
+    heard = InstalledMeasures(words=True, voices=True, missing={}, quality=True, whisper=CLIP.parent)
+    assert heard.for_languages(("de", "en")) == heard
+    german = heard.for_languages(("de",))
+    assert (german.words, german.whisper, german.voices, german.quality) == (False, None, True, True)
+    assert "English alone, and this bundle speaks de" in german.missing["words"]
+
+
 def test_titles_are_spelt_as_they_are_said() -> None:
     assert spell_out_titles("Mr. Smith’s wife, Mrs. Smith: DR. WHO?") == "mister smith's wife missus smith doctor who"
 

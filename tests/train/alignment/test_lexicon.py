@@ -65,3 +65,38 @@ def test_a_split_without_usable_words_says_what_it_holds(small: Lexicon) -> None
 def test_a_folder_without_a_dictionary_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"cmudict\.dict"):
         Lexicon(tmp_path)
+
+
+COUNTED = "one two three four five six seven eight nine ten eleven twelve"
+GEZAEHLT = "eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf"
+
+
+def dictionary(path: Path, words: str, first_line: str = "") -> Lexicon:
+    lines = (f"{word} {' '.join(letter.upper() for letter in word)}\n" for word in words.split())
+    path.write_text(first_line + "".join(lines), encoding="utf-8")
+    return Lexicon(path)
+
+
+@pytest.mark.parametrize(("words", "language"), [(COUNTED, "en"), (GEZAEHLT, "de"), ("one two", None)])
+def test_numbers_are_read_in_the_language_whose_numbers_the_dictionary_holds(
+    words: str, language: str | None, tmp_path: Path
+) -> None:
+    lexicon = dictionary(tmp_path / "words.dict", words)
+    assert lexicon.language == language
+    assert lexicon.classes("2 7") == (lexicon.classes(" ".join(words.split()[1:7:5])) if language else None)
+
+
+def test_a_dictionary_may_name_its_language(tmp_path: Path) -> None:
+    lexicon = dictionary(tmp_path / "letters.dict", "zwei katzen", ";;; language: de\n")
+    assert lexicon.words("2 Katzen") == ["ZWEI", "KATZEN"]
+
+
+def test_sums_and_years_are_words_that_an_english_dictionary_knows(tmp_path: Path) -> None:
+    lexicon = dictionary(tmp_path / "words.dict", f"{COUNTED} in eighteen forty he'd pounds fifty")
+    assert lexicon.classes("in 1847 he’d £3.50") is not None
+
+
+def test_one_unknown_word_never_costs_a_clip(lexicon: Lexicon) -> None:
+    assert lexicon.symbols("the zyzzyva") is not None
+    assert lexicon.symbols("zyzzyva") is None
+    assert lexicon.symbols("zyzzyva the katya") is None

@@ -283,7 +283,7 @@ def test_the_summary_says_layout_texts_and_splits(spoken: Path, tmp_path: Path) 
     out = tmp_path / "out"
     prepare(spoken, out, splits=("train",), workers=1)
     lines = "\n".join(corpus_summary(read_report(out)))
-    assert "layout: manifest (by what lies in it); --layout says another" in lines
+    assert "layout: manifest, known by a manifest.tsv; --layout says another" in lines
     assert "recordings with a transcript: 1" in lines
     assert "1 of 'dev'; --split keeps them" in lines
 
