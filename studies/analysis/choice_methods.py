@@ -11,6 +11,10 @@ HOW = {
     "mushra": "Each trial had all versions of one prompt beside the open reference, the reference itself and the "
     "anchors hidden among them (ITU-R BS.1534-3), with one position for all clips.",
 }
+QUANTILES = (
+    "t quantiles with the degrees of freedom that the fourth moments of raters' and prompts' sums leave, at most "
+    "min(raters, prompts) - 1"
+)
 CHOICE = {
     "balanced": "Systems were put together to let all pairs come equally often",
     "active": "Systems were put together by the expected gain of information about their strengths, from the answers "
@@ -54,7 +58,7 @@ def ranking_sentence(results: StudyResults) -> str:
         text = (
             "Preferences are means of the answers, turned towards the same system whichever was heard first, with "
             "95 % intervals from two-way (rater and prompt) cluster-robust variance, not below its unclustered value, "
-            "and t quantiles with min(raters, prompts) - 1 degrees of freedom; p values are of no preference, with "
+            f"and {QUANTILES}; p values are of no preference, with "
             "Holm's correction over all pairs of a scale. Checks, agreement and planning are about the same values. "
         )
     model = "Plackett-Luce" if any(scale.kind == "best_worst" for scale in results.scales) else "Bradley-Terry"

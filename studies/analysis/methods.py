@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from undertone.studies.analysis.caveats import equalising_words, unjudged_words
-from undertone.studies.analysis.choice_methods import import_sentence, ranking_sentence, trial_sentence
+from undertone.studies.analysis.choice_methods import QUANTILES, import_sentence, ranking_sentence, trial_sentence
 from undertone.studies.analysis.mos import RatingTotals
 from undertone.studies.analysis.pairs import EXPLORED, PRIMARY, REFERENCES, SYSTEMS
 from undertone.studies.analysis.ratings_frame import StudyData
@@ -146,8 +146,7 @@ def _analysis(results: StudyResults) -> str:
         bounded = any(results.data.limits(scale.scale) for scale in scored)
         sentences.append(
             "Mean opinion scores are given with 95 % intervals from a least-squares fit with two-way (rater and "
-            "prompt) cluster-robust variance, not below its unclustered value, and t quantiles with "
-            "min(raters, prompts) - 1 degrees of freedom"
+            f"prompt) cluster-robust variance, not below its unclustered value, and {QUANTILES}"
             + (", made on the logit of the place between the ends of the scale" if bounded else "")
             + "; they speak of other raters and other prompts."
         )
@@ -180,7 +179,7 @@ def _analysis(results: StudyResults) -> str:
     if any(scale.preferences for scale in results.scales):
         sentences.append(
             "Preferences are means of the answers of both orders, turned to one direction, with two-way (rater and "
-            "prompt) cluster-robust variance and t quantiles with min(raters, prompts) - 1 degrees of freedom."
+            f"prompt) cluster-robust variance and {QUANTILES}."
         )
     checks = []
     if any(mean.low is not None for scale in scored for mean in scale.bootstrap.means):
