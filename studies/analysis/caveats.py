@@ -112,7 +112,8 @@ def equalising_words(
     found: dict[str, list[str]] = {role: [] for role in ("system", "ground_truth", "low_anchor")}
     for name in means:
         found[roles.get(name, "system")].append(name)
-    moved, failed = [], []
+    moved: list[str] = []
+    failed: list[str] = []
     for role, side, effect, words in (
         ("low_anchor", -1, "a poor anchor raises the scores of the others", "rated below every system"),
         ("ground_truth", 1, "ground truth lowers those of the others", "rated above every system"),

@@ -248,7 +248,7 @@ def agreement_words(alpha: Alpha) -> str:
         )
     if low is None:
         return f"The value reaches {AGREED} (Krippendorff); how well it is known cannot be told."
-    if alpha.low < AGREED:
+    if low < AGREED:
         return (
             f"The value reaches {AGREED} (Krippendorff) and its interval goes below it: whether raters agree well "
             "enough for conclusions about single clips is open."
