@@ -142,6 +142,8 @@ def unjudged_words(definition: Mapping[str, Any]) -> str:
     Args:
         definition: of the study, as it is stored.
     """
+    if (definition.get("provenance") or {}).get("imported"):
+        return "Whether anybody was screened out before the import is not recorded."
     screened = bool((definition.get("screening") or {}).get("rules"))
     asked = any(section.get("kind") in ("eligibility", "headphones") for section in definition.get("sections", []))
     return "No session has been judged yet." if screened or asked else "No screening rule was set."

@@ -12,10 +12,11 @@ on the last page was not at hand: the wording of the items is ours and could not
 from dataclasses import dataclass
 
 from undertone.studies.analysis.caveats import unjudged_words
-from undertone.studies.analysis.choice_methods import import_sentence
+from undertone.studies.analysis.choice_methods import import_sentence, post_screening_sentence
 from undertone.studies.analysis.choices import kind_of
 from undertone.studies.analysis.kinds import PAIRED, RANKED
 from undertone.studies.analysis.results import StudyResults
+from undertone.studies.design.scales import NOT_ASKED_HERE
 
 NOT_RECORDED = "not recorded"
 CEILING = 0.1  # of the scale, below which the best mean counts as being at its end
@@ -56,7 +57,7 @@ def checklist(results: StudyResults) -> tuple[ChecklistItem, ...]:
         ("listeners", "How many took part?", f"{counts.unique_raters} raters" if counts else ""),
         ("listeners", "Whom is the speech for, and do they know its language?", stated.get("listeners", "")),
         ("listeners", "What is known about them?", _demographics(results)),
-        ("listeners", "On what did they listen?", ", ".join(f"{k} {v}" for k, v in results.devices.items())),
+        ("listeners", "On what did they listen?", "" if imported else _devices(results)),
         ("listeners", "Was headphone use checked?", headphones),
         ("listeners", "Was noise around them checked?", quiet),
         ("listeners", "Did they consent?", consent),
@@ -115,6 +116,10 @@ def method_term(results: StudyResults) -> str:
     return "; ".join(sorted(names)) + where
 
 
+def _devices(results: StudyResults) -> str:
+    return ", ".join(f"{name} {number}" for name, number in results.devices.items())
+
+
 def _no(sections: list[object]) -> str:
     return "no" if sections else ""
 
@@ -127,6 +132,9 @@ def _demographics(results: StudyResults) -> str:
 
 
 def _left_out(results: StudyResults) -> str:
+    post_screening = post_screening_sentence(results.data)
+    if post_screening or import_sentence(results.data):
+        return post_screening
     rules = [f"{rule.rule} {rule.failed} of {rule.judged}" for rule in results.rules if rule.excludes]
     if rules or not results.states:
         return ", ".join(rules)
@@ -141,7 +149,7 @@ def _questions(results: StudyResults) -> str:
     found = []
     for scale in results.scales:
         wording = results.data.wording(scale.scale)
-        if wording.get("question"):
+        if wording.get("question") not in (None, "", NOT_ASKED_HERE):
             found.append(
                 f"“{wording['question']}” in steps of {float(wording.get('increment', 1)):g}, all labels in Methods"
             )
@@ -150,7 +158,9 @@ def _questions(results: StudyResults) -> str:
 
 def _per_clip(results: StudyResults) -> str:
     spreads = [scale.mos.counts.raters_per_stimulus for scale in results.scales]
-    return "; ".join(f"{least} to {most} (mean {mean:.1f})" for least, mean, most in spreads)
+    return "; ".join(
+        f"{least}" if least == most else f"{least} to {most} (mean {mean:.1f})" for least, mean, most in spreads
+    )
 
 
 def _intervals(results: StudyResults) -> str:
@@ -198,7 +208,9 @@ def _room(results: StudyResults) -> str:
         limits = results.data.limits(scale.scale)
         if limits is None or scale.kind in RANKED or scale.preferences is not None:
             continue
-        best = max(scale.mos.systems, key=lambda score: score.mean.value)
+        roles = results.data.roles
+        own = [score for score in scale.mos.systems if roles.get(score.system, "system") == "system"]
+        best = max(own or scale.mos.systems, key=lambda score: score.mean.value)
         room = (limits[1] - best.mean.value) / (limits[1] - limits[0])
         judged = "hardly: differences up there are hard to see" if room < CEILING else "yes"
         found.append(f"{judged} ({best.system} {best.mean.value:.2f} of {limits[1]:g} on {scale.scale})")

@@ -1,8 +1,10 @@
 """Sentences of the methods section about trials in which clips are compared."""
 
 from undertone.studies.analysis.choices import kind_of
+from undertone.studies.analysis.mushra import post_screened
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import StudyResults
+from undertone.studies.analysis.wording import counted
 
 HOW = {
     "ab": "Each trial played two versions of one prompt, one after the other in one sound, in one of the two orders.",
@@ -38,6 +40,17 @@ def trial_sentence(data: StudyData) -> str:
         + " had been heard to its end."
     )
     return " ".join(sentences)
+
+
+def post_screening_sentence(data: StudyData) -> str:
+    """Say how many raters MUSHRA's post-screening left out; empty for other studies."""
+    if kind_of(data) != "mushra" or data.ratings.empty:
+        return ""
+    left_out = len(post_screened(data))
+    return (
+        f"Post-screening after ITU-R BS.1534-3 left out {counted(left_out, 'rater')} who too often gave the hidden "
+        "reference too little or an anchor too much; the numbers are of the others."
+    )
 
 
 def import_sentence(data: StudyData) -> str:

@@ -6,13 +6,20 @@ from typing import Any
 import pandas as pd
 
 from undertone.studies.analysis.caveats import equalising_words, unjudged_words
-from undertone.studies.analysis.choice_methods import QUANTILES, import_sentence, ranking_sentence, trial_sentence
+from undertone.studies.analysis.choice_methods import (
+    QUANTILES,
+    import_sentence,
+    post_screening_sentence,
+    ranking_sentence,
+    trial_sentence,
+)
 from undertone.studies.analysis.mos import RatingTotals
 from undertone.studies.analysis.pairs import EXPLORED, PRIMARY, REFERENCES, SYSTEMS
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import StudyResults
 from undertone.studies.analysis.scale_results import ScaleResults
 from undertone.studies.analysis.wording import counted
+from undertone.studies.design.scales import NOT_ASKED_HERE
 
 RULES = {
     "traps": "followed too few of the instructions hidden in trap clips",
@@ -77,12 +84,18 @@ def _task(results: StudyResults) -> str:
     sentences = []
     for scale in results.scales:
         wording = results.data.wording(scale.scale)
+        asked = str(wording.get("question", ""))
+        if wording and asked == NOT_ASKED_HERE:
+            ends = f"{float(wording['minimum']):g} to {float(wording['maximum']):g}"
+            title = str(wording.get("title", scale.scale)).lower()
+            sentences.append(f"What raters were asked for {title} is not recorded; answers are taken as {ends}.")
+            continue
         if not wording:
             sentences.append(f"Raters judged {scale.scale}; the wording is not stored.")
             continue
         labels = ", ".join(f"{float(value):g} = {label}" for value, label in _sorted(wording.get("labels", {})))
         sentences.append(
-            f"For {wording.get('title', scale.scale).lower()} raters were asked: “{wording.get('question', '')}” and "
+            f"For {wording.get('title', scale.scale).lower()} raters were asked: “{asked}” and "
             f"answered from {wording.get('minimum', 1):g} to {wording.get('maximum', 5):g} in steps of "
             f"{wording.get('increment', 1):g} ({labels + '; ' if labels else ''}wording version "
             f"{wording.get('version', 1)})."
@@ -108,7 +121,7 @@ def _raters(results: StudyResults) -> str:
         f"Recruitment: {recruitment.rstrip('.')}." if recruitment else "Recruitment is not stated in the study file.",
         f"Pay: {pay.rstrip('.')}." if pay else "Pay is not stated in the study file.",
     ]
-    if results.devices:
+    if results.devices and not import_sentence(data):
         devices, sources = _mix(results.devices), _mix(results.sources)
         sentences.append(f"Devices of those who rated: {devices}. They came by: {sources}.")
     sentences += [f"On {scale.scale}, {counts_sentence(scale.mos.counts)}." for scale in results.scales]
@@ -116,27 +129,35 @@ def _raters(results: StudyResults) -> str:
 
 
 def _screening(results: StudyResults) -> str:
-    ended = {name: results.states.get(name, 0) for name in ("finished", "screened_out", "timed_out", "withdrawn")}
-    begun = sum(results.states.values())
-    sentences = [
-        f"Sessions that were begun: {begun}; finished: {ended['finished']}, screened out: {ended['screened_out']}, ran "
-        f"out of time: {ended['timed_out']}, withdrawn on request: {ended['withdrawn']}."
-    ]
-    if not begun:
+    """Say how sessions ended, which are counted, and whom each rule left out."""
+    post_screening = post_screening_sentence(results.data)
+    if import_sentence(results.data):
+        sentences = [unjudged_words(results.data.definition)]
+    elif not results.states:
         return "No session was begun."
-    accepted = int((results.data.sessions["accepted"].map(lambda value: value is True)).sum())
-    screened = [scale.screened for scale in results.scales]
-    made = "; the numbers are of these" if screened and all(screened) else ""
-    sentences.append(f"{counted(accepted, 'session')} {'was' if accepted == 1 else 'were'} accepted{made}.")
+    else:
+        sentences = _sessions(results, post_screened=bool(post_screening))
+        if not results.rules:
+            sentences.append(unjudged_words(results.data.definition))
     for rule in results.rules:
         reason = RULES.get(rule.rule, f"failed the rule {rule.rule!r}")
         dropped = "were dropped" if rule.excludes else "were flagged but kept"
         sentences.append(
             f"{rule.failed} of {rule.judged} {dropped} because they {reason} ({rule.failed_alone} for this alone)."
         )
-    if not results.rules:
-        sentences.append(unjudged_words(results.data.definition))
-    return " ".join(sentences)
+    return " ".join([*sentences, post_screening]).strip()
+
+
+def _sessions(results: StudyResults, post_screened: bool) -> list[str]:
+    ended = {name: results.states.get(name, 0) for name in ("finished", "screened_out", "timed_out", "withdrawn")}
+    accepted = int((results.data.sessions["accepted"].map(lambda value: value is True)).sum())
+    screened = [scale.screened for scale in results.scales]
+    made = "; the numbers are of these" if screened and all(screened) and not post_screened else ""
+    return [
+        f"Sessions that were begun: {sum(results.states.values())}; finished: {ended['finished']}, screened out: "
+        f"{ended['screened_out']}, ran out of time: {ended['timed_out']}, withdrawn on request: {ended['withdrawn']}.",
+        f"{counted(accepted, 'session')} {'was' if accepted == 1 else 'were'} accepted{made}.",
+    ]
 
 
 def _analysis(results: StudyResults) -> str:

@@ -12,6 +12,7 @@ from tests.judged_study import SECRET_ANSWER, add_judged_study
 from undertone.studies.analysis.checklist import NOT_RECORDED, checklist, method_term
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.load import load_study
+from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.preregistration import preregister
 from undertone.studies.analysis.report import render_report
 from undertone.studies.analysis.results import analyse_study
@@ -113,6 +114,9 @@ def test_the_checklist_says_of_an_imported_study_nothing_that_its_file_does_not(
         "Did they consent?",
     ):
         assert items[asked] == NOT_RECORDED, asked
+    told = " ".join(methods(analyse_study(replace(data, definition=definition), 0, 0)))
+    assert "Whether anybody was screened out before the import is not recorded." in told
+    assert "They came by" not in told
 
 
 def test_what_the_study_file_states_for_readers_is_in_the_checklist(own: Database) -> None:
