@@ -1,8 +1,12 @@
 """A stand-in of Prolific's API on loopback: studies with submissions in memory, after the public description.
 
 It lists a study's submissions by limit and offset, approves in bulk what awaits review, and refuses in Prolific's form.
+Its messages about submissions are signed as the description's example does it.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import re
 import threading
@@ -14,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "a-token-of-a-researcher"
+WORKSPACE_SECRET = "cGNqFPb6y0RT3XO9XVSessBDYIbHQ-"
 
 
 @dataclass
@@ -51,6 +56,24 @@ class Prolific:
             if known[one]["status"] == "AWAITING REVIEW":
                 known[one]["status"] = "APPROVED"
         return 200, "The request to bulk approve has been made successfully."
+
+
+def signed_headers(body: bytes, at: float, secret: str = WORKSPACE_SECRET) -> dict[str, str]:
+    """Return the headers of a message that the stand-in sends at a time."""
+    timestamp = str(int(at))
+    digest = hmac.new(secret.encode(), str.encode(timestamp + body.decode()), hashlib.sha256).digest()
+    return {
+        "X-Prolific-Request-Signature": base64.b64encode(digest).decode(),
+        "X-Prolific-Request-Timestamp": timestamp,
+        "X-Event-ID": "6394cee483e14a167638b36c",
+        "Content-Type": "application/json",
+    }
+
+
+def change_message(submission: str, participant: str, status: str, **more: Any) -> bytes:
+    """Return the body of a message that a submission's status has changed."""
+    event = {"resource_id": submission, "event_type": "submission.status.change", "participant_id": participant}
+    return json.dumps({**event, "status": status, **more}).encode()
 
 
 def _refusal(status: int, title: str, detail: str) -> dict[str, Any]:

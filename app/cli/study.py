@@ -208,18 +208,28 @@ def simulate(
     missing: Annotated[float, typer.Option(help="Share of the ratings that are never given.")] = 0.0,
     studies: Annotated[int, typer.Option(min=2, help="Studies drawn.")] = 2000,
     seed: Annotated[int, typer.Option(help="Of allocation and draws.")] = 0,
-    grid: Annotated[bool, typer.Option("--grid", help="A table over many layouts, people and scores; hours.")] = False,
+    score: Annotated[float, typer.Option(min=1.01, max=4.99, help="True score of the systems, of 1 to 5.")] = 3.3,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="A table over many layouts, people and scores; minutes.")
+    ] = False,
+    means: Annotated[bool, typer.Option("--means", help="A table of means alone, low to ceiling; seconds.")] = False,
 ) -> None:
     """Draw many studies of one layout with known scores and print how often their intervals hold the truth."""
     from undertone.studies.analysis.power import TYPICAL
-    from undertone.studies.analysis.simulation.coverage import coverage_lines, coverage_table, measure_coverage
-    from undertone.studies.analysis.simulation.simulate import Design
+    from undertone.studies.analysis.simulation.coverage import (
+        coverage_lines,
+        coverage_table,
+        mean_coverage_table,
+        measure_coverage,
+    )
+    from undertone.studies.analysis.simulation.simulate import Design, liking_of
 
-    if grid:
-        for line in coverage_table(studies):
+    if grid or means:
+        for line in (coverage_table if grid else mean_coverage_table)(studies):
             typer.echo(line)
         return
-    found = measure_coverage(Design(systems, prompts, raters, trials, missing), TYPICAL, studies, seed=seed)
+    design = Design(systems, prompts, raters, trials, missing)
+    found = measure_coverage(design, TYPICAL, studies, liking_of(score, TYPICAL), seed)
     for line in coverage_lines(found):
         typer.echo(line)
 

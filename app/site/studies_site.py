@@ -14,12 +14,13 @@ from fastapi import FastAPI, HTTPException, Request
 from undertone.app.auth.hugging_face import add_hugging_face, is_configured
 from undertone.app.auth.sign_in import SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
-from undertone.app.rate import rate_router
+from undertone.app.rate import prolific_router, rate_router
 from undertone.app.results.access import ResultsAccess
 from undertone.app.results.routes import results_router
 from undertone.app.shared.take_feedback import SignInNeededError
 from undertone.engine import TakeSettings, UndertoneError
 from undertone.studies.build.takes import TakeSound, study_from_sounds
+from undertone.studies.panels import webhook_secret
 from undertone.studies.sessions import Sessions, load_secret
 from undertone.studies.sessions.casual_ratings import rate_casually
 from undertone.studies.store import Database, StorageLocations
@@ -84,6 +85,8 @@ class StudiesSite:
     def add_to(self, app: FastAPI) -> None:
         """Add the routes without Gradio; call it before anything is mounted at "/", which would take them."""
         app.include_router(rate_router(self.sessions))
+        if secret := webhook_secret():
+            app.include_router(prolific_router(self.db, load_secret(self.places.data), secret))
         app.include_router(results_router(self.access))
         hugging_face = is_configured()
         app.include_router(sign_in_router(self.sign_in, hugging_face))

@@ -105,5 +105,7 @@ def _percentiles(name: str, value: float, resampled: NDArray[np.float64]) -> Per
     finite = resampled[np.isfinite(resampled)]
     if len(finite) < len(resampled) / 2:
         return Percentiles(name, value, None, None, len(finite), "most resamples have no rating of it")
+    if np.ptp(finite) < 1e-12:
+        return Percentiles(name, value, None, None, len(finite), "every resample gives the same: nothing varies")
     low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Percentiles(name, value, float(low), float(high), len(finite))

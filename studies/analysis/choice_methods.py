@@ -1,8 +1,10 @@
 """Sentences of the methods section about trials in which clips are compared."""
 
 from undertone.studies.analysis.choices import kind_of
+from undertone.studies.analysis.mushra import post_screened
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import StudyResults
+from undertone.studies.analysis.wording import counted
 
 HOW = {
     "ab": "Each trial played two versions of one prompt, one after the other in one sound, in one of the two orders.",
@@ -11,6 +13,10 @@ HOW = {
     "mushra": "Each trial had all versions of one prompt beside the open reference, the reference itself and the "
     "anchors hidden among them (ITU-R BS.1534-3), with one position for all clips.",
 }
+QUANTILES = (
+    "t quantiles with the degrees of freedom that the fourth moments of raters' and prompts' sums leave, at most "
+    "min(raters, prompts) - 1"
+)
 CHOICE = {
     "balanced": "Systems were put together to let all pairs come equally often",
     "active": "Systems were put together by the expected gain of information about their strengths, from the answers "
@@ -36,6 +42,17 @@ def trial_sentence(data: StudyData) -> str:
     return " ".join(sentences)
 
 
+def post_screening_sentence(data: StudyData) -> str:
+    """Say how many raters MUSHRA's post-screening left out; empty for other studies."""
+    if kind_of(data) != "mushra" or data.ratings.empty:
+        return ""
+    left_out = len(post_screened(data))
+    return (
+        f"Post-screening after ITU-R BS.1534-3 left out {counted(left_out, 'rater')} who too often gave the hidden "
+        "reference too little or an anchor too much; the numbers are of the others."
+    )
+
+
 def import_sentence(data: StudyData) -> str:
     """Say where imported ratings come from; empty for a study that was held here."""
     found = (data.definition.get("provenance") or {}).get("imported")
@@ -54,7 +71,7 @@ def ranking_sentence(results: StudyResults) -> str:
         text = (
             "Preferences are means of the answers, turned towards the same system whichever was heard first, with "
             "95 % intervals from two-way (rater and prompt) cluster-robust variance, not below its unclustered value, "
-            "and t quantiles with min(raters, prompts) - 1 degrees of freedom; p values are of no preference, with "
+            f"and {QUANTILES}; p values are of no preference, with "
             "Holm's correction over all pairs of a scale. Checks, agreement and planning are about the same values. "
         )
     model = "Plackett-Luce" if any(scale.kind == "best_worst" for scale in results.scales) else "Bradley-Terry"

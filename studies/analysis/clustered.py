@@ -7,7 +7,8 @@ which is what a mean opinion score is read as; the usual sd / sqrt(n) speaks of 
 Scales have ends. Near them the distribution of a mean leans away from the end, and an interval value +- t SE misses on
 one side and passes the end. With limits the interval is made on the logit of the value's place between them, with the
 standard error carried over (delta method), and brought back: it stays on the scale, leans as the distribution does, and
-in the middle of the scale is the same.
+in the middle of the scale is the same. Near an end a few raters or prompts may make nearly all of the variance, which
+is then known badly: t has the degrees of freedom that their own fourth moments leave (`degrees.mean_degrees`).
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
+
+from undertone.studies.analysis.degrees import mean_degrees
 
 LEVEL = 0.95
 
@@ -34,11 +37,11 @@ class Mean:
         rater_variance: of the mean, as ratings of one rater vary together.
         prompt_variance: of the mean, as ratings of one prompt vary together.
         unclustered_variance: of the mean, as if no two ratings shared anything.
-        df: of the t distribution, the smaller number of clusters less one.
+        df: of the t distribution; at most the smaller number of clusters less one.
     """
 
     value: float
-    df: int
+    df: float
     num_ratings: int
     num_raters: int
     num_prompts: int
@@ -59,7 +62,7 @@ class Mean:
 def clustered_mean(
     values: ArrayLike, raters: ArrayLike, prompts: ArrayLike, limits: tuple[float, float] | None = None
 ) -> Mean:
-    """Fit a mean and its 95 % interval, two-way cluster-robust, t with min(#raters, #prompts) - 1 degrees of freedom.
+    """Fit a mean and its 95 % interval, two-way cluster-robust, t with at most min(#raters, #prompts) - 1 degrees.
 
     The variance is not let fall below the unclustered one of the same fit: with few clusters the difference of its
     parts can come out too small or negative, while ratings that share a rater or a prompt never know more than
@@ -74,9 +77,9 @@ def clustered_mean(
     y = np.asarray(values, dtype=np.float64)
     groups = np.stack([np.unique(np.asarray(ids), return_inverse=True)[1] for ids in (raters, prompts)], axis=1)
     num_raters, num_prompts = (int(column.max()) + 1 for column in groups.T)
-    df = min(num_raters, num_prompts) - 1
-    bare = Mean(float(y.mean()), df, len(y), num_raters, num_prompts)
-    if df < 1:
+    most = min(num_raters, num_prompts) - 1
+    bare = Mean(float(y.mean()), most, len(y), num_raters, num_prompts)
+    if most < 1:
         return replace(bare, note=_too_few(num_raters, num_prompts))
     if np.ptp(y) == 0:
         return replace(bare, note=f"all {len(y)} values are {y[0]:g}: the interval cannot be told")
@@ -84,9 +87,12 @@ def clustered_mean(
     both, by_rater, by_prompt = (float(covariance[0, 0]) for covariance in cov_cluster_2groups(fit, groups))
     unclustered = float(fit.cov_HC1[0, 0])
     standard_error = float(np.sqrt(max(both, unclustered)))
+    sums = [np.bincount(column, weights=fit.resid)[None].astype(np.float64) for column in groups.T]
+    df = float(mean_degrees([unclustered], [[by_rater], [by_prompt]], sums)[0])
     low, high = interval_ends(bare.value, standard_error, float(stats.t.ppf((1 + LEVEL) / 2, df)), limits)
     return replace(
         bare,
+        df=df,
         low=float(low),
         high=float(high),
         standard_error=standard_error,

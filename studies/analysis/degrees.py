@@ -5,6 +5,11 @@ of one rater and of one prompt share beyond it. Each part is known from its own 
 freedom of the sum are V^2 / sum(part^2 / degrees of the part). G raters (or prompts) with shares a_g of the unclustered
 variance count as (sum a_g)^2 / sum(a_g^2) equal ones (Carter, Schnepel and Steigerwald, 2017), so that a difference
 that rests on a few shared prompts has few degrees of freedom however many prompts the study has.
+
+For a mean the clusters themselves say how well a variance is known. With V = sum(s_g^2) of G sums of residuals, Var(V)
+is estimated by sum(s_g^4) - V^2 / G, and the degrees of freedom are 2 V^2 / Var(V): G of them where the sums are
+normal, two where one rater alone makes the variance, as near the end of a scale, where most raters have nothing to take
+off.
 """
 
 from collections.abc import Sequence
@@ -31,6 +36,36 @@ def effective_clusters(weights: Array, groups: NDArray[np.int64]) -> Array:
     total = shares.sum(1)
     counted = np.asarray((shares**2).sum(1))
     return np.divide(total**2, counted, out=np.zeros_like(total), where=counted > 0)
+
+
+def mean_degrees(unclustered: ArrayLike, by_cluster: Sequence[ArrayLike], sums: Sequence[Array]) -> Array:
+    """Return the degrees of freedom [B] of a mean's floored two-way clustered variance.
+
+    They are those of the side that is known worst, raters or prompts, where it adds to the unclustered variance; at
+    most the smaller number of clusters less one.
+
+    Args:
+        unclustered: [B] variance as if no two ratings shared anything.
+        by_cluster: [B] variance clustered by rater and by prompt.
+        sums: [B, G] residuals summed over each rater and over each prompt.
+    """
+    base = np.asarray(unclustered, dtype=np.float64)
+    limit = min(own.shape[1] for own in sums) - 1.0
+    df = np.full(base.shape, limit)
+    for variance, own in zip(by_cluster, sums, strict=True):
+        adds = np.asarray(variance, dtype=np.float64) > base
+        df = np.where(adds, np.minimum(df, fourth_moment_degrees(own)), df)
+    return df
+
+
+def fourth_moment_degrees(sums: Array) -> Array:
+    """Return the degrees of freedom [B] of sums of squares, from the fourth moments of what is squared, [B, G]."""
+    squares = sums**2
+    total = squares.sum(1)
+    shares = np.divide(squares, total[:, None], out=np.zeros_like(squares), where=total[:, None] > 0)
+    spread = (shares**2).sum(1) - 1 / sums.shape[1]
+    # Not fewer than two, which one cluster among very many has: t's variance is no more defined there anyway.
+    return np.asarray(np.maximum(2 / np.maximum(spread, 1e-12), 2.0), dtype=np.float64)
 
 
 def satterthwaite(

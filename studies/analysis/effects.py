@@ -9,7 +9,7 @@ from scipy import stats
 
 from undertone.studies.analysis.clustered import LEVEL, Mean, clustered_mean
 from undertone.studies.analysis.holm import holm
-from undertone.studies.analysis.pairs import Comparison, SystemDifference, clustered_covariance
+from undertone.studies.analysis.pairs import NOTHING, Comparison, SystemDifference, clustered_covariance
 from undertone.studies.analysis.ratings_frame import StudyData, codes, select, systems_of
 
 Array = NDArray[np.float64]
@@ -132,6 +132,8 @@ def omnibus(frame: pd.DataFrame, scale: str, screened: bool = True) -> Omnibus:
         return Omnibus(None, None, None, "the systems share too few raters or prompts")
     values, covariance, df = fit
     number = len(values)
+    if np.trace(covariance) <= NOTHING:
+        return Omnibus(None, None, None, "the ratings do not vary: chance cannot be judged")
     if np.linalg.matrix_rank(covariance) < number or df - number + 1 < 1:
         return Omnibus(None, None, None, f"{number + 1} systems are too many for {df:.0f} degrees of freedom")
     statistic = float(values @ np.linalg.solve(covariance, values)) * (df - number + 1) / (df * number)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from undertone.studies.analysis.pairs import PRIMARY, SYSTEMS, SystemDifference
+from undertone.studies.analysis.pairs import CONSTANT, PRIMARY, SYSTEMS, SystemDifference
 from undertone.studies.analysis.preferences import Preference, Preferences
 from undertone.studies.analysis.ranking import Ranking
 from undertone.studies.analysis.scale_results import ScaleResults
+from undertone.studies.analysis.wording import counted
 
 MOST_NAMED = 3  # pairs in the sentence; the table has the others
 
@@ -36,19 +37,22 @@ def _compared(found: ScaleResults) -> str:
     pairs = _first_family(found.comparison.pairs)
     judged = [pair for pair in pairs if pair.different is not None]
     if not judged:
-        return f"On {found.scale}, the ratings are too few to say whether systems differ."
+        constant = bool(pairs) and all(pair.note == CONSTANT for pair in pairs)
+        why = "vary too little" if constant else "are too few"
+        return f"On {found.scale}, the ratings {why} to say whether systems differ."
     different = sorted((pair for pair in judged if pair.different), key=lambda pair: -abs(pair.value))
     if not different:
         widest = max(judged, key=lambda pair: abs(pair.value))
-        largest = f"{widest.first} less {widest.second}, is {widest.value:+.2f}{_interval(widest)}"
+        which = f"{widest.first} less {widest.second}"
+        named = which if len(judged) == 1 else f"the largest of {counted(len(judged), 'pair')}, {which},"
         return (
-            f"On {found.scale}, no difference was found that chance does not explain; the largest of "
-            f"{_count(len(judged), 'pair')}, {largest}."
+            f"On {found.scale}, no difference was found that chance does not explain; {named} is "
+            f"{widest.value:+.2f}{_interval(widest)}."
         )
     told = ", ".join(_difference(pair) for pair in different[:MOST_NAMED])
-    more = f" and {_count(len(different) - MOST_NAMED, 'more pair')}" if len(different) > MOST_NAMED else ""
+    more = f" and {counted(len(different) - MOST_NAMED, 'more pair')}" if len(different) > MOST_NAMED else ""
     same = len(judged) - len(different)
-    rest = f"; of {_count(same, 'other pair')} no difference was found" if same else ""
+    rest = f"; of {counted(same, 'other pair')} no difference was found" if same else ""
     return f"On {found.scale}, {told}{more}{' differ' if more else ''}{rest} (5 %, after Holm's correction)."
 
 
@@ -75,11 +79,10 @@ def _preferred(found: Preferences) -> str:
         return f"On {found.scale}, the answers are too few to say whether one is preferred."
     different = [pair for pair in judged if pair.different]
     if not different:
-        return (
-            f"On {found.scale}, no preference was found that chance does not explain, in {_count(len(judged), 'pair')}."
-        )
+        pairs = counted(len(judged), "pair")
+        return f"On {found.scale}, no preference was found that chance does not explain, in {pairs}."
     told = ", ".join(_preference(pair) for pair in different[:MOST_NAMED])
-    more = f", and {_count(len(different) - MOST_NAMED, 'more preference')} were found" * (len(different) > MOST_NAMED)
+    more = f", and {counted(len(different) - MOST_NAMED, 'more preference')} were found" * (len(different) > MOST_NAMED)
     return f"On {found.scale}, {told}{more} (5 %, after Holm's correction)."
 
 
@@ -97,7 +100,3 @@ def _ranked(found: Ranking, scale: str) -> str:
         chance = f"with a probability of {ordered[0].chance:.0%} to be chosen over another"
         return f"On {scale}, {first[0]} comes first of {len(ordered)} systems, {chance}."
     return f"On {scale}, the first place is open between {', '.join(first[:-1])} and {first[-1]}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from undertone.studies.analysis.choices import judgements, kind_of, paired, reason_counts
-from undertone.studies.analysis.mushra import post_screening, screened_ratings
+from undertone.studies.analysis.mushra import post_screened, post_screening, screened_ratings
 from undertone.studies.analysis.pairs import Comparison
 from undertone.studies.analysis.preferences import preferences
 from undertone.studies.analysis.ranking import rank
@@ -31,10 +31,10 @@ def for_kind(data: StudyData, results: ScaleResults) -> ScaleResults:
     """Return the results with the parts that the study's kind has, and without those that say nothing about it."""
     kind = kind_of(data)
     if kind == "mushra":
-        left_out = sum(not one.passed for one in post_screening(data, results.scale))
+        failed = sum(not one.passed for one in post_screening(data, results.scale))
         note = (
-            f"Post-screening after ITU-R BS.1534-3 left out {left_out} of {len(results.raters)} raters on this scale "
-            "(hidden reference or anchor, by the study's limits)."
+            f"Post-screening after ITU-R BS.1534-3 left out {len(post_screened(data))} of {len(results.raters)} raters "
+            f"(hidden reference or anchor, by the study's limits; {failed} failed on this scale)."
         )
         return replace(results, kind=kind, notes=(*results.notes, note))
     if kind not in RANKED:

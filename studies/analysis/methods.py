@@ -1,15 +1,25 @@
 """The methods section of a paper, written from the study itself; it says what the study file leaves out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from undertone.studies.analysis.caveats import equalising_words, unjudged_words
-from undertone.studies.analysis.choice_methods import import_sentence, ranking_sentence, trial_sentence
+from undertone.studies.analysis.choice_methods import (
+    QUANTILES,
+    import_sentence,
+    post_screening_sentence,
+    ranking_sentence,
+    trial_sentence,
+)
 from undertone.studies.analysis.mos import RatingTotals
 from undertone.studies.analysis.pairs import EXPLORED, PRIMARY, REFERENCES, SYSTEMS
 from undertone.studies.analysis.ratings_frame import StudyData
 from undertone.studies.analysis.results import StudyResults
+from undertone.studies.analysis.scale_results import ScaleResults
+from undertone.studies.analysis.wording import counted
+from undertone.studies.design.scales import NOT_ASKED_HERE
 
 RULES = {
     "traps": "followed too few of the instructions hidden in trap clips",
@@ -43,9 +53,10 @@ def methods(results: StudyResults) -> list[str]:
 def counts_sentence(counts: RatingTotals) -> str:
     """Say Chiang's four counts in a sentence."""
     return (
-        f"{counts.unique_raters} raters gave {counts.ratings} ratings of {counts.stimuli} clips from {counts.prompts} "
-        f"prompts: {_spread(counts.ratings_per_rater)} ratings by each rater and "
-        f"{_spread(counts.raters_per_stimulus)} raters for each clip"
+        f"{counted(counts.unique_raters, 'rater')} gave {counted(counts.ratings, 'rating')} of "
+        f"{counted(counts.stimuli, 'clip')} from {counted(counts.prompts, 'prompt')}: "
+        f"{_spread(counts.ratings_per_rater, 'rating')} by each rater and "
+        f"{_spread(counts.raters_per_stimulus, 'rater')} for each clip"
     )
 
 
@@ -73,14 +84,21 @@ def _task(results: StudyResults) -> str:
     sentences = []
     for scale in results.scales:
         wording = results.data.wording(scale.scale)
+        asked = str(wording.get("question", ""))
+        if wording and asked == NOT_ASKED_HERE:
+            ends = f"{float(wording['minimum']):g} to {float(wording['maximum']):g}"
+            title = str(wording.get("title", scale.scale)).lower()
+            sentences.append(f"What raters were asked for {title} is not recorded; answers are taken as {ends}.")
+            continue
         if not wording:
             sentences.append(f"Raters judged {scale.scale}; the wording is not stored.")
             continue
         labels = ", ".join(f"{float(value):g} = {label}" for value, label in _sorted(wording.get("labels", {})))
         sentences.append(
-            f"For {wording.get('title', scale.scale).lower()} raters were asked: “{wording.get('question', '')}” and "
+            f"For {wording.get('title', scale.scale).lower()} raters were asked: “{asked}” and "
             f"answered from {wording.get('minimum', 1):g} to {wording.get('maximum', 5):g} in steps of "
-            f"{wording.get('increment', 1):g} ({labels}; wording version {wording.get('version', 1)})."
+            f"{wording.get('increment', 1):g} ({labels + '; ' if labels else ''}wording version "
+            f"{wording.get('version', 1)})."
         )
     plan = results.data.definition.get("allocation", {})
     if import_sentence(results.data):
@@ -88,8 +106,8 @@ def _task(results: StudyResults) -> str:
     if results.data.definition.get("trials") or results.data.pairs:
         return " ".join([*sentences, trial_sentence(results.data)])
     sentences.append(
-        "Each rater heard each prompt in one system only, in an order of their own, balanced over systems, clips and "
-        "places in the session"
+        ("Each rater heard each prompt in one system only, in" if _heard_once(results.data) else "Clips came in")
+        + " an order of each rater's own, drawn to even out systems, clips and places in the session"
         + (f", {plan['trials_per_session']} clips a session" if "trials_per_session" in plan else "")
         + ". No answer was preset, and an answer was taken only after the clip had been heard to its end."
     )
@@ -103,7 +121,7 @@ def _raters(results: StudyResults) -> str:
         f"Recruitment: {recruitment.rstrip('.')}." if recruitment else "Recruitment is not stated in the study file.",
         f"Pay: {pay.rstrip('.')}." if pay else "Pay is not stated in the study file.",
     ]
-    if results.devices:
+    if results.devices and not import_sentence(data):
         devices, sources = _mix(results.devices), _mix(results.sources)
         sentences.append(f"Devices of those who rated: {devices}. They came by: {sources}.")
     sentences += [f"On {scale.scale}, {counts_sentence(scale.mos.counts)}." for scale in results.scales]
@@ -111,27 +129,35 @@ def _raters(results: StudyResults) -> str:
 
 
 def _screening(results: StudyResults) -> str:
-    ended = {name: results.states.get(name, 0) for name in ("finished", "screened_out", "timed_out", "withdrawn")}
-    begun = sum(results.states.values())
-    sentences = [
-        f"Of {begun} sessions that were begun, {ended['finished']} were finished, {ended['screened_out']} screened "
-        f"out, {ended['timed_out']} ran out of time and {ended['withdrawn']} were withdrawn on request."
-    ]
-    if not begun:
+    """Say how sessions ended, which are counted, and whom each rule left out."""
+    post_screening = post_screening_sentence(results.data)
+    if import_sentence(results.data):
+        sentences = [unjudged_words(results.data.definition)]
+    elif not results.states:
         return "No session was begun."
-    accepted = int((results.data.sessions["accepted"].map(lambda value: value is True)).sum())
-    screened = [scale.screened for scale in results.scales]
-    made = " and are what the numbers are made of" if screened and all(screened) else ""
-    sentences.append(f"{accepted} sessions were accepted{made}.")
+    else:
+        sentences = _sessions(results, post_screened=bool(post_screening))
+        if not results.rules:
+            sentences.append(unjudged_words(results.data.definition))
     for rule in results.rules:
         reason = RULES.get(rule.rule, f"failed the rule {rule.rule!r}")
         dropped = "were dropped" if rule.excludes else "were flagged but kept"
         sentences.append(
             f"{rule.failed} of {rule.judged} {dropped} because they {reason} ({rule.failed_alone} for this alone)."
         )
-    if not results.rules:
-        sentences.append(unjudged_words(results.data.definition))
-    return " ".join(sentences)
+    return " ".join([*sentences, post_screening]).strip()
+
+
+def _sessions(results: StudyResults, post_screened: bool) -> list[str]:
+    ended = {name: results.states.get(name, 0) for name in ("finished", "screened_out", "timed_out", "withdrawn")}
+    accepted = int((results.data.sessions["accepted"].map(lambda value: value is True)).sum())
+    screened = [scale.screened for scale in results.scales]
+    made = "; the numbers are of these" if screened and all(screened) and not post_screened else ""
+    return [
+        f"Sessions that were begun: {sum(results.states.values())}; finished: {ended['finished']}, screened out: "
+        f"{ended['screened_out']}, ran out of time: {ended['timed_out']}, withdrawn on request: {ended['withdrawn']}.",
+        f"{counted(accepted, 'session')} {'was' if accepted == 1 else 'were'} accepted{made}.",
+    ]
 
 
 def _analysis(results: StudyResults) -> str:
@@ -145,9 +171,9 @@ def _analysis(results: StudyResults) -> str:
     if any(score.mean.low is not None for scale in scored for score in scale.mos.systems):
         bounded = any(results.data.limits(scale.scale) for scale in scored)
         sentences.append(
-            "Mean opinion scores are given with 95 % intervals from a least-squares fit with two-way (rater and "
-            "prompt) cluster-robust variance, not below its unclustered value, and t quantiles with "
-            "min(raters, prompts) - 1 degrees of freedom"
+            f"{'Mean opinion scores' if _are_opinions(scored) else 'Means'} are given with 95 % intervals from a "
+            "least-squares fit with two-way (rater and prompt) cluster-robust variance, not below its unclustered "
+            f"value, and {QUANTILES}"
             + (", made on the logit of the place between the ends of the scale" if bounded else "")
             + "; they speak of other raters and other prompts."
         )
@@ -180,7 +206,7 @@ def _analysis(results: StudyResults) -> str:
     if any(scale.preferences for scale in results.scales):
         sentences.append(
             "Preferences are means of the answers of both orders, turned to one direction, with two-way (rater and "
-            "prompt) cluster-robust variance and t quantiles with min(raters, prompts) - 1 degrees of freedom."
+            f"prompt) cluster-robust variance and {QUANTILES}."
         )
     checks = []
     if any(mean.low is not None for scale in scored for mean in scale.bootstrap.means):
@@ -195,17 +221,32 @@ def _analysis(results: StudyResults) -> str:
             "an ordinal mixed model (cumulative logit, the same random effects, Laplace's approximation, Wald's tests)"
         )
     if checks:
-        sentences.append(f"{'Checks are' if len(checks) > 1 else 'A check is'} {' and '.join(checks)}.")
+        sentences.append(f"{'Checks are' if len(checks) > 1 else 'A check is'} {'; '.join(checks)}.")
     if any(scale.alpha.value is not None for scale in results.scales):
         resampled = any(scale.alpha.low is not None for scale in results.scales)
         sentences.append(
             "Agreement is Krippendorff's alpha for ordinal ratings"
             + (" with a bootstrap interval over prompts." if resampled else ".")
         )
-    if scored:
-        rated = {score.system for scale in scored for score in scale.mos.systems}
-        sentences.append(equalising_words([role for name, role in results.data.roles.items() if name in rated]))
+    caveats = [
+        equalising_words(results.data.roles, scale.mos.systems, results.data.limits(scale.scale)) for scale in scored
+    ]
+    if len(set(caveats)) == 1:
+        sentences.append(caveats[0])
+    else:
+        sentences += [f"On {scale.scale}: {words}" for scale, words in zip(scored, caveats, strict=True)]
     return " ".join(sentences)
+
+
+def _heard_once(data: StudyData) -> bool:
+    """Return whether no rater rated a prompt in two systems."""
+    main = data.ratings[data.ratings["kind"] == "main"]
+    return bool((main.groupby(["rater", "prompt"])["system"].nunique() <= 1).all())
+
+
+def _are_opinions(scales: Sequence[ScaleResults]) -> bool:
+    """Return whether the scales are of single ratings, whose means are called opinion scores."""
+    return all(scale.kind == "rating" for scale in scales)
 
 
 def _software(results: StudyResults) -> str:
@@ -217,9 +258,9 @@ def _software(results: StudyResults) -> str:
     )
 
 
-def _spread(spread: tuple[int, float, int]) -> str:
+def _spread(spread: tuple[int, float, int], noun: str) -> str:
     least, mean, most = spread
-    return f"{least}" if least == most else f"{least} to {most} (mean {mean:.1f})"
+    return counted(least, noun) if least == most else f"{least} to {most} {noun}s (mean {mean:.1f})"
 
 
 def _range(column: pd.Series) -> str:

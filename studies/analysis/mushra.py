@@ -47,14 +47,18 @@ def post_screening(data: StudyData, scale: str) -> tuple[PostScreening, ...]:
     return tuple(found)
 
 
-def screened_ratings(data: StudyData) -> pd.DataFrame:
-    """Return the ratings with those of raters who fail the post-screening on any scale marked as not accepted."""
-    failed = {
+def post_screened(data: StudyData) -> frozenset[str]:
+    """Return the raters who fail the post-screening on any scale, and so are left out on all."""
+    return frozenset(
         one.rater
         for scale in data.scales
         if (data.ratings["scale"] == scale).any()
         for one in post_screening(data, scale)
         if not one.passed
-    }
-    accepted = data.ratings["accepted"].where(~data.ratings["rater"].isin(failed), False)
+    )
+
+
+def screened_ratings(data: StudyData) -> pd.DataFrame:
+    """Return the ratings with those of raters who fail the post-screening on any scale marked as not accepted."""
+    accepted = data.ratings["accepted"].where(~data.ratings["rater"].isin(post_screened(data)), False)
     return data.ratings.assign(accepted=accepted.astype(object))

@@ -99,7 +99,7 @@ def fit_ordinal(
         covariance[number:free, number:free],
         np.sqrt(variances),
         -float(found.fun),
-        bool(found.success),
+        bool(found.success) and bool((deviations < LARGEST_DEVIATION).all()),  # at the edge nothing is found
         int(found.nfev),
     )
 

@@ -33,6 +33,7 @@ Numbers = NDArray[np.int64]
 WITHIN = "within raters and prompts"
 BETWEEN = "between means"
 NOTHING = 1e-20  # a variance that is rounding
+CONSTANT = "the ratings do not vary: the interval cannot be told"
 PRIMARY = "primary"  # declared before the study opened
 EXPLORED = "explored"  # the others of a study with declared contrasts
 SYSTEMS = "systems"  # pairs of systems, nothing being declared
@@ -338,7 +339,7 @@ def _difference(
     if fit.variance > NOTHING and fit.df < 1:
         return replace(bare, note="the two share too few raters or prompts: the interval cannot be told")
     if fit.variance <= NOTHING:
-        return replace(bare, note="the ratings do not vary: the interval cannot be told")
+        return replace(bare, note=CONSTANT)
     error = float(np.sqrt(fit.variance))
     half_width = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * error
     p = float(2 * stats.t.sf(abs(fit.value) / error, fit.df))

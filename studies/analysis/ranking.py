@@ -28,6 +28,7 @@ from undertone.studies.choices.model import (
     terms_of,
 )
 
+ROUNDING = 1e-16  # a variance that is none
 PRIOR_DEVIATION = 3.0  # log odds; only where maximum likelihood does not exist
 
 
@@ -145,6 +146,9 @@ def rank(judgements: Sequence[Judgement]) -> Ranking:
         note = "only one rater or one prompt: nothing can be said about others; at least two of each are needed"
         return _ranking(names, judgements, fitted_strengths(terms, len(names)), None, (raters, prompts, df), note)
     fit = clustered_fit(terms, len(names), raters, prompts)
+    if np.trace(fit.unclustered) < ROUNDING:
+        note = "the answers do not vary: chance cannot be judged, and there are no intervals"
+        return _ranking(names, judgements, fit.strengths, None, (raters, prompts, df), note)
     return _ranking(names, judgements, fit.strengths, fit, (raters, prompts, df))
 
 
@@ -211,9 +215,10 @@ def _pairs(names: Sequence[str], strengths: Floats, fit: Fit | None) -> tuple[Ra
             contrast = np.zeros(len(names))
             contrast[[i, j]] = 1.0, -1.0
             deviation = fit.deviation(contrast)
-            reach = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * deviation
-            low, high = value - reach, value + reach
-            p = float(2 * stats.t.sf(abs(value) / deviation, fit.df))
+            if deviation**2 >= ROUNDING:
+                reach = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * deviation
+                low, high = value - reach, value + reach
+                p = float(2 * stats.t.sf(abs(value) / deviation, fit.df))
         chance_low, chance_high = (None if end is None else _chance(end) for end in (low, high))
         found.append(RankedPair(names[i], names[j], value, low, high, _chance(value), chance_low, chance_high, p))
     tested = [pair.p for pair in found if pair.p is not None]

@@ -15,7 +15,16 @@ from markupsafe import Markup
 from undertone.engine.files.atomic_files import whole_file
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.bootstrap import Percentiles
-from undertone.studies.analysis.caveats import checks_words, dots_words, naive_words, order_words, unjudged_words
+from undertone.studies.analysis.caveats import (
+    checks_words,
+    dots_words,
+    filled_words,
+    line_words,
+    naive_words,
+    order_words,
+    second_words,
+    unjudged_words,
+)
 from undertone.studies.analysis.checklist import checklist
 from undertone.studies.analysis.clustered import Mean
 from undertone.studies.analysis.figures import Interval, colour, distribution_figure, interval_figure, scatter_figure
@@ -31,6 +40,7 @@ from undertone.studies.analysis.reliability import Alpha
 from undertone.studies.analysis.results import StudyResults, analyse_study
 from undertone.studies.analysis.scale_results import ScaleResults
 from undertone.studies.analysis.stimuli import TwoScales, prompt_points
+from undertone.studies.analysis.wording import capitalised
 from undertone.studies.store import Database
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -41,6 +51,7 @@ FAMILY_WORDS = {
     SYSTEMS: "Systems; corrected among themselves. No contrast was declared before the study opened.",
     REFERENCES: "Against ground truth and anchors; a family of its own.",
 }
+AGREED = 0.667  # alpha of which Krippendorff says that conclusions are tenable
 GOAL = 0.1  # half-width that the planner's sentence is about
 
 
@@ -87,6 +98,10 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         "dots_words": lambda scores: dots_words(results.data.roles, [score.system for score in scores]),
         "checks_words": checks_words,
         "order_words": order_words,
+        "line_words": line_words,
+        "filled_words": filled_words,
+        "second_words": second_words,
+        "capitalised": capitalised,
         "unjudged_words": unjudged_words,
     }
     return _template().render(
@@ -103,7 +118,11 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
             scale.scale: scale_figures(results.data, scale, anonymous_names(results.data)) for scale in results.scales
         },
         scatters=[Markup(_scatter(results.data, pair)) for pair in results.two_scales],
-        plans={scale.scale: _plan(results.data, scale) for scale in results.scales if scale.components},
+        plans={
+            scale.scale: _plan(results.data, scale)
+            for scale in results.scales
+            if scale.components and scale.components.total > 0
+        },
         **helpers,
     )
 
@@ -208,20 +227,33 @@ def interval_text(found: Any) -> str:
 
 
 def agreement_words(alpha: Alpha) -> str:
-    """Return what a value of alpha says, in a sentence; nothing where there is no value."""
+    """Return what a value of alpha and its interval say, in a sentence; nothing where there is no value."""
     if alpha.value is None:
         return ""
-    if alpha.low is not None and alpha.low <= 0:
+    low, high = (None if end is None else round(end, 2) for end in (alpha.low, alpha.high))  # as they are printed
+    if high is not None and high < 0:
+        return (
+            "The interval lies below 0: on single clips raters agree less than by chance. Did some turn the scale "
+            "round?"
+        )
+    if low is not None and low <= 0:
         return (
             "The interval holds 0, which is what raters who answer by chance give: these ratings do not show that the "
             "raters agree on anything about single clips."
         )
-    if alpha.value < 0.667:
+    if alpha.value < AGREED:
         return (
-            "Below 0.667 single ratings are too unlike for conclusions about single clips; means over many raters and "
-            "prompts are known as well as their intervals say."
+            f"Below {AGREED} (Krippendorff) single ratings are too unlike for conclusions about single clips; that "
+            "says nothing against means over many raters and prompts."
         )
-    return "Raters agree well enough for conclusions about single clips (0.667 and more, Krippendorff)."
+    if low is None:
+        return f"The value reaches {AGREED} (Krippendorff); how well it is known cannot be told."
+    if low < AGREED:
+        return (
+            f"The value reaches {AGREED} (Krippendorff) and its interval goes below it: whether raters agree well "
+            "enough for conclusions about single clips is open."
+        )
+    return f"Raters agree well enough for conclusions about single clips ({AGREED} and more, Krippendorff)."
 
 
 def _resampled(scale: ScaleResults) -> dict[tuple[str, str], Percentiles]:

@@ -22,7 +22,6 @@ from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.hidden import HIDDEN, WHY, without_differences, without_preference_tests, without_tests
 from undertone.studies.analysis.kinds import RANKED, analysed_ratings, for_kind
 from undertone.studies.analysis.mixed import LARGEST, mixed_model
-from undertone.studies.analysis.mos import mos
 from undertone.studies.analysis.order import order_effect
 from undertone.studies.analysis.ordinal import OrdinalModel, ordinal_model
 from undertone.studies.analysis.pairs import Comparison, adjusted_means, compare
@@ -128,7 +127,7 @@ def analyse_scale(data: StudyData, scale: str, seed: int = 0, largest_mixed: int
             comparison = without_tests(comparison)
         bootstrap, mixed = without_differences(bootstrap, mixed)
         ordinal = None if ordinal is None else OrdinalModel(scale, note=HIDDEN)
-    table = mos(frame, scale, screened, limits)
+    table = effect.screened or effect.unscreened
     scored = tested and kind not in RANKED
     groups = group_differences(data, frame, scale, screened) if scored else ()
     results = ScaleResults(

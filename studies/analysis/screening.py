@@ -1,7 +1,7 @@
 """What screening did: how many sessions each rule dropped, and the scores with and without it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -91,11 +91,17 @@ def screening_effect(frame: pd.DataFrame, scale: str, limits: tuple[float, float
         AnalysisError: nothing was rated on the scale.
     """
     unscreened = mos(frame, scale, screened=False, limits=limits)
-    try:
-        screened, note = mos(frame, scale, limits=limits), ""
-    except AnalysisError as error:
-        screened, note = None, str(error)
-    given = select(frame, scale, screened=False).groupby("system").size()
+    ratings = select(frame, scale, screened=False)
+    screened: MosTable | None = None
+    note = ""
+    if ratings["accepted"].map(lambda accepted: accepted is True).all():
+        screened = replace(unscreened, screened=True)  # the same ratings
+    else:
+        try:
+            screened = mos(frame, scale, limits=limits)
+        except AnalysisError as error:
+            note = str(error)
+    given = ratings.groupby("system").size()
     kept = {score.system: score for score in screened.systems} if screened else {}
     shifts = tuple(
         Shift(

@@ -14,6 +14,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 Value = Annotated[float, Field(ge=-1e6, le=1e6)]  # of an answer
 MOST_STEPS = 1000  # each is a button on the page
+NOT_ASKED_HERE = "Not recorded: the ratings were imported."  # in place of a question
 
 
 class Scale(Config):

@@ -16,6 +16,7 @@ from undertone.studies.design.framing import Origin
 from undertone.studies.design.kinds import MOST_CLIPS, MushraTrial, Trials
 from undertone.studies.design.known_answers import check_clips, check_form, listed_clips
 from undertone.studies.design.languages import Language, Message, find_wrong_message, renew_messages
+from undertone.studies.design.reporting import Reporting
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits, VarianceRule
 from undertone.studies.design.scale_words import scale_texts, speak_scale
 from undertone.studies.design.scales import Scale, Slug
@@ -29,6 +30,7 @@ ADDED_KEYS = (
     "language",
     "messages",
     "framed_by",
+    "reporting",
 )  # unused, they are not part of the hash, which older studies thus keep
 
 
@@ -59,6 +61,7 @@ class StudyFile(Config):
     framed_by: Annotated[tuple[Origin, ...], Field(max_length=12)] = ()  # sites whose pages may hold the rater's page
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
+    reporting: Reporting = Reporting()  # for the reviewers' checklist
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes
     folder: Path | None = None  # where relative paths begin: that of the file, noted when it is read
 

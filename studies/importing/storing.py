@@ -13,7 +13,7 @@ from sqlalchemy import select
 from undertone.engine.files.validation import read_json, validate_values
 from undertone.studies.design.analysis_plan import AnalysisPlan
 from undertone.studies.design.kinds import Trials
-from undertone.studies.design.scales import SCALES, Scale
+from undertone.studies.design.scales import NOT_ASKED_HERE, SCALES, Scale
 from undertone.studies.design.sections import Section
 from undertone.studies.design.storable import find_unstorable
 from undertone.studies.importing.layouts import SHOWN, ImportProblem, RatingRow, Table
@@ -21,7 +21,6 @@ from undertone.studies.store import Database
 from undertone.studies.store.columns import new_id, utc_now
 from undertone.studies.store.tables import Participant, Prompt, Rating, Role, Session, Stimulus, Study, System, Trial
 
-WORDING = "Not recorded: the ratings were imported."
 ROLES: dict[str, Role] = {
     **dict.fromkeys(("reference", "ground-truth", "ground_truth", "groundtruth", "gt", "natural"), "ground_truth"),
     **dict.fromkeys(("anchor", "anchor35", "anchor70", "low-anchor", "low_anchor"), "low_anchor"),
@@ -313,7 +312,7 @@ def _scale(name: str, rows: Sequence[RatingRow], known: dict[str, Any]) -> dict[
     scale = Scale(
         name=slug[:60] or "score",
         title=title,
-        question=WORDING,
+        question=NOT_ASKED_HERE,
         labels=labels,
         minimum=low,
         maximum=high,

@@ -25,7 +25,8 @@ MOST_APPROVED_AT_ONCE = 500  # half of what the description recommends as the mo
 TRIES = 5
 FIRST_PAUSE_SECONDS = 1.0  # doubled with every try, as the description asks for
 LONGEST_PAUSE_SECONDS = 60.0
-_ID = r"^[A-Za-z0-9_-]{1,64}$"
+ID = r"^[A-Za-z0-9_-]{1,64}$"
+STATUS = r"^[A-Z][A-Z _-]{1,39}$"
 
 
 class Submission(BaseModel):
@@ -34,14 +35,15 @@ class Submission(BaseModel):
     Attributes:
         id: what Prolific puts into the link as SESSION_ID.
         participant_id: the link's PROLIFIC_PID.
-        status: a word such as "ACTIVE", "AWAITING REVIEW", "APPROVED", "RETURNED", "TIMED-OUT" or "REJECTED".
+        status: a word such as "ACTIVE", "AWAITING REVIEW", "APPROVED", "RETURNED", "TIMED-OUT", "REJECTED" or
+            "SCREENED OUT".
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # there are more fields, and there will be others
 
-    id: Annotated[str, Field(pattern=_ID)]
-    participant_id: Annotated[str, Field(pattern=_ID)]
-    status: Annotated[str, Field(pattern=r"^[A-Z][A-Z _-]{1,39}$")]
+    id: Annotated[str, Field(pattern=ID)]
+    participant_id: Annotated[str, Field(pattern=ID)]
+    status: Annotated[str, Field(pattern=STATUS)]
 
 
 _SUBMISSIONS = TypeAdapter(tuple[Submission, ...])
@@ -87,7 +89,7 @@ class ProlificApi:
         Raises:
             PanelError: there is no such study, the token may not see it, or no usable answer came.
         """
-        if not re.fullmatch(_ID, study_id):
+        if not re.fullmatch(ID, study_id):
             raise PanelError(f"{study_id!r} is no id of a study at Prolific; it stands in the study's address there.")
         found: dict[str, Submission] = {}
         while len(found) < MOST_SUBMISSIONS:

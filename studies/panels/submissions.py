@@ -21,9 +21,10 @@ from undertone.studies.sessions.panel_note import note_end
 from undertone.studies.sessions.session_context import SessionContext
 from undertone.studies.store import Database
 from undertone.studies.store.studies import find_study
-from undertone.studies.store.tables import Participant, Session
+from undertone.studies.store.tables import Participant, Session, Study
 
 GONE = ("RETURNED", "TIMED-OUT")  # nobody goes on with it, and the panel sends somebody else
+OVER = (*GONE, "SCREENED OUT", "REJECTED")  # and decided there by whoever runs the study: no session goes on with it
 WAITING = "AWAITING REVIEW"  # handed in, and neither approved nor rejected yet
 _HERE = {"screened_out": "screened out here", "timed_out": "ran out of time here", "withdrawn": "withdrew their data"}
 
@@ -34,7 +35,8 @@ class SubmissionReview:
 
     Attributes:
         counts: submissions by their status at the panel.
-        released: submissions whose session was under way here and is ended now, so that its places are free.
+        released: submissions that are over there and whose session was under way here; it is ended now, so that its
+            places are free.
         approvable: handed in at the panel, finished and accepted here.
         doubtful: what a person should look at, each with the reason.
     """
@@ -48,7 +50,7 @@ class SubmissionReview:
 def review_submissions(
     db: Database, study_name: str, submissions: Sequence[Submission], secret: str, now: datetime
 ) -> SubmissionReview:
-    """End the sessions of submissions that were returned or timed out, and sort the others by what is to be done.
+    """End the sessions of submissions that are over at the panel, and sort the others by what is to be done.
 
     Safe to repeat: what has ended stays as it ended.
 
@@ -62,7 +64,7 @@ def review_submissions(
     with db.reading() as transaction:
         links = _Links(find_study(transaction, study_name).id, secret, submissions)
         begun = {one.id: links.begun(transaction, one) for one in submissions}
-        live = {one.id: _live(begun[one.id].sessions) for one in submissions if one.status in GONE}
+        live = {one.id: _live(begun[one.id].sessions) for one in submissions if one.status in OVER}
         judged = [(one, _judge(one, begun[one.id])) for one in submissions]
         came = exists().where(Participant.study_id == links.study_id, Participant.source == "prolific")
         known = any(own.sessions for own in begun.values())
@@ -79,6 +81,29 @@ def review_submissions(
         approvable=tuple(one for one, verdict in judged if verdict == ""),
         doubtful=tuple((one, verdict) for one, verdict in judged if verdict),
     )
+
+
+def follow_change(db: Database, submission: Submission, secret: str, now: datetime) -> tuple[str, ...]:
+    """End the sessions that a submission which is over at the panel has begun, in whichever study.
+
+    Only sessions whose link had the submission's id are ended. Safe to repeat: what has ended stays as it ended.
+
+    Args:
+        secret: the server's signing key (`load_secret`).
+        now: by the caller's clock, UTC.
+    Returns:
+        Names of the studies in which places are free now.
+    """
+    if submission.status not in OVER:
+        return ()
+    link = link_of("prolific", submission.participant_id, submission.id)
+    with db.reading() as transaction:
+        under_way = exists().where(Session.study_id == Study.id, Session.ended_at.is_(None))
+        live = {
+            study.name: _live(sessions_of_link(transaction, study.id, link, secret))
+            for study in transaction.scalars(select(Study).where(under_way))
+        }
+    return tuple(name for name, sessions in live.items() if _release(db, sessions, submission.status, now))
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ LIKING = (2.8, 3.0, 3.15, 3.3, 3.5, 3.7, 3.8, 4.1)  # of systems, on a scale of 
 CLIP_SECONDS = 8.0
 RATING_SECONDS = 5.0  # to read, answer and go on after one clip
 CHOOSING_SECONDS = 8.0  # to answer and go on after the clips of a set
+SESSION_MINUTES = 3.0  # consent, headphones and practice before the first trial
 
 
 @dataclass(frozen=True)
@@ -224,9 +225,12 @@ def minutes_for(precision: float, study: ChoiceStudy, raters: Sequence[int], stu
 
 
 def _precision(values: Floats, truth: Floats, systems: int, skip: int = 0) -> float:
+    """Return the mean over neighbours of (difference / deviation)^2, free of the bias that few studies give 1 / s^2."""
+    count = len(values)
     pairs = list(combinations(range(systems), 2))
     neighbours = [skip + index for index, (i, j) in enumerate(pairs) if j == i + 1]
-    return float(np.mean((truth[neighbours] / values[:, neighbours].std(axis=0, ddof=1)) ** 2))
+    ratios = truth[neighbours] / values[:, neighbours].std(axis=0, ddof=1)
+    return float(np.mean(ratios**2)) * (count - 3) / (count - 1)
 
 
 def _outcomes(study: ChoiceStudy, seeds: Sequence[int], workers: int) -> list[Outcome]:
@@ -242,6 +246,12 @@ DESIGNS = {
         People(system_prompt=0.5, system_rater=0.4), prompts=40
     ),
 }
+
+
+def _with_beginning(minutes: float, study: ChoiceStudy) -> float:
+    """Return the minutes with those that each rater needs before the first trial."""
+    raters = minutes / replace(study, raters=1).minutes
+    return minutes + SESSION_MINUTES * raters
 
 
 def choice_lines(studies: int, workers: int = 1, designs: Sequence[str] | None = None) -> Iterator[str]:
@@ -260,11 +270,12 @@ def choice_lines(studies: int, workers: int = 1, designs: Sequence[str] | None =
     for share in (1.0, 0.7, 0.5):
         people = People(choice_noise=share * People().noise)
         precision = rating_precision(people, LIKING, rated, 2000)
-        for clips, trials, raters in ((4, 15, (10, 20, 40)), (5, 8, (16, 48))):
+        for clips, trials, raters in ((4, 15, (10, 20, 40)), (5, 8, (16, 48)), (5, 4, (28, 64)), (5, 2, (48, 120))):
             study = ChoiceStudy(people, clips=clips, trials=trials, prompts=40)
             minutes = minutes_for(precision, study, raters, studies, workers)
             yield (
                 f"{trials} trials of {clips} clips a session, noise of a choice {share:g} of a rating's: "
                 f"{minutes:.0f} minutes for the precision of {rating_minutes(rated):.0f} minutes of ratings "
-                f"({minutes / rating_minutes(rated):.2f})"
+                f"({minutes / rating_minutes(rated):.2f}; with {SESSION_MINUTES:g} minutes to begin each session "
+                f"{_with_beginning(minutes, study) / (rating_minutes(rated) + SESSION_MINUTES * rated.num_raters):.2f})"
             )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from undertone.studies.analysis.choices import judgements, paired
+from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.mushra import post_screening
 from undertone.studies.analysis.ratings_frame import COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, StudyData
 from undertone.studies.analysis.report import render_report
@@ -159,6 +160,9 @@ def test_mushra_leaves_out_who_misses_the_hidden_reference() -> None:
     (scale,) = analysed(data).scales
     assert scale.mos.counts.unique_raters == 5
     assert "left out 1 of 6" in " ".join(scale.notes)
+    told = " ".join(methods(analysed(data)))
+    assert "left out 1 rater who" in told
+    assert "the numbers are of these" not in told
     praised = replace(data, ratings=data.ratings.assign(value=data.ratings["value"].replace(20, 95)))
     assert not any(one.passed for one in post_screening(praised, "mushra"))
 

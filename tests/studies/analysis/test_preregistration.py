@@ -12,10 +12,12 @@ from tests.judged_study import SECRET_ANSWER, add_judged_study
 from undertone.studies.analysis.checklist import NOT_RECORDED, checklist, method_term
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.load import load_study
+from undertone.studies.analysis.methods import methods
 from undertone.studies.analysis.preregistration import preregister
 from undertone.studies.analysis.report import render_report
 from undertone.studies.analysis.results import analyse_study
 from undertone.studies.analysis.simulation.example import AT
+from undertone.studies.design.reporting import Reporting
 from undertone.studies.design.scales import BEST_WORST, CCR, CHOICE, MUSHRA
 from undertone.studies.store import Database, migrate
 from undertone.studies.store.tables import Session, Study
@@ -97,6 +99,40 @@ def test_the_checklist_answers_from_the_data_and_says_what_is_not_recorded(own: 
         item.asked for item in left
     }
     assert method_term(analyse_study(bare, largest_mixed=0)) == ""
+
+
+def test_the_checklist_says_of_an_imported_study_nothing_that_its_file_does_not(own: Database) -> None:
+    data = load_study(own, "judged")
+    imported = {"file": "ratings.csv", "layout": "long", "rows": 3}
+    definition = {**data.definition, "sections": [], "provenance": {"imported": imported}}
+    items = {item.asked: item.answer for item in checklist(analyse_study(replace(data, definition=definition), 0, 0))}
+    for asked in (
+        "In which order were clips heard?",
+        "Was the number of listeners planned?",
+        "Was noise around them checked?",
+        "Was every clip heard to its end?",
+        "Did they consent?",
+    ):
+        assert items[asked] == NOT_RECORDED, asked
+    told = " ".join(methods(analyse_study(replace(data, definition=definition), 0, 0)))
+    assert "Whether anybody was screened out before the import is not recorded." in told
+    assert "They came by" not in told
+
+
+def test_what_the_study_file_states_for_readers_is_in_the_checklist(own: Database) -> None:
+    data = load_study(own, "judged")
+    stated = {name: f"about {name}" for name in Reporting.model_fields}
+    definition = {**data.definition, "reporting": stated}
+    answers = [item.answer for item in checklist(analyse_study(replace(data, definition=definition), 0, 0))]
+    assert set(stated.values()) <= set(answers)
+
+
+def test_the_checklist_tells_whether_the_scale_leaves_room(own: Database) -> None:
+    data = load_study(own, "judged")
+    for value, said in ((5.0, "hardly"), (3.0, "yes")):
+        results = analyse_study(replace(data, ratings=data.ratings.assign(value=value)), 0, 0)
+        room = next(item.answer for item in checklist(results) if "room" in item.asked)
+        assert room.startswith(said), room
 
 
 def test_the_method_of_each_kind_of_trial_has_the_name_that_the_field_gives_it(own: Database) -> None:

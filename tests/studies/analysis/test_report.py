@@ -59,7 +59,7 @@ def test_a_withdrawn_person_is_gone(tmp_path: Path) -> None:
     found = load_study(own, "judged")
     own.close()
     assert found.ratings["rater"].nunique() == DESIGN.num_raters - 1
-    assert "1 were withdrawn on request" in " ".join(methods(quick(found)))
+    assert "withdrawn on request: 1." in " ".join(methods(quick(found)))
 
 
 def test_an_unknown_study_is_named_with_the_known_ones(db: Database, tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_an_ab_study_is_reported_by_its_preferences(data: StudyData) -> None:
     pairs = {"model-a": ("x", "y"), "model-b": ("y", "x"), "ground-truth": ("x", "y")}
     html = render_report(quick(replace(data, pairs=pairs)), AT)
     assert "x or y" in html
-    assert "Whatever is heard second" in html
+    assert "What is heard second gets" in html
 
 
 def test_the_example_report_is_the_one_that_the_code_makes() -> None:
