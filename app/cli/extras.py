@@ -7,7 +7,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("lhotse", "psutil", "rapidfuzz", "sklearn", "tensorboard", "tokenizers"),
     "evaluate": (
         "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "requests",
-        "speechmos",
+        "speechmos", "transformers",
     ),
     "export": ("onnx",),
     "mcp": ("mcp",),

@@ -667,7 +667,13 @@ def evaluate_(
     quick: Annotated[bool, typer.Option("--quick", help="A few clips only.")] = False,
     pairs: Annotated[Path | None, typer.Option(help="Lexical pairs, from `undertone text pairs`.")] = None,
     whisper: Annotated[
-        Path | None, typer.Option(help="Folder of a faster-whisper model, the second recogniser.")
+        str | None, typer.Option(help="Folder or name of a faster-whisper model, the second recogniser.")
+    ] = None,
+    prose: Annotated[
+        Path | None, typer.Option(help="Folder of books.tsv.xz: its held-out books make the n-grams of perplexity.")
+    ] = None,
+    language_model: Annotated[
+        str | None, typer.Option(help="Language model of `transformers` for perplexity, a folder or a name.")
     ] = None,
     also: Annotated[
         list[str] | None, typer.Option(help="Another system's sounds, as NAME=FOLDER; may be given again.")
@@ -675,8 +681,10 @@ def evaluate_(
 ) -> None:
     """Measure a bundle on held-out speech and write the numbers into its model card.
 
-    Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
+    Without --whisper the model in UNDERTONE_WHISPER is used; where there is none, the card says so. What was heard in
+    continuations is read by --language-model, else by n-grams of --prose, else by PocketSphinx's of US English.
     """
+    from undertone.app.cli.evaluation import choose_language_model
     from undertone.studies import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
     from undertone.studies.measures.heldout import ListedCorpus
@@ -685,7 +693,10 @@ def evaluate_(
     others = [OtherSystem.parse(each) for each in also or ()]
     listed = ListedCorpus.from_list(corpus, list_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
-    for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
+    judge = choose_language_model(language_model, prose)
+    for line in evaluate_bundle(
+        bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others, language_model=judge
+    ):
         typer.echo(line)
 
 

@@ -60,6 +60,12 @@ CONTINUED = {  # measure, its value for natural speech, its value by chance
     "whisper_log_prob": (
         Measure("Whisper's log-probability, nats a token"), "whisper_log_prob_natural", "whisper_log_prob_backwards",
     ),
+    "transcript_perplexity": (
+        Measure("perplexity of the transcript", 1), "transcript_perplexity_natural", "transcript_perplexity_backwards",
+    ),
+    "auto_bleu": (Measure("AUTO-BLEU-2 of the transcript, %", 1, True), "auto_bleu_natural", "auto_bleu_backwards"),
+    "self_bleu": (Measure("self-BLEU-2 of the transcripts, %", 1, True), "self_bleu_natural", "self_bleu_backwards"),
+    "vert": (Measure("VERT-2, %", 1, True), "vert_natural", "vert_backwards"),
     "dnsmos": (Measure("DNSMOS, 1 to 5"), "dnsmos_natural", None),
     "f0_range_semitones": (Measure("F0 range, semitones"), "f0_range_semitones_natural", None),
     "f0_shift_semitones": (Measure("F0 median's shift from the prompt, semitones"), "f0_shift_semitones_natural", None),
@@ -194,6 +200,20 @@ def _continued_table(evaluation: Evaluation) -> str:
     return _table(["", "continuation", "natural speech", "chance"], rows) + (
         f"\n\nAt most {evaluation.continuation_seconds:g} s each. Natural speech is what the speaker went on to say. "
         "Chance is, for the voice, the prompts of other speakers; for words, natural speech played backwards."
+        + _texts_text(evaluation)
+    )
+
+
+def _texts_text(evaluation: Evaluation) -> str:
+    """Return what the measures of transcripts are, where there were any."""
+    if evaluation.language_model is None:
+        return ""
+    recogniser = "PocketSphinx" if evaluation.whisper is None else "Whisper"
+    return (
+        f" Transcripts by {recogniser}, without the prompt's words. Perplexity by {evaluation.language_model}, exp of "
+        "the mean over all words. AUTO-BLEU-2: words and pairs of words that come again in a continuation, without "
+        "overlap; self-BLEU-2: those that another continuation has too; geometric means over both orders. VERT-2 is "
+        "the geometric mean of the two (arXiv 2102.01192), here over one continuation of each prompt."
     )
 
 
