@@ -27,6 +27,7 @@ class Measure:
 
 LIKENESS = {
     "mel_distance_nats": Measure("mel distance, nats"),
+    "mcd_db": Measure("mel-cepstral distortion, dB"),
     "log_spectral_distance_db": Measure("log-spectral distance, dB"),
     "f0_rmse_hz": Measure("F0 RMSE, Hz", 1),
     "f0_rmse_semitones": Measure("F0 RMSE, semitones"),
@@ -234,6 +235,11 @@ def _others_table(evaluation: Evaluation) -> str:
 def _measures_text(evaluation: Evaluation) -> str:
     """Return what the measures of the clips are, of those that were taken."""
     sentences = [_MEANING]
+    if any("mcd_db" in numbers for numbers in evaluation.systems.values()):
+        sentences.append(
+            "Mel-cepstral distortion: 24 mel-cepstra with c0 (alpha 0.42, frames of 64 ms every 16), "
+            "10 / ln 10 √(2 Σ d²), no time warping, as the paper's code has it."
+        )
     if evaluation.whisper is not None:
         sentences.append(
             f"CER, WER and log-probability by Whisper: faster-whisper with the model {evaluation.whisper}, English, "
