@@ -629,7 +629,7 @@ def demo_bundle(
     from undertone.train import DemoRecipes, train_demo
 
     if evaluate:  # what would fail at the end, after hours, fails now
-        from undertone.studies.evaluation.evaluate import check_corpus, evaluate_bundle
+        from undertone.studies.evaluation.evaluate import QUICK_SIZE, check_corpus, evaluate_bundle
         from undertone.studies.measures.heldout import ListedCorpus
         from undertone.train.corpora.listing import list_sources
 
@@ -651,14 +651,27 @@ def demo_bundle(
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text, licence, tuple(language or ("en",))))
     typer.echo(write_card(out))
     if evaluate:
-        for line in evaluate_bundle(out, listed, split, quick=True):
+        for line in evaluate_bundle(out, listed, split, QUICK_SIZE):
             typer.echo(line)
 
 
 @app.command("evaluate")
 def evaluate_(
-    bundle: Annotated[str, typer.Argument(help="Bundle folder.")],
+    bundle: Annotated[list[str], typer.Argument(help="Bundle folder; several for a suite.")],
     corpus: CorpusOption,
+    suite: Annotated[
+        str | None, typer.Option(help="paper: the paper's tables of all systems; their cards are left alone.")
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(min=1, help="Clips to reconstruct and score: 60, with --quick 10.")
+    ] = None,
+    prompts: Annotated[int | None, typer.Option(min=0, help="Prompts to go on from: 40, with --quick 10.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for every row; a suite goes on with what is finished there.")
+    ] = Path("out/evaluation"),
+    sounds: Annotated[
+        bool, typer.Option("--sounds", help="Keep everything a suite makes, listed in scp files.")
+    ] = False,
     split: Annotated[
         str | None,
         typer.Option(help="Never one trained on: test, else dev, if not given; all for a folder of held-out speech."),
@@ -679,12 +692,12 @@ def evaluate_(
         list[str] | None, typer.Option(help="Another system's sounds, as NAME=FOLDER; may be given again.")
     ] = None,
 ) -> None:
-    """Measure a bundle on held-out speech and write the numbers into its model card.
+    """Measure a bundle on held-out speech and write the numbers into its model card, or several for a comparison.
 
     Without --whisper the model in UNDERTONE_WHISPER is used; where there is none, the card says so. What was heard in
     continuations is read by --language-model, else by n-grams of --prose, else by PocketSphinx's of US English.
     """
-    from undertone.app.cli.evaluation import choose_language_model
+    from undertone.app.cli.evaluation import EvaluationSize, choose_language_model, paper_suite
     from undertone.studies import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
     from undertone.studies.measures.heldout import ListedCorpus
@@ -694,9 +707,26 @@ def evaluate_(
     listed = ListedCorpus.from_list(corpus, list_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
     judge = choose_language_model(language_model, prose)
-    for line in evaluate_bundle(
-        bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others, language_model=judge
-    ):
+    size = EvaluationSize.chosen(quick, clips, prompts)
+    if suite is not None:
+        if suite != "paper" or others or pairs is not None:
+            raise typer.BadParameter("the suite is called paper, and takes neither --also nor --pairs.")
+        lines = paper_suite(bundle, listed, chosen, size, out, whisper, judge, sounds)
+    elif len(bundle) > 1 or sounds:
+        raise typer.BadParameter("a card is of one bundle, without --sounds; several are compared with --suite paper.")
+    else:
+        lines = evaluate_bundle(
+            bundle[0],
+            listed,
+            chosen,
+            (size.clips, size.prompts),
+            out,
+            pairs=pairs,
+            whisper=whisper,
+            also=others,
+            language_model=judge,
+        )
+    for line in lines:
         typer.echo(line)
 
 

@@ -178,7 +178,7 @@ def _systems_table(evaluation: Evaluation, measures: dict[str, Measure]) -> str:
         for system, numbers in evaluation.systems.items()
         if any(key in numbers for key in shown)
     ]
-    return _table(["", *(measure.label for measure in shown.values())], rows)
+    return markdown_table(["", *(measure.label for measure in shown.values())], rows)
 
 
 def _predicted_table(evaluation: Evaluation) -> str:
@@ -186,7 +186,7 @@ def _predicted_table(evaluation: Evaluation) -> str:
     rows = [[measure.label, measure.show(getattr(found, key))] for key, measure in PREDICTED.items()]
     rows.append(["KL of each latent dimension, nats per frame", _per_dim(evaluation)])
     rows.append(["active dimensions (above 0.02 nats)", f"{found.active_dims} of {len(found.kl_nats_per_dim)}"])
-    return _table(["", "value"], rows)
+    return markdown_table(["", "value"], rows)
 
 
 def _continued_table(evaluation: Evaluation) -> str:
@@ -198,7 +198,7 @@ def _continued_table(evaluation: Evaluation) -> str:
             rows.append(
                 [measure.label, measure.show(numbers[key]), measure.show(numbers.get(natural or "")), by_chance]
             )
-    return _table(["", "continuation", "natural speech", "chance"], rows) + (
+    return markdown_table(["", "continuation", "natural speech", "chance"], rows) + (
         f"\n\nAt most {evaluation.continuation_seconds:g} s each. Natural speech is what the speaker went on to say. "
         "Chance is, for the voice, the prompts of other speakers; for words, natural speech played backwards."
         + _texts_text(evaluation)
@@ -227,7 +227,7 @@ def _others_table(evaluation: Evaluation) -> str:
         [system, *(measure.show(numbers.get(key)) for key, measure in shown.items())]
         for system, numbers in evaluation.others.items()
     ]
-    return _table(["", *(measure.label for measure in shown.values())], rows) + (
+    return markdown_table(["", *(measure.label for measure in shown.values())], rows) + (
         "\n\nSounds that were given to the evaluation, brought to the same loudness; intervals over sounds."
     )
 
@@ -269,7 +269,7 @@ def _lexical_table(evaluation: Evaluation) -> str:
         if "spoken_tokens" in measures
         else ""
     )
-    return _table(["", *(measure.label for measure in measures.values())], rows) + (
+    return markdown_table(["", *(measure.label for measure in measures.values())], rows) + (
         "\n\nShare of words that the model finds likelier than a nonword with the same phones in another order, both "
         f"spoken with the same frames of a speaker it was not trained on; guessing gives 50 %.{misheard}"
     )
@@ -279,7 +279,8 @@ def _per_dim(evaluation: Evaluation) -> str:
     return ", ".join(f"{nats:.3f}" for nats in evaluation.likelihood.kl_nats_per_dim)
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table, its first column on the left and the numbers on the right."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

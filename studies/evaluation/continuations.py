@@ -17,6 +17,7 @@ from undertone.studies.evaluation.jobs import (
     report_continuation,
 )
 from undertone.studies.evaluation.results import Row
+from undertone.studies.evaluation.sounds import keep_sounds
 from undertone.studies.measures.clusters import Cluster
 from undertone.studies.measures.heldout import HeldOut, read_trimmed
 from undertone.studies.measures.intervals import Estimate, ShareEstimate
@@ -137,6 +138,8 @@ def _take(measuring: EvaluationContext, clip: HeldOut, seconds: float, seed: int
     speech = engine.analyse(waveform, rate, 0.0, PROMPT_SECONDS)
     take = engine.continue_(speech, seconds, measuring.sampling, seed)
     real = engine.analyse(waveform, rate, PROMPT_SECONDS, PROMPT_SECONDS + seconds)  # at the prompt's loudness
+    kept = {"prompt": speech.audio, "continuation": take.continuation_audio, "natural": real.audio}
+    keep_sounds(measuring, clip.clip_id, kept)
     job = ContinuationJob(
         prompt=speech.audio.numpy(),
         continuation=take.continuation_audio.numpy(),

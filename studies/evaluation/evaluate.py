@@ -27,7 +27,7 @@ from undertone.studies.evaluation.model_card import card_summary, write_measured
 from undertone.studies.evaluation.other_systems import OtherSystem, other_rows
 from undertone.studies.evaluation.reconstruction import clip_rows, embed_speakers
 from undertone.studies.evaluation.results import Evaluation, Row, Speed, pool_rows, write_rows
-from undertone.studies.evaluation.systems import SYSTEMS
+from undertone.studies.evaluation.systems import GROUND_TRUTH, SYSTEMS
 from undertone.studies.lexical.frames import RecordedFrames
 from undertone.studies.lexical.scoring import LexicalAccuracy, lexical_accuracy, read_pairs
 from undertone.studies.measures.clusters import cluster_of
@@ -44,7 +44,7 @@ from undertone.studies.measures.likelihood import ClipLikelihood, pool_likelihoo
 from undertone.studies.measures.whisper_asr import whisper_name
 
 NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
-QUICK_CLIPS, QUICK_CONTINUATIONS = 10, 10
+QUICK_SIZE = (10, 10)  # clips and continuations
 CLIP_SECONDS = DurationRange(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
 CONTINUATION_SECONDS = 10.0
 PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
@@ -65,6 +65,8 @@ def evaluate(
     whisper: str | Path | None = None,
     also: Sequence[OtherSystem] = (),
     language_model: LanguageModel = PackagedNgrams(),
+    renderings: Sequence[str] = tuple(SYSTEMS),
+    sounds: Path | None = None,
 ) -> Evaluation:
     """Measure a bundle on recordings that it was not trained on.
 
@@ -80,6 +82,8 @@ def evaluate(
         whisper: folder or name of a faster-whisper model, the second recogniser; None asks the environment.
         also: other systems' sounds, measured by the same judges.
         language_model: that reads the transcripts of continuations, by Whisper where it listens.
+        renderings: which of SYSTEMS are made of every clip; the recording is always measured.
+        sounds: folder for everything that is made, as wav files and lists of them.
     Raises:
         MeasureError: the corpus or Whisper's folder cannot be used.
     """
@@ -94,7 +98,9 @@ def evaluate(
         own = student.guidance if student is not None and sampling.solver == "student" else engine.own_guidance
         sampling = sampling.model_copy(update={"guidance": own})
     workers = (os.cpu_count() or 1) if workers is None else workers
-    measuring = EvaluationContext(engine, sampling, seed, InstalledMeasures.installed(whisper), workers)
+    measuring = EvaluationContext(
+        engine, sampling, seed, InstalledMeasures.installed(whisper), workers, tuple(renderings), sounds
+    )
     lengths = DurationRange(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
     clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
     speed = _speed(engine)
@@ -102,8 +108,8 @@ def evaluate(
     takes = continuation_rows(_continuations(measuring, clips[:num_continuations]), language_model)
     also_rows = list(other_rows(measuring, also))
     cluster = cluster_of(row.speaker for row in rows)
-    systems = {system: [row for row in rows if row.system == system] for system in SYSTEMS}
-    measured = systems["ground_truth"]
+    systems = {system: of_system for system in SYSTEMS if (of_system := [row for row in rows if row.system == system])}
+    measured = systems[GROUND_TRUTH]
     evaluation = Evaluation(
         bundle=engine.bundle.name,
         bundle_sha256=engine.bundle.fingerprint,
@@ -155,18 +161,21 @@ def evaluate_bundle(
     bundle: str | Path,
     corpus: Corpus,
     split: str = "test",
-    quick: bool = False,
+    size: tuple[int, int] = (NUM_CLIPS, NUM_CONTINUATIONS),
     out: Path = Path("out/evaluation"),
     pairs: Path | None = None,
     whisper: str | Path | None = None,
     also: Sequence[OtherSystem] = (),
     language_model: LanguageModel = PackagedNgrams(),
 ) -> Iterator[str]:
-    """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people."""
+    """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people.
+
+    Args:
+        size: clips and continuations; see `evaluate` for these and all else.
+    """
     folder = Path(bundle)
     if not (folder / "bundle.json").is_file():
         raise MeasureError(f"{folder} is no bundle folder (it has no bundle.json), so its card cannot be written.")
-    size = (QUICK_CLIPS, QUICK_CONTINUATIONS) if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
     evaluation = evaluate(
         folder, corpus, split, *size, out=out, pairs=pairs, whisper=whisper, also=also, language_model=language_model
     )

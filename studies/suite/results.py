@@ -1,0 +1,40 @@
+"""What a suite is measured with, and what it finds."""
+
+from typing import Literal
+
+from undertone.engine.config import Config
+from undertone.studies.evaluation.results import Evaluation
+
+
+class SuiteSettings(Config):
+    """Settings that all systems of a suite share; a folder of results holds those of one."""
+
+    corpus: str
+    split: str
+    clips: int
+    prompts: int
+    seed: int
+    whisper: str | None
+    language_model: str
+
+
+class SystemResult(Config):
+    """Numbers of one system."""
+
+    settings: SuiteSettings
+    name: str  # of the bundle
+    system: str  # as the paper's tables have it
+    evaluation: Evaluation
+
+    @property
+    def label(self) -> str:
+        """Return what stands in front of its row."""
+        return f"{self.system} (`{self.name}`)"
+
+
+class SuiteResult(Config):
+    """Numbers of all systems, in the order in which they were given."""
+
+    format_version: Literal[1] = 1
+    settings: SuiteSettings
+    systems: tuple[SystemResult, ...]

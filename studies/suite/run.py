@@ -1,0 +1,140 @@
+"""Measure several systems on the same clips and prompts; each is measured once, and kept.
+
+OUT/NAME/                 rows of every clip and continuation, evaluation.json, and sounds where they are kept
+OUT/NAME/system.json      a finished system
+OUT/suite.json, tables.md all systems
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from undertone.engine import Engine
+from undertone.engine.bundle import bundle_folder, fingerprint, read_config
+from undertone.engine.files.atomic_files import write_whole
+from undertone.studies.errors import MeasureError
+from undertone.studies.evaluation.evaluate import NUM_CLIPS, NUM_CONTINUATIONS, evaluate
+from undertone.studies.evaluation.jobs import InstalledMeasures
+from undertone.studies.evaluation.systems import GROUND_TRUTH
+from undertone.studies.measures.heldout import Corpus, corpus_folder
+from undertone.studies.measures.language_models import LanguageModel, PackagedNgrams
+from undertone.studies.measures.whisper_asr import whisper_name
+from undertone.studies.suite.results import SuiteResult, SuiteSettings, SystemResult
+from undertone.studies.suite.tables import suite_tables
+
+log = logging.getLogger(__name__)
+
+RENDERINGS = (GROUND_TRUTH, "copy_synthesis", "reconstruction")  # what the paper has rows for
+SYSTEM, SUITE, TABLES = "system.json", "suite.json", "tables.md"
+
+
+@dataclass(frozen=True)
+class SuitePlan:
+    """What is measured, of every system alike.
+
+    Attributes:
+        corpus, split: recordings that no system was trained on.
+        clips: to reconstruct and to score.
+        prompts: to go on from; 0 leaves continuations out.
+        whisper: folder or name of a faster-whisper model; None asks the environment.
+        language_model: that reads the transcripts of continuations.
+        keep_sounds: write everything that is made.
+        workers: processes that listen; None takes one for each core, 0 none but this.
+    """
+
+    corpus: Corpus
+    split: str
+    clips: int = NUM_CLIPS
+    prompts: int = NUM_CONTINUATIONS
+    seed: int = 0
+    whisper: str | Path | None = None
+    language_model: LanguageModel = field(default_factory=PackagedNgrams)
+    keep_sounds: bool = False
+    workers: int | None = None
+
+    @property
+    def settings(self) -> SuiteSettings:
+        """Return what decides the numbers, as it is written down."""
+        heard = InstalledMeasures.installed(self.whisper).whisper
+        return SuiteSettings(
+            corpus=corpus_folder(self.corpus).resolve().name,
+            split=self.split,
+            clips=self.clips,
+            prompts=self.prompts,
+            seed=self.seed,
+            whisper=whisper_name(heard) if heard else None,
+            language_model=self.language_model.name,
+        )
+
+
+def run_suite(bundles: Sequence[str | Path], plan: SuitePlan, out: Path) -> SuiteResult:
+    """Measure every system that is not finished in `out`, write all numbers and tables, and return the numbers.
+
+    Raises:
+        MeasureError: no system, two of one name, a corpus that cannot be used, or results of other settings in `out`.
+        BundleError: a bundle cannot be read.
+    """
+    folders = {read_config(folder).name: folder for folder in map(bundle_folder, bundles)}
+    if not folders or len(folders) < len(bundles):
+        raise MeasureError(
+            f"{len(bundles)} systems were named and {len(folders)} have a name of their own; name each once."
+        )
+    settings = plan.settings
+    done = {name: finished_system(out / name, folder, settings) for name, folder in folders.items()}
+    systems = []
+    for name, folder in folders.items():
+        found = done[name]
+        if found is None:
+            log.info("%s: measuring", name)
+            found = measure_system(folder, plan, settings, out / name)
+            write_whole(out / name / SYSTEM, found.model_dump_json(indent=2) + "\n")
+        systems.append(found)
+    result = SuiteResult(settings=settings, systems=tuple(systems))
+    write_whole(out / SUITE, result.model_dump_json(indent=2) + "\n")
+    write_whole(out / TABLES, "\n\n".join(suite_tables(result)) + "\n")
+    return result
+
+
+def finished_system(folder: Path, bundle: Path, settings: SuiteSettings) -> SystemResult | None:
+    """Return what was found of a bundle; None where it was not measured, or has other weights now.
+
+    Raises:
+        MeasureError: it was measured with other settings.
+    """
+    path = folder / SYSTEM
+    if not path.is_file():
+        return None
+    try:
+        found = SystemResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise MeasureError(f"{path} is of another version; give another --out: {error}") from error
+    if found.settings != settings:
+        pairs = zip(found.settings, settings, strict=True)
+        changes = ", ".join(f"{key} {then!r}, now {now!r}" for (key, then), (_, now) in pairs if then != now)
+        raise MeasureError(f"{folder} was measured otherwise: {changes}. Give another --out, or the same settings.")
+    return found if found.evaluation.bundle_sha256 == fingerprint(bundle) else None
+
+
+def measure_system(bundle: Path, plan: SuitePlan, settings: SuiteSettings, out: Path) -> SystemResult:
+    """Measure one system."""
+    engine = Engine.from_pretrained(bundle)
+    evaluation = evaluate(
+        engine,
+        plan.corpus,
+        plan.split,
+        plan.clips,
+        plan.prompts,
+        plan.seed,
+        out,
+        workers=plan.workers,
+        whisper=plan.whisper,
+        language_model=plan.language_model,
+        renderings=RENDERINGS,
+        sounds=out / "sounds" if plan.keep_sounds else None,
+    )
+    return SystemResult(
+        settings=settings, name=engine.bundle.name, system=engine.bundle.config.model.system, evaluation=evaluation
+    )

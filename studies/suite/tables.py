@@ -1,0 +1,103 @@
+"""The tables of the paper's comparison as Markdown, our numbers with 95 % intervals beside what the paper says."""
+
+from collections.abc import Mapping
+
+from undertone.studies.evaluation.card_tables import CONTINUED, LIKENESS, UNDERSTOOD, Measure, markdown_table
+from undertone.studies.evaluation.systems import GROUND_TRUTH
+from undertone.studies.measures.intervals import Estimate
+from undertone.studies.suite.paper import RECORDINGS, Table, paper_says
+from undertone.studies.suite.results import SuiteResult, SystemResult
+
+RECONSTRUCTED = {
+    **{key: LIKENESS[key] for key in ("f0_rmse_hz", "mcd_db", "mel_distance_nats")},
+    **{key: UNDERSTOOD[key] for key in ("cer", "whisper_cer", "whisper_wer", "speaker_similarity", "dnsmos")},
+}
+CONTINUATION = {
+    key: CONTINUED[key][0]
+    for key in (
+        "dnsmos", "speaker_similarity", "real_words", "whisper_log_prob", "transcript_perplexity", "auto_bleu", "vert",
+        "f0_range_semitones", "ended_itself", "seconds",
+    )
+}  # fmt: skip
+PREDICTED = {
+    "cross_entropy_nats": Measure("token cross-entropy, nats", 3),
+    "unigram_entropy_nats": Measure("unigram entropy, nats", 3),
+    "kl_nats": Measure("KL of the latents, nats a frame", 3),
+}
+PAPER_COLUMN = "paper says"
+Row = tuple[str, Mapping[str, Estimate], str]  # label, numbers, what the paper says
+
+
+def suite_tables(result: SuiteResult) -> list[str]:
+    """Return Markdown blocks: how it was measured, then the tables."""
+    blocks = [
+        _method_text(result),
+        "### Reconstruction (the paper's table 1)",
+        measures_table(RECONSTRUCTED, reconstruction_rows(result.systems)),
+    ]
+    if result.settings.prompts:
+        blocks += [
+            f"### Continuations of {result.systems[0].evaluation.prompt_seconds:g} s prompts (table 2)",
+            measures_table(CONTINUATION, continuation_rows_of(result.systems)),
+        ]
+    rows = [
+        (
+            one.label,
+            {key: getattr(one.evaluation.likelihood, key) for key in PREDICTED},
+            paper_says("likelihood", one.system),
+        )
+        for one in result.systems
+    ]
+    return [*blocks, "### Prediction of held-out speech", measures_table(PREDICTED, rows)]
+
+
+def measures_table(measures: Mapping[str, Measure], rows: list[Row]) -> str:
+    """Format rows under the measures that any of them has."""
+    shown = {key: measure for key, measure in measures.items() if any(key in numbers for _, numbers, _ in rows)}
+    lines = [
+        [label, *(measure.show(numbers.get(key)) for key, measure in shown.items()), paper]
+        for label, numbers, paper in rows
+    ]
+    return markdown_table(["", *(measure.label for measure in shown.values()), PAPER_COLUMN], lines)
+
+
+def reconstruction_rows(systems: tuple[SystemResult, ...]) -> list[Row]:
+    """Return rows of the recordings, of each different copy-synthesis, and of all systems."""
+    table: Table = "reconstruction"
+    first = systems[0].evaluation.systems[GROUND_TRUTH]
+    rows: list[Row] = [(RECORDINGS, first, paper_says(table, RECORDINGS))]
+    copied: dict[str, tuple[list[str], Mapping[str, Estimate]]] = {}
+    for one in systems:
+        numbers = one.evaluation.systems["copy_synthesis"]
+        copied.setdefault(repr(sorted(numbers.items())), ([], numbers))[0].append(one.name)
+    for names, numbers in copied.values():
+        whose = f", {', '.join(f'`{name}`' for name in names)}" if len(copied) > 1 else ""
+        rows.append((f"copy-synthesis (vocoder on the true mel{whose})", numbers, "–"))
+    return rows + [
+        (one.label, one.evaluation.systems["reconstruction"], paper_says(table, one.system)) for one in systems
+    ]
+
+
+def continuation_rows_of(systems: tuple[SystemResult, ...]) -> list[Row]:
+    """Return rows of what the speakers said, of it played backwards, and of all systems."""
+    found = systems[0].evaluation.continuations
+    natural = {key: found[name] for key, (_, name, _) in CONTINUED.items() if name in found}
+    backwards = {key: found[name] for key, (_, _, name) in CONTINUED.items() if name in found and "backwards" in name}
+    return [
+        (RECORDINGS, natural, paper_says("continuation", RECORDINGS)),
+        ("recordings, backwards", backwards, "–"),
+        *((one.label, one.evaluation.continuations, paper_says("continuation", one.system)) for one in systems),
+    ]
+
+
+def _method_text(result: SuiteResult) -> str:
+    settings, first = result.settings, result.systems[0].evaluation
+    recogniser = "PocketSphinx" if settings.whisper is None else f"PocketSphinx and Whisper ({settings.whisper})"
+    missing = "".join(f" Not measured: {reason}" for reason in first.not_measured.values())
+    return (
+        f"{first.num_clips} clips and {first.num_continuations} prompts of {first.num_speakers} speakers, split "
+        f"`{settings.split}` of `{settings.corpus}`, seed {settings.seed}; brackets are 95 % intervals from a "
+        f"bootstrap over {first.cluster}s. Heard by {recogniser}, read by {settings.language_model}. F0 on frames "
+        "voiced in both and mel-cepstral distortion (the recipe of the paper's code) are against the recording. The "
+        f"paper's opinion scores (N-MOS, M-MOS) come from listeners: `undertone study` makes ours.{missing}"
+    )
