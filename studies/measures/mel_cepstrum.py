@@ -39,7 +39,7 @@ def mel_cepstra(waveform: NDArray[np.floating]) -> Array:
     cosines, weights, products = _basis()
     periodogram = np.abs(np.fft.rfft(frames * _window(), axis=1)) ** 2 + PERIODOGRAM_FLOOR
     weighted = cosines * weights  # [M + 1, K]
-    cepstra: Array = np.linalg.solve(weighted @ cosines.T, weighted @ np.log(periodogram).T / 2).T
+    cepstra = np.asarray(np.linalg.solve(weighted @ cosines.T, weighted @ np.log(periodogram).T / 2).T, np.float64)
     mean = weighted.sum(1)
     for _ in range(MAX_STEPS):
         ratio = periodogram * np.exp(-2 * (cepstra @ cosines)) * weights  # [F, K], sums to 1 at the end

@@ -40,7 +40,7 @@ def suite_tables(result: SuiteResult) -> list[str]:
             f"### Continuations of {result.systems[0].evaluation.prompt_seconds:g} s prompts (table 2)",
             measures_table(CONTINUATION, continuation_rows_of(result.systems)),
         ]
-    rows = [
+    rows: list[Row] = [
         (
             one.label,
             {key: getattr(one.evaluation.likelihood, key) for key in PREDICTED},
@@ -66,13 +66,15 @@ def reconstruction_rows(systems: tuple[SystemResult, ...]) -> list[Row]:
     table: Table = "reconstruction"
     first = systems[0].evaluation.systems[GROUND_TRUTH]
     rows: list[Row] = [(RECORDINGS, first, paper_says(table, RECORDINGS))]
-    copied: dict[str, tuple[list[str], Mapping[str, Estimate]]] = {}
+    copied: dict[str, list[SystemResult]] = {}
     for one in systems:
-        numbers = one.evaluation.systems["copy_synthesis"]
-        copied.setdefault(repr(sorted(numbers.items())), ([], numbers))[0].append(one.name)
-    for names, numbers in copied.values():
+        copied.setdefault(repr(sorted(one.evaluation.systems["copy_synthesis"].items())), []).append(one)
+    for alike in copied.values():
+        names = [one.name for one in alike]
         whose = f", {', '.join(f'`{name}`' for name in names)}" if len(copied) > 1 else ""
-        rows.append((f"copy-synthesis (vocoder on the true mel{whose})", numbers, "–"))
+        rows.append(
+            (f"copy-synthesis (vocoder on the true mel{whose})", alike[0].evaluation.systems["copy_synthesis"], "–")
+        )
     return rows + [
         (one.label, one.evaluation.systems["reconstruction"], paper_says(table, one.system)) for one in systems
     ]
