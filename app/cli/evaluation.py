@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from undertone.studies.evaluation.evaluate import NUM_CLIPS, NUM_CONTINUATIONS, QUICK_SIZE
-from undertone.studies.measures.heldout import Corpus
 from undertone.studies.measures.intelligibility import normalise_text
 from undertone.studies.measures.language_models import (
     LanguageModel,
@@ -32,22 +31,12 @@ class EvaluationSize:
         return cls(usual[0] if clips is None else clips, usual[1] if prompts is None else prompts)
 
 
-def paper_suite(
-    bundles: Sequence[str],
-    corpus: Corpus,
-    split: str,
-    size: EvaluationSize,
-    out: Path,
-    whisper: str | None,
-    language_model: LanguageModel,
-    sounds: bool,
-) -> Iterator[str]:
+def paper_suite(bundles: Sequence[str], plan: SuitePlan, out: Path) -> Iterator[str]:
     """Measure systems for the paper's comparison; yields its tables and where the numbers are.
 
     Raises:
         MeasureError: see `run_suite`.
     """
-    plan = SuitePlan(corpus, split, size.clips, size.prompts, 0, whisper, language_model, sounds)
     for block in suite_tables(run_suite(bundles, plan, out)):
         yield f"{block}\n"
     yield f"The numbers are in {out / SUITE}, these tables in {out / TABLES}."

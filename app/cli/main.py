@@ -669,6 +669,10 @@ def evaluate_(
     out: Annotated[
         Path, typer.Option(help="Folder for every row; a suite goes on with what is finished there.")
     ] = Path("out/evaluation"),
+    spoken_pairs: Annotated[
+        Path | None, typer.Option(help="Pairs from `undertone text spoken-pairs`, for a suite.")
+    ] = None,
+    pairs_per_kind: Annotated[int | None, typer.Option(min=1, help="Of these pairs, at most; else all.")] = None,
     sounds: Annotated[
         bool, typer.Option("--sounds", help="Keep everything a suite makes, listed in scp files.")
     ] = False,
@@ -701,6 +705,7 @@ def evaluate_(
     from undertone.studies import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
     from undertone.studies.measures.heldout import ListedCorpus
+    from undertone.studies.suite.run import SuitePlan
     from undertone.train.corpora.listing import list_sources
 
     others = [OtherSystem.parse(each) for each in also or ()]
@@ -711,21 +716,24 @@ def evaluate_(
     if suite is not None:
         if suite != "paper" or others or pairs is not None:
             raise typer.BadParameter("the suite is called paper, and takes neither --also nor --pairs.")
-        lines = paper_suite(bundle, listed, chosen, size, out, whisper, judge, sounds)
-    elif len(bundle) > 1 or sounds:
-        raise typer.BadParameter("a card is of one bundle, without --sounds; several are compared with --suite paper.")
-    else:
-        lines = evaluate_bundle(
-            bundle[0],
+        plan = SuitePlan(
             listed,
             chosen,
-            (size.clips, size.prompts),
-            out,
-            pairs=pairs,
-            whisper=whisper,
-            also=others,
-            language_model=judge,
+            size.clips,
+            size.prompts,
+            0,
+            whisper,
+            judge,
+            spoken_pairs,
+            pairs_per_kind,
+            keep_sounds=sounds,
         )
+        lines = paper_suite(bundle, plan, out)
+    elif len(bundle) > 1 or sounds or spoken_pairs is not None:
+        raise typer.BadParameter("several bundles, --sounds and --spoken-pairs go with --suite paper; a card has none.")
+    else:
+        whole = (size.clips, size.prompts)
+        lines = evaluate_bundle(bundle[0], listed, chosen, whole, out, pairs, whisper, others, judge)
     for line in lines:
         typer.echo(line)
 

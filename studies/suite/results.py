@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from undertone.engine.config import Config
+from undertone.studies.benchmarks.miniatures import Accuracies
 from undertone.studies.evaluation.results import Evaluation
 
 
@@ -16,6 +19,8 @@ class SuiteSettings(Config):
     seed: int
     whisper: str | None
     language_model: str
+    spoken_pairs: str | None = None  # fingerprint of the file
+    pairs_per_kind: int | None = None  # None: all
 
 
 class SystemResult(Config):
@@ -25,6 +30,7 @@ class SystemResult(Config):
     name: str  # of the bundle
     system: str  # as the paper's tables have it
     evaluation: Evaluation
+    miniatures: Accuracies = Field(default_factory=dict)  # empty where no pairs were given
 
     @property
     def label(self) -> str:

@@ -5,6 +5,7 @@ OUT/NAME/system.json      a finished system
 OUT/suite.json, tables.md all systems
 """
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,10 +16,17 @@ from pydantic import ValidationError
 from undertone.engine import Engine
 from undertone.engine.bundle import bundle_folder, fingerprint, read_config
 from undertone.engine.files.atomic_files import write_whole
+from undertone.studies.benchmarks.miniatures import (
+    Accuracies,
+    miniature_accuracies,
+    read_spoken_pairs,
+    score_spoken_pairs,
+)
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation.evaluate import NUM_CLIPS, NUM_CONTINUATIONS, evaluate
 from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.systems import GROUND_TRUTH
+from undertone.studies.lexical.frames import RecordedFrames
 from undertone.studies.measures.heldout import Corpus, corpus_folder
 from undertone.studies.measures.language_models import LanguageModel, PackagedNgrams
 from undertone.studies.measures.whisper_asr import whisper_name
@@ -41,6 +49,8 @@ class SuitePlan:
         prompts: to go on from; 0 leaves continuations out.
         whisper: folder or name of a faster-whisper model; None asks the environment.
         language_model: that reads the transcripts of continuations.
+        spoken_pairs: file of pairs of `undertone text spoken-pairs`; None leaves the miniatures out.
+        pairs_per_kind: of that file, at most; None takes all.
         keep_sounds: write everything that is made.
         workers: processes that listen; None takes one for each core, 0 none but this.
     """
@@ -52,6 +62,8 @@ class SuitePlan:
     seed: int = 0
     whisper: str | Path | None = None
     language_model: LanguageModel = field(default_factory=PackagedNgrams)
+    spoken_pairs: Path | None = None
+    pairs_per_kind: int | None = None
     keep_sounds: bool = False
     workers: int | None = None
 
@@ -67,6 +79,8 @@ class SuitePlan:
             seed=self.seed,
             whisper=whisper_name(heard) if heard else None,
             language_model=self.language_model.name,
+            spoken_pairs=fingerprint_of_file(self.spoken_pairs) if self.spoken_pairs else None,
+            pairs_per_kind=self.pairs_per_kind,
         )
 
 
@@ -121,6 +135,7 @@ def finished_system(folder: Path, bundle: Path, settings: SuiteSettings) -> Syst
 def measure_system(bundle: Path, plan: SuitePlan, settings: SuiteSettings, out: Path) -> SystemResult:
     """Measure one system."""
     engine = Engine.from_pretrained(bundle)
+    miniatures = measure_miniatures(engine, plan)
     evaluation = evaluate(
         engine,
         plan.corpus,
@@ -136,5 +151,29 @@ def measure_system(bundle: Path, plan: SuitePlan, settings: SuiteSettings, out: 
         sounds=out / "sounds" if plan.keep_sounds else None,
     )
     return SystemResult(
-        settings=settings, name=engine.bundle.name, system=engine.bundle.config.model.system, evaluation=evaluation
+        settings=settings,
+        name=engine.bundle.name,
+        system=engine.bundle.config.model.system,
+        evaluation=evaluation,
+        miniatures=miniatures,
     )
+
+
+def measure_miniatures(engine: Engine, plan: SuitePlan) -> Accuracies:
+    """Return the accuracies on spoken pairs of the corpus's recordings; none without pairs."""
+    if plan.spoken_pairs is None:
+        return {}
+    pairs = read_spoken_pairs(plan.spoken_pairs, plan.pairs_per_kind)
+    frames = RecordedFrames(engine, corpus_folder(plan.corpus))
+    return miniature_accuracies(score_spoken_pairs(engine.bundle.model, pairs, frames, plan.seed))
+
+
+def fingerprint_of_file(path: Path) -> str:
+    """Return what tells a file from another.
+
+    Raises:
+        MeasureError: no such file.
+    """
+    if not path.is_file():
+        raise MeasureError(f"{path} does not exist; `undertone text spoken-pairs` makes a file of spoken pairs.")
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -24,6 +24,13 @@ PREDICTED = {
     "unigram_entropy_nats": Measure("unigram entropy, nats", 3),
     "kl_nats": Measure("KL of the latents, nats a frame", 3),
 }
+ACCURACY = Measure("", 1, percent=True)
+MINIATURES_TEXT = (
+    "Share of pairs whose right side is likelier; guessing gives 50 %. Words against nonwords of the same phones, "
+    "sentences that follow a rule of grammar against ones that break it, a story's own ending against another's; "
+    "spoken with recorded segments of speakers that no system was trained on. Sums and means over frames, of tokens, "
+    "of latents and of both, are apart because their orders can differ. The paper's sWUGGY has other words."
+)
 PAPER_COLUMN = "paper says"
 Row = tuple[str, Mapping[str, Estimate], str]  # label, numbers, what the paper says
 
@@ -48,7 +55,10 @@ def suite_tables(result: SuiteResult) -> list[str]:
         )
         for one in result.systems
     ]
-    return [*blocks, "### Prediction of held-out speech", measures_table(PREDICTED, rows)]
+    blocks += ["### Prediction of held-out speech", measures_table(PREDICTED, rows)]
+    if any(one.miniatures for one in result.systems):
+        blocks += ["### Words, grammar and topics, in miniature", miniatures_table(result.systems), MINIATURES_TEXT]
+    return blocks
 
 
 def measures_table(measures: Mapping[str, Measure], rows: list[Row]) -> str:
@@ -59,6 +69,23 @@ def measures_table(measures: Mapping[str, Measure], rows: list[Row]) -> str:
         for label, numbers, paper in rows
     ]
     return markdown_table(["", *(measure.label for measure in shown.values()), PAPER_COLUMN], lines)
+
+
+def miniatures_table(systems: tuple[SystemResult, ...]) -> str:
+    """Format accuracies: a row for each system and kind of score, a column for each judgement and phenomenon."""
+    judged = dict.fromkeys(row for one in systems for rows in one.miniatures.values() for row in rows)
+    lines = [
+        [
+            f"{one.label}, {kind}",
+            *(ACCURACY.show(rows.get(row)) for row in judged),
+            paper_says("likelihood", one.system),
+        ]
+        for one in systems
+        for kind, rows in one.miniatures.items()
+    ]
+    first = next(rows for one in systems for rows in one.miniatures.values())
+    head = [f"{row}, % of {first[row].clips}" if row in first else row for row in judged]
+    return markdown_table(["", *head, PAPER_COLUMN], lines)
 
 
 def reconstruction_rows(systems: tuple[SystemResult, ...]) -> list[Row]:

@@ -114,6 +114,27 @@ def test_a_folder_holds_results_of_one_kind(measured: Measured, bundles: list[Pa
         run_suite(bundles, plan(tmp_path), tmp_path)
 
 
+def test_pairs_are_scored_for_every_system_and_kind_of_score(
+    measured: Measured, bundles: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = tmp_path / "spoken-pairs.jsonl"
+    with pytest.raises(MeasureError, match="does not exist"):
+        run_suite(bundles, replace(plan(tmp_path), spoken_pairs=pairs), tmp_path / "out")
+    pairs.write_text("")
+    numbers = Numbers()
+    made = {
+        kind: {row: numbers.next() for row in ("words", "grammar: order")} for kind in ("tokens-sum", "latents-mean")
+    }
+    monkeypatch.setattr(run, "measure_miniatures", lambda engine, plan: made)
+    found = run_suite(bundles, replace(plan(tmp_path), spoken_pairs=pairs), tmp_path / "out")
+    assert found.settings.spoken_pairs is not None
+    table = suite_tables(found)[-2]
+    assert table.splitlines()[0].startswith("|  | words, % of 60 | grammar: order, % of 60 |")
+    assert table.count("tokens-sum") == table.count("latents-mean") == 2
+    value = made["tokens-sum"]["words"]
+    assert f"{100 * value.value:.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}]" in table
+
+
 def test_sounds_are_listed_clip_by_clip_and_once(tmp_path: Path) -> None:
     engine = cast(Engine, SimpleNamespace(sample_rate_hz=16_000))
     measuring = EvaluationContext(engine, cast(Any, None), 0, DEAF, 0, sounds=tmp_path / "sounds")
