@@ -673,6 +673,10 @@ def evaluate_(
         Path | None, typer.Option(help="Pairs from `undertone text spoken-pairs`, for a suite.")
     ] = None,
     pairs_per_kind: Annotated[int | None, typer.Option(min=1, help="Of these pairs, at most; else all.")] = None,
+    probe_clips: Annotated[int, typer.Option(min=0, help="Clips for a suite's probes of the latents; 0: none.")] = 0,
+    emotion: Annotated[
+        Path | None, typer.Option(help="Folder with manifest.tsv that has a column emotion, for a suite's probe.")
+    ] = None,
     sounds: Annotated[
         bool, typer.Option("--sounds", help="Keep everything a suite makes, listed in scp files.")
     ] = False,
@@ -721,16 +725,17 @@ def evaluate_(
             chosen,
             size.clips,
             size.prompts,
-            0,
-            whisper,
-            judge,
-            spoken_pairs,
-            pairs_per_kind,
+            whisper=whisper,
+            language_model=judge,
+            spoken_pairs=spoken_pairs,
+            pairs_per_kind=pairs_per_kind,
+            probe_clips=probe_clips,
+            emotion=emotion,
             keep_sounds=sounds,
         )
         lines = paper_suite(bundle, plan, out)
-    elif len(bundle) > 1 or sounds or spoken_pairs is not None:
-        raise typer.BadParameter("several bundles, --sounds and --spoken-pairs go with --suite paper; a card has none.")
+    elif len(bundle) > 1 or sounds or probe_clips or spoken_pairs is not None:
+        raise typer.BadParameter("several bundles, --sounds, --spoken-pairs and --probe-clips go with --suite paper.")
     else:
         whole = (size.clips, size.prompts)
         lines = evaluate_bundle(bundle[0], listed, chosen, whole, out, pairs, whisper, others, judge)

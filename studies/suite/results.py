@@ -7,6 +7,7 @@ from pydantic import Field
 from undertone.engine.config import Config
 from undertone.studies.benchmarks.miniatures import Accuracies
 from undertone.studies.evaluation.results import Evaluation
+from undertone.studies.probe.classes import ClassProbe
 
 
 class SuiteSettings(Config):
@@ -21,6 +22,8 @@ class SuiteSettings(Config):
     language_model: str
     spoken_pairs: str | None = None  # fingerprint of the file
     pairs_per_kind: int | None = None  # None: all
+    probe_clips: int = 0
+    emotion: str | None = None  # the labelled set
 
 
 class SystemResult(Config):
@@ -31,6 +34,7 @@ class SystemResult(Config):
     system: str  # as the paper's tables have it
     evaluation: Evaluation
     miniatures: Accuracies = Field(default_factory=dict)  # empty where no pairs were given
+    probes: dict[str, ClassProbe] = Field(default_factory=dict)  # empty where none were asked for
 
     @property
     def label(self) -> str:

@@ -30,6 +30,8 @@ from undertone.studies.lexical.frames import RecordedFrames
 from undertone.studies.measures.heldout import Corpus, corpus_folder
 from undertone.studies.measures.language_models import LanguageModel, PackagedNgrams
 from undertone.studies.measures.whisper_asr import whisper_name
+from undertone.studies.probe.classes import ClassProbe
+from undertone.studies.suite.probes import corpus_probes, emotion_probe
 from undertone.studies.suite.results import SuiteResult, SuiteSettings, SystemResult
 from undertone.studies.suite.tables import suite_tables
 
@@ -51,6 +53,8 @@ class SuitePlan:
         language_model: that reads the transcripts of continuations.
         spoken_pairs: file of pairs of `undertone text spoken-pairs`; None leaves the miniatures out.
         pairs_per_kind: of that file, at most; None takes all.
+        probe_clips: to tell speaker, phone, class of F0 and emotion on; 0 leaves the probes out.
+        emotion: folder of a set that is labelled with emotions, for its probe.
         keep_sounds: write everything that is made.
         workers: processes that listen; None takes one for each core, 0 none but this.
     """
@@ -64,6 +68,8 @@ class SuitePlan:
     language_model: LanguageModel = field(default_factory=PackagedNgrams)
     spoken_pairs: Path | None = None
     pairs_per_kind: int | None = None
+    probe_clips: int = 0
+    emotion: Path | None = None
     keep_sounds: bool = False
     workers: int | None = None
 
@@ -81,6 +87,8 @@ class SuitePlan:
             language_model=self.language_model.name,
             spoken_pairs=fingerprint_of_file(self.spoken_pairs) if self.spoken_pairs else None,
             pairs_per_kind=self.pairs_per_kind,
+            probe_clips=self.probe_clips,
+            emotion=self.emotion.resolve().name if self.emotion else None,
         )
 
 
@@ -135,7 +143,7 @@ def finished_system(folder: Path, bundle: Path, settings: SuiteSettings) -> Syst
 def measure_system(bundle: Path, plan: SuitePlan, settings: SuiteSettings, out: Path) -> SystemResult:
     """Measure one system."""
     engine = Engine.from_pretrained(bundle)
-    miniatures = measure_miniatures(engine, plan)
+    miniatures, probes = measure_miniatures(engine, plan), measure_probes(engine, plan)
     evaluation = evaluate(
         engine,
         plan.corpus,
@@ -156,6 +164,7 @@ def measure_system(bundle: Path, plan: SuitePlan, settings: SuiteSettings, out: 
         system=engine.bundle.config.model.system,
         evaluation=evaluation,
         miniatures=miniatures,
+        probes=probes,
     )
 
 
@@ -166,6 +175,16 @@ def measure_miniatures(engine: Engine, plan: SuitePlan) -> Accuracies:
     pairs = read_spoken_pairs(plan.spoken_pairs, plan.pairs_per_kind)
     frames = RecordedFrames(engine, corpus_folder(plan.corpus))
     return miniature_accuracies(score_spoken_pairs(engine.bundle.model, pairs, frames, plan.seed))
+
+
+def measure_probes(engine: Engine, plan: SuitePlan) -> dict[str, ClassProbe]:
+    """Return the probes that were asked for."""
+    if not plan.probe_clips:
+        return {}
+    found = corpus_probes(engine, plan.corpus, plan.split, plan.probe_clips, plan.seed)
+    if plan.emotion is not None:
+        found |= emotion_probe(engine, plan.emotion, plan.probe_clips, plan.seed)
+    return found
 
 
 def fingerprint_of_file(path: Path) -> str:

@@ -1,11 +1,14 @@
 """The tables of the paper's comparison as Markdown, our numbers with 95 % intervals beside what the paper says."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 from undertone.studies.evaluation.card_tables import CONTINUED, LIKENESS, UNDERSTOOD, Measure, markdown_table
 from undertone.studies.evaluation.systems import GROUND_TRUTH
 from undertone.studies.measures.intervals import Estimate
+from undertone.studies.probe.classes import Source
 from undertone.studies.suite.paper import RECORDINGS, Table, paper_says
+from undertone.studies.suite.probes import EMOTION
 from undertone.studies.suite.results import SuiteResult, SystemResult
 
 RECONSTRUCTED = {
@@ -30,6 +33,12 @@ MINIATURES_TEXT = (
     "sentences that follow a rule of grammar against ones that break it, a story's own ending against another's; "
     "spoken with recorded segments of speakers that no system was trained on. Sums and means over frames, of tokens, "
     "of latents and of both, are apart because their orders can differ. The paper's sWUGGY has other words."
+)
+PROBES_TEXT = (
+    "Share told right by a linear classifier on clips (speaker) or speakers (all else) that it was not fitted on. "
+    "Phones are those that the tokenizer heard; classes of F0 are relative to the clip's median. Speaker and "
+    "emotion are told from pieces of a second, phone and F0 from single frames. Latents are what "
+    "stands beside the tokens, codes too."
 )
 PAPER_COLUMN = "paper says"
 Row = tuple[str, Mapping[str, Estimate], str]  # label, numbers, what the paper says
@@ -58,7 +67,26 @@ def suite_tables(result: SuiteResult) -> list[str]:
     blocks += ["### Prediction of held-out speech", measures_table(PREDICTED, rows)]
     if any(one.miniatures for one in result.systems):
         blocks += ["### Words, grammar and topics, in miniature", miniatures_table(result.systems), MINIATURES_TEXT]
+    if any(one.probes for one in result.systems):
+        blocks += ["### What can be told from a frame (tables 9 and 10)", probes_table(result.systems), PROBES_TEXT]
     return blocks
+
+
+def probes_table(systems: tuple[SystemResult, ...]) -> str:
+    """Format how often a class is told: a row for each system and class, a column for what it is told from."""
+    lines = [
+        [
+            f"{one.label}, {name}",
+            str(probe.classes),
+            f"{100 * probe.chance:.1f}",
+            *(ACCURACY.show(probe.accuracy.get(source)) for source in get_args(Source)),
+            paper_says("probes", one.system) if name == EMOTION else "–",
+        ]
+        for one in systems
+        for name, probe in one.probes.items()
+    ]
+    sources = [f"from {source}, %" for source in get_args(Source)]
+    return markdown_table(["", "classes", "commonest, %", *sources, PAPER_COLUMN], lines)
 
 
 def measures_table(measures: Mapping[str, Measure], rows: list[Row]) -> str:

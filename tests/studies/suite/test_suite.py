@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,8 +19,10 @@ from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.sounds import keep_sounds
+from undertone.studies.probe.classes import ClassProbe, Source
 from undertone.studies.suite import run
 from undertone.studies.suite.paper import PUBLISHED, paper_says
+from undertone.studies.suite.probes import emotion_clips
 from undertone.studies.suite.results import SuiteResult
 from undertone.studies.suite.run import SUITE, SYSTEM, TABLES, SuitePlan, run_suite
 from undertone.studies.suite.tables import PAPER_COLUMN, suite_tables
@@ -133,6 +136,39 @@ def test_pairs_are_scored_for_every_system_and_kind_of_score(
     assert table.count("tokens-sum") == table.count("latents-mean") == 2
     value = made["tokens-sum"]["words"]
     assert f"{100 * value.value:.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}]" in table
+
+
+def test_probes_have_a_row_for_each_class_and_emotion_the_papers_number(
+    measured: Measured, bundles: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = Numbers()
+
+    def made(engine: Engine, corpus: object, *rest: object) -> dict[str, ClassProbe]:
+        names = ("speaker", "phone") if corpus == plan(tmp_path).corpus else ("emotion",)
+        sources: tuple[Source, ...] = ("tokens", "latents", "both")
+        accuracy = {source: numbers.next() for source in sources}
+        return {name: ClassProbe(classes=4, examples=60, chance=0.3, accuracy=accuracy) for name in names}
+
+    monkeypatch.setattr(run, "corpus_probes", made)
+    monkeypatch.setattr(run, "emotion_probe", made)
+    asked = replace(plan(tmp_path), probe_clips=9, emotion=tmp_path / "labelled")
+    found = run_suite(bundles, asked, tmp_path)
+    assert (found.settings.probe_clips, found.settings.emotion) == (9, "labelled")
+    rows = [line for line in suite_tables(found)[-2].splitlines() if "(`tiny" in line]
+    assert len(rows) == 6
+    assert [PUBLISHED["probes"]["VAE-GSLM"] in row for row in rows] == [False, False, True, False, False, False]
+
+
+def test_a_labelled_set_is_read_by_speakers_and_emotions(tmp_path: Path) -> None:
+    header = "utt_id\tfile\tspeaker\tsplit\ttranscript"
+    kinds = list(product("ab", ("glad", "calm")))
+    rows = [f"{who}-{how}-{number}\ta.wav\t{who}\ttest\tx\t{how}" for who, how in kinds for number in "123"]
+    (tmp_path / "manifest.tsv").write_text("\n".join([f"{header}\temotion", *rows]) + "\n")
+    clips, emotions = emotion_clips(tmp_path, 4, seed=0)
+    assert {(clip.speaker, emotions[clip.clip_id]) for clip in clips} == set(kinds)
+    (tmp_path / "manifest.tsv").write_text(f"{header}\na\ta.wav\ta\ttest\tx\n")
+    with pytest.raises(MeasureError, match="no column emotion"):
+        emotion_clips(tmp_path, 4, seed=0)
 
 
 def test_sounds_are_listed_clip_by_clip_and_once(tmp_path: Path) -> None:
