@@ -15,7 +15,12 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "serve": ("ray",),
 }  # fmt: skip
 # Verbs that need more than one extra, or an extra that their first missing package does not tell.
-EXTRAS_OF_VERBS = {"demo-bundle": "train,evaluate", "evaluate": "train,evaluate", "probe": "evaluate"}
+EXTRAS_OF_VERBS = {
+    "demo-bundle": "train,evaluate",
+    "evaluate": "train,evaluate",
+    "probe": "evaluate",
+    "sweep": "train,evaluate",
+}
 
 
 def missing_extra(error: ModuleNotFoundError, verb: str = "") -> str | None:

@@ -603,6 +603,44 @@ def systems(
         typer.echo(write_card(made.bundle))
 
 
+@app.command()
+def sweep(
+    name: Annotated[str, typer.Argument(help="librispeech-beta, librispeech-gamma or librispeech-latent.")],
+    base: Annotated[
+        str, typer.Option(help="Recipe that the variants change: the paper's, or a small one such as small-cpu.")
+    ] = "librispeech-960",
+    prepared: Annotated[Path | None, typer.Option(help="Folder that `undertone prepare` wrote.")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="Folder of the finished tokenizer run.")] = None,
+    vocoder: Annotated[Path | None, typer.Option(help="Folder of the finished vocoder run.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="Recordings to measure on.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; what is finished there is kept.")] = None,
+    clips: Annotated[int, typer.Option(min=1, help="Clips to reconstruct and score.")] = 60,
+    prompts: Annotated[int, typer.Option(min=0, help="Prompts to go on from.")] = 40,
+    whisper: Annotated[str | None, typer.Option(help="Folder or name of a faster-whisper model.")] = None,
+    spoken_pairs: Annotated[Path | None, typer.Option(help="Pairs from `undertone text spoken-pairs`.")] = None,
+    changes: SetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print parameters and hours; no data needed.")] = False,
+    cpu: CpuOption = False,
+) -> None:
+    """Train the paper's ablations (tables 3, 4 and 7) alike, measure them and print their tables."""
+    from undertone.train.runs.sweep import sweep_costs, sweep_recipes
+
+    recipes = sweep_recipes(name, base, tuple(changes or ()))
+    if dry_run:
+        for line in sweep_costs(recipes, cpu):
+            typer.echo(line)
+        return
+    if prepared is None or tokenizer is None or vocoder is None or corpus is None or out is None:
+        needed = "--prepared, --tokenizer, --vocoder, --corpus and --out"
+        raise typer.BadParameter(f"a sweep needs {needed}; only --dry-run goes without")
+    from undertone.app.cli.evaluation import EvaluationSize
+    from undertone.app.cli.sweep import run_sweep
+
+    stages = (prepared, tokenizer, vocoder)
+    for line in run_sweep(recipes, stages, corpus, out, EvaluationSize(clips, prompts), whisper, spoken_pairs, cpu):
+        typer.echo(line)
+
+
 @app.command("demo-bundle")
 def demo_bundle(
     corpus: CorpusOption,

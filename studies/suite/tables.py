@@ -60,7 +60,7 @@ def suite_tables(result: SuiteResult) -> list[str]:
         (
             one.label,
             {key: getattr(one.evaluation.likelihood, key) for key in PREDICTED},
-            paper_says("likelihood", one.system),
+            paper_says("likelihood", one.system, one.name),
         )
         for one in result.systems
     ]
@@ -80,7 +80,7 @@ def probes_table(systems: tuple[SystemResult, ...]) -> str:
             str(probe.classes),
             f"{100 * probe.chance:.1f}",
             *(ACCURACY.show(probe.accuracy.get(source)) for source in get_args(Source)),
-            paper_says("probes", one.system) if name == EMOTION else "–",
+            paper_says("probes", one.system, one.name) if name == EMOTION else "–",
         ]
         for one in systems
         for name, probe in one.probes.items()
@@ -106,7 +106,7 @@ def miniatures_table(systems: tuple[SystemResult, ...]) -> str:
         [
             f"{one.label}, {kind}",
             *(ACCURACY.show(rows.get(row)) for row in judged),
-            paper_says("likelihood", one.system),
+            paper_says("likelihood", one.system, one.name),
         ]
         for one in systems
         for kind, rows in one.miniatures.items()
@@ -131,7 +131,8 @@ def reconstruction_rows(systems: tuple[SystemResult, ...]) -> list[Row]:
             (f"copy-synthesis (vocoder on the true mel{whose})", alike[0].evaluation.systems["copy_synthesis"], "–")
         )
     return rows + [
-        (one.label, one.evaluation.systems["reconstruction"], paper_says(table, one.system)) for one in systems
+        (one.label, one.evaluation.systems["reconstruction"], paper_says(table, one.system, one.name))
+        for one in systems
     ]
 
 
@@ -143,7 +144,10 @@ def continuation_rows_of(systems: tuple[SystemResult, ...]) -> list[Row]:
     return [
         (RECORDINGS, natural, paper_says("continuation", RECORDINGS)),
         ("recordings, backwards", backwards, "–"),
-        *((one.label, one.evaluation.continuations, paper_says("continuation", one.system)) for one in systems),
+        *(
+            (one.label, one.evaluation.continuations, paper_says("continuation", one.system, one.name))
+            for one in systems
+        ),
     ]
 
 
