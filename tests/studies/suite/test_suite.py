@@ -15,6 +15,7 @@ from tests.evaluations import Numbers, evaluation
 from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
 from undertone.app.cli.evaluation import EvaluationSize
 from undertone.engine import Engine
+from undertone.engine.bundle import fingerprint, read_config
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import InstalledMeasures
@@ -58,9 +59,16 @@ class Measured:
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
     monkeypatch.setattr(InstalledMeasures, "installed", lambda whisper=None: DEAF)
+    monkeypatch.setattr(run, "Engine", SimpleNamespace(from_pretrained=unloaded))
     made = Measured()
     monkeypatch.setattr(run, "evaluate", made)
     return made
+
+
+def unloaded(folder: Path) -> SimpleNamespace:
+    """What a suite asks of an engine, without its weights."""
+    config = read_config(folder)
+    return SimpleNamespace(bundle=SimpleNamespace(name=config.name, config=config, fingerprint=fingerprint(folder)))
 
 
 def plan(folder: Path) -> SuitePlan:
