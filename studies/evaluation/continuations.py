@@ -80,7 +80,7 @@ def continuation_rows(found: list[MeasuredContinuation], language_model: Languag
             system="continuation",
             measures=_measures(each, prompts) | (said[place] if said else {}),
             text=each.report.heard["continuation"].text,
-            judged={suffix: of_kind[place] for suffix, of_kind in texts.items()},
+            judged={SUFFIXES[suffix]: of_kind[place] for suffix, of_kind in texts.items()},
         )
         for place, each in enumerate(found)
     ]
