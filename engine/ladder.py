@@ -15,6 +15,7 @@ Judgement = Literal["words", "grammar", "topics"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
 PAUSE_MARK = ","  # a pause in the texts of pairs
+PAUSE_PHONE = "silence"  # as units of tokenizers call it
 PAIRS, NGRAMS = "pairs.jsonl", "ngrams.json"  # in a ladder's folder
 SPOKEN_PAIRS = "spoken-pairs.jsonl"  # for models of speech
 SCORES = "scores.json"  # in the folder of each rung and seed
@@ -43,6 +44,8 @@ class SpokenPair(Config):
     before: tuple[FrameSpan, ...]  # the context, or a pause, not scored
     good: tuple[FrameSpan, ...]
     bad: tuple[FrameSpan, ...]
+    good_phones: tuple[str, ...] = ()  # of its spans, by the dictionary's names; PAUSE_PHONE for a pause
+    bad_phones: tuple[str, ...] = ()
 
 
 class RungScores(Config):

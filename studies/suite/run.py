@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from undertone.engine import Engine
 from undertone.engine.bundle import bundle_folder, fingerprint, read_config
 from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.tokenizers import unit_names
 from undertone.studies.benchmarks.miniatures import (
     Accuracies,
     miniature_accuracies,
@@ -174,7 +175,8 @@ def measure_miniatures(engine: Engine, plan: SuitePlan) -> Accuracies:
         return {}
     pairs = read_spoken_pairs(plan.spoken_pairs, plan.pairs_per_kind)
     frames = RecordedFrames(engine, corpus_folder(plan.corpus))
-    return miniature_accuracies(score_spoken_pairs(engine.bundle.model, pairs, frames, plan.seed))
+    names = unit_names(engine.bundle.config.tokenizer)
+    return miniature_accuracies(score_spoken_pairs(engine.bundle.model, pairs, frames, plan.seed, unit_names=names))
 
 
 def measure_probes(engine: Engine, plan: SuitePlan) -> dict[str, ClassProbe]:

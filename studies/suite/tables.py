@@ -32,7 +32,8 @@ MINIATURES_TEXT = (
     "Share of pairs whose right side is likelier; guessing gives 50 %. Words against nonwords of the same phones, "
     "sentences that follow a rule of grammar against ones that break it, a story's own ending against another's; "
     "spoken with recorded segments of speakers that no system was trained on. Sums and means over frames, of tokens, "
-    "of latents and of both, are apart because their orders can differ. The paper's sWUGGY has other words."
+    "of latents and of both, are apart because their orders can differ. Phones: the tokens "
+    "that the phones stand for, without what the tokenizer misheard. The paper's sWUGGY has other words."
 )
 PROBES_TEXT = (
     "Share told right by a linear classifier on clips (speaker) or speakers (all else) that it was not fitted on. "

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from undertone.engine.ladder import LadderPair, SpokenPair
+from undertone.engine.ladder import PAUSE_PHONE, LadderPair, SpokenPair
 from undertone.engine.lexical_pair import FrameSpan
 from undertone.train.data.flat_files import Clip
 from undertone.train.ladder.pair_file import PAIR_KEY, spoken_sides
@@ -28,12 +28,13 @@ def speak_pairs(
     offsets = {clip.clip_id: clip.frame_offset for clip in clips}
     inventory = splicer.inventory
     table = inventory.units
+    names = (PAUSE_PHONE, *inventory.phones)
 
     def spans(segments: np.ndarray) -> tuple[FrameSpan, ...]:
-        names = [inventory.clip_ids[table.clip[segment]] for segment in segments]
+        clip_ids = [inventory.clip_ids[table.clip[segment]] for segment in segments]
         return tuple(
             (name, int(table.start[segment] - offsets[name]), int(table.end[segment] - offsets[name]))
-            for name, segment in zip(names, segments.tolist(), strict=True)
+            for name, segment in zip(clip_ids, segments.tolist(), strict=True)
         )
 
     for number, pair in enumerate(pairs):
@@ -45,6 +46,15 @@ def speak_pairs(
             phones = [phone for word in words for phone in word.phones]
             context = sum(len(word.phones) for word in words[:num_before])
             segments = splicer.segments(phones, speaker, random, memory)
-            said.append((spans(segments[:context]), spans(segments[context:])))
-        (before, good), (_, bad) = said
-        yield SpokenPair(pair=pair, speaker=inventory.speakers[speaker], before=before, good=good, bad=bad)
+            scored = tuple(names[phone] for phone in phones[context:])
+            said.append((spans(segments[:context]), spans(segments[context:]), scored))
+        (before, good, good_phones), (_, bad, bad_phones) = said
+        yield SpokenPair(
+            pair=pair,
+            speaker=inventory.speakers[speaker],
+            before=before,
+            good=good,
+            bad=bad,
+            good_phones=good_phones,
+            bad_phones=bad_phones,
+        )

@@ -76,6 +76,22 @@ def test_a_pair_is_scored_after_its_context_and_a_long_one_loses_its_beginning(m
         score_spoken_pairs(model, [too_long], frames)
 
 
+def test_phones_are_scored_without_what_was_misheard_where_units_are_phones(model: VAEGSLM) -> None:
+    names = ("silence", "silence", *(f"P{number // 2}" for number in range(NUM_TOKENS - 2)))
+    named = spoken().model_copy(update={"good_phones": ("P0", "silence"), "bad_phones": ("P1",)})
+    frames = Invented()
+    (found,) = score_spoken_pairs(model, [named], frames, unit_names=names)
+    context, bad = (concatenate_frames(frames, spans) for spans in (named.before, named.bad))
+    parts = torch.tensor([4] * 6 + [5] * 5)  # both parts of P1, over 11 frames
+    assert found.bad_phones == side_likelihood(model, context, replace(bad, tokens=parts), 0)
+    assert found.bad == side_likelihood(model, context, bad, 0)
+    rows = miniature_accuracies([found])
+    assert rows["phones-sum"].keys() == rows["tokens-sum"].keys()
+    (without,) = score_spoken_pairs(model, [named], frames, unit_names=("0", "1"))
+    assert without.good_phones is None
+    assert "phones-sum" not in miniature_accuracies([without, found])
+
+
 def likelihood(tokens: float, latents: float | None, frames: int = 10) -> SpeechLikelihood:
     return SpeechLikelihood(tokens, latents, frames)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.train.ladder.small_ladder import inventory_of, speller_of, text_folder
-from undertone.engine.ladder import LadderPair, SpokenPair
+from undertone.engine.ladder import PAUSE_PHONE, LadderPair, SpokenPair
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.data.flat_files import Clip
 from undertone.train.ladder.pair_file import spoken_sides
@@ -57,6 +57,8 @@ def test_the_spans_say_the_words(judgement: str, spoken: dict, speller: Speller)
         before = sum(len(word.phones) for word in words[:num_before])
         assert said(pair.before, phones) == expected[:before]
         assert said(spans, phones) == expected[before:]
+        named = pair.good_phones if spans is pair.good else pair.bad_phones
+        assert [0 if name == PAUSE_PHONE else 1 + int(name[1:]) for name in named] == expected[before:]
 
 
 def test_sides_share_what_they_agree_in(spoken: dict) -> None:
