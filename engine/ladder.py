@@ -7,6 +7,7 @@ units of speech (arXiv 2412.17048).
 from typing import Literal, get_args
 
 from undertone.engine.config import Config
+from undertone.engine.lexical_pair import FrameSpan
 
 Rung = Literal["text-bpe", "text-raw", "phone-bpe", "phone-raw", "phone-repeat", "speech-one", "speech-many"]
 Judgement = Literal["words", "grammar", "topics"]
@@ -14,7 +15,9 @@ Judgement = Literal["words", "grammar", "topics"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
 PAUSE_MARK = ","  # a pause in the texts of pairs
+PAUSE_PHONE = "silence"  # as units of tokenizers call it
 PAIRS, NGRAMS = "pairs.jsonl", "ngrams.json"  # in a ladder's folder
+SPOKEN_PAIRS = "spoken-pairs.jsonl"  # for models of speech
 SCORES = "scores.json"  # in the folder of each rung and seed
 
 
@@ -31,6 +34,18 @@ class LadderPair(Config):
     good: str
     bad: str
     bad_phones: str = ""  # of a nonword, which no dictionary holds, with spaces between
+
+
+class SpokenPair(Config):
+    """A pair spoken with recorded segments of one voice, between two pauses; where both sides agree, with the same."""
+
+    pair: LadderPair
+    speaker: str
+    before: tuple[FrameSpan, ...]  # the context, or a pause, not scored
+    good: tuple[FrameSpan, ...]
+    bad: tuple[FrameSpan, ...]
+    good_phones: tuple[str, ...] = ()  # of its spans, by the dictionary's names; PAUSE_PHONE for a pause
+    bad_phones: tuple[str, ...] = ()
 
 
 class RungScores(Config):

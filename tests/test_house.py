@@ -31,7 +31,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "studies": (
         "errors", "store", "design", "choices", "measures", "build", "importing", "lexical", "ladder", "benchmarks",
-        "probe", "sessions", "panels", "analysis", "evaluation",
+        "probe", "sessions", "panels", "analysis", "evaluation", "suite",
     ),
     "app": (
         "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",

@@ -10,7 +10,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     ),
     "evaluate": (
         "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "requests",
-        "speechmos", "unicode_rbnf",
+        "speechmos", "transformers", "unicode_rbnf",
     ),
     "export": ("onnx",),
     "mcp": ("mcp",),
@@ -19,7 +19,12 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "trackers": ("trackio", "wandb"),
 }  # fmt: skip
 # Verbs that need more than one extra, or an extra that their first missing package does not tell.
-EXTRAS_OF_VERBS = {"demo-bundle": "train,evaluate", "evaluate": "train,evaluate", "probe": "evaluate"}
+EXTRAS_OF_VERBS = {
+    "demo-bundle": "train,evaluate",
+    "evaluate": "train,evaluate",
+    "probe": "evaluate",
+    "sweep": "train,evaluate",
+}
 
 
 def missing_extra(error: ModuleNotFoundError, verb: str = "") -> str | None:

@@ -618,6 +618,44 @@ def systems(
         typer.echo(write_card(made.bundle))
 
 
+@app.command()
+def sweep(
+    name: Annotated[str, typer.Argument(help="librispeech-beta, librispeech-gamma or librispeech-latent.")],
+    base: Annotated[
+        str, typer.Option(help="Recipe that the variants change: the paper's, or a small one such as small-cpu.")
+    ] = "librispeech-960",
+    prepared: Annotated[Path | None, typer.Option(help="Folder that `undertone prepare` wrote.")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="Folder of the finished tokenizer run.")] = None,
+    vocoder: Annotated[Path | None, typer.Option(help="Folder of the finished vocoder run.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="Recordings to measure on.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; what is finished there is kept.")] = None,
+    clips: Annotated[int, typer.Option(min=1, help="Clips to reconstruct and score.")] = 60,
+    prompts: Annotated[int, typer.Option(min=0, help="Prompts to go on from.")] = 40,
+    whisper: Annotated[str | None, typer.Option(help="Folder or name of a faster-whisper model.")] = None,
+    spoken_pairs: Annotated[Path | None, typer.Option(help="Pairs from `undertone text spoken-pairs`.")] = None,
+    changes: SetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print parameters and hours; no data needed.")] = False,
+    cpu: CpuOption = False,
+) -> None:
+    """Train the paper's ablations (tables 3, 4 and 7) alike, measure them and print their tables."""
+    from undertone.train.runs.sweep import sweep_costs, sweep_recipes
+
+    recipes = sweep_recipes(name, base, tuple(changes or ()))
+    if dry_run:
+        for line in sweep_costs(recipes, cpu):
+            typer.echo(line)
+        return
+    if prepared is None or tokenizer is None or vocoder is None or corpus is None or out is None:
+        needed = "--prepared, --tokenizer, --vocoder, --corpus and --out"
+        raise typer.BadParameter(f"a sweep needs {needed}; only --dry-run goes without")
+    from undertone.app.cli.evaluation import EvaluationSize
+    from undertone.app.cli.sweep import run_sweep
+
+    stages = (prepared, tokenizer, vocoder)
+    for line in run_sweep(recipes, stages, corpus, out, EvaluationSize(clips, prompts), whisper, spoken_pairs, cpu):
+        typer.echo(line)
+
+
 @app.command("demo-bundle")
 def demo_bundle(
     corpus: CorpusOption,
@@ -644,7 +682,7 @@ def demo_bundle(
     from undertone.train import DemoRecipes, train_demo
 
     if evaluate:  # what would fail at the end, after hours, fails now
-        from undertone.studies.evaluation.evaluate import check_corpus, evaluate_bundle
+        from undertone.studies.evaluation.evaluate import QUICK_SIZE, check_corpus, evaluate_bundle
         from undertone.studies.measures.heldout import ListedCorpus
         from undertone.train.corpora.listing import list_sources
 
@@ -666,14 +704,35 @@ def demo_bundle(
     typer.echo(train_demo(corpus, lexicon, out, work, recipes, cpu, text, licence, tuple(language or ("en",))))
     typer.echo(write_card(out))
     if evaluate:
-        for line in evaluate_bundle(out, listed, split, quick=True):
+        for line in evaluate_bundle(out, listed, split, QUICK_SIZE):
             typer.echo(line)
 
 
 @app.command("evaluate")
 def evaluate_(
-    bundle: Annotated[str, typer.Argument(help="Bundle folder.")],
+    bundle: Annotated[list[str], typer.Argument(help="Bundle folder; several for a suite.")],
     corpus: CorpusOption,
+    suite: Annotated[
+        str | None, typer.Option(help="paper: the paper's tables of all systems; their cards are left alone.")
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(min=1, help="Clips to reconstruct and score: 60, with --quick 10.")
+    ] = None,
+    prompts: Annotated[int | None, typer.Option(min=0, help="Prompts to go on from: 40, with --quick 10.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for every row; a suite goes on with what is finished there.")
+    ] = Path("out/evaluation"),
+    spoken_pairs: Annotated[
+        Path | None, typer.Option(help="Pairs from `undertone text spoken-pairs`, for a suite.")
+    ] = None,
+    pairs_per_kind: Annotated[int | None, typer.Option(min=1, help="Of these pairs, at most; else all.")] = None,
+    probe_clips: Annotated[int, typer.Option(min=0, help="Clips for a suite's probes of the latents; 0: none.")] = 0,
+    emotion: Annotated[
+        Path | None, typer.Option(help="Folder with manifest.tsv that has a column emotion, for a suite's probe.")
+    ] = None,
+    sounds: Annotated[
+        bool, typer.Option("--sounds", help="Keep everything a suite makes, listed in scp files.")
+    ] = False,
     split: Annotated[
         str | None,
         typer.Option(help="Never one trained on: test, else dev, if not given; all for a folder of held-out speech."),
@@ -682,25 +741,58 @@ def evaluate_(
     quick: Annotated[bool, typer.Option("--quick", help="A few clips only.")] = False,
     pairs: Annotated[Path | None, typer.Option(help="Lexical pairs, from `undertone text pairs`.")] = None,
     whisper: Annotated[
-        Path | None, typer.Option(help="Folder of a faster-whisper model, the second recogniser.")
+        str | None, typer.Option(help="Folder or name of a faster-whisper model, the second recogniser.")
+    ] = None,
+    prose: Annotated[
+        Path | None, typer.Option(help="Folder of books.tsv.xz: its held-out books make the n-grams of perplexity.")
+    ] = None,
+    language_model: Annotated[
+        str | None, typer.Option(help="Language model of `transformers` for perplexity, a folder or a name.")
     ] = None,
     also: Annotated[
         list[str] | None, typer.Option(help="Another system's sounds, as NAME=FOLDER; may be given again.")
     ] = None,
 ) -> None:
-    """Measure a bundle on held-out speech and write the numbers into its model card.
+    """Measure a bundle on held-out speech and write the numbers into its model card, or several for a comparison.
 
-    Without --whisper the folder in UNDERTONE_WHISPER is used; where there is none, the card says so.
+    Without --whisper the model in UNDERTONE_WHISPER is used; where there is none, the card says so. What was heard in
+    continuations is read by --language-model, else by n-grams of --prose, else by PocketSphinx's of US English.
     """
+    from undertone.app.cli.evaluation import EvaluationSize, choose_language_model, paper_suite
     from undertone.studies import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
     from undertone.studies.measures.heldout import ListedCorpus
+    from undertone.studies.suite.run import SuitePlan
     from undertone.train.corpora.listing import list_sources
 
     others = [OtherSystem.parse(each) for each in also or ()]
     listed = ListedCorpus.from_list(corpus, list_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
-    for line in evaluate_bundle(bundle, listed, chosen, quick, pairs=pairs, whisper=whisper, also=others):
+    judge = choose_language_model(language_model, prose)
+    size = EvaluationSize.chosen(quick, clips, prompts)
+    if suite is not None:
+        if suite != "paper" or others or pairs is not None:
+            raise typer.BadParameter("the suite is called paper, and takes neither --also nor --pairs.")
+        plan = SuitePlan(
+            listed,
+            chosen,
+            size.clips,
+            size.prompts,
+            whisper=whisper,
+            language_model=judge,
+            spoken_pairs=spoken_pairs,
+            pairs_per_kind=pairs_per_kind,
+            probe_clips=probe_clips,
+            emotion=emotion,
+            keep_sounds=sounds,
+        )
+        lines = paper_suite(bundle, plan, out)
+    elif len(bundle) > 1 or sounds or probe_clips or spoken_pairs is not None:
+        raise typer.BadParameter("several bundles, --sounds, --spoken-pairs and --probe-clips go with --suite paper.")
+    else:
+        whole = (size.clips, size.prompts)
+        lines = evaluate_bundle(bundle[0], listed, chosen, whole, out, pairs, whisper, others, judge)
+    for line in lines:
         typer.echo(line)
 
 

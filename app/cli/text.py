@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from undertone.app.package_data import bundle_or_demo
 from undertone.engine.config import MelConfig
 from undertone.engine.words.spoken_numbers import counting_words, number_languages
 from undertone.train import ModelRecipe, load_recipe_of, prepare
@@ -12,6 +13,8 @@ from undertone.train.alignment.pronunciations import write_pronunciations
 from undertone.train.alignment.spelling import spell_words
 from undertone.train.data.flat_corpus import read_index
 from undertone.train.lexical.pair_file import make_pairs
+from undertone.train.runs.ladder import LadderInputs
+from undertone.train.runs.spoken_pairs import make_spoken_pairs
 from undertone.train.runs.text_stages import pretrain_on_phones, train_with_text
 from undertone.train.text.align_corpus import CTC_CLIPS, align_and_refine
 from undertone.train.text.diagnostics import text_report
@@ -167,6 +170,23 @@ def pairs(
     """Make lexical pairs of held-out speakers."""
     _check_inputs(segments=segments, prepared=prepared, text=text, lexicon=lexicon)
     typer.echo(make_pairs(segments, prepared, text, lexicon, out, split, words))
+
+
+@text.command("spoken-pairs")
+def spoken_pairs(
+    text: Prose,
+    corpus: Annotated[Path, typer.Option(help="Recordings with transcripts of held-out speakers.")],
+    lexicon: LexiconFolder,
+    out: Annotated[Path, typer.Option(help="Folder to write; pairs that are there are kept.")],
+    split: str = "test",
+    bundle: Annotated[str | None, typer.Option(help="Bundle whose tokenizer aligns the recordings.")] = None,
+    words: Annotated[int, typer.Option(min=100, help="Words of prose to take words and grammar from.")] = 150_000,
+    workers: int = 2,
+) -> None:
+    """Make pairs of words and nonwords, of right and wrong grammar, and of endings of stories, spoken as recorded."""
+    _check_inputs(text=text, corpus=corpus, lexicon=lexicon)
+    inputs = LadderInputs(text=text, corpus=corpus, lexicon=lexicon, bundle=Path(bundle_or_demo(bundle)))
+    typer.echo(make_spoken_pairs(inputs, out, words, split, workers=workers))
 
 
 @text.command()

@@ -14,8 +14,8 @@ def unserved_blocks() -> Iterator[None]:
     when they are mounted, which `undertone.app.guard.mount.mount_page` does. Blocks of this block cannot be launched.
     """
     create_app = App.create_app
-    App.create_app = staticmethod(lambda *_given, **_named: None)  # type: ignore[assignment,method-assign]
+    App.create_app = staticmethod(lambda *_given, **_named: None)
     try:
         yield
     finally:
-        App.create_app = staticmethod(create_app)  # type: ignore[method-assign]
+        App.create_app = staticmethod(create_app)

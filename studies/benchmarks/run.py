@@ -4,12 +4,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from undertone.engine import AudioLimits, Engine, read_audio
 from undertone.engine.files.atomic_files import write_whole
-from undertone.engine.generation.likelihood import SpeechLikelihood, Stream
+from undertone.engine.generation.likelihood import SpeechLikelihood
 from undertone.studies.benchmarks.paired import pair_margins, salmon_pairs, story_pairs
+from undertone.studies.benchmarks.score_kinds import score_kinds
 from undertone.studies.benchmarks.zerospeech import accuracy_over, gold_scores, read_gold, write_submission
 from undertone.studies.errors import MeasureError
 from undertone.studies.measures.intervals import Estimate
@@ -33,7 +34,7 @@ def run_benchmark(engine: Engine, benchmark: Benchmark, folder: Path, out: Path,
         pairs = read_gold(folder, level)
         names = [name for pair in pairs for name in (pair.correct, pair.incorrect)]
         scored = {name: recording_likelihood(engine, folder / f"{name}.wav", draws) for name in names}
-        for kind, stream, per_frame in _kinds(list(scored.values())):
+        for kind, stream, per_frame in score_kinds(list(scored.values())):
             scores = {name: one.of(stream, per_frame) for name, one in scored.items()}
             write_submission(out / kind / level / f"{folder.resolve().name}.txt", scores)
             found = gold_scores(pairs, scores)
@@ -43,7 +44,7 @@ def run_benchmark(engine: Engine, benchmark: Benchmark, folder: Path, out: Path,
         sides = [
             [recording_likelihood(engine, path, draws) for path in (one.positive, one.negative)] for one in recorded
         ]
-        for kind, stream, per_frame in _kinds([one for side in sides for one in side]):
+        for kind, stream, per_frame in score_kinds([one for side in sides for one in side]):
             margins = pair_margins([(a.of(stream, per_frame), b.of(stream, per_frame)) for a, b in sides])
             parts: dict[str, list[float]] = defaultdict(list)
             for pair, margin in zip(recorded, margins, strict=True):
@@ -77,11 +78,3 @@ def recording_likelihood(engine: Engine, path: Path, draws: int) -> SpeechLikeli
         raise MeasureError(f"{path} does not exist, but is part of a pair.")
     waveform, sample_rate_hz = read_audio(path, AudioLimits(min_seconds=0.0))
     return engine.likelihoods([waveform], sample_rate_hz, draws=draws)[0]
-
-
-def _kinds(found: list[SpeechLikelihood]) -> list[tuple[str, Stream, bool]]:
-    """Return name, stream and whether by frame of every kind of score that the system has."""
-    streams: list[Stream] = [
-        stream for stream in get_args(Stream) if stream == "tokens" or all(one.latents is not None for one in found)
-    ]
-    return [(f"{stream}-{'mean' if mean else 'sum'}", stream, mean) for stream in streams for mean in (False, True)]

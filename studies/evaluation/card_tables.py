@@ -27,6 +27,7 @@ class Measure:
 
 LIKENESS = {
     "mel_distance_nats": Measure("mel distance, nats"),
+    "mcd_db": Measure("mel-cepstral distortion, dB"),
     "log_spectral_distance_db": Measure("log-spectral distance, dB"),
     "f0_rmse_hz": Measure("F0 RMSE, Hz", 1),
     "f0_rmse_semitones": Measure("F0 RMSE, semitones"),
@@ -60,6 +61,12 @@ CONTINUED = {  # measure, its value for natural speech, its value by chance
     "whisper_log_prob": (
         Measure("Whisper's log-probability, nats a token"), "whisper_log_prob_natural", "whisper_log_prob_backwards",
     ),
+    "transcript_perplexity": (
+        Measure("perplexity of the transcript", 1), "transcript_perplexity_natural", "transcript_perplexity_backwards",
+    ),
+    "auto_bleu": (Measure("AUTO-BLEU-2 of the transcript, %", 1, True), "auto_bleu_natural", "auto_bleu_backwards"),
+    "self_bleu": (Measure("self-BLEU-2 of the transcripts, %", 1, True), "self_bleu_natural", "self_bleu_backwards"),
+    "vert": (Measure("VERT-2, %", 1, True), "vert_natural", "vert_backwards"),
     "dnsmos": (Measure("DNSMOS, 1 to 5"), "dnsmos_natural", None),
     "f0_range_semitones": (Measure("F0 range, semitones"), "f0_range_semitones_natural", None),
     "f0_shift_semitones": (Measure("F0 median's shift from the prompt, semitones"), "f0_shift_semitones_natural", None),
@@ -176,7 +183,7 @@ def _systems_table(evaluation: Evaluation, measures: dict[str, Measure]) -> str:
         for system, numbers in evaluation.systems.items()
         if any(key in numbers for key in shown)
     ]
-    return _table(["", *(measure.label for measure in shown.values())], rows)
+    return markdown_table(["", *(measure.label for measure in shown.values())], rows)
 
 
 def _predicted_table(evaluation: Evaluation) -> str:
@@ -184,7 +191,7 @@ def _predicted_table(evaluation: Evaluation) -> str:
     rows = [[measure.label, measure.show(getattr(found, key))] for key, measure in PREDICTED.items()]
     rows.append(["KL of each latent dimension, nats per frame", _per_dim(evaluation)])
     rows.append(["active dimensions (above 0.02 nats)", f"{found.active_dims} of {len(found.kl_nats_per_dim)}"])
-    return _table(["", "value"], rows)
+    return markdown_table(["", "value"], rows)
 
 
 def _continued_table(evaluation: Evaluation) -> str:
@@ -196,9 +203,23 @@ def _continued_table(evaluation: Evaluation) -> str:
             rows.append(
                 [measure.label, measure.show(numbers[key]), measure.show(numbers.get(natural or "")), by_chance]
             )
-    return _table(["", "continuation", "natural speech", "chance"], rows) + (
+    return markdown_table(["", "continuation", "natural speech", "chance"], rows) + (
         f"\n\nAt most {evaluation.continuation_seconds:g} s each. Natural speech is what the speaker went on to say. "
         "Chance is, for the voice, the prompts of other speakers; for words, natural speech played backwards."
+        + _texts_text(evaluation)
+    )
+
+
+def _texts_text(evaluation: Evaluation) -> str:
+    """Return what the measures of transcripts are, where there were any."""
+    if evaluation.language_model is None:
+        return ""
+    recogniser = "PocketSphinx" if evaluation.whisper is None else "Whisper"
+    return (
+        f" Transcripts by {recogniser}, without the prompt's words. Perplexity by {evaluation.language_model}, exp of "
+        "the mean over all words. AUTO-BLEU-2: words and pairs of words that come again in a continuation, without "
+        "overlap; self-BLEU-2: those that another continuation has too; geometric means over both orders. VERT-2 is "
+        "the geometric mean of the two (arXiv 2102.01192), here over one continuation of each prompt."
     )
 
 
@@ -211,7 +232,7 @@ def _others_table(evaluation: Evaluation) -> str:
         [system, *(measure.show(numbers.get(key)) for key, measure in shown.items())]
         for system, numbers in evaluation.others.items()
     ]
-    return _table(["", *(measure.label for measure in shown.values())], rows) + (
+    return markdown_table(["", *(measure.label for measure in shown.values())], rows) + (
         "\n\nSounds that were given to the evaluation, brought to the same loudness; intervals over sounds."
     )
 
@@ -219,6 +240,11 @@ def _others_table(evaluation: Evaluation) -> str:
 def _measures_text(evaluation: Evaluation) -> str:
     """Return what the measures of the clips are, of those that were taken."""
     sentences = [_MEANING]
+    if any("mcd_db" in numbers for numbers in evaluation.systems.values()):
+        sentences.append(
+            "Mel-cepstral distortion: 24 mel-cepstra with c0 (alpha 0.42, frames of 64 ms every 16), "
+            "10 / ln 10 √(2 Σ d²), no time warping, as the paper's code has it."
+        )
     if evaluation.whisper is not None:
         sentences.append(
             f"CER, WER and log-probability by Whisper: faster-whisper with the model {evaluation.whisper}, English, "
@@ -248,7 +274,7 @@ def _lexical_table(evaluation: Evaluation) -> str:
         if "spoken_tokens" in measures
         else ""
     )
-    return _table(["", *(measure.label for measure in measures.values())], rows) + (
+    return markdown_table(["", *(measure.label for measure in measures.values())], rows) + (
         "\n\nShare of words that the model finds likelier than a nonword with the same phones in another order, both "
         f"spoken with the same frames of a speaker it was not trained on; guessing gives 50 %.{misheard}"
     )
@@ -258,7 +284,8 @@ def _per_dim(evaluation: Evaluation) -> str:
     return ", ".join(f"{nats:.3f}" for nats in evaluation.likelihood.kl_nats_per_dim)
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table, its first column on the left and the numbers on the right."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

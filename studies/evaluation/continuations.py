@@ -1,4 +1,4 @@
-"""Measure continuations of 3 s prompts of speakers the model has not heard: voice, words, pitch and ending."""
+"""Measure continuations of 3 s prompts of speakers the model has not heard: voice, words, text, pitch and ending."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,17 @@ from undertone.studies.evaluation.jobs import (
     report_continuation,
 )
 from undertone.studies.evaluation.results import Row
+from undertone.studies.evaluation.sounds import keep_sounds
+from undertone.studies.measures.clusters import Cluster
 from undertone.studies.measures.heldout import HeldOut, read_trimmed
-from undertone.studies.measures.intervals import ShareEstimate
+from undertone.studies.measures.intervals import Estimate, ShareEstimate
+from undertone.studies.measures.language_models import LanguageModel
+from undertone.studies.measures.repetition import auto_bleu, self_bleu, vert
 
 PROMPT_SECONDS = 3.0
 MIN_REAL_SECONDS = 1.0  # of the recording behind the prompt, to compare with
 NOTHING = ShareEstimate(0.0, 0)
+SUFFIXES = {"": "continuation", "_natural": "real", "_backwards": "backwards"}  # of measures, and what was heard
 
 
 @dataclass(frozen=True)
@@ -57,20 +62,72 @@ def continuations(measuring: EvaluationContext, clips: list[HeldOut], seconds: f
         yield MeasuredContinuation(*made[index], report)
 
 
-def continuation_rows(found: list[MeasuredContinuation]) -> list[Row]:
-    """Return a row for each take; needs all: similarity to the own prompt is compared with the others."""
+def continuation_rows(found: list[MeasuredContinuation], language_model: LanguageModel) -> list[Row]:
+    """Return a row for each take; needs all: voices and texts are compared with those of the others.
+
+    Args:
+        found: of all prompts.
+        language_model: that reads what was heard, the prompt left out.
+    """
     prompts = [(each.clip.speaker, each.report.heard["prompt"].embedding) for each in found]
+    texts = _texts(found)
+    said = text_measures(texts, language_model)
     return [
         Row(
             clip_id=each.clip.clip_id,
             speaker=each.clip.speaker,
             seconds=each.seconds,
             system="continuation",
-            measures=_measures(each, prompts),
+            measures=_measures(each, prompts) | (said[place] if said else {}),
             text=each.report.heard["continuation"].text,
+            judged={SUFFIXES[suffix]: of_kind[place] for suffix, of_kind in texts.items()},
         )
-        for each in found
+        for place, each in enumerate(found)
     ]
+
+
+def vert_estimates(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
+    """Return VERT of continuations, natural speech and speech played backwards, where they were read."""
+    found: dict[str, Estimate] = {}
+    for suffix in SUFFIXES:
+        shares = [(row.measures.get(f"auto_bleu{suffix}"), row.measures.get(f"self_bleu{suffix}")) for row in rows]
+        both = [(own.total, others.total) for own, others in shares if own is not None and others is not None]
+        if rows and len(both) == len(rows):
+            own, others = zip(*both, strict=True)
+            number = vert(own, others, [row.cluster(cluster) for row in rows])
+            assert number is not None  # there are rows
+            found[f"vert{suffix}"] = number
+    return found
+
+
+def text_measures(texts: dict[str, list[str]], language_model: LanguageModel) -> list[dict[str, ShareEstimate]]:
+    """Return perplexity, AUTO-BLEU and self-BLEU of every place of lists of transcripts.
+
+    Args:
+        texts: by the suffix of the measures' names.
+        language_model: that reads them.
+    Returns:
+        measures by name for each place; none where there are no texts.
+    """
+    found: list[dict[str, ShareEstimate]] = [{} for _ in next(iter(texts.values()), [])]
+    for suffix, of_kind in texts.items():
+        words = [text.split() for text in of_kind]
+        for measures, text, own, others in zip(found, of_kind, words, self_bleu(words), strict=True):
+            measures[f"transcript_perplexity{suffix}"] = language_model.nats(text)
+            measures[f"auto_bleu{suffix}"] = ShareEstimate(auto_bleu(own), 1)
+            measures[f"self_bleu{suffix}"] = ShareEstimate(others, 1)
+    return found
+
+
+def _texts(found: list[MeasuredContinuation]) -> dict[str, list[str]]:
+    """Return what was heard of every kind of speech; nothing where no recogniser listened."""
+    texts: dict[str, list[str]] = {}
+    for suffix, name in SUFFIXES.items():
+        heard = [each.report.heard[name].transcript for each in found]
+        read = [text for text in heard if text is not None]
+        if read and len(read) == len(heard):
+            texts[suffix] = read
+    return texts
 
 
 def _take(measuring: EvaluationContext, clip: HeldOut, seconds: float, seed: int) -> tuple[Take, ContinuationJob]:
@@ -81,6 +138,8 @@ def _take(measuring: EvaluationContext, clip: HeldOut, seconds: float, seed: int
     speech = engine.analyse(waveform, rate, 0.0, PROMPT_SECONDS)
     take = engine.continue_(speech, seconds, measuring.sampling, seed)
     real = engine.analyse(waveform, rate, PROMPT_SECONDS, PROMPT_SECONDS + seconds)  # at the prompt's loudness
+    kept = {"prompt": speech.audio, "continuation": take.continuation_audio, "natural": real.audio}
+    keep_sounds(measuring, clip.clip_id, kept)
     job = ContinuationJob(
         prompt=speech.audio.numpy(),
         continuation=take.continuation_audio.numpy(),
@@ -115,11 +174,10 @@ def _measures(each: MeasuredContinuation, prompts: list[tuple[str, Samples | Non
 def _certainty_and_quality(heard: dict[str, RecognisedSpeech]) -> dict[str, ShareEstimate]:
     """Return Whisper's certainty and DNSMOS, beside what the speaker really said and that played backwards."""
     found = {name: speech.measures() for name, speech in heard.items()}
-    suffixes = {"": "continuation", "_natural": "real", "_backwards": "backwards"}
     return {
         key + suffix: found[name][key]
         for key in ("whisper_log_prob", "dnsmos")
-        for suffix, name in suffixes.items()
+        for suffix, name in SUFFIXES.items()
         if key in found[name]
     }
 

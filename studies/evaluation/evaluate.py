@@ -20,13 +20,14 @@ from undertone.studies.evaluation.continuations import (
     MeasuredContinuation,
     continuation_rows,
     continuations,
+    vert_estimates,
 )
 from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.model_card import card_summary, write_measured
 from undertone.studies.evaluation.other_systems import OtherSystem, other_rows
 from undertone.studies.evaluation.reconstruction import clip_rows, embed_speakers
 from undertone.studies.evaluation.results import Evaluation, Row, Speed, pool_rows, write_rows
-from undertone.studies.evaluation.systems import SYSTEMS
+from undertone.studies.evaluation.systems import GROUND_TRUTH, SYSTEMS
 from undertone.studies.lexical.frames import RecordedFrames
 from undertone.studies.lexical.scoring import LexicalAccuracy, lexical_accuracy, read_pairs
 from undertone.studies.measures.clusters import cluster_of
@@ -38,10 +39,12 @@ from undertone.studies.measures.heldout import (
     held_out_clips,
     other_recordings,
 )
+from undertone.studies.measures.language_models import LanguageModel, PackagedNgrams
 from undertone.studies.measures.likelihood import ClipLikelihood, pool_likelihoods
+from undertone.studies.measures.whisper_asr import whisper_name
 
 NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
-QUICK_CLIPS, QUICK_CONTINUATIONS = 10, 10
+QUICK_SIZE = (10, 10)  # clips and continuations
 CLIP_SECONDS = DurationRange(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
 CONTINUATION_SECONDS = 10.0
 PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
@@ -59,8 +62,11 @@ def evaluate(
     *,
     sampling: Sampling = Sampling(),
     workers: int | None = None,
-    whisper: Path | None = None,
+    whisper: str | Path | None = None,
     also: Sequence[OtherSystem] = (),
+    language_model: LanguageModel = PackagedNgrams(),
+    renderings: Sequence[str] = tuple(SYSTEMS),
+    sounds: Path | None = None,
 ) -> Evaluation:
     """Measure a bundle on recordings that it was not trained on.
 
@@ -73,8 +79,11 @@ def evaluate(
         out: folder for clips.jsonl, continuations.jsonl and evaluation.json.
         pairs: lexical pairs of speakers who were not trained on, as `undertone text pairs` makes them.
         workers: processes that listen; None takes one for each core, 0 none but this.
-        whisper: folder of a faster-whisper model, the second recogniser; None asks the environment.
+        whisper: folder or name of a faster-whisper model, the second recogniser; None asks the environment.
         also: other systems' sounds, measured by the same judges.
+        language_model: that reads the transcripts of continuations, by Whisper where it listens.
+        renderings: which of SYSTEMS are made of every clip; the recording is always measured.
+        sounds: folder for everything that is made, as wav files and lists of them.
     Raises:
         MeasureError: the corpus or Whisper's folder cannot be used.
     """
@@ -90,16 +99,16 @@ def evaluate(
         sampling = sampling.model_copy(update={"guidance": own})
     workers = (os.cpu_count() or 1) if workers is None else workers
     measures = InstalledMeasures.installed(whisper).for_languages(engine.bundle.config.languages)
-    measuring = EvaluationContext(engine, sampling, seed, measures, workers)
+    measuring = EvaluationContext(engine, sampling, seed, measures, workers, tuple(renderings), sounds)
     lengths = DurationRange(CLIP_SECONDS.shortest, min(CLIP_SECONDS.longest, engine.max_seconds))
     clips = held_out_clips(corpus, split, max(num_clips, num_continuations), lengths, seed)
     speed = _speed(engine)
     scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
-    takes = continuation_rows(_continuations(measuring, clips[:num_continuations]))
+    takes = continuation_rows(_continuations(measuring, clips[:num_continuations]), language_model)
     also_rows = list(other_rows(measuring, also))
     cluster = cluster_of(row.speaker for row in rows)
-    systems = {system: [row for row in rows if row.system == system] for system in SYSTEMS}
-    measured = systems["ground_truth"]
+    systems = {system: of_system for system in SYSTEMS if (of_system := [row for row in rows if row.system == system])}
+    measured = systems[GROUND_TRUTH]
     evaluation = Evaluation(
         bundle=engine.bundle.name,
         bundle_sha256=engine.bundle.fingerprint,
@@ -117,11 +126,12 @@ def evaluate(
         prompt_seconds=PROMPT_SECONDS,
         continuation_seconds=_continuation_seconds(engine),
         num_continuations=len(takes),
-        continuations=pool_rows(takes, cluster),
+        continuations=pool_rows(takes, cluster) | vert_estimates(takes, cluster),
         others={
             other.name: pool_rows([row for row in also_rows if row.system == other.name], "clip") for other in also
         },
-        whisper=measuring.installed.whisper.name if measuring.installed.whisper else None,
+        whisper=whisper_name(measuring.installed.whisper) if measuring.installed.whisper else None,
+        language_model=language_model.name if any(row.judged for row in takes) else None,
         lexical=_lexical(engine, corpus_folder(corpus), pairs) if pairs else {},
         speed=speed,
         not_measured=measuring.installed.missing,
@@ -150,18 +160,24 @@ def evaluate_bundle(
     bundle: str | Path,
     corpus: Corpus,
     split: str = "test",
-    quick: bool = False,
+    size: tuple[int, int] = (NUM_CLIPS, NUM_CONTINUATIONS),
     out: Path = Path("out/evaluation"),
     pairs: Path | None = None,
-    whisper: Path | None = None,
+    whisper: str | Path | None = None,
     also: Sequence[OtherSystem] = (),
+    language_model: LanguageModel = PackagedNgrams(),
 ) -> Iterator[str]:
-    """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people."""
+    """Measure a bundle's folder, write the numbers into its bundle.json and README.md; yields lines for people.
+
+    Args:
+        size: clips and continuations; see `evaluate` for these and all else.
+    """
     folder = Path(bundle)
     if not (folder / "bundle.json").is_file():
         raise MeasureError(f"{folder} is no bundle folder (it has no bundle.json), so its card cannot be written.")
-    size = (QUICK_CLIPS, QUICK_CONTINUATIONS) if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
-    evaluation = evaluate(folder, corpus, split, *size, out=out, pairs=pairs, whisper=whisper, also=also)
+    evaluation = evaluate(
+        folder, corpus, split, *size, out=out, pairs=pairs, whisper=whisper, also=also, language_model=language_model
+    )
     card = write_measured(folder, evaluation)
     yield from card_summary(evaluation)
     yield f"Rows of every clip are in {out}, the model card is {card}."

@@ -39,11 +39,11 @@ class InstalledMeasures:
     whisper: Path | None = None  # folder of the second recogniser
 
     @classmethod
-    def installed(cls, whisper_folder: Path | None = None) -> "InstalledMeasures":
+    def installed(cls, whisper_model: str | Path | None = None) -> "InstalledMeasures":
         """Return the measures that the packages of this environment allow.
 
         Args:
-            whisper_folder: of a faster-whisper model; None asks the environment.
+            whisper_model: folder or name of a faster-whisper model; None asks the environment.
         Raises:
             MeasureError: a folder without a model.
         """
@@ -51,7 +51,7 @@ class InstalledMeasures:
         found: dict[str, Path | None] = {"whisper": None}
 
         def find_whisper() -> None:
-            found["whisper"] = whisper.whisper_folder(whisper_folder)
+            found["whisper"] = whisper.whisper_folder(whisper_model)
 
         checks: dict[str, Callable[[], object]] = {
             "words": intelligibility.check_recogniser_installed,
@@ -97,6 +97,11 @@ class RecognisedSpeech:
             whisper.whisper_transcript(waveform, installed.whisper) if installed.whisper else None,
             quality.dnsmos(waveform) if installed.quality else None,
         )
+
+    @property
+    def transcript(self) -> str | None:
+        """Return the words by the better of the recognisers that listened; None where none did."""
+        return self.text if self.reading is None else self.reading.text
 
     def measures(self, transcript: str | None = None) -> dict[str, ShareEstimate]:
         """Return what was measured, by name; error rates where it is known what was said."""

@@ -7,7 +7,8 @@ from undertone.engine.worker_pool import map_in_processes
 from undertone.studies.evaluation.context import EvaluationContext
 from undertone.studies.evaluation.jobs import ClipJob, ClipReport, Samples, report_clip
 from undertone.studies.evaluation.results import Row
-from undertone.studies.evaluation.systems import render_systems
+from undertone.studies.evaluation.sounds import keep_sounds
+from undertone.studies.evaluation.systems import GROUND_TRUTH, render_systems
 from undertone.studies.measures.heldout import HeldOut, analyse_clip
 from undertone.studies.measures.intervals import ShareEstimate
 from undertone.studies.measures.likelihood import ClipLikelihood, clip_likelihood
@@ -34,7 +35,8 @@ def clip_rows(
                 measuring.skipped[clip.clip_id] = str(error)
                 continue
             analysed.append((clip, speech.seconds, clip_likelihood(engine, speech, seed)))
-            made = render_systems(engine, speech, measuring.sampling, seed)
+            made = list(render_systems(engine, speech, measuring.sampling, seed, measuring.renderings))
+            keep_sounds(measuring, clip.clip_id, {GROUND_TRUTH: speech.audio, **dict(made)})
             yield ClipJob(
                 ground_truth=speech.audio.numpy(),
                 transcript=clip.transcript,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +13,17 @@ from undertone.engine import Sampling
 from undertone.engine.config import Config
 from undertone.studies.lexical.scoring import LexicalAccuracy
 from undertone.studies.measures.clusters import Cluster
-from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate
+from undertone.studies.measures.intervals import Curve, Estimate, ShareEstimate, estimate
 from undertone.studies.measures.likelihood import Likelihood
 
-ROOTS = frozenset({"f0_rmse_hz", "f0_rmse_semitones"})  # the root of a mean, not the mean of roots
+# Of the pooled ratio, not of each clip: the root of a mean is not the mean of roots.
+CURVES: dict[str, Curve] = {
+    "f0_rmse_hz": np.sqrt,
+    "f0_rmse_semitones": np.sqrt,
+    "transcript_perplexity": np.exp,
+    "transcript_perplexity_natural": np.exp,
+    "transcript_perplexity_backwards": np.exp,
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Row:
     system: str
     measures: dict[str, ShareEstimate]
     text: str | None = None  # as the recogniser read it
+    judged: dict[str, str] = field(default_factory=dict)  # texts that the language model read, by what was said
 
     def cluster(self, kind: Cluster) -> str:
         """Return what the row belongs to when clusters are resampled."""
@@ -67,6 +75,7 @@ class Evaluation(Config):
     continuations: dict[str, Estimate]  # by measure; empty where none were made
     others: dict[str, dict[str, Estimate]] = Field(default_factory=dict)  # by system and measure, from `--also`
     whisper: str | None = None  # the second recogniser's folder, where it listened
+    language_model: str | None = None  # that read the transcripts of continuations
     lexical: dict[str, LexicalAccuracy] = Field(
         default_factory=dict
     )  # by kind of pair; empty where no pairs were given
@@ -82,7 +91,7 @@ def pool_rows(rows: list[Row], cluster: Cluster) -> dict[str, Estimate]:
     found: dict[str, Estimate] = {}
     for measure in dict.fromkeys(name for row in rows for name in row.measures):
         shares = [row.measures.get(measure, ShareEstimate(0.0, 0)) for row in rows]
-        number = estimate(shares, clusters, np.sqrt if measure in ROOTS else None)
+        number = estimate(shares, clusters, CURVES.get(measure))
         if number is not None:
             found[measure] = number
     return found

@@ -3,7 +3,7 @@
 T frames at 50 Hz, Z latent dims.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import torch
 from torch import Tensor
@@ -22,18 +22,21 @@ SYSTEMS = {
 }
 
 
-def render_systems(engine: Engine, speech: Speech, sampling: Sampling, seed: int) -> Iterator[tuple[str, Tensor]]:
-    """Yield (system, waveform float32 [samples]) for every system but the recording, all aligned with it."""
-    yield "copy_synthesis", copy_synthesis(engine, speech)
-    mean = speech.latents.mean(0, keepdim=True).expand_as(speech.latents)
-    latents = {
-        "reconstruction": speech.latents,
-        "prior_latents": draw_latents(engine, speech.tokens, seed, sampling.latent_temperature)[0],
-        "latents_mean": mean,
-        "latents_zero": torch.zeros_like(speech.latents),
+def render_systems(
+    engine: Engine, speech: Speech, sampling: Sampling, seed: int, chosen: Collection[str] = tuple(SYSTEMS)
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield (system, waveform float32 [samples]) for every chosen one but the recording, all aligned with it."""
+    if "copy_synthesis" in chosen:
+        yield "copy_synthesis", copy_synthesis(engine, speech)
+    latents: dict[str, Callable[[], Tensor]] = {
+        "reconstruction": lambda: speech.latents,
+        "prior_latents": lambda: draw_latents(engine, speech.tokens, seed, sampling.latent_temperature)[0],
+        "latents_mean": lambda: speech.latents.mean(0, keepdim=True).expand_as(speech.latents),
+        "latents_zero": lambda: torch.zeros_like(speech.latents),
     }
     for system, values in latents.items():
-        yield system, engine.synthesise(speech.tokens, values, speech.utterance, sampling, seed)
+        if system in chosen:
+            yield system, engine.synthesise(speech.tokens, values(), speech.utterance, sampling, seed)
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from undertone.engine.config import Config
+from undertone.engine.generation.likelihood import SpeechLikelihood
 from undertone.engine.lexical_pair import FrameSpan, LexicalPair, PairKind
 from undertone.engine.network import VAEGSLM, Gaussian
 from undertone.engine.noise import SeededNoise
@@ -174,13 +175,28 @@ def concatenate_frames(frames: FrameSource, spans: Sequence[FrameSpan]) -> ClipF
     return ClipFrames(torch.cat(tokens), Gaussian(torch.cat(means, dim=1), torch.cat(logstds, dim=1)))
 
 
-@torch.inference_mode()
 def nats_per_frame(
     model: VAEGSLM, before: ClipFrames, side: ClipFrames, seed: int, draws: int = 1
 ) -> tuple[float, float]:
     """Return a side's negative log-likelihood after its context, nats per frame: of the tokens and of the latents.
 
     The term of the latents is that of the training loss; 0 for a system without latents.
+    """
+    found = side_likelihood(model, before, side, seed, draws)
+    latents = -found.of("latents", per_frame=True) if model.config.has_latents else 0.0
+    return -found.of("tokens", per_frame=True), latents
+
+
+@torch.inference_mode()
+def side_likelihood(
+    model: VAEGSLM, before: ClipFrames, side: ClipFrames, seed: int, draws: int = 1
+) -> SpeechLikelihood:
+    """Return a side's likelihood after its context: of its tokens, and of its latents or codes where there are any.
+
+    Args:
+        model: in evaluation mode.
+        before: the context, not scored.
+        seed: of the latents, drawn `draws` times and the results averaged.
     """
     tokens = torch.cat([before.tokens, side.tokens])[None].to(model.device)
     mean = torch.cat([before.posterior.mean, side.posterior.mean], dim=1).to(model.device)
@@ -190,12 +206,19 @@ def nats_per_frame(
     noise = SeededNoise(range(seed, seed + draws), model.device)
     latents = posterior.sample(noise.normal(*posterior.mean.shape))
     prior, base, logdet = model.predict(tokens, latents, noise)
-    token_nats = F.cross_entropy(prior.logits.transpose(1, 2), tokens, reduction="none")[:, len(before.tokens) :]
-    if not model.config.has_latents:
-        return float(token_nats.mean()), 0.0
-    log_p = prior.base.log_prob(base).sum(-1) + logdet.sum(-1)
-    latent_nats = (posterior.negative_entropy().sum(-1) - log_p)[:, len(before.tokens) :]
-    return float(token_nats.mean()), float(latent_nats.mean())
+    scored = slice(len(before.tokens), None)
+    token_nats = F.cross_entropy(prior.logits.transpose(1, 2), tokens, reduction="none")[:, scored]
+    beside = None
+    if model.config.has_latents:
+        log_p = prior.base.log_prob(base).sum(-1) + logdet.sum(-1)
+        beside = (posterior.negative_entropy().sum(-1) - log_p)[:, scored]
+    elif model.config.beside == "codes":
+        nats = model.beside_error(prior, tokens, latents)
+        assert nats is not None  # codes have a density
+        beside = nats[:, scored]
+    return SpeechLikelihood(
+        -float(token_nats.sum(1).mean()), None if beside is None else -float(beside.sum(1).mean()), len(side.tokens)
+    )
 
 
 def _accuracy(scores: list[PairScore]) -> LexicalAccuracy:

@@ -10,6 +10,7 @@ from undertone.engine.audio.acoustics import Pitch, energy_db, pitch
 from undertone.engine.audio.mel import LogMel
 from undertone.engine.config import MelConfig
 from undertone.studies.measures.intervals import ShareEstimate
+from undertone.studies.measures.mel_cepstrum import mel_cepstra, mel_cepstral_distances
 
 MIN_VOICED_FRAMES = 10  # fewer say nothing about a correlation
 SPECTRUM_RANGE_DB = 60.0  # below the clip's loudest bin, differences are not heard
@@ -31,15 +32,18 @@ class Reference:
         self.pitch = pitch(waveform)
         self.energy_db = energy_db(waveform)
         self._config = mel
+        self._cepstra = mel_cepstra(waveform.numpy())
 
     def compare(self, waveform: Tensor) -> dict[str, ShareEstimate]:
         """Return the distances of a rendering at least as long as the reference; what is longer is ignored."""
         waveform = waveform[: len(self.waveform)]
         mel_difference = (self._log_mel(waveform) - self.mel).abs().mean(1)
         spectral = _decibels(waveform, self._config).clamp_min(self.floor_db) - self.decibels.clamp_min(self.floor_db)
+        distortion = mel_cepstral_distances(self._cepstra, mel_cepstra(waveform.numpy()))
         distances = {
             "mel_distance_nats": _mean(mel_difference),
             "log_spectral_distance_db": _mean(spectral.square().mean(1).sqrt()),
+            "mcd_db": ShareEstimate(float(distortion.sum()), len(distortion)),
             "energy_correlation": _correlation(self.energy_db, energy_db(waveform)),
         }
         return distances | compare_pitch(self.pitch, pitch(waveform))

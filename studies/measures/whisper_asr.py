@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE = "UNDERTONE_WHISPER"
 NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
+HUB_NAME = r"\w[\w.-]*/[\w.-]+"
+SIZE = r"(distil-)?(tiny|base|small|medium|large|turbo)[\w.-]*"  # as faster-whisper names them
 BEAM_SIZE = 5
 SPELT_OUT = {name: TITLES[name] for name in ("mr", "mrs", "dr", "st")}  # as transcripts of read books have them
 
@@ -36,17 +38,21 @@ class WhisperTranscript:
     log_prob: float | None  # mean over the tokens, nats; None where it heard none
 
 
-def whisper_folder(given: Path | None) -> Path:
-    """Return the folder of the model: the one that was given, else that of the environment.
+def whisper_folder(given: str | Path | None) -> Path:
+    """Return the folder of the model that was given, else of that of the environment.
 
+    Args:
+        given: a folder, or a name that faster-whisper knows (base.en) or the Hub has (OWNER/NAME), which is fetched.
     Raises:
-        NotInstalledError: no folder, or faster-whisper is missing.
-        MeasureError: a folder without a model.
+        NotInstalledError: no model is named, or faster-whisper is missing.
+        MeasureError: a folder without a model, or a name that cannot be fetched.
     """
-    named = given or (Path(value) if (value := os.environ.get(FOLDER_VARIABLE)) else None)
+    chosen = given or os.environ.get(FOLDER_VARIABLE)
+    named = None if chosen is None else fetch_whisper(str(chosen)) if is_model_name(str(chosen)) else Path(chosen)
     if named is None:
         raise NotInstalledError(
-            f"Whisper's measures need a faster-whisper model: give its folder with --whisper or in {FOLDER_VARIABLE}."
+            f"Whisper's measures need a faster-whisper model: give its folder or name with --whisper or in "
+            f"{FOLDER_VARIABLE}."
         )
     if missing := [name for name in NEEDED_FILES if not (named / name).is_file()]:
         raise MeasureError(
@@ -56,6 +62,37 @@ def whisper_folder(given: Path | None) -> Path:
     if find_spec("faster_whisper") is None:
         raise NotInstalledError(f"Whisper's measures need the package faster-whisper: `{INSTALL}`.")
     return named
+
+
+def is_model_name(text: str) -> bool:
+    """Return whether a text names a model to fetch: nothing lies there, and it is a size, or OWNER/NAME of the Hub."""
+    return not Path(text).exists() and (
+        re.fullmatch(HUB_NAME, text) is not None or re.fullmatch(SIZE, text) is not None
+    )
+
+
+def fetch_whisper(name: str) -> Path:
+    """Return the folder of a model of the Hub, fetched once.
+
+    Raises:
+        NotInstalledError: faster-whisper is missing.
+        MeasureError: no such model, or no network.
+    """
+    if find_spec("faster_whisper") is None:
+        raise NotInstalledError(f"Whisper's measures need the package faster-whisper: `{INSTALL}`.")
+    from faster_whisper import download_model
+
+    try:
+        return Path(download_model(name))
+    except (OSError, ValueError) as error:  # the Hub's errors are OSErrors, a size that is none a ValueError
+        raise MeasureError(f"the Whisper model {name!r} cannot be fetched: {error}") from error
+
+
+def whisper_name(folder: Path) -> str:
+    """Return how reports call a model: its folder's name, or the Hub's for what was fetched."""
+    if folder.parent.name != "snapshots":
+        return folder.name
+    return folder.parent.parent.name.removeprefix("models--").replace("--", "/")
 
 
 def whisper_transcript(waveform: Tensor, folder: Path) -> WhisperTranscript:

@@ -12,11 +12,13 @@ from undertone.engine.ladder import LadderPair
 from undertone.train.alignment.pronunciations import list_pronunciations
 from undertone.train.ladder.grammar_pairs import grammar_pairs
 from undertone.train.ladder.ngrams import ORDERS, PhoneNgrams
-from undertone.train.ladder.passages import LadderText, Speller, TextWord, count_spellings
+from undertone.train.ladder.passages import PAUSE, LadderText, Speller, TextWord, count_spellings
 from undertone.train.ladder.topic_pairs import topic_pairs
 from undertone.train.ladder.word_pairs import WordPairs
 from undertone.train.lexical.pseudowords import KnownWords
 from undertone.train.loop.settings import Count
+
+PAIR_KEY = 1_000_003  # in keys of pairs, so that none is that of a passage
 
 
 class PairSettings(Config):
@@ -63,6 +65,13 @@ def sides_of(pair: LadderPair, speller: Speller) -> tuple[list[TextWord], list[T
     """Return the words of the context, of the good side and of the bad one; a nonword has its own phones."""
     bad = speller.text(pair.bad) if not pair.bad_phones else [_nonword(pair, speller)]
     return speller.text(pair.context), speller.text(pair.good), bad
+
+
+def spoken_sides(pair: LadderPair, speller: Speller) -> list[tuple[list[TextWord], int]]:
+    """Return what is said for the good side and the bad one, between two pauses, and how many words are context."""
+    context, *sides = sides_of(pair, speller)
+    before = [PAUSE, *context, PAUSE] if context else [PAUSE]
+    return [([*before, *side, PAUSE], len(before)) for side in sides]
 
 
 def _nonword(pair: LadderPair, speller: Speller) -> TextWord:

@@ -3,11 +3,10 @@
 A pause stands at punctuation and between sentences, in every stream, so that streams differ in form alone.
 """
 
-import csv
 import hashlib
-import lzma
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from undertone.engine.ladder import PAUSE_MARK
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.alignment.segments import SILENCE
 from undertone.train.corpora.source import CorpusError
-from undertone.train.text.prose import EXCLUDED_BOOKS, MAX_WORDS, MIN_WORDS, PAUSES, TITLES
+from undertone.train.text.prose import MAX_WORDS, MIN_WORDS, PAUSES, TITLES, book_sentences
 
 HELD_OUT_SHARE = 8  # every so many-th book, by a hash of its name, is held out of training
 HELD_OUT_WORDS = 8000  # of each book that is held out
@@ -125,38 +124,34 @@ def is_held_out_book(book: str) -> bool:
     return int(hashlib.sha256(book.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0
 
 
-def read_ladder_text(text: Path, lexicon: Lexicon, train_words: int) -> LadderText:
+def read_ladder_text(
+    text: Path, lexicon: Lexicon, train_words: int, held_out_books: Collection[str] | None = None
+) -> LadderText:
     """Return one passage of each book: the first part of every book to train on, and of those that are held out.
 
     Args:
         text: folder with `books.tsv.xz`: book, sentence.
         train_words: spread evenly over the books.
+        held_out_books: which, whole; None chooses by a hash, and takes the first part of each.
     Raises:
         CorpusError: no such file, or no book on one of the two sides.
     """
-    source = text / "books.tsv.xz"
-    if not source.is_file():
-        raise CorpusError(f"{source} does not exist; pass the folder of the prose with --text")
-    books = _raw_books(source)
-    held_out = [book for book in books if is_held_out_book(book)]
-    trained = [book for book in books if not is_held_out_book(book)]
+    books: dict[str, list[str]] = {}
+    for book, sentence in book_sentences(text):
+        books.setdefault(book, []).append(sentence)
+    by_hash = held_out_books is None
+    chosen = {book for book in books if is_held_out_book(book)} if held_out_books is None else set(held_out_books)
+    held_out = [book for book in books if book in chosen]
+    trained = [book for book in books if book not in chosen]
+    held_out_words = HELD_OUT_WORDS if by_hash else sys.maxsize
     if not held_out or not trained:
-        raise CorpusError(f"{source} holds {len(books)} books; about {2 * HELD_OUT_SHARE} are needed to hold one out")
+        raise CorpusError(f"{text} holds {len(books)} books; about {2 * HELD_OUT_SHARE} are needed to hold one out")
     speller = Speller(lexicon)
     each = -(-train_words // len(trained))  # rounded up
     return LadderText(
         tuple(_passage(book, books[book], speller, each) for book in trained),
-        tuple(_passage(book, books[book], speller, HELD_OUT_WORDS) for book in held_out),
+        tuple(_passage(book, books[book], speller, held_out_words) for book in held_out),
     )
-
-
-def _raw_books(source: Path) -> dict[str, list[str]]:
-    books: dict[str, list[str]] = {}
-    with lzma.open(source, "rt", encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            if row["book"] not in EXCLUDED_BOOKS:
-                books.setdefault(row["book"], []).append(row["sentence"])
-    return books
 
 
 def _passage(book: str, lines: list[str], speller: Speller, words: int) -> Passage:

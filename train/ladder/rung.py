@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.ladder import SCORES, LadderPair, Rung, RungScores
 from undertone.engine.network.token_lm import TokenLM, TokenLMConfig
-from undertone.train.ladder.pair_file import sides_of
-from undertone.train.ladder.passages import PAUSE, LadderText, Passage, Speller
+from undertone.train.ladder.pair_file import PAIR_KEY, spoken_sides
+from undertone.train.ladder.passages import LadderText, Passage, Speller
 from undertone.train.ladder.rung_stage import LadderSettings, RungStage
 from undertone.train.ladder.splicer import Memory
 from undertone.train.ladder.streams import TokenStream, encode_passages
@@ -22,7 +22,6 @@ from undertone.train.loop.budget import Budget
 from undertone.train.loop.run import run_stage
 from undertone.train.loop.stage_export import CONFIG, WEIGHTS, export_stage, is_exported, trained_numbers
 
-PAIR_KEY = 1_000_003  # in keys of pairs, so that none is that of a passage
 TOKENS_PER_BATCH = 8192  # of scoring
 HELD_OUT_SENTENCES = 40  # of each book, to measure on; the pairs are made of more
 
@@ -45,13 +44,11 @@ def encode_pair(stream: TokenStream, pair: LadderPair, speller: Speller, number:
     Args:
         number: of the pair, which decides what is drawn.
     """
-    context, *sides = sides_of(pair, speller)
     memory: Memory = {}
     found = []
-    for side in sides:
-        before = [PAUSE, *context, PAUSE] if context else [PAUSE]
-        words = stream.encode([*before, *side, PAUSE], (PAIR_KEY, number), memory)
-        found.append((np.concatenate(words), sum(map(len, words[: len(before)]))))
+    for side, num_before in spoken_sides(pair, speller):
+        words = stream.encode(side, (PAIR_KEY, number), memory)
+        found.append((np.concatenate(words), sum(map(len, words[:num_before]))))
     (good, good_context), (bad, bad_context) = found
     return PairTokens(good, bad, good_context, bad_context)
 

@@ -5,8 +5,6 @@ phones the same number of times. Any three phones of it in a row, the boundaries
 dictionary.
 """
 
-import csv
-import lzma
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from undertone.train.alignment.lexicon import Lexicon
-from undertone.train.text.prose import EXCLUDED_BOOKS
+from undertone.train.text.prose import book_sentences
 
 VOWEL_LETTERS = frozenset("AEIOU")
 BOUNDARY = ""  # before the first and after the last phone
@@ -29,10 +27,8 @@ Phones = tuple[str, ...]
 def count_words(text: Path, lexicon: Lexicon) -> Counter[str]:
     """Count how often each word of the dictionary occurs in `books.tsv.xz`."""
     counts: Counter[str] = Counter()
-    with lzma.open(text / "books.tsv.xz", "rt", encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            if row["book"] not in EXCLUDED_BOOKS:
-                counts.update(lexicon.words(row["sentence"]))
+    for _, sentence in book_sentences(text):
+        counts.update(lexicon.words(sentence))
     return Counter({word: count for word, count in counts.items() if lexicon.phones(word)})
 
 

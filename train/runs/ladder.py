@@ -115,9 +115,9 @@ def train_ladder(
     _claim(out, settings, pairs=pair_settings.model_dump_json(), words=str(words))
     text = read_ladder_text(inputs.text, lexicon, words)
     speller = Speller(lexicon)
-    pairs = _pairs(text, speller, inputs.lexicon, pair_settings, out)
+    pairs = ladder_pairs(text, speller, inputs.lexicon, pair_settings, out)
     fingerprint = fingerprint_of_pairs(out / PAIRS)
-    inventory, units = _segments(inputs, lexicon, out, workers)
+    inventory, units, _ = ladder_segments(inputs, lexicon, out, workers)
     splicers = {one: Splicer(inventory, one) for one in (True, False)}
     found = []
     for rung in rungs:
@@ -143,7 +143,9 @@ def _claim(out: Path, settings: LadderSettings, **inputs: str) -> None:
     save_recipe(out, settings, False, True, **inputs)
 
 
-def _pairs(text: LadderText, speller: Speller, lexicon: Path, settings: PairSettings, out: Path) -> list[LadderPair]:
+def ladder_pairs(
+    text: LadderText, speller: Speller, lexicon: Path, settings: PairSettings, out: Path
+) -> list[LadderPair]:
     """Return the pairs, made once with what n-grams make of them."""
     path = out / PAIRS
     if not (out / NGRAMS).is_file():
@@ -162,8 +164,14 @@ def _pairs(text: LadderText, speller: Speller, lexicon: Path, settings: PairSett
     return [LadderPair.model_validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _segments(inputs: LadderInputs, lexicon: Lexicon, out: Path, workers: int) -> tuple[UnitInventory, np.ndarray]:
-    """Return the aligned segments of the train split, and the unit of every frame of the flat files."""
+def ladder_segments(
+    inputs: LadderInputs, lexicon: Lexicon, out: Path, workers: int, split: str = "train"
+) -> tuple[UnitInventory, np.ndarray, Path]:
+    """Return the aligned segments of a split, the unit of every frame of the flat files, and the prepared folder.
+
+    Raises:
+        CorpusError: units that are no parts of the dictionary's phones, or nothing of the split to align.
+    """
     loaded = load_bundle(inputs.bundle)
     tokenizer = loaded.tokenizer
     parts = tokenizer.config.phone_parts if isinstance(tokenizer, PhoneReader) else None
@@ -174,9 +182,10 @@ def _segments(inputs: LadderInputs, lexicon: Lexicon, out: Path, workers: int) -
         )
     prepared = inputs.corpus
     if not (prepared / INDEX).is_file():
-        prepared = out / "prepared"
-        prepare(inputs.corpus, prepared, workers=workers, settings=clean_settings(loaded.config))
+        prepared = out / ("prepared" if split == "train" else f"prepared-{split}")
+        splits = ("train", "dev") if split == "train" else (split,)
+        prepare(inputs.corpus, prepared, splits, workers, clean_settings(loaded.config))
     tokens = assign_tokens(tokenizer, prepared, workers)
-    alignment = align_prepared(prepared, tokens, lexicon, out)
-    inventory = UnitInventory.build(alignment, read_index(prepared))
-    return inventory, np.memmap(tokens, dtype=np.uint16, mode="r")
+    alignment = align_prepared(prepared, tokens, lexicon, out if split == "train" else out / split)
+    inventory = UnitInventory.build(alignment, read_index(prepared), split)
+    return inventory, np.memmap(tokens, dtype=np.uint16, mode="r"), prepared

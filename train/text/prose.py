@@ -4,7 +4,7 @@ import csv
 import hashlib
 import lzma
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,30 @@ class Prose:
         return self.symbols[self.offsets[number] : self.offsets[number + 1]]
 
 
+def prose_file(text: Path) -> Path:
+    """Return the file of a folder of prose.
+
+    Raises:
+        CorpusError: no such file.
+    """
+    source = text / "books.tsv.xz"
+    if not source.is_file():
+        raise CorpusError(f"{source} does not exist; pass the folder of the prose with --text")
+    return source
+
+
+def book_sentences(text: Path) -> Iterator[tuple[str, str]]:
+    """Yield (book, sentence) of a folder of prose, without the books that the speech splits read.
+
+    Raises:
+        CorpusError: no such file.
+    """
+    with lzma.open(prose_file(text), "rt", encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["book"] not in EXCLUDED_BOOKS:
+                yield row["book"], row["sentence"]
+
+
 def phones_of_sentence(sentence: str, lexicon: Lexicon) -> list[int] | None:
     """Return the symbols of a sentence, None where a word is unknown or there are too few or too many words."""
     plain = TITLES.sub(r"\1", lexicon.spoken(sentence))
@@ -67,14 +91,12 @@ def read_prose(text: Path, lexicon: Lexicon, out: Path, held_out: bool = False) 
     Raises:
         CorpusError: no such file.
     """
-    source = text / "books.tsv.xz"
-    if not source.is_file():
-        raise CorpusError(f"{source} does not exist; pass the folder of the prose with --text")
+    source = prose_file(text)
     facts = (source.stat().st_size, lexicon.inventory, EXCLUDED_BOOKS, HELD_OUT_BOOKS, held_out, 2)
     path = out / f"prose-{hashlib.sha256(repr(facts).encode()).hexdigest()[:12]}.npz"
     if not path.is_file():
         out.mkdir(parents=True, exist_ok=True)
-        _encode_all(source, lexicon, held_out, path)
+        _encode_all(text, lexicon, held_out, path)
     with np.load(path) as stored:
         columns = {name: stored[name] for name in ("symbols", "offsets", "book")}
         return Prose(**columns, books=tuple(stored["books"].tolist()), skipped=int(stored["skipped"]))
@@ -89,21 +111,20 @@ def transcribed_prose(clips: Sequence[AlignedClip], num_phones: int) -> Prose:
     return Prose(np.concatenate(known), offsets, np.arange(len(known)), ("transcripts",), len(clips) - len(known))
 
 
-def _encode_all(source: Path, lexicon: Lexicon, held_out: bool, path: Path) -> None:
+def _encode_all(text: Path, lexicon: Lexicon, held_out: bool, path: Path) -> None:
     books: dict[str, int] = {}
     sentences: list[np.ndarray] = []
     book: list[int] = []
     skipped = 0
-    with lzma.open(source, "rt", encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            if row["book"] in EXCLUDED_BOOKS or (row["book"] in HELD_OUT_BOOKS) != held_out:
-                continue
-            symbols = phones_of_sentence(row["sentence"], lexicon)
-            if symbols is None:
-                skipped += 1
-                continue
-            book.append(books.setdefault(row["book"], len(books)))
-            sentences.append(np.array(symbols, dtype=np.uint8))
+    for name, sentence in book_sentences(text):
+        if (name in HELD_OUT_BOOKS) != held_out:
+            continue
+        symbols = phones_of_sentence(sentence, lexicon)
+        if symbols is None:
+            skipped += 1
+            continue
+        book.append(books.setdefault(name, len(books)))
+        sentences.append(np.array(symbols, dtype=np.uint8))
     with whole_file(path) as unfinished:
         np.savez(
             unfinished,

@@ -52,7 +52,9 @@ def test_a_bundle_is_measured_on_a_plain_folder(plain: Path, tmp_path: Path, mon
     monkeypatch.setattr(module.InstalledMeasures, "installed", lambda whisper=None: DEAF)
     monkeypatch.setattr(module, "CONTINUATION_SECONDS", 0.5)
     bundle = make_tiny_bundle(tmp_path / "tiny")
-    found = module.evaluate(bundle, recordings(plain), "all", 1, 0, sampling=Sampling(steps=2), workers=0)
+    found = module.evaluate(
+        bundle, recordings(plain), "all", 1, 0, sampling=Sampling(steps=2), workers=0, renderings=()
+    )
     assert not found.skipped
     assert (found.corpus, found.split, found.num_clips) == (plain.name, "all", 1)
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 Undertone = Callable[..., subprocess.CompletedProcess[str]]
 VERBS = (
     "batch", "bench", "bundle", "continue", "demo-bundle", "evaluate", "import", "lexical", "prepare", "probe",
-    "replace-vocoder", "replicas", "serve", "study", "text", "tokenizer", "tokens", "train", "vocoder",
+    "replace-vocoder", "replicas", "serve", "study", "sweep", "text", "tokenizer", "tokens", "train", "vocoder",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ DEAF = InstalledMeasures(
     words=False, voices=False, missing={"words": "no recogniser here", "voices": "no encoder here"}
 )
 FAST = Sampling(steps=2)
+ONE = ("reconstruction",)  # where it does not matter how many there are
 HEADER = "utt_id\tfile\tspeaker\tsplit\ttranscript\n"
 
 
@@ -71,8 +72,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def deaf(monkeypatch: pytest.MonkeyPatch, short: None) -> None:
     monkeypatch.setattr(module.InstalledMeasures, "installed", lambda whisper=None: DEAF)
-    monkeypatch.setattr(module, "QUICK_CLIPS", 2)
-    monkeypatch.setattr(module, "QUICK_CONTINUATIONS", 2)
 
 
 @pytest.mark.usefixtures("deaf")
@@ -111,7 +110,15 @@ def test_other_systems_are_heard_by_the_same_judges(
     soundfile.write(folder / "mute.flac", np.zeros(32_000), 16_000)
     also = [OtherSystem.parse(f"theirs={folder}")]
     found = evaluate(
-        engine, corpus, num_clips=1, num_continuations=0, sampling=FAST, workers=0, also=also, out=tmp_path
+        engine,
+        corpus,
+        num_clips=1,
+        num_continuations=0,
+        sampling=FAST,
+        workers=0,
+        also=also,
+        out=tmp_path,
+        renderings=("copy_synthesis",),
     )
     assert found.others["theirs"]["dnsmos"].clips == 1
     assert 1 <= found.systems["copy_synthesis"]["dnsmos"].value <= 5
@@ -128,7 +135,8 @@ def test_an_other_system_that_cannot_be_read_is_refused(text: str) -> None:
 @pytest.mark.usefixtures("deaf")
 def test_measuring_twice_gives_the_same_numbers(engine: Engine, corpus: Path) -> None:
     first, second = (
-        evaluate(engine, corpus, num_clips=1, num_continuations=1, sampling=FAST, workers=0) for _ in range(2)
+        evaluate(engine, corpus, num_clips=1, num_continuations=1, sampling=FAST, workers=0, renderings=ONE)
+        for _ in range(2)
     )
     assert first.model_copy(update={"speed": second.speed}) == second
 
@@ -137,10 +145,10 @@ def test_measuring_twice_gives_the_same_numbers(engine: Engine, corpus: Path) ->
 def test_a_bundle_carries_its_numbers_and_keeps_what_training_wrote(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "evaluate", partial(evaluate, sampling=FAST, workers=0))
+    monkeypatch.setattr(module, "evaluate", partial(evaluate, sampling=FAST, workers=0, renderings=ONE))
     folder = make_tiny_bundle(tmp_path / "tiny")
     weights = (folder / "model.safetensors").read_bytes()
-    lines = list(evaluate_bundle(folder, corpus, quick=True, out=tmp_path / "rows"))
+    lines = list(evaluate_bundle(folder, corpus, size=(2, 1), out=tmp_path / "rows"))
     config = read_config(folder)
     assert config.measured["note"] == "random weights"
     carried = evaluation_of(config)
@@ -198,7 +206,8 @@ def test_a_clip_that_cannot_be_used_is_skipped_with_its_reason(engine: Engine, c
     soundfile.write(tmp_path / "mute.wav", np.zeros(80_000), 16_000)
     rows = [f"{name}\t{name}.wav\tlow\ttest\twords\n" for name in ("low-0", "low-1", "mute")]
     (tmp_path / "manifest.tsv").write_text(HEADER + "".join(rows))
-    found = evaluate(engine, tmp_path, num_clips=3, num_continuations=0, sampling=FAST, workers=0)
+    found = evaluate(engine, tmp_path, num_clips=3, num_continuations=0, sampling=FAST, workers=0, renderings=ONE)
+    assert list(found.systems) == ["ground_truth", *ONE]
     assert found.num_clips == 2
     assert "silent" in found.skipped["mute"]
     assert found.continuations == {}

@@ -15,8 +15,10 @@ from undertone.studies.measures.whisper_asr import (
     FOLDER_VARIABLE,
     NEEDED_FILES,
     WhisperTranscript,
+    is_model_name,
     spell_out_titles,
     whisper_folder,
+    whisper_name,
     whisper_transcript,
 )
 
@@ -51,6 +53,29 @@ def test_speech_that_is_not_english_gets_no_error_rates() -> None:
     german = heard.for_languages(("de",))
     assert (german.words, german.whisper, german.voices, german.quality) == (False, None, True, True)
     assert "English alone, and this bundle speaks de" in german.missing["words"]
+
+
+def test_a_model_is_named_as_on_the_hub_or_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faster_whisper = pytest.importorskip("faster_whisper")
+    fetched = tmp_path / "models--Systran--faster-whisper-base" / "snapshots" / "0ab1"
+    fetched.mkdir(parents=True)
+    for name in NEEDED_FILES:
+        (fetched / name).touch()
+    monkeypatch.setattr(faster_whisper, "download_model", {"base.en": str(fetched), "Systran/base": str(fetched)}.get)
+    monkeypatch.chdir(tmp_path)
+    assert whisper_folder("base.en") == whisper_folder("Systran/base") == fetched
+    assert whisper_name(fetched) == "Systran/faster-whisper-base"
+    assert whisper_name(tmp_path / "own") == "own"
+    (tmp_path / "base").mkdir()
+    assert not is_model_name("base")
+    assert not any(map(is_model_name, ("/else/where", "./base2", "models/of/mine", "voice")))
+
+    def offline(name: str) -> str:
+        raise OSError("no network")
+
+    monkeypatch.setattr(faster_whisper, "download_model", offline)
+    with pytest.raises(MeasureError, match=r"base\.en.*no network"):
+        whisper_folder("base.en")
 
 
 def test_titles_are_spelt_as_they_are_said() -> None:

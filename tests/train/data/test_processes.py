@@ -51,7 +51,13 @@ def test_two_processes_prepare_every_shard_once(shards: Path) -> None:
 
 def train(num_processes: int, shards: Path, tokenizer_run: Path, out: Path) -> tuple[list[float], Path]:
     """Logged losses and exported weights of a run with two micro-batches a step, over all processes."""
-    changes = [*small("small-cpu"), "steps=8", "log_steps=4", CLIPS_PER_MICRO_BATCH, f"gradient_accumulation={2 // num_processes}"]
+    changes = [
+        *small("small-cpu"),
+        "steps=8",
+        "log_steps=4",
+        CLIPS_PER_MICRO_BATCH,
+        f"gradient_accumulation={2 // num_processes}",
+    ]
     settings = [word for change in changes for word in ("--set", change)]
     folders = ["--prepared", shards, "--tokenizer", tokenizer_run, "--out", out]
     undertone(num_processes, "train", "small-cpu", *folders, *settings, "--cpu")
