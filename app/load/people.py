@@ -15,7 +15,7 @@ import httpx
 
 from undertone.app.load.measured import CrowdMeasures
 
-_ANSWER_SECONDS = 0.5, 1.5  # from a clip's end, or the last answer, to an answer, evenly: few people are as quick
+_ANSWER_SECONDS = 1.0, 4.0  # from a clip's end, or the last answer, to an answer, evenly: 5 s for both scales
 _BETWEEN_SECONDS = 1.0
 
 

@@ -53,7 +53,7 @@ class Crowd:
     idle: int = 0
     slow: int = 0
     minutes: float = 10.0
-    clip_seconds: float = 6.0
+    clip_seconds: float = 8.0
     speech_seconds: float = 5.0
 
 
