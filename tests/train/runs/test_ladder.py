@@ -42,7 +42,7 @@ def test_all_rungs_see_the_same_words_and_are_asked_the_same_pairs(
 ) -> None:
     inputs = LadderInputs(text_folder(tmp_path), tmp_path, lexicon_file(tmp_path), tmp_path)
     spoken = inventory_of(len(Lexicon(inputs.lexicon).inventory))
-    monkeypatch.setattr(ladder, "_segments", lambda *_: spoken)
+    monkeypatch.setattr(ladder, "ladder_segments", lambda *_: (*spoken, tmp_path))
     settings = LadderSettings(epochs=1, window_words=20, batch_size=8, transformer=SMALL)
     asked = PairSettings(words=3, grammar_per_kind=2, topics=2, min_count=2)
     out = tmp_path / "out"
