@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from undertone.engine.audio.reading import SUFFIXES
-from undertone.train.corpora.source import Notes, Source, split_name
+from undertone.train.corpora.source import Notes, Source, first_split, split_name
 from undertone.train.corpora.text_files import read_text
 from undertone.train.corpora.textgrids import TextGridError, textgrid_words
 
@@ -77,7 +77,7 @@ def folder(root: Path, notes: Notes) -> Iterator[Source]:
     for path in audio_files(root, notes):
         relative = path.relative_to(root)
         places = list(relative.parts[:-1])
-        split = next((split_name(place) for place in places if split_name(place)), None)
+        split = first_split(places)
         speakers = [place for place in places if not split_name(place)]
         clip_id = str(relative.with_suffix(""))
         yield Source(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from undertone.engine.audio.formats import SUFFIXES
 from undertone.train.corpora.packed import TABLES, split_of_table
-from undertone.train.corpora.source import CorpusError, split_name
+from undertone.train.corpora.source import CorpusError, first_split
 
 IDENTIFIER = re.compile(
     r"([\w-][\w.-]*/[\w-][\w.-]*)((?:/[\w-][\w.-]*)*?)/?(?:@([\w./-]+))?"
@@ -80,5 +80,4 @@ def _chosen_files(listed: list[str], identifier: str, part: str, splits: tuple[s
 def _part_of(name: str) -> str:
     """Return the folder that a table lies in, but for "data" and folders of splits; "." for none."""
     first, *rest = Path(name).parts
-    named = any(split_name(word) for word in re.split(r"[-._]", first))
-    return first if rest and first != "data" and not named else "."
+    return first if rest and first != "data" and first_split(re.split(r"[-._]", first)) is None else "."

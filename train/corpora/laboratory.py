@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from undertone.train.corpora.folders import audio_files, is_audio, transcript_beside, walk
-from undertone.train.corpora.source import CorpusError, Notes, Source, split_name
+from undertone.train.corpora.source import CorpusError, Notes, Source, first_split, split_name
 from undertone.train.corpora.text_files import read_text
 
 VCTK_AUDIO = ("wav48_silence_trimmed", "wav48", "wav16", "wav22")
@@ -39,7 +39,7 @@ def timit(folder: Path, notes: Notes) -> Iterator[Source]:
     """Read TIMIT: TRAIN and TEST, DR1 to DR8, speakers; NAME.TXT begins with the first and the last sample."""
     for path in audio_files(folder, notes):
         relative = path.relative_to(folder)
-        split = next((split_name(part) for part in relative.parts if split_name(part)), None)
+        split = first_split(relative.parts)
         words = transcript_beside(path, notes).split()
         said = " ".join(words[2:] if len(words) > 2 and words[0].isdigit() and words[1].isdigit() else words)
         clip_id = str(relative.with_suffix(""))

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from undertone.engine.audio.formats import SUFFIXES
 from undertone.engine.files.atomic_files import write_whole
-from undertone.train.corpora.source import CorpusError, Notes, Source, split_name
+from undertone.train.corpora.source import CorpusError, Notes, Source, first_split
 from undertone.train.corpora.tables import SPEAKER_COLUMNS, TEXT_COLUMNS, audio_folder
 
 TABLES = (".parquet", ".arrow")
@@ -52,11 +52,8 @@ def packed_files(folder: Path) -> list[Path]:
 
 def split_of_table(path: str) -> str | None:
     """Return the split that the name of a table or of its folder tells: data/train-00000-of-00002.parquet; or None."""
-    for part in reversed(Path(path).with_suffix("").parts):
-        named = next((split_name(word) for word in re.split(r"[-._]", part) if split_name(word)), None)
-        if named:
-            return named
-    return None
+    parts = reversed(Path(path).with_suffix("").parts)
+    return first_split(word for part in parts for word in re.split(r"[-._]", part))
 
 
 def unpack_tables(folder: Path, out: Path, splits: tuple[str, ...], notes: Notes) -> Path:

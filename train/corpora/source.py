@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,3 +93,8 @@ def is_held_out(name: str, one_in: int) -> bool:
 def split_name(name: str) -> str | None:
     """Return "train", "dev" or "test" for the names that corpora give to splits; None for any other."""
     return _SPLIT_OF.get(name.strip().lower())
+
+
+def first_split(names: Iterable[str]) -> str | None:
+    """Return the split that the first of these names means which means any; None where none does."""
+    return next((split for name in names if (split := split_name(name))), None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from undertone.train.corpora.source import CorpusError, Notes, Source, split_name
+from undertone.train.corpora.source import CorpusError, Notes, Source, first_split, split_name
 from undertone.train.corpora.text_files import read_text
 
 MANIFEST_COLUMNS = {"utt_id", "file", "speaker", "split", "transcript"}
@@ -69,7 +69,7 @@ def audio_folder(folder: Path, notes: Notes) -> Iterator[Source]:
                 raise CorpusError(f"{table} has a row without file_name; every row names its recording")
             path = place / file
             clip_id = str(path.relative_to(folder).with_suffix(""))
-            in_path = next((split_name(part) for part in Path(file).parts[:-1] if split_name(part)), None)
+            in_path = first_split(Path(file).parts[:-1])
             split = notes.split(clip_id, str(row.get("split") or "") or named or in_path)
             yield Source(clip_id, str(path), _cell(row, SPEAKER_COLUMNS), split, _cell(row, TEXT_COLUMNS))
 
@@ -84,7 +84,7 @@ def audio_folder_tables(folder: Path) -> list[Path]:
 def nemo(source: Path, notes: Notes) -> Iterator[Source]:
     """Read NeMo manifests: JSON lines of `audio_filepath`, `duration`, `text`; a file, or all of a folder."""
     for table in nemo_tables(source):
-        named = next((split_name(part) for part in table.stem.replace("-", "_").split("_") if split_name(part)), None)
+        named = first_split(table.stem.replace("-", "_").split("_"))
         for row in _rows(table, notes):
             path = Path(str(row["audio_filepath"]))
             path = path if path.is_absolute() else table.parent / path
