@@ -67,13 +67,12 @@ from undertone.studies.analysis.simulation.simulate import (
     Design,
     Layout,
     allocate,
-    draw,
+    draw_batches,
     liking_of,
     true_scores,
 )
 
 Array = NDArray[np.float64]
-BATCH = 250  # studies held in memory at once
 
 
 @dataclass(frozen=True)
@@ -163,12 +162,10 @@ def measure_coverage(
     layout = allocate(design, seed)
     means = np.full(design.num_systems, liking)
     truth = true_scores(means, components)
-    random = np.random.default_rng(seed + 1)
     within = WithinFits.of(layout)
     held: dict[str, list[Array]] = {name: [] for name in ("mean", "linear", "naive", "gap", "called", "naive_called")}
     widths: dict[str, list[Array]] = {"mean": [], "naive": [], "gap": []}
-    for start in range(0, studies, BATCH):
-        y = draw(layout, means, components, min(BATCH, studies - start), random)
+    for y in draw_batches(layout, means, components, studies, seed + 1):
         scores, gaps = mean_fits(y, layout, (LOWEST, HIGHEST)), within.fit(y)
         naive_errors, welch_p = _naive(y, layout)
         held["mean"].append(scores.held(truth))
@@ -222,11 +219,8 @@ def measure_mean_coverage(
     """
     layout = allocate(design, seed)
     means = np.full(design.num_systems, liking_of(score, components))
-    random = np.random.default_rng(seed + 1)
-    parts = []
-    for start in range(0, studies, BATCH):
-        y = draw(layout, means, components, min(BATCH, studies - start), random)
-        parts.append(mean_fits(y, layout, (LOWEST, HIGHEST)).ends)
+    batches = draw_batches(layout, means, components, studies, seed + 1)
+    parts = [mean_fits(y, layout, (LOWEST, HIGHEST)).ends for y in batches]
     low, high = (np.concatenate(end) for end in zip(*parts, strict=True))
     told = ~np.isnan(low)
     inside = np.where(told, (low <= score) & (score <= high), np.nan)

@@ -6,8 +6,8 @@ import numpy as np
 
 from undertone.studies.analysis.clustered import LEVEL
 from undertone.studies.analysis.components import VarianceComponents
-from undertone.studies.analysis.simulation.coverage import BATCH, WithinFits, mean_fits
-from undertone.studies.analysis.simulation.simulate import HIGHEST, LOWEST, Design, allocate, draw
+from undertone.studies.analysis.simulation.coverage import WithinFits, mean_fits
+from undertone.studies.analysis.simulation.simulate import HIGHEST, LOWEST, Design, allocate, draw_batches
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,9 @@ def simulate_plan(
     means = np.full(design.num_systems, middle)
     if difference is not None:
         means[:2] += np.array([0.5, -0.5]) * difference
-    random = np.random.default_rng(seed + 1)
     within = WithinFits.of(layout) if design.num_systems > 1 else None
     widths, gaps, found = [], [], []
-    for start in range(0, studies, BATCH):
-        y = draw(layout, means, components, min(BATCH, studies - start), random)
+    for y in draw_batches(layout, means, components, studies, seed + 1):
         widths.append(mean_fits(y, layout, (LOWEST, HIGHEST)).half_widths[:, 0])
         if within is not None:
             fits = within.fit(y)

@@ -3,6 +3,7 @@
 B studies at once, N ratings, R raters, P prompts, S systems.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from undertone.studies.analysis.components import VarianceComponents
 from undertone.studies.analysis.errors import AnalysisError
 
 Array = NDArray[np.float64]
+BATCH = 250  # studies held in memory at once
 LOWEST, HIGHEST = 1, 5
 CUTS = np.arange(LOWEST, HIGHEST) + 0.5  # a liking between two cuts is rated with the whole number between them
 
@@ -105,6 +107,15 @@ def draw(
     liking += effect(components.system_prompt, num_systems * num_prompts, layout.system * num_prompts + layout.prompt)
     liking += np.sqrt(components.residual) * random.standard_normal(liking.shape)
     return np.clip(np.rint(liking), LOWEST, HIGHEST) if rounded else liking
+
+
+def draw_batches(
+    layout: Layout, means: Array, components: VarianceComponents, studies: int, seed: int
+) -> Iterator[Array]:
+    """Yield rounded ratings of so many studies, [B, N] with B at most BATCH; see `draw`."""
+    random = np.random.default_rng(seed)
+    for start in range(0, studies, BATCH):
+        yield draw(layout, means, components, min(BATCH, studies - start), random)
 
 
 def true_scores(means: Array, components: VarianceComponents, rounded: bool = True) -> Array:
