@@ -4,6 +4,8 @@ Training writes both files, the studies read them. A rung is one token stream of
 units of speech (arXiv 2412.17048).
 """
 
+import hashlib
+from pathlib import Path
 from typing import Literal, get_args
 
 from undertone.engine.config import Config
@@ -46,6 +48,11 @@ class SpokenPair(Config):
     bad: tuple[FrameSpan, ...]
     good_phones: tuple[str, ...] = ()  # of its spans, by the dictionary's names; PAUSE_PHONE for a pause
     bad_phones: tuple[str, ...] = ()
+
+
+def fingerprint_of_pairs(path: Path) -> str:
+    """Return what tells a file of pairs from another."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 class RungScores(Config):

@@ -40,6 +40,24 @@ def parse_json(text: str | bytes, source: str, what: str, error: type[UndertoneE
     return values
 
 
+def read_json_lines(path: Path, model: type[Model], what: str, error: type[UndertoneError]) -> list[Model]:
+    """Return the configurations of a file of JSON lines.
+
+    Args:
+        what: what a line should hold, for the message: "spoken pair".
+        error: the class to raise.
+    Raises:
+        UndertoneError: of the class given, naming the line that holds something else.
+    """
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found.append(model.model_validate_json(line))
+        except ValidationError as failure:
+            raise error(f"{path}, line {number}, is no {what}: {failure}") from failure
+    return found
+
+
 def validate_values(
     model: type[Model], values: Mapping[str, Any], source: str, error: type[UndertoneError], complete: bool = False
 ) -> Model:

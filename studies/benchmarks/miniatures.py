@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 from tqdm import tqdm
 
+from undertone.engine.files.validation import read_json_lines
 from undertone.engine.generation.likelihood import SpeechLikelihood, Stream
 from undertone.engine.ladder import JUDGEMENTS, SpokenPair
 from undertone.engine.network import VAEGSLM
@@ -42,6 +42,17 @@ class SpokenScore:
     bad_phones: SpeechLikelihood | None = None
 
 
+def existing_pairs(path: Path) -> Path:
+    """Return the path of a file of spoken pairs.
+
+    Raises:
+        MeasureError: no such file.
+    """
+    if not path.is_file():
+        raise MeasureError(f"{path} does not exist; `undertone text spoken-pairs` makes a file of spoken pairs.")
+    return path
+
+
 def read_spoken_pairs(path: Path, per_kind: int | None = None) -> list[SpokenPair]:
     """Read the pairs of a JSON-lines file.
 
@@ -50,14 +61,8 @@ def read_spoken_pairs(path: Path, per_kind: int | None = None) -> list[SpokenPai
     Raises:
         MeasureError: no such file, a line that is no spoken pair, or no pair at all.
     """
-    if not path.is_file():
-        raise MeasureError(f"{path} does not exist; `undertone text spoken-pairs` makes a file of spoken pairs.")
     taken: dict[str, list[SpokenPair]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            found = SpokenPair.model_validate_json(line)
-        except ValidationError as error:
-            raise MeasureError(f"{path}, line {number}, is no spoken pair: {error}") from error
+    for found in read_json_lines(existing_pairs(path), SpokenPair, "spoken pair", MeasureError):
         taken.setdefault(found.pair.kind, []).append(found)
     pairs = [pair for of_kind in taken.values() for pair in of_kind[:per_kind]]
     if not pairs:

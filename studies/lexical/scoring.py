@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
-from pydantic import ValidationError
 from torch import Tensor
 
 from undertone.engine.config import Config
+from undertone.engine.files.validation import read_json_lines
 from undertone.engine.generation.likelihood import SpeechLikelihood
 from undertone.engine.lexical_pair import FrameSpan, LexicalPair, PairKind
 from undertone.engine.network import VAEGSLM, Gaussian
@@ -90,12 +90,7 @@ def read_pairs(path: Path) -> list[LexicalPair]:
     """
     if not path.is_file():
         raise MeasureError(f"{path} does not exist; `undertone text pairs` makes a file of lexical pairs.")
-    pairs = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            pairs.append(LexicalPair.model_validate_json(line))
-        except ValidationError as error:
-            raise MeasureError(f"{path}, line {number}, is no lexical pair: {error}") from error
+    pairs = read_json_lines(path, LexicalPair, "lexical pair", MeasureError)
     if not pairs:
         raise MeasureError(f"{path} is empty; make it again with a split that has held-out speakers.")
     return pairs

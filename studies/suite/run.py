@@ -5,7 +5,6 @@ OUT/NAME/system.json      a finished system
 OUT/suite.json, tables.md all systems
 """
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,9 +15,11 @@ from pydantic import ValidationError
 from undertone.engine import Engine
 from undertone.engine.bundle import bundle_folder, fingerprint, read_config
 from undertone.engine.files.atomic_files import write_whole
+from undertone.engine.ladder import fingerprint_of_pairs
 from undertone.engine.tokenizers import unit_names
 from undertone.studies.benchmarks.miniatures import (
     Accuracies,
+    existing_pairs,
     miniature_accuracies,
     read_spoken_pairs,
     score_spoken_pairs,
@@ -86,7 +87,7 @@ class SuitePlan:
             seed=self.seed,
             whisper=whisper_name(heard) if heard else None,
             language_model=self.language_model.name,
-            spoken_pairs=fingerprint_of_file(self.spoken_pairs) if self.spoken_pairs else None,
+            spoken_pairs=fingerprint_of_pairs(existing_pairs(self.spoken_pairs)) if self.spoken_pairs else None,
             pairs_per_kind=self.pairs_per_kind,
             probe_clips=self.probe_clips,
             emotion=self.emotion.resolve().name if self.emotion else None,
@@ -187,14 +188,3 @@ def measure_probes(engine: Engine, plan: SuitePlan) -> dict[str, ClassProbe]:
     if plan.emotion is not None:
         found |= emotion_probe(engine, plan.emotion, plan.probe_clips, plan.seed)
     return found
-
-
-def fingerprint_of_file(path: Path) -> str:
-    """Return what tells a file from another.
-
-    Raises:
-        MeasureError: no such file.
-    """
-    if not path.is_file():
-        raise MeasureError(f"{path} does not exist; `undertone text spoken-pairs` makes a file of spoken pairs.")
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,6 +1,5 @@
 """The one file of pairs that every rung is judged on."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,11 +53,6 @@ def make_ladder_pairs(
 def write_ladder_pairs(pairs: Sequence[LadderPair], path: Path) -> Path:
     """Write one JSON object a line."""
     return write_whole(path, "".join(f"{pair.model_dump_json()}\n" for pair in pairs))
-
-
-def fingerprint_of_pairs(path: Path) -> str:
-    """Return what tells a file of pairs from another."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def sides_of(pair: LadderPair, speller: Speller) -> tuple[list[TextWord], list[TextWord], list[TextWord]]:

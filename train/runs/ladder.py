@@ -15,7 +15,17 @@ import numpy as np
 
 from undertone.engine import SettingsError, load_bundle
 from undertone.engine.files.atomic_files import write_whole
-from undertone.engine.ladder import NGRAMS, PAIRS, RUNGS, SCORES, LadderPair, NgramScores, Rung, RungScores
+from undertone.engine.ladder import (
+    NGRAMS,
+    PAIRS,
+    RUNGS,
+    SCORES,
+    LadderPair,
+    NgramScores,
+    Rung,
+    RungScores,
+    fingerprint_of_pairs,
+)
 from undertone.engine.tokenizers.phone_reader import PhoneReader
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.corpora.source import CorpusError
@@ -25,7 +35,6 @@ from undertone.train.data.prepare import prepare
 from undertone.train.ladder.ngrams import PhoneNgrams
 from undertone.train.ladder.pair_file import (
     PairSettings,
-    fingerprint_of_pairs,
     make_ladder_pairs,
     ngram_scores,
     write_ladder_pairs,

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from tests.train.ladder.small_ladder import lexicon_file, passage, speller_of, text_of
-from undertone.engine.ladder import LadderPair
+from undertone.engine.ladder import LadderPair, fingerprint_of_pairs
 from undertone.train.ladder.grammar_pairs import PHENOMENA, grammar_pairs
 from undertone.train.ladder.ngrams import ORDERS, PhoneNgrams
 from undertone.train.ladder.pair_file import (
     PairSettings,
-    fingerprint_of_pairs,
     make_ladder_pairs,
     ngram_scores,
     sides_of,
