@@ -42,11 +42,7 @@ class UploadTurn:
     def release(self) -> None:
         """Let another server upload."""
         self._file.release()
-        if self._connection is not None:
-            with suppress(SQLAlchemyError):  # the lock is gone with the connection
-                self._connection.invalidate()
-                self._connection.close()
-            self._connection = None
+        self._disconnect()
 
     def _take_file(self) -> bool:
         if self._file.is_locked:
@@ -57,16 +53,22 @@ class UploadTurn:
         return self._file.is_locked
 
     def _take_of_postgresql(self) -> bool:
+        """Ask for the lock, which is given again to the connection that has it: the answer says that it still lives."""
         try:
-            if self._connection is not None:
-                self._connection.execute(text("SELECT 1"))
+            if self._connection is None:
+                self._connection = self._db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if self._connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": UPLOAD_LOCK}):
                 return True
-            connection = self._db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": UPLOAD_LOCK}):
-                self._connection = connection
-                return True
-            connection.close()
         except SQLAlchemyError as error:  # it was restarted: whoever asks first has the turn now
             logger.error("nothing is uploaded for now: %s", type(error).__name__)
-            self._connection = None
+        self._disconnect()
         return False
+
+    def _disconnect(self) -> None:
+        """Close the connection and not just hand it back to its pool: the lock is gone with it."""
+        if self._connection is None:
+            return
+        with suppress(SQLAlchemyError):
+            self._connection.invalidate()
+            self._connection.close()
+        self._connection = None
