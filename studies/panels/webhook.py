@@ -76,8 +76,11 @@ def webhook_secret(environment: Mapping[str, str] = os.environ) -> str | None:
 
 def signature_of(body: bytes, timestamp: str, secret: str) -> str:
     """Return the signature of a message that is sent at a time."""
-    digest = hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()
-    return base64.b64encode(digest).decode()
+    return base64.b64encode(_digest(body, timestamp, secret)).decode()
+
+
+def _digest(body: bytes, timestamp: str, secret: str) -> bytes:
+    return hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()
 
 
 def check_signature(body: bytes, signature: str, timestamp: str, secret: str, now: datetime) -> None:
@@ -98,8 +101,7 @@ def check_signature(body: bytes, signature: str, timestamp: str, secret: str, no
         given = base64.b64decode(signature, validate=True)
     except (binascii.Error, ValueError):
         raise UnsignedMessageError("the message has no signature.") from None
-    wanted = hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()
-    if not hmac.compare_digest(given, wanted):
+    if not hmac.compare_digest(given, _digest(body, timestamp, secret)):
         raise UnsignedMessageError("the signature is not that of this message and this workspace's secret.")
     if abs(now.timestamp() - int(timestamp)) > REPLAY_SECONDS:
         raise UnsignedMessageError(f"the message was sent more than {REPLAY_SECONDS:.0f} s away from this clock.")
