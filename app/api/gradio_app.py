@@ -17,6 +17,7 @@ from undertone.app.api.parameters import ContinueParameters, PromptParameters, R
 from undertone.app.api.results import result_content
 from undertone.app.api.sounds import pcm_bytes, whole_sound
 from undertone.app.guard.errors import VisibleError
+from undertone.app.guard.unserved import unserved_blocks
 from undertone.app.shared.context import Context
 from undertone.app.shared.model_queue import MAX_WAITING, QueuePlace
 from undertone.app.shared.prompt_clip import PromptClip
@@ -39,6 +40,7 @@ class GradioApi:
     def __init__(self, context: Context, rates: RunRates) -> None:
         self.context, self.rates = context, rates
 
+    @unserved_blocks()
     def build(self) -> gr.Blocks:
         """Return the Blocks whose events are the endpoints."""
         with gr.Blocks(title="Undertone's API", analytics_enabled=False) as blocks:

@@ -15,7 +15,6 @@ from undertone.app.api.running import JobThreads
 from undertone.app.asgi.api_paths import GRADIO_PREFIX, HTTP_PREFIX, MCP_PREFIX
 from undertone.app.guard.gate import API_ROUTES
 from undertone.app.guard.mount import mount_page
-from undertone.app.guard.unserved import unserved_blocks
 from undertone.app.guard.visitors import Visitors
 from undertone.app.shared.context import Context
 
@@ -29,9 +28,7 @@ def add_api(app: FastAPI, context: Context, visitors: Visitors) -> None:
     """
     rates, threads = RunRates(), JobThreads()
     app.router.routes.append(Mount(HTTP_PREFIX, KnownCallers(HttpApi(context, rates, threads).app())))
-    with unserved_blocks():
-        blocks = GradioApi(context, rates).build()
-    mount_page(app, blocks, GRADIO_PREFIX, visitors, routes=API_ROUTES)
+    mount_page(app, GradioApi(context, rates).build(), GRADIO_PREFIX, visitors, routes=API_ROUTES)
     mount = app.router.routes[-1]
     assert isinstance(mount, Mount)
     mount.app = KnownCallers(mount.app)

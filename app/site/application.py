@@ -183,13 +183,9 @@ def _context_of(page: Page, context: PageContext, studies_site: "StudiesSite | N
     return ResultsContext(studies_site, context.model_name)
 
 
+@unserved_blocks()
 def build_page(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Blocks:
     """Build the page between the site's header and footer."""
-    with unserved_blocks():
-        return _build_blocks(context, page, pages)
-
-
-def _build_blocks(context: PageContext, page: Page, pages: Sequence[Page]) -> gr.Blocks:
     with gr.Blocks(
         title=f"{page.title} · Undertone",
         analytics_enabled=False,
