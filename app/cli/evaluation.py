@@ -1,7 +1,6 @@
 """What `undertone evaluate` chooses before it measures, and how a suite is shown."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from undertone.studies.evaluation.evaluate import NUM_CLIPS, NUM_CONTINUATIONS, QUICK_SIZE
@@ -17,18 +16,10 @@ from undertone.studies.suite.tables import suite_tables
 from undertone.train.text.prose import HELD_OUT_BOOKS, book_sentences
 
 
-@dataclass(frozen=True)
-class EvaluationSize:
-    """How much is measured."""
-
-    clips: int
-    prompts: int
-
-    @classmethod
-    def chosen(cls, quick: bool, clips: int | None, prompts: int | None) -> "EvaluationSize":
-        """Return what was asked for, the rest by whether it is to be quick."""
-        usual = QUICK_SIZE if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
-        return cls(usual[0] if clips is None else clips, usual[1] if prompts is None else prompts)
+def evaluation_size(quick: bool, clips: int | None, prompts: int | None) -> tuple[int, int]:
+    """Return the numbers of clips and of prompts that were asked for, the rest by whether it is to be quick."""
+    usual = QUICK_SIZE if quick else (NUM_CLIPS, NUM_CONTINUATIONS)
+    return usual[0] if clips is None else clips, usual[1] if prompts is None else prompts
 
 
 def paper_suite(bundles: Sequence[str], plan: SuitePlan, out: Path) -> Iterator[str]:

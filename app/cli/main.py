@@ -648,11 +648,10 @@ def sweep(
     if prepared is None or tokenizer is None or vocoder is None or corpus is None or out is None:
         needed = "--prepared, --tokenizer, --vocoder, --corpus and --out"
         raise typer.BadParameter(f"a sweep needs {needed}; only --dry-run goes without")
-    from undertone.app.cli.evaluation import EvaluationSize
     from undertone.app.cli.sweep import run_sweep
 
     stages = (prepared, tokenizer, vocoder)
-    for line in run_sweep(recipes, stages, corpus, out, EvaluationSize(clips, prompts), whisper, spoken_pairs, cpu):
+    for line in run_sweep(recipes, stages, corpus, out, (clips, prompts), whisper, spoken_pairs, cpu):
         typer.echo(line)
 
 
@@ -758,7 +757,7 @@ def evaluate_(
     Without --whisper the model in UNDERTONE_WHISPER is used; where there is none, the card says so. What was heard in
     continuations is read by --language-model, else by n-grams of --prose, else by PocketSphinx's of US English.
     """
-    from undertone.app.cli.evaluation import EvaluationSize, choose_language_model, paper_suite
+    from undertone.app.cli.evaluation import choose_language_model, evaluation_size, paper_suite
     from undertone.studies import evaluate_bundle
     from undertone.studies.evaluation.other_systems import OtherSystem
     from undertone.studies.measures.heldout import ListedCorpus
@@ -769,15 +768,14 @@ def evaluate_(
     listed = ListedCorpus.from_list(corpus, list_sources(corpus, layout))
     chosen = listed.split_to_measure(split)
     judge = choose_language_model(language_model, prose)
-    size = EvaluationSize.chosen(quick, clips, prompts)
+    size = evaluation_size(quick, clips, prompts)
     if suite is not None:
         if suite != "paper" or others or pairs is not None:
             raise typer.BadParameter("the suite is called paper, and takes neither --also nor --pairs.")
         plan = SuitePlan(
             listed,
             chosen,
-            size.clips,
-            size.prompts,
+            *size,
             whisper=whisper,
             language_model=judge,
             spoken_pairs=spoken_pairs,
@@ -790,8 +788,7 @@ def evaluate_(
     elif len(bundle) > 1 or sounds or probe_clips or spoken_pairs is not None:
         raise typer.BadParameter("several bundles, --sounds, --spoken-pairs and --probe-clips go with --suite paper.")
     else:
-        whole = (size.clips, size.prompts)
-        lines = evaluate_bundle(bundle[0], listed, chosen, whole, out, pairs, whisper, others, judge)
+        lines = evaluate_bundle(bundle[0], listed, chosen, size, out, pairs, whisper, others, judge)
     for line in lines:
         typer.echo(line)
 

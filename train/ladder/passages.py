@@ -139,11 +139,12 @@ def read_ladder_text(
     books: dict[str, list[str]] = {}
     for book, sentence in book_sentences(text):
         books.setdefault(book, []).append(sentence)
-    by_hash = held_out_books is None
-    chosen = {book for book in books if is_held_out_book(book)} if held_out_books is None else set(held_out_books)
+    if held_out_books is None:
+        chosen, held_out_words = {book for book in books if is_held_out_book(book)}, HELD_OUT_WORDS
+    else:
+        chosen, held_out_words = set(held_out_books), sys.maxsize
     held_out = [book for book in books if book in chosen]
     trained = [book for book in books if book not in chosen]
-    held_out_words = HELD_OUT_WORDS if by_hash else sys.maxsize
     if not held_out or not trained:
         raise CorpusError(f"{text} holds {len(books)} books; about {2 * HELD_OUT_SHARE} are needed to hold one out")
     speller = Speller(lexicon)

@@ -13,7 +13,7 @@ import torch
 
 from tests.evaluations import Numbers, evaluation
 from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
-from undertone.app.cli.evaluation import EvaluationSize
+from undertone.app.cli.evaluation import evaluation_size
 from undertone.engine import Engine
 from undertone.engine.bundle import fingerprint, read_config
 from undertone.studies.errors import MeasureError
@@ -193,6 +193,6 @@ def test_sounds_are_listed_clip_by_clip_and_once(tmp_path: Path) -> None:
 
 
 def test_sizes_are_those_asked_for_or_the_usual() -> None:
-    assert EvaluationSize.chosen(False, None, None) == EvaluationSize(60, 40)
-    assert EvaluationSize.chosen(True, None, 0) == EvaluationSize(10, 0)
-    assert EvaluationSize.chosen(True, 3, None) == EvaluationSize(3, 10)
+    assert evaluation_size(False, None, None) == (60, 40)
+    assert evaluation_size(True, None, 0) == (10, 0)
+    assert evaluation_size(True, 3, None) == (3, 10)
