@@ -3,8 +3,6 @@
 // them. Sample-exact, needs no codec, and no chunk can be lost when updates are merged.
 // After every gap more sound is kept in hand before it goes on, so that a busy machine pauses once and not every second.
 const RATE = 16000, FIRST_LEAD_SECONDS = 0.25, MOST_LEAD_SECONDS = 8;
-// From what is scheduled to when it is heard; first a little more, as the second piece may come later than the first ends.
-const START_SECONDS = 0.05, FIRST_START_SECONDS = 0.15;
 const toggle = element.querySelector(".live-toggle"), label = element.querySelector(".live-label");
 const skip = element.querySelector(".live-skip");
 const state = {
@@ -50,7 +48,7 @@ function flush() {
     }
     state.waiting = !state.done && inHand() < state.lead;
     if (state.waiting) return;
-    state.next = context.currentTime + (state.started ? START_SECONDS : FIRST_START_SECONDS);
+    state.next = context.currentTime + (state.started ? 0.05 : FIRST_LEAD_SECONDS);
   }
   state.held.splice(0).forEach(play);
   state.started = true;
