@@ -27,7 +27,7 @@ from undertone.engine.generation.pool import TakePool
 from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.saved_sound import check_environment, check_same, environment
 from undertone.engine.generation.speech import Speech, analyse, cpu_copy
-from undertone.engine.generation.stream import Chunk, ContinuationRequest, stream_takes
+from undertone.engine.generation.stream import Chunk, ContinuationRequest, opening_sound, stream_takes
 from undertone.engine.generation.take import Take
 from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, StepKind, TakeSettings
 from undertone.engine.generation.together import TakesRequest, takes_together
@@ -251,6 +251,20 @@ class Engine:
             Cancelled: the caller asked to stop; raised in place of a chunk.
         """
         return stream_takes(self._request(speech, seconds, sampling, seed, num_takes, step), progress)
+
+    def opening(
+        self, speech: Speech, sampling: Sampling = Sampling(), seed: int = 0, most_seconds: float = 3.0
+    ) -> Tensor:
+        """Return the sound with which the first take of every continuation with this seed begins, float32 [samples].
+
+        No frame has to be drawn for it: it is the prompt as the model says it, and ends before the prompt does by what
+        the decoder has to know of the frames behind.
+
+        Raises:
+            SettingsError: the prompt leaves no room for a continuation.
+        """
+        request = self._request(speech, 1 / self.frame_rate_hz, sampling, seed, 1)
+        return opening_sound(request, round(most_seconds * self.sample_rate_hz))
 
     def takes_together(self, requests: Sequence[TakesRequest], slots: int = MAX_TAKES) -> list[list[Take]]:
         """Return the takes of several requests with prompts, settings and seeds of their own, drawn together.

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from undertone.engine import PRESETS, Sampling, SettingsError
 
 CUSTOM = "custom"
 DEFAULT_PRESET = "balanced"
 MAX_TAKES = 4
+SECONDS, SEED = 1, 3  # their places among `Controls.inputs`
 MAX_SEED = 2**31 - 1 - MAX_TAKES  # take i of a run has seed + i
 PRESET_LABELS = {
     "faithful": "Faithful",
@@ -149,17 +151,21 @@ def preset_js(own_guidance: float) -> str:
 DICE_JS = "() => [100000 + Math.floor(900000 * Math.random()), false]"
 
 
-def bind_controls(controls: Controls) -> None:
+def bind_controls(controls: Controls) -> list[Dependency]:
     """Bind presets to the sliders, a moved slider to the custom preset, a typed or rolled seed to its being kept.
 
     All of it happens in the browser: a click on Continue right behind it must not overtake it.
+
+    Returns:
+        The events that change how a run sounds.
     """
     js = preset_js(controls.own_guidance)
-    controls.preset.input(None, [controls.preset, *controls.sampling], controls.sampling, js=js)
+    events = [controls.preset.input(None, [controls.preset, *controls.sampling], controls.sampling, js=js)]
     for widget in controls.sampling:
-        widget.input(None, None, controls.preset, js=f"() => {json.dumps(CUSTOM)}")
-    controls.dice.click(None, None, [controls.seed, controls.new_seed], js=DICE_JS)
-    controls.seed.input(None, None, controls.new_seed, js="() => false")
+        events.append(widget.input(None, None, controls.preset, js=f"() => {json.dumps(CUSTOM)}"))
+    events.append(controls.dice.click(None, None, [controls.seed, controls.new_seed], js=DICE_JS))
+    events.append(controls.seed.input(None, None, controls.new_seed, js="() => false"))
+    return events
 
 
 def draw_seed() -> int:

@@ -14,6 +14,7 @@ from undertone.app.continue_page.controls import (
 )
 from undertone.app.continue_page.figure import FigurePanel, build_figure_panel, show_figure, show_take
 from undertone.app.continue_page.kept_runs import bind_kept_runs
+from undertone.app.continue_page.opening import bind_opening, build_opening
 from undertone.app.continue_page.run_events import bind_run
 from undertone.app.continue_page.run_widgets import RunPanel, build_run_panel
 from undertone.app.continue_page.take_library import build_take_library
@@ -44,14 +45,16 @@ def build_continue_page(context: Context) -> None:
             step_heading(2, "Let it continue")
             controls = build_controls(context.max_seconds, context.engine.own_guidance)
             run = build_run_panel()
+            opening = build_opening()
     take_cards = build_take_cards(context)
     library = build_take_library()
     figure = build_figure_panel()
-    bind_prompt_panel(prompt, visit, context.examples, limits, analyse_ahead=context.analyses.begin)
+    changes = bind_prompt_panel(prompt, visit, context.examples, limits, analyse_ahead=context.analyses.begin)
     prompt.clip.change(_clear_note, [prompt.clip, visit], run.note, **QUIET)
-    bind_controls(controls)
+    changes += bind_controls(controls)
     bind_take_cards(context, take_cards, visit)
-    bind_run(context, visit, prompt, controls, run, take_cards, figure)
+    changes += bind_run(context, visit, prompt, controls, run, take_cards, figure, opening)
+    bind_opening(context, visit, prompt, controls, opening, changes)
     _bind_figure(context, visit, figure)
     bind_kept_runs(
         take_cards.runs,

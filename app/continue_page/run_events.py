@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
-from undertone.app.continue_page.controls import Controls, draw_seed, read_settings
+from undertone.app.continue_page.controls import SECONDS, SEED, Controls, draw_seed, read_settings
 from undertone.app.continue_page.figure import FigurePanel, show_figure
 from undertone.app.continue_page.generation import GenerationProgress, continue_prompt
 from undertone.app.continue_page.onward import onward_prompt, with_prompt_take
+from undertone.app.continue_page.opening import PLAY_JS, OpeningWidgets
 from undertone.app.continue_page.others import compared, others_go_on
 from undertone.app.continue_page.run_widgets import RunPanel, show_busy, show_idle, show_report
 from undertone.app.continue_page.takes import TakeCards, show_takes, show_words
@@ -31,7 +33,6 @@ FAULT = Note(
 # Between two reports: a browser spends up to a tenth of a second on one, as Gradio goes through every widget of a run.
 # The first piece of sound lasts a third of a second, so the second one is told soon.
 REPORT_SECONDS, SECOND_REPORT_SECONDS = 0.4, 0.1
-SECONDS, SEED = 1, 3  # their places among `Controls.inputs`
 # The run is reported beside Continue, above the takes.
 ONWARD_JS = (
     f"(...inputs) => {{ document.getElementById('go').parentElement.scrollIntoView(); return ({ARM_JS})(...inputs); }}"
@@ -51,18 +52,27 @@ def bind_run(
     panel: RunPanel,
     take_cards: TakeCards,
     figure: FigurePanel,
-) -> None:
-    """Bind Continue, the reports of its run, and Cancel."""
+    opening: OpeningWidgets,
+) -> list[Dependency]:
+    """Bind Continue, the reports of its run, and Cancel.
+
+    Returns:
+        The events with which runs end.
+    """
 
     def begin(
         visit: Visit, new_seed: bool, path: str | None, start: float, length: float, request: gr.Request, *values: Any
     ) -> list[Any]:
         context.remember(request.session_hash, visit)
-        settings = list(values)
+        *settings, heard = values
+        made_ahead, visit.opening = visit.opening, None
+        is_heard = made_ahead is not None and made_ahead.id == heard
         if new_seed:
-            settings[SEED] = draw_seed()
+            settings[SEED] = made_ahead.seed if made_ahead is not None and is_heard else draw_seed()
+        run = visit.begin()
         # Kept with the run: where another one is asked for while this waits, the page has moved on.
-        visit.begin().inputs = (path, start, length, tuple(settings))
+        run.inputs = (path, start, length, tuple(settings))
+        run.opening = made_ahead if is_heard else None
         return [settings[SEED], *show_busy("Waiting for the model")]
 
     def work(visit: Visit) -> Iterator[Any]:
@@ -88,7 +98,7 @@ def bind_run(
             if onward is None:
                 return [gr.skip()] * (3 + len(panel.outputs))
             visit.saved_cut = onward.start, onward.length  # the clip is shown with this cut
-            busy = begin(visit, new_seed, onward.path, onward.start, onward.length, request, *values)
+            busy = begin(visit, new_seed, onward.path, onward.start, onward.length, request, *values, "")
             return [onward.path, None, *busy]
 
         return begin_onward
@@ -104,9 +114,9 @@ def bind_run(
     presses = [
         panel.go.click(
             begin,
-            [visit, controls.new_seed, prompt.clip, prompt.start, prompt.length, *controls.inputs],
+            [visit, controls.new_seed, prompt.clip, prompt.start, prompt.length, *controls.inputs, opening.chosen],
             [controls.seed, *panel.outputs],
-            js=ARM_JS,
+            js=PLAY_JS,
             **QUIET,
         )
     ]
@@ -127,8 +137,9 @@ def bind_run(
     if take_cards.others is not None:
         presses.append(take_cards.others.click(begin_others, visit, panel.outputs, js=OTHERS_JS, **QUIET))
         works.append(work_others)
+    ends = []
     for started, worker in zip(presses, works, strict=True):
-        started.then(
+        end = started.then(
             worker,
             visit,
             [*panel.outputs, *take_cards.outputs, *figure.outputs],
@@ -138,7 +149,9 @@ def bind_run(
             # A run that was cancelled while it waited is still in the queue when the next begins.
             trigger_mode="multiple",
         )
+        ends.append(end)
     panel.cancel.click(stop, visit, panel.outputs, js=PAUSE_JS, **QUIET)
+    return ends
 
 
 @dataclass(frozen=True)
@@ -176,6 +189,8 @@ def run_updates(
             return note
         prompt = visit.prompt(start, start + length, context.limits)
         settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
+        if run.opening is not None and run.opening.begins(prompt, settings.sampling, settings.seed):
+            run.opening.lead(broadcast)
         return _Work(
             settings.seconds * settings.num_takes,
             continue_prompt(context.engine, prompt, settings, run, broadcast, context.analyses.speech),
@@ -221,13 +236,13 @@ def _updates(
     run = visit.run
     if run is None or not run.start():
         if run is not None and RUNS.are_ending:  # it waited for its turn when the server was told to end
-            yield _by_widget(panel.outputs, show_idle(RESTARTING))
+            yield _by_widget(panel.outputs, show_idle(RESTARTING, Broadcast()))
         return
     broadcast = Broadcast()
     try:
         work = plan(run, broadcast)
         if isinstance(work, Note):
-            yield _by_widget(panel.outputs, show_idle(work))
+            yield _by_widget(panel.outputs, show_idle(work, broadcast))
             return
         with context.queue.turn(id(visit), work.speech_seconds) as turn:
             for place in turn.places(CallProgress(run.stop.is_set)):

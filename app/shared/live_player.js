@@ -1,8 +1,9 @@
 // Plays a take while it is being made. The value is {run, chunks, done, prompt}: `chunks` only grows during a run and
 // each is base64 of 16-bit samples at 16 kHz; the first `prompt` samples are the visitor's own words as the model says
 // them. Sample-exact, needs no codec, and no chunk can be lost when updates are merged.
+// What a run will begin with may be here before it is asked for (`undertoneBegin`): then it sounds at once.
 // After every gap more sound is kept in hand before it goes on, so that a busy machine pauses once and not every second.
-const RATE = 16000, FIRST_LEAD_SECONDS = 0.25, MOST_LEAD_SECONDS = 8;
+const RATE = 16000, FIRST_LEAD_SECONDS = 0.25, OPENING_LEAD_SECONDS = 0.02, MOST_LEAD_SECONDS = 8;
 const toggle = element.querySelector(".live-toggle"), label = element.querySelector(".live-label");
 const skip = element.querySelector(".live-skip");
 const state = {
@@ -43,12 +44,13 @@ function flush() {
   if (!state.held.length) return;
   if (!running()) {
     if (state.started && !state.waiting) { // it ran dry
-      state.gaps += 1;
-      state.lead = Math.min(MOST_LEAD_SECONDS, Math.max(1, 2 * state.lead));
+      const isLate = state.lead >= FIRST_LEAD_SECONDS; // else what was here at the press is over, and the run begins
+      state.gaps += isLate ? 1 : 0;
+      state.lead = isLate ? Math.min(MOST_LEAD_SECONDS, Math.max(1, 2 * state.lead)) : FIRST_LEAD_SECONDS;
     }
     state.waiting = !state.done && inHand() < state.lead;
     if (state.waiting) return;
-    state.next = context.currentTime + (state.started ? 0.05 : FIRST_LEAD_SECONDS);
+    state.next = context.currentTime + (state.started ? 0.05 : state.lead);
   }
   state.held.splice(0).forEach(play);
   state.started = true;
@@ -92,26 +94,40 @@ function show() {
   if (playing && inPrompt()) state.later = setTimeout(show, 100);
 }
 
+function begin(run, lead) {
+  silence();
+  Object.assign(state, {
+    run, chunk: 0, samples: 0, prompt: 0, next: 0, kept: [], lead, gaps: 0,
+    started: false, waiting: false, skipped: false, promptEnds: null, done: false,
+  });
+}
+
+function receive(text) {
+  const samples = samplesOf(text);
+  if (state.wanted) hold(state.samples, samples);
+  state.kept.push({ at: state.samples, samples });
+  state.samples += samples.length;
+}
+
 function update(value = props.value) {
   if (!value) { silence(); state.run = null; show(); return; }
-  if (value.run !== state.run) {
-    silence();
-    Object.assign(state, {
-      run: value.run, chunk: 0, samples: 0, prompt: 0, next: 0, kept: [], lead: FIRST_LEAD_SECONDS, gaps: 0,
-      started: false, waiting: false, skipped: false, promptEnds: null,
-    });
-  }
+  if (value.run !== state.run) begin(value.run, FIRST_LEAD_SECONDS);
   state.done = value.done;
-  state.prompt = value.prompt || 0;
-  for (; state.chunk < value.chunks.length; state.chunk++) {
-    const samples = samplesOf(value.chunks[state.chunk]);
-    if (state.wanted) hold(state.samples, samples);
-    state.kept.push({ at: state.samples, samples });
-    state.samples += samples.length;
-  }
+  state.prompt = value.prompt || state.prompt;
+  for (; state.chunk < value.chunks.length; state.chunk++) receive(value.chunks[state.chunk]);
   flush();
+  if (state.chunk) state.lead = Math.max(state.lead, FIRST_LEAD_SECONDS);
   show();
 }
+
+// Plays what the run of a press begins with, which is here already; what the server sends under this name follows it.
+window.undertoneBegin = ({ id, samples, prompt }) => {
+  begin(id, OPENING_LEAD_SECONDS);
+  state.prompt = prompt;
+  receive(samples);
+  flush();
+  show();
+};
 
 skip.addEventListener("click", () => {
   silence();

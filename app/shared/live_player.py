@@ -46,15 +46,23 @@ class Broadcast:
 
     Attributes:
         prompt_samples: at the beginning of the sound, which are the prompt as the model says it.
+        heard_samples: of those that are still to be added, which the page has already.
     """
 
     run: str = field(default_factory=lambda: secrets.token_hex(8))
     chunks: list[str] = field(default_factory=list)
     prompt_samples: int = 0
+    heard_samples: int = 0
+
+    def follow(self, run: str, num_samples: int) -> None:
+        """Go on behind a sound that the page has played under this name since the press: it is not sent again."""
+        self.run, self.heard_samples = run, num_samples
 
     def add(self, audio: Tensor) -> None:
         """Append [samples] in [-1, 1]."""
-        self.chunks.append(samples_text(audio))
+        heard = min(len(audio), self.heard_samples)
+        self.heard_samples -= heard
+        self.chunks.append(samples_text(audio[heard:]))
 
     def value(self, done: bool = False) -> dict[str, Any]:
         """Return the widget's value."""

@@ -1,19 +1,21 @@
-"""Analyses of prompts, each made once: while its owner looks at the page, where the model has nothing else to do."""
+"""What is made of prompts before anybody asks for it: while their owner looks at the page and the model is idle."""
 
 import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
+from torch import Tensor
+
 from undertone.app.shared.model_queue import ModelQueue
-from undertone.engine import Engine, Speech
+from undertone.engine import Engine, Sampling, Speech
 from undertone.engine.audio.reading import CheckedPrompt
 
 log = logging.getLogger(__name__)
 
 
 class PromptAnalyses:
-    """Prompts as the model sees them, for as long as somebody has the prompt. Safe to use from several threads.
+    """Prompts as the model sees and says them, for as long as somebody has them. Safe to use from several threads.
 
     Args:
         queue: while somebody waits in it or works, nothing is analysed ahead.
@@ -24,6 +26,7 @@ class PromptAnalyses:
         self._lock = threading.Lock()
         self._analyses: WeakKeyDictionary[CheckedPrompt, Future[Speech]] = WeakKeyDictionary()
         self._newest: Future[Speech] | None = None
+        self._newest_opening: Future[Tensor] | None = None
         # One thread, on a CPU: on a GPU it takes no time worth saving, and a shared one may be touched in a turn alone.
         self._thread = ThreadPoolExecutor(1, "prompt-analysis") if engine.device.type == "cpu" else None
 
@@ -37,6 +40,34 @@ class PromptAnalyses:
             if self._newest is not None:
                 self._newest.cancel()
             self._newest = self._analyses[prompt] = self._thread.submit(self._engine.analyse_prompt, prompt)
+
+    def opening(self, prompt: CheckedPrompt, sampling: Sampling, seed: int) -> Tensor | None:
+        """Return the sound with which a continuation will begin, float32 [samples]; waits for it.
+
+        Returns:
+            None where the model has other things to do, the prompt was not analysed, another opening was asked for
+            before this one had begun, or it could not be made: then the run says why.
+        """
+        if self._thread is None or self._queue.num_working or self._queue.num_waiting:
+            return None
+        with self._lock:
+            analysis = self._analyses.get(prompt)
+            if analysis is None:
+                return None
+            if self._newest_opening is not None:
+                self._newest_opening.cancel()
+
+            def make() -> Tensor:  # behind the analysis, in the one thread
+                return self._engine.opening(analysis.result(), sampling, seed)
+
+            made = self._newest_opening = self._thread.submit(make)
+        try:
+            return made.result()
+        except CancelledError:
+            return None
+        except Exception:
+            log.debug("no opening", exc_info=True)
+            return None
 
     def speech(self, prompt: CheckedPrompt) -> Speech:
         """Return a prompt as the model sees it; waits for the analysis that has begun."""

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
+from gradio.events import Dependency
 
 from undertone.app.shared.clip_repair import ClipRepair, bind_clip_repair, build_clip_repair, show_clip_repair
 from undertone.app.shared.cut_view import cut_value, cut_view, follow_sliders_js
@@ -115,11 +116,13 @@ def bind_prompt_panel(
     limits: AudioLimits,
     use: ClipUse = PROMPT,
     analyse_ahead: Callable[[CheckedPrompt], None] = lambda prompt: None,
-) -> None:
+) -> list[Dependency]:
     """Bind the panel: a new clip is read and judged; a moved cut is judged again.
 
     Args:
         analyse_ahead: called with every part that can be a prompt, before anybody asks for more of it.
+    Returns:
+        The events behind which another part is the prompt.
     """
     cut = [panel.start, panel.length]
 
@@ -146,12 +149,12 @@ def bind_prompt_panel(
         return float(event.start), float(event.length)
 
     bind_example_sounds(panel.sounds, [example_name(path) for path in examples], examples)
-    panel.clip.change(load, [panel.clip, visit], panel.outputs, **QUIET)
+    loaded = panel.clip.change(load, [panel.clip, visit], panel.outputs, **QUIET)
     panel.examples.input(pick, panel.examples, panel.clip, **QUIET)
     panel.clip.input(lambda: None, None, panel.examples, **QUIET)
     panel.view.select(read_drag, None, cut, **QUIET)
     gr.on([slider.change for slider in cut], None, cut, None, js=follow_sliders_js(f"{use.prefix}cut-view"))
-    gr.on(
+    judged = gr.on(
         [slider.change for slider in cut], judge, [*cut, visit], panel.judged,
         trigger_mode="always_last", **QUIET,
     )  # fmt: skip
@@ -159,6 +162,7 @@ def bind_prompt_panel(
         panel.repair, panel.clip, cut, visit, use.holder,
         lambda start, length, holder: holder.check(start, length, limits),
     )  # fmt: skip
+    return [loaded, judged]
 
 
 def load_clip(path: str | None, holder: ClipHolder, limits: AudioLimits, use: ClipUse = PROMPT) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from undertone.app.shared.blind_pair import BlindPair
 from undertone.app.shared.handover import HandedTake
+from undertone.app.shared.opening import Opening
 from undertone.app.shared.prompt_check import CutCheck, check_cut
 from undertone.app.shared.prompt_clip import PromptClip, RepairedClip
 from undertone.app.shared.runs import RUNS
@@ -32,6 +33,7 @@ class Run:
     stop: threading.Event = field(default_factory=threading.Event)
     started: bool = False
     inputs: tuple[Any, ...] = ()  # what the page said when the button was pressed
+    opening: Opening | None = None  # what the page plays since then
 
     def start(self) -> bool:
         """Return whether the work begins now: not if it was stopped, or begun, while it waited for its turn."""
@@ -222,6 +224,7 @@ class Visit(ClipHolder, Visitor):
         saved: loaded into the controls, to be made again.
         linked_path: of the clip that came with a link, last opened.
         shared_keys: of the prompts that the visitor shares, by the numbers of their runs.
+        opening: the sound with which the next run will begin, where it was made ahead.
         offers: takes that may be opened on the Prosody page, by their tickets.
     """
 
@@ -231,6 +234,7 @@ class Visit(ClipHolder, Visitor):
     saved: TakeSettings | None = None
     linked_path: str | None = None
     shared_keys: dict[int, str] = field(default_factory=dict)
+    opening: Opening | None = None
     offers: dict[str, HandedTake] = field(default_factory=dict)
     _finished: int = 0
 
@@ -284,4 +288,5 @@ class Visit(ClipHolder, Visitor):
         super().close()
         self.load(None)
         self.runs, self.shown, self.onward, self.blind, self.linked_path = (), None, None, None, None
+        self.opening = None
         self.offers, self.shared_keys = {}, {}

@@ -50,6 +50,11 @@ class Site:
         """Return the element in which the live player says where it is."""
         return self.page.locator("#live-player [data-run]")
 
+    @property
+    def opening(self) -> Locator:
+        """Return the element that says whether the beginning of the next run is here."""
+        return self.page.locator("#opening [data-ready]")
+
     def number(self, name: str) -> Locator:
         """Return the number field of a control."""
         return self.page.locator(f"#{name} input[type=number]")

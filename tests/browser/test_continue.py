@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.axe_findings import serious_findings
 from tests.browser.continue_site import Site
@@ -96,8 +96,15 @@ def test_the_first_take_is_heard_while_it_is_made(visit_site: Visit, clips: dict
     site.upload(clips["low"])
     expect(site.prompt_note).to_contain_text("Good level")
     site.settings(seconds=8, takes=1)
+    expect(site.opening).to_have_attribute("data-ready", "true")
+    held: list[Route] = []
+    site.page.route("**/gradio_api/**", lambda route: held.append(route))
     site.go.click()
-    expect(site.live).to_have_attribute("data-playing", "true")
+    expect(site.live).to_have_attribute("data-playing", "true")  # before the server knows of the press
+    expect(site.live).to_have_attribute("data-part", "prompt")
+    for request in held:
+        request.continue_()
+    site.page.unroute("**/gradio_api/**")
     expect(site.cancel).to_be_visible()  # sound comes before the run is over
     expect(site.live).to_have_attribute("data-part", "prompt")
     expect(site.live).to_contain_text("your own prompt, as the model says it")

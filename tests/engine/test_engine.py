@@ -97,6 +97,25 @@ def test_sound_comes_before_the_first_frame_is_drawn(engine: Engine, speech: Spe
     assert first.lengths[0] > 0.3 * RATE
 
 
+@pytest.mark.parametrize(
+    ("seconds", "count", "sampling"),
+    [
+        (1.0, 1, Sampling(steps=2, end="never")),
+        (4.0, 3, Sampling(steps=2)),
+        (2.0, 1, Sampling(steps=2, prompt_temperature=0.7)),
+    ],
+)
+def test_takes_begin_with_the_opening_of_their_seed(
+    engine: Engine, speech: Speech, seconds: float, count: int, sampling: Sampling
+) -> None:
+    opening = engine.opening(speech, sampling, 5)
+    first, *others = engine.takes(speech, seconds, sampling, seed=5, num_takes=count)
+    assert 0 < len(opening) < first.prompt_samples
+    assert torch.equal(opening, first.audio[: len(opening)])
+    assert all(not torch.equal(opening, take.audio[: len(opening)]) for take in others)
+    assert torch.equal(engine.opening(speech, sampling, 5, most_seconds=0.2), opening[: round(0.2 * 16_000)])
+
+
 def test_progress_moves_often_and_ends_at_the_total(engine: Engine, speech: Speech) -> None:
     seen: list[tuple[int, int]] = []
     engine.continue_(speech, 2.0, seed=1, progress=CallProgress(report=lambda done, total: seen.append((done, total))))

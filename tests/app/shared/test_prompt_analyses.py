@@ -12,7 +12,7 @@ from torch import Tensor
 
 from undertone.app.shared.model_queue import ModelQueue
 from undertone.app.shared.prompt_analyses import PromptAnalyses
-from undertone.engine import Engine, Speech, read_audio
+from undertone.engine import Engine, Sampling, Speech, read_audio
 from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
 
 RATE = 16_000
@@ -104,6 +104,33 @@ def test_nothing_is_analysed_ahead_while_somebody_uses_the_model(
         analyses.begin(part)
         assert not analyses.asked
         assert analyses.speech(part).num_frames > 0
+
+
+def test_an_opening_is_made_of_what_was_analysed_while_the_model_is_idle(
+    analyses: CountedAnalyses, queue: ModelQueue, prompt: Tensor, engine: Engine
+) -> None:
+    (part,) = cuts(prompt, 1)
+    sampling = Sampling(steps=2)
+    assert analyses.opening(part, sampling, 3) is None, "not analysed"
+    analyses.begin(part)
+    with queue.turn("visitor", 1.0):
+        assert analyses.opening(part, sampling, 3) is None
+    sound = analyses.opening(part, sampling, 3)
+    assert sound is not None
+    assert torch.equal(sound, engine.opening(analyses.speech(part), sampling, 3))
+    assert len(analyses.asked) == 1
+
+
+def test_a_failed_analysis_has_no_opening(
+    analyses: CountedAnalyses, prompt: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(prompt: CheckedPrompt) -> Speech:
+        raise MemoryError
+
+    (part,) = cuts(prompt, 1)
+    monkeypatch.setattr(analyses._engine, "analyse_prompt", fail)
+    analyses.begin(part)
+    assert analyses.opening(part, Sampling(), 3) is None
 
 
 def test_a_failed_analysis_is_said_to_whoever_asks_and_is_tried_again(
