@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from undertone.engine.config import SAMPLE_RATE_HZ
+from undertone.engine.energy import EnergyMeter
 from undertone.engine.engine import Engine
 from undertone.engine.generation.decode import FrameNoise, decode_mel
 from undertone.engine.generation.generate import generate
@@ -51,12 +52,25 @@ class Benchmark:
     vocoder_seconds: float  # the same frames
     analysis_real_time_factor: float  # wall time of the analysis / prompt_seconds
     peak_memory_bytes: int | None  # of the process, or of the GPU; None on Windows, which does not say
+    # Of the whole stream, by all processors of the machine or the GPU, whoever else uses them / seconds; None where
+    # the platform does not tell.
+    joules_per_second: float | None
     # The same continuation made otherwise in the same process, where that was asked for.
     against: str | None = None
     against_real_time_factor: float | None = None
     against_cpu_real_time_factor: float | None = None
     times_faster: float | None = None  # wall time of the other / of this
     times_less_cpu: float | None = None  # the same of the processor time
+
+
+@dataclass(frozen=True)
+class BatchBenchmark:
+    """Speed of the frames of several takes that are drawn together."""
+
+    batch: int
+    step_milliseconds: float  # mean, for a frame of every take
+    step_p95_milliseconds: float
+    frames_per_second: float  # of all takes together
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,9 @@ def benchmark(
     for settings, kind in ways:  # first calls allocate and choose kernels
         engine.continue_(speech, 0.2, settings, seed=0, step=kind)
     analysis = _best(engine, lambda: engine.analyse(waveform, engine.sample_rate_hz, 0.0, prompt_seconds))
+    meter = EnergyMeter(engine.device)
+    engine.continue_(speech, seconds, sampling, seed=0, step=step)
+    joules = meter.joules()
     own, *others = [_stream_times(engine, speech, seconds, *way) for way in ways]
     steps = _step_seconds(engine, speech, seconds, sampling, compiled)
     step_seconds = sum(steps) / len(steps)
@@ -149,8 +166,33 @@ def benchmark(
         vocoder_seconds=vocoder,
         analysis_real_time_factor=analysis / prompt_seconds,
         peak_memory_bytes=peak,
+        joules_per_second=None if joules is None else joules / seconds,
         **(_compare(rival, own, others[0], seconds) if rival else {}),
     )
+
+
+def benchmark_batch(
+    engine: Engine,
+    batch: int,
+    seconds: float = 10.0,
+    sampling: Sampling = Sampling(end="never"),
+    step: StepKind | None = None,
+    prompt_seconds: float = 3.0,
+) -> BatchBenchmark:
+    """Measure the frames of takes that are drawn together, without their sound.
+
+    Args:
+        batch: takes of one prompt, with seeds of their own.
+        step: what makes the frames; None is the engine's own.
+    Raises:
+        SettingsError: settings that the bundle cannot follow.
+    """
+    speech = engine.analyse(synthetic_voice(prompt_seconds), SAMPLE_RATE_HZ)
+    compiled = None if step == "modules" else engine.compiled_step()
+    _step_seconds(engine, speech, 0.2, sampling, compiled, batch)  # first calls allocate and choose kernels
+    steps = _step_seconds(engine, speech, seconds, sampling, compiled, batch)
+    mean = sum(steps) / len(steps)
+    return BatchBenchmark(batch, 1e3 * mean, 1e3 * _percentile(sorted(steps), 0.95), batch / mean)
 
 
 def benchmark_load(
@@ -291,12 +333,13 @@ def _stream_times(
 
 @torch.inference_mode()
 def _step_seconds(
-    engine: Engine, speech: Speech, seconds: float, sampling: Sampling, compiled: CompiledStep | None
+    engine: Engine, speech: Speech, seconds: float, sampling: Sampling, compiled: CompiledStep | None, batch: int = 1
 ) -> list[float]:
-    """Return the seconds of every frame behind the prefill."""
-    tokens, latents = speech.tokens[None].to(engine.device), speech.latents[None].to(engine.device)
+    """Return the seconds of every frame behind the prefill, of `batch` takes at once."""
+    tokens = speech.tokens.to(engine.device).expand(batch, -1)
+    latents = speech.latents.to(engine.device).expand(batch, -1, -1)
     num_frames = round(seconds * engine.frame_rate_hz)
-    noise = SeededNoise([0], engine.device)
+    noise = SeededNoise(list(range(batch)), engine.device)
     drafts = generate(engine.bundle.model, tokens, latents, num_frames, sampling, noise, compiled=compiled)
     next(drafts)
     next(drafts)

@@ -39,6 +39,11 @@ logger = logging.getLogger(__name__)
 SHORTEST_SCORED_SECONDS = 0.5  # loudness is measured on 0.4 s or more
 
 
+def chosen_device(device: str) -> str:
+    """Return the device that a name stands for: "auto" is a GPU where there is one."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
 class Engine:
     """Analysis and continuation of speech with one bundle. Safe to call from several threads at once.
 
@@ -78,7 +83,7 @@ class Engine:
         Raises:
             BundleError: the bundle cannot be loaded.
         """
-        place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        place = chosen_device(device)
         return cls(load_bundle(source, place), place, dtype)
 
     def compiled_step(self) -> CompiledStep | None:

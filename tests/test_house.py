@@ -22,8 +22,8 @@ COMMANDS = "app.cli"  # the command line alone joins all packages
 ORDER: dict[str, tuple[str, ...]] = {
     "engine": (
         "errors", "config", "noise", "progress", "worker_pool", "lexical_pair", "ladder", "files", "audio", "network",
-        "probe", "tokenizers", "vocoders", "bundle", "words", "generation", "export", "published", "engine", "prosody",
-        "threads", "benchmark",
+        "probe", "tokenizers", "vocoders", "bundle", "words", "generation", "export", "published", "engine", "energy",
+        "prosody", "threads", "benchmark",
     ),
     "train": (
         "corpora", "alignment", "data", "loop", "tokenizer", "model", "student", "vocoder", "recipes", "text",

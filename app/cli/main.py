@@ -328,26 +328,43 @@ def bench(
     visitors: Annotated[
         int, typer.Option(min=0, max=64, help="Measure too what so many visitors wait who come at once.")
     ] = 0,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=1024, help="Measure too the frames of so many takes together; repeat for more."),
+    ] = None,
+    is_published_size: Annotated[
+        bool, typer.Option("--published-size", help="Random weights of the published sizes instead of a bundle; 3 GB.")
+    ] = False,
 ) -> None:
     """Measure speed and memory on this machine; the last line is JSON."""
     from undertone.engine import Engine, Sampling, SettingsError, limit_threads
-    from undertone.engine.benchmark import DIFFUSION, REFERENCE, benchmark_load
+    from undertone.engine.benchmark import DIFFUSION, REFERENCE, benchmark_batch, benchmark_load
     from undertone.engine.benchmark import benchmark as run_bench
+    from undertone.engine.engine import chosen_device
+    from undertone.engine.published import published_size
+
+    if is_published_size and bundle is not None:
+        raise SettingsError("a bundle has sizes of its own: give a bundle or --published-size, not both.")
 
     if against_reference and against_diffusion:
         raise SettingsError("a bench has one rival: give --against-reference or --against-diffusion, not both.")
     rival = REFERENCE if against_reference else DIFFUSION if against_diffusion else None
     asked = {"solver": solver, "steps": steps, "guidance": guidance}
     sampling = Sampling.of(end="never", **{key: value for key, value in asked.items() if value is not None})
-    engine = Engine.from_pretrained(bundle_or_demo(bundle), device)
+    if is_published_size:
+        place = chosen_device(device)
+        engine = Engine(published_size(place), place)
+    else:
+        engine = Engine.from_pretrained(bundle_or_demo(bundle), device)
     limit_threads(engine)
     step: Literal["modules"] | None = "modules" if modules else None
     numbers = asdict(run_bench(engine, seconds=seconds, sampling=sampling, step=step, rival=rival))
+    batches = [asdict(benchmark_batch(engine, size, seconds, sampling, step)) for size in batch or []]
     load = [asdict(one) for one in benchmark_load(engine, visitors, seconds, sampling, step)] if visitors else []
     if not json_only:
-        for key, value in [*numbers.items(), *(item for one in load for item in one.items())]:
+        for key, value in [*numbers.items(), *(item for one in [*batches, *load] for item in one.items())]:
             typer.echo(f"{key:32} {value:.6g}" if isinstance(value, float) else f"{key:32} {value}")
-    typer.echo(json.dumps(numbers | {"load": load}))
+    typer.echo(json.dumps(numbers | {"batches": batches, "load": load}))
 
 
 @app.command()

