@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from undertone.studies.analysis.errors import AnalysisError
-from undertone.studies.design.published import Published
+from undertone.studies.design.published import PublishedScores
 
 COLUMNS = (
     "rater",  # opaque id of the participant
@@ -91,7 +91,7 @@ class StudyData:
 
     def published(self, scale: str) -> dict[str, str]:
         """Return scores that were published of the systems on a scale, as they are printed; empty where none are."""
-        return Published.model_validate(self.definition.get("published", {})).shown(scale)
+        return PublishedScores.model_validate(self.definition.get("published", {})).shown(scale)
 
     @property
     def published_source(self) -> str:

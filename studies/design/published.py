@@ -11,14 +11,14 @@ Score = Annotated[float, Field(ge=-1e6, le=1e6)]
 Source = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Published(Config):
+class PublishedScores(Config):
     """Mean scores by scale and system, from one source; raters never see them."""
 
     source: Source = "not stated"  # for example "arXiv 2506.14767, table 2"
     scores: dict[Slug, dict[Slug, Score | tuple[Score, Score]]] = Field(default_factory=dict)  # a pair: lies between
 
     @model_validator(mode="after")
-    def _ranges_rise(self) -> "Published":
+    def _ranges_rise(self) -> "PublishedScores":
         for scale, systems in self.scores.items():
             for system, score in systems.items():
                 if isinstance(score, tuple) and score[0] > score[1]:

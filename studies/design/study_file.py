@@ -16,7 +16,7 @@ from undertone.studies.design.framing import Origin
 from undertone.studies.design.kinds import MOST_CLIPS, MushraTrial, Trials
 from undertone.studies.design.known_answers import check_clips, check_form, listed_clips
 from undertone.studies.design.languages import Language, Message, find_wrong_message, renew_messages
-from undertone.studies.design.published import Published
+from undertone.studies.design.published import PublishedScores
 from undertone.studies.design.reporting import Reporting
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits, VarianceRule
 from undertone.studies.design.scale_words import scale_texts, speak_scale
@@ -64,7 +64,7 @@ class StudyFile(Config):
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
     reporting: Reporting = Reporting()  # for the reviewers' checklist
-    published: Published = Published()  # scores of these systems from elsewhere, beside which the results are shown
+    published: PublishedScores = PublishedScores()  # of these systems elsewhere; the results are shown beside them
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes
     folder: Path | None = None  # where relative paths begin: that of the file, noted when it is read
 

@@ -24,5 +24,7 @@ def template_text(name: str) -> str:
 
 def _path(name: str) -> Path:
     if name not in template_names():
-        raise DesignError(f"unknown template {name!r}; known templates: {', '.join(sorted([*template_names(), COMPARISON]))}.")
+        raise DesignError(
+            f"unknown template {name!r}; known templates: {', '.join(sorted([*template_names(), COMPARISON]))}."
+        )
     return FOLDER / f"{name}.yaml"

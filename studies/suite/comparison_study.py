@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from undertone.engine.bundle import bundle_folder, fingerprint, read_config
-from undertone.studies.build.recordings import slug
 from undertone.studies.design.errors import DesignError
+from undertone.studies.design.slugs import slug
 from undertone.studies.design.templates import COMPARISON, template_text
 from undertone.studies.measures.heldout import Corpus, DurationRange, corpus_folder, held_out_clips
 from undertone.studies.suite.paper import OPINIONS, RECORDINGS, SOURCE
@@ -65,7 +65,9 @@ def comparison_study(
     ]
     items = _prompt_items(corpus, split, prompts, seed)
     if corpus is not None:
-        choice = f"{len(items)} recordings of {corpus_folder(corpus).name}, split {split}: seed {seed}, speakers alternate"
+        choice = (
+            f"{len(items)} recordings of {corpus_folder(corpus).name}, split {split}: seed {seed}, speakers alternate"
+        )
         rest = re.sub(r'prompt_choice: "".*', lambda _: f"prompt_choice: {json.dumps(choice)}", rest)
     lengths = {"prompt_seconds": 3, "continuation_seconds": 10}
     blocks: list[dict[str, Any]] = [
@@ -96,7 +98,9 @@ def list_systems(bundles: Sequence[str]) -> list[ListedSystem]:
         here = str(folders[typed].resolve()) if Path(typed).expanduser().is_dir() else typed
         listed.append(ListedSystem(here, name, system, made))
     if twice := [name for name, times in Counter(one.name for one in listed).items() if times > 1]:
-        raise DesignError(f"two bundles are called {twice[0]!r} and are the same system; export one under another name.")
+        raise DesignError(
+            f"two bundles are called {twice[0]!r} and are the same system; export one under another name."
+        )
     return listed
 
 
@@ -113,7 +117,9 @@ def published_scores(listed: Sequence[ListedSystem]) -> dict[str, dict[str, Any]
 
 def missing_systems(listed: Sequence[ListedSystem]) -> list[str]:
     """Return the systems of the paper's test that are not among those listed."""
-    return [name for name in OPINIONS["naturalness"] if name != RECORDINGS and name not in {one.system for one in listed}]
+    return [
+        name for name in OPINIONS["naturalness"] if name != RECORDINGS and name not in {one.system for one in listed}
+    ]
 
 
 def _system_block(one: ListedSystem) -> dict[str, Any]:

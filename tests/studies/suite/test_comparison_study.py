@@ -17,7 +17,10 @@ from undertone.studies.suite.paper import OPINIONS, opinions_of
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("bundles")
     voice = make_tiny_bundle(folder / "voice")
-    return [str(voice), *(str(make_tiny_system(voice, folder / name, name)) for name in ("Token-LM", "VAE-GSLM - tokens"))]
+    return [
+        str(voice),
+        *(str(make_tiny_system(voice, folder / name, name)) for name in ("Token-LM", "VAE-GSLM - tokens")),
+    ]
 
 
 def written(folder: Path, text: str) -> StudyFile:
@@ -76,5 +79,3 @@ def test_bundles_of_one_system_have_names_of_their_own(bundles: list[str], tmp_p
     study = written(tmp_path, comparison_study([bundles[0], str(other)]))
     assert [system.name for system in study.systems][:2] == ["vae-gslm-tiny", "vae-gslm-other-one"]
     assert study.published.shown("naturalness")["vae-gslm-other-one"] == "3.60"
-
-
