@@ -74,7 +74,7 @@ def comparison_study(
         {"systems": [*map(_system_block, listed), *_references()]},
         {"prompts": ({"items": items} if items else {"folder": "prompts", "count": prompts}) | lengths},
     ]
-    added = [
+    added: list[dict[str, Any]] = [
         {"analysis": {"primary_contrasts": contrasts}},
         {"published": {"source": SOURCE, "scores": published_scores(listed)}},
     ]
