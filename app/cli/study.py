@@ -28,18 +28,68 @@ DataOption = Annotated[
 @study.command()
 def new(
     out: Annotated[Path, typer.Argument(help="The YAML file to write.")] = Path("study.yaml"),
-    template: Annotated[str, typer.Option(help="paper, expressive, preference, best-worst or mushra.")] = "paper",
+    template: Annotated[
+        str, typer.Option(help="paper, paper-comparison, expressive, preference, best-worst or mushra.")
+    ] = "paper",
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="paper-comparison: bundle of a system, the first is compared with the others; repeat for more. By "
+            "default the embedded voice and the systems beside it."
+        ),
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help="paper-comparison: recordings that no system was trained on, for the prompts.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Of the corpus; by default test, or dev where there is none.")
+    ] = None,
+    prompts: Annotated[int, typer.Option(min=1, help="paper-comparison: prompts, at most.")] = 100,
 ) -> None:
-    """Write a study file to be changed: the paper's protocol, or another kind of study."""
+    """Write a study file to be changed: the paper's protocol, its comparison of systems, or another kind of study."""
     from undertone.studies.design import DesignError
-    from undertone.studies.design.templates import template_text
+    from undertone.studies.design.templates import COMPARISON, template_text
 
-    text = template_text(template)
     if out.exists():
         raise DesignError(f"{out} is there already. Choose another name, or remove it.")
+    if template == COMPARISON:
+        text, notes = _comparison_text(system, corpus, split, prompts)
+    elif system or corpus or split:
+        raise DesignError(f"--system, --corpus and --split go with --template {COMPARISON}, not with {template}.")
+    else:
+        text, notes = template_text(template), []
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(with_demo_bundle(text, out.parent), encoding="utf-8")
+    for note in notes:
+        typer.echo(note)
     typer.echo(f"{out} written. Change it, then: undertone study build {out}")
+
+
+def _comparison_text(
+    systems: list[str] | None, corpus: Path | None, split: str | None, prompts: int
+) -> tuple[str, list[str]]:
+    """Return the file of the paper's comparison, and what is to be known of it."""
+    from undertone.app.package_data import bundle_or_demo
+    from undertone.engine.bundle import bundles_sharing
+    from undertone.studies.measures.heldout import ListedCorpus
+    from undertone.studies.suite.comparison_study import comparison_study, list_systems, missing_systems
+
+    if not systems:
+        voice = bundle_or_demo(None)
+        systems = [voice, *map(str, bundles_sharing(Path(voice)))]
+    listed, chosen = None, split or "test"
+    if corpus is not None:
+        from undertone.train.corpora.listing import list_sources
+
+        listed = ListedCorpus.from_list(corpus, list_sources(corpus))
+        chosen = listed.split_to_measure(split)
+    found = list_systems(systems)
+    notes = [f"systems: {', '.join(one.name for one in found)}"]
+    if missing := missing_systems(found):
+        notes.append(f"not at hand: {', '.join(missing)} (`undertone systems` trains what is missing from a voice)")
+    if corpus is None:
+        notes.append(f"put {prompts} recordings of 13 s and more into the folder prompts beside the file")
+    return comparison_study(systems, listed, chosen, prompts), notes
 
 
 @study.command()

@@ -1,11 +1,12 @@
 """Tables of the Results page as HTML, for screen readers, phones, and copying into a text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
 
 from undertone.app.asgi.root_path import site_path
+from undertone.studies.analysis.caveats import published_words
 from undertone.studies.analysis.people import PersonSession
 from undertone.studies.analysis.power import PowerPlan
 from undertone.studies.analysis.preferences import Preferences
@@ -159,16 +160,23 @@ def sessions_table(seen: StudyProgress) -> str:
     return table("Sessions by state", ("state", "sessions"), rows) if rows else ""
 
 
-def scores_table(found: ScaleResults) -> str:
-    """Return the mean opinion scores of one scale."""
+def scores_table(found: ScaleResults, published: Mapping[str, str] | None = None, source: str = "") -> str:
+    """Return the mean opinion scores of one scale.
+
+    Args:
+        published: scores of these systems elsewhere, as they are printed.
+        source: of the published scores.
+    """
     if found.ranking:
         preferred = preferences_table(found.preferences) if found.preferences else ""
         return preferred + ranking_table(found.ranking)
+    elsewhere = published or {}
     rows = [
         (
             score.system,
             number(score.mean.value),
             interval_text(score.mean),
+            *((elsewhere.get(score.system, "–"),) if elsewhere else ()),
             number(score.mean.half_width),
             number(score.naive_half_width),
             score.mean.num_ratings,
@@ -177,9 +185,12 @@ def scores_table(found: ScaleResults) -> str:
         )
         for score in found.mos.systems
     ]
-    head = ("system", "mean", "95 % interval", "±", "± in older papers", "ratings", "raters", "prompts")
+    beside = ("published",) if elsewhere else ()
+    head = ("system", "mean", "95 % interval", *beside, "±", "± in older papers", "ratings", "raters", "prompts")
     whose = "accepted sessions" if found.screened else "all sessions, as none is accepted yet"
     notes = _notes((score.system, score.mean.note) for score in found.mos.systems)
+    if elsewhere:
+        notes += f'<p class="hint">{escape(published_words(source))}</p>'
     return table(f"Mean opinion scores of {whose}", head, rows) + notes
 
 

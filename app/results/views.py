@@ -108,7 +108,7 @@ def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> Sc
         note=Note("quiet", finding_sentence(found)).html()
         + "".join(Note("warning", one).html() for one in found.notes),
         scores=plots.to_plot(plots.score_figure(data, found)),
-        score_table=SCORES_HINT + tables.scores_table(found),
+        score_table=SCORES_HINT + tables.scores_table(found, data.published(scale), data.published_source),
         differences=plots.to_plot(plots.difference_figure(found)) if pairs else None,
         difference_table=tables.differences_table(found) + ANSWERS_HEAD,
         answers=plots.to_plot(plots.answer_figure(found)),

@@ -25,6 +25,14 @@ def filled_words(pairs: Sequence[SystemDifference]) -> str:
     return "Filled: different at 5 % after Holm's correction within the family." if judged else ""
 
 
+def published_words(source: str) -> str:
+    """Say where published scores come from, and what may be compared with them."""
+    return (
+        f"Published: {source}. Other people rated other clips there: compare the order of the systems and their "
+        "differences, not the scores."
+    )
+
+
 def second_words(order: Mean) -> str:
     """Say whether what is heard second is preferred, and what that means for the pairs."""
     value = f"{order.value:+.2f}".replace("-", "−")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from undertone.studies.analysis.errors import AnalysisError
+from undertone.studies.design.published import PublishedScores
 
 COLUMNS = (
     "rater",  # opaque id of the participant
@@ -87,6 +88,15 @@ class StudyData:
         if "minimum" not in wording or "maximum" not in wording:
             return None
         return float(wording["minimum"]), float(wording["maximum"])
+
+    def published(self, scale: str) -> dict[str, str]:
+        """Return scores that were published of the systems on a scale, as they are printed; empty where none are."""
+        return PublishedScores.model_validate(self.definition.get("published", {})).shown(scale)
+
+    @property
+    def published_source(self) -> str:
+        """Return where the published scores come from."""
+        return str(self.definition.get("published", {}).get("source", ""))
 
     def may_test(self, scale: str) -> bool:
         """Return whether the stopping rule is reached: the study is closed, or every clip has the raters it wants.

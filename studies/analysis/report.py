@@ -22,6 +22,7 @@ from undertone.studies.analysis.caveats import (
     line_words,
     naive_words,
     order_words,
+    published_words,
     second_words,
     unjudged_words,
 )
@@ -102,6 +103,7 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         "filled_words": filled_words,
         "second_words": second_words,
         "capitalised": capitalised,
+        "published_words": published_words,
         "unjudged_words": unjudged_words,
     }
     return _template().render(
@@ -113,6 +115,7 @@ def render_report(results: StudyResults, at: datetime, banner: str = "") -> str:
         paragraphs=methods(results),
         checklist=checklist(results),
         family_words=FAMILY_WORDS,
+        published={scale.scale: results.data.published(scale.scale) for scale in results.scales},
         resampled={scale.scale: _resampled(scale) for scale in results.scales},
         figures={
             scale.scale: scale_figures(results.data, scale, anonymous_names(results.data)) for scale in results.scales

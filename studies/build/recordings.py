@@ -1,10 +1,7 @@
 """The prompts' recordings, read at 16 kHz, and where each prompt lies in its own."""
 
-import hashlib
 import logging
 import random
-import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +12,7 @@ from undertone.engine import AudioError, read_audio
 from undertone.engine.audio.reading import SUFFIXES, resample
 from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.studies.design.errors import DesignError
+from undertone.studies.design.slugs import slug
 from undertone.studies.design.sources import Prompts
 from undertone.studies.design.study_file import StudyFile
 
@@ -94,15 +92,6 @@ def read_sound(path: Path) -> Tensor:
     except AudioError as error:
         raise DesignError(f"{path}: {error}") from error
     return resample(waveform, sample_rate_hz)
-
-
-def slug(text: str) -> str:
-    """Return a file's name as a prompt's name; letters beyond a to z are told apart by a hash of the whole name."""
-    whole = unicodedata.normalize("NFC", text)  # some file systems take letters apart
-    name = re.sub(r"[^a-z0-9_-]+", "-", whole.lower()).strip("-")[:64] or "prompt"
-    if any(letter.isalnum() and not letter.isascii() for letter in whole):
-        return f"{name[:55]}-{hashlib.sha256(whole.encode(errors='surrogateescape')).hexdigest()[:8]}"
-    return name
 
 
 def _draw_prompts(study: StudyFile) -> list[Path]:

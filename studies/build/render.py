@@ -18,8 +18,9 @@ from undertone.engine.bundle import fingerprint
 from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.worker_pool import map_in_workers
-from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, slug, sound_files
+from undertone.studies.build.recordings import SUFFIXES, Recording, read_sound, sound_files
 from undertone.studies.design.errors import DesignError
+from undertone.studies.design.slugs import slug
 from undertone.studies.design.sources import BundleSource, DegradedSource, FolderSource, SystemDesign
 from undertone.studies.design.study_file import StudyFile
 

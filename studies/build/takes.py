@@ -10,6 +10,7 @@ from undertone.engine.audio.wav import SAMPLE_BYTES, SAMPLE_RATE_HZ, float_wav
 from undertone.studies.design.errors import DesignError
 from undertone.studies.design.rules import Allocation
 from undertone.studies.design.sections import Consent, Debrief, RatingSection, Section, Volume
+from undertone.studies.design.slugs import slug
 from undertone.studies.design.sources import FolderSource, PromptItem, Prompts, SystemDesign
 from undertone.studies.design.study_file import StudyFile
 
@@ -85,7 +86,7 @@ def study_from_sounds(
     """
     if len(takes) < 2:
         raise DesignError(f"a study needs two takes at least, got {len(takes)}. Make another take first.")
-    by_system = _systems(takes)
+    by_system = take_systems(takes)
     shortest = min(take.num_samples for take in takes) / SAMPLE_RATE_HZ
     prompt_seconds = min(take.prompt_samples for take in takes) / SAMPLE_RATE_HZ
     study = StudyFile(
@@ -117,15 +118,18 @@ def study_from_sounds(
     return study
 
 
-def _systems(takes: Sequence[TakeSound]) -> dict[str, list[int]]:
-    """Return the indices of the takes of each system."""
+def take_systems(takes: Sequence[TakeSound]) -> dict[str, list[int]]:
+    """Return the indices of the takes of each system, which bears its bundle's name where every system has another."""
     groups: dict[tuple[str, str], list[int]] = {}
     for index, take in enumerate(takes):
         key = take.settings.bundle_sha256, take.settings.sampling.model_dump_json()
         groups.setdefault(key, []).append(index)
-    if len(groups) > 1 and len({len(group) for group in groups.values()}) == 1:
-        return {f"settings-{number}": group for number, group in enumerate(groups.values(), 1)}
-    return {_label(index): [index] for index in range(len(takes))}
+    if len(groups) == 1 or len({len(group) for group in groups.values()}) > 1:
+        return {_label(index): [index] for index in range(len(takes))}
+    names = [slug(takes[group[0]].settings.bundle_name) for group in groups.values()]
+    if len(set(names)) < len(names):
+        names = [f"settings-{number}" for number in range(1, len(groups) + 1)]
+    return dict(zip(names, groups.values(), strict=True))
 
 
 def _label(index: int) -> str:

@@ -16,6 +16,7 @@ from undertone.studies.design.framing import Origin
 from undertone.studies.design.kinds import MOST_CLIPS, MushraTrial, Trials
 from undertone.studies.design.known_answers import check_clips, check_form, listed_clips
 from undertone.studies.design.languages import Language, Message, find_wrong_message, renew_messages
+from undertone.studies.design.published import PublishedScores
 from undertone.studies.design.reporting import Reporting
 from undertone.studies.design.rules import Allocation, Completion, Screening, SessionLimits, VarianceRule
 from undertone.studies.design.scale_words import scale_texts, speak_scale
@@ -31,6 +32,7 @@ ADDED_KEYS = (
     "messages",
     "framed_by",
     "reporting",
+    "published",
 )  # unused, they are not part of the hash, which older studies thus keep
 
 
@@ -62,6 +64,7 @@ class StudyFile(Config):
     recruitment: str = ""  # for the methods paragraph: panel, country, language
     pay: str = ""  # for the methods paragraph
     reporting: Reporting = Reporting()  # for the reviewers' checklist
+    published: PublishedScores = PublishedScores()  # of these systems elsewhere; the results are shown beside them
     provenance: dict[str, Any] = Field(default_factory=dict)  # of a study made from takes
     folder: Path | None = None  # where relative paths begin: that of the file, noted when it is read
 
@@ -89,6 +92,7 @@ class StudyFile(Config):
             _check_sections,
             _check_known_answers,
             _check_analysis,
+            _check_published,
             _check_trials,
             _check_language,
         )
@@ -225,6 +229,16 @@ def _check_analysis(study: StudyFile) -> None:
             if key in seen:
                 raise ValueError(f"the contrast {contrast.first} - {contrast.second} is declared twice on {scale!r}")
             seen.add(key)
+
+
+def _check_published(study: StudyFile) -> None:
+    """Check that published scores are of systems of the study, on its scales."""
+    systems, scales = {system.name for system in study.systems}, {scale.name for scale in study.scales}
+    for scale, scores in study.published.scores.items():
+        if scale not in scales:
+            raise ValueError(f"published scores are on scale {scale!r}; the scales are {sorted(scales)}")
+        if unknown := sorted(set(scores) - systems):
+            raise ValueError(f"published scores name {unknown}; the systems are {sorted(systems)}")
 
 
 def clips_per_trial(study: StudyFile) -> int:

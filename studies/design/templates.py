@@ -5,6 +5,7 @@ from pathlib import Path
 from undertone.studies.design.errors import DesignError
 
 FOLDER = Path(__file__).parent / "templates"
+COMPARISON = "paper-comparison"  # has no file: `studies.suite.comparison_study` makes it of the systems at hand
 
 
 def template_names() -> list[str]:
@@ -23,5 +24,7 @@ def template_text(name: str) -> str:
 
 def _path(name: str) -> Path:
     if name not in template_names():
-        raise DesignError(f"unknown template {name!r}; known templates: {', '.join(template_names())}.")
+        raise DesignError(
+            f"unknown template {name!r}; known templates: {', '.join(sorted([*template_names(), COMPARISON]))}."
+        )
     return FOLDER / f"{name}.yaml"

@@ -7,7 +7,7 @@ from undertone.studies.evaluation.card_tables import CONTINUED, LIKENESS, UNDERS
 from undertone.studies.evaluation.systems import GROUND_TRUTH
 from undertone.studies.measures.intervals import Estimate
 from undertone.studies.probe.classes import Source
-from undertone.studies.suite.paper import RECORDINGS, Table, paper_says
+from undertone.studies.suite.paper import RECONSTRUCTION_ORDER, RECORDINGS, Table, ablation_of, paper_says
 from undertone.studies.suite.probes import EMOTION
 from undertone.studies.suite.results import SuiteResult, SystemResult
 
@@ -47,10 +47,13 @@ Row = tuple[str, Mapping[str, Estimate], str]  # label, numbers, what the paper 
 
 def suite_tables(result: SuiteResult) -> list[str]:
     """Return Markdown blocks: how it was measured, then the tables."""
+    ablation = ablation_of([one.name for one in result.systems])
+    place, words = (ablation.place, ablation.words) if ablation else ("table 1", RECONSTRUCTION_ORDER)
     blocks = [
         _method_text(result),
-        "### Reconstruction (the paper's table 1)",
+        f"### Reconstruction (the paper's {place})",
         measures_table(RECONSTRUCTED, reconstruction_rows(result.systems)),
+        f"In words the paper says: {words}.",
     ]
     if result.settings.prompts:
         blocks += [
@@ -161,5 +164,6 @@ def _method_text(result: SuiteResult) -> str:
         f"`{settings.split}` of `{settings.corpus}`, seed {settings.seed}; brackets are 95 % intervals from a "
         f"bootstrap over {first.cluster}s. Heard by {recogniser}, read by {settings.language_model}. F0 on frames "
         "voiced in both and mel-cepstral distortion (the recipe of the paper's code) are against the recording. The "
-        f"paper's opinion scores (N-MOS, M-MOS) come from listeners: `undertone study` makes ours.{missing}"
+        "paper's opinion scores (N-MOS, M-MOS) come from listeners: `undertone study new --template paper-comparison` "
+        f"asks ours. A dash under “{PAPER_COLUMN}”: its number was not at hand.{missing}"
     )

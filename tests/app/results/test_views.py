@@ -45,7 +45,11 @@ def test_a_rule_that_few_pass_raises_an_alarm(db: Database, access: ResultsAcces
     assert 'role="alert"' in rules
 
 
-def test_scores_come_with_plots_and_tables(access: ResultsAccess) -> None:
+def test_scores_come_with_plots_tables_and_what_was_published(access: ResultsAccess, db: Database) -> None:
+    with db.session() as transaction:
+        study = transaction.scalars(select(Study)).one()
+        scores = {"naturalness": {"model-a": [3.24, 3.35]}}
+        study.definition = study.definition | {"published": {"source": "<a> paper", "scores": scores}}
     view = views.scale_view(access, "judged", "naturalness")
     assert "hidden until the study is closed" in view.note
     assert "nothing is concluded on naturalness before it is closed" in view.note
@@ -53,6 +57,8 @@ def test_scores_come_with_plots_and_tables(access: ResultsAccess) -> None:
     drawn = json.loads(view.scores.plot)
     assert len(drawn["data"][0]["x"]) == 3
     assert drawn["config"]["displayModeBar"] is False
+    assert '<td role="cell" data-label="published">3.24 to 3.35</td>' in view.score_table
+    assert "Published: &lt;a&gt; paper." in view.score_table
     assert "ground-truth − model-b" in view.difference_table
     assert len(re.findall(r"R0\d\d", view.raters)) == DESIGN.num_raters
     assert PANEL_ID not in "".join(str(part) for part in view.outputs)

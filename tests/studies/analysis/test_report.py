@@ -129,6 +129,16 @@ def test_the_report_has_the_numbers_of_the_analysis(results: StudyResults) -> No
     assert "£9 an hour" in html
 
 
+def test_published_scores_stand_beside_those_of_the_study_where_the_study_file_has_some(results: StudyResults) -> None:
+    published = {"source": "a paper", "scores": {"naturalness": {"model-a": 3.6, "model-b": [3.24, 3.35]}}}
+    data = replace(results.data, definition=results.data.definition | {"published": published})
+    text = render_report(replace(results, data=data), AT)
+    assert text.count("<th>published</th>") == text.count("Published: a paper.") == 1, "on the scale that has some"
+    for system, shown in (("model-a", "3.60"), ("model-b", "3.24 to 3.35"), ("ground-truth", "–")):
+        row = next(line for line in text.split("<tr>") if line.startswith(f"<td>{system}</td>"))
+        assert row.split("<td>")[4].removesuffix("</td>") == shown
+
+
 def test_the_methods_say_what_a_reviewer_asks_for(results: StudyResults) -> None:
     text = " ".join(methods(results))
     for expected in (

@@ -18,8 +18,9 @@ from undertone.studies.build.levels import measure_level
 from undertone.studies.build.lifecycle import make_study, set_status
 from undertone.studies.build.media import decode, encode_sound, metadata_blocks, pad_to_equal_size
 from undertone.studies.build.pipeline import BuildResult, build_study
-from undertone.studies.build.recordings import read_recordings, slug, sound_files
+from undertone.studies.build.recordings import read_recordings, sound_files
 from undertone.studies.design import DesignError
+from undertone.studies.design.slugs import slug
 from undertone.studies.store import Database, StorageLocations, migrate
 from undertone.studies.store.tables import Participant, Prompt, Stimulus, Study, System
 

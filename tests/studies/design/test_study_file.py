@@ -83,6 +83,15 @@ def test_an_unknown_key_is_refused_with_the_file_the_key_and_the_known_keys(
             "naturalness: 6 is not an answer",
         ),
         (
+            lambda v: v.update(published={"scores": {"naturalness": {"nobody": 3.0}}}),
+            "published scores name ['nobody']",
+        ),
+        (lambda v: v.update(published={"scores": {"beauty": {}}}), "published scores are on scale 'beauty'"),
+        (
+            lambda v: v.update(published={"scores": {"naturalness": {"model": [4.0, 3.0]}}}),
+            "is given as [4.0, 3.0]; lowest first",
+        ),
+        (
             lambda v: v.update(completion={"finished": {"code": "A"}, "timed_out": {"code": "A"}}),
             "different codes",
         ),

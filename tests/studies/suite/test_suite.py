@@ -22,11 +22,12 @@ from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.sounds import keep_sounds
 from undertone.studies.probe.classes import ClassProbe, Source
 from undertone.studies.suite import run
-from undertone.studies.suite.paper import PUBLISHED, paper_says
+from undertone.studies.suite.paper import ABLATIONS, PUBLISHED, SWEEP, ablation_of, paper_says
 from undertone.studies.suite.probes import emotion_clips
 from undertone.studies.suite.results import SuiteResult
 from undertone.studies.suite.run import SUITE, SYSTEM, TABLES, SuitePlan, run_suite
 from undertone.studies.suite.tables import PAPER_COLUMN, suite_tables
+from undertone.train.runs.sweep import SWEEPS
 
 DEAF = InstalledMeasures(words=False, voices=False, missing={"words": "no recogniser here"})
 
@@ -95,6 +96,20 @@ def test_every_system_has_a_row_beside_recordings_copy_synthesis_and_the_paper(
     assert paper_says("likelihood", "Token-LM + Pitch") == "–"
     for block in suite_tables(found):
         assert len({line.count("|") for line in block.splitlines() if line.startswith("|")}) <= 1, block
+
+
+def test_a_sweeps_variants_are_the_rows_of_one_of_the_papers_tables() -> None:
+    swept = [[f"{SWEEP}{variant}" for variant in variants] for variants in SWEEPS.values()]
+    assert [list(one.found) for one in ABLATIONS] == swept
+    assert [ablation_of(names) for names in swept] == list(ABLATIONS)
+    assert ablation_of(["tiny", swept[0][0]]) is None
+    # beta 0.04, gamma 0.5 and four dimensions are one model, that of the main tables.
+    main = {
+        paper_says("reconstruction", "VAE-GSLM", f"{SWEEP}{name}") for name in ("beta-0.04", "gamma-0.5", "latent-4")
+    }
+    assert main == {"CER 5.06 %"}
+    assert paper_says("reconstruction", "VAE-GSLM - tokens", f"{SWEEP}no-tokens") == "CER 13.02 %"
+    assert paper_says("reconstruction", "VAE-GSLM", f"{SWEEP}gamma-2") == "–"
 
 
 def test_a_second_call_measures_what_is_missing_alone(measured: Measured, bundles: list[Path], tmp_path: Path) -> None:
