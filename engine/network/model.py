@@ -208,6 +208,23 @@ class VAEGSLM(nn.Module):
             seen = torch.where(draws.scheduled_sampling_mask.unsqueeze(-1), drawn.to(latents.dtype), latents)
         return seen
 
+    def _decoder_input(
+        self, fused: Tensor, tokens: Tensor, latents: Tensor, prior: Prior, draws: TrainingDraws
+    ) -> Tensor:
+        """Return what the decoder reads of every frame, [B, T, token_dim]: `fused`, or with latents from the prior.
+
+        No draws follow a frame that scheduled sampling replaced: their pitch would be another than the recording's.
+        No gradient reaches the prior.
+        """
+        if draws.drawn_latents_mask is None or draws.drawn_latents_noise is None:
+            return fused
+        replaced = draws.drawn_latents_mask.unsqueeze(1)
+        if draws.scheduled_sampling_mask is not None:
+            replaced = replaced & ~draws.scheduled_sampling_mask
+        with torch.no_grad():
+            drawn = self.draw_latents(prior, draws.drawn_latents_noise, 1.0).to(latents.dtype)
+        return self.fuse(tokens, torch.where(replaced.unsqueeze(-1), drawn, latents))
+
     def beside_error(self, prior: Prior, tokens: Tensor, latents: Tensor) -> Tensor | None:
         """Return how far each frame's prediction beside its token is off, [B, T]; None for latents, or nothing.
 
@@ -237,6 +254,7 @@ class VAEGSLM(nn.Module):
         latent_dropout: float = 0.0,
         scheduled_sampling: float = 0.0,
         condition_dropout: float = 0.0,
+        drawn_latents: float = 0.0,
         pitch: Tensor | None = None,
         targets: Tensor | None = None,
     ) -> TrainingForward:
@@ -258,11 +276,13 @@ class VAEGSLM(nn.Module):
             scheduled_sampling: share of items in which, from some frame on, the transformer sees latents as it would
                 draw them itself, in parallel (arXiv 1906.07651); 0 as published.
             condition_dropout: share of items whose decoder is given the utterance alone; 0 as published.
+            drawn_latents: share of items whose decoder reads latents drawn from the prior of every frame instead of
+                the posterior's, up to where scheduled sampling begins; 0 as published.
             pitch: of a model with pitch, `pitch_contour` of every frame, [B, T].
             targets: int64 [B, T], the tokens to predict, where they are not those that are read.
         """
         batch, frames = tokens.shape
-        shares = (latent_dropout, scheduled_sampling, condition_dropout) if self.training else ()
+        shares = (latent_dropout, scheduled_sampling, condition_dropout, drawn_latents) if self.training else ()
         draws = TrainingDraws.draw(self.config, noise, batch, frames, timesteps, *shares)
         if posterior is None and not self.config.has_latents:
             posterior = self.posterior(mel, pitch=pitch)
@@ -300,7 +320,7 @@ class VAEGSLM(nn.Module):
         predicted = target = torch.zeros_like(mel)
         if part != "language":
             noised = self.decoder.q_sample(self.decoder.scale(mel), draws.timesteps, draws.diffusion, mask)
-            condition = self._condition(fused, utterance)
+            condition = self._condition(self._decoder_input(fused, tokens, latents, prior, draws), utterance)
             if draws.null_condition_mask is not None:
                 null = self.decoder.null_condition(condition)
                 condition = torch.where(draws.null_condition_mask[:, None, None], null, condition)

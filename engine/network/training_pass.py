@@ -28,6 +28,8 @@ class TrainingDraws:
     scheduled_sampling_mask: Tensor | None = None  # bool [B, T], frames whose latents are drawn from the prior
     scheduled_sampling_noise: Tensor | None = None  # N(0, 1) [SAMPLING_ROUNDS, B, T, Z], for those draws
     null_condition_mask: Tensor | None = None  # bool [B], items whose decoder is given neither tokens nor latents
+    drawn_latents_mask: Tensor | None = None  # bool [B], items whose decoder reads latents drawn from the prior
+    drawn_latents_noise: Tensor | None = None  # N(0, t^2) [B, T, Z] for those draws, t ~ U(0, 1) of each item
 
     @classmethod
     def draw(
@@ -40,6 +42,7 @@ class TrainingDraws:
         latent_dropout: float = 0.0,
         scheduled_sampling: float = 0.0,
         condition_dropout: float = 0.0,
+        drawn_latents: float = 0.0,
     ) -> "TrainingDraws":
         """Draw for a batch; given timesteps are used instead of drawn ones."""
         posterior = noise.normal(batch, frames, config.latent_dim)
@@ -57,6 +60,11 @@ class TrainingDraws:
             rounds = [noise.normal(batch, frames, config.latent_dim) for _ in range(SAMPLING_ROUNDS)]
             scheduled_sampling_noise = torch.stack(rounds)
         null_condition_mask = noise.uniform(batch) < condition_dropout if condition_dropout else None
+        drawn_latents_mask = drawn_latents_noise = None
+        if drawn_latents:
+            drawn_latents_mask = noise.uniform(batch) < drawn_latents
+            temperature = noise.uniform(batch, 1, 1)
+            drawn_latents_noise = temperature * noise.normal(batch, frames, config.latent_dim)
         return cls(
             posterior,
             initial,
@@ -66,6 +74,8 @@ class TrainingDraws:
             scheduled_sampling_mask,
             scheduled_sampling_noise,
             null_condition_mask,
+            drawn_latents_mask,
+            drawn_latents_noise,
         )
 
 

@@ -23,8 +23,9 @@ from undertone.train.loop.settings import (
 
 LANGUAGE = ("transformer", "prior_head", "flow")  # the half of the network that predicts; the rest makes sound
 
-
 SOUND = ("decoder", "utterance_encoder")  # of that, what reads tokens and latents
+POSTERIOR = "posterior_encoder"
+SETTINGS_OF_LATENTS = ("pitch_weight", "latent_dropout", "scheduled_sampling", "drawn_latents")  # 0 without latents
 
 
 class ModelRecipe(RunSettings):
@@ -39,6 +40,7 @@ class ModelRecipe(RunSettings):
     # as the prior, "language" the transformer, prior and flow on what the posterior says, "all" the whole as one,
     # "sound" the decoder alone, on latents and tokens as they are.
     part: Part = "all"
+    train_posterior: bool = True  # False: what the latents of a recording are stays; parts all and decoder
     pitch_weight: Weight = 0.0  # of reading log F0 and voicing from the latents by one linear layer; not published
     pitch_clips: Share = 0.3  # share of the train clips whose pitch is measured for that
     latent_dropout: Share = 0.0  # share of frames whose latents the transformer does not see; not published
@@ -46,6 +48,7 @@ class ModelRecipe(RunSettings):
     # Of predicting what a baseline has beside its tokens, against the tokens; 0.5 for the published pitch.
     beside_weight: Weight = 1.0
     condition_dropout: Share = 0.0  # share of windows whose decoder sees no tokens and latents; not published
+    drawn_latents: Share = 0.0  # share of windows whose decoder reads latents of the prior; part all; not published
     spoken_tokens: bool = False  # predict tokens of the aligned transcripts instead of the tokenizer's; not published
     window_frames: WindowFrames = 640  # 12.8 s
     batch_size: Count = 8  # windows per process and micro-batch
@@ -84,6 +87,8 @@ class ModelRecipe(RunSettings):
                 f"model.decoder.guidance is {self.model.decoder.guidance:g}, which needs condition_dropout, "
                 "for example 0.15"
             )
+        if self.drawn_latents and self.part != "all":
+            raise ValueError(f"drawn_latents needs the prior beside the decoder, part: all, and part is {self.part}")
         return self
 
     @model_validator(mode="after")
@@ -92,9 +97,7 @@ class ModelRecipe(RunSettings):
             return self
         of_latents = {
             "latents": not self.latents,
-            "pitch_weight": self.pitch_weight,
-            "latent_dropout": self.latent_dropout,
-            "scheduled_sampling": self.scheduled_sampling,
+            **{name: getattr(self, name) for name in SETTINGS_OF_LATENTS},
         }
         if given := [key for key, value in of_latents.items() if value]:
             raise ValueError(
@@ -119,6 +122,8 @@ class ModelRecipe(RunSettings):
 
     def trains(self, name: str) -> bool:
         """Return whether this part of the network is trained, by the name of its module."""
+        if name == POSTERIOR and not self.train_posterior:
+            return False
         match self.part:
             case "all":
                 return True

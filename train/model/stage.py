@@ -238,6 +238,7 @@ def forward_pass(
             posterior=posterior,
             latent_dropout=recipe.latent_dropout,
             scheduled_sampling=recipe.scheduled_sampling,
+            drawn_latents=recipe.drawn_latents,
             condition_dropout=recipe.condition_dropout,
             pitch=batch.contour,
             targets=batch.targets,

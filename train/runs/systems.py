@@ -13,7 +13,7 @@ from undertone.engine.config import ModelConfig
 from undertone.train.data.prepare import prepare
 from undertone.train.loop.saved_recipe import save_recipe
 from undertone.train.loop.stage_export import trained_numbers
-from undertone.train.model.recipe import ModelRecipe
+from undertone.train.model.recipe import SETTINGS_OF_LATENTS, ModelRecipe
 from undertone.train.recipes import merge_settings
 from undertone.train.runs.bundle import read_model_run, record_of_replaced
 from undertone.train.runs.finetune import START, TOKENIZER, clean_settings, export_once
@@ -120,6 +120,10 @@ def recipe_of_system(name: str, recipe: ModelRecipe, voice: ModelConfig) -> Mode
     """Return the recipe that trains a system with the sizes of a voice."""
     model = ModelConfig.model_validate(merge_settings(voice.model_dump(), SYSTEMS[name]))
     of_system: dict[str, Any] = {"name": name, "model": model, "tokens": model.has_tokens}
+    if not model.has_tokens:  # all that is said has to go into the latents
+        of_system |= {"train_posterior": True, "drawn_latents": 0.0}
+    if not model.has_latents:
+        of_system |= dict.fromkeys(SETTINGS_OF_LATENTS, 0.0)
     if model.beside == "pitch":
         of_system |= {"pitch_clips": 1.0, "beside_weight": 0.5}  # as published
     return ModelRecipe.model_validate({**dict(recipe), **of_system})

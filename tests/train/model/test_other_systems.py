@@ -63,6 +63,7 @@ def test_a_system_trains_and_its_bundle_continues_a_recording(
     [
         ({"pitch_weight": 0.1}, r"pitch_weight is about latents, and a Token-LM \+ Pitch .* has none"),
         ({"scheduled_sampling": 0.1}, "scheduled_sampling is about latents"),
+        ({"drawn_latents": 0.1}, "drawn_latents is about latents"),
         ({"latents": False}, "latents is about latents"),
         ({"pitch_clips": 0.5}, "reads the pitch of every clip, and pitch_clips is 0.5; set it to 1"),
     ],

@@ -1,5 +1,6 @@
 """The halves of the network trained one at a time, and pitch read from the latents."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,8 +112,47 @@ def test_a_decoder_with_the_null_condition_reads_the_utterance_alone(batch: tupl
     assert not torch.equal(first.decoder_output, conditional.decoder_output)
 
 
+def test_a_decoder_of_drawn_latents_reads_the_prior_up_to_where_sampling_begins(
+    batch: tuple[torch.Tensor, ...],
+) -> None:
+    torch.manual_seed(0)
+    network = VAEGSLM(MODEL.model)
+    shares = [
+        {},
+        {"drawn_latents": 1.0},
+        {"scheduled_sampling": 1.0},
+        {"scheduled_sampling": 1.0, "drawn_latents": 1.0},
+    ]
+    plain, drawn, sampled, both = (
+        network.training_pass(*batch, TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, **share))
+        for share in shares
+    )
+    assert torch.equal(drawn.latents, plain.latents)  # what the prior is to predict
+    assert torch.equal(drawn.prior.mean, plain.prior.mean)
+    assert not torch.allclose(drawn.decoder_output, plain.decoder_output, atol=1e-3)
+    draws = TrainingDraws.draw(
+        MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, scheduled_sampling=1.0, drawn_latents=1.0
+    )
+    assert draws.scheduled_sampling_mask is not None
+    everywhere = replace(draws, scheduled_sampling_mask=torch.ones(2, 20, dtype=torch.bool))
+    assert torch.equal(
+        network.training_pass(*batch, everywhere).decoder_output, sampled.decoder_output
+    )  # no real frame is left whose latents could be drawn
+    assert not torch.allclose(both.decoder_output, sampled.decoder_output, atol=1e-3)
+
+
+def test_drawn_latents_teach_the_decoder_and_not_the_prior(batch: tuple[torch.Tensor, ...]) -> None:
+    torch.manual_seed(0)
+    network = VAEGSLM(MODEL.model)
+    draws = TrainingDraws.draw(MODEL.model, SeededNoise([1, 2], "cpu"), 2, 20, drawn_latents=1.0)
+    network.training_pass(*batch, draws).decoder_output.sum().backward()
+    for name in LANGUAGE:
+        gradients = [weight.grad for weight in network.get_submodule(name).parameters()]
+        assert all(gradient is None or not gradient.any() for gradient in gradients)
+
+
 def test_nothing_is_hidden_where_a_run_is_measured(prepared: Path, tokens: Path) -> None:
-    shares = {"latent_dropout": 0.5, "scheduled_sampling": 0.5, "condition_dropout": 0.5}
+    shares = {"latent_dropout": 0.5, "scheduled_sampling": 0.5, "condition_dropout": 0.5, "drawn_latents": 0.5}
     recipes = (MODEL, MODEL.model_copy(update=shares))
     plain, hiding = (ModelStage(recipe, prepared, tokens, Accelerator(cpu=True)).evaluate(0) for recipe in recipes)
     assert plain == hiding
@@ -125,6 +165,11 @@ def test_guidance_asks_for_the_training_that_it_needs() -> None:
         ModelRecipe.model_validate(values)
     assert ModelRecipe.model_validate(values | {"condition_dropout": 0.1}).model.decoder.guidance == 2.0
     assert ModelRecipe.model_validate(values | {"part": "language"}).condition_dropout == 0.0
+
+
+def test_latents_are_drawn_only_where_there_is_a_prior() -> None:
+    with pytest.raises(ValidationError, match=r"drawn_latents needs the prior .* part is sound"):
+        ModelRecipe.model_validate(MODEL.model_dump() | {"drawn_latents": 0.5, "part": "sound"})
 
 
 @pytest.mark.parametrize("part", ["decoder", "language", "sound"])

@@ -88,3 +88,6 @@ def test_the_recipe_fits_every_system_of_the_embedded_voice() -> None:
     assert len({one.budget for one in fitted.values()}) == 1
     assert {one.model.transformer for one in fitted.values()} == {voice.transformer}
     assert {one.model.decoder for one in fitted.values()} == {voice.decoder}
+    trained = {name for name, one in fitted.items() if one.trains("posterior_encoder")}
+    assert trained == {"no-tokens"}, "the latents of a recording stay where tokens are beside them"
+    assert {name for name, one in fitted.items() if one.drawn_latents} == {"vae-gslm"}
