@@ -1,7 +1,8 @@
-"""A shorter import of Gradio, which otherwise spends seconds on what no server needs."""
+"""A shorter import and first event of Gradio, which otherwise spends seconds on what no server needs."""
 
 import importlib.abc
 import importlib.machinery
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -10,12 +11,15 @@ _STUBS, _TOOLS = "gradio.component_meta", "gradio.mcp"
 
 
 def shorten_gradio_import() -> None:
-    """Let a later `import gradio` neither rewrite its stubs for type checkers nor load the package `mcp`.
+    """Let a later `import gradio` neither rewrite its stubs nor load `mcp`, and its events not look for a window.
 
     Gradio parses the source of each of its components at every import to renew `.pyi` files, which is half of the
     time that it takes. It loads `mcp` where it is installed, though the site's tools are not Gradio's
-    (`undertone.app.api.mcp_tools`). What is imported already stays as it is.
+    (`undertone.app.api.mcp_tools`). At each event it asks Matplotlib for its backend; unless one is named, Matplotlib
+    then imports pyplot and lists the fonts of the machine, while the first visitor waits. What is imported already
+    stays as it is.
     """
+    os.environ.setdefault("MPLBACKEND", "agg")  # Gradio's own choice
     if not any(isinstance(finder, _ShorterImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _ShorterImport())
 

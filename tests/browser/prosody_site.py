@@ -45,19 +45,24 @@ class ProsodySite:
         return self.card(name).locator("[data-part='0'] input[type=range]")
 
     def upload(self, path: Path, prefix: str = "") -> None:
-        """Choose a file as the clip, or as the second one."""
+        """Choose a file as the clip, or as the second one, in place of the one that is there."""
         clip = self.page.locator(f"#{prefix}clip")
+        if clip.get_by_label("Clear").count():
+            clip.get_by_label("Clear").click()
+            expect(self.page.locator(f"#{prefix}prompt-note .note")).not_to_contain_text("Good level")
         clip.get_by_label("Upload file").click()
         clip.locator("input[type=file]").set_input_files(path)
         wait_for_words(self.page.locator(f"#{prefix}prompt-note .note"), "Good level")
 
     def analyse(self, path: Path, length: float = 1.5, steps: int = 2) -> None:
-        """Analyse a short part of a file, at a quality that takes no time."""
+        """Analyse a short part of a file, at a quality that takes no time; what was done before is forgotten."""
         self.upload(path)
         self.fill("#cut-length input[type=number]", length)
         open_drawer(self.page, "#advanced", "#steps input[type=number]")
         self.fill("#steps input[type=number]", steps)
+        before = self.sounds()
         self.page.locator("#analyse").click()
+        self.wait_for_sound(before)
         self.wait_until_idle("a recording of")
 
     def fill(self, selector: str, value: float) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.axe_findings import serious_findings
 from tests.browser.continue_site import Site
@@ -30,9 +30,9 @@ NOTE_WHAT_IS_SAID = """() => { window.said = []; new MutationObserver(() => {
 
 
 @pytest.fixture(scope="module")
-def three_takes(shared_page: Callable[..., Page], url: str, clips: dict[str, Path]) -> Site:
+def three_takes(shared_site: Site, clips: dict[str, Path]) -> Site:
     """Return a page with takes of 2 s after a prompt of 3 s, which tests hear and look at, and do not change."""
-    site = Site.open(shared_page(), url)
+    site = shared_site
     site.upload(clips["low"])
     site.settings(seconds=2, takes=3)
     site.go.click()
@@ -76,8 +76,8 @@ def test_record_cut_and_continue(visit_site: Visit) -> None:
     assert len(page.locator("#figure .js-plotly-plot").first.inner_text()) > 50
 
 
-def test_the_cut_can_be_dragged_on_the_waveform(visit_site: Visit, clips: dict[str, Path]) -> None:
-    site = visit_site()
+def test_the_cut_can_be_dragged_on_the_waveform(cleared_site: Site, clips: dict[str, Path]) -> None:
+    site = cleared_site
     site.upload(clips["high"])
     surface = site.page.locator(".cut-surface")
     box = surface.bounding_box()
@@ -89,6 +89,49 @@ def test_the_cut_can_be_dragged_on_the_waveform(visit_site: Visit, clips: dict[s
     site.page.mouse.up()
     expect(site.number("cut-start")).to_have_value("1")
     expect(site.page.locator(".cut-caption")).to_contain_text("Prompt: 1.0 to 4.0 s of 5.0 s")
+
+
+def test_an_example_is_heard_before_it_is_chosen(cleared_site: Site) -> None:
+    site = cleared_site
+    page = site.page
+    sounds = page.locator("#example-sounds [data-playing]")
+    page.get_by_role("button", name="Hear: A storyteller").click()
+    expect(sounds).to_have_attribute("data-playing", "2")
+    page.get_by_role("button", name="Hear: A deep voice").click()
+    expect(sounds).to_have_attribute("data-playing", "0")
+    page.get_by_role("button", name="Stop: A deep voice").click()
+    expect(sounds).to_have_attribute("data-playing", "")
+    expect(page.locator("#examples input:checked")).to_have_count(0)
+    expect(site.prompt_note).to_contain_text("choose a clip")  # nothing was chosen
+
+
+def test_after_a_gap_more_sound_is_kept_in_hand(cleared_site: Site) -> None:
+    """On a busy machine the sound stops once for a second, not at every second."""
+    site = cleared_site
+    page = site.page
+    page.evaluate("undertoneArmPlayer()")
+    page.evaluate("""() => {
+        const chunk = btoa(String.fromCharCode(...new Uint8Array(3200 * 2).fill(1)));  // a fifth of a second
+        const chunks = [];
+        window.say = (count, done) => {
+            for (let i = 0; i < count; i++) chunks.push(chunk);
+            window.undertoneLive({ run: "a", chunks: [...chunks], done, prompt: 0 });
+        };
+    }""")
+    page.evaluate("say(2, false)")
+    expect(site.live).to_have_attribute("data-playing", "true")
+    expect(site.live).to_have_attribute("data-playing", "false")  # it ran dry
+    page.evaluate("say(1, false)")
+    expect(site.live).to_have_attribute("data-gaps", "1")
+    expect(site.live).to_have_attribute("data-playing", "false")
+    expect(site.live).to_contain_text("Waiting for more sound")
+    page.evaluate("say(4, false)")  # a second in hand
+    expect(site.live).to_have_attribute("data-playing", "true")
+    expect(site.live).to_have_attribute("data-playing", "false")
+    page.evaluate("say(1, false)")
+    expect(site.live).to_have_attribute("data-lead", "2")
+    page.evaluate("say(0, true)")  # the end is played, however little it is
+    expect(site.live).to_have_attribute("data-playing", "true")
 
 
 def test_the_first_take_is_heard_while_it_is_made(visit_site: Visit, clips: dict[str, Path]) -> None:
@@ -237,35 +280,6 @@ def test_the_figure_shows_the_take_that_is_chosen(finished: Site) -> None:
     assert re.search(r"/prosody/\?take=[\w-]{20,}$", link)
 
 
-def test_after_a_gap_more_sound_is_kept_in_hand(visit_site: Visit) -> None:
-    """On a busy machine the sound stops once for a second, not at every second."""
-    site = visit_site()
-    page = site.page
-    page.evaluate("undertoneArmPlayer()")
-    page.evaluate("""() => {
-        const chunk = btoa(String.fromCharCode(...new Uint8Array(3200 * 2).fill(1)));  // a fifth of a second
-        const chunks = [];
-        window.say = (count, done) => {
-            for (let i = 0; i < count; i++) chunks.push(chunk);
-            window.undertoneLive({ run: "a", chunks: [...chunks], done, prompt: 0 });
-        };
-    }""")
-    page.evaluate("say(2, false)")
-    expect(site.live).to_have_attribute("data-playing", "true")
-    expect(site.live).to_have_attribute("data-playing", "false")  # it ran dry
-    page.evaluate("say(1, false)")
-    expect(site.live).to_have_attribute("data-gaps", "1")
-    expect(site.live).to_have_attribute("data-playing", "false")
-    expect(site.live).to_contain_text("Waiting for more sound")
-    page.evaluate("say(4, false)")  # a second in hand
-    expect(site.live).to_have_attribute("data-playing", "true")
-    expect(site.live).to_have_attribute("data-playing", "false")
-    page.evaluate("say(1, false)")
-    expect(site.live).to_have_attribute("data-lead", "2")
-    page.evaluate("say(0, true)")  # the end is played, however little it is
-    expect(site.live).to_have_attribute("data-playing", "true")
-
-
 def test_the_continuation_is_marked_in_the_player_and_can_be_heard_from_there(finished: Site) -> None:
     site, page = finished, finished.page
     mark = page.locator("#take-1 .take-boundary")
@@ -374,20 +388,6 @@ def test_a_take_goes_on_from_its_end_and_says_so(visit_site: Visit, clips: dict[
     site.go.click()  # what is on the page gives the same again
     expect(page.locator("#run-choice").get_by_label("Run 3:")).to_be_checked(timeout=120_000)
     assert json.loads(site.save(1, "json")) == after
-
-
-def test_an_example_is_heard_before_it_is_chosen(visit_site: Visit) -> None:
-    site = visit_site()
-    page = site.page
-    sounds = page.locator("#example-sounds [data-playing]")
-    page.get_by_role("button", name="Hear: A storyteller").click()
-    expect(sounds).to_have_attribute("data-playing", "2")
-    page.get_by_role("button", name="Hear: A deep voice").click()
-    expect(sounds).to_have_attribute("data-playing", "0")
-    page.get_by_role("button", name="Stop: A deep voice").click()
-    expect(sounds).to_have_attribute("data-playing", "")
-    expect(page.locator("#examples input:checked")).to_have_count(0)
-    expect(site.prompt_note).to_contain_text("choose a clip")  # nothing was chosen
 
 
 def test_hum_is_taken_away_from_a_clip_which_can_come_back(visit_site: Visit, tmp_path: Path) -> None:

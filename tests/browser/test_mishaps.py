@@ -1,7 +1,6 @@
 """What a person does by mistake: broken files, no clip, wrong numbers. Each is answered, and nothing is lost."""
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,6 @@ from playwright.sync_api import expect
 
 from tests.browser.continue_site import Site
 from tests.clips import speechlike
-
-Visit = Callable[..., Site]
 
 
 def wav(samples: np.ndarray, subtype: str = "PCM_16") -> bytes:
@@ -45,18 +42,17 @@ def test_a_broken_file_is_refused_with_the_reason(cleared_site: Site, tmp_path: 
     expect(cleared_site.go).to_be_visible()
 
 
-def test_without_a_clip_the_page_says_what_to_do(visit_site: Visit) -> None:
-    site = visit_site()
-    site.go.click()
-    expect(site.run_note).to_contain_text("Record, upload or choose an example first")
+def test_without_a_clip_the_page_says_what_to_do(cleared_site: Site) -> None:
+    cleared_site.go.click()
+    expect(cleared_site.run_note).to_contain_text("Record, upload or choose an example first")
 
 
 def test_after_a_broken_file_a_good_one_works_and_too_much_for_the_model_leaves_its_takes(
-    visit_site: Visit, clips: dict[str, Path], tmp_path: Path
+    cleared_site: Site, clips: dict[str, Path], tmp_path: Path
 ) -> None:
     path = tmp_path / "clip.wav"
     path.write_bytes(b"nothing")
-    site = visit_site()
+    site = cleared_site
     site.upload(path)
     expect(site.prompt_note).to_contain_text("not a sound file")
     site.upload(clips["high"])

@@ -25,6 +25,12 @@ def analysed(shared_page: Callable[..., Page], url: str, clips: dict[str, Path])
     return site
 
 
+@pytest.fixture(scope="module")
+def reused(shared_page: Callable[..., Page], url: str) -> ProsodySite:
+    """Return the page of a visitor who stays; each test analyses a clip on it anew."""
+    return ProsodySite.open(shared_page(), url)
+
+
 @pytest.fixture
 def resting(analysed: ProsodySite) -> ProsodySite:
     """Return the page with every slider at rest."""
@@ -34,8 +40,8 @@ def resting(analysed: ProsodySite) -> ProsodySite:
     return analysed
 
 
-def test_a_card_moves_the_sound_and_every_way_back_is_exact(visit_prosody: Visit, clips: dict[str, Path]) -> None:
-    site = visit_prosody()
+def test_a_card_moves_the_sound_and_every_way_back_is_exact(reused: ProsodySite, clips: dict[str, Path]) -> None:
+    site = reused
     site.analyse(clips["low"])
     rest = site.save()
     expect(site.page.locator("#undo")).to_be_disabled()
@@ -88,9 +94,9 @@ def test_a_draft_is_heard_while_the_slider_moves_and_full_quality_follows(restin
 
 
 def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
-    visit_prosody: Visit, clips: dict[str, Path], tmp_path: Path
+    reused: ProsodySite, visit_prosody: Visit, clips: dict[str, Path], tmp_path: Path
 ) -> None:
-    site = visit_prosody()
+    site = reused
     site.analyse(clips["high"])
     rest = site.save()
     site.move("z4", 0.7)
@@ -122,8 +128,8 @@ def test_a_range_drawn_on_a_curve_is_saved_and_made_again_by_another_visitor(
     assert again.save() == rest
 
 
-def test_two_visitors_edit_side_by_side(visit_prosody: Visit, clips: dict[str, Path]) -> None:
-    low, high = visit_prosody(), visit_prosody()
+def test_two_visitors_edit_side_by_side(reused: ProsodySite, visit_prosody: Visit, clips: dict[str, Path]) -> None:
+    low, high = reused, visit_prosody()
     low.analyse(clips["low"])
     high.analyse(clips["high"])
     before = low.sounds(), high.sounds()
@@ -143,8 +149,8 @@ def test_two_visitors_edit_side_by_side(visit_prosody: Visit, clips: dict[str, P
     expect(low.shift("z1")).to_have_value("2")
 
 
-def test_cancel_keeps_what_is_heard(visit_prosody: Visit, clips: dict[str, Path]) -> None:
-    site = visit_prosody()
+def test_cancel_keeps_what_is_heard(reused: ProsodySite, clips: dict[str, Path]) -> None:
+    site = reused
     site.analyse(clips["microphone"], length=5, steps=50)
     sound = site.save()
     site.page.locator("#draw").click()
@@ -274,9 +280,9 @@ def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
 
 
 def test_the_status_bar_covers_nothing_that_is_focused_and_nothing_lies_half_under_it(
-    visit_prosody: Visit, clips: dict[str, Path]
+    reused: ProsodySite, clips: dict[str, Path]
 ) -> None:
-    site = visit_prosody()
+    site = reused
     site.analyse(clips["low"])
     bar = site.page.locator("#prosody-status")
     expect(bar).to_be_visible()

@@ -57,13 +57,13 @@ def _wait_for(url: str) -> None:
     raise AssertionError("the server of the results did not start")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def enter(regulars: Regulars, results_url: str) -> Iterator[Enter]:
     """Open the page and sign in; no page asks another machine, and no script fails."""
     with visiting(regulars, results_url) as make:
 
-        def enter(name: str = ADMIN) -> Page:
-            page = make()
+        def enter(name: str = ADMIN, width: int = 1280) -> Page:
+            page = make(width=width)
             page.goto(f"{results_url}/results/")
             page.get_by_label("Name").fill(name)
             page.get_by_label("Passphrase").fill(PASSPHRASE)
@@ -72,6 +72,18 @@ def enter(regulars: Regulars, results_url: str) -> Iterator[Enter]:
             return page
 
         yield enter
+
+
+@pytest.fixture(scope="module")
+def admins_page(enter: Enter) -> Page:
+    """Return a page of an admin who stays signed in, opened on a phone; a test chooses its tab and its width."""
+    return enter(width=390)
+
+
+@pytest.fixture(scope="module")
+def readers_page(enter: Enter) -> Page:
+    """Return a page of a reader who stays signed in; a test chooses its tab."""
+    return enter(READER)
 
 
 def to_tab(page: Page, name: str) -> None:
@@ -84,12 +96,10 @@ def to_tab(page: Page, name: str) -> None:
     page.locator(".overflow-dropdown button", has_text=name).click()
 
 
-def test_every_tab_fits_and_has_no_serious_defect(enter: Enter) -> None:
-    page = enter()
-    for width in (1280, 390):
+def test_every_tab_fits_and_has_no_serious_defect(admins_page: Page) -> None:
+    page = admins_page
+    for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
-        page.reload()
-        page.locator(".results-facts").wait_for()
         for tab in ("Progress", *TABS):
             to_tab(page, tab)
             if tab in SHOWN:
@@ -105,8 +115,10 @@ def test_every_tab_fits_and_has_no_serious_defect(enter: Enter) -> None:
             assert not serious, (tab, serious)
 
 
-def test_an_admin_closes_a_study_and_reads_it_in_the_log(enter: Enter) -> None:
-    page = enter()
+def test_an_admin_closes_a_study_and_reads_it_in_the_log(admins_page: Page) -> None:
+    page = admins_page
+    page.set_viewport_size({"width": 1280, "height": 900})
+    to_tab(page, "Progress")
     expect(page.locator("#results-summary")).to_contain_text("108 of 120")
     to_tab(page, "Manage")
     page.locator("#results-pause").click()
@@ -128,8 +140,8 @@ def test_an_admin_closes_a_study_and_reads_it_in_the_log(enter: Enter) -> None:
     page.locator("#results-open").click()
 
 
-def test_an_admin_checks_a_code_and_takes_the_list_along(enter: Enter, browser: Browser, results_url: str) -> None:
-    page = enter()
+def test_an_admin_checks_a_code_and_takes_the_list_along(admins_page: Page, browser: Browser, results_url: str) -> None:
+    page = admins_page
     to_tab(page, "People")
     page.get_by_label("Completion code or panel id").fill("made-up")
     page.keyboard.press("Enter")
@@ -149,8 +161,8 @@ def test_an_admin_checks_a_code_and_takes_the_list_along(enter: Enter, browser: 
     stranger.close()
 
 
-def test_a_clip_is_heard(enter: Enter) -> None:
-    page = enter(READER)
+def test_a_clip_is_heard(readers_page: Page) -> None:
+    page = readers_page
     to_tab(page, "Clips")
     clip = page.locator("#results-clips audio").first
     clip.wait_for()
@@ -168,8 +180,8 @@ def test_signing_out_ends_the_session(enter: Enter, browser: Browser, results_ur
     copied.close()
 
 
-def test_a_reader_sees_results_but_no_way_to_change_them(enter: Enter) -> None:
-    page = enter(READER)
+def test_a_reader_sees_results_but_no_way_to_change_them(readers_page: Page) -> None:
+    page = readers_page
     to_tab(page, "Scores")
     expect(page.locator("#results-score-table")).to_contain_text("ground-truth")
     for admins_only in ("Manage", "People"):
