@@ -14,5 +14,5 @@ def collect_garbage_seldom() -> None:
 
 
 def keep_what_is_loaded() -> None:
-    """Leave all objects of now out of later collections, each of which would hold answers up for a third of a second."""
+    """Leave all objects of now out of later collections, which would each hold answers up for a third of a second."""
     gc.freeze()
