@@ -10,9 +10,12 @@ setup: .venv/setup.stamp
 demo: .venv/setup.stamp
 	$(BIN)/undertone serve --bundle assets/demo --port $(PORT)
 
+# Bytecode is kept also where the environment says otherwise: tests start some hundred processes, which would compile anew.
+test: export OMP_NUM_THREADS = 1
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/test.stamp lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

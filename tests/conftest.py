@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 from undertone.app.server.kernel_store import COMPILED, kernels_are_stored
 from undertone.app.shared.gradio_import import shorten_gradio_import
 
+gc.disable()  # until all is collected: the imports and rewritten assertions leave little garbage among many objects
+
 # A busy machine is no failure.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
@@ -44,6 +46,7 @@ def pytest_collection_finish() -> None:
     """Leave what the imports made out of every later collection of garbage."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

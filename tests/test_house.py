@@ -1,9 +1,11 @@
 """What the house must not lose: arrows between packages and folders, no circle, one definition of a public name."""
 
 import ast
+import gc
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -57,6 +59,15 @@ MODULES = {module_of(path): path for path in FILES}
 def place_of(module: str) -> str:
     """Return the folder of a module in its package, or the module itself where it lies loose."""
     return ".".join(module.split(".")[:2])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trees() -> Iterator[None]:
+    """Keep every file's tree for the tests of this file alone; looking for garbage among them takes seconds."""
+    gc.disable()
+    yield
+    tree_of.cache_clear()
+    gc.enable()
 
 
 @cache

@@ -104,7 +104,8 @@ def make_tiny_bundle(
             measured={"note": "random weights"},
             student=StudentConfig(steps=2, guidance=1.0) if student else None,
         )
-        model = VAEGSLM(config.model)
+        # As in every exported bundle, weights that float16 holds: the step for such is compiled once for all servers.
+        model = VAEGSLM(config.model).half().float()
         tokenizer = build_tokenizer(config.tokenizer)
         tokenizer.get_buffer("centroids").normal_()
         taught = Student(config.model, config.student) if config.student else None
@@ -116,7 +117,7 @@ def make_tiny_system(voice: Path, folder: Path, system: str) -> Path:
     whole = load_bundle(voice)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        model = VAEGSLM(change_config(whole.config.model, OTHER_SYSTEMS[system]))
+        model = VAEGSLM(change_config(whole.config.model, OTHER_SYSTEMS[system])).half().float()
     changed = {"model": model.config, "shared_parts": {"tokenizer": voice.name, "vocoder": voice.name}}
     config = BundleConfig.model_validate({**dict(whole.config), **changed})
     assert isinstance(whole.tokenizer, torch.nn.Module)

@@ -19,6 +19,7 @@ from undertone.app.cli.push import push
 from undertone.app.cli.space import space
 from undertone.app.cli.study import study
 from undertone.app.package_data import DEMO, bundle_or_demo
+from undertone.app.shared.garbage import collect_garbage_seldom
 
 app = typer.Typer(
     name="undertone",
@@ -889,6 +890,7 @@ def ladder_(context: typer.Context) -> None:
 
 def main() -> None:
     """Run a verb; an error that a person can mend is one line on standard error and exit status 2."""
+    collect_garbage_seldom()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("accelerate", "alembic", "httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

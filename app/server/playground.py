@@ -22,6 +22,7 @@ from undertone.app.asgi.root_path import serve_under
 from undertone.app.asgi.space_environment import has_zero_gpu
 from undertone.app.server.confinement import confinement_of
 from undertone.app.server.log_format import LogFormat, set_up_log
+from undertone.app.shared.garbage import collect_garbage_seldom, keep_what_is_loaded
 from undertone.engine import UndertoneError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class PlaygroundSettings(BaseModel):
 
 def main() -> None:
     """Serve until the front process says or ends; exit status 2 where the bundle cannot be loaded."""
+    collect_garbage_seldom()
     reports = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints is no report
     os.nice(NICENESS)
@@ -168,6 +170,7 @@ async def _run(server: "uvicorn.Server", listener: socket.socket, ready: Any) ->
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
     if server.started:
+        keep_what_is_loaded()
         ready()
     await serving
 

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from undertone.app.asgi.error_pages import wait_page
+from undertone.app.shared.garbage import keep_what_is_loaded
 from undertone.app.shared.gradio_import import shorten_gradio_import
 from undertone.app.site.studies_site import StudiesSite
 
@@ -34,6 +35,7 @@ def build_results(studies_site: StudiesSite) -> FastAPI:
     app = new_app()
     context = ResultsContext(studies_site)
     mount_pages(app, context, (RESULTS,), navigation_of(context), studies_site)
+    keep_what_is_loaded()
     return app
 
 

@@ -60,6 +60,12 @@ def proxy(site: SplitSite, request: pytest.FixtureRequest, tmp_path_factory: pyt
         yield url
 
 
+@pytest.fixture(scope="module")
+def there(proxy: str) -> set[str]:
+    """Addresses behind this proxy that were answered: pages share most of what they name."""
+    return set()
+
+
 @pytest.fixture
 def client(proxy: str) -> Iterator[httpx.Client]:
     headers = {"sec-fetch-site": "same-origin"}
@@ -82,7 +88,7 @@ PAGES = ("", "/", "/prosody", "/prosody/", "/results", "/sign-in", "/rate/some-s
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_opens_and_all_that_it_names_is_there(client: httpx.Client, path: str) -> None:
+def test_every_page_opens_and_all_that_it_names_is_there(client: httpx.Client, there: set[str], path: str) -> None:
     page = followed(client, ROOT + path)
     assert page.status_code == 200
     named = re.findall(r"""(?:src|href|action)=["']([^"'#]+)["']""", page.text)
@@ -92,7 +98,9 @@ def test_every_page_opens_and_all_that_it_names_is_there(client: httpx.Client, p
     for name in inside:
         address = urljoin(urljoin(str(page.url), "./"), name)
         assert address.startswith(f"{str(client.base_url).rstrip('/')}{ROOT}/"), name
-        assert followed(client, address).status_code == 200, name
+        if address not in there:
+            assert followed(client, address).status_code == 200, name
+            there.add(address)
 
 
 @pytest.mark.parametrize("page", ["/", "/prosody/"])

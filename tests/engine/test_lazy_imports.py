@@ -38,9 +38,21 @@ NOT_OF_THE_PLAYGROUND = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def loaded_in_turn() -> dict[str, list[str]]:
+    """Which of Torch, Gradio and pandas a process has that imports one module after the other, by the newest module.
+
+    A module adds what it imports and takes nothing away: the first that loads one of them is the one that does it.
+    """
+    says = "print(module, *sorted({'torch', 'gradio', 'pandas'} & set(sys.modules)))"
+    code = f"import importlib, sys\nfor module in {WITHOUT_A_MODEL}: importlib.import_module(module); {says}"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return {words[0]: words[1:] for words in map(str.split, ran.stdout.splitlines())}
+
+
 @pytest.mark.parametrize("module", WITHOUT_A_MODEL)
-def test_what_serves_raters_loads_neither_torch_nor_gradio(module: str) -> None:
-    assert _loaded(f"import {module}", {"torch", "gradio", "pandas"}) == []
+def test_what_serves_raters_loads_neither_torch_nor_gradio(loaded_in_turn: dict[str, list[str]], module: str) -> None:
+    assert loaded_in_turn[module] == []
 
 
 def test_the_playground_loads_its_engine_and_pages_and_neither_studies_nor_what_only_some_requests_need() -> None:

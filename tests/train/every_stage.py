@@ -1,5 +1,6 @@
-"""Two steps of every stage in this process; `accelerate launch` runs it in several."""
+"""Verbs of the command line, and two steps of every stage, in this process; `accelerate launch` runs it in several."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from accelerate import Accelerator
 
 from tests.train.runs.test_demo_bundle import VOCODER
 from tests.train.tiny_recipes import MODEL, TOKENIZER, untrained_weights
+from undertone.app.cli.main import main
 from undertone.engine.config import PhonePartsConfig
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.loop.budget import Budget
@@ -17,6 +19,19 @@ from undertone.train.text.prose import read_prose
 from undertone.train.tokenizer.phone_parts import num_parts_of
 from undertone.train.tokenizer.stage import TokenizerStage
 from undertone.train.vocoder.stage import VocoderStage
+
+
+def undertone(*words: object) -> None:
+    """Run a verb as `python -m undertone` does."""
+    given = sys.argv
+    sys.argv = ["undertone", *map(str, words)]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+    finally:
+        sys.argv = given
 
 
 def train(prepared: Path, lexicon_folder: Path, tokens: Path, text: Path, out: Path) -> None:
@@ -50,4 +65,6 @@ def train(prepared: Path, lexicon_folder: Path, tokens: Path, text: Path, out: P
 
 
 if __name__ == "__main__":
-    train(*map(Path, sys.argv[1:]))
+    for verb in json.loads(sys.argv[1]):
+        undertone(*verb)
+    train(*map(Path, sys.argv[2:]))

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._dynamo.exc import TorchDynamoException
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +21,7 @@ class CompiledOrPlain:
         if self._compiled is not None:
             try:
                 return self._compiled(*arguments, **named)
-            except TorchDynamoException as error:
+            except _compiler_error() as error:
                 self._compiled = None
                 reason = next(iter(str(error).strip().splitlines()), "")[:200]
                 log.warning(
@@ -32,3 +31,10 @@ class CompiledOrPlain:
                     reason,
                 )
         return self._plain(*arguments, **named)
+
+
+def _compiler_error() -> type[Exception]:
+    """Return the class of the compiler's failures; the compiler takes two seconds to import, compiled or not."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    return TorchDynamoException

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
 from undertone.engine.network import VAEGSLM
@@ -31,6 +30,8 @@ def fit_codebooks(network: VAEGSLM, source: WindowSource, seed: int = 0) -> list
     Returns:
         for each level, the share of the frames' variance that is left when it has been taken off.
     """
+    from sklearn.cluster import MiniBatchKMeans  # takes two seconds, and few runs have codes
+
     codebooks = network.quantiser.codebooks
     num_entries = codebooks.shape[1]
     rest = collect_frames(source, MIN_FRAMES_PER_ENTRY * num_entries).numpy()

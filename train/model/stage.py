@@ -1,6 +1,7 @@
 """The VAE-GSLM stage: posterior, language model, flow and diffusion decoder trained together (spec section 4)."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from undertone.train.loop.initial_weights import load_matching_weights
 from undertone.train.loop.metrics import Sample
 from undertone.train.loop.precision import autocast
 from undertone.train.loop.run import step_seed
-from undertone.train.loop.sharded_optimiser import ShardedAdamW
 from undertone.train.model.codebooks import fit_codebooks
 from undertone.train.model.pitch_readout import PitchLosses, PitchReadout
 from undertone.train.model.pitch_targets import assign_pitch
@@ -115,8 +115,12 @@ class ModelStage:
                 "codes leave %s of the mel's variance, level by level", ", ".join(f"{share:.3f}" for share in left)
             )
         readout = PitchReadout(recipe.model.latent_dim) if recipe.trains_pitch_readout else nn.Identity()
-        sharded = recipe.shard_optimiser and accelerator.num_processes > 1
-        optimizer = (ShardedAdamW if sharded else torch.optim.AdamW)(
+        adam_w: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW
+        if recipe.shard_optimiser and accelerator.num_processes > 1:
+            from undertone.train.loop.sharded_optimiser import ShardedAdamW  # takes half a second
+
+            adam_w = ShardedAdamW
+        optimizer = adam_w(
             parameter_groups(nn.ModuleList([network, readout]).to(accelerator.device), recipe.weight_decay),
             lr=recipe.learning_rate,
             betas=(0.9, 0.98),

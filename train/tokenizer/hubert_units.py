@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
 from tqdm import tqdm
 
 from undertone.engine.config import HOP_SAMPLES, SAMPLE_RATE_HZ, Config, HubertConfig, MelConfig
@@ -192,6 +191,8 @@ def lloyd(frames: np.ndarray, num_units: int, iterations: int, seed: int) -> tup
     Returns:
         centroids float32 [V, F] and the unit of every frame.
     """
+    from sklearn.cluster import KMeans  # takes two seconds
+
     kmeans = KMeans(num_units, init="random", n_init=1, max_iter=iterations, tol=0.0, random_state=seed).fit(frames)
     return kmeans.cluster_centers_.astype(np.float32), kmeans.labels_
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 from tqdm import tqdm
 
@@ -61,6 +60,8 @@ def fit_units(
     num_units = tokenizer.config.num_units
     frames = _collect_frames(tokenizer, prepared, lexicon, num_frames, seed, max_hours, aligner)
     if tokenizer.projection is None or tokenizer.transition_costs is None:
+        from sklearn.cluster import MiniBatchKMeans  # takes two seconds, and parts of phones need none
+
         features = frames.features
         kmeans = MiniBatchKMeans(
             num_units, batch_size=8192, n_init=1, max_iter=20, random_state=seed, reassignment_ratio=0.001

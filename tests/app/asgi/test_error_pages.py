@@ -14,7 +14,7 @@ from undertone.studies.store import Database, StorageLocations, migrate
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     folder = tmp_path_factory.mktemp("site")
     places = StorageLocations.at(folder / "data")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -29,19 +28,22 @@ DATA = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def site(engine: Engine, tmp_path: Path) -> Iterator[Context]:
-    places = StorageLocations.at(tmp_path / "data")
+@pytest.fixture(scope="module")
+def site(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    folder = tmp_path_factory.mktemp("site")
+    places = StorageLocations.at(folder / "data")
     db = Database(places.url, places.events)
     migrate(db)
-    yield Context(engine, tmp_path / "visits", feedback=StudiesSite.open(db, places, tmp_path / "downloads"))
+    yield Context(engine, folder / "visits", feedback=StudiesSite.open(db, places, folder / "downloads"))
     db.close()
 
 
-def given_to(page: Page, site: Context) -> Context | ResultsContext:
-    """Results is served by a process without an engine."""
+@pytest.fixture(scope="module")
+def built(site: Context) -> dict[str, gr.Blocks]:
+    """Every page by its title; each event is given a state of its own."""
     assert isinstance(site.feedback, StudiesSite)
-    return ResultsContext(site.feedback) if page is RESULTS else site
+    results = ResultsContext(site.feedback)  # it is served by a process without an engine
+    return {page.title: build_page(results if page is RESULTS else site, page, ALL) for page in ALL}
 
 
 def new(visit: Visitor) -> None:
@@ -66,9 +68,9 @@ def replaced_while_waiting(visit: Visitor) -> None:
 @pytest.mark.parametrize("page", ALL, ids=lambda page: page.title)
 @pytest.mark.parametrize("condition", [new, cancelled_while_waiting, replaced_while_waiting])
 def test_no_event_of_any_page_wipes_its_outputs(
-    site: Context, page: Page, condition: Callable[[Visitor], None]
+    built: dict[str, gr.Blocks], page: Page, condition: Callable[[Visitor], None]
 ) -> None:
-    blocks = build_page(given_to(page, site), page, ALL)
+    blocks = built[page.title]
     events = [event for event in blocks.fns.values() if event.fn is not None and event.outputs]
     assert len(events) > 10
     wiped = {}
@@ -80,10 +82,9 @@ def test_no_event_of_any_page_wipes_its_outputs(
 
 
 @pytest.mark.parametrize("page", ALL, ids=lambda page: page.title)
-def test_every_event_that_yields_nothing_is_guarded(site: Context, page: Page) -> None:
+def test_every_event_that_yields_nothing_is_guarded(built: dict[str, gr.Blocks], page: Page) -> None:
     """Whatever happens inside: the work of each generator is replaced by one that ends at once."""
-    blocks = build_page(given_to(page, site), page, ALL)
-    for event in blocks.fns.values():
+    for event in built[page.title].fns.values():
         if event.fn is None or not event.outputs:
             continue
         assert event.fn is guard_event(event.fn) or hasattr(event.fn, "__wrapped__"), f"{event.name} is not guarded"

@@ -3,15 +3,28 @@
 import re
 import time
 
+import gradio as gr
 import pytest
 from fastapi.testclient import TestClient
 
 from undertone.app.shared.context import Context
 from undertone.app.shared.model_queue import MAX_WAITING
 from undertone.app.site.application import PAGES, Page, build_page, create_app, header_html
+from undertone.engine import Engine
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def context(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """Of all tests here: they only look at what is built, for seconds each time."""
+    return Context(engine, tmp_path_factory.mktemp("site") / "visits")
+
+
+@pytest.fixture(scope="module")
+def blocks(context: Context) -> gr.Blocks:
+    return build_page(context, PAGES[0], PAGES)
+
+
+@pytest.fixture(scope="module")
 def client(context: Context) -> TestClient:
     return TestClient(create_app(context))
 
@@ -38,23 +51,19 @@ def test_neither_theme_nor_style_fetch_anything_from_elsewhere(client: TestClien
     assert "fonts.googleapis" not in client.get("/theme.css").text
 
 
-def test_analytics_run_history_and_api_pages_are_off(context: Context) -> None:
-    blocks = build_page(context, PAGES[0], PAGES)
-    create_app(context)
+def test_analytics_run_history_and_api_pages_are_off(blocks: gr.Blocks, client: TestClient) -> None:
     assert not blocks.analytics_enabled
-    config = TestClient(create_app(context)).get("/config").json()
+    config = client.get("/config").json()
     assert config["footer_links"] == []
     assert not config.get("run_history")
 
 
-def test_no_event_is_offered_as_an_api(context: Context) -> None:
-    blocks = build_page(context, PAGES[0], PAGES)
+def test_no_event_is_offered_as_an_api(blocks: gr.Blocks) -> None:
     shown = [fn.api_name for fn in blocks.fns.values() if fn.api_visibility == "public" and fn.fn is not None]
     assert shown == []
 
 
-def test_only_the_model_waits_in_the_model_queue(context: Context) -> None:
-    blocks = build_page(context, PAGES[0], PAGES)
+def test_only_the_model_waits_in_the_model_queue(blocks: gr.Blocks) -> None:
     heavy = [fn for fn in blocks.fns.values() if fn.concurrency_id == "model"]
     assert {fn.fn.__name__ for fn in heavy if fn.fn is not None} == {"work"}
     assert {fn.concurrency_limit for fn in heavy} == {MAX_WAITING}
@@ -74,7 +83,6 @@ def test_building_the_site_takes_seconds(context: Context) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_nothing_is_overwritten_after_the_page_has_come(context: Context) -> None:
+def test_nothing_is_overwritten_after_the_page_has_come(blocks: gr.Blocks) -> None:
     """An event at loading would undo what a quick visitor has already entered."""
-    blocks = build_page(context, PAGES[0], PAGES)
     assert [fn.name for fn in blocks.fns.values() if any(event == "load" for _, event in fn.targets)] == []

@@ -1,5 +1,6 @@
 """The whole site with listening studies: who gets where, quick ratings, and a study made of takes."""
 
+import shutil
 from pathlib import Path
 
 import gradio as gr
@@ -21,17 +22,26 @@ from undertone.studies.store.tables import CasualRating, Rating
 PASSPHRASE = "four words will do"
 
 
+@pytest.fixture(scope="module")
+def with_admins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data with an admin and a reader, made once: hashing passphrases is slow on purpose."""
+    places = StorageLocations.at(tmp_path_factory.mktemp("prepared") / "data")
+    db = Database(places.url, places.events)
+    migrate(db)
+    add_admin(db, "ada", "admin", PASSPHRASE)
+    add_admin(db, "rita", "reader", PASSPHRASE)
+    db.close()
+    return places.data
+
+
 @pytest.fixture
-def places(tmp_path: Path) -> StorageLocations:
-    return StorageLocations.at(tmp_path / "data")
+def places(with_admins: Path, tmp_path: Path) -> StorageLocations:
+    return StorageLocations.at(shutil.copytree(with_admins, tmp_path / "data"))
 
 
 @pytest.fixture
 def site(engine: Engine, places: StorageLocations, tmp_path: Path) -> Context:
     db = Database(places.url, places.events)
-    migrate(db)
-    add_admin(db, "ada", "admin", PASSPHRASE)
-    add_admin(db, "rita", "reader", PASSPHRASE)
     return Context(engine, tmp_path / "visits", feedback=StudiesSite.open(db, places, tmp_path / "downloads"))
 
 
