@@ -186,7 +186,9 @@ class Database:
         for one in events:  # one by one: their ids follow the order in which they were logged
             one.uid, one.touched = new_id(), one.touched or []
             given = {column.name: getattr(one, column.name) for column in _EVENTS.columns if not column.primary_key}
-            one.id = connection.execute(_NEW_EVENT, given).inserted_primary_key[0]
+            key = connection.execute(_NEW_EVENT, given).inserted_primary_key
+            assert key is not None
+            one.id = key[0]
         return journal_line(transaction, events, previous)
 
 
