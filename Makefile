@@ -43,7 +43,7 @@ audit: .venv/release.stamp
 # The licences of what serving needs, as the packages that are installed here name them.
 licences: .venv/release.stamp
 	{ printf '# Licences of what serving needs\n\nMade by `make licences`, as the packages name them.\n\n'; \
-	$(BIN)/pip-licenses --format markdown --order name --packages $$($(BIN)/uv pip compile --quiet --no-annotate \
+	$(BIN)/pip-licenses --format markdown --order name --packages $$($(BIN)/uv pip compile --quiet --extra compiled --no-annotate \
 		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml | sed 's/[=;[ ].*//'); } > LICENCES.md
 
 .venv/release.stamp: .venv/setup.stamp
@@ -56,7 +56,7 @@ licences: .venv/release.stamp
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 .venv/setup.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[compiled]'
 	touch $@
 
 .venv/test.stamp: pyproject.toml | .venv/bin/python

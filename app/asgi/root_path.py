@@ -18,8 +18,8 @@ from undertone.engine.errors import UndertoneError
 
 # First parts of the site's own paths: a sub-path that began with one could not be told from a page.
 _OWN = {
-    "api", "assets", "config", "gradio_api", "healthz", "mcp", "prosody", "rate", "readyz", "results", "sign-in",
-    "sign-out", "v1",
+    "api", "assets", "config", "gradio_api", "healthz", "mcp", "panels", "prosody", "rate", "readyz", "results",
+    "sign-in", "sign-out", "v1",
 }  # fmt: skip
 _ROOT = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _COOKIE_PATH = re.compile(rb"(;\s*path=)(/[^;]*)", re.IGNORECASE)

@@ -4,9 +4,10 @@ The table repeats pyproject.toml under the names by which the packages are impor
 """
 
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "compiled": ("numba",),
     "train": (
-        "charset_normalizer", "lhotse", "praatio", "psutil", "rapidfuzz", "sklearn", "tensorboard", "tokenizers",
-        "unicode_rbnf",
+        "accelerate", "charset_normalizer", "lhotse", "praatio", "psutil", "pyarrow", "rapidfuzz", "sklearn",
+        "tensorboard", "tokenizers", "unicode_rbnf",
     ),
     "evaluate": (
         "sklearn", "faster_whisper", "jiwer", "librosa", "matplotlib", "onnxruntime", "requests",
@@ -18,6 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "serve": ("ray",),
     "trackers": ("trackio", "wandb"),
 }  # fmt: skip
+NAMED_THEMSELVES = ("compiled", "mcp", "postgresql", "serve", "trackers")  # whatever the verb
 # Verbs that need more than one extra, or an extra that their first missing package does not tell.
 EXTRAS_OF_VERBS = {
     "demo-bundle": "train,evaluate",
@@ -33,6 +35,6 @@ def missing_extra(error: ModuleNotFoundError, verb: str = "") -> str | None:
     extra = next((extra for extra, packages in EXTRAS.items() if package in packages), None)
     if extra is None:
         return None
-    extra = extra if extra in ("mcp", "postgresql", "serve", "trackers") else EXTRAS_OF_VERBS.get(verb, extra)
+    extra = extra if extra in NAMED_THEMSELVES else EXTRAS_OF_VERBS.get(verb, extra)
     needs = f"`undertone {verb}` needs" if verb else "this needs"
     return f"{needs} the package {package}, which is not installed: pip install 'undertone[{extra}]'"

@@ -12,18 +12,23 @@ from packaging.requirements import Requirement
 
 HEADER = "# Made from pyproject.toml by `make requirements`: what a Hugging Face Space installs beside its Gradio."
 CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"  # PyTorch without CUDA, a tenth of the size
+SERVING_EXTRA = "compiled"  # a Space has room for it
 _INSTALLED_THERE = {"gradio"}  # by the Space, in the version that its README names
 _PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
 def dependencies() -> list[Requirement]:
-    """Return what the package depends on, without its extras: of the checkout, or as it is installed."""
+    """Return what the package and the extra for serving depend on: of the checkout, or as it is installed."""
     if _PROJECT.is_file():
         project = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]
         if project["name"] == "undertone":
-            return [Requirement(line) for line in project["dependencies"]]
+            lines = [*project["dependencies"], *project["optional-dependencies"][SERVING_EXTRA]]
+            return [Requirement(line) for line in lines]
     required = [Requirement(line) for line in metadata.requires("undertone") or ()]
-    return [one for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
+    wanted = [one for one in required if one.marker is None or one.marker.evaluate({"extra": SERVING_EXTRA})]
+    for one in wanted:
+        one.marker = None  # which a requirements file would hold against no extra at all
+    return wanted
 
 
 def requirements_text(cpu_only: bool = False) -> str:

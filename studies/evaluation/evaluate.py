@@ -47,7 +47,7 @@ NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
 QUICK_SIZE = (10, 10)  # clips and continuations
 CLIP_SECONDS = DurationRange(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
 CONTINUATION_SECONDS = 10.0
-PACKAGES = ("torch", "torchcrepe", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
+PACKAGES = ("torch", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
 
 
 def evaluate(

@@ -95,8 +95,7 @@ def _write(context: SessionContext, trial: Trial, like: Rating, value: float) ->
     """Write the same answer about another clip of the page, as another value."""
     known = context.ratings([trial])[trial.id].get(like.scale)
     if known is None:
-        known = Rating(session_id=context.session.id, trial_id=trial.id, scale=like.scale, revision=0)
-        context.transaction.add(known)
+        known = context.add_rating(trial, like.scale)
     else:
         known.revision += 1
     known.scale_hash, known.value, known.nonce, known.rated_at = like.scale_hash, value + 0.0, like.nonce, like.rated_at

@@ -21,7 +21,7 @@ from undertone.studies.sessions.errors import SessionError
 from undertone.studies.sessions.flow import TONES, answer_section, headphone_progress
 from undertone.studies.sessions.pages import Page, open_pages
 from undertone.studies.sessions.presence import Addresses
-from undertone.studies.sessions.session_context import SessionContext, study_design
+from undertone.studies.sessions.session_context import SEEN_EVERY, SessionContext, study_design
 from undertone.studies.sessions.session_tokens import SessionTokens, normalise_resume_code
 from undertone.studies.sessions.signs import PageSigns
 from undertone.studies.sessions.trials import Playback, TrialAnswer, finish_trial, note_playback, rate, session_trial
@@ -33,7 +33,6 @@ from undertone.studies.store.withdrawal import withdraw
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-_SEEN_EVERY = timedelta(seconds=20)  # looking at the page is written down no more often than this
 _VOLUME_DBFS = -26.0  # about the study's loudness, for noise of speech's spectrum
 
 
@@ -116,7 +115,7 @@ class Sessions:
         session_id = self.tokens.read(token)
         with self.db.reading() as transaction:
             context = SessionContext.load(self.db, transaction, session_id, now)
-            fresh = timedelta(0) <= now - context.session.last_seen_at < _SEEN_EVERY
+            fresh = timedelta(0) <= now - context.session.last_seen_at < SEEN_EVERY
             if context.ended or (fresh and now < context.session.expires_at):
                 return view_of(context, self._secret)
         return self._step(token, now, lambda context: view_of(context, self._secret), even_ended=True)

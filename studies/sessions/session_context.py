@@ -1,11 +1,16 @@
-"""A session with its study inside one transaction: what every step of the session works on."""
+"""A session with its study inside one transaction: what every step of the session works on.
+
+Steps take turns at one database, so each reads what it needs once and in few queries. The queries are written once and
+filled in, as SQLAlchemy takes longer to read a new one than SQLite to answer it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session as Transaction
 from sqlalchemy.orm import defer
 
@@ -18,6 +23,20 @@ from undertone.studies.store.tables import Actor, Rating, Session, Stimulus, Stu
 
 ENDS = ("finished", "screened_out", "timed_out", "withdrawn")
 End = Literal["finished", "screened_out", "timed_out"]
+SEEN_EVERY = timedelta(seconds=20)
+MOST_STIMULI = 50_000  # of all studies, known to this process
+
+# The definition, which may hold hundreds of prompts, is read where `study_design` does not know its hash.
+_SESSION = (
+    select(Session, Study)
+    .join(Study, Study.id == Session.study_id)
+    .where(Session.id == bindparam("session"))
+    .options(defer(Study.definition))
+)
+_LOCKED_SESSION = _SESSION.with_for_update(of=Session)
+_TRIALS = select(Trial).where(Trial.session_id == bindparam("session")).order_by(Trial.position)
+_RATINGS = select(Rating).where(Rating.trial_id.in_(bindparam("trials", expanding=True)))
+_STIMULUS = select(Stimulus).where(Stimulus.id == bindparam("stimulus"))
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,7 @@ class SessionContext:
     now: datetime
     addresses: Addresses = field(default_factory=Addresses)
     _plan: list[Trial] = field(default_factory=list, repr=False)
+    _ratings: dict[str, dict[str, Rating]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(
@@ -55,18 +75,20 @@ class SessionContext:
         Raises:
             SessionError: there is none, perhaps because the person has withdrawn.
         """
-        session = transaction.get(Session, session_id, with_for_update=lock)
-        if session is None or session.state == "withdrawn":
+        found = transaction.execute(_LOCKED_SESSION if lock else _SESSION, {"session": session_id}).first()
+        if found is None or found[0].state == "withdrawn":
             raise SessionError("unknown_session")
-        # The definition, which may hold hundreds of prompts, is read where `study_design` does not know its hash.
-        study = transaction.get_one(Study, session.study_id, options=[defer(Study.definition)])
-        return cls(db, transaction, session, study, study_design(study), now, addresses or Addresses())
+        session, study = found
+        context = cls(db, transaction, session, study, study_design(study), now, addresses or Addresses())
+        if lock and context.section.kind in ("training", "rating"):
+            context.trials()  # before anything is changed, which the query would have to write first
+        return context
 
     @property
     def ended(self) -> bool:
         return self.session.state in ENDS
 
-    @property
+    @cached_property
     def sections(self) -> list[Section]:
         """Return the sections that are walked through; breaks lie inside the rating."""
         return [section for section in self.design.sections if not isinstance(section, Break)]
@@ -79,8 +101,7 @@ class SessionContext:
     def trials(self) -> list[Trial]:
         """Return the stored plan in order, training first; it is made once, as a whole, and read once for a step."""
         if not self._plan:
-            query = select(Trial).where(Trial.session_id == self.session.id).order_by(Trial.position)
-            self._plan.extend(self.transaction.scalars(query))
+            self._plan.extend(self.transaction.scalars(_TRIALS, {"session": self.session.id}))
         return list(self._plan)
 
     def stage_trials(self) -> list[Trial]:
@@ -89,14 +110,35 @@ class SessionContext:
         return [trial for trial in self.trials() if (trial.kind == "training") == training]
 
     def stimulus(self, trial: Trial) -> Stimulus:
-        return self.transaction.get_one(Stimulus, trial.stimulus_id)
+        """Return the clip of a trial, to be read only: it never changes, and is read once for all sessions."""
+        known = _stimuli.get(trial.stimulus_id)
+        if known is None:
+            with self.transaction.no_autoflush:
+                known = self.transaction.scalars(_STIMULUS, {"stimulus": trial.stimulus_id}).one()
+            self.transaction.expunge(known)
+            if len(_stimuli) >= MOST_STIMULI:
+                _stimuli.clear()
+            _stimuli[known.id] = known
+        return known
 
     def ratings(self, trials: Sequence[Trial]) -> dict[str, dict[str, Rating]]:
-        """Return the ratings by trial and scale."""
-        found: dict[str, dict[str, Rating]] = {trial.id: {} for trial in trials}
-        for rating in self.transaction.scalars(select(Rating).where(Rating.trial_id.in_(found))):
-            found[rating.trial_id][rating.scale] = rating
-        return found
+        """Return the ratings by trial and scale, each trial's read once for a step."""
+        unread = [trial.id for trial in trials if trial.id not in self._ratings]
+        if unread:
+            self._ratings.update({trial: {} for trial in unread})
+            with self.transaction.no_autoflush:  # what is not written yet was added here, to trials that were read
+                for rating in self.transaction.scalars(_RATINGS, {"trials": unread}):
+                    self._ratings[rating.trial_id][rating.scale] = rating
+        return {trial.id: dict(self._ratings[trial.id]) for trial in trials}
+
+    def add_rating(self, trial: Trial, scale: str) -> Rating:
+        """Return a new rating of a trial that has none on this scale; its values are still to be set."""
+        known = self.ratings([trial])[trial.id]
+        assert scale not in known
+        rating = Rating(session_id=self.session.id, trial_id=trial.id, scale=scale, revision=0)
+        self.transaction.add(rating)
+        self._ratings[trial.id][scale] = rating
+        return rating
 
     def log(self, kind: str, payload: dict[str, Any] | None = None, actor: Actor = "rater") -> None:
         """Append to the log of the session."""
@@ -106,15 +148,24 @@ class SessionContext:
     def touch(self) -> None:
         """Note that the person is here: the session expires later, up to its longest time.
 
+        That is written no more often than `SEEN_EVERY` or a twentieth of the time that it allows for, as it would be
+        half of what most steps write.
+
         A clock that was set back would make a clip wait for a time that is long past: what was stamped in the future
         is stamped anew.
         """
-        if self.session.last_seen_at > self.now:
-            self.session.started_at = min(self.session.started_at, self.now)
-            for trial in self.trials():
+        limits, begins = self.design.limits, self.session.expires_at <= self.now
+        set_back = self.session.last_seen_at > self.now
+        for trial in self.trials() if set_back else self._plan:
+            if max(trial.first_served_at or self.now, trial.completed_at or self.now) > self.now:
                 trial.first_served_at = _not_after(self.now, trial.first_served_at)
                 trial.completed_at = _not_after(self.now, trial.completed_at)
-        limits = self.design.limits
+        if set_back:
+            self.session.started_at = min(self.session.started_at, self.now)
+        elif not begins:
+            every = min(SEEN_EVERY, timedelta(minutes=limits.idle_minutes) / 20)
+            if self.now - self.session.last_seen_at < every:
+                return
         self.session.last_seen_at = self.now
         longest = self.session.started_at + timedelta(minutes=limits.session_minutes)
         self.session.expires_at = min(longest, self.now + timedelta(minutes=limits.idle_minutes))
@@ -132,3 +183,4 @@ def _not_after(now: datetime, moment: datetime | None) -> datetime | None:
 
 
 _designs: dict[str, StudyFile] = {}
+_stimuli: dict[str, Stimulus] = {}

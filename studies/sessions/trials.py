@@ -62,8 +62,8 @@ class TrialAnswer:
 
 def session_trial(context: SessionContext, trial_id: str) -> Trial:
     """Return a trial of this session. Raises SessionError for anybody else's."""
-    trial = context.transaction.get(Trial, trial_id)
-    if trial is None or trial.session_id != context.session.id:
+    trial = next((trial for trial in context.trials() if trial.id == trial_id), None)
+    if trial is None:
         raise SessionError("not_your_trial")
     return trial
 
@@ -107,8 +107,7 @@ def rate(context: SessionContext, answer: TrialAnswer) -> Rating:
         )
     _check_heard(context, [trial] if is_rated_alone(context) else page)
     if known is None:
-        known = Rating(session_id=context.session.id, trial_id=trial.id, scale=scale.name, revision=0)
-        context.transaction.add(known)
+        known = context.add_rating(trial, scale.name)
     else:
         known.revision += 1
     known.scale_hash, known.value, known.nonce = scale.hash, value, answer.nonce

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Table, event, false, inspect, select
+from sqlalchemy import DateTime, Table, bindparam, event, false, inspect, select
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm import Session as Transaction
 
@@ -34,24 +34,26 @@ class ChangeRecord:
         return record
 
 
-def record_changes(transaction: Transaction) -> None:
-    """Note every row that the transaction adds, changes or deletes."""
+class RecordedTransaction(Transaction):
+    """A transaction that notes every row that it adds, changes or deletes, in its `ChangeRecord`."""
 
-    @event.listens_for(transaction, "after_flush")
-    def flushed(_: Transaction, __: Any) -> None:
-        changed = [row for row in transaction.dirty if transaction.is_modified(row)]
-        for row in [*transaction.new, *changed, *transaction.deleted]:
-            _note(transaction, inspect(row).mapper.local_table, inspect(row).mapper.primary_key_from_instance(row))
 
-    @event.listens_for(transaction, "do_orm_execute")
-    def executed(state: ORMExecuteState) -> None:
-        if state.is_insert:
-            raise StoreError(
-                "an INSERT statement would not reach the copy of the log. Add objects to the session: "
-                "session.add(Rating(...)) or session.add_all([...])."
-            )
-        if state.is_update or state.is_delete:
-            _note_bulk(transaction, state)
+@event.listens_for(RecordedTransaction, "after_flush")
+def _flushed(transaction: Transaction, _: Any) -> None:
+    changed = [row for row in transaction.dirty if transaction.is_modified(row)]
+    for row in [*transaction.new, *changed, *transaction.deleted]:
+        _note(transaction, inspect(row).mapper.local_table, inspect(row).mapper.primary_key_from_instance(row))
+
+
+@event.listens_for(RecordedTransaction, "do_orm_execute")
+def _executed(state: ORMExecuteState) -> None:
+    if state.is_insert:
+        raise StoreError(
+            "an INSERT statement would not reach the copy of the log. Add objects to the session: "
+            "session.add(Rating(...)) or session.add_all([...])."
+        )
+    if state.is_update or state.is_delete:
+        _note_bulk(state.session, state)
 
 
 def changed_rows(transaction: Transaction, keys: Iterable[Key]) -> list[Row]:
@@ -64,9 +66,8 @@ def changed_rows(transaction: Transaction, keys: Iterable[Key]) -> list[Row]:
         ids = wanted.get(name, [])
         for start in range(0, len(ids), IN_ONE_QUERY):
             some = ids[start : start + IN_ONE_QUERY]
-            key_column = key_of(table)
-            found = transaction.connection().execute(select(table).where(key_column.in_(some))).mappings()
-            by_id = {str(row[key_column.name]): to_json(dict(row)) for row in found}
+            found = transaction.connection().execute(_ROWS[name], {"ids": some}).mappings()
+            by_id = {str(row[key_of(table).name]): to_json(dict(row)) for row in found}
             rows += [{"table": name, "id": key, "row": by_id.get(key)} for key in some]
     return rows
 
@@ -75,6 +76,11 @@ def key_of(table: Any) -> Any:
     """Return the primary key's column; every table has one column."""
     (column,) = table.primary_key.columns
     return column
+
+
+_ROWS = {
+    name: select(table).where(key_of(table).in_(bindparam("ids", expanding=True))) for name, table in TABLES.items()
+}
 
 
 def to_json(row: Row) -> Row:

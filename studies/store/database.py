@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy import Engine, event, insert, text
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm import Session as Transaction
 
-from undertone.studies.store.change_record import ChangeRecord, changed_rows, record_changes, to_json
-from undertone.studies.store.columns import utc_now
+from undertone.studies.store.change_record import TABLES, ChangeRecord, RecordedTransaction, changed_rows, to_json
+from undertone.studies.store.columns import new_id, utc_now
 from undertone.studies.store.driver_errors import translate_driver_errors
 from undertone.studies.store.engines import BUSY_SECONDS, READING, READING_POSTGRESQL, make_engine, to_text
 from undertone.studies.store.errors import StoreError
@@ -23,6 +23,8 @@ from undertone.studies.store.tables import Actor, Event
 
 logger = logging.getLogger(__name__)
 COMMIT_LOCK = 0x756E646572  # any number, the same in every process
+_EVENTS = TABLES[Event.__tablename__]
+_NEW_EVENT = insert(_EVENTS)
 
 
 class Database:
@@ -96,12 +98,11 @@ class Database:
         self._refuse_reading()
         with (
             self._write_lock(),
-            Transaction(self.engine, expire_on_commit=False) as transaction,
+            RecordedTransaction(self.engine, expire_on_commit=False) as transaction,
             translate_driver_errors(self.url),
         ):
             if self.read_only and self._paused is not None:
                 _refuse_writes(transaction, self._paused)
-            record_changes(transaction)
             yield transaction
             line = self._finish(transaction)
             text_of_line = None if line is None else to_text(line)  # before the commit: it may refuse a value
@@ -118,8 +119,7 @@ class Database:
         """
         self._refuse_reading()
         engine = self.engine.execution_options(**(READING if self.is_sqlite else READING_POSTGRESQL))
-        with Transaction(engine, expire_on_commit=False) as transaction, translate_driver_errors(self.url):
-            _refuse_writes(transaction, "this is a view for reading; use Database.session() to write")
+        with _Reading(engine, expire_on_commit=False) as transaction, translate_driver_errors(self.url):
             yield transaction
             transaction.expunge_all()  # what was read stays usable behind the block
             transaction.rollback()
@@ -175,14 +175,20 @@ class Database:
         record = ChangeRecord.of(transaction)
         if not record.touched and not record.events:
             return None
+        if self.read_only and self._paused is not None:
+            raise _refusal(self._paused)
         if not self.is_sqlite:  # SQLite has one writer anyway
             transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": COMMIT_LOCK})
-        events = record.events or [Event(kind="saved", payload={})]
+        events = record.events or [Event(kind="saved", payload={}, actor="server", at=utc_now())]
         events[0].touched = [list(key) for key in record.touched]
-        previous = transaction.scalar(select(func.max(Event.id)))
+        connection = transaction.connection()
+        previous = connection.exec_driver_sql("SELECT max(id) FROM event").scalar()
         for one in events:  # one by one: their ids follow the order in which they were logged
-            transaction.add(one)
-            transaction.flush()
+            one.uid, one.touched = new_id(), one.touched or []
+            given = {column.name: getattr(one, column.name) for column in _EVENTS.columns if not column.primary_key}
+            key = connection.execute(_NEW_EVENT, given).inserted_primary_key
+            assert key is not None
+            one.id = key[0]
         return journal_line(transaction, events, previous)
 
 
@@ -198,15 +204,26 @@ def journal_line(transaction: Transaction, events: list[Event], previous: int | 
     }
 
 
-def _refuse_writes(transaction: Transaction, reason: str) -> None:
+def _refusal(reason: str) -> StoreError:
+    return StoreError(f"study paused, nothing can be saved: {reason}.")
+
+
+def _refuse_writes(transaction: Transaction | type[Transaction], reason: str) -> None:
     """Refuse at the first write, before anything reaches the database."""
 
     @event.listens_for(transaction, "before_flush")
-    def flushing(_: Transaction, __: Any, ___: Any) -> None:
-        if transaction.new or transaction.deleted or any(transaction.is_modified(row) for row in transaction.dirty):
-            raise StoreError(f"study paused, nothing can be saved: {reason}.")
+    def flushing(writing: Transaction, _: Any, __: Any) -> None:
+        if writing.new or writing.deleted or any(writing.is_modified(row) for row in writing.dirty):
+            raise _refusal(reason)
 
     @event.listens_for(transaction, "do_orm_execute")
     def executing(state: ORMExecuteState) -> None:
         if not state.is_select:
-            raise StoreError(f"study paused, nothing can be saved: {reason}.")
+            raise _refusal(reason)
+
+
+class _Reading(Transaction):
+    """A transaction that writes nothing."""
+
+
+_refuse_writes(_Reading, "this is a view for reading; use Database.session() to write")

@@ -33,7 +33,9 @@ class Journal:
         self._path: Path | None = None
         self._process = 0
         self._waiting: list[str] = []
-        self._turn = threading.Lock()
+        self._arrived = self._written = 0  # lines, since the start
+        self._turn, self._queue = threading.Lock(), threading.Lock()
+        self._lock = FileLock(folder / ".lock")
 
     @property
     def behind(self) -> int:
@@ -50,15 +52,27 @@ class Journal:
         return self._path
 
     def write(self, text: str) -> None:
-        """Append a line of JSON and wait until it is on disk; on a failure it is kept and written with the next one."""
-        with self._turn:
+        """Append a line of JSON and wait until it is on disk; on a failure it is kept and written with the next one.
+
+        Whose turn it is writes the lines of all who wait: one wait for the disk serves them all.
+        """
+        with self._queue:
             self._waiting.append(text + "\n")
+            self._arrived += 1
+            own = self._arrived
+        with self._turn:
+            if self._written >= own:
+                return
+            with self._queue:
+                lines, last = list(self._waiting), self._arrived
             try:
-                self._append("".join(self._waiting).encode())
+                self._append("".join(lines).encode())
             except OSError as error:
                 logger.error("the log's copy in %s is %d lines behind: %s", self.folder, self.behind, error)
-            else:
-                self._waiting.clear()
+                return
+            with self._queue:
+                del self._waiting[: len(lines)]
+                self._written = last
 
     def files(self) -> list[Path]:
         """Return every file of the folder, the oldest first."""
@@ -92,7 +106,7 @@ class Journal:
     def lock(self) -> FileLock:
         """Return the lock that keeps other processes from appending to a file that is being rewritten."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / ".lock")
+        return self._lock
 
     def _append(self, data: bytes) -> None:
         with self.lock():

@@ -59,13 +59,6 @@ def test_the_same_sound_gives_the_same_pitch() -> None:
     assert torch.equal(pitch(sound).hz.nan_to_num(0), pitch(sound).hz.nan_to_num(0))
 
 
-def test_the_network_is_the_one_of_torchcrepe() -> None:
-    windows = torch.randn(5, 1024, generator=torch.Generator().manual_seed(3))
-    with torch.inference_mode():
-        model = pitch_module._crepe()
-        assert torch.allclose(pitch_module._crepe_forward(model, windows), model(windows), atol=1e-5)
-
-
 def test_loudness_is_the_one_of_torchcrepe() -> None:
     torchcrepe = pytest.importorskip("torchcrepe")
     sound = speechlike(1.0)

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from undertone.engine.audio.formats import SUFFIXES
@@ -94,6 +92,8 @@ def _check_source(path: Path, tables: dict[str, int]) -> None:
 
 
 def _unpack_table(table: Path, split: str | None, place: Path) -> None:
+    import pyarrow as pa  # here, as only these tables need it, of the extra `train`
+
     ignored: Counter[str] = Counter()
     lines: list[str] = []
     place.mkdir(parents=True, exist_ok=True)
@@ -141,6 +141,8 @@ def _rows(table: Path) -> Iterator[_Row]:
 
 def _parquet_batches(table: Path) -> Iterator[Any]:
     """Yield the schema of a Parquet file, then its rows one by one."""
+    import pyarrow.parquet as pq
+
     with pq.ParquetFile(table, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
         yield file.schema_arrow
         columns = [name for name in _columns(file.schema_arrow, table) if name]
@@ -149,6 +151,8 @@ def _parquet_batches(table: Path) -> Iterator[Any]:
 
 def _arrow_batches(table: Path) -> Iterator[Any]:
     """Yield the schema of an Arrow file, then its batches, whose offsets are checked before they are followed."""
+    import pyarrow as pa
+
     with pa.memory_map(str(table)) as source:
         try:
             reader = pa.ipc.open_stream(source)
@@ -183,10 +187,12 @@ def _columns(schema: Any, table: Path) -> tuple[str, str, str]:
 
 def _is_audio(kind: Any) -> bool:
     """Return whether a column holds recordings: `bytes` of a file and its `path`."""
-    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+    from pyarrow import types
+
+    if not types.is_struct(kind) or kind.get_field_index("bytes") < 0:
         return False
     cell = kind.field("bytes").type
-    return any(test(cell) for test in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view))
+    return any(test(cell) for test in (types.is_binary, types.is_large_binary, types.is_binary_view))
 
 
 def _text(value: object) -> str:

@@ -69,7 +69,9 @@ class CompiledStep:
             _, latents = step.draw(hidden, torch.zeros(1, model.config.latent_dim), 1.0)
             step.advance(torch.zeros(1, dtype=torch.int64), latents, model.new_cache(1, 1))
         except Exception as error:  # whatever keeps a compiler from working on some machine: the modules are there
-            log.warning("the step cannot be compiled here, takes are drawn by the modules (%s)", error)
+            missing = isinstance(error, ModuleNotFoundError) and error.name in ("llvmlite", "numba")
+            hint = ": pip install 'undertone[compiled]'" if missing else ""
+            log.warning("the step cannot be compiled here, takes are drawn by the modules (%s)%s", error, hint)
             return None
         return step
 

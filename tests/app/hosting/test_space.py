@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,6 +181,19 @@ def test_the_requirements_are_those_of_the_project() -> None:
     assert (ROOT / "requirements.txt").read_text(encoding="utf-8") == requirements_text()
     lines = [line for line in requirements_text().splitlines() if not line.startswith(("#", "-"))]
     assert {Requirement(line).name for line in lines} == {one.name for one in dependencies()} - {"gradio"}
+
+
+def test_an_installed_package_asks_for_the_same_without_markers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = requirements_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].items()
+    required = [*project["dependencies"], *(f"{one}; extra == '{name}'" for name, lines in extras for one in lines)]
+    monkeypatch.setattr("undertone.app.hosting.requirements._PROJECT", tmp_path / "pyproject.toml")
+    monkeypatch.setattr("undertone.app.hosting.requirements.metadata.requires", {"undertone": required}.get)
+    assert requirements_text() == checkout
+    assert ";" not in checkout
 
 
 def test_a_model_of_the_hub_is_named_and_not_uploaded(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from httpx import Response
 from tests.app.rate_site import Client, Clock
 from tests.prolific_stand_in import WORKSPACE_SECRET, change_message, signed_headers
 from tests.rating_study import add_study, design
+from undertone.app.asgi.root_path import RootPathError, UnderRootPath, read_root_path
 from undertone.app.rate import prolific_router, rate_router
 from undertone.app.rate.prolific_webhook import PATH
 from undertone.app.site.studies_site import StudiesSite
@@ -69,6 +70,18 @@ def test_a_submission_that_is_over_frees_its_place_once(panel: Panel) -> None:
         assert panel.tell(status, "stranger").json() == {"released": 0}
         assert panel.tell(status, person, unknown_field=[1]).json() == {"released": 1}
         assert panel.tell(status, person).json() == {"released": 0}, "the same message again changes nothing"
+
+
+def test_under_a_sub_path_the_signed_message_is_the_same(panel: Panel) -> None:
+    site = TestClient(UnderRootPath(panel.site.app, "/voice"))
+    for person, path in (("hal", f"/voice{PATH}"), ("ida", PATH)):  # the proxy passes the sub-path on, or takes it off
+        assert panel.begin(person).status_code == 200
+        body = change_message(f"of-{person}", person, "RETURNED")
+        headers = signed_headers(body, panel.clock.now.timestamp())
+        assert site.post(path, content=body + b" ", headers=headers).status_code == 401
+        assert site.post(path, content=body, headers=headers).json() == {"released": 1}
+    with pytest.raises(RootPathError, match="begins as a page of the site"):
+        read_root_path(PATH)
 
 
 def test_what_is_not_signed_now_and_here_is_not_read(panel: Panel) -> None:

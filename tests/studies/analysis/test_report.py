@@ -152,7 +152,7 @@ def test_the_methods_say_what_a_reviewer_asks_for(results: StudyResults) -> None
         "flagged but kept because they answered faster than one can think",
         "−23.0 LUFS (set to −23 LUFS)",
         "seed was 5",
-        "statsmodels",
+        "scipy",
         "Holm",
     ):
         assert expected in text, expected

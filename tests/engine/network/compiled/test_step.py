@@ -127,3 +127,14 @@ def test_without_a_compiler_the_modules_draw_and_a_compiled_take_is_refused(
     assert "the step cannot be compiled here" in caplog.text
     with pytest.raises(SettingsError, match="compiled step, which bundle 'tiny' has not on this machine"):
         bare.replay(take.settings, prompt, 16_000)
+
+
+def test_without_numba_the_modules_draw_and_the_extra_is_named(
+    model: VAEGSLM, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delitem(sys.modules, "undertone.engine.network.compiled.kernels", raising=False)
+    monkeypatch.delattr("undertone.engine.network.compiled.kernels", raising=False)
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert CompiledStep.load(model) is None
+    assert "pip install 'undertone[compiled]'" in caplog.text
