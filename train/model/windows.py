@@ -114,9 +114,8 @@ class ClipWindows:
         return self._collate([self._window(self.clips[index], random) for index in clips], num_frames)
 
     def _window(self, clip: Clip, random: np.random.Generator) -> Window:
-        end = int(self.config.learned_end)  # one more frame, after the last, whose token says that the clip ends
-        latest = max(0, clip.num_frames + end - self.window_frames)
-        start = int(random.integers(0, latest + 1))
+        end = self.config.learned_end  # one more frame, after the last, whose token says that the clip ends
+        start = window_start(clip.num_frames, self.window_frames, end, random)
         count = min(self.window_frames, clip.num_frames - start)
         tokens, mel = self.token_file.tokens(clip, start, count), self._mel(clip, start, count)
         pitch_hz = self.pitch_file.hz(clip, start, count) if self.pitch_file else None
@@ -186,6 +185,18 @@ class ClipWindows:
             if windows.contour is not None and item.contour is not None:
                 windows.contour[row, : len(item.contour)] = item.contour
         return windows
+
+
+def window_start(num_frames: int, window_frames: int, learned_end: bool, random: np.random.Generator) -> int:
+    """Return at which frame of a clip a window begins.
+
+    A frame within a clip is in `window_frames` windows, its last one in a single one. The model learns there that a
+    clip ends: with a learned end the last window is drawn as often as it takes for the end to come, among the frames of
+    the windows, as often as among those of the clips.
+    """
+    latest = max(0, num_frames + int(learned_end) - window_frames)
+    beyond = window_frames - 1 if learned_end and latest else 0
+    return min(int(random.integers(0, latest + 1 + beyond)), latest)
 
 
 def switch_to_aligned(recognised: Tensor, aligned: Tensor, random: np.random.Generator) -> Tensor:

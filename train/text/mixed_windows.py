@@ -18,7 +18,7 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_corpus import clips_of, read_index
 from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile
-from undertone.train.model.windows import Windows, switch_to_aligned
+from undertone.train.model.windows import Windows, switch_to_aligned, window_start
 from undertone.train.text.posterior_file import LatentFile
 from undertone.train.text.prose import Prose
 from undertone.train.text.unit_selection import UnitSelector
@@ -173,11 +173,10 @@ class MixedWindows:
 
     def _cut(self, frames: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, bool]:
         """Cut a random window of an utterance; return whether the utterance ends in it too."""
-        end = int(self.config.learned_end)
-        latest = max(0, len(frames) + end - self.window_frames)
-        start = int(random.integers(0, latest + 1))
+        end = self.config.learned_end
+        start = window_start(len(frames), self.window_frames, end, random)
         window = frames[start : start + self.window_frames]
-        return window, bool(end) and len(window) < self.window_frames
+        return window, end and len(window) < self.window_frames
 
     def _tokens(self, numbers: np.ndarray, is_text: bool, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return input tokens and tokens to predict of some frames, int64 [T] each; of prose both are aligned."""
