@@ -1,5 +1,5 @@
-// Holds the sound with which the next run would begin: {key, id, samples, prompt}, or null. It is played at the press of
-// Continue where the page still says what it said when the sound was asked for.
+// Holds the sound with which the next run would begin: {key, id, samples, prompt}, with the id "" where there is none.
+// It is played at the press of Continue where the page still says what it said when the sound was asked for.
 let opening = null;
 
 // What the sound depends on, of the inputs of a run. With a new seed for every run the seed is the opening's own.
@@ -16,6 +16,6 @@ window.undertonePlayOpening = (...inputs) => {
 };
 
 watch("value", () => {
-  opening = props.value;
+  opening = props.value && props.value.id ? props.value : null;
   element.dataset.ready = String(Boolean(opening));
 });

@@ -16,6 +16,7 @@ from undertone.app.shared.visitor import Visit
 from undertone.app.shared.widgets import AWAY, QUIET
 from undertone.engine import SettingsError
 
+NO_OPENING = {"id": ""}
 # Behind the inputs of a run comes the widget `OpeningWidgets.chosen`, whose value these scripts say.
 KEY_JS = "(visit, ...inputs) => [visit, ...inputs.slice(0, -1), window.undertoneOpeningKey(...inputs)]"
 PLAY_JS = (
@@ -65,7 +66,7 @@ def bind_opening(
         if visit.run is None and visit.clip_path == path:
             visit.opening = _made_ahead(context, visit, bool(new_seed), start, length, settings)
         if visit.opening is None:
-            return None
+            return NO_OPENING
         speech = context.analyses.speech(visit.opening.prompt)
         prompt_samples = round(speech.num_frames * context.engine.sample_rate_hz / context.engine.frame_rate_hz)
         return visit.opening.value(str(key), prompt_samples)

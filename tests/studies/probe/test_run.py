@@ -133,7 +133,7 @@ def test_a_batch_of_variants_is_what_each_is_alone(bundle: Path) -> None:
 def test_clip_after_clip_every_edit_is_measured_against_the_clip_unmoved(bundle: Path) -> None:
     engine = Engine.from_pretrained(bundle, device="cpu")
     clips = [engine.analyse(speechlike(2.0, seed=seed), 16_000) for seed in (0, 1)]
-    edits = [LatentEdit(), *dimension_edits(4)[:1]]
+    edits = [LatentEdit(), *dimension_edits(4)[-1:]]
     statistics = reference_statistics(engine, clips[0])
     unmoved, moved = zip(*sweep(engine, clips, edits, statistics, FAST, 0, workers=0), strict=True)
     assert all(change == 0 for found in unmoved for change in found.values())
