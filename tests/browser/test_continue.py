@@ -136,9 +136,9 @@ def test_after_a_gap_more_sound_is_kept_in_hand(cleared_site: Site) -> None:
 
 def test_the_first_take_is_heard_while_it_is_made(visit_site: Visit, clips: dict[str, Path]) -> None:
     site = visit_site()
+    site.settings(seconds=8, takes=1)  # first: what is made ahead is of the settings that it was made with
     site.upload(clips["low"])
     expect(site.prompt_note).to_contain_text("Good level")
-    site.settings(seconds=8, takes=1)
     expect(site.opening).to_have_attribute("data-ready", "true")
     held: list[Route] = []
     site.page.route("**/gradio_api/**", lambda route: held.append(route))
