@@ -129,9 +129,9 @@ def benchmark(
         engine.continue_(speech, 0.2, settings, seed=0, step=kind)
     analysis = _best(engine, lambda: engine.analyse(waveform, engine.sample_rate_hz, 0.0, prompt_seconds))
     meter = EnergyMeter(engine.device)
-    engine.continue_(speech, seconds, sampling, seed=0, step=step)
+    own = _stream_times(engine, speech, seconds, sampling, step)
     joules = meter.joules()
-    own, *others = [_stream_times(engine, speech, seconds, *way) for way in ways]
+    others = [_stream_times(engine, speech, seconds, *way) for way in ways[1:]]
     steps = _step_seconds(engine, speech, seconds, sampling, compiled)
     step_seconds = sum(steps) / len(steps)
     decoder, vocoder = _decoding_seconds(engine, speech, seconds, sampling)

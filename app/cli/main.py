@@ -342,17 +342,17 @@ def bench(
     from undertone.engine.benchmark import DIFFUSION, REFERENCE, benchmark_batch, benchmark_load
     from undertone.engine.benchmark import benchmark as run_bench
     from undertone.engine.engine import chosen_device
-    from undertone.engine.published import published_size
 
     if is_published_size and bundle is not None:
         raise SettingsError("a bundle has sizes of its own: give a bundle or --published-size, not both.")
-
     if against_reference and against_diffusion:
         raise SettingsError("a bench has one rival: give --against-reference or --against-diffusion, not both.")
     rival = REFERENCE if against_reference else DIFFUSION if against_diffusion else None
     asked = {"solver": solver, "steps": steps, "guidance": guidance}
     sampling = Sampling.of(end="never", **{key: value for key, value in asked.items() if value is not None})
     if is_published_size:
+        from undertone.engine.published import published_size
+
         place = chosen_device(device)
         engine = Engine(published_size(place), place)
     else:
