@@ -13,7 +13,7 @@ from undertone.app.asgi.root_path import site_path
 from undertone.app.shared.context import Context
 from undertone.app.shared.plots import Picture, figure_json, utterance_figure
 from undertone.app.shared.visitor import Visit
-from undertone.app.shared.widgets import step_heading
+from undertone.app.shared.widgets import scripted_html, step_heading
 from undertone.app.shared.words_line import timed_words
 from undertone.engine import Take
 from undertone.engine.audio.acoustics import energy_db, pitch
@@ -94,11 +94,9 @@ def build_figure_panel() -> FigurePanel:
                 gr.HTML(f'<p class="hint">{escape(PROSODY_NOTE)}</p>')
         plot = gr.Plot(show_label=False, label=PLOT_LABEL, elem_id="figure")
         gr.HTML('<p class="hint">Drag along the time axis to zoom, double-click to see everything again.</p>')
-        playhead = gr.HTML(
-            value=None,
-            html_template="<span hidden></span>",
-            js_on_load=Path(__file__).with_name("playhead.js").read_text(encoding="utf-8"),
-            apply_default_css=False,
+        playhead = scripted_html(
+            "<span hidden></span>",
+            Path(__file__).with_name("playhead.js"),
             elem_id="playhead",
         )
     return FigurePanel(section, choice, plot, prosody, playhead)

@@ -39,7 +39,7 @@ def continue_prompt(
     """
     yield GenerationProgress("Listening to the prompt")
     speech = (analyse or engine.analyse_prompt)(prompt)
-    broadcast.prompt_samples = round(speech.num_frames * engine.sample_rate_hz / engine.frame_rate_hz)
+    broadcast.prompt_samples = prompt_samples(engine, speech)
     yield GenerationProgress("Starting to speak", 0.0)
     began = time.monotonic()
     timer = StepTimer(began)
@@ -54,6 +54,11 @@ def continue_prompt(
             yield _progress(chunk, began, engine.frame_rate_hz)
     except Cancelled:
         return
+
+
+def prompt_samples(engine: Engine, speech: Speech) -> int:
+    """Return the samples of a take that are its prompt as the model says it."""
+    return round(speech.num_frames * engine.sample_rate_hz / engine.frame_rate_hz)
 
 
 def _progress(chunk: Chunk, began: float, frame_rate_hz: float) -> GenerationProgress:

@@ -8,12 +8,13 @@ import gradio as gr
 from gradio.events import Dependency
 
 from undertone.app.continue_page.controls import SEED, Controls, draw_seed, read_settings
+from undertone.app.continue_page.generation import prompt_samples
 from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import ARM_JS
 from undertone.app.shared.opening import Opening
 from undertone.app.shared.prompt_panel import PromptPanel
 from undertone.app.shared.visitor import Visit
-from undertone.app.shared.widgets import AWAY, QUIET
+from undertone.app.shared.widgets import AWAY, QUIET, scripted_html
 from undertone.engine import SettingsError
 
 NO_OPENING = {"id": ""}
@@ -35,11 +36,9 @@ class OpeningWidgets:
 
 def build_opening() -> OpeningWidgets:
     """Lay the widgets out, inside the current column."""
-    sound = gr.HTML(
-        value=None,
-        html_template="",
-        js_on_load=Path(__file__).with_name("opening.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
+    sound = scripted_html(
+        "",
+        Path(__file__).with_name("opening.js"),
         elem_id="opening",
         elem_classes=AWAY,
     )
@@ -68,8 +67,7 @@ def bind_opening(
         if visit.opening is None:
             return NO_OPENING
         speech = context.analyses.speech(visit.opening.prompt)
-        prompt_samples = round(speech.num_frames * context.engine.sample_rate_hz / context.engine.frame_rate_hz)
-        return visit.opening.value(str(key), prompt_samples)
+        return visit.opening.value(str(key), prompt_samples(context.engine, speech))
 
     inputs = [visit, controls.new_seed, prompt.clip, prompt.start, prompt.length, *controls.inputs, widgets.chosen]
     for change in changes:

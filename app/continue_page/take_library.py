@@ -4,6 +4,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from undertone.app.shared.widgets import scripted_html
+
 _SCRIPTS = ("client_zip.js", "take_library.js")
 _TEMPLATE = """
 <section class="tools library" aria-label="Kept takes" hidden>
@@ -28,10 +30,8 @@ def build_take_library() -> gr.HTML:
     behind its `#take=`, and the name of the prompt where that is shared, which browsers do not send: the page passes
     them on by `select` when it is opened. `delete` has the key of a prompt that is not to be shared any more.
     """
-    return gr.HTML(
-        value=None,
-        html_template=_TEMPLATE,
-        js_on_load="\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _SCRIPTS),
-        apply_default_css=False,
+    return scripted_html(
+        _TEMPLATE,
+        *map(Path(__file__).with_name, _SCRIPTS),
         elem_id="take-library",
     )

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from undertone.app.shared.shared_prompts import KEPT_DAYS, prompt_name
+from undertone.app.shared.widgets import scripted_html
 from undertone.engine import Take, TakeSettings
 from undertone.engine.config import SAMPLE_RATE_HZ
 
@@ -50,11 +51,9 @@ class LinkedPrompt:
 
 def build_boundary(number: int) -> gr.HTML:
     """Build the widget of take `number`, inside its card; its value is from `boundary_value`."""
-    return gr.HTML(
-        value=None,
-        html_template=_TEMPLATE,
-        js_on_load=Path(__file__).with_name("take_player.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
+    return scripted_html(
+        _TEMPLATE,
+        Path(__file__).with_name("take_player.js"),
         elem_id=f"take-{number}-boundary",
     )
 

@@ -21,7 +21,7 @@ from undertone.app.prosody.visit import ProsodyVisit
 from undertone.app.prosody.word_tool import WordTool, build_word_tool
 from undertone.app.shared.live_player import samples_text
 from undertone.app.shared.plots import figure_json
-from undertone.app.shared.widgets import AWAY, show_container, step_heading
+from undertone.app.shared.widgets import AWAY, scripted_html, show_container, step_heading
 from undertone.engine.prosody import Rendering
 
 _PLAYER = """
@@ -215,10 +215,8 @@ def _side(rendering: Rendering, measures: Measures) -> Side:
 
 
 def _script_widget(template: str, name: str, script: str) -> gr.HTML:
-    return gr.HTML(
-        value=None,
-        html_template=template,
-        js_on_load=Path(__file__).with_name(script).read_text(encoding="utf-8"),
-        apply_default_css=False,
+    return scripted_html(
+        template,
+        Path(__file__).with_name(script),
         elem_id=f"prosody-{name}",
     )

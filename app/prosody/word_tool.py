@@ -9,6 +9,7 @@ import gradio as gr
 from undertone.app.prosody.editing_session import EditingSession
 from undertone.app.prosody.status import Updates
 from undertone.app.prosody.word_edits import WORD_ACTIONS, possible_actions
+from undertone.app.shared.widgets import scripted_html
 from undertone.app.shared.words_line import WordLine, words_line, words_value
 from undertone.engine.words import WordDecoder
 
@@ -50,11 +51,9 @@ class WordTool:
 def build_word_tool() -> WordTool:
     """Lay the words out, with what can be done to them; hidden until there are some."""
     words = words_line("prosody-words")
-    actions = gr.HTML(
-        value=None,
-        html_template=_TEMPLATE,
-        js_on_load=Path(__file__).with_name("word_tool.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
+    actions = scripted_html(
+        _TEMPLATE,
+        Path(__file__).with_name("word_tool.js"),
         elem_id="prosody-word-tool",
     )
     return WordTool(words, actions)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from undertone.app.shared.blind_pair import BlindPair, Choice
 from undertone.app.shared.visitor import Visitor
-from undertone.app.shared.widgets import AWAY, QUIET, Note, show_container
+from undertone.app.shared.widgets import AWAY, QUIET, Note, scripted_html, show_container
 
 _TEMPLATE = """
 <div class="tools blind-sounds" role="group" aria-label="The two sounds">
@@ -54,11 +54,9 @@ def build_blind_comparison(names: Sequence[str], label: str) -> BlindComparison:
             second = gr.Dropdown(choices, value=1, label="The other", min_width=120, elem_id="blind-second")
             start = gr.Button("Shuffle and listen", elem_id="blind-start", min_width=160, size="md")
         with gr.Row(elem_classes=AWAY) as players:
-            sounds = gr.HTML(
-                value=None,
-                html_template=_TEMPLATE,
-                js_on_load=Path(__file__).with_name("blind_player.js").read_text(encoding="utf-8"),
-                apply_default_css=False,
+            sounds = scripted_html(
+                _TEMPLATE,
+                Path(__file__).with_name("blind_player.js"),
                 elem_id="blind-sounds",
             )
         with gr.Row(elem_classes=AWAY) as answers:

@@ -7,6 +7,8 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from undertone.app.shared.widgets import scripted_html
+
 NUM_PEAKS = 240
 
 _TEMPLATE = """
@@ -32,11 +34,9 @@ def follow_sliders_js(view_id: str) -> str:
 
 def cut_view(view_id: str) -> gr.HTML:
     """Build the widget; its value is from `cut_value`, its `select` event carries `start` and `length` in seconds."""
-    return gr.HTML(
-        value=None,
-        html_template=_TEMPLATE,
-        js_on_load=Path(__file__).with_name("cut_view.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
+    return scripted_html(
+        _TEMPLATE,
+        Path(__file__).with_name("cut_view.js"),
         elem_id=view_id,
     )
 

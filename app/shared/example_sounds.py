@@ -7,18 +7,17 @@ from typing import Any
 
 import gradio as gr
 
-from undertone.app.shared.widgets import EVERY
+from undertone.app.shared.widgets import EVERY, scripted_html
 
 _TEMPLATE = '<div><div class="example-buttons" role="group" aria-label="Hear the examples"></div></div>'
 
 
 def build_example_sounds(names: Sequence[str], elem_id: str) -> gr.HTML:
     """Build the row of buttons; its value is from `example_sound`, its `select` event carries the example's place."""
-    return gr.HTML(
+    return scripted_html(
+        _TEMPLATE,
+        Path(__file__).with_name("example_sounds.js"),
         value={"names": list(names), "place": None, "sound": None},
-        html_template=_TEMPLATE,
-        js_on_load=Path(__file__).with_name("example_sounds.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
         visible=bool(names),
         elem_id=elem_id,
     )

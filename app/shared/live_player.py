@@ -9,6 +9,8 @@ from typing import Any
 import gradio as gr
 from torch import Tensor
 
+from undertone.app.shared.widgets import scripted_html
+
 _TEMPLATE = """
 <div class="live-player">
   <span class="live-dot" aria-hidden="true"></span>
@@ -25,11 +27,9 @@ PAUSE_JS = "(...inputs) => { document.dispatchEvent(new CustomEvent('undertone:p
 
 def live_player() -> gr.HTML:
     """Build the widget; its value is `Broadcast.value()`."""
-    return gr.HTML(
-        value=None,
-        html_template=_TEMPLATE,
-        js_on_load=Path(__file__).with_name("live_player.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
+    return scripted_html(
+        _TEMPLATE,
+        Path(__file__).with_name("live_player.js"),
         elem_id="live-player",
     )
 

@@ -30,9 +30,14 @@ class PromptAnalyses:
         # One thread, on a CPU: on a GPU it takes no time worth saving, and a shared one may be touched in a turn alone.
         self._thread = ThreadPoolExecutor(1, "prompt-analysis") if engine.device.type == "cpu" else None
 
+    @property
+    def _is_idle(self) -> bool:
+        """Return whether nobody uses the model or waits for it."""
+        return not (self._queue.num_working or self._queue.num_waiting)
+
     def begin(self, prompt: CheckedPrompt) -> None:
         """Begin to analyse a prompt that will perhaps be asked for; one that has not begun gives way to it."""
-        if self._thread is None or self._queue.num_working or self._queue.num_waiting:
+        if self._thread is None or not self._is_idle:
             return
         with self._lock:
             if prompt in self._analyses:
@@ -48,7 +53,7 @@ class PromptAnalyses:
             None where the model has other things to do, the prompt was not analysed, another opening was asked for
             before this one had begun, or it could not be made: then the run says why.
         """
-        if self._thread is None or self._queue.num_working or self._queue.num_waiting:
+        if self._thread is None or not self._is_idle:
             return None
         with self._lock:
             analysis = self._analyses.get(prompt)

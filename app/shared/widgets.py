@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
@@ -18,6 +19,19 @@ WAVEFORM = gr.WaveformOptions(waveform_color="#b6bfca", waveform_progress_color=
 AWAY = "is-away"
 
 Tone = Literal["good", "warning", "problem", "quiet"]
+
+
+def scripted_html(template: str, *scripts: Path, value: Any = None, **options: Any) -> gr.HTML:
+    """Build a widget whose looks and behaviour are the site's own.
+
+    Args:
+        template: HTML into which the value is put.
+        scripts: files that run one behind the other when it is first shown.
+        value: at the beginning.
+        options: of `gr.HTML`.
+    """
+    script = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
+    return gr.HTML(value=value, html_template=template, js_on_load=script, apply_default_css=False, **options)
 
 
 @dataclass(frozen=True)

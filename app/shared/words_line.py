@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from undertone.app.shared.widgets import scripted_html
 from undertone.engine.config import FRAME_SECONDS
 from undertone.engine.words import HeardWord
 from undertone.engine.words.phone_runs import SILENCE
@@ -33,11 +34,9 @@ def words_line(elem_id: str) -> gr.HTML:
     A word that is pressed is told to the page's scripts as the event `undertone:word` {owner, start, end, text, phones,
     extend}, with times in seconds.
     """
-    return gr.HTML(
-        value=None,
-        html_template=_TEMPLATE,
-        js_on_load=Path(__file__).with_name("words_line.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
+    return scripted_html(
+        _TEMPLATE,
+        Path(__file__).with_name("words_line.js"),
         elem_id=elem_id,
         elem_classes="words",
     )

@@ -1,20 +1,15 @@
 """What is heard at the press is what the run begins with, and nothing of another run."""
 
 import base64
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import gradio as gr
 import numpy as np
 import pytest
 import torch
 
 from undertone.app.continue_page.controls import read_settings
-from undertone.app.continue_page.figure import build_figure_panel
 from undertone.app.continue_page.run_events import run_updates
-from undertone.app.continue_page.run_widgets import build_run_panel
-from undertone.app.continue_page.takes import build_take_cards
 from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import Broadcast
 from undertone.app.shared.opening import Opening
@@ -22,12 +17,6 @@ from undertone.app.shared.visitor import Visit
 
 VALUES = ("custom", 1.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
 START, LENGTH = 0.5, 1.5
-
-
-@pytest.fixture
-def parts(context: Context) -> Iterator[tuple[Any, Any, Any]]:
-    with gr.Blocks():
-        yield build_run_panel(), build_take_cards(context), build_figure_panel()
 
 
 @pytest.fixture

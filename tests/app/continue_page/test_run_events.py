@@ -1,15 +1,10 @@
 """A run of the Continue page: how it ends, and what it says last."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import gradio as gr
 import pytest
 
-from undertone.app.continue_page.figure import FigurePanel, build_figure_panel
 from undertone.app.continue_page.run_events import run_updates
-from undertone.app.continue_page.run_widgets import RunPanel, build_run_panel
-from undertone.app.continue_page.takes import TakeCards, build_take_cards
 from undertone.app.shared.context import Context
 from undertone.app.shared.visitor import Visit
 
@@ -29,13 +24,6 @@ def test_a_fault_of_the_server_ends_the_run_and_keeps_its_words_to_itself(
 
 
 VALUES = ("custom", 15.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
-
-
-@pytest.fixture
-def parts(context: Context) -> Iterator[tuple[RunPanel, TakeCards, FigurePanel]]:
-    """What a run reports to, as keys of its updates."""
-    with gr.Blocks():
-        yield build_run_panel(), build_take_cards(context), build_figure_panel()
 
 
 def test_a_cancelled_run_says_so_last(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> None:
