@@ -27,7 +27,7 @@ from undertone.engine.generation.pool import TakePool
 from undertone.engine.generation.sampling import Sampling
 from undertone.engine.generation.saved_sound import check_environment, check_same, environment
 from undertone.engine.generation.speech import Speech, analyse, cpu_copy
-from undertone.engine.generation.stream import Chunk, ContinuationRequest, opening_sound, stream_takes
+from undertone.engine.generation.stream import Chunk, ContinuationRequest, stream_takes
 from undertone.engine.generation.take import Take
 from undertone.engine.generation.take_settings import MAX_SEED, MAX_TAKES, StepKind, TakeSettings
 from undertone.engine.generation.together import TakesRequest, takes_together
@@ -258,18 +258,30 @@ class Engine:
         return stream_takes(self._request(speech, seconds, sampling, seed, num_takes, step), progress)
 
     def opening(
-        self, speech: Speech, sampling: Sampling = Sampling(), seed: int = 0, most_seconds: float = 3.0
+        self,
+        speech: Speech,
+        seconds: float,
+        sampling: Sampling,
+        seed: int,
+        num_takes: int = 1,
+        most_seconds: float = 3.0,
+        progress: CallProgress = CallProgress(),
     ) -> Tensor:
-        """Return the sound with which the first take of every continuation with this seed begins, float32 [samples].
+        """Return the beginning of the first take of a stream with the same arguments, float32 [samples].
 
-        No frame has to be drawn for it: it is the prompt as the model says it, and ends before the prompt does by what
-        the decoder has to know of the frames behind.
-
+        Args:
+            most_seconds: of sound; no more of the stream is made than that takes.
+            progress: asked before every step of the decoder.
         Raises:
-            SettingsError: the prompt leaves no room for a continuation.
+            SettingsError: as for `stream`.
+            Cancelled: the caller asked to stop.
         """
-        request = self._request(speech, 1 / self.frame_rate_hz, sampling, seed, 1)
-        return opening_sound(request, round(most_seconds * self.sample_rate_hz))
+        most, made = round(most_seconds * self.sample_rate_hz), torch.zeros(0)
+        for chunk in self.stream(speech, seconds, sampling, seed, num_takes, progress):
+            made = torch.cat([made, chunk.of(0)])
+            if len(made) >= most:
+                break
+        return made[:most]
 
     def takes_together(self, requests: Sequence[TakesRequest], slots: int = MAX_TAKES) -> list[list[Take]]:
         """Return the takes of several requests with prompts, settings and seeds of their own, drawn together.

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
+from undertone.app.shared.opening import ContinuationSettings
 from undertone.engine import PRESETS, Sampling, SettingsError
 
 CUSTOM = "custom"
@@ -54,16 +55,6 @@ class Controls:
     def sampling(self) -> list[gr.components.Component]:
         """Return the widgets that a preset sets."""
         return [self.token_temperature, self.top_p, self.latent_temperature, self.guidance, self.steps, self.end]
-
-
-@dataclass(frozen=True)
-class ContinuationSettings:
-    """The settings of a run."""
-
-    seconds: float
-    num_takes: int
-    seed: int
-    sampling: Sampling
 
 
 def build_controls(max_seconds: float, own_guidance: float) -> Controls:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from undertone.app.continue_page.controls import ContinuationSettings
 from undertone.app.shared.live_player import Broadcast
 from undertone.app.shared.model_metrics import StepTimer
+from undertone.app.shared.opening import ContinuationSettings
 from undertone.app.shared.visitor import Run
 from undertone.engine import CallProgress, Cancelled, Chunk, Engine, Speech, Take
 from undertone.engine.audio.reading import CheckedPrompt

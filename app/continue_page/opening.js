@@ -4,7 +4,7 @@ let opening = null;
 
 // What the sound depends on, of the inputs of a run. With a new seed for every run the seed is the opening's own.
 window.undertoneOpeningKey = (newSeed, clip, start, length, preset, seconds, takes, seed, ...sampling) =>
-  JSON.stringify([clip && clip.path, start, length, preset, newSeed ? null : seed, ...sampling]);
+  JSON.stringify([clip && clip.path, start, length, preset, seconds, takes, newSeed ? null : seed, ...sampling]);
 
 // Returns the id of the opening that is heard now, "" for none.
 window.undertonePlayOpening = (...inputs) => {

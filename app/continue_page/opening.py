@@ -72,6 +72,8 @@ def bind_opening(
     inputs = [visit, controls.new_seed, prompt.clip, prompt.start, prompt.length, *controls.inputs, widgets.chosen]
     for change in changes:
         change.then(prepare, inputs, widgets.sound, js=KEY_JS, trigger_mode="always_last", **QUIET)
+    chosen = [controls.seconds.change, controls.takes.change]
+    gr.on(chosen, prepare, inputs, widgets.sound, js=KEY_JS, trigger_mode="always_last", **QUIET)
 
 
 def _made_ahead(
@@ -87,5 +89,5 @@ def _made_ahead(
         settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
     except SettingsError:  # Continue says so
         return None
-    sound = context.analyses.opening(check.prompt, settings.sampling, settings.seed)
-    return None if sound is None else Opening(check.prompt, settings.sampling, settings.seed, sound)
+    sound = context.analyses.opening(check.prompt, settings)
+    return None if sound is None else Opening(check.prompt, settings, sound)

@@ -6,11 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from undertone.app.continue_page.controls import MAX_TAKES, ContinuationSettings
+from undertone.app.continue_page.controls import MAX_TAKES
 from undertone.app.continue_page.generation import GenerationProgress, continue_prompt
 from undertone.app.shared.compared_systems import ComparedSystem
 from undertone.app.shared.context import Context
 from undertone.app.shared.live_player import Broadcast
+from undertone.app.shared.opening import ContinuationSettings
 from undertone.app.shared.visitor import FinishedRun, Run, Visit
 
 MOST_OTHERS = MAX_TAKES - 1  # beside the voice's own take

@@ -68,7 +68,7 @@ def bind_run(
         made_ahead, visit.opening = visit.opening, None
         is_heard = made_ahead is not None and made_ahead.id == heard
         if new_seed:
-            settings[SEED] = made_ahead.seed if made_ahead is not None and is_heard else draw_seed()
+            settings[SEED] = made_ahead.settings.seed if made_ahead is not None and is_heard else draw_seed()
         run = visit.begin()
         # Kept with the run: where another one is asked for while this waits, the page has moved on.
         run.inputs = (path, start, length, tuple(settings))
@@ -189,7 +189,7 @@ def run_updates(
             return note
         prompt = visit.prompt(start, start + length, context.limits)
         settings = read_settings(visit.saved.sampling if visit.saved else None, context.engine.own_guidance, *values)
-        if run.opening is not None and run.opening.begins(prompt, settings.sampling, settings.seed):
+        if run.opening is not None and run.opening.begins(prompt, settings):
             run.opening.lead(broadcast)
         return _Work(
             settings.seconds * settings.num_takes,
@@ -250,8 +250,9 @@ def _updates(
             told, told_chunks = 0.0, 0
             for progress in work.reports:
                 if not progress.takes:
-                    pause = REPORT_SECONDS if told_chunks > 1 else SECOND_REPORT_SECONDS
-                    if told_chunks and time.monotonic() - told < pause:
+                    is_first_sound = broadcast.chunks and not told_chunks
+                    pause = SECOND_REPORT_SECONDS if told_chunks == 1 else REPORT_SECONDS
+                    if not is_first_sound and time.monotonic() - told < pause:
                         continue  # its sound goes with the next report; the first sound goes at once
                     told, told_chunks = time.monotonic(), len(broadcast.chunks)
                     yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))

@@ -59,10 +59,11 @@ class Broadcast:
         self.run, self.heard_samples = run, num_samples
 
     def add(self, audio: Tensor) -> None:
-        """Append [samples] in [-1, 1]."""
+        """Append what the page has not heard of [samples] in [-1, 1]."""
         heard = min(len(audio), self.heard_samples)
         self.heard_samples -= heard
-        self.chunks.append(samples_text(audio[heard:]))
+        if heard < len(audio):
+            self.chunks.append(samples_text(audio[heard:]))
 
     def value(self, done: bool = False) -> dict[str, Any]:
         """Return the widget's value."""

@@ -11,6 +11,16 @@ from undertone.engine import Sampling
 from undertone.engine.audio.reading import CheckedPrompt
 
 
+@dataclass(frozen=True)
+class ContinuationSettings:
+    """The settings of a run."""
+
+    seconds: float
+    num_takes: int
+    seed: int
+    sampling: Sampling
+
+
 @dataclass(frozen=True, eq=False)
 class Opening:
     """What a run will begin with, if it is of this prompt with these settings.
@@ -21,14 +31,13 @@ class Opening:
     """
 
     prompt: CheckedPrompt
-    sampling: Sampling
-    seed: int
+    settings: ContinuationSettings
     sound: Tensor
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
-    def begins(self, prompt: CheckedPrompt, sampling: Sampling, seed: int) -> bool:
+    def begins(self, prompt: CheckedPrompt, settings: ContinuationSettings) -> bool:
         """Return whether the run of a prompt with these settings begins with this sound."""
-        return self.prompt is prompt and (self.sampling, self.seed) == (sampling, seed)
+        return self.prompt is prompt and self.settings == settings
 
     def value(self, key: str, prompt_samples: int) -> dict[str, Any]:
         """Return the value of the page's widget that holds it.

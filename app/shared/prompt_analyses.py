@@ -8,8 +8,12 @@ from weakref import WeakKeyDictionary
 from torch import Tensor
 
 from undertone.app.shared.model_queue import ModelQueue
-from undertone.engine import Engine, Sampling, Speech
+from undertone.app.shared.opening import ContinuationSettings
+from undertone.engine import CallProgress, Cancelled, Engine, Speech
 from undertone.engine.audio.reading import CheckedPrompt
+
+# Of continuation in an opening: while it is heard, the run makes these samples again and then some.
+BEHIND_PROMPT_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +50,12 @@ class PromptAnalyses:
                 self._newest.cancel()
             self._newest = self._analyses[prompt] = self._thread.submit(self._engine.analyse_prompt, prompt)
 
-    def opening(self, prompt: CheckedPrompt, sampling: Sampling, seed: int) -> Tensor | None:
+    def opening(self, prompt: CheckedPrompt, settings: ContinuationSettings) -> Tensor | None:
         """Return the sound with which a continuation will begin, float32 [samples]; waits for it.
 
         Returns:
-            None where the model has other things to do, the prompt was not analysed, another opening was asked for
-            before this one had begun, or it could not be made: then the run says why.
+            None where the model has other things to do, or gets some meanwhile, the prompt was not analysed, another
+            opening was asked for before this one had begun, or it could not be made: then the run says why.
         """
         if self._thread is None or not self._is_idle:
             return None
@@ -63,12 +67,21 @@ class PromptAnalyses:
                 self._newest_opening.cancel()
 
             def make() -> Tensor:  # behind the analysis, in the one thread
-                return self._engine.opening(analysis.result(), sampling, seed)
+                speech, idle = analysis.result(), CallProgress(lambda: not self._is_idle)
+                return self._engine.opening(
+                    speech,
+                    settings.seconds,
+                    settings.sampling,
+                    settings.seed,
+                    settings.num_takes,
+                    speech.seconds + BEHIND_PROMPT_SECONDS,
+                    idle,
+                )
 
             made = self._newest_opening = self._thread.submit(make)
         try:
             return made.result()
-        except CancelledError:
+        except (Cancelled, CancelledError):
             return None
         except Exception:
             log.debug("no opening", exc_info=True)

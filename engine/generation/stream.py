@@ -178,21 +178,6 @@ def stream_takes(request: ContinuationRequest, progress: CallProgress = CallProg
         yield takes.finish()
 
 
-@torch.inference_mode()
-def opening_sound(request: ContinuationRequest, most_samples: int) -> Tensor:
-    """Return the beginning of the first take of a request, float32 [samples]: what is heard before any frame is drawn.
-
-    It is the prompt as the model says it, up to where what follows can be heard in it, and no more than `most_samples`.
-    """
-    takes = TakesInProgress(request)
-    sounds: list[Tensor] = []
-    for chunk in takes.begin(takes.drawing.draft.so_far()):
-        sounds.append(chunk.of(0))
-        if sum(len(sound) for sound in sounds) >= most_samples:
-            break
-    return torch.cat(sounds)[:most_samples]
-
-
 def _decodes_beside(request: ContinuationRequest) -> bool:
     """Return whether frames are drawn by one thread and decoded by another: the modules would wait for each other."""
     return request.compiled is not None and has_second_processor()

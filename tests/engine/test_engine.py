@@ -108,12 +108,12 @@ def test_sound_comes_before_the_first_frame_is_drawn(engine: Engine, speech: Spe
 def test_takes_begin_with_the_opening_of_their_seed(
     engine: Engine, speech: Speech, seconds: float, count: int, sampling: Sampling
 ) -> None:
-    opening = engine.opening(speech, sampling, 5)
+    opening = engine.opening(speech, seconds, sampling, 5, count, most_seconds=speech.seconds + 0.5)
     first, *others = engine.takes(speech, seconds, sampling, seed=5, num_takes=count)
-    assert 0 < len(opening) < first.prompt_samples
+    assert len(opening) == round((speech.seconds + 0.5) * RATE)
     assert torch.equal(opening, first.audio[: len(opening)])
     assert all(not torch.equal(opening, take.audio[: len(opening)]) for take in others)
-    assert torch.equal(engine.opening(speech, sampling, 5, most_seconds=0.2), opening[: round(0.2 * 16_000)])
+    assert torch.equal(engine.opening(speech, seconds, sampling, 5, count, 0.2), opening[: round(0.2 * RATE)])
 
 
 def test_progress_moves_often_and_ends_at_the_total(engine: Engine, speech: Speech) -> None:

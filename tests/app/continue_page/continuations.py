@@ -1,8 +1,8 @@
 """A run of the Continue page without the page."""
 
-from undertone.app.continue_page.controls import ContinuationSettings
 from undertone.app.continue_page.generation import GenerationProgress, continue_prompt
 from undertone.app.shared.live_player import Broadcast
+from undertone.app.shared.opening import ContinuationSettings
 from undertone.app.shared.visitor import Visit
 from undertone.engine import Engine, Sampling
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.app.continue_page.continuations import finish
-from undertone.app.continue_page.controls import ContinuationSettings
 from undertone.app.continue_page.generation import continue_prompt
 from undertone.app.shared.live_player import Broadcast
+from undertone.app.shared.opening import ContinuationSettings
 from undertone.app.shared.visitor import Visit
 from undertone.engine import Engine, Sampling, SettingsError
 

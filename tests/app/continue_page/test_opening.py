@@ -27,8 +27,8 @@ def opening(context: Context, visit: Visit) -> Opening:
     assert check.prompt is not None
     settings = read_settings(None, context.engine.own_guidance, *VALUES)
     speech = context.analyses.speech(check.prompt)
-    sound = context.engine.opening(speech, settings.sampling, settings.seed)
-    return Opening(check.prompt, settings.sampling, settings.seed, sound)
+    sound = context.engine.opening(speech, settings.seconds, settings.sampling, settings.seed, most_seconds=1.8)
+    return Opening(check.prompt, settings, sound)
 
 
 def live_values(context: Context, visit: Visit, parts: tuple[Any, Any, Any], opening: Opening) -> list[dict[str, Any]]:
@@ -55,16 +55,18 @@ def test_the_run_goes_on_behind_its_opening(
     assert np.array_equal(heard, take)
 
 
-@pytest.mark.parametrize("other", ["seed", "sampling", "prompt"])
+@pytest.mark.parametrize("other", ["seed", "seconds", "sampling", "prompt"])
 def test_a_run_of_something_else_is_sent_whole_and_silences_it(
     context: Context, visit: Visit, parts: tuple[Any, Any, Any], opening: Opening, other: str
 ) -> None:
+    settings = opening.settings
     changed = {
-        "seed": opening.seed + 1,
-        "sampling": opening.sampling.model_copy(update={"steps": 3}),
-        "prompt": replace(opening.prompt),  # the same part of another clip
+        "seed": {"settings": replace(settings, seed=8)},
+        "seconds": {"settings": replace(settings, seconds=2.0)},
+        "sampling": {"settings": replace(settings, sampling=settings.sampling.model_copy(update={"steps": 3}))},
+        "prompt": {"prompt": replace(opening.prompt)},  # the same part of another clip
     }[other]
-    values = live_values(context, visit, parts, replace(opening, **{other: changed}))
+    values = live_values(context, visit, parts, replace(opening, **changed))
     assert opening.id not in {value["run"] for value in values}
     assert len(sound_of(values[-1]["chunks"])) == visit.takes[0].audio.numel()
 

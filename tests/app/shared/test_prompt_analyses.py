@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from undertone.app.shared.model_queue import ModelQueue
+from undertone.app.shared.opening import ContinuationSettings
 from undertone.app.shared.prompt_analyses import PromptAnalyses
 from undertone.engine import Engine, Sampling, Speech, read_audio
 from undertone.engine.audio.reading import CheckedPrompt, cut_prompt
@@ -110,14 +111,16 @@ def test_an_opening_is_made_of_what_was_analysed_while_the_model_is_idle(
     analyses: CountedAnalyses, queue: ModelQueue, prompt: Tensor, engine: Engine
 ) -> None:
     (part,) = cuts(prompt, 1)
-    sampling = Sampling(steps=2)
-    assert analyses.opening(part, sampling, 3) is None, "not analysed"
+    settings = ContinuationSettings(1.0, 1, 3, Sampling(steps=2))
+    assert analyses.opening(part, settings) is None, "not analysed"
     analyses.begin(part)
     with queue.turn("visitor", 1.0):
-        assert analyses.opening(part, sampling, 3) is None
-    sound = analyses.opening(part, sampling, 3)
+        assert analyses.opening(part, settings) is None
+    sound = analyses.opening(part, settings)
     assert sound is not None
-    assert torch.equal(sound, engine.opening(analyses.speech(part), sampling, 3))
+    take = engine.takes(analyses.speech(part), 1.0, settings.sampling, seed=3)[0]
+    assert take.prompt_samples < len(sound) < len(take.audio)
+    assert torch.equal(sound, take.audio[: len(sound)])
     assert len(analyses.asked) == 1
 
 
@@ -130,7 +133,7 @@ def test_a_failed_analysis_has_no_opening(
     (part,) = cuts(prompt, 1)
     monkeypatch.setattr(analyses._engine, "analyse_prompt", fail)
     analyses.begin(part)
-    assert analyses.opening(part, Sampling(), 3) is None
+    assert analyses.opening(part, ContinuationSettings(1.0, 1, 3, Sampling())) is None
 
 
 def test_a_failed_analysis_is_said_to_whoever_asks_and_is_tried_again(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from undertone.app.continue_page.controls import ContinuationSettings
 from undertone.app.continue_page.generation import continue_prompt
 from undertone.app.shared.live_player import Broadcast
+from undertone.app.shared.opening import ContinuationSettings
 from undertone.app.shared.prompt_panel import load_clip
 from undertone.app.shared.saved_settings import describe_outcome, differences_text, read_take_settings, take_cut
 from undertone.app.shared.visitor import Visit
