@@ -33,6 +33,7 @@ FAULT = Note(
 # Between two reports: a browser spends up to a tenth of a second on one, as Gradio goes through every widget of a run.
 # The first piece of sound lasts a third of a second, so the second one is told soon.
 REPORT_SECONDS, SECOND_REPORT_SECONDS = 0.4, 0.1
+MOST_DRAWN = 2  # runs whose pictures are drawn at a time, of all visitors
 # The run is reported beside Continue, above the takes.
 ONWARD_JS = (
     f"(...inputs) => {{ document.getElementById('go').parentElement.scrollIntoView(); return ({ARM_JS})(...inputs); }}"
@@ -81,7 +82,7 @@ def bind_run(
             return
         path, start, length, values = run.inputs
         visit.ensure_loaded(path)
-        yield from run_updates(context, visit, start, length, values, panel, take_cards, figure)
+        yield from run_updates(context, visit, start, length, values, panel)
 
     def stop(visit: Visit) -> list[Any]:
         is_busy = visit.run is not None
@@ -109,7 +110,10 @@ def bind_run(
         return show_busy("Waiting for the model")
 
     def work_others(visit: Visit) -> Iterator[Any]:
-        yield from other_updates(context, visit, panel, take_cards, figure)
+        yield from other_updates(context, visit, panel)
+
+    def show_result(visit: Visit) -> Iterator[Any]:
+        yield from result_updates(context, visit, panel, take_cards, figure)
 
     presses = [
         panel.go.click(
@@ -139,17 +143,27 @@ def bind_run(
         works.append(work_others)
     ends = []
     for started, worker in zip(presses, works, strict=True):
-        end = started.then(
+        worked = started.then(
             worker,
             visit,
-            [*panel.outputs, *take_cards.outputs, *figure.outputs],
+            panel.outputs,  # at every report a browser goes through all that an event may change
             concurrency_id=MODEL_QUEUE,
             concurrency_limit=MAX_WAITING,  # they wait in the one queue of all pages
             show_progress="hidden",
             # A run that was cancelled while it waited is still in the queue when the next begins.
             trigger_mode="multiple",
         )
-        ends.append(end)
+        # The model is free for the next visitor meanwhile.
+        ends.append(
+            worked.then(
+                show_result,
+                visit,
+                [*panel.outputs, *take_cards.outputs, *figure.outputs],
+                concurrency_limit=MOST_DRAWN,
+                show_progress="hidden",
+                trigger_mode="multiple",
+            )
+        )
     panel.cancel.click(stop, visit, panel.outputs, js=PAUSE_JS, **QUIET)
     return ends
 
@@ -176,10 +190,8 @@ def run_updates(
     length: float,
     values: tuple[Any, ...],
     panel: RunPanel,
-    take_cards: TakeCards,
-    figure: FigurePanel,
 ) -> Iterator[dict[Any, Any]]:
-    """Yield what the page shows while the model works, and at the end; an error changes only the note."""
+    """Yield what the run panel shows while the model works. Its takes are then in `Visit.to_show`, if it has any."""
 
     def plan(run: Run, broadcast: Broadcast) -> _Work | Note:
         if visit.clip is None and visit.clip_error is None:
@@ -197,13 +209,11 @@ def run_updates(
             lambda takes: visit.keep(with_prompt_take(takes, visit, run.inputs[0] if run.inputs else None), prompt),
         )
 
-    yield from _updates(context, visit, plan, panel, take_cards, figure)
+    yield from _updates(context, visit, plan, panel)
 
 
-def other_updates(
-    context: Context, visit: Visit, panel: RunPanel, take_cards: TakeCards, figure: FigurePanel
-) -> Iterator[dict[Any, Any]]:
-    """Yield what the page shows while other systems go on from the shown run's prompt, and at the end."""
+def other_updates(context: Context, visit: Visit, panel: RunPanel) -> Iterator[dict[Any, Any]]:
+    """Yield what the run panel shows while other systems go on from the shown run's prompt."""
 
     def plan(run: Run, broadcast: Broadcast) -> _Work | Note:
         shown = visit.shown
@@ -217,18 +227,34 @@ def other_updates(
             lambda takes: visit.keep(list(takes), prompt, names),
         )
 
-    yield from _updates(context, visit, plan, panel, take_cards, figure)
+    yield from _updates(context, visit, plan, panel)
+
+
+def result_updates(
+    context: Context, visit: Visit, panel: RunPanel, take_cards: TakeCards, figure: FigurePanel
+) -> Iterator[dict[Any, Any]]:
+    """Yield what shows the run that has just finished, the takes first; nothing where none has."""
+    if visit.to_show is None:
+        return
+    visit.to_show = None
+    note = FAULT
+    try:
+        yield _by_widget(take_cards.outputs, show_takes(context, take_cards, visit))
+        yield show_words(context, take_cards, visit) | _by_widget(figure.outputs, show_figure(context, visit))
+        note = _done_note(visit)
+    except UndertoneError as error:
+        note = Note("problem", str(error))
+    except Exception:
+        log.exception("a run of the Continue page could not be shown")
+    if visit.run is None:  # else the panel is that of the next run
+        go, cancel, said, _ = show_idle(note)
+        yield {panel.go: go, panel.cancel: cancel, panel.note: said}
 
 
 def _updates(
-    context: Context,
-    visit: Visit,
-    plan: Callable[[Run, Broadcast], _Work | Note],
-    panel: RunPanel,
-    take_cards: TakeCards,
-    figure: FigurePanel,
+    context: Context, visit: Visit, plan: Callable[[Run, Broadcast], _Work | Note], panel: RunPanel
 ) -> Iterator[dict[Any, Any]]:
-    """Yield what the page shows from the turn of the visit's run to its end.
+    """Yield what the run panel shows from the turn of the visit's run until its takes are there, or why there are none.
 
     Args:
         plan: returns what is to be done, or a note that says why nothing can be.
@@ -258,15 +284,7 @@ def _updates(
                     yield _by_widget(panel.reports, show_report(progress.text, progress.fraction, broadcast))
                 else:
                     work.keep(progress.takes)
-                    yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast)) | _by_widget(
-                        take_cards.outputs, show_takes(context, take_cards, visit)
-                    )
-                    words = show_words(context, take_cards, visit)
-                    yield (
-                        words
-                        | _by_widget(figure.outputs, show_figure(context, visit))
-                        | _by_widget(panel.outputs, show_idle(_done_note(visit), broadcast))
-                    )
+                    yield _by_widget(panel.reports, show_report("Drawing the picture", 1.0, broadcast, done=True))
                     return
         yield from _cancelled(visit, run, panel, broadcast)
     except Cancelled:

@@ -48,9 +48,9 @@ def show_busy(text: str) -> list[Any]:
     return [gr.update(visible=False), gr.update(visible=True), progress_bar(text), gr.skip()]
 
 
-def show_report(text: str, fraction: float | None, broadcast: Broadcast) -> list[Any]:
-    """Return the updates of `RunPanel.reports` while a run is under way."""
-    return [progress_bar(text, fraction), broadcast.value()]
+def show_report(text: str, fraction: float | None, broadcast: Broadcast, done: bool = False) -> list[Any]:
+    """Return the updates of `RunPanel.reports` while a run is under way; `done` where no more sound comes."""
+    return [progress_bar(text, fraction), broadcast.value(done)]
 
 
 def show_idle(note: Note, broadcast: Broadcast | None = None) -> list[Any]:

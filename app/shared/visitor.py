@@ -220,6 +220,7 @@ class Visit(ClipHolder, Visitor):
     Attributes:
         runs: those that finished and are kept, the oldest first; a failed or cancelled run leaves them alone.
         shown: the one on the page.
+        to_show: the same, from its end until the page is told of it.
         onward: the take from which the visitor goes on, last pressed.
         saved: loaded into the controls, to be made again.
         linked_path: of the clip that came with a link, last opened.
@@ -230,6 +231,7 @@ class Visit(ClipHolder, Visitor):
 
     runs: tuple[FinishedRun, ...] = ()
     shown: FinishedRun | None = None
+    to_show: FinishedRun | None = None
     onward: OnwardPrompt | None = None
     saved: TakeSettings | None = None
     linked_path: str | None = None
@@ -268,7 +270,7 @@ class Visit(ClipHolder, Visitor):
         runs = [*self.runs, run]
         while len(runs) > 1 and (len(runs) > MOST_RUNS or sum(kept.num_bytes for kept in runs) > MOST_RUN_BYTES):
             shutil.rmtree(runs.pop(0).folder, ignore_errors=True)
-        self.runs, self.blind = tuple(runs), None
+        self.runs, self.blind, self.to_show = tuple(runs), None, run
         self._show(run)
 
     def show_run(self, number: int) -> bool:
@@ -288,5 +290,5 @@ class Visit(ClipHolder, Visitor):
         super().close()
         self.load(None)
         self.runs, self.shown, self.onward, self.blind, self.linked_path = (), None, None, None, None
-        self.opening = None
+        self.opening, self.to_show = None, None
         self.offers, self.shared_keys = {}, {}

@@ -36,7 +36,7 @@ def live_values(context: Context, visit: Visit, parts: tuple[Any, Any, Any], ope
     visit.begin().opening = opening
     return [
         updates[parts[0].live]
-        for updates in run_updates(context, visit, START, LENGTH, VALUES, *parts)
+        for updates in run_updates(context, visit, START, LENGTH, VALUES, parts[0])
         if isinstance(updates.get(parts[0].live), dict) and "chunks" in updates[parts[0].live]
     ]
 

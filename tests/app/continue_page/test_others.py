@@ -10,7 +10,7 @@ from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
 from undertone.app.continue_page.figure import build_figure_panel
 from undertone.app.continue_page.kept_runs import kept_takes
 from undertone.app.continue_page.others import MOST_OTHERS, build_others
-from undertone.app.continue_page.run_events import other_updates, run_updates
+from undertone.app.continue_page.run_events import other_updates, result_updates, run_updates
 from undertone.app.continue_page.run_widgets import build_run_panel
 from undertone.app.continue_page.takes import build_take_cards
 from undertone.app.shared.compared_systems import ComparedSystem, systems_beside
@@ -57,7 +57,8 @@ def visit(compared: Context, clip_path: Path) -> Visit:
 
 def go_on(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> list[dict[Any, Any]]:
     visit.begin()
-    return list(other_updates(context, visit, *parts))
+    reports = list(other_updates(context, visit, parts[0]))
+    return reports + list(result_updates(context, visit, *parts))
 
 
 def test_the_systems_beside_a_voice_share_its_parts_in_memory(compared: Context) -> None:
@@ -74,7 +75,7 @@ def test_the_others_make_a_run_beside_the_take_of_the_voice(
     compared: Context, visit: Visit, parts: tuple[Any, Any, Any]
 ) -> None:
     visit.begin()
-    list(run_updates(compared, visit, 0.5, 1.5, VALUES, *parts))
+    list(run_updates(compared, visit, 0.5, 1.5, VALUES, parts[0]))
     first = visit.takes[0]
     last = go_on(compared, visit, parts)[-1]
     assert "3 systems went on" in last[parts[0].note]
@@ -100,11 +101,11 @@ def test_a_run_of_the_others_that_is_cancelled_changes_nothing(
 ) -> None:
     assert "no take" in go_on(compared, visit, parts)[-1][parts[0].note]
     visit.begin()
-    list(run_updates(compared, visit, 0.5, 1.5, VALUES, *parts))
+    list(run_updates(compared, visit, 0.5, 1.5, VALUES, parts[0]))
     shown = visit.shown
     visit.begin()
     said = []
-    for updates in other_updates(compared, visit, *parts):
+    for updates in other_updates(compared, visit, parts[0]):
         said.append(updates[parts[0].note])
         visit.cancel()
     assert "Cancelled" in said[-1]
