@@ -22,9 +22,12 @@ shorten_gradio_import()  # before any test's module imports Gradio, as `underton
 
 # Files that take minutes begin before the others: the last of them would leave the other core with nothing to do.
 LONGEST = (
-    "train/data/test_processes.py",
     "app/server/test_two_processes.py",
+    "app/test_hosting.py",
     "app/test_wheel.py",
+    "app/test_sub_path.py",
+    "app/guard/test_attacks.py",
+    "train/data/test_processes.py",
     "train/tokenizer/test_hubert_units.py",
     "studies/store/test_accidents.py",
     "studies/evaluation/test_evaluate.py",

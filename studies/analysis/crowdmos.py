@@ -42,5 +42,5 @@ def _variance_of_mean(table: np.ndarray) -> float:
 
 def _mean_variance(rows: np.ndarray) -> float:
     """Return the mean over rows with two ratings or more of the variance inside the row."""
-    inside = [np.nanvar(row) for row in rows if (~np.isnan(row)).sum() > 1]
-    return float(np.mean(inside)) if inside else math.nan
+    several = rows[(~np.isnan(rows)).sum(1) > 1]
+    return float(np.nanvar(several, axis=1).mean()) if len(several) else math.nan

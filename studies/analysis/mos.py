@@ -7,7 +7,7 @@ import pandas as pd
 
 from undertone.studies.analysis.clustered import Mean, clustered_mean
 from undertone.studies.analysis.crowdmos import crowdmos_half_width
-from undertone.studies.analysis.ratings_frame import select, systems_of
+from undertone.studies.analysis.ratings_frame import codes, select, systems_of
 
 NORMAL_95 = 1.96
 
@@ -100,6 +100,8 @@ def _spread(sizes: pd.Series) -> tuple[int, float, int]:
 
 def _crowdmos(ratings: pd.DataFrame) -> float | None:
     """Return the half-width of CrowdMOS; None where the table has a single row or column."""
-    return crowdmos_half_width(
-        ratings.pivot_table(index="rater", columns="stimulus", values="value", aggfunc="mean").to_numpy()
-    )
+    rater, clip = codes(ratings["rater"]), codes(ratings["stimulus"])
+    sums, numbers = np.zeros((2, rater.max() + 1, clip.max() + 1))
+    np.add.at(sums, (rater, clip), ratings["value"].to_numpy())
+    np.add.at(numbers, (rater, clip), 1)
+    return crowdmos_half_width(np.divide(sums, numbers, out=np.full_like(sums, np.nan), where=numbers > 0))

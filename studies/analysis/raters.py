@@ -48,29 +48,31 @@ def rater_table(frame: pd.DataFrame, scale: str, screened: bool = False) -> tupl
     clip = ratings.groupby("stimulus")["value"]
     num_others = clip.transform("size") - 1
     others = (clip.transform("sum") - ratings["value"]) / num_others.where(num_others > 0)
-    ratings = ratings.assign(others=others, gap=ratings["value"] - others)
+    ratings = ratings.assign(others=others)
     rows = [_rater(str(name), own) for name, own in ratings.groupby("rater")]
     return tuple(sorted(rows, key=lambda row: (row.agreement is None, row.agreement or 0.0, row.rater)))
 
 
 def _rater(name: str, own: pd.DataFrame) -> Rater:
-    shared = own.dropna(subset=["others"])
-    gap = shared["gap"].to_numpy()
-    variance = float(own["value"].var(ddof=0))
+    values, others = own["value"].to_numpy(np.float64), own["others"].to_numpy(np.float64)
+    is_shared = ~np.isnan(others)
+    shared, others = values[is_shared], others[is_shared]
+    gap = shared - others
+    variance = float(values.var())
     accepted = own["accepted"].iloc[-1]
     return Rater(
         rater=name,
         ratings=len(own),
-        mean=float(own["value"].mean()),
+        mean=float(values.mean()),
         variance=variance,
-        values_used=int(own["value"].nunique()),
+        values_used=len(np.unique(values)),
         bias=float(gap.mean()) if len(gap) else None,
         inconsistency=float(gap.std(ddof=1)) if len(gap) > 1 else None,
-        agreement=_correlation(shared["value"].to_numpy(), shared["others"].to_numpy()),
+        agreement=_correlation(shared, others),
         compared=len(shared),
         accepted=None if accepted is None or pd.isna(accepted) else bool(accepted),
         device=str(own["device"].iloc[-1]),
-        mean_of_shared=float(shared["value"].mean()) if len(gap) else None,
+        mean_of_shared=float(shared.mean()) if len(gap) else None,
         straight_line=len(own) > 1 and variance < STRAIGHT_LINE,
     )
 

@@ -148,7 +148,8 @@ def checked_ratings(frame: pd.DataFrame, limits: Mapping[str, tuple[float, float
         raise AnalysisError(f"the table of ratings lacks {', '.join(missing)}; it needs {', '.join(COLUMNS)}.")
     main = (frame["kind"] == "main").to_numpy(dtype=bool)
     for column in ("rater", "prompt", "system", "stimulus", "scale"):
-        empty = frame[column].isna().to_numpy() | (frame[column].astype(str).str.strip() == "").to_numpy()
+        named, names = pd.factorize(frame[column])  # each name is looked at once; -1 is none
+        empty = np.array([not str(name).strip() for name in names] + [True])[named]
         if (empty & main).any():
             bad = frame.loc[empty & main, "trial"].iloc[0]
             raise AnalysisError(
@@ -190,17 +191,18 @@ def select(
     missing = [column for column in COLUMNS if column not in frame.columns]
     if missing:
         raise AnalysisError(f"the table of ratings lacks {', '.join(missing)}; it needs {', '.join(COLUMNS)}.")
-    of_scale = frame[frame["scale"] == scale]
-    if of_scale.empty:
+    of_scale = (frame["scale"] == scale).to_numpy(dtype=bool)
+    if not of_scale.any():
         known = ", ".join(sorted({str(name) for name in frame["scale"]})) or "none yet"
         raise AnalysisError(f"nothing is rated on scale {scale!r}; scales with ratings: {known}.")
-    chosen = checked_ratings(of_scale[of_scale["kind"] == "main"], {} if limits is None else {scale: limits})
+    main = of_scale & (frame["kind"] == "main").to_numpy(dtype=bool)
+    chosen = checked_ratings(frame[main], {} if limits is None else {scale: limits})
     if screened:
-        chosen = chosen[chosen["accepted"].map(lambda accepted: accepted is True).to_numpy(dtype=bool)]
+        chosen = chosen[[accepted is True for accepted in chosen["accepted"]]]
     if chosen.empty:
         whose = "of sessions that passed screening" if screened else "of main trials"
         raise AnalysisError(
-            f"no rating on scale {scale!r} is {whose} (of {len(of_scale)} in all). Wait for accepted sessions"
+            f"no rating on scale {scale!r} is {whose} (of {of_scale.sum()} in all). Wait for accepted sessions"
             + (", or look at the unscreened table." if screened else ".")
         )
     return chosen.assign(value=chosen["value"].astype(float))

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from undertone.studies.analysis.clustered import LEVEL
-from undertone.studies.analysis.krippendorff_alpha import krippendorff_alpha
+from undertone.studies.analysis.krippendorff_alpha import krippendorff_alpha, resampled_alphas
 from undertone.studies.analysis.ratings_frame import codes, select
 
 RESAMPLES = 1000
@@ -63,11 +63,9 @@ def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int
         return Alpha(scale, value, None, None, *size, 0, seed, "only one prompt: there is no interval over prompts")
     random = np.random.default_rng(seed)
     drawn = random.multinomial(num_prompts, np.full(num_prompts, 1 / num_prompts), size=resamples)
-    values = [
-        krippendorff_alpha(np.repeat(counts, times[prompt_of_clip], axis=0), domain, "ordinal") for times in drawn
-    ]
-    finite = [number for number in values if number is not None]
-    if not finite:
+    values = resampled_alphas(counts, domain, "ordinal", drawn[:, prompt_of_clip])
+    finite = values[~np.isnan(values)]
+    if not len(finite):
         return Alpha(scale, value, None, None, *size, 0, seed, "no resample of prompts varies: there is no interval")
     low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Alpha(scale, value, float(low), float(high), *size, len(finite), seed)
@@ -75,6 +73,9 @@ def alpha(frame: pd.DataFrame, scale: str, screened: bool = True, resamples: int
 
 def _value_counts(ratings: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """Return counts [clips, values], the values in order, and the number of each clip's prompt."""
-    table = ratings.pivot_table(index="stimulus", columns="value", values="rater", aggfunc="count", fill_value=0)
-    prompts = ratings.drop_duplicates("stimulus").set_index("stimulus")["prompt"].loc[table.index]
-    return table.to_numpy(np.int64), table.columns.to_numpy(np.float64), codes(prompts)
+    clip_of_rating, clips = pd.factorize(ratings["stimulus"], sort=True)
+    domain, value_of_rating = np.unique(ratings["value"].to_numpy(np.float64), return_inverse=True)
+    counts = np.zeros((len(clips), len(domain)), np.int64)
+    np.add.at(counts, (clip_of_rating, value_of_rating), 1)
+    first = np.unique(clip_of_rating, return_index=True)[1]
+    return counts, domain, codes(ratings["prompt"].iloc[first])

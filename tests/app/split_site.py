@@ -18,6 +18,7 @@ import httpx
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 120.0  # seconds on a busy machine
 BROWSER = {"accept": "text/html"}
+GUESSES = 40  # of a rater's code, twice as many as one address may make
 # For clients that meet no TLS: by default each of them, and each `httpx.get`, reads all certificates, for 70 ms of CPU.
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -45,7 +46,7 @@ class SplitSite:
             except httpx.HTTPError as error:
                 answer = error  # type: ignore[assignment]
             assert time.monotonic() < end, f"{path}: {answer!r}; {''.join(self.log)}"
-            time.sleep(0.1)
+            time.sleep(0.3)  # a question takes both sides 20 ms
 
     def playground(self) -> int:
         """Process id of the playground."""
@@ -70,6 +71,18 @@ def alive(process: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def refused_guesses(site: SplitSite) -> int:
+    """How many of many guesses are refused, each from an address that the client makes up."""
+    with httpx.Client(base_url=site.url, timeout=PATIENCE, verify=NO_CERTIFICATES) as client:
+        answers = [
+            client.post(
+                "/rate/api/resume", json={"code": "abcd-efgh-jkmn"}, headers={"x-forwarded-for": f"203.0.113.{n}"}
+            )
+            for n in range(GUESSES)
+        ]
+    return sum(answer.status_code == 429 for answer in answers)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""What keeps a server running asks and tells it: health, metrics, environment names, logs, and the end."""
+"""What keeps a server running asks and tells it, and that nothing asked stops it.
+
+Health, metrics, environment names, proxies, odd values, logs, and the end.
+"""
 
 import json
 import os
@@ -17,10 +20,12 @@ import pytest
 
 from tests.app.continue_visitor import ContinueVisitor
 from tests.app.nginx import free_port
-from tests.app.split_site import NO_CERTIFICATES, PATIENCE, ROOT, SplitSite, alive, split_site
+from tests.app.odd_values import ENCODED, KEYS, NUMBERS, QUEUES, RATE_POSTS, TEXTS, send
+from tests.app.split_site import NO_CERTIFICATES, PATIENCE, ROOT, SplitSite, alive, refused_guesses, split_site
 from tests.clips import speechlike, write_wav16
 from tests.rating_study import add_study, design
 from tests.tiny_bundle import make_tiny_bundle
+from undertone.app.asgi.client_address import PROXIES_VARIABLE
 from undertone.studies.store import Database, StorageLocations, migrate
 
 
@@ -47,6 +52,7 @@ def metrics_port() -> int:
 @pytest.fixture(scope="module")
 def site(bundle: Path, study: tuple[StorageLocations, str], metrics_port: int) -> Iterator[SplitSite]:
     variables = {"UNDERTONE_METRICS_PORT": str(metrics_port), "UNDERTONE_LOG_FORMAT": "json"}
+    variables[PROXIES_VARIABLE] = "127.0.0.1"
     with split_site(bundle, study[0].data, **variables) as running:
         yield running
 
@@ -111,6 +117,48 @@ def test_requests_ratings_queue_and_steps_are_counted(
         assert private not in names
 
 
+@pytest.mark.parametrize("value", [*NUMBERS, *TEXTS], ids=lambda value: value[:10])
+def test_no_value_in_a_body_is_an_internal_error(site: SplitSite, value: str) -> None:
+    site.until("/")
+    site.until("/results/", 303)  # Results is built behind the raters' pages
+    bodies = [value, f"[{value}]", "{" + ", ".join(f'"{key}": {value}' for key in KEYS) + "}"]
+    bodies.append(f'{{"data": [{value}], "fn_index": {value}, "session_hash": {value}}}')
+    for path in (*(f"/rate/api/{name}" for name in RATE_POSTS), *QUEUES):
+        for body in bodies:
+            answer = send(site, "POST", path, body.encode())
+            assert answer.status_code < 500, (path, body[:60], answer.text[:200])
+
+
+@pytest.mark.parametrize("value", ENCODED)
+def test_no_value_in_a_path_query_or_form_is_an_internal_error(site: SplitSite, value: str) -> None:
+    site.until("/")
+    paths = [f"/rate/{value}", f"/rate/api/audio/{value}", f"/results/{value}", f"/sign-in/{value}", f"/{value}"]
+    paths += [f"{path}?{key}={value}" for path in ("/rate", "/sign-in", "/results/", "/") for key in ("next", "study")]
+    for path in paths:
+        answer = send(site, "GET", path)
+        assert answer.status_code < 500, (path[:60], answer.text[:200])
+    form = f"name={value}&passphrase={value}&next={value}".encode()
+    answer = send(site, "POST", "/sign-in", form, "application/x-www-form-urlencoded")
+    assert answer.status_code < 500, answer.text[:200]
+
+
+def test_a_forwarded_host_comes_back_in_no_configuration(site: SplitSite) -> None:
+    site.until("/")
+    forwarded = {
+        "x-forwarded-host": "evil.example",
+        "forwarded": "host=evil.example",
+        "x-forwarded-server": "evil.example",
+    }
+    answer = site.get("/config", headers=forwarded)
+    assert (answer.status_code, "components" in answer.json()) == (200, True)
+    for path in ("/config", "/", "/prosody/", "/sign-in", "/rate", "/prosody/config"):
+        assert "evil.example" not in site.get(path, headers=forwarded).text, path
+
+
+def test_visitors_of_a_proxy_that_the_environment_names_are_told_apart(site: SplitSite) -> None:
+    assert refused_guesses(site) == 0
+
+
 def test_a_termination_ends_a_run_with_a_word_and_the_server_soon_with_few_lines(
     site: SplitSite, tmp_path: Path
 ) -> None:
@@ -154,32 +202,6 @@ def test_every_line_of_the_log_is_an_object_without_values(site: SplitSite) -> N
     for line in site.log:
         assert {"level", "logger", "message", "process", "time"} <= set(json.loads(line)), line
         assert "5f0ab3c4d5e6" not in line
-
-
-@pytest.mark.parametrize(
-    ("variables", "options", "wanted"),
-    [
-        ({"PORT": "{port}", "GRADIO_SERVER_NAME": "127.0.0.2"}, [], "http://127.0.0.2:{port}"),
-        ({"PORT": "1", "UNDERTONE_PORT": "{port}"}, [], "http://localhost:{port}"),
-        ({"PORT": "1", "GRADIO_SERVER_NAME": "192.0.2.1"}, ["--port", "{port}", "--host", "127.0.0.1"],
-         "http://localhost:{port}"),
-    ],
-)  # fmt: skip
-def test_port_and_address_come_from_the_environment_unless_they_are_given(
-    bundle: Path, tmp_path: Path, variables: dict[str, str], options: list[str], wanted: str
-) -> None:
-    port = str(free_port())
-    command = [sys.executable, "-m", "undertone", "serve", "--bundle", str(bundle), "--data", str(tmp_path / "data")]
-    command += [option.format(port=port) for option in options]
-    named = {name: value.format(port=port) for name, value in variables.items()}
-    with subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **named}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            assert server.stdout is not None
-            assert server.stdout.readline().strip() == f"Undertone is at {wanted.format(port=port)}"
-        finally:
-            server.kill()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user without a name")

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.postgresql import SUPERUSER, NoPostgresqlError, temporary_cluster, url_of
+from tests.studies_database import new_database
 from undertone.studies.store import Database, migrate
 
 _numbers = itertools.count()
@@ -40,8 +41,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
     """Migrated, with the log's copy in `tmp_path / "events"`."""
-    db = Database(database_url, tmp_path / "events")
-    migrate(db)
+    if database_url.startswith("sqlite"):
+        db = new_database(tmp_path / "studies.sqlite", tmp_path / "events")
+    else:
+        db = Database(database_url, tmp_path / "events")
+        migrate(db)
     yield db
     db.close()
 
@@ -49,7 +53,6 @@ def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     """On SQLite; tests of locks take `database`, which is both kinds."""
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(db)
+    db = new_database(tmp_path / "studies.sqlite")
     yield db
     db.close()

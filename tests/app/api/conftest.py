@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 from tests.clips import speechlike, write_wav16
+from tests.studies_database import new_database
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.auth.api_keys import create_api_key
 from undertone.app.auth.tickets import Tickets
@@ -25,7 +26,7 @@ from undertone.app.server.front import _PrivateServer
 from undertone.app.shared.context import Context
 from undertone.app.site.application import create_app
 from undertone.engine import Engine, limit_threads
-from undertone.studies.store import Database, migrate
+from undertone.studies.store import Database
 
 
 @dataclass
@@ -96,8 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiSite]:
     folder = tmp_path_factory.mktemp("api")
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
-    db = Database(f"sqlite:///{folder / 'studies.sqlite'}")
-    migrate(db)
+    db = new_database(folder / "studies.sqlite")
     engine = Engine.from_pretrained(make_tiny_bundle(folder / "tiny"), device="cpu")
     limit_threads(engine)
     context = Context(engine, folder / "gradio" / "visits")

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
+from tests.studies_database import new_database
 from undertone.app.asgi.client_address import (
     SPACE_PROXIES,
     ProxyNameError,
@@ -17,7 +18,6 @@ from undertone.app.asgi.client_address import (
 )
 from undertone.app.rate import rate_router
 from undertone.studies.sessions import Sessions
-from undertone.studies.store import Database, migrate
 
 FORWARDED = {
     "x-forwarded-for": "203.0.113.9",
@@ -94,8 +94,7 @@ def test_everybody_and_nobody_are_no_proxies(name: str) -> None:
 
 
 def test_a_made_up_address_evades_no_limit_of_the_raters_page(tmp_path: Path) -> None:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(db)
+    db = new_database(tmp_path / "studies.sqlite")
     app = FastAPI()
     app.include_router(rate_router(Sessions(db, tmp_path / "media", "secret")))
     client = TestClient(behind_proxies(app, TrustedProxies()), client=("127.0.0.1", 1))

@@ -10,17 +10,16 @@ import httpx
 
 from tests.app.rate_site import Clock, make_site
 from tests.rating_study import add_study, design
+from tests.studies_database import new_database
 from undertone.app.auth.sign_in import SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
-from undertone.studies.store import Database, migrate
 
 WRITERS = 60
 
 
 def test_pages_and_readers_are_answered_while_many_writers_wait(tmp_path: Path) -> None:
     file = tmp_path / "studies.sqlite"
-    db = Database(f"sqlite:///{file}")
-    migrate(db)
+    db = new_database(file)
     study = add_study(db, tmp_path / "media", design(allocation={"trials_per_session": 3, "raters_per_stimulus": 90}))
     app: Any = make_site(db, tmp_path / "media", Clock()).app
     app.include_router(sign_in_router(SignIn(db, "a secret of the server")))

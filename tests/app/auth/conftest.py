@@ -9,19 +9,19 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from tests.app.auth.site import PASSPHRASE, Clock
+from tests.studies_database import new_database
 from undertone.app.auth.attempts import Attempts
 from undertone.app.auth.passphrases import add_admin
 from undertone.app.auth.sign_in import SignIn
 from undertone.app.auth.sign_in_page import sign_in_router
-from undertone.studies.store import Database, migrate
+from undertone.studies.store import Database
 
 
 @pytest.fixture(scope="session")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with an admin and a reader; hashing is slow on purpose, so it is done once."""
     path = tmp_path_factory.mktemp("admins") / "studies.sqlite"
-    db = Database(f"sqlite:///{path}")
-    migrate(db)
+    db = new_database(path)
     add_admin(db, "alice", "admin", PASSPHRASE)
     add_admin(db, "rita", "reader", PASSPHRASE)
     db.close()

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from tests.studies_database import new_database
 from undertone.app.auth.first_admin import ADMIN_VARIABLE, admit_first_admin
 from undertone.app.auth.passphrases import NO_PASSPHRASE, PassphraseError, verify_passphrase
-from undertone.studies.store import Database, migrate
+from undertone.studies.store import Database
 from undertone.studies.store.tables import AdminUser, Event
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(db)
+    db = new_database(tmp_path / "studies.sqlite")
     yield db
     db.close()
 

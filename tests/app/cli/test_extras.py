@@ -89,26 +89,23 @@ def test_the_table_of_extras_is_that_of_the_project() -> None:
     assert {extra: set(packages) for extra, packages in EXTRAS.items()} == extras_of_the_project()
 
 
-def test_a_verb_without_its_extra_names_it_in_one_line(tmp_path: Path) -> None:
+def test_a_verb_without_its_extra_names_it_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDERTONE_DATABASE", "postgresql://nobody@127.0.0.1:1/nothing")
     write_wav16(tmp_path / "clip.wav", speechlike(2.0, seed=1))
     calls = [[word.format(tmp=tmp_path) for word in words] for words in (*TRAINING, *MEASURING)]
     stored = ["probe", str(ROOT / "assets" / "demo")]
-    *failed, served, shown = ends_without(OPTIONAL, *calls, ["replicas", "--bundle", str(tmp_path)], stored)
+    others = [["replicas", "--bundle", str(tmp_path)], ["study", "status"], stored]
+    *failed, served, opened, shown = ends_without(OPTIONAL, *calls, *others)
     for words, (status, said) in zip(calls, failed, strict=True):
         assert status == 2, words
         assert len(said.strip().splitlines()) == 1, said
         assert said.strip().endswith(f"pip install 'undertone[{EXTRAS_OF_VERBS.get(words[0], 'train')}]'"), said
     assert served[0] == 2
     assert served[1].strip().endswith("pip install 'undertone[serve]'")
+    assert opened[0] == 2
+    assert "Traceback" not in opened[1]
+    assert "pip install 'undertone[postgresql]'" in opened[1]
     assert shown[0] == 0, "a stored probe is shown without any extra"
-
-
-def test_a_study_on_postgresql_without_its_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNDERTONE_DATABASE", "postgresql://nobody@127.0.0.1:1/nothing")
-    ((status, said),) = ends_without(EXTRAS["postgresql"], ["study", "status"])
-    assert status == 2
-    assert "Traceback" not in said
-    assert "pip install 'undertone[postgresql]'" in said
 
 
 def test_a_missing_module_of_no_extra_is_no_persons_to_mend() -> None:

@@ -125,7 +125,9 @@ def test_a_take_drawn_together_with_others_is_replayed_to_rounding(
     [
         (["continue", "nothing.wav"], "nothing.wav"),
         (["continue", "README.md"], "README.md"),
-        (["serve", "--bundle", "no-such-folder"], "no-such-folder"),
+        (["serve", "--bundle", "no-such-folder", "--port", "0"], "no-such-folder"),
+        (["serve", "--bundle", "assets/examples", "--port", "0"], "assets/examples"),
+        (["serve", "--trusted-proxy", "proxy.example"], "trusted proxy 'proxy.example' is no address"),
         (["serve", "--engine", "http://models:8000"], "expected ray://HOST:PORT"),
         (["replicas", "--replicas", "3", "--most", "2"], "--replicas is 3 and --most 2"),
         (["replicas", "--slots", "0"], "--slots is 0"),

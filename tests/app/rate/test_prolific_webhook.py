@@ -11,6 +11,7 @@ from httpx import Response
 from tests.app.rate_site import Client, Clock
 from tests.prolific_stand_in import WORKSPACE_SECRET, change_message, signed_headers
 from tests.rating_study import add_study, design
+from tests.studies_database import new_database
 from undertone.app.asgi.root_path import RootPathError, UnderRootPath, read_root_path
 from undertone.app.rate import prolific_router, rate_router
 from undertone.app.rate.prolific_webhook import PATH
@@ -18,7 +19,7 @@ from undertone.app.site.studies_site import StudiesSite
 from undertone.studies.panels.submissions import OVER
 from undertone.studies.panels.webhook import MOST_BYTES, SECRET_VARIABLE
 from undertone.studies.sessions import Sessions
-from undertone.studies.store import Database, StorageLocations, migrate
+from undertone.studies.store import Database, StorageLocations
 
 FEW = {"allocation": {"trials_per_session": 2, "raters_per_stimulus": 4}, "golds": [], "traps": []}
 
@@ -54,8 +55,7 @@ class Panel:
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
     """Every test leaves the place free."""
     folder = tmp_path_factory.mktemp("panel")
-    db = Database(f"sqlite:///{folder / 'studies.sqlite'}")
-    migrate(db)
+    db = new_database(folder / "studies.sqlite")
     yield Panel(db, folder / "media")
     db.close()
 

@@ -17,11 +17,12 @@ from sqlalchemy import func, select
 
 from tests.app.rate_site import Client, Clock, make_site
 from tests.rating_study import ABOUT, FULL_FLOW, SECRET_NAMES, add_study, design
+from tests.studies_database import new_database
 from undertone.app.rate import rate_router
 from undertone.studies.analysis.people import people_of
 from undertone.studies.sessions import Sessions
 from undertone.studies.sessions.headphones import right_answer, tone_orders
-from undertone.studies.store import Database, StorageLocations, migrate, open_database
+from undertone.studies.store import Database, StorageLocations, open_database
 from undertone.studies.store.tables import Participant, Rating, Session, Stimulus, Study, Trial
 
 Make = Callable[..., str]
@@ -29,8 +30,7 @@ Make = Callable[..., str]
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(db)
+    db = new_database(tmp_path / "studies.sqlite")
     yield db
     db.close()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.judged_study import PANEL_ID, add_judged_study
+from tests.studies_database import new_database
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.exclusion import find_rater
 from undertone.studies.analysis.load import load_study
@@ -15,7 +16,7 @@ from undertone.studies.analysis.progress import audit_log
 from undertone.studies.analysis.report import render_report
 from undertone.studies.analysis.results import analyse_study
 from undertone.studies.analysis.simulation.example import AT
-from undertone.studies.store import Database, StoreError, migrate
+from undertone.studies.store import Database, StoreError
 from undertone.studies.store.exclusion import exclude, include_again
 
 REASON = "Wrote that the sound <broke> off"
@@ -23,8 +24,7 @@ REASON = "Wrote that the sound <broke> off"
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}", tmp_path / "events")
-    migrate(db)
+    db = new_database(tmp_path / "studies.sqlite", tmp_path / "events")
     add_judged_study(db)
     yield db
     db.close()

@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from tests.judged_study import DESIGN, PANEL_ID, SECRET_ANSWER, add_judged_study
 from tests.studies.store.test_withdrawal import holders
+from tests.studies_database import new_database
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.export import export_study
 from undertone.studies.analysis.people import check_code, people_of
 from undertone.studies.analysis.people_files import prolific_lists, write_people
-from undertone.studies.store import Database, StoreError, migrate
+from undertone.studies.store import Database, StoreError
 from undertone.studies.store.backup import snapshot
 from undertone.studies.store.forgetting import forget_people
 from undertone.studies.store.restore import restore
@@ -33,8 +34,7 @@ SECTIONS = [
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}", tmp_path / "events")
-    migrate(db)
+    db = new_database(tmp_path / "studies.sqlite", tmp_path / "events")
     study = add_judged_study(db, sections=SECTIONS)
     with db.session() as transaction:
         query = select(Session).where(Session.study_id == study, Session.ended_at.is_not(None))

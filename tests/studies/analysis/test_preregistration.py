@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.judged_study import SECRET_ANSWER, add_judged_study
+from tests.studies_database import new_database
 from undertone.studies.analysis.checklist import NOT_RECORDED, checklist, method_term
 from undertone.studies.analysis.errors import AnalysisError
 from undertone.studies.analysis.load import load_study
@@ -19,7 +20,7 @@ from undertone.studies.analysis.results import analyse_study
 from undertone.studies.analysis.simulation.example import AT
 from undertone.studies.design.reporting import Reporting
 from undertone.studies.design.scales import BEST_WORST, CCR, CHOICE, MUSHRA
-from undertone.studies.store import Database, migrate
+from undertone.studies.store import Database
 from undertone.studies.store.tables import Session, Study
 
 PLAN = {
@@ -32,8 +33,7 @@ QUESTION = {"name": "language", "text": "What is your first language?", "options
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(db)
+    db = new_database(tmp_path / "studies.sqlite")
     sections = [
         {"kind": "consent", "text": "You agree."},
         {"kind": "questionnaire", "name": "about", "questions": [QUESTION]},

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from tests.judged_study import DESIGN, PANEL_ID, PEOPLE, SECRET_ANSWER, SYSTEMS, add_judged_study
+from tests.studies_database import new_database
 from undertone.studies.analysis.anonymise import anonymous_names
 from undertone.studies.analysis.export import export_study, rating_rows, safe_csv, write_export
 from undertone.studies.analysis.load import load_study
@@ -25,7 +26,7 @@ from undertone.studies.analysis.report import number, p_text, render_report, stu
 from undertone.studies.analysis.results import StudyResults, analyse_study
 from undertone.studies.analysis.simulation.example import AT, BANNER, example_study
 from undertone.studies.analysis.simulation.simulate import Design, simulate
-from undertone.studies.store import Database, StoreError, migrate
+from undertone.studies.store import Database, StoreError
 from undertone.studies.store.tables import Trial
 from undertone.studies.store.withdrawal import find_participant, withdraw
 
@@ -52,8 +53,7 @@ def test_screened_scores_leave_out_who_failed_and_who_is_not_done(data: StudyDat
 
 
 def test_a_withdrawn_person_is_gone(tmp_path: Path) -> None:
-    own = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}")
-    migrate(own)
+    own = new_database(tmp_path / "studies.sqlite")
     add_judged_study(own)
     withdraw(own, find_participant(own, PANEL_ID, "judged"))
     found = load_study(own, "judged")
@@ -116,6 +116,20 @@ def quick(data: StudyData) -> StudyResults:
     return analyse_study(data, largest_mixed=0)
 
 
+@pytest.fixture(scope="module")
+def running(data: StudyData) -> StudyResults:
+    """Without tests: the study is open."""
+    return quick(data)
+
+
+@pytest.fixture(scope="module")
+def exported(data: StudyData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an export of the study."""
+    folder = tmp_path_factory.mktemp("exported")
+    write_export(data, folder, largest_mixed=0)
+    return folder
+
+
 def test_the_report_has_the_numbers_of_the_analysis(results: StudyResults) -> None:
     html = render_report(results, datetime(2026, 3, 2, tzinfo=UTC))
     for scale in results.scales:
@@ -158,9 +172,9 @@ def test_the_methods_say_what_a_reviewer_asks_for(results: StudyResults) -> None
         assert expected in text, expected
 
 
-def test_a_running_study_shows_no_tests_and_says_why(data: StudyData) -> None:
+def test_a_running_study_shows_no_tests_and_says_why(data: StudyData, running: StudyResults) -> None:
     assert data.status == "open"
-    found = quick(data)
+    found = running
     html = render_report(found, AT)
     assert not any(scale.tested for scale in found.scales)
     assert all(pair.p is None and pair.low is None for scale in found.scales for pair in scale.comparison.pairs)
@@ -200,8 +214,8 @@ def random_answers(number: int) -> np.ndarray:
     return np.random.default_rng(0).integers(1, 6, number).astype(float)
 
 
-def test_tired_raters_are_seen_in_the_places_of_their_answers(data: StudyData) -> None:
-    steady = quick(data).scales[0].order
+def test_tired_raters_are_seen_in_the_places_of_their_answers(data: StudyData, running: StudyResults) -> None:
+    steady = running.scales[0].order
     assert abs(steady.change.value) < 0.6
     last = data.ratings["position"].between(5, 20)
     tired = data.ratings.assign(value=(data.ratings["value"] - 1.5 * last).clip(1, 5))
@@ -262,19 +276,17 @@ def test_the_export_holds_every_rating_and_nothing_personal(db: Database, data: 
     assert facts["scales"][0]["mos"]["systems"][0]["mean"]["low"] > 1
 
 
-def test_scores_can_be_computed_again_from_the_export(data: StudyData, tmp_path: Path) -> None:
-    write_export(data, tmp_path, largest_mixed=0)
-    table = pd.read_parquet(tmp_path / "ratings.parquet")
+def test_scores_can_be_computed_again_from_the_export(data: StudyData, exported: Path) -> None:
+    table = pd.read_parquet(exported / "ratings.parquet")
     main = table[(table["kind"] == "main") & table["accepted"].fillna(False) & (table["scale"] == "naturalness")]
     for score in mos(data.ratings, "naturalness").systems:
         assert main[main["system"] == score.system]["value"].mean() == pytest.approx(score.mean.value)
 
 
-def test_every_exported_column_is_in_the_codebook(data: StudyData, tmp_path: Path) -> None:
-    write_export(data, tmp_path, largest_mixed=0)
-    book = (tmp_path / "codebook.md").read_text(encoding="utf-8")
+def test_every_exported_column_is_in_the_codebook(exported: Path) -> None:
+    book = (exported / "codebook.md").read_text(encoding="utf-8")
     for name in ("ratings", "sessions", "stimuli"):
-        for column in pd.read_csv(tmp_path / f"{name}.csv").columns:
+        for column in pd.read_csv(exported / f"{name}.csv").columns:
             assert re.search(rf"^\| {column} \| \w.+ \|$", book, re.MULTILINE), column
 
 
@@ -289,8 +301,9 @@ def test_no_cell_of_a_csv_is_a_formula(text: str, tmp_path: Path) -> None:
 
 
 def test_a_new_export_replaces_the_old_and_a_file_is_refused(data: StudyData, tmp_path: Path) -> None:
-    write_export(data, tmp_path / "out", largest_mixed=0)
-    again = write_export(replace(data, ratings=data.ratings.head(4)), tmp_path / "out", largest_mixed=0)
+    first, second = (replace(data, ratings=data.ratings.head(number)) for number in (8, 4))
+    write_export(first, tmp_path / "out", largest_mixed=0)
+    again = write_export(second, tmp_path / "out", largest_mixed=0)
     assert again.ratings == 4
     assert len(pd.read_csv(tmp_path / "out/ratings.csv")) == 4
 

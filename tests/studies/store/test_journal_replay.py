@@ -10,7 +10,8 @@ from sqlalchemy import delete, select, update
 
 from tests.studies.store.samples import make_rater, make_study
 from tests.studies.store.test_restore import everything
-from undertone.studies.store import Database, migrate
+from tests.studies_database import new_database
+from undertone.studies.store import Database
 from undertone.studies.store.backup import snapshot
 from undertone.studies.store.restore import restore
 from undertone.studies.store.tables import Participant, Rating, Study
@@ -28,8 +29,7 @@ class UndoneError(Exception):
 def test_a_replay_gives_the_same_rows_whatever_was_done(transactions: list[tuple[list[str], bool]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        db = Database(f"sqlite:///{folder / 'studies.sqlite'}", folder / "events")
-        migrate(db)
+        db = new_database(folder / "studies.sqlite", folder / "events")
         study, stimuli = make_study(db, stimuli=2)
         sample = make_rater(db, study, stimuli)
         bases: list[Path | None] = [None]

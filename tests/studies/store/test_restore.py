@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.studies.store.samples import Sample, make_rater, make_study, rate
-from undertone.studies.store import Database, StoreError, migrate
+from tests.studies_database import new_database
+from undertone.studies.store import Database, StoreError
 from undertone.studies.store.backup import SnapshotSchedule, check_file, newest_snapshot, snapshot, snapshots
 from undertone.studies.store.change_record import key_of
 from undertone.studies.store.columns import Base
@@ -37,9 +38,7 @@ def filled(db: Database, ratings: int = 4) -> Sample:
 
 
 def fresh(tmp_path: Path, name: str = "fresh") -> Database:
-    db = Database(f"sqlite:///{tmp_path / name}.sqlite")
-    migrate(db)
-    return db
+    return new_database(tmp_path / f"{name}.sqlite")
 
 
 def test_a_snapshot_and_the_lines_after_it_give_every_row_back(database: Database, tmp_path: Path) -> None:
@@ -126,8 +125,7 @@ def test_changes_and_deletions_are_replayed(database: Database, tmp_path: Path) 
 def test_a_missing_file_of_the_log_stops_the_restore_and_leaves_nothing(tmp_path: Path) -> None:
     ratings = []
     for part in range(3):  # three process starts, three files
-        db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}", tmp_path / "events")
-        migrate(db)
+        db = new_database(tmp_path / "studies.sqlite", tmp_path / "events")
         if part == 0:
             sample = filled(db, ratings=1)
         else:
@@ -173,8 +171,7 @@ def test_a_last_line_cut_short_was_never_acknowledged_and_is_left_out(database: 
 
 def test_the_logs_of_two_databases_are_not_mixed(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        db = Database(f"sqlite:///{tmp_path / name}.sqlite", tmp_path / "events")
-        migrate(db)
+        db = new_database(tmp_path / f"{name}.sqlite", tmp_path / "events")
         filled(db)
         db.close()
     with pytest.raises(StoreError, match="two databases"):

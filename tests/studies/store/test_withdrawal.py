@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from tests.studies.store.samples import Sample, make_rater, make_study, rate
-from undertone.studies.store import Database, StoreError, migrate
+from tests.studies_database import new_database
+from undertone.studies.store import Database, StoreError
 from undertone.studies.store.backup import snapshot, snapshots
 from undertone.studies.store.restore import restore
 from undertone.studies.store.tables import Event, Participant, Rating, Session, Trial
@@ -56,8 +57,7 @@ def test_a_withdrawal_deletes_what_the_person_gave_and_nothing_else(database: Da
 
 
 def test_no_file_keeps_a_word_of_a_withdrawn_person(tmp_path: Path) -> None:
-    db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}", tmp_path / "events")
-    migrate(db)
+    db = new_database(tmp_path / "studies.sqlite", tmp_path / "events")
     leaving, _ = two_people(db)
     snapshot(db, tmp_path / "backups")
     assert any(holders(tmp_path, word) for word in SECRETS)
