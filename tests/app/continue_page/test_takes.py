@@ -1,5 +1,6 @@
 """Takes: every visitor has files of their own, and they go with the visit."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,20 @@ def test_a_visit_keeps_a_bounded_number_of_runs_and_their_files(engine: Engine, 
     assert [folder.is_dir() for folder in folders] == [False] * 2 + [True] * MOST_RUNS
     visit.close()
     assert not any(folder.exists() for folder in folders)
+
+
+def test_thirty_runs_leave_what_the_last_ones_keep(engine: Engine, context: Context, visit: Visit) -> None:
+    settings, sizes, threads = replace(SETTINGS, seconds=0.2, num_takes=1), [], []
+    for seed in range(30):
+        visit.keep(list(finish(engine, visit, replace(settings, seed=seed))[0][-1].takes))
+        take_files(visit, 0)
+        sizes.append(sum(path.stat().st_size for path in context.folder.rglob("*")))
+        threads.append(threading.active_count())
+    assert len(visit.runs) == MOST_RUNS
+    assert max(sizes) <= 1.1 * sizes[MOST_RUNS - 1]
+    assert len(set(threads[1:])) == 1
+    visit.close()
+    assert not [path for path in context.folder.rglob("*") if path.is_file()]
 
 
 def test_runs_go_where_their_sounds_are_too_many_bytes_but_never_the_newest(
