@@ -76,17 +76,17 @@ def test_a_demo_is_made_and_brought_up_to_date(hub: Hub) -> None:
 
 
 def test_the_packages_are_for_the_hardware_that_a_space_has_or_will_have(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(space_files, "_code", lambda: iter(()))
     api = HfApi(endpoint=hub.url, token=TOKEN)
     plan = SpacePlan("demo", "Voices", "someone/a-voice", has_gpu=True)
     hub.create({"type": "space", "name": "voices", "hardware": "t4-small"})
-    requirements = hub.repositories[f"spaces/{SPACE}"].files
+    space = hub.repositories[f"spaces/{SPACE}"]
     for hardware, is_cpu in ((None, False), ("cpu-basic", True), (ZERO_GPU, False)):
         update_space(SPACE, plan, hardware, api)
-        assert (CPU_INDEX in requirements["requirements.txt"].decode()) is is_cpu, hardware
+        assert (CPU_INDEX in space.files["requirements.txt"].decode()) is is_cpu, hardware
     with pytest.raises(HubError, match="'abacus' is not known"):
         update_space(SPACE, plan, "abacus", api)
     api.create_repo("ada/new", repo_type="space", space_sdk="gradio")  # and nobody asked for hardware
