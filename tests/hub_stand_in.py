@@ -186,6 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
             ]
             self._say(200, listed)
             return
+        if rest == "/runtime":
+            self._say(200, {"stage": "RUNNING", "hardware": {"requested": repository.settings.get("hardware")}})
+            return
         number = name.split("/", 1)[1]
         siblings = [{"rfilename": path} for path in repository.files]
         shown = {"id": number, "sha": repository.sha, "private": repository.private, "siblings": siblings, "tags": []}

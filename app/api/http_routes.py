@@ -77,6 +77,7 @@ class HttpApi:
             "max_seconds": engine.max_seconds,
             "latent_dimensions": engine.bundle.config.model.latent_dim,
             "directions": [direction.name for direction in probe.directions] if probe is not None else [],
+            "systems": [engine.bundle.config.model.system, *(system.name for system in self.context.others)],
         }
         return JSONResponse({"object": "list", "data": [model]})
 

@@ -9,12 +9,23 @@ from typing import Any, TypeVar
 
 from undertone.app.api.parameters import ContinueParameters, PromptParameters, ResynthesiseParameters
 from undertone.app.prosody.background import run_in_thread
+from undertone.app.shared.compared_systems import ComparedSystem
 from undertone.app.shared.context import Context
 from undertone.app.shared.model_queue import QueuePlace
 from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.shared.runs import RUNS
 from undertone.app.shared.visitor import Run
-from undertone.engine import CallProgress, Cancelled, Chunk, SettingsError, Speech, Take, TakeSettings, UndertoneError
+from undertone.engine import (
+    CallProgress,
+    Cancelled,
+    Chunk,
+    Engine,
+    SettingsError,
+    Speech,
+    Take,
+    TakeSettings,
+    UndertoneError,
+)
 from undertone.engine.audio.acoustics import energy_db, pitch
 from undertone.engine.prosody import (
     ProsodySettings,
@@ -59,13 +70,16 @@ class Job:
 
     def continue_(self, clip: PromptClip, wanted: ContinueParameters, seed: int) -> Events:
         """Yield places, then chunks of which the last has the takes; with an edit, fractions and the edited take."""
-        engine = self.context.engine
-        edit, sampling = wanted.latent_edit(engine), wanted.sampling
+        system = self._system(wanted.system)
+        edit, sampling = wanted.latent_edit(self.context.engine), wanted.sampling
         if edit is not None and wanted.takes != 1:
             raise SettingsError("an edited prompt is continued with one take. Leave takes at 1.")
+        if edit is not None and system is not None:
+            raise SettingsError("an edited prompt is continued by the voice. Leave system out.")
 
         def work(progress: CallProgress) -> Iterator[Event]:
-            speech = self._analyse(clip, wanted)
+            engine = self.context.engine if system is None else system.engine()
+            speech = self._analyse(clip, wanted, engine)
             if edit is None:
                 yield from engine.stream(speech, wanted.seconds, sampling, seed, wanted.takes, progress)
                 return
@@ -87,8 +101,8 @@ class Job:
             raise SettingsError("voice_of_other needs the other recording: send it as other_file.")
 
         def work(progress: CallProgress) -> Iterator[Event]:
-            speech = self._analyse(clip, wanted)
-            second = None if other is None else self._analyse(other, wanted)
+            speech = self._analyse(clip, wanted, engine)
+            second = None if other is None else self._analyse(other, wanted, engine)
             utterance = second.utterance if second is not None and wanted.voice_of_other else None
             yield from self._reported(
                 lambda progress: resynthesise(
@@ -101,12 +115,13 @@ class Job:
 
     def replay(self, clip: PromptClip, settings: bytes, other: PromptClip | None = None) -> Events:
         """Yield places and fractions, then the take or rendering that saved settings describe."""
-        engine = self.context.engine
         saved = _read_settings(settings)
         source = SourceRecording(clip.waveform, clip.sample_rate_hz)
         second = None if other is None else SourceRecording(other.waveform, other.sample_rate_hz)
 
         def work(progress: CallProgress) -> Iterator[Event]:
+            engine = self._engine_of(saved)
+
             def make(progress: CallProgress) -> Take | Rendering:
                 if isinstance(saved, TakeSettings):
                     return engine.replay(saved, clip.waveform, clip.sample_rate_hz, progress)
@@ -121,7 +136,7 @@ class Job:
         """Yield places, then the analysis."""
 
         def work(progress: CallProgress) -> Iterator[Event]:
-            yield Analysis(self._described(self._analyse(clip, wanted)))
+            yield Analysis(self._described(self._analyse(clip, wanted, self.context.engine)))
 
         return self._in_turn(0.2 * wanted.prompt_seconds, work)
 
@@ -148,9 +163,28 @@ class Job:
                     f"this took longer than {LONGEST_SECONDS:g} s and was ended. Ask for less."
                 ) from None
 
-    def _analyse(self, clip: PromptClip, wanted: PromptParameters) -> Speech:
+    def _system(self, name: str | None) -> ComparedSystem | None:
+        """Return the system of a name; None is the voice. Raises SettingsError."""
+        own = self.context.engine.bundle.config.model.system
+        if name in (None, own):
+            return None
+        found = next((system for system in self.context.others if system.name == name), None)
+        if found is None:
+            listed = ", ".join([own, *(system.name for system in self.context.others)])
+            raise SettingsError(f"system: expected one of {listed}.")
+        return found
+
+    def _engine_of(self, saved: TakeSettings | ProsodySettings) -> Engine:
+        """Return the engine whose bundle made a sound; the voice's where none here did, which then says so."""
+        voice = self.context.engine
+        if isinstance(saved, TakeSettings) and saved.bundle_sha256 != voice.bundle.fingerprint:
+            engines = (system.engine() for system in self.context.others)
+            return next((one for one in engines if one.bundle.fingerprint == saved.bundle_sha256), voice)
+        return voice
+
+    def _analyse(self, clip: PromptClip, wanted: PromptParameters, engine: Engine) -> Speech:
         end = min(wanted.prompt_start + wanted.prompt_seconds, clip.seconds)
-        return self.context.engine.analyse(clip.waveform, clip.sample_rate_hz, wanted.prompt_start, end)
+        return engine.analyse(clip.waveform, clip.sample_rate_hz, wanted.prompt_start, end)
 
     def _reported(self, work: Callable[[CallProgress], Take | Rendering]) -> Iterator[Event]:
         """Yield the fraction done, and the result at the end."""

@@ -48,6 +48,7 @@ Parameters = Annotated[
     dict[str, Any] | None,
     Field(description="As the fields of the HTTP route: prompt_start, prompt_seconds, seconds, takes, seed, edit, ..."),
 ]
+Settings = Annotated[dict[str, Any], Field(description="The settings that came with a sound, as they were.")]
 
 
 class McpTools:
@@ -61,7 +62,7 @@ class McpTools:
     def __init__(self, context: Context, rates: RunRates, threads: JobThreads) -> None:
         self.context, self.rates, self.threads = context, rates, threads
         self.server = MCPServer("undertone", instructions="Continue, analyse and resynthesise recordings of speech.")
-        for tool in (self.continue_speech, self.resynthesise_speech, self.analyse_speech):
+        for tool in (self.continue_speech, self.resynthesise_speech, self.replay_speech, self.analyse_speech):
             self.server.tool(structured_output=False)(tool)
         # Host and Origin are the front process's to check: behind a proxy this process sees neither.
         self._app = self.server.streamable_http_app(
@@ -107,6 +108,17 @@ class McpTools:
             wanted = ResynthesiseParameters.of(parameters or {})
             other = _clip(other_recording) if other_recording else None
             return job.resynthesise(_clip(recording), wanted, wanted.seed or 0, other)
+
+        return await self._run(events, ctx)
+
+    async def replay_speech(
+        self, recording: Sound, ctx: ToolContext, settings: Settings, other_recording: Sound | None = None
+    ) -> CallToolResult:
+        """Make again what saved settings describe, from the same recording; returns the same wav file."""
+
+        def events(job: Job) -> Iterator[Event]:
+            other = _clip(other_recording) if other_recording else None
+            return job.replay(_clip(recording), orjson.dumps(settings), other)
 
         return await self._run(events, ctx)
 

@@ -75,8 +75,13 @@ class DecodingParameters(PromptParameters):
 
 
 class ContinueParameters(DecodingParameters):
-    """A continuation. With an edit the prompt is edited first, and there is one take."""
+    """A continuation. With an edit the prompt is edited first, and there is one take.
 
+    Attributes:
+        system: that goes on from the prompt, of those beside the voice; None is the voice.
+    """
+
+    system: Annotated[str, Field(max_length=100)] | None = None
     seconds: Annotated[float, Field(gt=0.0, le=120.0, allow_inf_nan=False)] = 10.0
     takes: Annotated[int, Field(ge=1, le=MAX_API_TAKES)] = 1
     token_temperature: Temperature | None = None

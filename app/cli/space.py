@@ -60,15 +60,17 @@ def create(
 def update(
     repository: RepositoryArgument,
     kind: KindOption,
-    hardware: HardwareOption = "cpu-basic",
+    hardware: Annotated[
+        str | None, typer.Option(help="That the Space will have; by default what it has: it says which PyTorch.")
+    ] = None,
     bundle: BundleOption = None,
     title: TitleOption = "Undertone",
 ) -> None:
     """Upload a Space again: what it does not need any more goes; its hardware, variables and secrets stay."""
     from undertone.app.hosting.space_files import SpacePlan
-    from undertone.app.hosting.space_upload import has_gpu, update_space
+    from undertone.app.hosting.space_upload import update_space
 
-    typer.echo(update_space(repository, SpacePlan(_kind(kind), title, bundle, has_gpu(hardware))))
+    typer.echo(update_space(repository, SpacePlan(_kind(kind), title, bundle), hardware))
 
 
 def _kind(chosen: SpaceKind) -> Literal["demo", "study"]:

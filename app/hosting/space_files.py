@@ -16,7 +16,7 @@ Kind = Literal["demo", "study"]
 APP_FILE = "space.py"  # `spaces` is a package of Hugging Face, `app` a folder here
 PYTHON_VERSION = "3.12"
 PACKAGES = ("app", "engine", "studies")  # training has no place there
-_CODE = (".py", ".css", ".html", ".j2", ".js", ".safetensors", ".yaml")
+_CODE = (".py", ".css", ".html", ".j2", ".js", ".json", ".safetensors", ".yaml")  # as pyproject has them for a wheel
 _PACKAGE = Path(__file__).parents[2]  # the folder of the four packages, in a checkout and in a wheel
 _APP = '''"""The app file of a Hugging Face Space: serves the site with what the Space's settings say."""
 

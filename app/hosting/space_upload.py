@@ -3,7 +3,7 @@
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,15 +79,19 @@ def create_space(
         return _upload(api, repository, plan, "Make the Space")
 
 
-def update_space(repository: str, plan: SpacePlan, api: "HfApi | None" = None) -> str:
+def update_space(repository: str, plan: SpacePlan, hardware: str | None = None, api: "HfApi | None" = None) -> str:
     """Upload the Space again; files that it does not need any more go, its settings stay. Returns its address.
 
+    Args:
+        hardware: that its packages are for, as `hardware_of` takes it; None is what the Hub says that it has.
     Raises:
         SpaceError: the Hub refuses, or there is no such Space.
     """
     api = api or hub_api()
     with hub_refusals(repository):
-        api.repo_info(repository, repo_type="space")
+        there = api.get_space_runtime(repository)
+        known = there.requested_hardware or there.hardware or "cpu-basic"
+        plan = replace(plan, has_gpu=has_gpu(known if hardware is None else hardware_of(hardware)))
         return _upload(api, repository, plan, "Update the Space")
 
 

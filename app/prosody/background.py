@@ -1,5 +1,6 @@
 """Long work in a thread of its own, which reports how far it is and ends when the visitor wishes."""
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Generator
@@ -23,7 +24,8 @@ class _End:
 def run_in_thread(run: Run, work: Callable[[CallProgress], Result]) -> Generator[float, None, Result]:
     """Do work in a thread, yield the fraction done, and return its result or raise its error.
 
-    Closing the generator stops the work.
+    Closing the generator stops the work. The thread has the caller's context: by the request in it Gradio and a lent
+    GPU know for whom they work.
     """
     fractions: queue.SimpleQueue[float | _End] = queue.SimpleQueue()
     progress = CallProgress(run.stop.is_set, lambda done, total: fractions.put(done / max(1, total)))
@@ -36,7 +38,7 @@ def run_in_thread(run: Run, work: Callable[[CallProgress], Result]) -> Generator
         except BaseException as error:  # handed to the caller, whatever it is
             fractions.put(_End(error))
 
-    threading.Thread(target=target, daemon=True).start()
+    threading.Thread(target=contextvars.copy_context().run, args=(target,), daemon=True).start()
     try:
         latest = 0.0
         while True:

@@ -31,6 +31,7 @@ from undertone.app.server.metrics import ServerMetrics
 from undertone.app.server.process import Playground, store_kernels
 from undertone.app.server.results import LazyApp, build_results
 from undertone.app.server.studies_socket import studies_socket_app
+from undertone.app.shared.error_count import count_errors
 from undertone.app.shared.shared_prompts import SharedPrompts
 from undertone.app.site.studies_site import StudiesSite
 
@@ -159,7 +160,7 @@ async def run_front(
     tickets = Tickets()
     app, front = front_app(studies_site, playground, tickets, api)
     metrics = ServerMetrics()
-    metrics.count_errors()
+    count_errors(metrics.errors)
     app = metrics.counted(app)
     config = _config(app if wrap is None else wrap(app), bounded_protocol(bounds), proxy_headers=wrap is None)
     server = _Server(config, front)

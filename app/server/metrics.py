@@ -1,6 +1,5 @@
 """Counts of the server for Prometheus, on a port of their own: no address, no name and no answer is in them."""
 
-import logging
 import time
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -87,10 +86,6 @@ class ServerMetrics:
             if kind is not None:
                 self.ratings.labels(kind).inc()
 
-    def count_errors(self) -> None:
-        """Count what the log of this process takes as an error from now on."""
-        logging.getLogger().addHandler(_ErrorCounter(self.errors))
-
     def page(self, playground: Watched) -> ASGIApp:
         """Return the application of the port of the metrics."""
 
@@ -106,18 +101,6 @@ class ServerMetrics:
             await response(scope, receive, send)
 
         return answer
-
-
-class _ErrorCounter(logging.Handler):
-    """Counts records; it keeps nothing of them."""
-
-    def __init__(self, errors: Counter) -> None:
-        super().__init__(logging.ERROR)
-        self._errors = errors
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Count one."""
-        self._errors.inc()
 
 
 async def _of_playground(playground: Upstream) -> bytes:

@@ -179,10 +179,12 @@ class _PrivateRoutes:
     """Middleware that answers the front process's questions."""
 
     def __init__(self, app: "ASGIApp", queue: "ModelQueue") -> None:
-        from undertone.app.shared.model_metrics import REGISTRY, QueueCollector
+        from undertone.app.shared.error_count import count_errors
+        from undertone.app.shared.model_metrics import ERRORS, REGISTRY, QueueCollector
 
         self.app = app
         REGISTRY.register(QueueCollector(queue))
+        count_errors(ERRORS)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PRIVATE):

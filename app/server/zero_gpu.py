@@ -2,7 +2,8 @@
 
 The package `spaces`, which only such a Space has, runs a decorated function in a process of its own that has the GPU.
 The engine here stays on the CPU and never touches CUDA: the other process loads its own, once. What goes there is data
-that can be pickled, so whether to stop is asked here, between two chunks. Where the quota is used up the CPU does it.
+that can be pickled, so whether to stop is asked here, between two chunks. Where the quota is used up the CPU does it,
+and always where a take is made again that a CPU's compiled step has made.
 """
 
 import logging
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import gradio as gr
+from torch import Tensor
 
-from undertone.engine import CallProgress, Chunk, Engine, Sampling, Speech
+from undertone.engine import CallProgress, Cancelled, Chunk, Engine, Sampling, Speech
 from undertone.engine.generation.stream import ContinuationRequest, stream_takes
 from undertone.engine.generation.take_settings import StepKind
 
@@ -56,7 +58,8 @@ def make_chunks(request: GpuRequest) -> Iterator[Chunk]:
 
 @cache
 def _engine_there(bundle: Path, device: str) -> Engine:
-    return Engine.from_pretrained(bundle, device=device)
+    """Return the engine of that process, in float32 as the one here: a replay is refused where the dtype differs."""
+    return Engine.from_pretrained(bundle, device=device, dtype="float32")
 
 
 class ZeroGpuEngine(Engine):
@@ -101,8 +104,14 @@ class ZeroGpuEngine(Engine):
     ) -> Iterator[Chunk]:
         """Yield chunks as the engine does; a stop is heard between two of them. Raises SettingsError at once."""
         checked = self._request(speech, seconds, sampling, seed, num_takes, step)
+        if step == "compiled":
+            return stream_takes(checked, progress)
         request = GpuRequest(self.folder, speech, seconds, sampling, checked.settings[0].seed, num_takes)
         return self._chunks(request, checked, progress)
+
+    def opening(self, *arguments: Any, **more: Any) -> Tensor:
+        """Make none: a GPU is asked for when somebody presses Continue, not while they look. Raises Cancelled."""
+        raise Cancelled
 
     def _chunks(self, request: GpuRequest, checked: ContinuationRequest, progress: CallProgress) -> Iterator[Chunk]:
         begun = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -24,6 +24,7 @@ FIRST_SOUND = Histogram(
     registry=REGISTRY,
     buckets=WAIT_SECONDS,
 )
+ERRORS = Counter("undertone_model_errors", "Errors in the log of the process with the model", registry=REGISTRY)
 ProcessCollector(namespace="undertone_playground", registry=REGISTRY)
 
 

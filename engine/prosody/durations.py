@@ -22,6 +22,7 @@ from undertone.engine.tokenizers import PARTS_OF_PHONE
 
 LEAST_FACTOR, MOST_FACTOR = 0.25, 4.0
 LONGEST_PAUSE_SECONDS = 3.0
+LONGEST_SECONDS = 60.0  # of all that edits make longer, or `MOST_FACTOR` times what it was
 PAUSE_FADE_FRAMES = 2  # at each end of a pause the latents go over from speech to silence
 SILENT_UNIT = 1  # the middle of silence, where units are parts of phones
 
@@ -83,7 +84,7 @@ def apply_durations(
     Args:
         tokenizer: that made the tokens.
     Raises:
-        SettingsError: a time behind the end, or a pause for a tokenizer that has no unit of silence.
+        SettingsError: a time behind the end, a pause for a tokenizer that has no unit of silence, or too long a sound.
     """
     if edit.is_identity:
         return frames
@@ -94,6 +95,7 @@ def apply_durations(
         raise SettingsError("this model's tokens have no silence of their own, so no pause can be put in.")
     groups = frames.tokens if phone_of is None else phone_of(frames.tokens)
     weights = _weights(edit, num_frames, frame_rate_hz)
+    _check_length(edit, weights, frame_rate_hz)
     places = _source_places(groups, weights)
     index = places.floor().long().clamp(0, num_frames - 1)
     stretched = replace(
@@ -112,6 +114,15 @@ def _check(edit: DurationEdit, seconds: float) -> None:
         at = change.at_seconds if isinstance(change, Pause) else change.start_seconds
         if at > seconds or (isinstance(change, Stretch) and at == seconds):
             raise SettingsError(f"a {change.kind} begins at {at:g} s, but there are {seconds:.2f} s.")
+
+
+def _check_length(edit: DurationEdit, weights: Tensor, frame_rate_hz: float) -> None:
+    """Check how long it would become before anything of it is made: factors that overlap multiply."""
+    pauses = sum(change.seconds for change in edit.changes if isinstance(change, Pause))
+    seconds = float(weights.sum()) / frame_rate_hz + pauses
+    most = max(LONGEST_SECONDS, MOST_FACTOR * len(weights) / frame_rate_hz)
+    if not seconds <= most:
+        raise SettingsError(f"with these durations it would be {seconds:.4g} s long; it can be {most:.4g} s.")
 
 
 def _phones(tokenizer: TokenizerConfig) -> Callable[[Tensor], Tensor] | None:

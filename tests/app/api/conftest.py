@@ -17,16 +17,20 @@ import uvicorn
 
 from tests.clips import speechlike, write_wav16
 from tests.studies_database import new_database
-from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
 from undertone.app.auth.api_keys import create_api_key
 from undertone.app.auth.tickets import Tickets
 from undertone.app.server.api_access import ApiAccess, ApiSettings
 from undertone.app.server.forwarding import Forwarding
 from undertone.app.server.front import _PrivateServer
+from undertone.app.shared.compared_systems import systems_beside
 from undertone.app.shared.context import Context
 from undertone.app.site.application import create_app
 from undertone.engine import Engine, limit_threads
+from undertone.engine.bundle import bundles_sharing
 from undertone.studies.store import Database
+
+OTHER_SYSTEM = "Token-LM"
 
 
 @dataclass
@@ -98,9 +102,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiSite]:
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
     db = new_database(folder / "studies.sqlite")
-    engine = Engine.from_pretrained(make_tiny_bundle(folder / "tiny"), device="cpu")
+    voice = make_tiny_bundle(folder / "tiny")
+    make_tiny_system(voice, folder / "other", OTHER_SYSTEM)
+    engine = Engine.from_pretrained(voice, device="cpu")
     limit_threads(engine)
-    context = Context(engine, folder / "gradio" / "visits")
+    others = systems_beside(voice, engine, bundles_sharing(voice))
+    context = Context(engine, folder / "gradio" / "visits", others=others)
     behind = create_app(context, api=True)
     upstream = _Upstream(folder / "s")
     access = ApiAccess(Forwarding(upstream, Tickets()), db, ApiSettings("keys", rate="10000/minute"))

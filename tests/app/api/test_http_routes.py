@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.app.api.conftest import ApiSite, until
+from tests.app.api.conftest import OTHER_SYSTEM, ApiSite, until
 from tests.app.split_site import NO_CERTIFICATES
 from undertone.app.auth.api_keys import create_api_key
 from undertone.app.cli.continuation import ContinuationOptions, continue_recording
@@ -85,6 +85,23 @@ def test_analysis_and_resynthesis_agree_and_an_edit_changes_the_latents_alone(si
     assert edited["wav"] != plain["wav"]
     onward = site.post(CONTINUE, edit=edit, seconds="0.5", seed="3", response_format="json").json()["takes"][0]
     assert onward["settings"]["edit"] == edited["settings"]["edit"]
+
+
+def test_another_system_goes_on_from_the_same_prompt_and_its_take_comes_again(site: ApiSite) -> None:
+    (model,) = httpx.get(f"{site.url}/v1/models", headers=site.bearer, verify=NO_CERTIFICATES).json()["data"]
+    voice, other = model["systems"]
+    assert other == OTHER_SYSTEM
+    wanted = {"seconds": "0.5", "seed": "7", "response_format": "json"}
+    takes = [
+        site.post(CONTINUE, **wanted, **more).json()["takes"][0] for more in ({"system": other}, {"system": voice}, {})
+    ]
+    assert takes[0]["settings"]["bundle_sha256"] == site.context.others[0].engine().bundle.fingerprint
+    assert takes[0]["wav"] != takes[1]["wav"] == takes[2]["wav"]
+    for take in takes[:2]:
+        again = site.post("/v1/audio/replays", settings=json.dumps(take["settings"]), response_format="json")
+        assert again.json()["takes"][0]["wav"] == take["wav"]
+    edit = json.dumps([{"kind": "dimension", "dimension": 1, "shift": 2.0}])
+    assert "continued by the voice" in site.post(CONTINUE, **wanted, system=other, edit=edit).json()["error"]
 
 
 # ----------------------------------------------------------------------------------------------------- who may
@@ -184,6 +201,7 @@ def test_what_is_no_form_with_a_recording_is_refused_in_words(site: ApiSite) -> 
         {"stream_format": "x"},
         {"takes": "2", "response_format": "wav"},
         {"prompt_start": "500"},
+        {"system": "no such"},
     ],
 )
 def test_parameters_out_of_range_are_named_and_never_repeated(site: ApiSite, fields: dict[str, str]) -> None:

@@ -43,10 +43,14 @@ def test_tools_are_listed_and_a_continuation_is_that_of_the_command_line(site: A
     async def act(client: Client) -> Any:
         names = {tool.name for tool in (await client.list_tools()).tools}
         given = {"recording": recording(site), "parameters": {"seconds": 0.5, "seed": 3}}
-        return names, await client.call_tool("continue_speech", given, progress_callback=progress)
+        made = await client.call_tool("continue_speech", given, progress_callback=progress)
+        saved = json.loads(made.content[0].text)["takes"][0]["settings"]
+        again = await client.call_tool("replay_speech", {"recording": recording(site), "settings": saved})
+        return names, made, again
 
-    names, result = with_client(site, act, mode)
-    assert names == {"continue_speech", "resynthesise_speech", "analyse_speech"}
+    names, result, again = with_client(site, act, mode)
+    assert names == {"continue_speech", "resynthesise_speech", "replay_speech", "analyse_speech"}
+    assert again.content[1].data == result.content[1].data
     wav, settings = continue_recording(
         str(site.bundle), ContinuationOptions(site.clip, seconds=0.5, seed=3), site.folder / f"out-mcp-{mode}"
     )

@@ -73,6 +73,17 @@ def test_hugging_face_leads_back_and_in(space: TestClient) -> None:
     assert space.get("/results").json() == {"name": "hf:owner"}
 
 
+def test_in_a_frame_hugging_face_opens_in_a_window_of_its_own(
+    space: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages lie in no frame."""
+    button = re.compile(r'<a [^>]*href="/sign-in/hugging-face[^>]*>')
+    for framed in (False, True):
+        monkeypatch.setenv("UNDERTONE_FRAMED", str(int(framed)))
+        (link,) = button.findall(space.get("/sign-in").text)
+        assert ('target="_blank"' in link) is framed
+
+
 def test_an_answer_that_was_not_asked_for_is_refused(space: TestClient) -> None:
     back = space.get("/sign-in/hugging-face/back", params={"code": "c", "state": "forged"})
     assert back.status_code == 400

@@ -45,6 +45,20 @@ def test_a_run_that_was_cancelled_while_it_waited_says_nothing(
     assert not list(run_updates(context, visit, 0.5, 1.5, VALUES, parts[0]))
 
 
+def test_whoever_waits_is_told_the_place_in_the_queue(
+    context: Context, visit: Visit, parts: tuple[Any, Any, Any]
+) -> None:
+    turns = [context.queue.join(somebody, 20.0) for somebody in ("one", "two")]
+    visit.begin()
+    said = []
+    for updates in run_updates(context, visit, 0.5, 1.5, VALUES, *parts):
+        said.append(updates[parts[0].note])
+        visit.cancel() if context.queue.num_waiting == 0 else context.queue.leave(turns.pop(0), finished=False)
+    assert "1 before you, about" in said[0]
+    assert "You are next, about" in said[1]
+    assert "Cancelled" in said[-1]
+
+
 def test_a_run_that_was_replaced_says_nothing_more(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> None:
     visit.begin()
     reports = run_updates(context, visit, 0.5, 1.5, VALUES, parts[0])

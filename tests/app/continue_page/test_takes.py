@@ -1,5 +1,6 @@
 """Takes: every visitor has files of their own, and they go with the visit."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -7,8 +8,10 @@ import torch
 
 from tests.app.continue_page.continuations import SETTINGS, finish
 from tests.clips import speechlike
+from undertone.app.continue_page.generation import continue_prompt
 from undertone.app.continue_page.takes import take_files, take_sounds
 from undertone.app.shared.context import Context
+from undertone.app.shared.live_player import Broadcast
 from undertone.app.shared.prompt_clip import PromptClip
 from undertone.app.shared.visitor import MOST_RUNS, Visit
 from undertone.engine import Engine
@@ -47,6 +50,26 @@ def test_a_visit_keeps_a_bounded_number_of_runs_and_their_files(engine: Engine, 
     assert [folder.is_dir() for folder in folders] == [False] * 2 + [True] * MOST_RUNS
     visit.close()
     assert not any(folder.exists() for folder in folders)
+
+
+def test_thirty_runs_leave_what_the_last_ones_keep(engine: Engine, context: Context, visit: Visit) -> None:
+    settings, sizes, threads = replace(SETTINGS, seconds=0.1, num_takes=1), list[int](), list[int]()
+    prompt = visit.prompt(0.5, 1.5, engine.limits)
+    speech = engine.analyse_prompt(prompt)
+    for seed in range(30):
+        again = replace(settings, seed=seed)
+        run, broadcast = visit.begin(), Broadcast()
+        *_, last = continue_prompt(engine, prompt, again, run, broadcast, lambda _: speech)
+        visit.finish(run)
+        visit.keep(list(last.takes), prompt)
+        take_files(visit, 0)
+        sizes.append(sum(path.stat().st_size for path in context.folder.rglob("*")))
+        threads.append(threading.active_count())
+    assert len(visit.runs) == MOST_RUNS
+    assert max(sizes) <= 1.1 * sizes[MOST_RUNS - 1]
+    assert len(set(threads[1:])) == 1
+    visit.close()
+    assert not [path for path in context.folder.rglob("*") if path.is_file()]
 
 
 def test_runs_go_where_their_sounds_are_too_many_bytes_but_never_the_newest(

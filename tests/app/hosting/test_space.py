@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,14 +11,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from huggingface_hub import HfApi
 from packaging.requirements import Requirement
 
 from tests.hub_stand_in import LARGEST_FILE, TOKEN, Hub, hub_stand_in
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.hosting import space_files
-from undertone.app.hosting.hub import GIT_ATTRIBUTES
+from undertone.app.hosting.hub import GIT_ATTRIBUTES, HubError
 from undertone.app.hosting.requirements import CPU_INDEX, dependencies, requirements_text
 from undertone.app.hosting.space_files import APP_FILE, SpacePlan, front_matter, write_space
+from undertone.app.hosting.space_upload import ZERO_GPU, update_space
 from undertone.engine.bundle import BundleConfig, bundles_sharing, load_bundle, save_bundle
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +72,26 @@ def test_a_demo_is_made_and_brought_up_to_date(hub: Hub) -> None:
     assert again.returncode == 0, again.stderr
     assert "undertone/app/old_page.py" not in space.files
     assert card(space.files["README.md"].decode())["title"] == "Other voices"
-    assert CPU_INDEX in space.files["requirements.txt"].decode()
+    assert CPU_INDEX not in space.files["requirements.txt"].decode()  # it has its GPU still
+
+
+def test_the_packages_are_for_the_hardware_that_a_space_has_or_will_have(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(space_files, "_code", lambda: iter(()))
+    api = HfApi(endpoint=hub.url, token=TOKEN)
+    plan = SpacePlan("demo", "Voices", "someone/a-voice", has_gpu=True)
+    hub.create({"type": "space", "name": "voices", "hardware": "t4-small"})
+    space = hub.repositories[f"spaces/{SPACE}"]
+    for hardware, is_cpu in ((None, False), ("cpu-basic", True), (ZERO_GPU, False)):
+        update_space(SPACE, plan, hardware, api)
+        assert (CPU_INDEX in space.files["requirements.txt"].decode()) is is_cpu, hardware
+    with pytest.raises(HubError, match="'abacus' is not known"):
+        update_space(SPACE, plan, "abacus", api)
+    api.create_repo("ada/new", repo_type="space", space_sdk="gradio")  # and nobody asked for hardware
+    update_space("ada/new", plan, api=api)
+    assert CPU_INDEX in hub.repositories["spaces/ada/new"].files["requirements.txt"].decode()
 
 
 def test_a_study_has_a_sign_in_its_first_admin_and_a_private_dataset_for_its_ratings(hub: Hub) -> None:
@@ -147,6 +169,15 @@ def test_nothing_is_uploaded_that_does_not_serve(written: Path) -> None:
     assert not [path for path in written.rglob("*") if path.is_symlink()]
 
 
+def test_every_file_that_the_code_opens_is_uploaded(written: Path) -> None:
+    """Whatever its ending: what lies beside the code is opened by it."""
+    listed = subprocess.run(
+        ["git", "ls-files", *space_files.PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    there = {path.relative_to(written / "undertone").as_posix() for path in (written / "undertone").rglob("*")}
+    assert set(listed.stdout.split()) <= there
+
+
 def test_the_app_file_is_the_repositorys_own_and_no_module_that_is_installed_has_its_name(written: Path) -> None:
     assert (written / APP_FILE).read_text() == (ROOT / APP_FILE).read_text()
     find = f"import importlib.util; print(importlib.util.find_spec({APP_FILE.removesuffix('.py')!r}))"
@@ -175,6 +206,35 @@ def test_the_repository_itself_is_a_space_when_it_is_pushed_by_hand() -> None:
     for version in (str(fields["sdk_version"]), str(wanted["sdk_version"])):
         assert gradio.specifier.contains(version)
     assert (ROOT / str(fields["app_file"])).is_file()
+
+
+def test_the_repository_serves_as_hf_upload_leaves_it(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its links: what lies behind a link to a folder is no file of the folder that is uploaded."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    clone, space = tmp_path / "clone", tmp_path / "space"
+    code = ["undertone", APP_FILE, *(f"{name}/__init__.py" for name in ("app", "engine", "studies")), "app/cli"]
+    listed = subprocess.run(["git", "ls-files", *code], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.split():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, clone / name, follow_symlinks=False)
+    assert (clone / "undertone" / "app").is_symlink()
+    hub.create({"type": "space", "name": "voices"})
+    HfApi(endpoint=hub.url, token=TOKEN).upload_folder(repo_id=SPACE, folder_path=clone, repo_type="space")
+    for name, content in hub.repositories[f"spaces/{SPACE}"].files.items():
+        (space / name).parent.mkdir(parents=True, exist_ok=True)
+        (space / name).write_bytes(content)
+    names = [f"undertone.{name}" for name in ("app", "engine", "studies", "app.cli.main")]
+    found = f"*(find_spec(one).origin for one in {names})"
+    code_there = f"import space; from importlib.util import find_spec; print({found})"
+    for folder in (clone, space):
+        done = subprocess.run(
+            [sys.executable, "-c", code_there], cwd=folder, capture_output=True, text=True, check=False,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert all(Path(found).is_relative_to(folder) for found in done.stdout.split())
 
 
 def test_the_requirements_are_those_of_the_project() -> None:
@@ -208,4 +268,11 @@ def test_every_file_that_is_too_large_for_git_is_marked_for_lfs(written: Path, t
     large = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size > LARGEST_FILE]
     assert large
     assert all(path.suffix in marked for path in large)
+
+
+def test_zero_gpu_gets_versions_that_it_runs_and_nothing_that_it_cannot_compile() -> None:
+    """PyTorch 2.11 and Python 3.12 are among what it runs; `torch.compile` is not."""
     assert space_files.PYTHON_VERSION == "3.12"
+    assert {str(one) for one in dependencies()} >= {"torch==2.11.0", "torchaudio==2.11.0"}
+    files = [path for name in space_files.PACKAGES for path in (ROOT / name).rglob("*.py")]
+    assert not [path for path in files if "torch.compile" in path.read_text(encoding="utf-8")]

@@ -1,6 +1,7 @@
 """Work in a thread: it reports, gives its result, and stops when it should."""
 
 from collections.abc import Generator
+from contextvars import ContextVar
 
 import pytest
 
@@ -29,6 +30,19 @@ def test_work_reports_and_gives_its_result() -> None:
     results: list[str] = []
     assert all(0 <= fraction <= 1 for fraction in collect())
     assert results == ["done"]
+
+
+def test_work_knows_the_request_that_it_is_for() -> None:
+    """Gradio, and who lends a GPU, find the request in the context; a new thread has none of its own."""
+    request = ContextVar("request", default="nobody's")
+    request.set("this visitor's")
+    results: list[str] = []
+
+    def collect() -> Generator[float, None, None]:
+        results.append((yield from run_in_thread(Run(), lambda progress: request.get())))
+
+    list(collect())
+    assert results == ["this visitor's"]
 
 
 def test_a_stopped_run_ends_and_keeps_what_was_there(engine: Engine, editing: EditingSession) -> None:

@@ -68,6 +68,16 @@ def test_work_that_finds_nothing_to_do_says_that_nothing_is_under_way(view: Page
     assert update[view.status.cancel]["visible"] is False
 
 
+def test_whoever_waits_is_told_the_place_in_the_queue(view: PageView) -> None:
+    visit = ProsodyVisit(view.context.folder)
+    visit.start("render")
+    somebody = view.context.queue.join("somebody", 20.0)
+    shown = tasks.run_task(view, visit, "render", lambda visit, task: iter([{}]))
+    assert "You are next, about" in str(next(shown)[view.status.note])
+    view.context.queue.leave(somebody, finished=False)
+    assert list(shown) == [{}]
+
+
 @pytest.fixture
 def view(context: Context) -> PageView:
     with gr.Blocks():

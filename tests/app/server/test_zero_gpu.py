@@ -20,7 +20,11 @@ from tests.clips import speechlike
 from tests.tiny_bundle import make_tiny_bundle
 from undertone.app.server import zero_gpu
 from undertone.app.server.zero_gpu import GpuRequest, ZeroGpuEngine, gpu_seconds
+from undertone.app.shared.model_queue import ModelQueue
+from undertone.app.shared.opening import ContinuationSettings
+from undertone.app.shared.prompt_analyses import PromptAnalyses
 from undertone.engine import CallProgress, Cancelled, Engine, Sampling, SettingsError, Speech
+from undertone.engine.audio.reading import cut_prompt
 
 SAMPLING = Sampling(steps=2, end="never")
 HERE = multiprocessing.get_context("fork")
@@ -120,6 +124,37 @@ def test_the_cpu_makes_it_where_the_quota_is_used_up(folder: Path, speech: Speec
     takes = engine.takes(speech, 1.0, SAMPLING, seed=7)
     expected = Engine.from_pretrained(folder, device="cpu").takes(speech, 1.0, SAMPLING, seed=7)
     torch.testing.assert_close(takes[0].audio, expected[0].audio, rtol=0, atol=0)
+
+
+def test_a_take_of_the_compiled_step_is_made_again_by_it_and_not_on_the_gpu(folder: Path, speech: Speech) -> None:
+    spaces = StandIn(quota_seconds=0.0)
+    engine = ZeroGpuEngine.load(folder, spaces)
+    made = engine.continue_(speech, 0.4, SAMPLING, seed=7)
+    assert made.settings.step == "compiled"
+    spaces.quota_seconds, spaces.asked = 1000.0, []
+    again = engine.replay(made.settings, speechlike(3.0), 16_000)
+    torch.testing.assert_close(again.audio, made.audio, rtol=0, atol=0)
+    assert not spaces.asked
+
+
+def test_both_processes_compute_in_the_same_dtype_without_which_a_replay_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, loaded = ZeroGpuEngine.load(folder, StandIn()), dict[str, str]()
+    monkeypatch.setattr(Engine, "from_pretrained", lambda folder, **options: loaded.update(options))
+    zero_gpu._engine_there(folder, "cuda")
+    assert loaded == {"device": "cuda", "dtype": str(engine.dtype).removeprefix("torch.")}
+    zero_gpu._engine_there.cache_clear()
+
+
+def test_nothing_is_asked_for_while_a_visitor_only_looks(folder: Path, speech: Speech) -> None:
+    spaces = StandIn()
+    analyses = PromptAnalyses(ZeroGpuEngine.load(folder, spaces), ModelQueue())
+    prompt = cut_prompt(speechlike(3.0), 16_000)
+    analyses.begin(prompt)
+    assert analyses.speech(prompt).audio_sha256 == speech.audio_sha256
+    assert analyses.opening(prompt, ContinuationSettings(1.0, 1, 3, SAMPLING)) is None
+    assert not spaces.asked
 
 
 def test_what_cannot_be_made_is_refused_before_a_gpu_is_asked_for(folder: Path, speech: Speech) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertone.app.shared.model_queue import MAX_OF_ONE, ModelQueue, QueueFullError, Turn
+from undertone.app.shared.model_queue import MAX_OF_ONE, ModelQueue, QueueFullError, QueuePlace, Turn
 from undertone.engine import CallProgress, Cancelled
 
 
@@ -82,6 +82,11 @@ def test_expected_seconds_are_the_measured_work_of_those_before() -> None:
     for turn in (third, second, first):  # in any order
         queue.leave(turn)
     assert queue.next_place().position == 0
+
+
+def test_a_place_is_told_in_words() -> None:
+    assert QueuePlace(1, 0.2).text == "Waiting for the model. You are next, about 1 s"
+    assert QueuePlace(4, 12.4).text == "Waiting for the model. 3 before you, about 12 s"
 
 
 def test_too_many_are_refused_and_leaving_makes_room() -> None:

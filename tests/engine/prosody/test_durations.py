@@ -113,6 +113,16 @@ def test_what_lies_behind_the_end_is_refused() -> None:
         edited(Pause(at_seconds=5, seconds=0.2))
 
 
+def test_what_would_become_too_long_is_refused_before_it_is_made() -> None:
+    """Factors of stretches that overlap multiply: forty of them would ask for more memory than there is."""
+    slowest = Stretch(factor=4, start_seconds=0, end_seconds=1.2)
+    pause = Pause(at_seconds=0.4, seconds=3)
+    assert len(edited(slowest, slowest).tokens) == 16 * 60
+    for changes in ((slowest,) * 4, (slowest,) * 1000, (pause,) * 20, (slowest, slowest, *(pause,) * 14)):
+        with pytest.raises(SettingsError, match="it can be 60 s"):
+            edited(*changes)
+
+
 def test_no_pause_without_a_unit_of_silence() -> None:
     with pytest.raises(SettingsError, match="no silence"):
         apply_durations(frames(), DurationEdit(changes=(Pause(at_seconds=0, seconds=1),)), PhoneticConfig())
