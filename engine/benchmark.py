@@ -37,7 +37,7 @@ class Benchmark:
     parameters: int  # of the model, vocoder and tokenizer not counted
     prompt_seconds: float
     seconds: float  # of continuation
-    step: str  # what makes the frames: "compiled" or "modules"
+    step: StepKind  # what makes the frames
     decoder: str  # what makes the mel, with its steps
     first_audio_seconds: float  # analysis and the first samples, which begin the prompt
     first_continuation_seconds: float  # analysis and the first sample behind the prompt
@@ -151,7 +151,7 @@ def benchmark(
         parameters=sum(p.numel() for p in model.parameters()),
         prompt_seconds=prompt_seconds,
         seconds=seconds,
-        step="modules" if compiled is None else "compiled",
+        step="modules" if compiled is None else compiled.kind,
         decoder=_decoder_name(engine, sampling),
         first_audio_seconds=analysis + own.first,
         first_continuation_seconds=analysis + own.behind_prompt,
