@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,14 @@ from undertone.engine.config import SAMPLE_RATE_HZ
 from undertone.engine.energy import EnergyMeter
 from undertone.engine.engine import Engine
 from undertone.engine.generation.decode import FrameNoise, decode_mel
-from undertone.engine.generation.generate import generate
+from undertone.engine.generation.generate import PartialTakes, generate
 from undertone.engine.generation.sampling import PUBLISHED, Sampling
 from undertone.engine.generation.speech import Speech
 from undertone.engine.generation.take_settings import StepKind
 from undertone.engine.generation.together import TakesRequest
 from undertone.engine.network import CompiledStep
 from undertone.engine.noise import SeededNoise
+from undertone.engine.published.loop import published_loop
 
 COPY_BYTES = 256 * 2**20  # larger than any cache
 REPEATS = 3  # the best counts: a neighbour can only slow a run down
@@ -37,7 +38,7 @@ class Benchmark:
     parameters: int  # of the model, vocoder and tokenizer not counted
     prompt_seconds: float
     seconds: float  # of continuation
-    step: str  # what makes the frames: "compiled" or "modules"
+    step: StepKind  # what makes the frames
     decoder: str  # what makes the mel, with its steps
     first_audio_seconds: float  # analysis and the first samples, which begin the prompt
     first_continuation_seconds: float  # analysis and the first sample behind the prompt
@@ -61,6 +62,13 @@ class Benchmark:
     against_cpu_real_time_factor: float | None = None
     times_faster: float | None = None  # wall time of the other / of this
     times_less_cpu: float | None = None  # the same of the processor time
+    # Its frames and its mel alone, measured in turns with this one's.
+    against_frames_per_second: float | None = None
+    frames_times_faster: float | None = None  # wall time of a frame of the other / of this
+    frames_times_less_cpu: float | None = None
+    against_decoder_seconds: float | None = None
+    decoder_times_faster: float | None = None  # wall time of a mel of the other / of this
+    decoder_times_less_cpu: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +100,11 @@ class Rival:
     name: str
     sampling: Sampling
     step: StepKind
+    is_published_loop: bool = False  # whether its frames, measured alone, are made as the published code makes them
 
 
 # As published: 100 steps of DDIM on the whole at once, every frame by the modules one after the other.
-REFERENCE = Rival("reference", PUBLISHED, "modules")
+REFERENCE = Rival("reference", PUBLISHED, "modules", is_published_loop=True)
 # As before there was a student or a compiled step.
 DIFFUSION = Rival("diffusion", Sampling(solver="dpm++", end="never"), "modules")
 
@@ -132,9 +141,18 @@ def benchmark(
     own = _stream_times(engine, speech, seconds, sampling, step)
     joules = meter.joules()
     others = [_stream_times(engine, speech, seconds, *way) for way in ways[1:]]
-    steps = _step_seconds(engine, speech, seconds, sampling, compiled)
+    loops, decoders = (
+        [_drafts(engine, speech, seconds, sampling, compiled)],
+        [_decoder(engine, speech, seconds, sampling)],
+    )
+    if rival is not None:
+        loops.append(_rival_drafts(engine, speech, seconds, rival))
+        decoders.append(_decoder(engine, speech, seconds, rival.sampling))
+    frames = _in_turns(engine, [_next_of(drafts) for drafts in loops], round(seconds * engine.frame_rate_hz) - 1)
+    mels = _in_turns(engine, decoders, REPEATS)
+    steps = [one.wall for one in frames[0]]
     step_seconds = sum(steps) / len(steps)
-    decoder, vocoder = _decoding_seconds(engine, speech, seconds, sampling)
+    vocoder = _best(engine, lambda: engine.bundle.vocoder(_repeated(engine, speech, seconds, speech.mel)))
     model = engine.bundle.model
     names = ("transformer", "prior_head", "flow", "latent_input")  # the last two where there are latents
     read = [module for name, module in model.named_children() if name in names]
@@ -151,7 +169,7 @@ def benchmark(
         parameters=sum(p.numel() for p in model.parameters()),
         prompt_seconds=prompt_seconds,
         seconds=seconds,
-        step="modules" if compiled is None else "compiled",
+        step="modules" if compiled is None else compiled.kind,
         decoder=_decoder_name(engine, sampling),
         first_audio_seconds=analysis + own.first,
         first_continuation_seconds=analysis + own.behind_prompt,
@@ -162,12 +180,12 @@ def benchmark(
         frames_per_second=1 / step_seconds,
         memory_bandwidth_fraction=weight_bytes / step_seconds / copy,
         copy_gigabytes_per_second=copy / 1e9,
-        decoder_seconds=decoder,
+        decoder_seconds=min(one.wall for one in mels[0]),
         vocoder_seconds=vocoder,
         analysis_real_time_factor=analysis / prompt_seconds,
         peak_memory_bytes=peak,
         joules_per_second=None if joules is None else joules / seconds,
-        **(_compare(rival, own, others[0], seconds) if rival else {}),
+        **(_compare(rival, own, others[0], seconds) | _compare_parts(frames, mels) if rival else {}),
     )
 
 
@@ -189,8 +207,10 @@ def benchmark_batch(
     """
     speech = engine.analyse(synthetic_voice(prompt_seconds), SAMPLE_RATE_HZ)
     compiled = None if step == "modules" else engine.compiled_step()
-    _step_seconds(engine, speech, 0.2, sampling, compiled, batch)  # first calls allocate and choose kernels
-    steps = _step_seconds(engine, speech, seconds, sampling, compiled, batch)
+    for length in (0.2, seconds):  # first calls allocate and choose kernels
+        drafts = _drafts(engine, speech, length, sampling, compiled, batch)
+        (frames,) = _in_turns(engine, [_next_of(drafts)], round(length * engine.frame_rate_hz) - 1)
+    steps = [one.wall for one in frames]
     mean = sum(steps) / len(steps)
     return BatchBenchmark(batch, 1e3 * mean, 1e3 * _percentile(sorted(steps), 0.95), batch / mean)
 
@@ -283,6 +303,25 @@ def _compare(rival: Rival, own: "_StreamTimes", other: "_StreamTimes", seconds: 
     }
 
 
+def _compare_parts(frames: list[list["_Times"]], mels: list[list["_Times"]]) -> dict[str, Any]:
+    """Return what a benchmark says of a rival's frames and mels, each in a list behind this one's."""
+    (frame, other_frame), (mel, other_mel) = (
+        [
+            _Times(sum(one.wall for one in times) / len(times), sum(one.cpu for one in times) / len(times))
+            for times in frames
+        ],
+        [_Times(min(one.wall for one in times), min(one.cpu for one in times)) for times in mels],
+    )
+    return {
+        "against_frames_per_second": 1 / other_frame.wall,
+        "frames_times_faster": other_frame.wall / frame.wall,
+        "frames_times_less_cpu": other_frame.cpu / frame.cpu,
+        "against_decoder_seconds": other_mel.wall,
+        "decoder_times_faster": other_mel.wall / mel.wall,
+        "decoder_times_less_cpu": other_mel.cpu / mel.cpu,
+    }
+
+
 def _decoder_name(engine: Engine, sampling: Sampling) -> str:
     """Return what makes the mel with these settings, for people."""
     student = engine.bundle.config.student
@@ -331,55 +370,85 @@ def _stream_times(
     return _StreamTimes(first, behind, time.perf_counter() - start, time.process_time() - cpu)
 
 
+@dataclass(frozen=True)
+class _Times:
+    """Seconds that something took, by the clock and of processors."""
+
+    wall: float
+    cpu: float
+
+
 @torch.inference_mode()
-def _step_seconds(
-    engine: Engine, speech: Speech, seconds: float, sampling: Sampling, compiled: CompiledStep | None, batch: int = 1
-) -> list[float]:
-    """Return the seconds of every frame behind the prefill, of `batch` takes at once."""
-    tokens = speech.tokens.to(engine.device).expand(batch, -1)
-    latents = speech.latents.to(engine.device).expand(batch, -1, -1)
-    num_frames = round(seconds * engine.frame_rate_hz)
-    noise = SeededNoise(list(range(batch)), engine.device)
-    drafts = generate(engine.bundle.model, tokens, latents, num_frames, sampling, noise, compiled=compiled)
-    next(drafts)
-    next(drafts)
-    _wait(engine)
-    times, before = [], time.perf_counter()
-    for _ in drafts:
-        _wait(engine)
-        now = time.perf_counter()
-        times.append(now - before)
-        before = now
+def _in_turns(engine: Engine, works: list[Callable[[], object]], rounds: int) -> list[list[_Times]]:
+    """Return the times of several works, each done so many times: a round is all of them, one after the other.
+
+    What else the machine has to do meets all of them alike.
+    """
+    times: list[list[_Times]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, found in zip(works, times, strict=True):
+            _wait(engine)
+            start, cpu = time.perf_counter(), time.process_time()
+            work()
+            _wait(engine)
+            found.append(_Times(time.perf_counter() - start, time.process_time() - cpu))
     return times
 
 
-@torch.inference_mode()
-def _decoding_seconds(engine: Engine, speech: Speech, seconds: float, sampling: Sampling) -> tuple[float, float]:
-    """Return the seconds of decoder and vocoder for as many frames as prompt and continuation have."""
+def _next_of(drafts: Iterator[PartialTakes]) -> Callable[[], object]:
+    """Return what draws one more frame; the prompt is read and the first frame drawn."""
+    with torch.inference_mode():
+        next(drafts)
+        next(drafts)
+    return lambda: next(drafts)
+
+
+def _drafts(
+    engine: Engine, speech: Speech, seconds: float, sampling: Sampling, compiled: CompiledStep | None, batch: int = 1
+) -> Iterator[PartialTakes]:
+    """Return the drafts of `batch` takes at once."""
+    prompt = _prompt(engine, speech, batch)
+    num_frames, noise = round(seconds * engine.frame_rate_hz), SeededNoise(list(range(batch)), engine.device)
+    return generate(engine.bundle.model, *prompt, num_frames, sampling, noise, compiled=compiled)
+
+
+def _rival_drafts(engine: Engine, speech: Speech, seconds: float, rival: Rival) -> Iterator[PartialTakes]:
+    """Return the drafts of a rival's take."""
+    if not rival.is_published_loop:
+        compiled = None if rival.step == "modules" else engine.compiled_step()
+        return _drafts(engine, speech, seconds, rival.sampling, compiled)
+    num_frames, noise = round(seconds * engine.frame_rate_hz), SeededNoise([0], engine.device)
+    return published_loop(engine.bundle.model, *_prompt(engine, speech, 1), num_frames, rival.sampling, noise)
+
+
+def _prompt(engine: Engine, speech: Speech, batch: int) -> tuple[Tensor, Tensor]:
+    """Return tokens int64 [batch, P] and latents [batch, P, Z] of the prompt."""
+    tokens, latents = speech.tokens.to(engine.device), speech.latents.to(engine.device)
+    return tokens.expand(batch, -1), latents.expand(batch, -1, -1)
+
+
+def _repeated(engine: Engine, speech: Speech, seconds: float, values: Tensor) -> Tensor:
+    """Return a batch of one: the prompt's values again and again, for all frames of prompt and continuation."""
     frames = speech.num_frames + round(seconds * engine.frame_rate_hz)
-    index = torch.arange(frames) % speech.num_frames
-    tokens, latents = speech.tokens[None, index].to(engine.device), speech.latents[None, index].to(engine.device)
-    utterance = speech.utterance[None].to(engine.device)
-    log_mel = speech.mel[None, index].to(engine.device)
+    return values[None, torch.arange(frames) % speech.num_frames].to(engine.device)
+
+
+def _decoder(engine: Engine, speech: Speech, seconds: float, sampling: Sampling) -> Callable[[], object]:
+    """Return what decodes as many frames as prompt and continuation have, at once."""
+    tokens, latents = (_repeated(engine, speech, seconds, values) for values in (speech.tokens, speech.latents))
+    model, student, utterance = engine.bundle.model, engine.bundle.student, speech.utterance[None].to(engine.device)
 
     def decode() -> Tensor:
-        noise = FrameNoise(0, 0, frames, engine.device)
-        student = engine.bundle.student
-        return decode_mel(engine.bundle.model, tokens, latents, utterance, sampling, noise, student=student)
+        noise = FrameNoise(0, 0, tokens.shape[1], engine.device)
+        return decode_mel(model, tokens, latents, utterance, sampling, noise, student=student)
 
-    return _best(engine, decode), _best(engine, lambda: engine.bundle.vocoder(log_mel))
+    return decode
 
 
 def _best(engine: Engine, work: Callable[[], object]) -> float:
     """Return the shortest wall time of a few runs, in seconds."""
-    times = []
-    for _ in range(REPEATS):
-        _wait(engine)
-        start = time.perf_counter()
-        work()
-        _wait(engine)
-        times.append(time.perf_counter() - start)
-    return min(times)
+    (times,) = _in_turns(engine, [work], REPEATS)
+    return min(one.wall for one in times)
 
 
 def _wait(engine: Engine) -> None:

@@ -296,7 +296,7 @@ class Engine:
             SettingsError: as for `takes`, before anything is made; or requests that want different steps.
         """
         checked = [self.check_request(request) for request in requests]
-        steps = {None if one.compiled is None else "compiled" for one in checked}
+        steps = {one.settings[0].step for one in checked}
         if len(steps) > 1:
             raise SettingsError("step differs between the requests. Ask for those of one step at a time.")
         if not checked:
@@ -447,11 +447,13 @@ class Engine:
         self.check_decoder(sampling)
         self.check_frames(speech.tokens, speech.latents, speech.utterance)
         compiled = None if step == "modules" else self.compiled_step()
-        if step == "compiled" and compiled is None:
+        made_by: StepKind = "modules" if compiled is None else compiled.kind
+        if step not in (None, made_by):
+            sort = "compiled step in float16" if step == "compiled-float16" else "compiled step"
             raise SettingsError(
-                f"the frames are to be made by the compiled step, which bundle {self.bundle.name!r} has not on this "
-                "machine: that takes a small model in float32 on a CPU, and Numba. Use step 'modules'; another take "
-                "comes of it."
+                f"the frames are to be made by the {sort}, which bundle {self.bundle.name!r} has not on this machine: "
+                "that takes VAE-GSLM in float32 on a CPU, and Numba; large models are compiled in float16, small ones "
+                f"are not. Here it would be step {made_by!r}; another take comes of it."
             )
         settings = TakeSettings(
             **environment(self.bundle, self.device, self.dtype),
@@ -465,7 +467,7 @@ class Engine:
             seed=seed,
             num_takes=num_takes,
             index=0,
-            step="modules" if compiled is None else "compiled",
+            step=made_by,
         )
         return ContinuationRequest(
             bundle=self.bundle,

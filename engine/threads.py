@@ -5,8 +5,7 @@ import os
 import torch
 
 from undertone.engine.engine import Engine
-
-SMALL_PARAMETERS = 30_000_000  # below it a frame is so little work that a second thread costs more than it brings
+from undertone.engine.network.compiled.step import SMALL_PARAMETERS
 
 
 def limit_threads(engine: Engine) -> int:
@@ -18,6 +17,6 @@ def limit_threads(engine: Engine) -> int:
     An `OMP_NUM_THREADS` in the environment, a large model or a GPU leave everything as it is.
     """
     parameters = sum(parameter.numel() for parameter in engine.bundle.model.parameters())
-    if engine.device.type == "cpu" and parameters < SMALL_PARAMETERS and "OMP_NUM_THREADS" not in os.environ:
+    if engine.device.type == "cpu" and parameters <= SMALL_PARAMETERS and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
     return torch.get_num_threads()

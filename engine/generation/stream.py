@@ -179,8 +179,11 @@ def stream_takes(request: ContinuationRequest, progress: CallProgress = CallProg
 
 
 def _decodes_beside(request: ContinuationRequest) -> bool:
-    """Return whether frames are drawn by one thread and decoded by another: the modules would wait for each other."""
-    return request.compiled is not None and has_second_processor()
+    """Return whether frames are drawn by one thread and decoded by another.
+
+    The modules would wait for each other, and a step on several threads leaves the decoder no processor.
+    """
+    return request.compiled is not None and request.compiled.threads == 1 and has_second_processor()
 
 
 def _feed(rows: list[_Row], draft: PartialTakes, complete: bool = False, max_blocks: int | None = None) -> list[Tensor]:

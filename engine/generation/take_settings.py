@@ -15,9 +15,10 @@ MAX_SEED = 2**31 - 1
 MAX_TAKES = 16
 
 SoundFormat = Literal["wav", "flac", "mp3", "ogg"]
-# How the frames of a take are computed: by the network's modules one after the other, or by one compiled function.
-# The two differ by rounding, and so in what is drawn.
-StepKind = Literal["modules", "compiled"]
+# How the frames of a take are computed: by the network's modules one after the other, or by one compiled function, the
+# latter with all weights as they are or, of a large model, with its matrices rounded to float16. They differ by
+# rounding, and so in what is drawn.
+StepKind = Literal["modules", "compiled", "compiled-float16"]
 WrittenRate = Literal[16_000, 24_000, 48_000]
 
 

@@ -12,13 +12,16 @@ from undertone.engine.benchmark import Rival, benchmark, benchmark_batch, benchm
 
 def test_every_number_is_measured(tiny_folder: Path) -> None:
     engine = Engine.from_pretrained(tiny_folder, device="cpu")
-    rival = Rival("more steps", Sampling(solver="ddim", steps=20, end="never"), "modules")
+    rival = Rival("more steps", Sampling(solver="ddim", steps=20, end="never"), "modules", is_published_loop=True)
     result = benchmark(engine, prompt_seconds=2.0, seconds=0.5, rival=rival)
     for key, value in (asdict(result) | {"joules_per_second": result.joules_per_second or 1}).items():
         assert isinstance(value, str) or value > 0, key
     assert (result.step, result.decoder, result.against) == ("compiled", "dpm++, 12 steps", "more steps")
     assert result.frames_per_second * result.step_milliseconds == pytest.approx(1000)
     assert result.against_real_time_factor == pytest.approx(result.times_faster * result.real_time_factor)
+    assert result.against_frames_per_second == pytest.approx(result.frames_per_second / result.frames_times_faster)
+    assert result.against_decoder_seconds == pytest.approx(result.decoder_seconds * result.decoder_times_faster)
+    assert result.decoder_times_less_cpu > 1
     alone = benchmark(engine, prompt_seconds=2.0, seconds=0.2, step="modules")
     assert (alone.step, alone.against, alone.times_faster) == ("modules", None, None)
     assert result.first_audio_seconds <= result.first_continuation_seconds

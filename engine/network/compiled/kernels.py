@@ -42,12 +42,18 @@ def reads_halves() -> bool:
     return machine in ("arm64", "aarch64") or bool(llvmlite.binding.get_host_cpu_features().get("f16c"))
 
 
-def matrix(weight: Array) -> Matrix:
-    """Return a copy of a matrix as the kernels read it: the bits of float16 where no value changes by that."""
+def matrix(weight: Array, rounded: bool = False) -> Matrix:
+    """Return a copy of a matrix as the kernels read it: the bits of float16 where no value changes by that.
+
+    Args:
+        weight: float32.
+        rounded: whether values may change to the nearest float16; none may become infinite.
+    """
     weight = np.array(weight, dtype=np.float32, order="C")
     with np.errstate(over="ignore"):
         half = weight.astype(np.float16)
-    return half.view(np.uint16) if reads_halves() and np.array_equal(half, weight) else weight
+    fits = np.isfinite(half).all() if rounded else np.array_equal(half, weight)
+    return half.view(np.uint16) if reads_halves() and fits else weight
 
 
 @intrinsic
@@ -109,7 +115,7 @@ def compiled(function: Function) -> Function:
     options = {"nogil": True, "fastmath": REORDERED, "error_model": "numpy"}
     try:
         dispatcher: Any = numba.njit(cache=True, **options)(function)
-        copy_stored(function.__name__, Path(dispatcher.stats.cache_path))
+        copy_stored(function, Path(dispatcher.stats.cache_path))
     except RuntimeError as error:  # no folder can be written to
         log.info("%s is compiled anew in every process: %s", function.__name__, error)
         dispatcher = numba.njit(**options)(function)
@@ -117,15 +123,16 @@ def compiled(function: Function) -> Function:
     return ready
 
 
-def copy_stored(name: str, folder: Path) -> None:
-    """Copy what another process compiled beside this file to where this one looks for it.
+def copy_stored(function: Callable[..., Any], folder: Path) -> None:
+    """Copy what another process compiled beside a function's file to where this one looks for it.
 
     A server whose model process may not write beside the code has a folder of its own for it, empty at every start.
     """
-    stored = Path(__file__).parent / "__pycache__"
+    source = Path(function.__code__.co_filename)
+    stored = source.parent / "__pycache__"
     if folder.resolve() == stored.resolve():
         return
-    for path in stored.glob(f"{Path(__file__).stem}.{name}-*.nb[ic]"):
+    for path in stored.glob(f"{source.stem}.{function.__name__}-*.nb[ic]"):
         if not (folder / path.name).exists():
             shutil.copyfile(path, folder / path.name)
 
@@ -194,12 +201,57 @@ def exp_of_negative(x: np.float32) -> np.float32:
 
 
 @compiled
+def attend_head(
+    query: Array, key: Array, value: Array, slope: np.float32, position: np.int64, scores: Array, found: Array
+) -> None:
+    """Write what a query [Dh] finds in one head's cache, up to and with its own frame, into `found` [Dh].
+
+    Args:
+        query: [Dh].
+        key: [T, Dh].
+        value: [T, Dh].
+        slope: of ALiBi.
+        position: of the query's own frame.
+        scores: scratch [T].
+        found: [Dh].
+    """
+    size = query.shape[0]
+    norm = ONE / np.float32(math.sqrt(np.float32(size)))
+    for t in range(position + 1):
+        score = np.float32(0.0)
+        for i in range(size):
+            score += query[i] * key[t, i]
+        scores[t] = score * norm - slope * np.float32(position - t)
+    highest = np.float32(-np.inf)
+    for t in range(position + 1):
+        highest = max(highest, scores[t])
+    total = np.float32(0.0)
+    for t in range(position + 1):
+        scores[t] = exp_of_negative(scores[t] - highest)
+        total += scores[t]
+    for t in range(position + 1):
+        scores[t] /= total
+    for i in range(size):
+        found[i] = np.float32(0.0)
+    four_by_four = position + 1 - (position + 1) % 4  # what was found is read and written once for four frames
+    for t in range(0, four_by_four, 4):
+        for i in range(size):
+            nearer = scores[t + 2] * value[t + 2, i] + scores[t + 3] * value[t + 3, i]
+            found[i] += scores[t] * value[t, i] + scores[t + 1] * value[t + 1, i] + nearer
+    for t in range(four_by_four, position + 1):
+        for i in range(size):
+            found[i] += scores[t] * value[t, i]
+
+
+@compiled
 def attend(
     heads: Array,
     keys: Array,
     values: Array,
     slopes: Array,
     positions: NDArray[np.int64],
+    first: int,
+    last: int,
     scores: Array,
     out: Array,
 ) -> None:
@@ -211,43 +263,21 @@ def attend(
         values: [rows, H, T, Dh].
         slopes: [H].
         positions: frames of each row before this one, and where it is written, int64 [B].
+        first: head of a row to begin with, counted over all rows; 0 to B H.
+        last: head to end before.
         scores: scratch [T].
+        out: [B, D].
     """
     _, num_heads, _, size = keys.shape
     dim = num_heads * size
-    norm = ONE / np.float32(math.sqrt(np.float32(size)))
-    for b in range(heads.shape[0]):
-        position = positions[b]
-        for h in range(num_heads):
-            first = h * size
-            for i in range(size):
-                keys[b, h, position, i] = heads[b, dim + first + i]
-                values[b, h, position, i] = heads[b, 2 * dim + first + i]
-                out[b, first + i] = np.float32(0.0)
-            query, found = heads[b, first : first + size], out[b, first : first + size]
-            key, value = keys[b, h], values[b, h]
-            for t in range(position + 1):
-                score = np.float32(0.0)
-                for i in range(size):
-                    score += query[i] * key[t, i]
-                scores[t] = score * norm - slopes[h] * np.float32(position - t)
-            highest = np.float32(-np.inf)
-            for t in range(position + 1):
-                highest = max(highest, scores[t])
-            total = np.float32(0.0)
-            for t in range(position + 1):
-                scores[t] = exp_of_negative(scores[t] - highest)
-                total += scores[t]
-            for t in range(position + 1):
-                scores[t] /= total
-            four_by_four = position + 1 - (position + 1) % 4  # what was found is read and written once for four frames
-            for t in range(0, four_by_four, 4):
-                for i in range(size):
-                    nearer = scores[t + 2] * value[t + 2, i] + scores[t + 3] * value[t + 3, i]
-                    found[i] += scores[t] * value[t, i] + scores[t + 1] * value[t + 1, i] + nearer
-            for t in range(four_by_four, position + 1):
-                for i in range(size):
-                    found[i] += scores[t] * value[t, i]
+    for one in range(first, last):
+        b, h = one // num_heads, one % num_heads
+        position, begin = positions[b], h * size
+        for i in range(size):
+            keys[b, h, position, i] = heads[b, dim + begin + i]
+            values[b, h, position, i] = heads[b, 2 * dim + begin + i]
+        query, found = heads[b, begin : begin + size], out[b, begin : begin + size]
+        attend_head(query, keys[b, h], values[b, h], slopes[h], position, scores, found)
 
 
 @compiled
@@ -286,7 +316,7 @@ def advance_frame(
     for layer in range(w.attention_scale.shape[0]):
         rms_norm(x, w.attention_scale[layer], w.constants[0], normed)
         linear(normed, w.attention_input[layer], none, heads)
-        attend(heads, keys[layer], values[layer], w.slopes, positions, scores, normed)
+        attend(heads, keys[layer], values[layer], w.slopes, positions, 0, batch * keys.shape[2], scores, normed)
         linear(normed, w.attention_output[layer], none, change)
         x += change
         rms_norm(x, w.feedforward_scale[layer], w.constants[0], normed)

@@ -1,11 +1,13 @@
-"""The step of a small model on a CPU, compiled. B batch, D transformer dim, Z latent dims, V' token ids.
+"""The step of a model on a CPU, compiled. B batch, D transformer dim, Z latent dims, V' token ids.
 
 Called as modules, a frame of the embedded voice is two hundred operations, most of which cost more to call than to
-compute. Results differ from the modules' by rounding, so that takes say which of the two made them.
+compute. A frame of a large model is the reading of its weights from memory: they are kept as float16 here, and read by
+all threads. Results differ from the modules' by rounding, so that takes say what made them.
 """
 
 import logging
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -17,22 +19,21 @@ from undertone.engine.network.layers.transformer import TransformerLayer
 from undertone.engine.network.model import VAEGSLM
 
 if TYPE_CHECKING:
-    from undertone.engine.network.compiled.kernels import Array, Weights
+    from undertone.engine.network.compiled.kernels import Array, Matrix, Weights
 
 log = logging.getLogger(__name__)
 
-# Above it a frame is the reading of the weights from memory, which the modules do on all threads, and the copies of
-# the weights that the kernels read are no longer small.
-LARGEST_PARAMETERS = 30_000_000
+# Up to it a frame is so little work that a second thread costs more than it brings, and no weight is rounded; above it
+# a frame is the reading of the weights from memory.
+SMALL_PARAMETERS = 30_000_000
+MOST_THREADS = 4  # of a frame: that many read as fast as memory gives
 
 
 def can_compile(model: VAEGSLM) -> bool:
-    """Return whether a model has a compiled step: VAE-GSLM as published, small, in float32 and on a CPU."""
+    """Return whether a model has a compiled step: VAE-GSLM as published, in float32 and on a CPU."""
     if model.config.beside != "latents" or model.config.joint_head:
         return False
-    parameters = list(model.parameters())
-    plain = {(parameter.device.type, parameter.dtype) for parameter in parameters} == {("cpu", torch.float32)}
-    return plain and sum(parameter.numel() for parameter in parameters) <= LARGEST_PARAMETERS
+    return {(parameter.device.type, parameter.dtype) for parameter in model.parameters()} == {("cpu", torch.float32)}
 
 
 class CompiledStep:
@@ -40,14 +41,32 @@ class CompiledStep:
 
     Args:
         model: see `can_compile`; its weights are copied.
+        is_large: whether matrices are rounded to float16, and a frame is the work of all threads that torch has; None:
+            the model has more than `SMALL_PARAMETERS`.
+
+    Attributes:
+        is_large: the same.
     """
 
-    def __init__(self, model: VAEGSLM) -> None:
-        from undertone.engine.network.compiled import kernels  # Numba takes a second, and may be missing
+    def __init__(self, model: VAEGSLM, is_large: bool | None = None) -> None:
+        from undertone.engine.network.compiled import kernels, shared_frame  # Numba takes a second, and may be missing
 
+        num_parameters = sum(parameter.numel() for parameter in model.parameters())
         self.config = model.config
-        self._kernels = kernels
-        self._weights = kernel_weights(model)
+        self.is_large = num_parameters > SMALL_PARAMETERS if is_large is None else is_large
+        self._kernels, self._shared = kernels, shared_frame
+        self._weights = kernel_weights(model, rounded=self.is_large)
+        self._helpers = ThreadPoolExecutor(MOST_THREADS - 1, "frame")  # starts a thread when there is work for it
+
+    @property
+    def kind(self) -> Literal["compiled", "compiled-float16"]:
+        """Return how the frames are computed, as takes say it: with all weights as they are, or rounded."""
+        return "compiled-float16" if self.is_large and self._kernels.reads_halves() else "compiled"
+
+    @property
+    def threads(self) -> int:
+        """Return how many threads make a frame; the numbers do not depend on it."""
+        return min(torch.get_num_threads(), MOST_THREADS) if self.is_large else 1
 
     @property
     def weight_bytes(self) -> int:
@@ -102,18 +121,33 @@ class CompiledStep:
         cache.check_room(1)
         hidden = torch.empty(len(tokens), self.config.transformer.dim)
         arrays = tokens.contiguous().numpy(), _array(latents), cache.keys.numpy(), cache.values.numpy()
-        self._kernels.advance_frame(self._weights, *arrays, cache.row_positions().numpy(), hidden.numpy())
+        given = *arrays, cache.row_positions().numpy(), hidden.numpy()
+        if self.is_large:
+            self._advance_together(*given)
+        else:
+            self._kernels.advance_frame(self._weights, *given)
         cache.advance(1)
         return hidden
+
+    def _advance_together(self, *given: Any) -> None:
+        """Make a frame with helpers, as far as they are free: one who comes late finds less to do, or nothing."""
+        frame = self._shared.shared_frame(self._weights, *given)
+        for _ in range(self.threads - 1):
+            self._helpers.submit(self._shared.share_frame, self._weights, frame, False)
+        self._shared.share_frame(self._weights, frame, True)
 
 
 def _array(x: Tensor) -> "Array":
     return x.contiguous().numpy()
 
 
-def kernel_weights(model: VAEGSLM) -> "Weights":
-    """Return a copy of a model's weights as the kernels read them."""
-    from undertone.engine.network.compiled.kernels import Weights, matrix
+def kernel_weights(model: VAEGSLM, rounded: bool = False) -> "Weights":
+    """Return a copy of a model's weights as the kernels read them.
+
+    Args:
+        rounded: whether matrices may be rounded to float16.
+    """
+    from undertone.engine.network.compiled import kernels
 
     layers = [layer for layer in model.transformer.layers if isinstance(layer, TransformerLayer)]
     couplings = [layer for layer in model.flow.layers if isinstance(layer, CouplingLayer)][::-1]
@@ -131,8 +165,11 @@ def kernel_weights(model: VAEGSLM) -> "Weights":
     def join(*tensors: Tensor) -> "Array":
         return np.ascontiguousarray(np.concatenate([copy(tensor) for tensor in tensors]))
 
+    def matrix(weight: "Array") -> "Matrix":
+        return kernels.matrix(weight, rounded)
+
     assert isinstance(model.latent_input, nn.Linear)  # see `can_compile`
-    return Weights(
+    return kernels.Weights(
         token_embedding=copy(model.token_embedding.weight),
         latent_input=matrix(copy(model.latent_input.weight)),
         latent_bias=copy(model.latent_input.bias),

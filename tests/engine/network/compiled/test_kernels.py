@@ -31,6 +31,9 @@ def test_a_matrix_is_halved_only_where_no_value_changes() -> None:
     exact = np.array([[0.5, -(2.0**-14)], [65504.0, 2.0**-24]], np.float32)
     for weight in (np.float32([[0.1]]), np.float32([[1e6]]), np.float32([[2.0**-25]])):
         assert kernels.matrix(weight).dtype == np.float32
+        assert kernels.matrix(weight, rounded=True).dtype == (
+            np.uint16 if kernels.reads_halves() and weight < 65504 else np.float32
+        )
     if kernels.reads_halves():
         assert np.array_equal(kernels.matrix(exact).view(np.float16), exact)
 

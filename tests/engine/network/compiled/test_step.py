@@ -1,5 +1,6 @@
 """The compiled step is the modules' step, for every row of a batch by itself."""
 
+import copy
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.tiny_bundle import tiny_model_config
 from undertone.engine import Engine, Sampling, SettingsError
 from undertone.engine.generation.generate import generate
 from undertone.engine.network import VAEGSLM, CompiledStep
+from undertone.engine.network.compiled import kernels
 from undertone.engine.network.compiled.step import can_compile
 from undertone.engine.noise import SeededNoise
 
@@ -76,7 +78,7 @@ def test_a_row_does_not_depend_on_its_batch_mates_to_the_bit(model: VAEGSLM, ste
 
 
 @torch.inference_mode()
-def test_a_full_cache_is_refused_and_others_than_small_float32_models_have_no_step(
+def test_a_full_cache_is_refused_and_others_than_float32_models_have_no_step(
     model: VAEGSLM, step: CompiledStep
 ) -> None:
     tokens, latents = prompt_frames(1)
@@ -88,6 +90,22 @@ def test_a_full_cache_is_refused_and_others_than_small_float32_models_have_no_st
     half.transformer.to(torch.bfloat16)
     assert not can_compile(half)
     assert CompiledStep.load(half) is None
+
+
+@torch.inference_mode()
+def test_a_large_model_is_rounded_and_says_so_and_its_draws_move_by_less_than_bfloat16_would_move_them(
+    model: VAEGSLM, step: CompiledStep
+) -> None:
+    large = CompiledStep(model, is_large=True)
+    rounded = kernels.reads_halves()
+    assert (step.kind, large.kind) == ("compiled", "compiled-float16" if rounded else "compiled")
+    assert (large.weight_bytes < 0.6 * step.weight_bytes) == rounded
+    hidden = torch.randn(4, 32, generator=torch.Generator().manual_seed(5))
+    coarse = CompiledStep(copy.deepcopy(model).bfloat16().float())
+    normal = torch.randn(4, 4, generator=torch.Generator().manual_seed(7))
+    exact, half, brain = (one.draw(hidden, normal, 1.0) for one in (step, large, coarse))
+    for part in range(2):
+        assert (half[part] - exact[part]).abs().max() < 0.3 * (brain[part] - exact[part]).abs().max()
 
 
 @torch.inference_mode()
@@ -112,6 +130,8 @@ def test_takes_say_what_made_their_frames_and_come_again_by_it(tiny_folder: Path
         again = engine.replay(take.settings.parse(take.settings.model_dump_json()), prompt, 16_000)
         assert torch.equal(again.audio, take.audio)
     assert engine.continue_(speech, 0.2, seed=3).settings.step == "compiled"
+    with pytest.raises(SettingsError, match=r"compiled step in float16, which bundle 'tiny' has not"):
+        engine.continue_(speech, 0.2, seed=3, step="compiled-float16")
 
 
 def test_without_a_compiler_the_modules_draw_and_a_compiled_take_is_refused(
