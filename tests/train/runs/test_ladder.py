@@ -8,8 +8,9 @@ import pytest
 from tests.train.ladder.small_ladder import inventory_of, lexicon_file, text_folder
 from undertone.engine import SettingsError
 from undertone.engine.config import TransformerConfig
-from undertone.engine.ladder import RUNGS
+from undertone.engine.ladder import CONTINUATIONS, LAYERS, RUNGS
 from undertone.train.alignment.lexicon import Lexicon
+from undertone.train.ladder import continuations
 from undertone.train.ladder.pair_file import PairSettings
 from undertone.train.ladder.rung_stage import LadderSettings
 from undertone.train.runs import ladder
@@ -43,15 +44,22 @@ def test_all_rungs_see_the_same_words_and_are_asked_the_same_pairs(
     inputs = LadderInputs(text_folder(tmp_path), tmp_path, lexicon_file(tmp_path), tmp_path)
     spoken = inventory_of(len(Lexicon(inputs.lexicon).inventory))
     monkeypatch.setattr(ladder, "ladder_segments", lambda *_: (*spoken, tmp_path))
+    monkeypatch.setattr(continuations, "PROMPT_WORDS", 3)
+    monkeypatch.setattr(continuations, "MORE_WORDS", 3)
+    monkeypatch.setattr(ladder, "cluster_units", lambda *_: spoken[1])
     settings = LadderSettings(epochs=1, window_words=20, batch_size=8, transformer=SMALL)
     asked = PairSettings(words=3, grammar_per_kind=2, topics=2, min_count=2)
     out = tmp_path / "out"
-    found = train_ladder(inputs, out, 1000, 1, settings, asked, cpu=True)
+    found = train_ladder(inputs, out, 1000, 1, settings, asked, cpu=True, prompts=2, samples=2)
     assert [scores.rung for scores in found] == list(RUNGS)
     assert len({(scores.words_seen, scores.pairs, len(scores.good)) for scores in found}) == 1
     of = {scores.rung: scores for scores in found}
     assert of["phone-repeat"].tokens_seen == of["speech-one"].tokens_seen > of["phone-raw"].tokens_seen
     assert of["phone-repeat"].good_tokens == of["speech-one"].good_tokens
-    assert train_ladder(inputs, out, 1000, 1, settings, asked, cpu=True) == found  # read, not trained again
+    parts = [out / f"{rung}-0" / name for rung in RUNGS for name in (LAYERS, CONTINUATIONS)]
+    made = {path: path.read_bytes() for path in parts}
+    again = train_ladder(inputs, out, 1000, 1, settings, asked, cpu=True, prompts=2, samples=2)
+    assert again == found  # read, not trained again
+    assert {path: path.read_bytes() for path in parts} == made
     with pytest.raises(SettingsError, match="words"):
         train_ladder(inputs, out, 1500, 1, settings, asked, cpu=True)
