@@ -37,7 +37,7 @@ from undertone.studies.ladder.depth import layer_accuracies, reaching_layer
 from undertone.studies.ladder.perplexity import ContinuationResult, judge_continuations
 from undertone.studies.ladder.statements import Statement, judge_statements
 from undertone.studies.measures.holm import holm
-from undertone.studies.measures.intervals import Estimate, interval, p_of_zero
+from undertone.studies.measures.intervals import Estimate, interval_and_p
 
 RESULT = "ladder.json"
 RESAMPLES = 10_000  # of differences
@@ -167,7 +167,7 @@ def contrast(
         return np.asarray(drawn[:, 0] / drawn[:, 1])
 
     rows = np.array(list(sums.values()))
-    return *interval(rows, mean, RESAMPLES), p_of_zero(rows, mean, RESAMPLES)
+    return interval_and_p(rows, mean, RESAMPLES)
 
 
 def read_result(folder: Path) -> LadderResult:

@@ -88,5 +88,7 @@ def ladder_lines(result: LadderResult) -> list[str]:
         numbers = ", ".join(
             f"{judgement} {one.value:.1%} [{one.low:.1%}, {one.high:.1%}]" for judgement, one in found.headline.items()
         )
-        lines.append(f"{found.rung}: {numbers}")
+        said = found.continuations
+        perplexity = f", continuations {said.perplexity:.1f} (books {said.true_perplexity:.1f})" if said else ""
+        lines.append(f"{found.rung}: {numbers}{perplexity}")
     return lines + [f"{one.name} {one.verdict}: {one.evidence}" for one in result.statements]
