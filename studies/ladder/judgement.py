@@ -256,10 +256,9 @@ def _contrasts(ladder: Ladder, compared: Sequence[tuple[Rung, Rung]], judgement:
     """Return the differences of one judgement, which are corrected among themselves."""
     places = ladder.places(judgement)
     clusters = ladder.clusters(places)
-    found = [
-        contrast(*(ladder.credits(rung, HEADLINE_BY_TOKEN[judgement])[places] for rung in pair), clusters)
-        for pair in compared
-    ]
+    by_token = HEADLINE_BY_TOKEN[judgement]
+    credits = {rung: ladder.credits(rung, by_token)[places] for rung in {rung for pair in compared for rung in pair}}
+    found = [contrast(credits[before], credits[after], clusters) for before, after in compared]
     corrected = holm([p for *_, p in found])
     return [
         RungDifference(
