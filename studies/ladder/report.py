@@ -42,6 +42,7 @@ def ladder_figure(result: LadderResult) -> go.Figure:
             x=published,
             y=[PUBLISHED[rung][judgement] for rung in published],
             name=f"{judgement}, paper",
+            showlegend=False,
             line={"color": COLOURS[judgement], "dash": "dot", "width": 1},
             marker={"symbol": "circle-open"},
             mode="lines+markers",

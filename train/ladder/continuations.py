@@ -104,9 +104,9 @@ def draw_continuations(
     model = exported_token_lm(out)
     spoken = []
     for number, prompt in enumerate(prompts):
-        tokens = stream.encode([*prompt.words, *prompt.more], (PROMPT_KEY, number))
+        by_word = stream.encode([*prompt.words, *prompt.more], (PROMPT_KEY, number))
         count = len(prompt.words)
-        spoken.append((np.concatenate(tokens[:count]), np.concatenate(tokens[count:])))
+        spoken.append((np.concatenate(by_word[:count]), np.concatenate(by_word[count:])))
     num_tokens = max(1, round(float(np.mean([len(more) for _, more in spoken]))))
     drawn, true = [], []
     for number, (tokens, more) in enumerate(spoken):

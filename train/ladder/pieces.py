@@ -36,9 +36,11 @@ class Pieces:
         return list(self._pieces(tuple(word)))
 
     def symbols(self, piece: int) -> list[int]:
-        """Return the symbols of a piece, none of that for unknown symbols."""
+        """Return the symbols of a piece; none of that for unknown symbols, and of what is no piece."""
         characters = self._tokenizer.id_to_token(piece)
-        return [] if characters == UNKNOWN else [ord(character) - FIRST_CHARACTER for character in characters]
+        if characters is None or characters == UNKNOWN:
+            return []
+        return [ord(character) - FIRST_CHARACTER for character in characters]
 
     def _encode(self, word: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(_characters(word)).ids)
