@@ -58,7 +58,8 @@ def result_html(result: LadderResult) -> str:
         f"<p>Solid: this run, {pairs}; every model has seen {seen:,} words ({seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}), means with 95 % intervals over pairs. Dotted: arXiv 2412.17048, 1.1 "
         "billion parameters and 50,000 hours. Levels cannot be compared, only what changes from rung to rung.</p>"
-        f'<div class="ladder-scroll" tabindex="0" role="region" aria-label="Numbers of every rung"><table class="ladder-table"><thead><tr>'
+        '<div class="ladder-scroll" tabindex="0" role="region" aria-label="Numbers of every rung">'
+        '<table class="ladder-table"><thead><tr>'
         f'<th scope="col">rung</th>{heads}<th scope="col">perplexity of continuations</th>'
         '<th scope="col">tokens a word</th><th scope="col">nats a word</th></tr>'
         f"</thead><tbody>{rows}</tbody></table></div>"
