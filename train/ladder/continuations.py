@@ -30,7 +30,7 @@ PROMPT_KEY = 3_000_017  # in keys of prompts, so that none is that of a passage,
 
 
 @dataclass(frozen=True)
-class Prompt:
+class LadderPrompt:
     """The beginning of a held-out sentence, and the words that follow it."""
 
     words: tuple[TextWord, ...]  # a pause first
@@ -60,7 +60,7 @@ class PhoneJudge:
         return Continued(prompt=prompt, phones=tuple(self.names[phone] for phone in phones), nats=float(nats.sum()))
 
 
-def find_prompts(passages: Sequence[Passage], number: int, seed: int = 0) -> list[Prompt]:
+def find_prompts(passages: Sequence[Passage], number: int, seed: int = 0) -> list[LadderPrompt]:
     """Return the beginnings of so many sentences at most that are long enough, drawn at random.
 
     Raises:
@@ -72,7 +72,7 @@ def find_prompts(passages: Sequence[Passage], number: int, seed: int = 0) -> lis
             ends = [place + 1 for place, word in enumerate(sentence) if word.spelling]
             if len(ends) >= PROMPT_WORDS + MORE_WORDS:
                 first, last = ends[PROMPT_WORDS - 1], ends[PROMPT_WORDS + MORE_WORDS - 1]
-                long_enough.append(Prompt((PAUSE, *sentence[:first]), sentence[first:last]))
+                long_enough.append(LadderPrompt((PAUSE, *sentence[:first]), sentence[first:last]))
     if not long_enough:
         words = PROMPT_WORDS + MORE_WORDS
         raise CorpusError(f"the held-out books have no sentence of {words} words to go on from; give more text")
@@ -84,7 +84,7 @@ def draw_continuations(
     stream: TokenStream,
     said: SaidPhones,
     judge: PhoneJudge,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[LadderPrompt],
     samples: int,
     scores: RungScores,
     out: Path,

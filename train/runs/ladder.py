@@ -36,7 +36,7 @@ from undertone.train.data.flat_corpus import read_index
 from undertone.train.data.flat_files import INDEX
 from undertone.train.data.prepare import prepare
 from undertone.train.ladder.cluster_units import cluster_units, likeliest_units
-from undertone.train.ladder.continuations import PhoneJudge, Prompt, draw_continuations, find_prompts
+from undertone.train.ladder.continuations import LadderPrompt, PhoneJudge, draw_continuations, find_prompts
 from undertone.train.ladder.ngrams import PhoneNgrams
 from undertone.train.ladder.pair_file import (
     PairSettings,
@@ -162,7 +162,7 @@ def train_ladder(
 class _Listening:
     """What continuations are drawn from and judged by, the same for all rungs."""
 
-    prompts: list[Prompt]
+    prompts: list[LadderPrompt]
     judge: PhoneJudge
     letters: LetterGroups
     units_of_clusters: np.ndarray
