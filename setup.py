@@ -1,4 +1,4 @@
-"""Puts the embedded voice and the example clips into the wheel; everything else of the build is in pyproject.toml."""
+"""Puts the voice, the examples and a ladder's result into the wheel; all else of the build is in pyproject.toml."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-ASSETS = ("demo", "examples", "token-lm", "token-lm-acoustic")  # of assets/, found again by app/package_data.py
+ASSETS = ("demo", "examples", "ladder", "token-lm", "token-lm-acoustic")  # of assets/, see app/package_data.py
 
 
 class BuildWithAssets(build_py):

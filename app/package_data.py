@@ -5,6 +5,7 @@ from pathlib import Path
 
 DEMO = Path("assets/demo")
 EXAMPLES = Path("assets/examples")
+LADDER = Path("assets/ladder")
 
 _PACKAGE = Path(__file__).resolve().parent  # in a checkout undertone/app is a link to app/, beside assets/
 

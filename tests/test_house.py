@@ -36,8 +36,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "probe", "sessions", "panels", "analysis", "evaluation", "suite",
     ),
     "app": (
-        "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "api", "rate", "results", "site",
-        "replicas", "server", "hosting", "load", "browser", "cli",
+        "package_data", "asgi", "guard", "shared", "auth", "continue_page", "prosody", "ladder", "api", "rate",
+        "results", "site", "replicas", "server", "hosting", "load", "browser", "cli",
     ),
 }  # fmt: skip
 # Started by a console script, as a process of its own, or by Alembic.

@@ -18,7 +18,7 @@ from undertone.app.cli.panel import prolific
 from undertone.app.cli.push import push
 from undertone.app.cli.space import space
 from undertone.app.cli.study import study
-from undertone.app.package_data import DEMO, bundle_or_demo
+from undertone.app.package_data import DEMO, LADDER, bundle_or_demo
 from undertone.app.shared.garbage import collect_garbage_seldom
 
 app = typer.Typer(
@@ -242,6 +242,13 @@ def serve(
             help="ray://HOST:PORT of replicas (`undertone replicas`) which make takes; by default this machine does.",
         ),
     ] = None,
+    ladder: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="UNDERTONE_LADDER",
+            help="Folder that `undertone ladder` wrote, for the page Ladder; by default the result that came along.",
+        ),
+    ] = None,
 ) -> None:
     """Open the app in the browser.
 
@@ -260,6 +267,7 @@ def serve(
         log_format=log_format.value,
         api=api,
         engine=engine,
+        ladder=LADDER if ladder is None else ladder,
     )
 
 

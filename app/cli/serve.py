@@ -17,7 +17,7 @@ from pathlib import Path
 
 from undertone.app.asgi.client_address import TrustedProxies, behind_proxies, is_trusted
 from undertone.app.asgi.root_path import read_root_path, serve_under
-from undertone.app.package_data import EXAMPLES, asset_folder
+from undertone.app.package_data import EXAMPLES, LADDER, asset_folder
 from undertone.app.server.log_format import LogFormat, set_up_log
 from undertone.app.server.replicas_relay import ReplicasAddress
 from undertone.engine import UndertoneError
@@ -43,6 +43,7 @@ def serve(
     log_format: LogFormat = "text",
     api: str | None = None,
     engine: str | None = None,
+    ladder: Path = LADDER,
 ) -> None:
     """Serve the site on a bundle.
 
@@ -59,6 +60,7 @@ def serve(
         log_format: "text" for people, "json" for one object a line.
         api: "off", "keys" or "open": who may use the API for programs; None is `UNDERTONE_API`, or off.
         engine: ray://HOST:PORT of the replicas that make takes; None makes them here.
+        ladder: folder of a modality ladder's result, which its page shows; may be missing.
     Raises:
         BundleError: the bundle cannot be loaded.
         ServeError: the port is taken, the address is not this machine's, or the system has no Unix sockets.
@@ -89,6 +91,7 @@ def serve(
 
         places = StorageLocations.at(data) if data else StorageLocations.default()
         programs = ApiSettings.of(api)
+        shown = asset_folder(ladder).resolve()
         playground = Playground(
             bundle=bundle,
             device=device,
@@ -100,10 +103,11 @@ def serve(
             log_format=log_format,
             api=programs.mode != "off",
             replicas=replicas,
+            ladder=shown if shown.is_dir() else None,
         )
         with _listen(host, port) as listener, _metrics(host, metrics_port) as metrics, open_database(places) as db:
-            shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
-            print(f"Undertone is at http://{shown}:{listener.getsockname()[1]}", flush=True)
+            named = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host
+            print(f"Undertone is at http://{named}:{listener.getsockname()[1]}", flush=True)
             admit_first_admin(db)
             studies_site = StudiesSite.open(db, places, folder / "results" / "downloads")
             behind = partial(behind_proxies, proxies=proxies)

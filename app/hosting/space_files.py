@@ -1,4 +1,4 @@
-"""The folder that becomes a Space: the code that serves, the voice, the examples, and what the Hub reads."""
+"""The folder that becomes a Space: the code that serves, the voice, what its pages show, and what the Hub reads."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import yaml
 
 from undertone.app.hosting.hub import GIT_ATTRIBUTES, HubError
 from undertone.app.hosting.requirements import gradio_version, requirements_text
-from undertone.app.package_data import DEMO, EXAMPLES, asset_folder
+from undertone.app.package_data import DEMO, EXAMPLES, LADDER, asset_folder
 
 Kind = Literal["demo", "study"]
 APP_FILE = "space.py"  # `spaces` is a package of Hugging Face, `app` a folder here
@@ -119,8 +119,9 @@ def write_space(plan: SpacePlan, folder: Path) -> None:
         if bundle.resolve().name == DEMO.name:  # by which the others find what they share
             for other in bundles_sharing(bundle):
                 _copy_folder(other, folder / DEMO.parent / other.name)
-    if (examples := asset_folder(EXAMPLES)).is_dir():
-        _copy_folder(examples, folder / EXAMPLES)
+    for shown in (EXAMPLES, LADDER):
+        if (beside := asset_folder(shown)).is_dir():
+            _copy_folder(beside, folder / shown)
 
 
 def _code() -> Iterator[tuple[Path, Path]]:

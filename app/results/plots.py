@@ -1,11 +1,9 @@
 """Plotly figures of the Results page, as high as their rows need, with labels that fit a phone."""
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 
 import plotly.graph_objects as go
-from gradio.components.plot import PlotData
 
 from undertone.studies.analysis.figures import colour, shade
 from undertone.studies.analysis.kinds import analysed_ratings
@@ -18,13 +16,6 @@ ACCENT = "#0f766e"
 INK = "#536072"
 GRID = "rgba(120,132,148,0.22)"
 ROW_PIXELS = 46
-
-
-def to_plot(figure: go.Figure) -> PlotData:
-    """Prepare a figure for `gr.Plot`: no tool bar, and a page that scrolls under a finger."""
-    config = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
-    text = str(figure.to_json()).removesuffix("}") + f',"config":{json.dumps(config)}}}'
-    return PlotData(type="plotly", plot=text)
 
 
 def score_figure(data: StudyData, found: ScaleResults) -> go.Figure:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from undertone.app.results import plots, tables
 from undertone.app.results.access import ResultsAccess
+from undertone.app.shared.plot_data import to_plot
 from undertone.app.shared.widgets import Note
 from undertone.engine import UndertoneError
 from undertone.studies.analysis.anonymise import anonymous_names
@@ -107,14 +108,14 @@ def scale_view(access: ResultsAccess, name: str | None, scale: str | None) -> Sc
     return ScaleView(
         note=Note("quiet", finding_sentence(found)).html()
         + "".join(Note("warning", one).html() for one in found.notes),
-        scores=plots.to_plot(plots.score_figure(data, found)),
+        scores=to_plot(plots.score_figure(data, found)),
         score_table=SCORES_HINT + tables.scores_table(found, data.published(scale), data.published_source),
-        differences=plots.to_plot(plots.difference_figure(found)) if pairs else None,
+        differences=to_plot(plots.difference_figure(found)) if pairs else None,
         difference_table=tables.differences_table(found) + ANSWERS_HEAD,
-        answers=plots.to_plot(plots.answer_figure(found)),
+        answers=to_plot(plots.answer_figure(found)),
         agreement=tables.agreement_table(found) + (PROMPTS_HEAD if single else ""),
-        prompts=plots.to_plot(plots.prompt_figure(data, found)) if single else None,
-        people=plots.to_plot(plots.rater_figure(data, found, names)) if single else None,
+        prompts=to_plot(plots.prompt_figure(data, found)) if single else None,
+        people=to_plot(plots.rater_figure(data, found, names)) if single else None,
         raters=tables.raters_table(found, names),
     )
 

@@ -111,7 +111,7 @@ def confinement_of(
         folder: temporary, the process's own.
         protected: folders and files of the studies; cut out of what is allowed, wherever they lie.
         search_path: where Python looks for modules; None is this process's.
-        sharing: folders of the bundles that share parts with the model's.
+        sharing: folders of the bundles that share parts with the model's, and what else its pages show.
     """
     entries = [Path(entry or ".").resolve() for entry in (sys.path if search_path is None else search_path)]
     packages = [Path(package.__file__ or "").parent for package in (app, engine, studies)]

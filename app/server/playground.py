@@ -47,6 +47,7 @@ class PlaygroundSettings(BaseModel):
         studies_socket: where opinions of takes go.
         folder: temporary, this process's own.
         protected: what it must not be able to open.
+        ladder: folder of a modality ladder's result; None for none.
         root_path: the sub-path under which a proxy shows the site.
         api: whether programs are answered.
         replicas_socket: leads to the replicas that make the takes; None where this process makes them.
@@ -63,6 +64,7 @@ class PlaygroundSettings(BaseModel):
     studies_socket: Path
     protected: tuple[Path, ...]
     parent: int
+    ladder: Path | None = None
     root_path: str = ""
     api: bool = False
     replicas_socket: Path | None = None
@@ -84,8 +86,13 @@ def main() -> None:
     try:
         # It looks around in the folder of the bundle, which it may not list from then on.
         compared, holding = bundles_sharing(settings.bundle), bundles_holding(settings.bundle)
+        shown = [] if settings.ladder is None else [settings.ladder]
         confinement_of(
-            settings.bundle, settings.examples, settings.folder, settings.protected, sharing=[*compared, *holding]
+            settings.bundle,
+            settings.examples,
+            settings.folder,
+            settings.protected,
+            sharing=[*compared, *holding, *shown],
         ).apply(by_system=not has_zero_gpu())
         _serve(settings, compared, lambda **report: print(json.dumps(report), file=reports, flush=True))
     except UndertoneError as error:
@@ -147,6 +154,7 @@ def _serve(settings: PlaygroundSettings, compared: Sequence[Path], report: Any) 
         feedback=front,
         shared_prompts=front,
         others=systems_beside(settings.bundle, engine, compared) if type(engine) is Engine else (),
+        ladder=settings.ladder,
     )
     app = _PrivateRoutes(create_app(context, api=settings.api), context.queue)
     config = uvicorn.Config(

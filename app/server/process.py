@@ -55,6 +55,7 @@ class Playground:
         sockets: a private folder whose path is short, as the path of a Unix socket must be.
         studies_socket: where opinions of takes go.
         protected: folders and files that the process must not be able to open.
+        ladder: folder of a modality ladder's result, for its page; None for none.
         log_format: of the lines that the process logs.
         api: whether it answers programs.
         replicas: that make the takes; None where the process makes them itself.
@@ -71,6 +72,7 @@ class Playground:
     log_format: LogFormat = "text"
     api: bool = False
     replicas: ReplicasAddress | None = None
+    ladder: Path | None = None
     address: Path | None = None  # where it answers; None while it does not
     _process: asyncio.subprocess.Process | None = None
     _starts: int = 0
@@ -155,6 +157,7 @@ class Playground:
                 listener=listener.fileno(),
                 studies_socket=self.studies_socket,
                 protected=tuple(self.protected),
+                ladder=self.ladder,
                 parent=os.getpid(),
                 root_path=site_path(""),
                 api=self.api,

@@ -32,6 +32,7 @@ class Context:
         feedback: where quick ratings and draft studies go; None where the site has no listening studies.
         shared_prompts: where prompts go that visitors share with a link; None where the site keeps none.
         others: systems that can go on from the same prompts as the engine.
+        ladder: folder of a modality ladder's result, for the page that shows it; None where the site has none.
     """
 
     engine: Engine
@@ -42,6 +43,7 @@ class Context:
     feedback: TakeFeedback | None = None
     shared_prompts: PromptSharing | None = None
     others: tuple[ComparedSystem, ...] = ()
+    ladder: Path | None = None
     _visits: weakref.WeakValueDictionary[str, Visitor] = field(default_factory=weakref.WeakValueDictionary)
 
     @property

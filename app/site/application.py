@@ -91,6 +91,12 @@ def _build_prosody(context: "Context") -> None:
         prosody.build_page_without_latents(context)
 
 
+def _build_ladder(context: "Context") -> None:
+    from undertone.app.ladder import page as ladder_page
+
+    ladder_page.build_ladder_page(context)
+
+
 def _build_results(context: "ResultsContext") -> None:
     from undertone.app.results import page as results_page
 
@@ -99,7 +105,11 @@ def _build_results(context: "ResultsContext") -> None:
     results_page.build_results_page(context.studies_site.access, blocks)
 
 
-PAGES: tuple[Page, ...] = (Page("/", "Continue", _build_continue), Page("/prosody", "Prosody", _build_prosody))
+PAGES: tuple[Page, ...] = (
+    Page("/", "Continue", _build_continue),
+    Page("/prosody", "Prosody", _build_prosody),
+    Page("/ladder", "Ladder", _build_ladder),
+)
 RESULTS = Page("/results", "Results", _build_results, signed_in=True)
 
 

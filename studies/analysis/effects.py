@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from undertone.studies.analysis.clustered import LEVEL, Mean, clustered_mean
-from undertone.studies.analysis.holm import holm
 from undertone.studies.analysis.pairs import NOTHING, Comparison, SystemDifference, clustered_covariance
 from undertone.studies.analysis.ratings_frame import StudyData, codes, select, systems_of
+from undertone.studies.measures.holm import holm
 
 Array = NDArray[np.float64]
 FEWEST = 3  # raters that a group needs to be shown

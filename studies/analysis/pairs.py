@@ -25,8 +25,8 @@ from scipy.sparse.linalg import lsmr
 
 from undertone.studies.analysis.clustered import LEVEL, Mean, differs
 from undertone.studies.analysis.degrees import effective_clusters, satterthwaite
-from undertone.studies.analysis.holm import holm
 from undertone.studies.analysis.ratings_frame import codes, select, systems_of
+from undertone.studies.measures.holm import holm
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]

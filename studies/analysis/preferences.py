@@ -12,8 +12,8 @@ from scipy import stats
 
 from undertone.studies.analysis.choices import paired
 from undertone.studies.analysis.clustered import Mean, clustered_mean, differs
-from undertone.studies.analysis.holm import holm
 from undertone.studies.analysis.ratings_frame import select
+from undertone.studies.measures.holm import holm
 
 
 @dataclass(frozen=True)

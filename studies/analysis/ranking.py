@@ -16,7 +16,6 @@ from scipy import stats
 
 from undertone.studies.analysis.clustered import LEVEL, differs
 from undertone.studies.analysis.errors import AnalysisError
-from undertone.studies.analysis.holm import holm
 from undertone.studies.choices.model import (
     Answer,
     Floats,
@@ -27,6 +26,7 @@ from undertone.studies.choices.model import (
     scores_of,
     terms_of,
 )
+from undertone.studies.measures.holm import holm
 
 ROUNDING = 1e-16  # a variance that is none
 PRIOR_DEVIATION = 3.0  # log odds; only where maximum likelihood does not exist

@@ -18,7 +18,7 @@ from undertone.engine.ladder import JUDGEMENTS, SpokenPair
 from undertone.engine.network import VAEGSLM
 from undertone.studies.benchmarks.score_kinds import score_kinds
 from undertone.studies.errors import MeasureError
-from undertone.studies.ladder.judgement import accuracy, pair_credits
+from undertone.studies.ladder.credits import accuracy, pair_credits
 from undertone.studies.lexical.scoring import (
     ClipFrames,
     FrameSource,

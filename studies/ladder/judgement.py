@@ -16,30 +16,42 @@ from pydantic import ValidationError
 from undertone.engine.config import Config
 from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.ladder import (
+    CONTINUATIONS,
     JUDGEMENTS,
+    LAYERS,
     NGRAMS,
     PAIRS,
     RUNGS,
     SCORES,
+    ContinuationScores,
     Judgement,
     LadderPair,
+    LayerScores,
     NgramScores,
     Rung,
     RungScores,
 )
 from undertone.studies.errors import MeasureError
+from undertone.studies.ladder.credits import accuracy, pair_credits
+from undertone.studies.ladder.depth import layer_accuracies, reaching_layer
+from undertone.studies.ladder.perplexity import ContinuationResult, judge_continuations
 from undertone.studies.ladder.statements import Statement, judge_statements
-from undertone.studies.measures.intervals import Estimate, ShareEstimate, estimate, interval
+from undertone.studies.measures.holm import holm
+from undertone.studies.measures.intervals import Estimate, interval_and_p
 
-TIE_NATS = 1e-9  # sums in another order differ by less
+RESULT = "ladder.json"
+RESAMPLES = 10_000  # of differences
 HEADLINE_BY_TOKEN: dict[Judgement, bool] = {"words": False, "grammar": False, "topics": True}
 CONTRASTS: tuple[tuple[Rung, Rung], ...] = (
     ("text-bpe", "phone-bpe"),
     ("text-raw", "phone-raw"),
+    ("text-raw", "phone-boundary"),
+    ("phone-boundary", "phone-raw"),
     ("phone-raw", "phone-repeat"),
     ("phone-repeat", "speech-one"),
     ("speech-one", "speech-many"),
-    ("phone-repeat", "speech-many"),
+    ("speech-many", "speech-clusters"),
+    ("phone-repeat", "speech-clusters"),
 )
 
 
@@ -58,6 +70,9 @@ class RungResult(Config):
     parameters: int
     nats_per_word: float
     minutes: float  # of all seeds
+    layers: dict[Judgement, tuple[Estimate, ...]]  # accuracy by layer, of judgements without context
+    reaching: tuple[int, ...]  # of each seed, the layer that nearly reaches the last one's accuracy on words
+    continuations: ContinuationResult | None
 
 
 class RungDifference(Config):
@@ -69,10 +84,12 @@ class RungDifference(Config):
     points: float
     low: float
     high: float
+    p: float  # that it is 0
+    p_holm: float  # the same, corrected over all differences of this judgement (Holm)
 
 
 class LadderResult(Config):
-    """Everything that is measured of a ladder, as `ladder.json` holds it."""
+    """Everything that is measured of a ladder, as RESULT holds it."""
 
     pairs: dict[Judgement, int]
     rungs: tuple[RungResult, ...]
@@ -98,8 +115,15 @@ class Ladder:
             self.ngrams = NgramScores.model_validate_json((folder / NGRAMS).read_text(encoding="utf-8"))
             paths = sorted(folder.glob(f"*/{SCORES}"))
             self.scores = [RungScores.model_validate_json(path.read_text(encoding="utf-8")) for path in paths]
+            paths = sorted(folder.glob(f"*/{LAYERS}"))
+            layers = [LayerScores.model_validate_json(path.read_text(encoding="utf-8")) for path in paths]
+            paths = sorted(folder.glob(f"*/{CONTINUATIONS}"))
+            self.continuations = [
+                ContinuationScores.model_validate_json(path.read_text(encoding="utf-8")) for path in paths
+            ]
         except ValidationError as error:
             raise MeasureError(f"{folder} holds a file that is none of a ladder: {error}") from error
+        self.layers = [scores for scores in layers if scores.pairs == self.ngrams.pairs]
         for scores in self.scores:
             if scores.pairs != self.ngrams.pairs or len(scores.good) != len(self.pairs):
                 raise MeasureError(f"{scores.rung}, seed {scores.seed}, was scored on other pairs; train it again.")
@@ -131,32 +155,38 @@ class Ladder:
         return np.asarray(np.mean(rows, axis=0))
 
 
-def pair_credits(good: NDArray[np.float64], bad: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1 where the good side is likelier, 0.5 for a tie, else 0."""
-    margin = good - bad
-    return np.asarray(np.where(np.abs(margin) <= TIE_NATS, 0.5, margin > 0), dtype=np.float64)
-
-
-def accuracy(credits: Sequence[float], clusters: Sequence[Hashable]) -> Estimate:
-    """Return the mean of credits with its interval over clusters."""
-    found = estimate([ShareEstimate(float(credit), 1) for credit in credits], clusters)
-    if found is None:
-        raise MeasureError("there is no pair to measure on; make the ladder with more --words.")
-    return found
-
-
 def contrast(
     before: NDArray[np.float64], after: NDArray[np.float64], clusters: Sequence[Hashable]
-) -> tuple[float, float, float]:
-    """Return (low, value, high) of the mean of `after - before` on the same pairs, in points."""
+) -> tuple[float, float, float, float]:
+    """Return (low, value, high, p) of the mean of `after - before` on the same pairs, in points; p that it is 0."""
     sums: dict[Hashable, NDArray[np.float64]] = defaultdict(lambda: np.zeros(2))
     for difference, cluster in zip(after - before, clusters, strict=True):
         sums[cluster] += np.array([100 * difference, 1.0])
-    return interval(np.array(list(sums.values())), lambda drawn: drawn[:, 0] / drawn[:, 1])
+
+    def mean(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(drawn[:, 0] / drawn[:, 1])
+
+    rows = np.array(list(sums.values()))
+    return interval_and_p(rows, mean, RESAMPLES)
+
+
+def read_result(folder: Path) -> LadderResult:
+    """Return what `judge_ladder` wrote into a folder.
+
+    Raises:
+        MeasureError: nothing of it there, or of another version.
+    """
+    path = folder / RESULT
+    if not path.is_file():
+        raise MeasureError(f"{folder} has no {RESULT}; `undertone ladder` writes it.")
+    try:
+        return LadderResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise MeasureError(f"{path} is none of this version ({error.error_count()} errors); make it again.") from error
 
 
 def judge_ladder(folder: Path) -> LadderResult:
-    """Return the accuracies, contrasts and statements of a ladder, and write them to `ladder.json`.
+    """Return the accuracies, contrasts and statements of a ladder, and write them to RESULT.
 
     Rungs that are not finished are left out; statements about them say so.
 
@@ -167,12 +197,8 @@ def judge_ladder(folder: Path) -> LadderResult:
     present = [judgement for judgement in JUDGEMENTS if ladder.places(judgement)]
     rungs = tuple(_rung(ladder, rung, present) for rung in RUNGS if ladder.of(rung))
     trained = {result.rung for result in rungs}
-    contrasts = tuple(
-        _contrast(ladder, before, after, judgement)
-        for before, after in CONTRASTS
-        for judgement in present
-        if {before, after} <= trained
-    )
+    compared = [pair for pair in CONTRASTS if set(pair) <= trained]
+    contrasts = tuple(one for judgement in present for one in _contrasts(ladder, compared, judgement))
     ngrams = {
         order: {judgement: _ngram(ladder, order, judgement) for judgement in present} for order in ladder.ngrams.good
     }
@@ -185,9 +211,11 @@ def judge_ladder(folder: Path) -> LadderResult:
             {result.rung: result.headline for result in rungs},
             {(one.before, one.after, one.judgement): (one.low, one.points, one.high) for one in contrasts},
             ngrams,
+            {result.rung: result.reaching for result in rungs},
+            {result.rung: result.continuations.perplexity for result in rungs if result.continuations},
         ),
     )
-    write_whole(folder / "ladder.json", json.dumps(result.model_dump(mode="json"), indent=2) + "\n")
+    write_whole(folder / RESULT, json.dumps(result.model_dump(mode="json"), indent=2) + "\n")
     return result
 
 
@@ -197,6 +225,9 @@ def _rung(ladder: Ladder, rung: Rung, judgements: Sequence[Judgement]) -> RungRe
         return accuracy(ladder.credits(rung, by_token)[places].tolist(), ladder.clusters(places))
 
     scores = ladder.of(rung)
+    layers = [one for one in ladder.layers if one.rung == rung]
+    scored = [judgement for judgement in judgements if layers and set(ladder.places(judgement)) <= {*layers[0].places}]
+    continuations = [one for one in ladder.continuations if one.rung == rung]
     phenomena = dict.fromkeys(pair.kind for pair in ladder.pairs if pair.judgement == "grammar")
     return RungResult(
         rung=rung,
@@ -211,14 +242,30 @@ def _rung(ladder: Ladder, rung: Rung, judgements: Sequence[Judgement]) -> RungRe
         parameters=scores[0].parameters,
         nats_per_word=float(np.mean([one.nats_per_word for one in scores])),
         minutes=sum(one.minutes for one in scores),
+        layers={
+            judgement: layer_accuracies(layers, places, ladder.clusters(places))
+            for judgement in scored
+            for places in [ladder.places(judgement)]
+        },
+        reaching=tuple(reaching_layer(one, ladder.places("words")) for one in layers if "words" in scored),
+        continuations=judge_continuations(continuations) if continuations else None,
     )
 
 
-def _contrast(ladder: Ladder, before: Rung, after: Rung, judgement: Judgement) -> RungDifference:
+def _contrasts(ladder: Ladder, compared: Sequence[tuple[Rung, Rung]], judgement: Judgement) -> list[RungDifference]:
+    """Return the differences of one judgement, which are corrected among themselves."""
     places = ladder.places(judgement)
-    one, other = (ladder.credits(rung, HEADLINE_BY_TOKEN[judgement])[places] for rung in (before, after))
-    low, points, high = contrast(one, other, ladder.clusters(places))
-    return RungDifference(before=before, after=after, judgement=judgement, points=points, low=low, high=high)
+    clusters = ladder.clusters(places)
+    by_token = HEADLINE_BY_TOKEN[judgement]
+    credits = {rung: ladder.credits(rung, by_token)[places] for rung in {rung for pair in compared for rung in pair}}
+    found = [contrast(credits[before], credits[after], clusters) for before, after in compared]
+    corrected = holm([p for *_, p in found])
+    return [
+        RungDifference(
+            before=before, after=after, judgement=judgement, points=points, low=low, high=high, p=p, p_holm=p_holm
+        )
+        for (before, after), (low, points, high, p), p_holm in zip(compared, found, corrected, strict=True)
+    ]
 
 
 def _ngram(ladder: Ladder, order: int, judgement: Judgement) -> Estimate:

@@ -9,8 +9,10 @@ from jinja2 import Environment
 from undertone.engine.files.atomic_files import write_whole
 from undertone.engine.ladder import JUDGEMENTS
 from undertone.studies.ladder.judgement import LadderResult, RungDifference
-from undertone.studies.ladder.paper import PUBLISHED
+from undertone.studies.ladder.paper import PUBLISHED, PUBLISHED_PERPLEXITY
+from undertone.studies.measures.intervals import LEVEL
 
+INK, GRID = "#536072", "rgba(120,132,148,0.22)"
 COLOURS = {"words": "#0f766e", "grammar": "#d97706", "topics": "#4f46e5"}
 
 
@@ -40,18 +42,29 @@ def ladder_figure(result: LadderResult) -> go.Figure:
             x=published,
             y=[PUBLISHED[rung][judgement] for rung in published],
             name=f"{judgement}, paper",
+            showlegend=False,
             line={"color": COLOURS[judgement], "dash": "dot", "width": 1},
             marker={"symbol": "circle-open"},
             mode="lines+markers",
         )
     figure.add_hline(y=50, line={"dash": "dash", "width": 1}, annotation_text="chance")
-    figure.update_layout(yaxis={"title": "accuracy, %", "range": [35, 100]}, template="plotly_white", height=460)
+    figure.update_layout(
+        template="none",
+        height=460,
+        margin={"l": 40, "r": 10, "t": 10, "b": 110},
+        yaxis={"title": "accuracy, %", "range": [35, 100], "gridcolor": GRID, "fixedrange": True},
+        xaxis={"tickangle": -45, "gridcolor": GRID, "fixedrange": True},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
+    )
     return figure
 
 
 def is_null(found: RungDifference) -> bool:
-    """Return whether a difference cannot be told from none: its interval holds 0."""
-    return found.low <= 0 <= found.high
+    """Return whether a difference cannot be told from none: its interval holds 0, or the corrected p is above 0.05."""
+    return found.low <= 0 <= found.high or found.p_holm > 1 - LEVEL
 
 
 def write_ladder_report(result: LadderResult, folder: Path) -> Path:
@@ -62,6 +75,7 @@ def write_ladder_report(result: LadderResult, folder: Path) -> Path:
         result=result,
         judgements=[judgement for judgement in JUDGEMENTS if judgement in result.pairs],
         published=PUBLISHED,
+        published_perplexity=PUBLISHED_PERPLEXITY,
         is_null=is_null,
         figure=ladder_figure(result).to_html(full_html=False, include_plotlyjs=True),
     )
@@ -75,5 +89,7 @@ def ladder_lines(result: LadderResult) -> list[str]:
         numbers = ", ".join(
             f"{judgement} {one.value:.1%} [{one.low:.1%}, {one.high:.1%}]" for judgement, one in found.headline.items()
         )
-        lines.append(f"{found.rung}: {numbers}")
+        said = found.continuations
+        perplexity = f", continuations {said.perplexity:.1f} (books {said.true_perplexity:.1f})" if said else ""
+        lines.append(f"{found.rung}: {numbers}{perplexity}")
     return lines + [f"{one.name} {one.verdict}: {one.evidence}" for one in result.statements]

@@ -1,10 +1,11 @@
-"""The statements M0 to M4 about a ladder, written down before it is trained, and judged from its numbers alone.
+"""The statements M0 to M6 about a ladder, written down before it is trained, and judged from its numbers alone.
 
 A statement holds or fails by its thresholds. It is untested where a rung is missing, or where no rung that it compares
 is above chance: models that know nothing agree with each other, which says nothing of the streams.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal
 
 from undertone.engine.config import Config
@@ -16,6 +17,9 @@ BELOW_NGRAM_POINTS = 3.0  # M1
 ALIKE_POINTS = 3.0  # M2, and words in M3
 LENGTH_POINTS = -3.0  # M3
 VARIABILITY_POINTS = -10.0  # M4
+GRADES: tuple[Rung, ...] = ("phone-repeat", "speech-one", "speech-many", "speech-clusters")  # words fall along them
+
+LEAST_SEEDS = 3  # M6
 
 Verdict = Literal["holds", "fails", "untested"]
 Accuracies = Mapping[Rung, Mapping[Judgement, Estimate]]
@@ -32,13 +36,21 @@ class Statement(Config):
     evidence: str
 
 
-def judge_statements(accuracies: Accuracies, contrasts: Contrasts, ngrams: Ngrams) -> tuple[Statement, ...]:
+def judge_statements(
+    accuracies: Accuracies,
+    contrasts: Contrasts,
+    ngrams: Ngrams,
+    reaching: Mapping[Rung, tuple[int, ...]],
+    perplexities: Mapping[Rung, float],
+) -> tuple[Statement, ...]:
     """Return all statements, judged.
 
     Args:
         accuracies: of the rungs that are finished.
         contrasts: from one rung to another, in points.
         ngrams: of phone n-grams without context, by order.
+        reaching: of each seed of a rung, the layer that nearly reaches the last one's accuracy on words.
+        perplexities: of continuations, the medians.
     """
     return (
         _fair(ngrams),
@@ -46,6 +58,8 @@ def judge_statements(accuracies: Accuracies, contrasts: Contrasts, ngrams: Ngram
         _phones_cost_little(accuracies, contrasts),
         _length(accuracies, contrasts),
         _variability(accuracies, contrasts),
+        _continuations(perplexities),
+        _depth(accuracies, reaching),
     )
 
 
@@ -104,18 +118,56 @@ def _length(accuracies: Accuracies, contrasts: Contrasts) -> Statement:
 
 def _variability(accuracies: Accuracies, contrasts: Contrasts) -> Statement:
     says = (
-        f"Units of many speakers instead of phones cost words {-VARIABILITY_POINTS:g} points or more, with the "
-        "interval below 0, and one speaker lies between (units of a supervised tokenizer; the paper's are not)."
+        f"Unsupervised units of many speakers instead of phones cost words {-VARIABILITY_POINTS:g} points or more, "
+        "with the interval below 0, and supervised units of one speaker, then of many, lie between."
     )
-    fall: tuple[Rung, Rung, Judgement] = ("phone-repeat", "speech-many", "words")
+    fall: tuple[Rung, Rung, Judgement] = ("phone-repeat", "speech-clusters", "words")
+    missing = [rung for rung in GRADES if rung not in accuracies]
     if reason := _reason_untested(accuracies, contrasts, [fall]) or (
-        "" if "speech-one" in accuracies else "speech-one is not finished"
+        f"{', '.join(missing)} not finished" if missing else ""
     ):
         return _untested("M4", says, reason)
-    repeat, one, many = (accuracies[rung]["words"].value for rung in ("phone-repeat", "speech-one", "speech-many"))
+    words = [accuracies[rung]["words"].value for rung in GRADES]
     falls = contrasts[fall][1] <= VARIABILITY_POINTS and contrasts[fall][2] < 0
-    evidence = f"{_listed(contrasts, [fall])}; words {repeat:.1%}, {one:.1%}, {many:.1%}"
-    return Statement(name="M4", says=says, verdict=_verdict(falls and repeat >= one >= many), evidence=evidence)
+    evidence = f"{_listed(contrasts, [fall])}; words {', '.join(f'{value:.1%}' for value in words)}"
+    in_order = all(before >= after for before, after in pairwise(words))
+    return Statement(name="M4", says=says, verdict=_verdict(falls and in_order), evidence=evidence)
+
+
+def _continuations(perplexities: Mapping[Rung, float]) -> Statement:
+    says = (
+        "Continuations are the less likely the nearer a rung is to speech: by one judge of phones, the median "
+        "perplexities of both texts are below Phone-Raw's, that is below Phone-Repeat's, and that below those of "
+        "unsupervised units."
+    )
+    asked: tuple[Rung, ...] = ("text-bpe", "text-raw", "phone-raw", "phone-repeat", "speech-clusters")
+    if missing := [rung for rung in asked if rung not in perplexities]:
+        return _untested("M5", says, f"no continuations of {', '.join(missing)}")
+    pieces, letters, *others = (perplexities[rung] for rung in asked)
+    in_order = all(before < after for before, after in pairwise([max(pieces, letters), *others]))
+    evidence = "; ".join(f"{rung} {perplexities[rung]:.1f}" for rung in asked)
+    return Statement(name="M5", says=says, verdict=_verdict(in_order), evidence=evidence)
+
+
+def _depth(accuracies: Accuracies, reaching: Mapping[Rung, tuple[int, ...]]) -> Statement:
+    says = (
+        "Words are known earlier where tokens are fewer: Phone-Raw reaches 90 % of its accuracy on words at an earlier "
+        f"layer than Phone-Repeat, in each of {LEAST_SEEDS} seeds or more."
+    )
+    raw, repeat = reaching.get("phone-raw", ()), reaching.get("phone-repeat", ())
+    if not raw or not repeat:
+        return _untested("M6", says, "phone-raw or phone-repeat is not finished, or was not read by layer")
+    evidence = f"Phone-Raw at layer {_joined(raw)}, Phone-Repeat at {_joined(repeat)}"
+    if not all(accuracies[rung]["words"].low > 0.5 for rung in ("phone-raw", "phone-repeat")):
+        return _untested("M6", says, f"phone-raw or phone-repeat is at chance on words; {evidence}")
+    if min(len(raw), len(repeat)) < LEAST_SEEDS:
+        return _untested("M6", says, f"{min(len(raw), len(repeat))} of {LEAST_SEEDS} seeds; {evidence}")
+    earlier = all(one < other for one, other in zip(raw, repeat, strict=True))
+    return Statement(name="M6", says=says, verdict=_verdict(earlier), evidence=evidence)
+
+
+def _joined(layers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, layers))
 
 
 def _reason_untested(accuracies: Accuracies, contrasts: Contrasts, compared: list[tuple[Rung, Rung, Judgement]]) -> str:

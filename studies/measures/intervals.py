@@ -82,10 +82,20 @@ def interval(
         sums: what each cluster adds, [C, columns].
         statistic: of summed columns, [R, columns] to [R].
     """
+    return interval_and_p(sums, statistic, resamples, seed)[:3]
+
+
+def interval_and_p(
+    sums: NDArray[np.float64], statistic: Curve, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float, float, float]:
+    """Return what `interval` does, and the two-sided p-value that the statistic is 0, from the same draws.
+
+    p is twice the share of draws on the other side of 0, the statistic itself counted as one of them; 1 of one cluster.
+    """
     num_clusters = len(sums)
     value = float(statistic(sums.sum(0, keepdims=True))[0])
     if num_clusters < 2:
-        return value, value, value
+        return value, value, value, 1.0
     random = np.random.default_rng(seed)
     times_drawn = random.multinomial(num_clusters, np.full(num_clusters, 1 / num_clusters), size=resamples)
     values = statistic(times_drawn @ sums)
@@ -93,7 +103,8 @@ def interval(
     widening = np.sqrt(num_clusters / (num_clusters - 1)) * stats.t.ppf((1 - LEVEL) / 2, num_clusters - 1)
     tail = NormalDist().cdf(float(widening))
     low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), value, float(high)
+    beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
+    return float(low), value, float(high), min(1.0, 2 * (beyond + 1) / (len(values) + 1))
 
 
 def _sums_by_cluster(

@@ -17,7 +17,7 @@ from undertone.app.server.kernel_store import COMPILED
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("app", "engine", "studies", "train")
-ASSETS = ("assets/demo/", "assets/examples/", "assets/token-lm/", "assets/token-lm-acoustic/")
+ASSETS = ("assets/demo/", "assets/examples/", "assets/ladder/", "assets/token-lm/", "assets/token-lm-acoustic/")
 BACKEND = "setuptools>=77,<82"
 OFFLINE = ("Temporary failure in name resolution", "No matching distribution found for setuptools", "Connection")
 

@@ -35,6 +35,13 @@ class Pieces:
         """Return the pieces of a word."""
         return list(self._pieces(tuple(word)))
 
+    def symbols(self, piece: int) -> list[int]:
+        """Return the symbols of a piece; none of that for unknown symbols, and of what is no piece."""
+        characters = self._tokenizer.id_to_token(piece)
+        if characters is None or characters == UNKNOWN:
+            return []
+        return [ord(character) - FIRST_CHARACTER for character in characters]
+
     def _encode(self, word: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(_characters(word)).ids)
 
@@ -49,6 +56,7 @@ def letters_of(word: TextWord) -> list[int]:
 
 
 NUM_LETTERS = 28  # with the apostrophe and what is neither
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ'?"
 
 
 def _letter(character: str) -> int:

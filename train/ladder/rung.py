@@ -1,6 +1,6 @@
 """One rung from its stream to its scores: the model is trained, exported and asked about every pair, once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
+from torch import Tensor
 
 from undertone.engine.files.atomic_files import write_whole
-from undertone.engine.ladder import SCORES, LadderPair, Rung, RungScores
+from undertone.engine.ladder import LAYERS, SCORES, LadderPair, LayerScores, Rung, RungScores
 from undertone.engine.network.token_lm import TokenLM, TokenLMConfig
 from undertone.train.ladder.pair_file import PAIR_KEY, spoken_sides
 from undertone.train.ladder.passages import LadderText, Passage, Speller
@@ -53,26 +54,38 @@ def encode_pair(stream: TokenStream, pair: LadderPair, speller: Speller, number:
     return PairTokens(good, bad, good_context, bad_context)
 
 
+def encode_pairs(
+    stream: TokenStream, pairs: Mapping[int, LadderPair], speller: Speller
+) -> tuple[list[np.ndarray], list[int]]:
+    """Return the tokens of good and bad sides in turn, int64 [T] each, and the context of each, of pairs by number."""
+    encoded = [encode_pair(stream, pair, speller, number) for number, pair in pairs.items()]
+    rows = [row for pair in encoded for row in (pair.good, pair.bad)]
+    return rows, [count for pair in encoded for count in (pair.good_context, pair.bad_context)]
+
+
 @torch.no_grad()
 def log_likelihoods(
-    model: TokenLM, rows: Sequence[np.ndarray], contexts: Sequence[int], device: torch.device
-) -> list[float]:
-    """Return the log-likelihood in nats of each row's tokens after its context, whatever rows are beside it.
+    nats_of: Callable[[Tensor], Tensor], rows: Sequence[np.ndarray], contexts: Sequence[int], device: torch.device
+) -> np.ndarray:
+    """Return the log-likelihoods in nats of each row's tokens after its context, whatever rows are beside it.
 
     Args:
+        nats_of: a model's `nats`, or several models' as one, [B, T] or [B, T, models].
         rows: int64 [T] each.
         contexts: tokens in front of each that are not counted.
+    Returns:
+        float64 [rows] or [rows, models].
     """
-    found = [0.0] * len(rows)
+    found: dict[int, np.ndarray] = {}
     order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
     while order:
         longest = len(rows[order[-1]])
         size = max(1, TOKENS_PER_BATCH // longest)
         chosen, order = order[-size:], order[:-size]
-        nats = model.nats(pad_tokens([rows[row] for row in chosen]).to(device)).double().cpu()
+        nats = nats_of(pad_tokens([rows[row] for row in chosen]).to(device)).double().cpu().numpy()
         for place, row in enumerate(chosen):
-            found[row] = -float(nats[place, contexts[row] : len(rows[row])].sum())
-    return found
+            found[row] = -nats[place, contexts[row] : len(rows[row])].sum(0)
+    return np.array([found[row] for row in range(len(rows))])
 
 
 def train_rung(
@@ -99,16 +112,14 @@ def train_rung(
     accelerator = Accelerator(cpu=cpu)
     first = [Passage(passage.book, passage.sentences[:HELD_OUT_SENTENCES]) for passage in text.held_out]
     words, held_out = encode_passages(stream, text.train), encode_passages(stream, first)
-    stage = RungStage(f"{rung} {settings.seed}", settings, words, held_out, stream.vocabulary, accelerator)
+    stage = RungStage(f"{rung} {settings.seed}", settings, words, held_out, len(stream.names), accelerator)
     if not is_exported(out):
         clock = run_stage(stage, out, Budget(steps=stage.steps), accelerator, seed=settings.seed, settings=settings)
         numbers = stage.evaluate(clock.step) | {"tokens": clock.frames}
         export_stage(stage.model, stage.config, clock, out, numbers)
     model = exported_token_lm(out).to(accelerator.device)
-    encoded = [encode_pair(stream, pair, speller, number) for number, pair in enumerate(pairs)]
-    rows = [row for pair in encoded for row in (pair.good, pair.bad)]
-    contexts = [count for pair in encoded for count in (pair.good_context, pair.bad_context)]
-    sums = log_likelihoods(model, rows, contexts, accelerator.device)
+    rows, contexts = encode_pairs(stream, dict(enumerate(pairs)), speller)
+    sums = log_likelihoods(model.nats, rows, contexts, accelerator.device).tolist()
     counts = [len(row) - context for row, context in zip(rows, contexts, strict=True)]
     trained = trained_numbers(out)
     scores = RungScores(
@@ -121,13 +132,38 @@ def train_rung(
         bad_tokens=tuple(counts[1::2]),
         words_seen=int(trained["steps"]) * settings.batch_size * stage.windows.window_words,
         tokens_seen=int(trained["tokens"]),
-        vocabulary=stream.vocabulary,
+        vocabulary=len(stream.names),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         nats_per_word=trained["loss"],
         minutes=trained["minutes"],
     )
     write_whole(done, scores.model_dump_json())
     return scores
+
+
+def score_layers(
+    stream: TokenStream, pairs: Sequence[LadderPair], speller: Speller, scores: RungScores, out: Path
+) -> LayerScores:
+    """Return what every layer of a finished rung makes of the pairs that have no context, once, on the CPU.
+
+    Args:
+        scores: of the same model and pairs.
+        out: folder of this rung and seed.
+    """
+    done = out / LAYERS
+    if done.is_file() and (found := LayerScores.model_validate_json(done.read_text())).pairs == scores.pairs:
+        return found
+    model = exported_token_lm(out)
+    asked = {number: pair for number, pair in enumerate(pairs) if not pair.context}
+
+    def nats(tokens: Tensor) -> Tensor:
+        return torch.stack(model.nats_of_layers(tokens), dim=-1)
+
+    sums = log_likelihoods(nats, *encode_pairs(stream, asked, speller), torch.device("cpu"))
+    good, bad = (tuple(map(tuple, side.T.tolist())) for side in (sums[::2], sums[1::2]))
+    found = LayerScores(rung=scores.rung, seed=scores.seed, pairs=scores.pairs, places=tuple(asked), good=good, bad=bad)
+    write_whole(done, found.model_dump_json())
+    return found
 
 
 def exported_token_lm(out: Path) -> TokenLM:

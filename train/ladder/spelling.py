@@ -1,4 +1,4 @@
-"""Which letters stand for which phone of a word, so that a nonword of exchanged phones can be spelled.
+"""Which letters stand for which phone of a word, so that exchanged phones can be spelled and unknown words read.
 
 Every phone has a group of up to four letters, none for the second sound of an X. Groups are found by the most likely
 cut of every word and counted again from the cuts (hard expectation maximisation), as grapheme-to-phoneme aligners do.
@@ -23,6 +23,7 @@ class LetterGroups:
     def __init__(self, words: Sequence[tuple[str, tuple[int, ...]]]) -> None:
         self._counts: Counter[tuple[int, str]] = Counter()
         self._totals: Counter[int] = Counter()
+        self._phones: dict[str, tuple[int, float]] = {}  # of groups that were read
         for spelling, phones in words:
             if len(spelling) == len(phones):  # each letter is likely a phone's own, a start that longer words build on
                 self._add(phones, list(spelling))
@@ -65,3 +66,26 @@ class LetterGroups:
             groups.append(spelling[end - taken[end] : end])
             end -= taken[end]
         return groups[::-1]
+
+    def read(self, spelling: str) -> tuple[int, ...]:
+        """Return the likeliest phones of letters, one for each group of them; none for letters that were never seen."""
+        best = [0.0] + [inf] * len(spelling)  # by letters used, nats
+        taken = [(0, 0)] * len(best)  # letters and phone of the last group
+        for end in range(1, len(best)):
+            for start in range(max(0, end - MAX_LETTERS_OF_PHONE), end):
+                phone, nats = self._likeliest_phone(spelling[start:end])
+                if best[start] + nats < best[end]:
+                    best[end], taken[end] = best[start] + nats, (end - start, phone)
+        end, phones = len(spelling), []
+        while end and taken[end][0]:
+            phones.append(taken[end][1])
+            end -= taken[end][0]
+        return tuple(reversed(phones)) if not end else ()
+
+    def _likeliest_phone(self, group: str) -> tuple[int, float]:
+        """Return the phone that a group of letters mostly stands for, and how unlikely it is, in nats."""
+        if group not in self._phones:
+            counts = {phone: count for (phone, letters), count in self._counts.items() if letters == group}
+            phone = max(counts, key=counts.__getitem__, default=0)
+            self._phones[group] = (phone, -log(counts[phone] / (sum(counts.values()) + 1)) if counts else inf)
+        return self._phones[group]

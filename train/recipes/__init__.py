@@ -25,6 +25,7 @@ AnyRecipe = TokenizerRecipe | WhisperRecipe | HubertRecipe | ModelRecipe | Stude
 StageRecipe = TypeVar(
     "StageRecipe", TokenizerRecipe, WhisperRecipe, HubertRecipe, ModelRecipe, StudentRecipe, VocoderRecipe
 )
+Settings = TypeVar("Settings", bound=RunSettings)
 FOLDER = Path(__file__).parent
 BUDGETS = ("steps", "minutes", "frames")
 
@@ -80,6 +81,18 @@ def load_recipe_of(kind: type[StageRecipe], source: str | Path, overrides: Seque
             f"{source} is a recipe of the stage {recipe.stage!r}; this command takes one of {expected!r}"
         )
     return recipe
+
+
+def with_overrides(settings: Settings, overrides: Sequence[str]) -> Settings:
+    """Return settings with those that `--set` changes.
+
+    Raises:
+        SettingsError: a key that they do not have, a value out of its range, or an override without a value.
+    """
+    values = settings.model_dump()
+    for override in overrides:
+        values = merge_settings(values, _nested(override))
+    return validate_values(type(settings), values, "--set", SettingsError)
 
 
 def merge_settings(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

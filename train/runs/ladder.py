@@ -3,7 +3,9 @@
 OUT/pairs.jsonl           pairs, the same for all rungs
 OUT/ngrams.json           what phone n-grams make of them
 OUT/segments-NAME.jsonl   the corpus aligned
-OUT/RUNG-SEED/            training and scores.json of each rung
+OUT/clusters.u16          units of its sound that are not taught
+OUT/sentences.json        held-out sentences as the tokens of all rungs
+OUT/RUNG-SEED/            training of each rung, and scores.json, layers.json and continuations.json
 """
 
 import logging
@@ -20,6 +22,7 @@ from undertone.engine.ladder import (
     PAIRS,
     RUNGS,
     SCORES,
+    SENTENCES,
     LadderPair,
     NgramScores,
     Rung,
@@ -32,6 +35,8 @@ from undertone.train.corpora.source import CorpusError
 from undertone.train.data.flat_corpus import read_index
 from undertone.train.data.flat_files import INDEX
 from undertone.train.data.prepare import prepare
+from undertone.train.ladder.cluster_units import cluster_units, likeliest_units
+from undertone.train.ladder.continuations import LadderPrompt, PhoneJudge, draw_continuations, find_prompts
 from undertone.train.ladder.ngrams import PhoneNgrams
 from undertone.train.ladder.pair_file import (
     PairSettings,
@@ -39,19 +44,22 @@ from undertone.train.ladder.pair_file import (
     ngram_scores,
     write_ladder_pairs,
 )
-from undertone.train.ladder.passages import LadderText, Speller, num_words, read_ladder_text
-from undertone.train.ladder.rung import train_rung
+from undertone.train.ladder.passages import LadderText, Speller, count_spellings, num_words, read_ladder_text
+from undertone.train.ladder.rung import score_layers, train_rung
 from undertone.train.ladder.rung_stage import LadderSettings
+from undertone.train.ladder.said_phones import SaidPhones
 from undertone.train.ladder.segments import align_prepared
+from undertone.train.ladder.sentences import shown_sentences, write_sentences
+from undertone.train.ladder.spelling import LetterGroups
 from undertone.train.ladder.splicer import Splicer
-from undertone.train.ladder.streams import make_stream
+from undertone.train.ladder.streams import SpeechOfLadder, make_stream
 from undertone.train.ladder.windows import batches_per_epoch
 from undertone.train.loop.saved_recipe import CHANGEABLE, find_changes, list_changes, save_recipe
 from undertone.train.runs.finetune import clean_settings
 from undertone.train.text.unit_inventory import UnitInventory
 from undertone.train.tokenizer.assign_tokens import assign_tokens
-from undertone.train.tokenizer.phone_parts import num_parts_of
 
+CLUSTERS = "clusters.u16"
 log = logging.getLogger(__name__)
 
 
@@ -108,14 +116,18 @@ def train_ladder(
     rungs: Sequence[Rung] = RUNGS,
     cpu: bool = False,
     workers: int = 2,
+    prompts: int = 200,
+    samples: int = 5,
 ) -> list[RungScores]:
-    """Train and score every rung; an interrupted call goes on.
+    """Train, score and hear out every rung; an interrupted call goes on.
 
     Args:
         out: folder of everything that is made.
         words: to train on, spread over the books; all rungs read the same ones in the same order.
         seeds: models of every rung.
         workers: processes that prepare the corpus.
+        prompts: sentences that every model goes on from.
+        samples: continuations of each.
     Raises:
         CorpusError: a text, corpus or dictionary that cannot be used, or units that are no parts of its phones.
         SettingsError: the folder holds a ladder of another text, other pairs or other sizes.
@@ -126,19 +138,48 @@ def train_ladder(
     speller = Speller(lexicon)
     pairs = ladder_pairs(text, speller, inputs.lexicon, pair_settings, out)
     fingerprint = fingerprint_of_pairs(out / PAIRS)
-    inventory, units, _ = ladder_segments(inputs, lexicon, out, workers)
-    splicers = {one: Splicer(inventory, one) for one in (True, False)}
+    inventory, units, prepared = ladder_segments(inputs, lexicon, out, workers)
+    speech = SpeechOfLadder(
+        {one: Splicer(inventory, one) for one in (True, False)}, units, cluster_units(prepared, out / CLUSTERS)
+    )
+    streams = {rung: make_stream(rung, text.train, lexicon.inventory, speech) for rung in rungs}
+    write_sentences(shown_sentences(text), streams, speech, lexicon.inventory, out / SENTENCES)
+    listening = _Listening.prepare(inputs.text, text, speller, speech, prompts)
     found = []
-    for rung in rungs:
-        stream = make_stream(
-            rung, text.train, len(lexicon.inventory), splicers, units, num_parts_of(len(lexicon.inventory))
-        )
+    for rung, stream in streams.items():
         for seed in range(seeds):
             own = settings.model_copy(update={"seed": seed})
             folder = out / f"{rung}-{seed}"
             found.append(train_rung(rung, stream, text, pairs, fingerprint, speller, own, folder, cpu))
+            score_layers(stream, pairs, speller, found[-1], folder)
+            said = SaidPhones(rung, stream, speller, listening.letters, listening.units_of_clusters)
+            draw_continuations(stream, said, listening.judge, listening.prompts, samples, found[-1], folder)
             log.info("%s, seed %d: %.2f nats a word", rung, seed, found[-1].nats_per_word)
     return found
+
+
+@dataclass(frozen=True)
+class _Listening:
+    """What continuations are drawn from and judged by, the same for all rungs."""
+
+    prompts: list[LadderPrompt]
+    judge: PhoneJudge
+    letters: LetterGroups
+    units_of_clusters: np.ndarray
+
+    @classmethod
+    def prepare(
+        cls, folder: Path, text: LadderText, speller: Speller, speech: SpeechOfLadder, prompts: int
+    ) -> "_Listening":
+        """Take prompts from every other held-out book, and the judge's text from the others, whole."""
+        judged = {passage.book for passage in text.held_out[1::2]}
+        words = (speller.word(spelling) for spelling in sorted(count_spellings(text.train)))
+        return cls(
+            find_prompts(text.held_out[::2], prompts),
+            PhoneJudge(read_ladder_text(folder, speller.lexicon, 1, judged).held_out, speller.lexicon.inventory),
+            LetterGroups([(word.spelling, word.phones) for word in words if word is not None]),
+            likeliest_units(speech.clusters, speech.units),
+        )
 
 
 def _claim(out: Path, settings: LadderSettings, **inputs: str) -> None:

@@ -14,7 +14,7 @@ from undertone.train.runs.ladder import LadderPlan
 def test_a_plan_names_rungs_steps_and_what_is_finished() -> None:
     lines = plan_lines(LadderPlan(1000, 200, 9, RUNGS, 3, 40, ("text-raw-0",)))
     assert "1,000 words" in lines[0]
-    assert "7 rungs" in lines[1]
+    assert "9 rungs" in lines[1]
     assert "40 steps" in lines[1]
     assert lines[2] == "finished: text-raw-0"
 
@@ -33,7 +33,8 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     arguments = ["--text", text_folder(tmp_path), "--corpus", tmp_path, "--lexicon", lexicon_file(tmp_path)]
     out = tmp_path / "out"
     words = [*map(str, arguments), "--out", str(out), "--words", "2000", "--bundle", "any", "--dry-run"]
-    result = CliRunner().invoke(ladder, words)
+    result, larger = (CliRunner().invoke(ladder, [*words, *more]) for more in ([], ["--set", "epochs=2"]))
     assert result.exit_code == 0, result.output
-    assert "rungs" in result.output
+    steps = [int(one.output.split(" steps each")[0].split()[-1].replace(",", "")) for one in (result, larger)]
+    assert steps[0] == 2 * steps[1]
     assert not out.exists()

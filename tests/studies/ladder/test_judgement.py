@@ -5,41 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from undertone.engine.ladder import LadderPair, NgramScores, Rung, RungScores
+from tests.studies.ladder.ladder_files import COUNT, write_ladder
+from undertone.engine.ladder import Rung
 from undertone.studies.errors import MeasureError
-from undertone.studies.ladder.judgement import contrast, judge_ladder, pair_credits
+from undertone.studies.ladder.judgement import contrast, judge_ladder, read_result
 from undertone.studies.ladder.report import ladder_lines, write_ladder_report
-
-COUNT = 60  # pairs of each judgement
-
-
-def write_ladder(folder: Path, shares: dict[Rung, float], seeds: int = 1) -> Path:
-    """Rungs that are right in a share of the pairs, the same ones for all rungs."""
-    pairs = [
-        LadderPair(judgement=judgement, kind=judgement, cluster=f"{judgement} {number // 2}", good="A", bad="B")
-        for judgement in ("words", "grammar", "topics")
-        for number in range(COUNT)
-    ]
-    (folder / "pairs.jsonl").write_text("".join(f"{pair.model_dump_json()}\n" for pair in pairs))
-    half = tuple(float(number % 2) for number in range(len(pairs)))
-    zeros = (0.5,) * len(pairs)
-    ngrams = NgramScores(pairs="p", good=dict.fromkeys((1, 2, 3, 5), half), bad=dict.fromkeys((1, 2, 3, 5), zeros))
-    (folder / "ngrams.json").write_text(ngrams.model_dump_json())
-    for rung, share in shares.items():
-        for seed in range(seeds):
-            good = tuple(1.0 if number % COUNT < share * COUNT else -1.0 for number in range(len(pairs)))
-            scores = RungScores(
-                rung=rung, seed=seed, pairs="p", good=good, bad=(0.0,) * len(pairs), good_tokens=(3,) * len(pairs),
-                bad_tokens=(3,) * len(pairs), words_seen=100, tokens_seen=300, vocabulary=9, parameters=10,
-                nats_per_word=6.0, minutes=1.0,
-            )  # fmt: skip
-            (folder / f"{rung}-{seed}").mkdir()
-            (folder / f"{rung}-{seed}/scores.json").write_text(scores.model_dump_json())
-    return folder
-
-
-def test_a_likelier_good_side_counts_one_and_a_tie_a_half() -> None:
-    assert pair_credits(np.array([1.0, 0.0, -1.0]), np.array([0.0, 0.0, 0.0])).tolist() == [1.0, 0.5, 0.0]
+from undertone.studies.measures.holm import holm
 
 
 def test_accuracies_are_the_shares_with_intervals_around_them(tmp_path: Path) -> None:
@@ -50,12 +21,13 @@ def test_accuracies_are_the_shares_with_intervals_around_them(tmp_path: Path) ->
     step = next(one for one in result.contrasts if one.judgement == "words")
     assert (step.before, step.after, round(step.points, 6)) == ("text-raw", "phone-raw", -20.0)
     assert step.low < step.points < step.high < 0
+    assert 0 < step.p <= step.p_holm < 0.05
     assert (tmp_path / "ladder.json").is_file()
 
 
 def test_a_rung_differs_from_itself_by_nothing() -> None:
     credits = np.array([1.0, 0.0, 1.0, 0.0])
-    assert contrast(credits, credits, ["a", "b", "c", "d"]) == (0.0, 0.0, 0.0)
+    assert contrast(credits, credits, ["a", "b", "c", "d"]) == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_scores_of_other_pairs_are_refused(tmp_path: Path) -> None:
@@ -71,7 +43,23 @@ def test_scores_of_other_pairs_are_refused(tmp_path: Path) -> None:
 def test_the_report_has_every_rung_statement_and_null_result_and_needs_no_network(tmp_path: Path) -> None:
     result = judge_ladder(write_ladder(tmp_path, {"text-raw": 0.5, "phone-raw": 0.5}))
     page = write_ladder_report(result, tmp_path).read_text()
-    for said in ("text-raw", "phone-raw", "M0", "M4", "no difference shown", "at chance", "85.6"):
+    for said in ("text-raw", "phone-raw", "M0", "M6", "no difference shown", "at chance", "85.6"):
         assert said in page
     assert '<script src="http' not in page
-    assert len(ladder_lines(result)) == 2 + 5
+    assert len(ladder_lines(result)) == 2 + 7
+
+
+def test_a_result_is_read_as_it_was_written_and_one_of_another_version_is_refused(tmp_path: Path) -> None:
+    result = judge_ladder(write_ladder(tmp_path, {"text-raw": 0.8}))
+    assert read_result(tmp_path) == result
+    (tmp_path / "ladder.json").write_text('{"pairs": {}}')
+    with pytest.raises(MeasureError, match="make it again"):
+        read_result(tmp_path)
+
+
+def test_p_values_are_corrected_among_the_differences_of_a_judgement(tmp_path: Path) -> None:
+    shares: dict[Rung, float] = {"text-raw": 0.6, "phone-raw": 0.5, "phone-repeat": 0.9, "speech-one": 0.9}
+    result = judge_ladder(write_ladder(tmp_path, shares))
+    words = [one for one in result.contrasts if one.judgement == "words"]
+    assert [one.p_holm for one in words] == holm([one.p for one in words])
+    assert words[-1].p == words[-1].p_holm == 1.0

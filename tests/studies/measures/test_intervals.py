@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertone.studies.measures.intervals import ShareEstimate, estimate
+from undertone.studies.measures.intervals import ShareEstimate, estimate, interval, interval_and_p
 
 
 def clustered(random: np.random.Generator, clusters: int, clips: int, between: float, within: float) -> np.ndarray:
@@ -74,3 +74,19 @@ def test_the_interval_holds_its_value_and_is_the_same_every_time(parts: list[tup
     assert first is not None
     ratios = [total / count for total, count in parts]
     assert min(ratios) - 1e-9 <= first.low <= first.high <= max(ratios) + 1e-9
+
+
+def test_p_falls_as_zero_leaves_the_interval_and_one_cluster_shows_nothing() -> None:
+    def mean(drawn: np.ndarray) -> np.ndarray:
+        return np.asarray(drawn[:, 0] / drawn[:, 1])
+
+    values = np.random.default_rng(0).normal(size=40)
+    found = [interval_and_p(np.stack([values + shift, np.ones(40)], 1), mean) for shift in (-values.mean(), 0.3, 2.0)]
+    assert found[0][3] > 0.9
+    assert found[0][3] > found[1][3] > found[2][3] > 0
+    assert found[2][0] > 0
+    assert (
+        interval(np.stack([values, np.ones(40)], 1), mean)
+        == interval_and_p(np.stack([values, np.ones(40)], 1), mean)[:3]
+    )
+    assert interval_and_p(np.array([[3.0, 1.0]]), mean) == (3.0, 3.0, 3.0, 1.0)

@@ -52,7 +52,7 @@ def train(
 def test_an_interrupted_rung_gives_the_numbers_of_one_that_was_not(
     text: LadderText, pairs: list[LadderPair], speller: Speller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = PhoneStream(len(speller.lexicon.inventory))
+    stream = PhoneStream(speller.lexicon.inventory)
     whole = train(stream, text, pairs, speller, tmp_path / "whole")
     take_step = RungStage.step
 
@@ -79,11 +79,11 @@ def test_likelihoods_do_not_depend_on_the_rows_beside_them_and_leave_the_context
     rows = [random.integers(0, 9, int(length)) for length in random.integers(3, 30, 7)]
     contexts = [1] * len(rows)
     device = torch.device("cpu")
-    together = log_likelihoods(model, rows, contexts, device)
-    alone = [log_likelihoods(model, [row], [1], device)[0] for row in rows]
+    together = log_likelihoods(model.nats, rows, contexts, device)
+    alone = [log_likelihoods(model.nats, [row], [1], device)[0] for row in rows]
     assert together == pytest.approx(alone, abs=1e-4)
-    whole, tail = (log_likelihoods(model, rows[:1], [count], device)[0] for count in (0, 2))
-    head = log_likelihoods(model, [rows[0][:2]], [0], device)[0]
+    whole, tail = (log_likelihoods(model.nats, rows[:1], [count], device)[0] for count in (0, 2))
+    head = log_likelihoods(model.nats, [rows[0][:2]], [0], device)[0]
     assert whole == pytest.approx(head + tail, abs=1e-4)
 
 
@@ -92,7 +92,7 @@ def test_both_sides_of_a_pair_have_one_context_and_the_same_frames_where_they_ag
 ) -> None:
     num_phones = len(speller.lexicon.inventory)
     inventory, units = inventory_of(num_phones)
-    stream = FrameStream(Splicer(inventory, False), units, 3 * (num_phones + 1))
+    stream = FrameStream(Splicer(inventory, False), units, list(map(str, range(3 * (num_phones + 1)))))
     for number, pair in enumerate(pairs):
         found = encode_pair(stream, pair, speller, number)
         assert found.good_context > 0

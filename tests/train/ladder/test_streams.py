@@ -8,9 +8,10 @@ import pytest
 
 from tests.train.ladder.small_ladder import inventory_of, speller_of, text_of
 from undertone.engine.ladder import RUNGS
+from undertone.train.ladder.cluster_units import NUM_CLUSTERS
 from undertone.train.ladder.passages import num_words
 from undertone.train.ladder.splicer import Splicer
-from undertone.train.ladder.streams import TokenStream, encode_passages, make_stream
+from undertone.train.ladder.streams import SPACE, SpeechOfLadder, TokenStream, encode_passages, make_stream
 
 Streams = dict[str, TokenStream]
 
@@ -21,7 +22,8 @@ def streams(tmp_path: Path) -> Streams:
     num_phones = len(speller.lexicon.inventory)
     inventory, units = inventory_of(num_phones)
     splicers = {one: Splicer(inventory, one) for one in (True, False)}
-    return {rung: make_stream(rung, text.train, num_phones, splicers, units, 3 * (num_phones + 1)) for rung in RUNGS}
+    speech = SpeechOfLadder(splicers, units, np.arange(len(units)) % NUM_CLUSTERS)
+    return {rung: make_stream(rung, text.train, speller.lexicon.inventory, speech) for rung in RUNGS}
 
 
 def test_every_stream_has_tokens_for_every_word_and_tells_words_apart(streams: Streams, tmp_path: Path) -> None:
@@ -29,7 +31,7 @@ def test_every_stream_has_tokens_for_every_word_and_tells_words_apart(streams: S
     for name, stream in streams.items():
         found = stream.encode(words, (0, 0))
         assert len(found) == len(words), name
-        assert all(len(tokens) and tokens.max() < stream.vocabulary and tokens.min() >= 0 for tokens in found)
+        assert all(len(tokens) and tokens.max() < len(stream.names) and tokens.min() >= 0 for tokens in found)
         different = {tuple(tokens) for tokens in (found[1], found[2], found[6], found[7])}
         assert len(different) == 4
 
@@ -59,6 +61,24 @@ def test_repeated_phones_without_repeats_are_the_phones(streams: Streams, tmp_pa
     ):
         kept = [repeated[0], *(after for before, after in pairwise(repeated) if before != after)]
         assert kept == phones.tolist()
+
+
+def test_a_sign_between_words_is_all_that_phones_with_boundaries_have_more(streams: Streams, tmp_path: Path) -> None:
+    words = speller_of(tmp_path).text("THE CAT SAT , AND SO")
+    with_sign, names = streams["phone-boundary"].encode(words, (0,)), streams["phone-boundary"].names
+    for word, more, phones in zip(words, with_sign, streams["phone-raw"].encode(words, (0,)), strict=True):
+        shown = [names[token] for token in more]
+        assert (shown[0] == SPACE) == bool(word.spelling)
+        assert [token for token in more.tolist() if names[token] != SPACE] == phones.tolist()
+
+
+def test_pieces_are_named_by_what_they_spell(streams: Streams, tmp_path: Path) -> None:
+    words = speller_of(tmp_path).text("THE CAT , SAT")
+    shown = [
+        ["".join(streams[rung].names[token] for token in word) for word in streams[rung].encode(words, (0,))]
+        for rung in ("text-bpe", "text-raw")
+    ]
+    assert shown[0] == shown[1] == ["_THE", "_CAT", ",", "_SAT"]
 
 
 def test_the_same_key_gives_the_same_tokens_and_many_speakers_speak(streams: Streams, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from undertone.engine.tokenizers.whisper_encoder import WhisperEncoder
 from undertone.train.alignment.lexicon import Lexicon
 from undertone.train.model.recipe import ModelRecipe
 from undertone.train.model.stage import ModelStage
-from undertone.train.recipes import load_recipe, load_recipe_of, recipe_names
+from undertone.train.recipes import load_recipe, load_recipe_of, recipe_names, with_overrides
 from undertone.train.student.recipe import StudentRecipe
 from undertone.train.student.stage import StudentStage
 from undertone.train.tokenizer.hubert_units import HubertRecipe
@@ -199,6 +199,14 @@ def test_every_number_of_a_recipe_has_a_range() -> None:
 def test_a_recipe_of_another_stage_is_refused() -> None:
     with pytest.raises(SettingsError, match="stage 'vocoder'"):
         load_recipe_of(ModelRecipe, "vocoder-cpu")
+
+
+def test_overrides_change_settings_that_no_file_holds() -> None:
+    changed = with_overrides(MODEL, ["model.latent_dim=2", "steps=7"])
+    assert (changed.model.latent_dim, changed.steps) == (2, 7)
+    assert changed.model.decoder == MODEL.model.decoder
+    with pytest.raises(SettingsError, match="latent_dims"):
+        with_overrides(MODEL, ["model.latent_dims=2"])
 
 
 def test_without_tokens_no_token_reaches_the_network(prepared: Path, tokens: Path, lexicon: Lexicon) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from undertone.studies.analysis.holm import holm
+from undertone.studies.measures.holm import holm
 
 
 @pytest.mark.parametrize("number", [1, 2, 7, 30])
