@@ -37,10 +37,10 @@ def resampled_alphas(
         times: [R, U] how often each resample has each unit.
     """
     compared = counts.sum(1) >= 2
-    counts, times = counts[compared].astype(np.float64), times[:, compared]
-    rows = max(1, BLOCK // max(1, counts.shape[1] * max(counts.shape)))
+    pairable, times = counts[compared].astype(np.float64), times[:, compared]
+    rows = max(1, BLOCK // max(1, pairable.shape[1] * max(pairable.shape)))
     blocks = [times[start : start + rows] for start in range(0, len(times), rows)]
-    return np.concatenate([_alphas(coincidence_matrices(counts, block), domain, level) for block in blocks])
+    return np.concatenate([_alphas(coincidence_matrices(pairable, block), domain, level) for block in blocks])
 
 
 def coincidence_matrices(counts: NDArray[np.float64], times: NDArray[np.int64]) -> NDArray[np.float64]:
