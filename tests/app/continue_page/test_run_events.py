@@ -51,7 +51,7 @@ def test_whoever_waits_is_told_the_place_in_the_queue(
     turns = [context.queue.join(somebody, 20.0) for somebody in ("one", "two")]
     visit.begin()
     said = []
-    for updates in run_updates(context, visit, 0.5, 1.5, VALUES, *parts):
+    for updates in run_updates(context, visit, 0.5, 1.5, VALUES, parts[0]):
         said.append(updates[parts[0].note])
         visit.cancel() if context.queue.num_waiting == 0 else context.queue.leave(turns.pop(0), finished=False)
     assert "1 before you, about" in said[0]

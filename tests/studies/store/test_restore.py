@@ -125,10 +125,11 @@ def test_changes_and_deletions_are_replayed(database: Database, tmp_path: Path) 
 def test_a_missing_file_of_the_log_stops_the_restore_and_leaves_nothing(tmp_path: Path) -> None:
     ratings = []
     for part in range(3):  # three process starts, three files
-        db = new_database(tmp_path / "studies.sqlite", tmp_path / "events")
         if part == 0:
+            db = new_database(tmp_path / "studies.sqlite", tmp_path / "events")
             sample = filled(db, ratings=1)
         else:
+            db = Database(f"sqlite:///{tmp_path / 'studies.sqlite'}", tmp_path / "events")
             rate(db, sample, sample.trials[part], 3)
         assert db.journal is not None
         ratings.append(db.journal.path)
