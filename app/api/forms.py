@@ -17,7 +17,7 @@ from undertone.app.guard.refusal import RefusedError
 MOST_BYTES = 26_000_000  # a file of 25 MB and its fields
 FIELD_BYTES = 100_000
 _MOST_FIELDS = 32
-_JSON_FIELDS = ("edit", "latents")
+_JSON_FIELDS = ("edit", "latents", "durations")
 TOO_LARGE = "The recordings are larger than 25 MB together. Cut them, or send flac, opus or mp3."
 NO_FORM = "Send a form (multipart/form-data) whose field `file` is the recording."
 

@@ -55,6 +55,13 @@ class GradioApi:
             button.click(self.continue_, [visit, audio, settings], [files, result], api_name="continue", **more)
             button.click(self.stream, [visit, audio, settings], result, api_name="stream", **more)
             button.click(
+                self.continue_edited,
+                [visit, audio, other, settings],
+                [files, result],
+                api_name="continue_edited",
+                **more,
+            )
+            button.click(
                 self.resynthesise, [visit, audio, other, settings], [files, result], api_name="resynthesise", **more
             )
             button.click(self.replay, [visit, audio, other, settings], [files, result], api_name="replay", **more)
@@ -78,9 +85,16 @@ class GradioApi:
 
         Until the end come the place in the queue and how far it is.
         """
+        yield from self.continue_edited(visit, recording, None, parameters, request)
+
+    def continue_edited(
+        self, visit: Visitor, recording: str | None, other: str | None, parameters: Settings | None, request: gr.Request
+    ) -> Iterator[tuple[Any, Any]]:
+        """Continue a recording that is edited before, as `continue` does; with another recording, also towards that."""
         wanted = ContinueParameters.of(parameters or {})
         job = self._job(visit, request)
-        yield from self._made(visit, job, job.continue_(_clip(recording), wanted, wanted.seed_or_drawn))
+        second = _clip(other) if other else None
+        yield from self._made(visit, job, job.continue_(_clip(recording), wanted, wanted.seed_or_drawn, second))
 
     def stream(
         self, visit: Visitor, recording: str | None, parameters: Settings | None, request: gr.Request

@@ -111,7 +111,7 @@ class HttpApi:
         if wanted.takes > 1 and not as_json and not as_events:
             raise SettingsError("a stream has one take. For more, ask for response_format json or stream_format sse.")
         job, clip, seed = self._job(request), await self._clip(form), wanted.seed_or_drawn
-        events = job.continue_(clip, wanted, seed)
+        events = job.continue_(clip, wanted, seed, await self._other(form))
         headers = {"X-Undertone-Seed": str(seed), "X-Undertone-Sample-Rate": "16000"}
         return self._response(events, job, name, as_events, headers)
 
@@ -120,7 +120,7 @@ class HttpApi:
         name, as_events = _sound_name(values), _stream_format(values) == "sse"
         wanted = ResynthesiseParameters.of(values)
         job, clip, seed = self._job(request), await self._clip(form), wanted.seed or 0
-        other = await self._clip(form, "other_file") if "other_file" in form.files else None
+        other = await self._other(form)
         return self._response(job.resynthesise(clip, wanted, seed, other), job, name, as_events, {})
 
     async def _replays(self, request: Request, form: ApiForm) -> JobResponse:
@@ -130,7 +130,7 @@ class HttpApi:
             raise SettingsError("settings is missing: send the JSON that lies beside the sound.")
         PromptParameters.of(form.values)
         job, clip = self._job(request), await self._clip(form)
-        other = await self._clip(form, "other_file") if "other_file" in form.files else None
+        other = await self._other(form)
         return self._response(job.replay(clip, settings, other), job, name, as_events, {})
 
     async def _analyses(self, request: Request, form: ApiForm) -> JobResponse:
@@ -148,6 +148,9 @@ class HttpApi:
     async def _clip(self, form: ApiForm, name: str = "file") -> PromptClip:
         file = form.file(name).file
         return await self.threads.call(lambda: PromptClip.decode(file))
+
+    async def _other(self, form: ApiForm) -> PromptClip | None:
+        return await self._clip(form, "other_file") if "other_file" in form.files else None
 
     def _response(
         self, events: Iterator[Event], job: Job, name: SoundName | None, as_events: bool, headers: dict[str, str]

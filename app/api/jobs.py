@@ -7,7 +7,12 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from undertone.app.api.parameters import ContinueParameters, PromptParameters, ResynthesiseParameters
+from undertone.app.api.parameters import (
+    ContinueParameters,
+    DecodingParameters,
+    PromptParameters,
+    ResynthesiseParameters,
+)
 from undertone.app.prosody.background import run_in_thread
 from undertone.app.shared.compared_systems import ComparedSystem
 from undertone.app.shared.context import Context
@@ -68,26 +73,32 @@ class Job:
     def __post_init__(self) -> None:
         RUNS.watch(self.stop)
 
-    def continue_(self, clip: PromptClip, wanted: ContinueParameters, seed: int) -> Events:
-        """Yield places, then chunks of which the last has the takes; with an edit, fractions and the edited take."""
+    def continue_(
+        self, clip: PromptClip, wanted: ContinueParameters, seed: int, other: PromptClip | None = None
+    ) -> Events:
+        """Yield places, then chunks of which the last has the takes; of an edited prompt, fractions and the take."""
         system = self._system(wanted.system)
-        edit, sampling = wanted.latent_edit(self.context.engine), wanted.sampling
-        if edit is not None and wanted.takes != 1:
+        edit, durations, sampling = wanted.latent_edit(self.context.engine), wanted.duration_edit, wanted.sampling
+        if wanted.is_edited and wanted.takes != 1:
             raise SettingsError("an edited prompt is continued with one take. Leave takes at 1.")
-        if edit is not None and system is not None:
+        if wanted.is_edited and system is not None:
             raise SettingsError("an edited prompt is continued by the voice. Leave system out.")
+        _check_other(wanted, other)
 
         def work(progress: CallProgress) -> Iterator[Event]:
             engine = self.context.engine if system is None else system.engine()
             speech = self._analyse(clip, wanted, engine)
-            if edit is None:
+            if not wanted.is_edited:
                 yield from engine.stream(speech, wanted.seconds, sampling, seed, wanted.takes, progress)
                 return
+            second = None if other is None else self._analyse(other, wanted, engine)
+            utterance = second.utterance if second is not None and wanted.voice_of_other else None
             yield from self._reported(
                 lambda progress: continue_from_edited(
-                    engine, speech, edit, wanted.seconds, sampling, seed, progress=progress
+                    engine, speech, edit, wanted.seconds, sampling, seed, utterance=utterance,
+                    latents=wanted.latents, other=second, durations=durations, progress=progress,
                 )
-            )
+            )  # fmt: skip
 
         return self._in_turn(wanted.seconds * wanted.takes, work)
 
@@ -96,9 +107,8 @@ class Job:
     ) -> Events:
         """Yield places and fractions, then the rendering."""
         engine = self.context.engine
-        edit, sampling = wanted.latent_edit(engine), wanted.sampling
-        if wanted.voice_of_other and other is None:
-            raise SettingsError("voice_of_other needs the other recording: send it as other_file.")
+        edit, durations, sampling = wanted.latent_edit(engine), wanted.duration_edit, wanted.sampling
+        _check_other(wanted, other)
 
         def work(progress: CallProgress) -> Iterator[Event]:
             speech = self._analyse(clip, wanted, engine)
@@ -107,7 +117,7 @@ class Job:
             yield from self._reported(
                 lambda progress: resynthesise(
                     engine, speech, edit, utterance, sampling, seed,
-                    latents=wanted.latents, other=second, progress=progress,
+                    latents=wanted.latents, other=second, durations=durations, progress=progress,
                 )
             )  # fmt: skip
 
@@ -223,3 +233,8 @@ def _read_settings(settings: bytes) -> TakeSettings | ProsodySettings:
     if takes > 16 or saved.sampling.steps > 100 or saved.sampling.solver == "ancestral":
         raise SettingsError("this server makes takes of 100 steps of the decoder at most. Use `undertone continue`.")
     return saved
+
+
+def _check_other(wanted: DecodingParameters, other: PromptClip | None) -> None:
+    if wanted.voice_of_other and other is None:
+        raise SettingsError("voice_of_other needs the other recording: send it as other_file.")

@@ -89,13 +89,14 @@ class McpTools:
     # ------------------------------------------------------------------------------------------------------ tools
 
     async def continue_speech(
-        self, recording: Sound, ctx: ToolContext, parameters: Parameters = None
+        self, recording: Sound, ctx: ToolContext, parameters: Parameters = None, other_recording: Sound | None = None
     ) -> CallToolResult:
         """Let the model go on from a recording, in the speaker's voice; returns wav files and the settings."""
 
         def events(job: Job) -> Iterator[Event]:
             wanted = ContinueParameters.of(parameters or {})
-            return job.continue_(_clip(recording), wanted, wanted.seed_or_drawn)
+            other = _clip(other_recording) if other_recording else None
+            return job.continue_(_clip(recording), wanted, wanted.seed_or_drawn, other)
 
         return await self._run(events, ctx)
 

@@ -9,7 +9,7 @@ from undertone.engine import Engine, Sampling, SettingsError
 from undertone.engine.config import Guidance
 from undertone.engine.generation.take_settings import MAX_SEED
 from undertone.engine.probe import DirectionProbe
-from undertone.engine.prosody import DirectionEdit, LatentEdit, LatentSource, OwnLatents
+from undertone.engine.prosody import DirectionEdit, DurationEdit, LatentEdit, LatentSource, OwnLatents
 
 MAX_API_TAKES = 4
 MAX_STEPS = 100  # of the decoder; what is beyond is for the command line, on a machine of one's own
@@ -19,6 +19,7 @@ _SAMPLING = ("token_temperature", "latent_temperature", "top_p", "top_k", "guida
 Temperature = Annotated[float, Field(ge=0.0, le=2.0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0.0, le=600.0, allow_inf_nan=False)]
 Edit = dict[str, Any]  # checked as a whole by `LatentEdit`
+Duration = dict[str, Any]  # by `DurationEdit`
 
 
 class PromptParameters(BaseModel):
@@ -45,12 +46,21 @@ class PromptParameters(BaseModel):
 
 
 class DecodingParameters(PromptParameters):
-    """What a continuation and a resynthesis have in common; None is the default of `undertone continue`."""
+    """What a continuation and a resynthesis have in common; None is the default of `undertone continue`.
+
+    Attributes:
+        latents: of which latents are spoken, before `edit`.
+        durations: stretches of the recording and pauses in it.
+        voice_of_other: speak in the voice of the other recording.
+    """
 
     seed: Annotated[int, Field(ge=0, le=MAX_SEED - MAX_API_TAKES)] | None = None
     guidance: Guidance | None = None
     steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] | None = None
     edit: Annotated[list[Edit], Field(max_length=MAX_EDITS)] = []
+    latents: LatentSource = OwnLatents()
+    durations: Annotated[list[Duration], Field(max_length=MAX_EDITS)] = []
+    voice_of_other: bool = False
 
     @property
     def sampling(self) -> Sampling:
@@ -73,9 +83,19 @@ class DecodingParameters(PromptParameters):
             return None
         return LatentEdit.of(edits=[_with_direction(edit, engine) for edit in self.edit])
 
+    @property
+    def duration_edit(self) -> DurationEdit:
+        """Return the changes of durations. Raises SettingsError."""
+        return DurationEdit.of(changes=self.durations)
+
+    @property
+    def is_edited(self) -> bool:
+        """Return whether anything but the recording as it is is spoken."""
+        return bool(self.edit or self.durations or self.voice_of_other or self.latents != OwnLatents())
+
 
 class ContinueParameters(DecodingParameters):
-    """A continuation. With an edit the prompt is edited first, and there is one take.
+    """A continuation. Where the prompt is edited first, there is one take.
 
     Attributes:
         system: that goes on from the prompt, of those beside the voice; None is the voice.
@@ -93,14 +113,7 @@ class ContinueParameters(DecodingParameters):
 
 
 class ResynthesiseParameters(DecodingParameters):
-    """A resynthesis: the same words with the latents that `latents` names, then edited.
-
-    Attributes:
-        voice_of_other: speak in the voice of the other recording.
-    """
-
-    latents: LatentSource = OwnLatents()
-    voice_of_other: bool = False
+    """A resynthesis: the same words with the latents that `latents` names, then edited."""
 
 
 def _with_direction(edit: Edit, engine: Engine) -> Any:

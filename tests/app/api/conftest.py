@@ -48,12 +48,14 @@ class ApiSite:
     def bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
 
-    def post(self, path: str, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
-        with self.clip.open("rb") as file:
-            return httpx.post(
-                f"{self.url}{path}", headers=self.bearer if headers is None else headers,
-                files={"file": file}, data=fields, timeout=60,
-            )  # fmt: skip
+    def post(
+        self, path: str, headers: dict[str, str] | None = None, other: Path | None = None, **fields: Any
+    ) -> httpx.Response:
+        files = {"file": self.clip.read_bytes()} | ({} if other is None else {"other_file": other.read_bytes()})
+        return httpx.post(
+            f"{self.url}{path}", headers=self.bearer if headers is None else headers,
+            files=files, data=fields, timeout=60,
+        )  # fmt: skip
 
     @contextmanager
     def busy(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ def client(site: ApiSite) -> Iterator[Client]:
 
 def test_the_endpoints_have_documented_names(client: Client) -> None:
     named = client.view_api(return_format="dict")["named_endpoints"]  # type: ignore[index,call-overload]
-    assert {"/continue", "/stream", "/resynthesise", "/replay", "/analyse", "/cancel"} <= set(named)
+    assert {"/continue", "/stream", "/continue_edited", "/resynthesise", "/replay", "/analyse", "/cancel"} <= set(named)
 
 
 def test_a_continuation_is_that_of_the_command_line(site: ApiSite, client: Client) -> None:

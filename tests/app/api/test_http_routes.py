@@ -14,6 +14,7 @@ import soundfile
 
 from tests.app.api.conftest import OTHER_SYSTEM, ApiSite, until
 from tests.app.split_site import NO_CERTIFICATES
+from tests.clips import speechlike, write_wav16
 from undertone.app.auth.api_keys import create_api_key
 from undertone.app.cli.continuation import ContinuationOptions, continue_recording
 from undertone.app.server.api_access import ApiSettings
@@ -85,6 +86,28 @@ def test_analysis_and_resynthesis_agree_and_an_edit_changes_the_latents_alone(si
     assert edited["wav"] != plain["wav"]
     onward = site.post(CONTINUE, edit=edit, seconds="0.5", seed="3", response_format="json").json()["takes"][0]
     assert onward["settings"]["edit"] == edited["settings"]["edit"]
+
+
+def test_what_the_prosody_page_does_can_be_asked_for(site: ApiSite) -> None:
+    stretch = {"kind": "stretch", "factor": 2.0, "start_seconds": 0.2, "end_seconds": 1.0}
+    wanted = {
+        "durations": json.dumps([stretch]),
+        "latents": json.dumps({"kind": "transferred"}),
+        "voice_of_other": "true",
+        "response_format": "json",
+    }
+    other = write_wav16(site.folder / "other.wav", speechlike(2.0, hz=110, seed=9))
+    plain = site.post("/v1/audio/resyntheses", response_format="json").json()
+    made = site.post("/v1/audio/resyntheses", other=other, **wanted).json()
+    assert "wav" in made, made
+    assert len(base64.b64decode(made["wav"])) > len(base64.b64decode(plain["wav"])) + 0.5 * 16_000 * 2
+    assert made["settings"]["durations"]["changes"] == [stretch]
+    onward = site.post(CONTINUE, other=other, seconds="0.5", seed="3", **wanted).json()["takes"][0]
+    for same in ("durations", "latents", "other", "utterance"):
+        assert onward["settings"][same] == made["settings"][same], same
+    assert "needs the other recording" in site.post(CONTINUE, **wanted).json()["error"]
+    durations = json.dumps([stretch | {"factor": 1e9}])
+    assert "factor" in site.post(CONTINUE, durations=durations).json()["error"]
 
 
 def test_another_system_goes_on_from_the_same_prompt_and_its_take_comes_again(site: ApiSite) -> None:
