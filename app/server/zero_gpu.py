@@ -104,7 +104,7 @@ class ZeroGpuEngine(Engine):
     ) -> Iterator[Chunk]:
         """Yield chunks as the engine does; a stop is heard between two of them. Raises SettingsError at once."""
         checked = self._request(speech, seconds, sampling, seed, num_takes, step)
-        if step == "compiled":
+        if step not in (None, "modules"):
             return stream_takes(checked, progress)
         request = GpuRequest(self.folder, speech, seconds, sampling, checked.settings[0].seed, num_takes)
         return self._chunks(request, checked, progress)

@@ -126,11 +126,15 @@ def test_the_cpu_makes_it_where_the_quota_is_used_up(folder: Path, speech: Speec
     torch.testing.assert_close(takes[0].audio, expected[0].audio, rtol=0, atol=0)
 
 
-def test_a_take_of_the_compiled_step_is_made_again_by_it_and_not_on_the_gpu(folder: Path, speech: Speech) -> None:
+@pytest.mark.parametrize(("small", "kind"), [(10**9, "compiled"), (0, "compiled-float16")])
+def test_a_take_of_the_compiled_step_is_made_again_by_it_and_not_on_the_gpu(
+    folder: Path, speech: Speech, monkeypatch: pytest.MonkeyPatch, small: int, kind: str
+) -> None:
+    monkeypatch.setattr("undertone.engine.network.compiled.step.SMALL_PARAMETERS", small)
     spaces = StandIn(quota_seconds=0.0)
     engine = ZeroGpuEngine.load(folder, spaces)
     made = engine.continue_(speech, 0.4, SAMPLING, seed=7)
-    assert made.settings.step == "compiled"
+    assert made.settings.step == kind
     spaces.quota_seconds, spaces.asked = 1000.0, []
     again = engine.replay(made.settings, speechlike(3.0), 16_000)
     torch.testing.assert_close(again.audio, made.audio, rtol=0, atol=0)
