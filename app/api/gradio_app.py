@@ -93,7 +93,7 @@ class GradioApi:
         """Continue a recording that is edited before, as `continue` does; with another recording, also towards that."""
         wanted = ContinueParameters.of(parameters or {})
         job = self._job(visit, request)
-        second = _clip(other) if other else None
+        second = _clip_if_sent(other)
         yield from self._made(visit, job, job.continue_(_clip(recording), wanted, wanted.seed_or_drawn, second))
 
     def stream(
@@ -112,7 +112,7 @@ class GradioApi:
         """Say a recording again, with other or edited latents."""
         wanted = ResynthesiseParameters.of(parameters or {})
         job = self._job(visit, request)
-        second = _clip(other) if other else None
+        second = _clip_if_sent(other)
         yield from self._made(visit, job, job.resynthesise(_clip(recording), wanted, wanted.seed or 0, second))
 
     def replay(
@@ -120,7 +120,7 @@ class GradioApi:
     ) -> Iterator[tuple[Any, Any]]:
         """Make again what saved settings describe."""
         job = self._job(visit, request)
-        second = _clip(other) if other else None
+        second = _clip_if_sent(other)
         yield from self._made(visit, job, job.replay(_clip(recording), orjson.dumps(settings or {}), second))
 
     def analyse(
@@ -172,6 +172,10 @@ def _clip(path: str | None) -> PromptClip:
     if not path:
         raise VisibleError("There is no recording. Send one with handle_file.")
     return PromptClip.read(path)
+
+
+def _clip_if_sent(path: str | None) -> PromptClip | None:
+    return PromptClip.read(path) if path else None
 
 
 def _described(event: Event) -> Settings:

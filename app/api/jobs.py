@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from torch import Tensor
+
 from undertone.app.api.parameters import (
     ContinueParameters,
     DecodingParameters,
@@ -91,8 +93,7 @@ class Job:
             if not wanted.is_edited:
                 yield from engine.stream(speech, wanted.seconds, sampling, seed, wanted.takes, progress)
                 return
-            second = None if other is None else self._analyse(other, wanted, engine)
-            utterance = second.utterance if second is not None and wanted.voice_of_other else None
+            second, utterance = self._other(other, wanted, engine)
             yield from self._reported(
                 lambda progress: continue_from_edited(
                     engine, speech, edit, wanted.seconds, sampling, seed, utterance=utterance,
@@ -112,8 +113,7 @@ class Job:
 
         def work(progress: CallProgress) -> Iterator[Event]:
             speech = self._analyse(clip, wanted, engine)
-            second = None if other is None else self._analyse(other, wanted, engine)
-            utterance = second.utterance if second is not None and wanted.voice_of_other else None
+            second, utterance = self._other(other, wanted, engine)
             yield from self._reported(
                 lambda progress: resynthesise(
                     engine, speech, edit, utterance, sampling, seed,
@@ -195,6 +195,13 @@ class Job:
     def _analyse(self, clip: PromptClip, wanted: PromptParameters, engine: Engine) -> Speech:
         end = min(wanted.prompt_start + wanted.prompt_seconds, clip.seconds)
         return engine.analyse(clip.waveform, clip.sample_rate_hz, wanted.prompt_start, end)
+
+    def _other(
+        self, clip: PromptClip | None, wanted: DecodingParameters, engine: Engine
+    ) -> tuple[Speech | None, Tensor | None]:
+        """Return the other recording as the model sees it, and its voice where that is to speak."""
+        speech = None if clip is None else self._analyse(clip, wanted, engine)
+        return speech, speech.utterance if speech is not None and wanted.voice_of_other else None
 
     def _reported(self, work: Callable[[CallProgress], Take | Rendering]) -> Iterator[Event]:
         """Yield the fraction done, and the result at the end."""

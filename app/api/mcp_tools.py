@@ -95,7 +95,7 @@ class McpTools:
 
         def events(job: Job) -> Iterator[Event]:
             wanted = ContinueParameters.of(parameters or {})
-            other = _clip(other_recording) if other_recording else None
+            other = _clip_if_sent(other_recording)
             return job.continue_(_clip(recording), wanted, wanted.seed_or_drawn, other)
 
         return await self._run(events, ctx)
@@ -107,7 +107,7 @@ class McpTools:
 
         def events(job: Job) -> Iterator[Event]:
             wanted = ResynthesiseParameters.of(parameters or {})
-            other = _clip(other_recording) if other_recording else None
+            other = _clip_if_sent(other_recording)
             return job.resynthesise(_clip(recording), wanted, wanted.seed or 0, other)
 
         return await self._run(events, ctx)
@@ -118,7 +118,7 @@ class McpTools:
         """Make again what saved settings describe, from the same recording; returns the same wav file."""
 
         def events(job: Job) -> Iterator[Event]:
-            other = _clip(other_recording) if other_recording else None
+            other = _clip_if_sent(other_recording)
             return job.replay(_clip(recording), orjson.dumps(settings), other)
 
         return await self._run(events, ctx)
@@ -183,6 +183,10 @@ def _clip(recording: str) -> PromptClip:
         raise AudioError("the recording is no base64. Send the file's bytes as base64, without line breaks.") from None
     with closing(BytesIO(data)) as file:
         return PromptClip.decode(file)
+
+
+def _clip_if_sent(recording: str | None) -> PromptClip | None:
+    return _clip(recording) if recording else None
 
 
 def _result(event: Event) -> CallToolResult | None:
