@@ -281,6 +281,17 @@ def attend(
 
 
 @compiled
+def enter_frame(w: Weights, tokens: NDArray[np.int64], latents: Array, x: Array) -> None:
+    """Write what the first layer reads of a frame into `x` [B, D]: token and latents, summed and projected."""
+    frame = np.empty((len(tokens), w.latent_input.shape[0]), np.float32)
+    linear(latents, w.latent_input, w.latent_bias, frame)
+    for b in range(len(tokens)):
+        for i in range(frame.shape[1]):
+            frame[b, i] = w.token_embedding[tokens[b], i] + max(frame[b, i], np.float32(0.0))
+    linear(frame, w.input, np.zeros(w.input.shape[0], np.float32), x)
+
+
+@compiled
 def advance_frame(
     w: Weights,
     tokens: NDArray[np.int64],
@@ -302,17 +313,12 @@ def advance_frame(
         hidden: [B, D].
     """
     batch, dim, wide = len(tokens), w.input.shape[0], w.expand.shape[1]
-    frame = np.empty((batch, w.latent_input.shape[0]), np.float32)
-    linear(latents, w.latent_input, w.latent_bias, frame)
-    for b in range(batch):
-        for i in range(frame.shape[1]):
-            frame[b, i] = w.token_embedding[tokens[b], i] + max(frame[b, i], np.float32(0.0))
     none = np.zeros(3 * dim, np.float32)
     x, normed = np.empty((batch, dim), np.float32), np.empty((batch, dim), np.float32)
     change = np.empty((batch, dim), np.float32)
     heads, inside = np.empty((batch, 3 * dim), np.float32), np.empty((batch, wide), np.float32)
     scores = np.empty(positions.max() + 1, np.float32)
-    linear(frame, w.input, none, x)
+    enter_frame(w, tokens, latents, x)
     for layer in range(w.attention_scale.shape[0]):
         rms_norm(x, w.attention_scale[layer], w.constants[0], normed)
         linear(normed, w.attention_input[layer], none, heads)

@@ -17,7 +17,16 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from undertone.engine.network.compiled.kernels import Array, Weights, attend, compiled, gelu, linear, rms_norm
+from undertone.engine.network.compiled.kernels import (
+    Array,
+    Weights,
+    attend,
+    compiled,
+    enter_frame,
+    gelu,
+    linear,
+    rms_norm,
+)
 
 BLOCK_WEIGHTS = 2**16  # of a product, about 7 us: few enough that nobody waits long for the last one
 PHASE_BITS = 32
@@ -186,12 +195,7 @@ def open_phase(w: Weights, f: SharedFrame, phase: int) -> None:
     batch, layers = len(f.tokens), w.attention_scale.shape[0]
     layer, kind = phase // PHASES, phase % PHASES
     if phase == 0:
-        frame = np.empty((batch, w.latent_input.shape[0]), np.float32)
-        linear(f.latents, w.latent_input, w.latent_bias, frame)
-        for b in range(batch):
-            for i in range(frame.shape[1]):
-                frame[b, i] = w.token_embedding[f.tokens[b], i] + max(frame[b, i], np.float32(0.0))
-        linear(frame, w.input, np.zeros(w.input.shape[0], np.float32), f.x)
+        enter_frame(w, f.tokens, f.latents, f.x)
     elif kind in (ATTENTION_INPUT, EXPAND):
         for b in range(batch):
             for i in range(f.x.shape[1]):

@@ -19,14 +19,6 @@ from undertone.engine.noise import SeededNoise
 
 
 @pytest.fixture(scope="module")
-def model() -> VAEGSLM:
-    network = random_model(tiny_model_config(learned_end=True), 0).eval().requires_grad_(False)
-    for parameter in network.parameters():  # biases are zero and scales one before any training
-        parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
-    return network
-
-
-@pytest.fixture(scope="module")
 def step(model: VAEGSLM) -> CompiledStep:
     compiled = CompiledStep.load(model)
     assert compiled is not None
