@@ -1,6 +1,5 @@
 """The voice that says a rung's units, with nothing of a recording but its timbre: prosody follows from the units."""
 
-import base64
 import threading
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -9,6 +8,7 @@ import soundfile
 import torch
 
 from undertone.app.shared.context import Context
+from undertone.app.shared.example_sounds import wav_url
 from undertone.app.shared.prompt_clip import PromptClip
 from undertone.engine import Sampling
 from undertone.engine.config import FRAME_SECONDS, SAMPLE_RATE_HZ
@@ -61,4 +61,4 @@ class LadderVoice:
 def _data_url(audio: torch.Tensor) -> str:
     buffer = BytesIO()
     soundfile.write(buffer, audio.numpy(), SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
-    return f"data:audio/wav;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return wav_url(buffer.getvalue())

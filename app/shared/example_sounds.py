@@ -36,5 +36,9 @@ def example_sound(names: Sequence[str], examples: Sequence[Path], place: Any) ->
     """Return the value with the sound of the example at a place; nothing changes where there is none."""
     if not isinstance(place, int) or place not in range(len(examples)):
         return gr.skip()
-    sound = base64.b64encode(examples[place].read_bytes()).decode("ascii")
-    return {"names": list(names), "place": place, "sound": f"data:audio/wav;base64,{sound}"}
+    return {"names": list(names), "place": place, "sound": wav_url(examples[place].read_bytes())}
+
+
+def wav_url(wav: bytes) -> str:
+    """Return the data URL of a wav file."""
+    return f"data:audio/wav;base64,{base64.b64encode(wav).decode('ascii')}"

@@ -5,7 +5,6 @@ quantised: arrays are base64 typed arrays (int8 decibels, 16-bit tokens, 32-bit 
 """
 
 import colorsys
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from undertone.app.shared.plot_data import figure_text
 from undertone.engine.config import FRAME_SECONDS, SAMPLE_RATE_HZ
 
 ENVELOPE_POINTS = 1600  # pairs of minimum and maximum along the whole figure
@@ -111,8 +111,7 @@ def utterance_figure(picture: Picture) -> go.Figure:
 
 def figure_json(figure: go.Figure) -> str:
     """Return the figure as the browser gets it, without the mode bar: zoom by dragging, double click to reset."""
-    config = {"displayModeBar": False, "doubleClick": "reset", "scrollZoom": False}
-    return str(figure.to_json()).removesuffix("}") + f',"config":{json.dumps(config)}}}'
+    return figure_text(figure, doubleClick="reset")
 
 
 def envelope(audio: Array, num_points: int = ENVELOPE_POINTS) -> tuple[Array, float]:
