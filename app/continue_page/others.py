@@ -31,8 +31,8 @@ def build_others(context: Context) -> gr.Button | None:
     button = gr.Button("Hear the others go on from this prompt", size="sm", elem_id="others")
     gr.HTML(
         f'<p class="hint">{escape(listed)} go on from the prompt of take 1, with its seed and settings: other systems '
-        "of the paper, made from this voice and trained for as many steps as each other. With take 1 they are a run of "
-        "their own, to be compared blind below.</p>"
+        "of the paper, with this voice's tokenizer and vocoder, trained for as many steps as each other. With take 1 "
+        "they are a run of their own, to be compared blind below.</p>"
     )
     return button
 
