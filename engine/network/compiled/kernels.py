@@ -127,12 +127,14 @@ def copy_stored(function: Callable[..., Any], folder: Path) -> None:
     """Copy what another process compiled beside a function's file to where this one looks for it.
 
     A server whose model process may not write beside the code has a folder of its own for it, empty at every start.
+    What is left of older versions of the code, where the function began in another line, stays behind.
     """
-    source = Path(function.__code__.co_filename)
+    code = function.__code__
+    source = Path(code.co_filename)
     stored = source.parent / "__pycache__"
     if folder.resolve() == stored.resolve():
         return
-    for path in stored.glob(f"{source.stem}.{function.__name__}-*.nb[ic]"):
+    for path in stored.glob(f"{source.stem}.{function.__name__}-{code.co_firstlineno}.*.nb[ic]"):
         if not (folder / path.name).exists():
             shutil.copyfile(path, folder / path.name)
 
