@@ -6,6 +6,7 @@
 //   delete   {label}                   an edit of a time range is taken back
 // Locks and resets live here; the server is told only where the sliders stand. Every step says its number and whose
 // sliders they are. What the server shows is taken over unless something was moved here that it has not received yet.
+// Requests overtake each other on their way: what follows a release is sent when the server has answered it.
 const PARTS = [
   { name: "Shift", unit: "σ", step: 0.1 },
   { name: "Movement", unit: "×", step: 0.05, low: 0, high: 2.5 },
@@ -17,15 +18,27 @@ const list = element.querySelector(".card-list"), chips = element.querySelector(
 const state = {
   cards: "", values: {}, morph: null, locked: new Set(), token: 0, waiting: null, dirty: false, timer: null,
   pointer: false, clips: new Map(), wish: null, revision: 0, editState: null,
-  session: null, sequence: 0, moved: false, released: 0, releasedAt: 0,
+  session: null, sequence: 0, moved: false, released: 0, releasedAt: 0, answered: 0, unsent: [],
 };
 
+const isUnanswered = () => state.answered < state.released && Date.now() - state.releasedAt < ANSWER_PATIENCE_MS;
+function sendWaiting() {
+  while (state.unsent.length && !isUnanswered()) {
+    const { event, data } = state.unsent.shift();
+    element.dataset.sent = ++state.sequence;
+    trigger(event, { ...data, session: state.session, sequence: state.sequence });
+    if (event !== "release") continue;
+    Object.assign(state, { released: state.sequence, releasedAt: Date.now() });
+    setTimeout(sendWaiting, ANSWER_PATIENCE_MS);
+  }
+}
 const send = (event, data) => {
-  element.dataset.sent = ++state.sequence;
-  trigger(event, { ...data, session: state.session, sequence: state.sequence });
+  state.unsent.push({ event, data });
+  sendWaiting();
 };
 const quiet = () => { state.wish = null; list.querySelectorAll(".card-busy").forEach((busy) => { busy.textContent = ""; }); };
-const current = () => ({ values: state.values, morph: state.morph });
+const copy = (values) => JSON.parse(JSON.stringify(values));
+const current = () => ({ values: copy(state.values), morph: state.morph });
 const html = (text) => { const t = document.createElement("template"); t.innerHTML = text.trim(); return t.content.firstChild; };
 const text = (value) => { const span = document.createElement("span"); span.textContent = value; return span.innerHTML.replaceAll('"', "&quot;"); };
 const cards = () => (props.value && props.value.cards) || [];
@@ -53,7 +66,6 @@ function settle(pause = 0) {
     state.clips.clear();
     quiet();
     send("release", current());
-    Object.assign(state, { released: state.sequence, releasedAt: Date.now() });
   }, pause);
 }
 // A slider that was dragged away and back says no change when it is let go, but its draft was heard.
@@ -224,12 +236,15 @@ function update() {
   if (!value || value.revision <= state.revision) return; // answers may come in another order
   state.revision = value.revision;
   const other = value.session !== state.session;
-  if (other) { clearTimeout(state.timer); Object.assign(state, { timer: null, moved: false, released: 0, session: value.session }); }
+  if (other) {
+    clearTimeout(state.timer);
+    Object.assign(state, { timer: null, moved: false, released: 0, unsent: [], session: value.session });
+  }
   if (other || value.edit_state !== state.editState) state.clips.clear();
   if (other) list.querySelectorAll(".card-effect").forEach((effect) => { effect.textContent = ""; });
   state.editState = value.edit_state;
   if (value.idle) quiet();
-  const unanswered = value.sequence < state.released && Date.now() - state.releasedAt < ANSWER_PATIENCE_MS;
+  state.answered = value.sequence;
   const layout = JSON.stringify(value.cards);
   if (layout !== state.cards) {
     state.cards = layout;
@@ -238,8 +253,8 @@ function update() {
     all.textContent = `Show all ${value.cards.length} cards`;
     all.hidden = value.cards.length < 5 || !list.classList.contains("is-folded");
   }
-  if (!state.moved && !unanswered) {
-    state.values = JSON.parse(JSON.stringify(value.values));
+  if (!state.moved && !state.unsent.length && !isUnanswered()) {
+    state.values = copy(value.values);
     state.morph = value.morph;
   } else if (value.morph === null || state.morph === null) state.morph = value.morph;
   value.cards.forEach((card) => show(card.id));
@@ -250,6 +265,7 @@ function update() {
     return chip;
   }));
   element.dataset.revision = value.revision;
+  sendWaiting();
 }
 watch("value", update);
 update();

@@ -247,9 +247,23 @@ def saved_shifts(site: ProsodySite) -> list[float]:
     return [edit["shift"] for edit in json.loads(site.save("json"))["edit"]["edits"]]
 
 
+# Two requests at once may reach the server in either order; so the first of two always comes last.
+EVERY_OTHER_REQUEST_LATE = """() => {
+  const fetch = window.fetch;
+  let requests = 0, heldBack = 0;
+  window.fetch = (url, options) => {
+    if (options?.method !== "POST" || requests++ % 2) return fetch(url, options);
+    heldBack++;
+    return new Promise((resolve) => setTimeout(resolve, 700)).then(() => fetch(url, options));
+  };
+  window.holdNoRequestBack = () => { window.fetch = fetch; return heldBack; };
+}"""
+
+
 def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(resting: ProsodySite) -> None:
     """Three quick Shift values said "Speaking" for ever; a refused range wiped figure, numbers and buttons."""
     site = resting
+    site.page.evaluate(EVERY_OTHER_REQUEST_LATE)
     field = site.card("z1").locator("[data-part='0'] .card-number")
     for value in ("0.5", "1", "1.5"):
         field.fill(value)
@@ -257,6 +271,7 @@ def test_values_typed_in_quick_succession_end_with_the_last_and_nothing_is_lost(
         field.press("Enter")
         site.page.wait_for_function(f"{STEPS_SENT} > {before}", timeout=PATIENCE_MS)
     expect(site.shift("z1")).to_have_value("1.5", timeout=PATIENCE_MS)
+    assert site.page.evaluate("window.holdNoRequestBack()") > 0
     for expected, press in ((1.5, ()), (1.0, ("undo",)), (1.5, ("redo",)), (0.5, ("undo", "undo"))):
         for button in press:
             site.page.locator(f"#{button}").click()
