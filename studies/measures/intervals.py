@@ -10,7 +10,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from undertone.engine.config import Config
 
@@ -100,7 +99,9 @@ def interval_and_p(
     times_drawn = random.multinomial(num_clusters, np.full(num_clusters, 1 / num_clusters), size=resamples)
     values = statistic(times_drawn @ sums)
     values = values[np.isfinite(values)]
-    widening = np.sqrt(num_clusters / (num_clusters - 1)) * stats.t.ppf((1 - LEVEL) / 2, num_clusters - 1)
+    from scipy.stats import t as student_t  # seconds to load, and a page that shows intervals computes none
+
+    widening = np.sqrt(num_clusters / (num_clusters - 1)) * student_t.ppf((1 - LEVEL) / 2, num_clusters - 1)
     tail = NormalDist().cdf(float(widening))
     low, high = np.quantile(values, [tail, 1 - tail])
     beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))

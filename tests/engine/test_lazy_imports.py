@@ -28,6 +28,7 @@ from undertone.app.shared.gradio_import import shorten_gradio_import
 shorten_gradio_import()
 from undertone.app import prosody
 from undertone.app.continue_page import page
+from undertone.app.ladder import page as ladder_page
 from undertone.app.server import playground, studies_client
 from undertone.app.site import application
 from undertone.engine import Engine
