@@ -14,6 +14,7 @@ from undertone.engine import PRESETS, Sampling, SettingsError
 CUSTOM = "custom"
 DEFAULT_PRESET = "balanced"
 MAX_TAKES = 4
+LONGEST_LEAST_SECONDS = 10.0  # that a take can be asked to last
 SECONDS, SEED = 1, 3  # their places among `Controls.inputs`
 MAX_SEED = 2**31 - 1 - MAX_TAKES  # take i of a run has seed + i
 PRESET_LABELS = {
@@ -42,6 +43,7 @@ class Controls:
     guidance: gr.Slider
     steps: gr.Slider
     end: gr.Dropdown
+    min_seconds: gr.Slider
     preset: gr.Radio
     dice: gr.Button
     own_guidance: float  # the model's
@@ -54,7 +56,10 @@ class Controls:
     @property
     def sampling(self) -> list[gr.components.Component]:
         """Return the widgets that a preset sets."""
-        return [self.token_temperature, self.top_p, self.latent_temperature, self.guidance, self.steps, self.end]
+        return [
+            self.token_temperature, self.top_p, self.latent_temperature, self.guidance, self.steps, self.end,
+            self.min_seconds,
+        ]  # fmt: skip
 
 
 def build_controls(max_seconds: float, own_guidance: float) -> Controls:
@@ -119,6 +124,10 @@ def build_controls(max_seconds: float, own_guidance: float) -> Controls:
                 info="More steps sound cleaner and take longer.", elem_id="steps", buttons=[],
             ),
             end=gr.Dropdown(END_CHOICES, value=values.end, label="A take ends", elem_id="end"),
+            min_seconds=gr.Slider(
+                0, LONGEST_LEAST_SECONDS, value=values.min_seconds, step=0.5, label="Not before, seconds",
+                info="No take is shorter.", elem_id="min-seconds", buttons=[],
+            ),
             preset=preset,
             dice=dice,
             own_guidance=own_guidance,
@@ -129,7 +138,8 @@ def control_values(sampling: Sampling, own_guidance: float) -> list[Any]:
     """Return the values of `Controls.sampling` for these settings of a model with this guidance."""
     guidance = own_guidance if sampling.guidance is None else sampling.guidance
     return [
-        sampling.token_temperature, sampling.top_p, sampling.latent_temperature, guidance, sampling.steps, sampling.end
+        sampling.token_temperature, sampling.top_p, sampling.latent_temperature, guidance, sampling.steps, sampling.end,
+        sampling.min_seconds,
     ]  # fmt: skip
 
 
@@ -182,6 +192,7 @@ def read_settings(
     guidance: float,
     steps: int,
     end: str,
+    min_seconds: float,
 ) -> ContinuationSettings:
     """Check what the controls say; a request can come from anywhere, so every limit is checked again here.
 
@@ -202,6 +213,7 @@ def read_settings(
         "guidance": None if guidance == own_guidance else guidance,
         "steps": steps,
         "end": end,
+        "min_seconds": min_seconds,
     }
     base = PRESETS.get(preset) or saved or PRESETS[DEFAULT_PRESET]
     sampling = Sampling.of(**{**base.model_dump(), **chosen})

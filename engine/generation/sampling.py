@@ -38,7 +38,7 @@ class Sampling(Config):
     # with 18 frames and by 4e-5 with 24 (guidance 1: 2e-3 and 4e-5), against decoding the whole at once.
     context_frames: Annotated[int, Field(ge=18, le=200)] = 24
     end: End = "auto"  # "auto": learned where the model has learned an end, else where the voice ends
-    min_seconds: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0  # of continuation before it may end
+    min_seconds: Annotated[float, Field(ge=0.0, le=10.0)] = 2.0  # of continuation before it may end
 
     @classmethod
     def of(cls, **values: Any) -> "Sampling":

@@ -234,7 +234,7 @@ def test_the_end_of_the_voice_cuts_the_take(engine: Engine, speech: Speech, monk
     monkeypatch.setattr(
         "undertone.engine.audio.voice_activity._segments", lambda _, samples: [(0, int(min(samples, said)))]
     )
-    cut = engine.continue_(speech, 4.0, Sampling(end="voice"), seed=2)
+    cut = engine.continue_(speech, 4.0, Sampling(end="voice", min_seconds=1.0), seed=2)
     assert cut.ended == "voice"
     assert cut.speech.num_frames == np.ceil((said + 0.25 * RATE) / 320)
     assert torch.equal(cut.audio, whole.audio[: cut.audio.numel()])

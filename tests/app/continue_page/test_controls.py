@@ -28,6 +28,7 @@ GOOD: dict[str, Any] = {
     "guidance": 2,
     "steps": 12,
     "end": "auto",
+    "min_seconds": Sampling().min_seconds,
 }
 OWN = 2.0  # guidance of the model
 
@@ -50,6 +51,11 @@ def test_guidance_can_be_chosen_where_the_model_has_it(own: float, shown: bool) 
     with gr.Blocks():
         slider = build_controls(10.0, own).guidance
     assert (slider.visible, slider.value) == (shown, own)
+
+
+def test_how_long_a_take_lasts_at_least_can_be_chosen_and_is_saved() -> None:
+    chosen = read_settings(None, OWN, **{**GOOD, "min_seconds": 4.5}).sampling
+    assert chosen.min_seconds == control_values(chosen, OWN)[-1] == 4.5
 
 
 def test_the_models_own_guidance_is_not_written_down_and_another_is() -> None:
@@ -76,6 +82,8 @@ def test_the_models_own_guidance_is_not_written_down_and_another_is() -> None:
         ("guidance", 50.0),
         ("steps", 100_000),
         ("end", "whenever"),
+        ("min_seconds", 11.0),
+        ("min_seconds", float("nan")),
     ],
 )
 def test_a_setting_out_of_its_range_is_refused_by_name(key: str, value: Any) -> None:

@@ -15,7 +15,7 @@ from undertone.app.shared.live_player import Broadcast
 from undertone.app.shared.opening import Opening
 from undertone.app.shared.visitor import Visit
 
-VALUES = ("custom", 1.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
+VALUES = ("custom", 1.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never", 2.0)
 START, LENGTH = 0.5, 1.5
 
 

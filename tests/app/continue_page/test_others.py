@@ -19,7 +19,7 @@ from undertone.app.shared.visitor import Visit
 from undertone.engine import Engine
 from undertone.engine.bundle import bundles_sharing
 
-VALUES = ("custom", 1.0, 2, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
+VALUES = ("custom", 1.0, 2, 7, 0.85, 1.0, 0.85, 1.0, 2, "never", 2.0)
 SYSTEMS = ("Token-LM", "Token-LM + Acoustic")
 
 

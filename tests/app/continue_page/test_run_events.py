@@ -23,7 +23,7 @@ def test_a_fault_of_the_server_ends_the_run_and_keeps_its_words_to_itself(
     assert visit.run is None
 
 
-VALUES = ("custom", 15.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never")
+VALUES = ("custom", 15.0, 1, 7, 0.85, 1.0, 0.85, 1.0, 2, "never", 2.0)
 
 
 def test_a_cancelled_run_says_so_last(context: Context, visit: Visit, parts: tuple[Any, Any, Any]) -> None:
