@@ -9,6 +9,7 @@ from undertone.engine.network import VAEGSLM, Diffusion, Student
 from undertone.engine.network.decoder.solvers import dpm_solver
 from undertone.engine.network.layers.basic import apply_mask
 from undertone.train.model.windows import Windows
+from undertone.train.student.recipe import Objective
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,34 @@ class TeacherPath:
         return TeacherPath(
             self.start[chosen], self.condition[chosen], self.mask[chosen], self.states[:, chosen], self.mel[chosen]
         )
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Where a student's K steps begin and what they are pulled to."""
+
+    given: Tensor | None  # [K - 1, B, T, M] for the steps behind the first; None: where the one before ended
+    targets: Tensor  # [K, B, T, M]
+
+
+def lesson_of(path: TeacherPath, student: Student, objective: Objective) -> Lesson:
+    """Return what an objective asks of a student on a path.
+
+    Args:
+        objective: "trajectory": the student goes its own way, and every step is pulled to where the teacher is then.
+            "progressive": every step begins where the teacher is (arXiv 2202.00512). "reflow": every step lies on the
+            arc between the noise and the mel that the teacher makes of it (arXiv 2209.03003, whose lines are arcs
+            here, as the network predicts velocities on them).
+    """
+    match objective:
+        case "trajectory":
+            return Lesson(None, path.states)
+        case "progressive":
+            return Lesson(path.states[:-1], path.states)
+        case "reflow":
+            end, start = path.states[-1], apply_mask(path.start, path.mask)
+            arc = torch.stack([student.between(end, start, t) for t in student.timesteps[1:]])
+            return Lesson(arc[:-1], arc)
 
 
 def join_paths(paths: list[TeacherPath]) -> TeacherPath:

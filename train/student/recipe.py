@@ -20,6 +20,9 @@ from undertone.train.loop.settings import (
     WindowFrames,
 )
 
+# Where each of the student's steps begins and what it is pulled to (`paths.Lesson`).
+Objective = Literal["trajectory", "progressive", "reflow"]
+
 
 class StudentRecipe(TimedSettings):
     """Recipe of the stage that distils the decoder of a finished model."""
@@ -32,6 +35,7 @@ class StudentRecipe(TimedSettings):
     guidance: Guidance | None = None  # of the teacher; None: the model's own
     # Of the teacher, and of the bundle's decoder from then on; None: the model's own.
     guidance_rescale: Share | None = None
+    objective: Objective = "trajectory"
     waypoint_weight: Weight = 0.5  # of the states on the way against the mel at its end
     window_frames: WindowFrames = 160
     batch_size: Count = 8  # windows per process and step

@@ -23,7 +23,7 @@ from undertone.train.loop.metrics import Sample
 from undertone.train.loop.run import step_seed
 from undertone.train.model.window_sources import held_out_windows, window_source
 from undertone.train.model.windows import Windows
-from undertone.train.student.paths import TeacherPath, join_paths, teacher_path, window_condition
+from undertone.train.student.paths import TeacherPath, join_paths, lesson_of, teacher_path, window_condition
 from undertone.train.student.recipe import StudentRecipe
 
 DEV_SEED = 1
@@ -56,9 +56,15 @@ def distance(x: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return apply_mask((x - target).abs(), mask).sum() / (mask.sum() * x.shape[-1])
 
 
-def path_loss(states: list[Tensor], path: TeacherPath, waypoint_weight: float) -> Tensor:
-    """Return the distance of x0 from the teacher's, and with a weight the mean one of the states before it."""
-    distances = [distance(state, target, path.mask) for state, target in zip(states, path.states, strict=True)]
+def path_loss(states: list[Tensor], targets: Tensor, mask: Tensor, waypoint_weight: float) -> Tensor:
+    """Return the distance of x0 from its target, and with a weight the mean one of the states before it.
+
+    Args:
+        states: [B, T, M] after each of the student's K steps.
+        targets: [K, B, T, M].
+        mask: bool [B, T].
+    """
+    distances = [distance(state, target, mask) for state, target in zip(states, targets, strict=True)]
     *waypoints, end = distances
     return end + waypoint_weight * torch.stack(waypoints).mean() if waypoints else end
 
@@ -113,7 +119,9 @@ class StudentStage:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(progress)
         path = self._batch(step)
-        loss = path_loss(self.network(path.start, path.condition, path.mask), path, recipe.waypoint_weight)
+        lesson = lesson_of(path, self.student, recipe.objective)
+        states = self.network(path.start, path.condition, path.mask, given=lesson.given)
+        loss = path_loss(states, lesson.targets, path.mask, recipe.waypoint_weight)
         self.accelerator.backward(loss)
         norm = apply_gradients(self.accelerator, self.network.parameters(), self.optimizer, recipe.max_gradient_norm)
         if self.average:

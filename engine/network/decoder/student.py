@@ -39,6 +39,7 @@ class Student(nn.Module):
         condition: Tensor,
         mask: Tensor | None = None,
         before_step: Callable[[], None] | None = None,
+        given: Tensor | None = None,
     ) -> list[Tensor]:
         """Return x_t [B, T, M] after each step from N(0, 1) noise of that shape; the last is x0, not clamped.
 
@@ -47,6 +48,8 @@ class Student(nn.Module):
             condition: [B, T, C].
             mask: bool [B, T] or None.
             before_step: called before every evaluation of the network; what it raises ends the call.
+            given: [K - 1, B, T, M], where the steps behind the first begin, in training; None: where the one before
+                ended.
         """
         projected = self.decoder.unet.project(condition, mask)
         x, states = apply_mask(start, mask), []
@@ -56,6 +59,8 @@ class Student(nn.Module):
             times = torch.full((len(x),), t, device=x.device)
             x = self.turn(x, self.decoder.unet.denoise(x, times, projected, mask), t, following)
             states.append(x)
+            if given is not None and len(states) <= len(given):
+                x = given[len(states) - 1]
         return states
 
     def turn(self, x: Tensor, velocity: Tensor, t: int, following: int) -> Tensor:
@@ -64,6 +69,11 @@ class Student(nn.Module):
         along = here[0] * there[0] + here[1] * there[1]
         across = here[0] * there[1] - here[1] * there[0]
         return along * x + across * velocity
+
+    def between(self, clean: Tensor, noise: Tensor, t: int) -> Tensor:
+        """Return x at a timestep, -1 for the clean signal, on the arc from a clean signal to noise, [B, T, M]."""
+        signal, share = self._angle(t)
+        return signal * clean + share * noise
 
     def velocity_to(self, x: Tensor, target: Tensor, t: int, following: int) -> Tensor:
         """Return the velocity [B, T, M] that takes x_t to `target` at the timestep `following`: undoes `turn`."""
