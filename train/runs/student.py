@@ -115,7 +115,8 @@ def add_student(
 ) -> Path:
     """Write a bundle with a student; its other weights stay to the byte.
 
-    Probe and evaluation were measured without it, and are left out, to be measured again.
+    Parts that a neighbour holds stay there where `out` lies beside it, and are its own elsewhere. Probe and evaluation
+    were measured without a student, and are left out, to be measured again.
 
     Args:
         bundle: folder of the teacher's bundle.
@@ -127,15 +128,17 @@ def add_student(
     old = read_config(bundle)
     record = record_of_replaced(old, {"student": numbers}, [f"its decoder was distilled by {recipe}"])
     model = old.model.model_copy(update={"decoder": decoder})
-    changed = {"model": model, "student": student.config, "shared_parts": {}, **record}
+    beside = out.resolve().parent == bundle.resolve().parent and out.resolve().name not in old.shared_parts.values()
+    shared = old.shared_parts if beside else {}
+    changed = {"model": model, "student": student.config, "shared_parts": shared, **record}
     config = BundleConfig.model_validate({**dict(old), **changed})
     weights = {key: value.to(torch.float16).contiguous() for key, value in student.state_dict().items()}
     with whole_folder(out, replace=True) as unfinished:
         for path in bundle.iterdir():
             if path.is_file() and path.name not in (CONFIG_FILE, PROBE_FILE):
                 shutil.copy2(path, unfinished / path.name)
-        for path in weight_files(bundle, old).values():  # a part that a neighbour holds is its own from now on
-            if not (unfinished / path.name).exists():
+        for part, path in weight_files(bundle, old).items():
+            if part not in shared and not (unfinished / path.name).exists():
                 shutil.copy2(path, unfinished / path.name)
         save_file(weights, unfinished / WEIGHT_FILES["student"])
         (unfinished / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -61,6 +61,20 @@ def test_one_call_adds_a_student_and_changes_no_other_weight(
     assert bundle.config.model == load_bundle(finished).config.model == MODEL.model
 
 
+def test_parts_of_a_neighbour_stay_there_beside_it_and_are_its_own_elsewhere(
+    finished: Path, prepared: Path, tokenizer_run: Path, tmp_path: Path
+) -> None:
+    shared = {"tokenizer": "buzz", "vocoder": "buzz"}
+    voice_of = load_bundle(finished)
+    config = voice_of.config.model_copy(update={"name": "baseline", "shared_parts": shared})
+    baseline = save_bundle(tmp_path / "baseline", config, voice_of.model, voice_of.vocoder, voice_of.tokenizer)
+    for out, kept in ((tmp_path / "elsewhere" / "baseline", {}), (baseline, shared)):
+        run_student(baseline, RECIPE, prepared, tmp_path / "work", out, tokenizer_run, cpu=True, workers=1)
+        assert load_bundle(out).config.shared_parts == kept
+        assert (out / "vocoder.safetensors").exists() is not bool(kept)
+        assert load_bundle(out).config.student is not None
+
+
 def test_a_teacher_that_keeps_the_level_is_in_the_bundle_too(
     finished: Path, prepared: Path, tokenizer_run: Path, tmp_path: Path
 ) -> None:
