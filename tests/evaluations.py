@@ -2,7 +2,7 @@
 
 from undertone.engine import Sampling
 from undertone.studies.evaluation.card_tables import CONTINUED, LIKENESS, PREDICTED, UNDERSTOOD
-from undertone.studies.evaluation.results import Evaluation, Speed
+from undertone.studies.evaluation.results import DisturbedPrompts, Evaluation, Speed
 from undertone.studies.evaluation.systems import SYSTEMS
 from undertone.studies.lexical.scoring import LexicalAccuracy
 from undertone.studies.measures.intervals import Estimate
@@ -43,6 +43,12 @@ def evaluation(numbers: Numbers) -> Evaluation:
         continuation_seconds=10.0,
         num_continuations=40,
         continuations={name: numbers.next() for name in continued if name and not name.isdigit()},
+        disturbed={
+            "music": DisturbedPrompts(
+                prompts=8, refused=1, peak=0.87, loudness_lufs=-23.4, loudest_lufs=-18.6, silent=0.31, ended=0.57
+            ),
+            "whispering": DisturbedPrompts(prompts=8, refused=8),
+        },
         others={name: {key: numbers.next() for key in ("dnsmos", "whisper_cer")} for name in ("authors", "vocoded")},
         whisper="base",
         lexical={

@@ -97,6 +97,8 @@ def measured_tables(evaluation: Evaluation) -> list[str]:
     blocks += [_measures_text(evaluation), "### Prediction", _predicted_table(evaluation)]
     if evaluation.continuations:
         blocks += [f"### Continuations of {evaluation.prompt_seconds:g} s prompts", _continued_table(evaluation)]
+    if evaluation.disturbed:
+        blocks += ["### Prompts that are no clean speech", _disturbed_table(evaluation)]
     if any(evaluation.others.values()):
         blocks += ["### Other systems, by the same judges", _others_table(evaluation)]
     if evaluation.lexical:
@@ -126,6 +128,9 @@ def summary_rows(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         for kind, name in (("", key), (" (natural)", natural), (" (chance)", chance)):
             if name in evaluation.continuations:
                 yield f"continuation: {measure.label}{kind}", measure.show(evaluation.continuations[name])
+    for name, found in evaluation.disturbed.items():
+        numbers_of = f"peak {_number(found.peak, 2)}, loudest {_number(found.loudest_lufs, 1)} LUFS"
+        yield f"prompt: {name}", f"{numbers_of}, {found.refused} of {found.prompts} refused"
     for system, numbers in evaluation.others.items():
         for key, measure in UNDERSTOOD.items():
             if key in numbers:
@@ -221,6 +226,23 @@ def _texts_text(evaluation: Evaluation) -> str:
         "overlap; self-BLEU-2: those that another continuation has too; geometric means over both orders. VERT-2 is "
         "the geometric mean of the two (arXiv 2102.01192), here over one continuation of each prompt."
     )
+
+
+def _disturbed_table(evaluation: Evaluation) -> str:
+    columns = ["peak", "loudness, LUFS", "loudest take, LUFS", "silent frames, %", "end by themselves, %", "refused"]
+    rows = []
+    for name, found in evaluation.disturbed.items():
+        loudness = [_number(found.loudness_lufs, 1), _number(found.loudest_lufs, 1)]
+        shares = [_number(share, 0, 100) for share in (found.silent, found.ended)]
+        rows.append([name, _number(found.peak, 2), *loudness, *shares, f"{found.refused} of {found.prompts}"])
+    return markdown_table(["", *columns], rows) + (
+        "\n\nThe first prompts of those above, disturbed by rule, and what the voice answers: the highest sample of "
+        "all takes (1 is full scale), how loud they are, and how much of them is silence."
+    )
+
+
+def _number(value: float | None, digits: int, scale: float = 1.0) -> str:
+    return "–" if value is None else f"{scale * value:.{digits}f}"
 
 
 def _others_table(evaluation: Evaluation) -> str:

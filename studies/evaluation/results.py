@@ -52,6 +52,18 @@ class Speed(Config):
     threads: int
 
 
+class DisturbedPrompts(Config):
+    """What a voice answers to prompts of one kind."""
+
+    prompts: int
+    refused: int  # of them, with a word why
+    peak: float | None = None  # highest |sample| of all takes, 1 is full scale; None without takes
+    loudness_lufs: float | None = None  # in the mean; None where nothing could be measured
+    loudest_lufs: float | None = None  # of all takes
+    silent: float | None = None  # share of frames below -60 dB of full scale or 35 dB below the take's loudest
+    ended: float | None = None  # share of takes that ended by themselves
+
+
 class Evaluation(Config):
     """A bundle's numbers on held-out speech."""
 
@@ -73,6 +85,7 @@ class Evaluation(Config):
     continuation_seconds: float  # at most
     num_continuations: int
     continuations: dict[str, Estimate]  # by measure; empty where none were made
+    disturbed: dict[str, DisturbedPrompts] = Field(default_factory=dict)  # by what was done to prompts
     others: dict[str, dict[str, Estimate]] = Field(default_factory=dict)  # by system and measure, from `--also`
     whisper: str | None = None  # the second recogniser's folder, where it listened
     language_model: str | None = None  # that read the transcripts of continuations

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from undertone.engine.audio.disturbances import root_mean_square
 from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.audio.pitch import pitch_contour
 from undertone.engine.config import ModelConfig
-from undertone.train.data.augmentation import AugmentationConfig, augment_waveform, root_mean_square
+from undertone.train.data.augmentation import AugmentationConfig, augment_waveform
 from undertone.train.data.flat_corpus import FlatCorpus, PreparedCorpus
 from undertone.train.data.flat_files import Clip
 from undertone.train.data.unit_ids import TokenFile

@@ -19,6 +19,7 @@ from undertone.engine.network import losses
 from undertone.engine.noise import SeededNoise
 from undertone.studies.errors import MeasureError
 from undertone.studies.evaluation import evaluate as module
+from undertone.studies.evaluation.disturbed_prompts import DISTURBANCES
 from undertone.studies.evaluation.evaluate import evaluate, evaluate_bundle
 from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.model_card import evaluation_of
@@ -75,7 +76,10 @@ def deaf(monkeypatch: pytest.MonkeyPatch, short: None) -> None:
 
 
 @pytest.mark.usefixtures("deaf")
-def test_an_evaluation_measures_every_system_and_writes_every_row(engine: Engine, corpus: Path, tmp_path: Path) -> None:
+def test_an_evaluation_measures_every_system_and_writes_every_row(
+    engine: Engine, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DISTURBED_SHARE", 2)
     found = evaluate(engine, corpus, num_clips=2, num_continuations=2, out=tmp_path, sampling=FAST, workers=0)
     assert not found.skipped
     assert (found.num_clips, found.num_speakers, found.num_continuations, found.cluster) == (2, 2, 2, "clip")
@@ -88,6 +92,8 @@ def test_an_evaluation_measures_every_system_and_writes_every_row(engine: Engine
     assert 0 <= found.likelihood.unigram_entropy_nats.value <= np.log(NUM_TOKENS)
     assert 0 <= found.continuations["ended_itself"].value <= 1
     assert found.not_measured == DEAF.missing
+    assert found.disturbed.keys() == DISTURBANCES.keys()
+    assert {each.prompts for each in found.disturbed.values()} == {1}
 
     rows = [json.loads(line) for line in (tmp_path / "clips.jsonl").read_text().splitlines()]
     assert len(rows) == 2 * len(SYSTEMS)

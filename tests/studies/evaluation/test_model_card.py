@@ -47,6 +47,15 @@ def test_the_card_has_every_number_with_its_interval(folder: Path) -> None:
         assert text in card
 
 
+def test_the_card_says_what_prompts_that_are_no_clean_speech_are_answered(folder: Path) -> None:
+    bundle, card = carried(folder, Numbers())
+    assert "| music | 0.87 | -23.4 | -18.6 | 31 | 57 | 1 of 8 |" in card
+    assert "| whispering | – | – | – | – | – | 8 of 8 |" in card
+    measured = evaluation_of(bundle.config)
+    assert measured is not None
+    assert ("prompt: music", "peak 0.87, loudest -18.6 LUFS, 1 of 8 refused") in list(summary_rows(measured))
+
+
 def test_the_summary_has_every_number_too() -> None:
     numbers = Numbers()
     text = "\n".join(f"{name} {value}" for name, value in summary_rows(evaluation(numbers)))
