@@ -15,6 +15,7 @@ import httpx
 import pytest
 import uvicorn
 
+from tests.app.split_site import NO_CERTIFICATES
 from tests.clips import speechlike, write_wav16
 from tests.studies_database import new_database
 from tests.tiny_bundle import make_tiny_bundle, make_tiny_system
@@ -54,7 +55,7 @@ class ApiSite:
         files = {"file": self.clip.read_bytes()} | ({} if other is None else {"other_file": other.read_bytes()})
         return httpx.post(
             f"{self.url}{path}", headers=self.bearer if headers is None else headers,
-            files=files, data=fields, timeout=60,
+            files=files, data=fields, timeout=60, verify=NO_CERTIFICATES,
         )  # fmt: skip
 
     @contextmanager

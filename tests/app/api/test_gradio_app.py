@@ -9,6 +9,7 @@ import pytest
 from gradio_client import Client, handle_file
 
 from tests.app.api.conftest import ApiSite
+from tests.app.split_site import NO_CERTIFICATES
 from undertone.app.cli.continuation import ContinuationOptions, continue_recording
 
 
@@ -50,7 +51,9 @@ def test_a_file_of_the_server_cannot_be_named(site: ApiSite, client: Client) -> 
     for hostile in (str(site.clip), "/etc/passwd", "/handed/../../etc/passwd", "http://127.0.0.1/x"):
         file = {"path": hostile, "meta": {"_type": "gradio.FileData"}}
         body = {"data": [None, file, {}], "fn_index": event["id"], "session_hash": "abc"}
-        answer = httpx.post(f"{site.url}/api/gradio_api/queue/join", json=body, headers=site.bearer)
+        answer = httpx.post(
+            f"{site.url}/api/gradio_api/queue/join", json=body, headers=site.bearer, verify=NO_CERTIFICATES
+        )
         assert answer.status_code == 403, hostile
 
 

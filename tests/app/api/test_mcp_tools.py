@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from tests.app.api.conftest import ApiSite
+from tests.app.split_site import NO_CERTIFICATES
 from undertone.app.cli.continuation import ContinuationOptions, continue_recording
 
 pytest.importorskip("mcp")
@@ -80,7 +81,7 @@ def test_bodies_are_checked_before_the_protocol_sees_them(site: ApiSite) -> None
     headers = {**site.bearer, "accept": "application/json, text/event-stream"}
     deep = b'{"a":' * 50 + b"1" + b"}" * 50
     for content, status in ((deep, 413), (b"[]", 400), (b'{"a": NaN}', 400), (b"x" * 9_000_000, 413)):
-        answer = httpx.post(f"{site.url}/mcp", content=content, headers=headers, timeout=60)
+        answer = httpx.post(f"{site.url}/mcp", content=content, headers=headers, timeout=60, verify=NO_CERTIFICATES)
         assert answer.status_code == status, answer.text
 
 
