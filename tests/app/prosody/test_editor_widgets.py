@@ -23,7 +23,8 @@ def test_the_cards_script_sends_what_the_server_reads_and_reads_what_it_sends(ed
     handlers = (PROSODY / "editor_events.py").read_text(encoding="utf-8")
     read = set(re.findall(r"\bevent\.(\w+)", handlers))
     sent = {name for data in re.findall(r"(?:trigger|send)\(.*", script) for name in re.findall(r"\b\w+\b", data)}
-    sent |= {"values", "morph"} if "current = () => ({ values: state.values, morph: state.morph })" in script else set()
+    current = "current = () => ({ values: copy(state.values), morph: state.morph })"
+    sent |= {"values", "morph"} if current in script else set()
     for other in ("range.js", "word_tool.js"):
         data = re.findall(r"trigger\(.*", (PROSODY / other).read_text(encoding="utf-8"))
         sent |= {name for line in data for name in re.findall(r"\b\w+\b", line)}
