@@ -320,6 +320,9 @@ def import_(
 
 @app.command()
 def bench(
+    folder: Annotated[
+        str | None, typer.Argument(metavar="BUNDLE", help="Bundle folder, or a Hub id: the same as --bundle.")
+    ] = None,
     bundle: BundleOption = None,
     json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False,
     seconds: Annotated[float, typer.Option(help="Length of the continuation.")] = 10.0,
@@ -351,6 +354,9 @@ def bench(
     from undertone.engine.benchmark import benchmark as run_bench
     from undertone.engine.engine import chosen_device
 
+    if folder is not None and bundle is not None:
+        raise SettingsError("a bench has one bundle: give it with --bundle or without, not both.")
+    bundle = folder if bundle is None else bundle
     if is_published_size and bundle is not None:
         raise SettingsError("a bundle has sizes of its own: give a bundle or --published-size, not both.")
     if against_reference and against_diffusion:

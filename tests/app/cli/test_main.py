@@ -146,3 +146,13 @@ def test_a_mistake_is_one_line_that_names_it(undertone: Undertone, words: list[s
     assert failed.returncode == 2
     assert told in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_bench_takes_its_bundle_with_or_without_the_option(undertone: Undertone, bundle: Path) -> None:
+    for words in ([bundle], ["--bundle", bundle]):
+        measured = undertone("bench", *words, "--seconds", "0.5", "--json")
+        assert json.loads(measured.stdout.splitlines()[-1])["bundle"] == "tiny"
+    for both in ([bundle, "--bundle", bundle], [bundle, "--published-size"]):
+        refused = undertone("bench", *both)
+        assert refused.returncode == 2
+        assert "not both" in refused.stderr
