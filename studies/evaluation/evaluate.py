@@ -48,7 +48,7 @@ NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
 QUICK_SIZE = (10, 10)  # clips and continuations
 CLIP_SECONDS = DurationRange(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
 CONTINUATION_SECONDS = 10.0
-MOST_DISTURBED, DISTURBED_SHARE, DISTURBED_SECONDS = 8, 4, 6.0  # of every fourth prompt, at most 8
+MOST_DISTURBED, DISTURBED_SHARE, DISTURBED_SECONDS = 8, 4, 6.0  # every fourth prompt, at most 8 of them
 PACKAGES = ("torch", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
 
 
@@ -69,6 +69,7 @@ def evaluate(
     language_model: LanguageModel = PackagedNgrams(),
     renderings: Sequence[str] = tuple(SYSTEMS),
     sounds: Path | None = None,
+    most_disturbed: int = MOST_DISTURBED,
 ) -> Evaluation:
     """Measure a bundle on recordings that it was not trained on.
 
@@ -86,6 +87,7 @@ def evaluate(
         language_model: that reads the transcripts of continuations, by Whisper where it listens.
         renderings: which of SYSTEMS are made of every clip; the recording is always measured.
         sounds: folder for everything that is made, as wav files and lists of them.
+        most_disturbed: prompts that are also asked disturbed, of every fourth; 0 leaves that out.
     Raises:
         MeasureError: the corpus or Whisper's folder cannot be used.
     """
@@ -108,7 +110,7 @@ def evaluate(
     scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
     takes = continuation_rows(_continuations(measuring, clips[:num_continuations]), language_model)
     seconds = min(DISTURBED_SECONDS, _continuation_seconds(engine))
-    few = clips[: min(MOST_DISTURBED, num_continuations // DISTURBED_SHARE)]
+    few = clips[: min(most_disturbed, num_continuations // DISTURBED_SHARE)]
     disturbed = dict(tqdm(disturbed_prompts(measuring, few, seconds), desc="disturbed prompts", disable=not few))
     also_rows = list(other_rows(measuring, also))
     cluster = cluster_of(row.speaker for row in rows)

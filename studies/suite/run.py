@@ -159,6 +159,7 @@ def measure_system(bundle: Path, plan: SuitePlan, settings: SuiteSettings, out: 
         language_model=plan.language_model,
         renderings=RENDERINGS,
         sounds=out / "sounds" if plan.keep_sounds else None,
+        most_disturbed=0,  # no table of the paper asks for it
     )
     return SystemResult(
         settings=settings,
