@@ -61,6 +61,11 @@ def level_below(sound: Tensor, snr_db: float) -> float:
     return float(root_mean_square(sound)) * 10 ** (-snr_db / 20)
 
 
+def as_loud_as(sound: Tensor, other: Tensor) -> Tensor:
+    """Return a sound [samples] with the root mean square of another."""
+    return sound * (root_mean_square(other) / root_mean_square(sound))
+
+
 def root_mean_square(sound: Tensor) -> Tensor:
     """Return the root mean square of a sound [samples], at least 1e-9."""
     return sound.square().mean().sqrt().clamp_min(1e-9)

@@ -16,6 +16,17 @@ FRAME_SECONDS = 0.02
 BLOCK_SECONDS = 0.4  # BS.1770 measures in blocks of this length
 
 
+def integrated_loudness(waveform: Tensor, sample_rate_hz: int) -> float | None:
+    """Return the loudness of [samples] in LUFS (ITU-R BS.1770, pauses left out).
+
+    None where it cannot be measured: less than 0.4 s, or too soft.
+    """
+    if len(waveform) < BLOCK_SECONDS * sample_rate_hz:
+        return None
+    measured = torchaudio.functional.loudness(waveform[None], sample_rate_hz).item()
+    return measured if math.isfinite(measured) else None
+
+
 def to_loudness(waveform: Tensor, sample_rate_hz: int, loudness_lufs: float = LOUDNESS_LUFS) -> Tensor:
     """Scale samples to an integrated loudness (ITU-R BS.1770), or less where the peak would pass 0.99.
 
@@ -28,8 +39,8 @@ def to_loudness(waveform: Tensor, sample_rate_hz: int, loudness_lufs: float = LO
         raise AudioError(
             f"loudness needs at least {BLOCK_SECONDS} s of sound, got {len(waveform) / sample_rate_hz:.2f} s"
         )
-    measured = torchaudio.functional.loudness(waveform[None], sample_rate_hz).item()
-    if not math.isfinite(measured):
+    measured = integrated_loudness(waveform, sample_rate_hz)
+    if measured is None:
         raise AudioError("the recording is silent")
     gain = 10 ** ((loudness_lufs - measured) / 20)
     return waveform * min(gain, PEAK / max(waveform.abs().max().item(), 1e-9))

@@ -15,20 +15,20 @@ from undertone.engine import AudioError, Take
 from undertone.engine.audio.acoustics import level
 from undertone.engine.audio.disturbances import (
     add_reverberation,
+    as_loud_as,
     coloured_noise,
     hum,
     level_below,
     limit_band,
-    root_mean_square,
 )
+from undertone.engine.audio.loudness import integrated_loudness
 from undertone.studies.evaluation.context import EvaluationContext
+from undertone.studies.evaluation.continuations import PROMPT_SECONDS
 from undertone.studies.evaluation.results import DisturbedPrompts
 from undertone.studies.measures.heldout import HeldOut, read_trimmed
 
-PROMPT_SECONDS = 3.0
 CHILD = 1.3  # times the pitch and the formants
 ENVELOPE_QUEFRENCIES = 32  # of a whisper: what is finer is the pitch
-LOUDNESS_SECONDS = 0.4  # the least that BS.1770 measures
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _music(given: Ingredients) -> Tensor:
         tones = [torch.sin(2 * math.pi * h * tone * times) / h for tone in hz for h in range(1, 7)]
         parts.append(torch.stack(tones).sum(0) * torch.exp(-1.5 * (times - times[0])))
     sound = torch.cat(parts)
-    return sound * root_mean_square(prompt) / root_mean_square(sound)
+    return as_loud_as(sound, prompt)
 
 
 def _whispered(given: Ingredients) -> Tensor:
@@ -82,7 +82,7 @@ def _whispered(given: Ingredients) -> Tensor:
     envelope = torch.fft.rfft(cepstrum, dim=0).real.exp()
     noise = torch.stft(torch.randn(len(prompt)), size, size // 4, window=window, return_complex=True)
     sound = torch.istft(envelope * noise, size, size // 4, window=window, length=len(prompt))
-    return sound * root_mean_square(prompt) / root_mean_square(sound)
+    return as_loud_as(sound, prompt)
 
 
 def _child(given: Ingredients) -> Tensor:
@@ -94,7 +94,7 @@ def _child(given: Ingredients) -> Tensor:
 def _two_speakers(given: Ingredients) -> Tensor:
     prompt, other = given.prompt, given.other[: len(given.prompt)]
     both = prompt.clone()
-    both[: len(other)] += other * root_mean_square(prompt) / root_mean_square(other)
+    both[: len(other)] += as_loud_as(other, prompt)
     return both
 
 
@@ -148,12 +148,7 @@ def _answers(takes: list[Take], num_prompts: int, rate_hz: int) -> DisturbedProm
     if not takes:
         return DisturbedPrompts(prompts=num_prompts, refused=refused)
     sounds = [take.continuation_audio for take in takes]
-    measured = [
-        torchaudio.functional.loudness(sound[None], rate_hz).item()
-        for sound in sounds
-        if len(sound) >= LOUDNESS_SECONDS * rate_hz
-    ]
-    loudness = [lufs for lufs in measured if math.isfinite(lufs)]
+    loudness = [lufs for sound in sounds if (lufs := integrated_loudness(sound, rate_hz)) is not None]
     return DisturbedPrompts(
         prompts=num_prompts,
         refused=refused,

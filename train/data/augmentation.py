@@ -10,13 +10,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
-from undertone.engine.audio.disturbances import (
-    add_reverberation,
-    coloured_noise,
-    hum,
-    level_below,
-    limit_band,
-)
+from undertone.engine.audio.disturbances import add_reverberation, coloured_noise, hum, level_below, limit_band
 from undertone.engine.config import SAMPLE_RATE_HZ, Config
 
 

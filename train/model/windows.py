@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from undertone.engine.audio.disturbances import root_mean_square
+from undertone.engine.audio.disturbances import as_loud_as
 from undertone.engine.audio.mel import LogMel, normalise
 from undertone.engine.audio.pitch import pitch_contour
 from undertone.engine.config import ModelConfig
@@ -150,8 +150,7 @@ class ClipWindows:
             disturbed = augment_waveform(waveform, self._augmentation)
         if disturbed is waveform:
             return self._mel(clip, start, count)
-        disturbed = disturbed * (root_mean_square(waveform) / root_mean_square(disturbed))
-        return normalise(self._log_mel(disturbed)[:count], self.config.mel)
+        return normalise(self._log_mel(as_loud_as(disturbed, waveform))[:count], self.config.mel)
 
     def _contour(self, clip: Clip, start: int, count: int) -> Tensor | None:
         """Return the pitch of a window as the model reads it, against the mean of the whole clip, [count]."""

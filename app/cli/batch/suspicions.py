@@ -3,15 +3,13 @@
 T frames at 50 Hz.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
-import torchaudio
 from torch import Tensor
 
 from undertone.engine import AudioLimits, Take
-from undertone.engine.audio.loudness import BLOCK_SECONDS, TRIM_DB
+from undertone.engine.audio.loudness import TRIM_DB, integrated_loudness
 from undertone.engine.config import FRAME_SECONDS, SAMPLE_RATE_HZ
 
 LEVEL_SECONDS = 0.05  # of the frames whose level is looked at: longer than a period of the lowest voice
@@ -81,10 +79,8 @@ def level_difference_db(sound: Tensor, prompt: Tensor) -> float | None:
 
     None where either is shorter than 0.4 s or too soft to measure.
     """
-    if min(sound.numel(), prompt.numel()) < BLOCK_SECONDS * SAMPLE_RATE_HZ:
-        return None
-    loudness = [torchaudio.functional.loudness(part[None], SAMPLE_RATE_HZ).item() for part in (sound, prompt)]
-    return round(loudness[0] - loudness[1], 2) if all(map(math.isfinite, loudness)) else None
+    own, asked = (integrated_loudness(part, SAMPLE_RATE_HZ) for part in (sound, prompt))
+    return None if own is None or asked is None else round(own - asked, 2)
 
 
 def repeated_frames(tokens: Tensor) -> int:

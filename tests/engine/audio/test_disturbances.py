@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from undertone.engine.audio.disturbances import add_reverberation, coloured_noise, hum, level_below, limit_band
+from undertone.engine.audio.disturbances import (
+    add_reverberation,
+    as_loud_as,
+    coloured_noise,
+    hum,
+    level_below,
+    limit_band,
+)
 
 
 def test_each_disturbance_is_what_it_is_called() -> None:
@@ -22,3 +29,4 @@ def test_each_disturbance_is_what_it_is_called() -> None:
     assert float(tail[100]) == pytest.approx(1.0)
     assert float(tail[101:1000].square().sum()) > 100 * float(tail[4000:4900].square().sum())
     assert level_below(noise, 20.0) == pytest.approx(0.1, rel=1e-3)
+    assert float(as_loud_as(click, 0.1 * noise).square().mean().sqrt()) == pytest.approx(0.1, rel=1e-3)

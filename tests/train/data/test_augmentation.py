@@ -5,10 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.clips import speechlike
-from undertone.train.data.augmentation import (
-    AugmentationConfig,
-    augment_waveform,
-)
+from undertone.train.data.augmentation import AugmentationConfig, augment_waveform
 
 SOUND = 0.5 * speechlike(1.0)
 
