@@ -22,7 +22,7 @@ from undertone.studies.evaluation.continuations import (
     continuations,
     vert_estimates,
 )
-from undertone.studies.evaluation.disturbed_prompts import disturbed_prompts
+from undertone.studies.evaluation.disturbed_prompts import DISTURBANCES, disturbed_prompts
 from undertone.studies.evaluation.jobs import InstalledMeasures
 from undertone.studies.evaluation.model_card import card_summary, write_measured
 from undertone.studies.evaluation.other_systems import OtherSystem, other_rows
@@ -48,7 +48,7 @@ NUM_CLIPS, NUM_CONTINUATIONS = 60, 40
 QUICK_SIZE = (10, 10)  # clips and continuations
 CLIP_SECONDS = DurationRange(4.5, 12.0)  # room for a prompt and something to compare with; short enough for any model
 CONTINUATION_SECONDS = 10.0
-MOST_DISTURBED, DISTURBED_SHARE, DISTURBED_SECONDS = 8, 4, 6.0  # every fourth prompt, at most 8 of them
+MOST_DISTURBED, DISTURBED_EVERY, DISTURBED_SECONDS = 8, 4, 6.0  # every fourth prompt, at most 8 of them
 PACKAGES = ("torch", "pocketsphinx", "jiwer", "resemblyzer", "faster-whisper", "speechmos")
 
 
@@ -110,8 +110,9 @@ def evaluate(
     scores, rows = _clips(measuring, clips[:num_clips], other_recordings(corpus, split, clips, lengths))
     takes = continuation_rows(_continuations(measuring, clips[:num_continuations]), language_model)
     seconds = min(DISTURBED_SECONDS, _continuation_seconds(engine))
-    few = clips[: min(most_disturbed, num_continuations // DISTURBED_SHARE)]
-    disturbed = dict(tqdm(disturbed_prompts(measuring, few, seconds), desc="disturbed prompts", disable=not few))
+    few = clips[: min(most_disturbed, num_continuations // DISTURBED_EVERY)]
+    kinds = disturbed_prompts(measuring, few, seconds)
+    disturbed = dict(tqdm(kinds, total=len(DISTURBANCES), desc="disturbed prompts", disable=not few))
     also_rows = list(other_rows(measuring, also))
     cluster = cluster_of(row.speaker for row in rows)
     systems = {system: of_system for system in SYSTEMS if (of_system := [row for row in rows if row.system == system])}

@@ -79,7 +79,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch, short: None) -> None:
 def test_an_evaluation_measures_every_system_and_writes_every_row(
     engine: Engine, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "DISTURBED_SHARE", 2)
+    monkeypatch.setattr(module, "DISTURBED_EVERY", 2)
     found = evaluate(engine, corpus, num_clips=2, num_continuations=2, out=tmp_path, sampling=FAST, workers=0)
     assert not found.skipped
     assert (found.num_clips, found.num_speakers, found.num_continuations, found.cluster) == (2, 2, 2, "clip")
