@@ -14,7 +14,6 @@ from undertone.engine import PRESETS, Sampling, SettingsError
 CUSTOM = "custom"
 DEFAULT_PRESET = "balanced"
 MAX_TAKES = 4
-LONGEST_LEAST_SECONDS = 10.0  # that a take can be asked to last
 SECONDS, SEED = 1, 3  # their places among `Controls.inputs`
 MAX_SEED = 2**31 - 1 - MAX_TAKES  # take i of a run has seed + i
 PRESET_LABELS = {
@@ -125,7 +124,7 @@ def build_controls(max_seconds: float, own_guidance: float) -> Controls:
             ),
             end=gr.Dropdown(END_CHOICES, value=values.end, label="A take ends", elem_id="end"),
             min_seconds=gr.Slider(
-                0, LONGEST_LEAST_SECONDS, value=values.min_seconds, step=0.5, label="Not before, seconds",
+                0, 10, value=values.min_seconds, step=0.5, label="Not before, seconds",
                 info="No take is shorter.", elem_id="min-seconds", buttons=[],
             ),
             preset=preset,

@@ -29,7 +29,7 @@ function sendWaiting() {
     trigger(event, { ...data, session: state.session, sequence: state.sequence });
     if (event !== "release") continue;
     Object.assign(state, { released: state.sequence, releasedAt: Date.now() });
-    setTimeout(sendWaiting, ANSWER_PATIENCE_MS);
+    setTimeout(sendWaiting, ANSWER_PATIENCE_MS + 50); // timers may come a millisecond early
   }
 }
 const send = (event, data) => {
